@@ -1,0 +1,123 @@
+"""A patient's chart: every fact known of him with its source, his problems, orders and appointments.
+
+It is stored as one sealed JSON document. Entries are frozen and replaced, never changed, so a copy of the chart is cheap
+and a decision that fails leaves the old chart as it was.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from interface.rules.facts import Fact, Leaf
+
+VERSION = 1
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One coded problem as one visit (or no visit) stated it."""
+
+    system: str
+    """ICD10, ICD9 or SNOMED."""
+    code: str
+    label: str
+    leaves: tuple[Leaf, ...]
+    """`.code` and `.displayName` with their sources."""
+    rule: str
+    at: str
+    message: str
+    visit: str = ""
+    date: Fact | None = None
+    active: bool = True
+
+
+class Order(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One pharmacy order through its life."""
+
+    ids: tuple[str, ...]
+    """What it is known by: `P:` placer, `F:` filler, `R:` prescription number; `D:` its drug when it has none of them."""
+    facts: dict[str, Fact]
+    at: str
+    ended: bool = False
+    ended_leaf: Leaf | None = None
+    """What opened or ended it last, as provenance of `active`."""
+    ended_message: str = ""
+    visit: str = ""
+
+
+class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The last request that was made for an appointment."""
+
+    id: int
+    state: str
+    """waiting (or since then sent), held, closed."""
+    digest: bytes
+    rewritten: bool = False
+    """The open request was composed anew after it was made; whether that version was sent is not known here."""
+
+
+class Appointment(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A booked appointment (SIU) or a visit that ADT names."""
+
+    key: str
+    at: str
+    facts: dict[str, Fact]
+    status: str = "booked"
+    """booked, cancelled, or other (complete, pending, wait-listed)."""
+    asked: Asked | None = None
+
+    @property
+    def is_visit(self) -> bool:
+        """Named by ADT, not booked by SIU."""
+        return self.key.startswith("V:")
+
+    @property
+    def date(self) -> str:
+        """Its day, `yyyy-MM-dd`; empty when not known."""
+        fact = self.facts.get("upcomingAppointmentDate")
+        return str(fact.value) if fact is not None and fact.value is not None else ""
+
+
+class Chart(msgspec.Struct, omit_defaults=True):
+    """What is known of one patient."""
+
+    keys: list[str]
+    version: int = VERSION
+    patient: dict[str, Fact] = {}
+    problems: list[Problem] = []
+    orders: list[Order] = []
+    appointments: dict[str, Appointment] = {}
+    snapshots: dict[str, str] = {}
+    """Visit number to the time of its last list of diagnoses."""
+
+    def copy(self) -> Chart:
+        """A chart that can be changed without changing this one."""
+        return Chart(
+            list(self.keys),
+            self.version,
+            dict(self.patient),
+            list(self.problems),
+            list(self.orders),
+            dict(self.appointments),
+            dict(self.snapshots),
+        )
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Chart)
+
+
+def encode_chart(chart: Chart) -> bytes:
+    """The chart as JSON, to be sealed."""
+    return _encoder.encode(chart)
+
+
+def decode_chart(document: bytes) -> Chart:
+    """The chart of a stored document. Raises msgspec.ValidationError or DecodeError for anything else."""
+    return _decoder.decode(document)
+
+
+def change(entry: Any, **parts: Any) -> Any:
+    """A frozen entry with some parts replaced."""
+    return msgspec.structs.replace(entry, **parts)

@@ -1,0 +1,95 @@
+"""What follows from a message: the decision, the changed chart, and the changes of requests. Values, no effects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import orjson
+
+from interface.chart.compose import Draft, Provenance
+from interface.chart.model import Chart
+from interface.rules.facts import LeftOut, Reason
+
+
+@dataclass(frozen=True)
+class NewRequest:
+    """A request to be stored; an unsent one it supersedes is closed with it."""
+
+    id: int
+    appointment: str
+    state: str
+    """waiting or held."""
+    reasons: tuple[Reason, ...]
+    body: bytes
+    """The request as JSON; of a held one, what could be composed so far."""
+    detail: bytes
+    """Provenance and what was left out, as JSON."""
+    appointment_date: date | None
+    supersedes: int | None
+
+
+@dataclass(frozen=True)
+class Rewrite:
+    """An open request composed anew; without effect once it was sent."""
+
+    id: int
+    state: str
+    reasons: tuple[Reason, ...]
+    body: bytes
+    detail: bytes
+    appointment_date: date | None
+
+
+@dataclass(frozen=True)
+class Close:
+    """An open request that ends unsent: withdrawn, expired or superseded; without effect once it was sent."""
+
+    id: int
+    state: str
+    reasons: tuple[Reason, ...]
+
+
+RequestChange = NewRequest | Rewrite | Close
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a message came to."""
+
+    decision: str
+    """post, chart, hold, cancel, ignore or reject."""
+    reasons: tuple[Reason, ...]
+    chart: Chart | None = None
+    """The chart to keep; None: it did not change."""
+    requests: tuple[RequestChange, ...] = ()
+    request: dict[str, Any] | None = None
+    """For post and hold: the request, or what could be composed of it."""
+    fields: tuple[Provenance, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    said: tuple[str, ...] = ()
+
+    @property
+    def note(self) -> bytes:
+        """What the journal row keeps beside decision and reasons, as JSON (patient data: to be sealed)."""
+        document: dict[str, Any] = {"left_out": left_out_json(self.left_out), "said": list(self.said)}
+        if self.request is not None and not any(isinstance(change, NewRequest) for change in self.requests):
+            document["request"] = self.request
+            document["fields"] = fields_json(self.fields)
+        return orjson.dumps(document)
+
+
+def detail(draft: Draft) -> bytes:
+    """A request's provenance as JSON."""
+    return orjson.dumps({"fields": fields_json(draft.fields), "left_out": left_out_json(draft.left_out)})
+
+
+def fields_json(fields: tuple[Provenance, ...] | list[Provenance]) -> list[dict[str, Any]]:
+    """`fields` as `explain --json` prints them."""
+    return [{"field": f.field, "value": f.value, "source": f.source, "rule": f.rule} for f in fields]
+
+
+def left_out_json(left_out: tuple[LeftOut, ...] | list[LeftOut]) -> list[dict[str, str]]:
+    """`left_out` as `explain --json` prints it."""
+    return [{"source": entry.source, "value": entry.value, "why": entry.why} for entry in left_out]

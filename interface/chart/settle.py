@@ -1,0 +1,171 @@
+"""What the open requests of a patient are now: the one function behind holding, releasing, superseding and expiring."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import orjson
+
+from interface.chart.compose import Draft, compose
+from interface.chart.model import Appointment, Asked, Chart, change
+from interface.chart.outcome import Close, NewRequest, RequestChange, Rewrite, detail
+from interface.contract import v1
+from interface.rules.facts import Reason
+from interface.rules.policy import Policy
+from interface.rules.rulebook import Rulebook
+
+OPEN = ("waiting", "held")
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A request as it would go out now, or the reasons why it can't."""
+
+    draft: Draft
+    body: bytes
+    digest: bytes
+    holds: tuple[Reason, ...]
+    date: date | None
+
+    @property
+    def state(self) -> str:
+        """waiting or held."""
+        return "held" if self.holds else "waiting"
+
+
+@dataclass
+class Settling:
+    """One settling of a chart: what it looks at, and the changes it has found so far."""
+
+    book: Rulebook
+    policy: Policy
+    chart: Chart
+    """A copy that may be changed."""
+    today: date
+    trigger: str
+    """Control id of the message that is decided; empty when none is."""
+    new_id: Callable[[], int]
+    visit: Appointment | None = None
+    changes: list[RequestChange] = field(default_factory=list)
+
+    def compose(self, appointment: Appointment) -> Composed:
+        """The appointment's request from the chart, checked against the contract."""
+        draft = compose(self.book, self.policy, self.chart, appointment, self.visit, self.trigger, self.today)
+        body, violations = v1.validated(draft.request, self.today)
+        holds = [Reason(*hold_of(violation, draft.why)) for violation in violations]
+        holds += _patient_holds(self.chart)
+        if body is None:
+            body = orjson.dumps(draft.request)
+        digest = hashlib.blake2b(body, digest_size=16).digest()
+        day = date.fromisoformat(appointment.date) if appointment.date else None
+        return Composed(draft, body, digest, tuple(holds), day)
+
+    def ask(self, appointment: Appointment, composed: Composed) -> None:
+        """A new request; an open one of the appointment is superseded unless the site wants one per message."""
+        asked = appointment.asked
+        old = asked.id if asked is not None and asked.state in OPEN and self.policy.supersede else None
+        made = NewRequest(
+            id=self.new_id(),
+            appointment=appointment.key,
+            state=composed.state,
+            reasons=composed.holds,
+            body=composed.body,
+            detail=detail(composed.draft),
+            appointment_date=composed.date,
+            supersedes=old,
+        )
+        self.changes.append(made)
+        self._set(appointment, Asked(made.id, made.state, composed.digest))
+
+    def close(self, appointment: Appointment, state: str, reason: Reason) -> bool:
+        """End the appointment's open request unsent; False when it has none."""
+        asked = appointment.asked
+        if asked is None or asked.state not in OPEN:
+            return False
+        self.changes.append(Close(asked.id, state, (reason,)))
+        self._set(appointment, change(asked, state="closed"))
+        return True
+
+    def refresh(self, appointment: Appointment) -> Composed | None:
+        """Compose an open request anew in place; the Composed when that released it from a hold."""
+        asked = appointment.asked
+        if asked is None or asked.state not in OPEN:
+            return None
+        if appointment.date and appointment.date < self.today.isoformat():
+            self.close(appointment, "expired", Reason("past-date", "the appointment's date has passed"))
+            return None
+        composed = self.compose(appointment)
+        if composed.digest == asked.digest and composed.state == asked.state:
+            return None
+        self.changes.append(
+            Rewrite(
+                asked.id, composed.state, composed.holds, composed.body, detail(composed.draft), composed.date
+            )
+        )
+        released = asked.state == "held" and composed.state == "waiting"
+        kept = released or asked.state == "held"  # a held request can't have been sent meanwhile
+        digest, rewritten = (composed.digest, False) if kept else (asked.digest, True)
+        self._set(appointment, Asked(asked.id, composed.state, digest, rewritten))
+        return composed if released else None
+
+    def _set(self, appointment: Appointment, asked: Asked) -> None:
+        self.chart.appointments[appointment.key] = change(
+            self.chart.appointments.get(appointment.key, appointment), asked=asked
+        )
+
+
+def unchanged(appointment: Appointment, composed: Composed) -> bool:
+    """Whether the appointment's last request says the same, and is on its way or was sent."""
+    asked = appointment.asked
+    return (
+        asked is not None
+        and asked.state == "waiting"
+        and not asked.rewritten
+        and asked.digest == composed.digest
+    )
+
+
+def _patient_holds(chart: Chart) -> list[Reason]:
+    holds = []
+    if is_true(chart, "patient.deceased"):
+        holds.append(Reason("deceased", "the patient is deceased (PID-30, PID-29): nothing is requested"))
+    if is_true(chart, "patient.identityUnknown"):
+        holds.append(Reason("identity-unknown", "PID-31 is Y: the sender does not know who the patient is"))
+    return holds
+
+
+def is_true(chart: Chart, field_name: str) -> bool:
+    """Whether a yes/no fact of the patient is yes."""
+    fact = chart.patient.get(field_name)
+    return fact is not None and fact.value is True
+
+
+# What an analyst is told when a field the contract needs is missing and no message said anything of it.
+_SOURCES = {
+    "patient.mrn.root": "set site.mrn_root",
+    "patient.mrn.extension": "PID-3 and PID-2 give no medical record number",
+    "patient.mrn": "PID-3 and PID-2 give no medical record number",
+    "patient.name": "PID-5 is empty",
+    "patient.name.family": "PID-5.1 is empty",
+    "patient.name.given": "PID-5.2 is empty: no given name",
+    "patient.birthDate": "PID-7 is empty",
+    "patient.address": "PID-11 is empty: no US ZIP",
+    "patient.address.zip": "PID-11.5 gives no US ZIP",
+    "upcomingAppointmentDate": "no start in SCH-11, TQ1-7, AIS-4, AIP-6, AIG-8 or AIL-6",
+    "upcomingAppointmentProvider": "no message names the clinician (AIP-3, AIG-3, PV1-7)",
+    "upcomingAppointmentProvider.npi": "no NPI for the clinician",
+    "upcomingAppointmentProvider.name": "the clinician has no name",
+    "upcomingAppointmentProvider.name.given": "the clinician has no given name",
+}
+
+
+def hold_of(violation: v1.Violation, why: dict[str, str]) -> tuple[str, str]:
+    """Code and sentence of a hold: what is missing, and where it would come from."""
+    place: Any = violation.field
+    known = why.get(place) or why.get(place.rsplit(".", 1)[0]) or _SOURCES.get(place, "")
+    text = f"{violation.text}: {known}" if known else violation.text
+    return f"{violation.problem}:{place}", text

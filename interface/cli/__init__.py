@@ -1,0 +1,1 @@
+"""The commands of hl7-interface."""

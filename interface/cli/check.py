@@ -1,0 +1,56 @@
+"""`check`: whether everything is in order for `run`, one line each."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from interface.cli.common import add_settings_option, find_settings
+from interface.cli.output import print_json, safe_text
+
+if TYPE_CHECKING:
+    from interface.cli.checks import Finding
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    add_settings_option(parser)
+    parser.add_argument("--json", action="store_true", help="the findings as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print one line for each thing looked at.
+
+    Returns:
+        0 when nothing failed, 2 when the settings did, 1 when anything else did.
+
+    """
+    path = find_settings(args.config)
+    findings = examine(path)
+    failed = [finding for finding in findings if finding.level == "FAIL"]
+    if args.json:
+        print_json(
+            {
+                "ok": not failed,
+                "settings": str(path),
+                "checks": [{"level": f.level, "what": f.what, "detail": f.detail} for f in findings],
+            }
+        )
+    else:
+        for finding in findings:
+            print(f"{finding.level.ljust(4)}  {safe_text(finding.what)}: {safe_text(finding.detail)}")
+    return 2 if any(finding.about_settings for finding in failed) else 1 if failed else 0
+
+
+def examine(path: Path) -> "list[Finding]":
+    """All findings for the settings file at `path`; only the settings' own when they cannot be used."""
+    from interface.cli.checks import CHECKS, Finding, guarded
+    from interface.settings import SettingsError, load_settings
+
+    try:
+        settings = load_settings(path)
+    except SettingsError as error:
+        return [Finding("FAIL", "settings", str(fault), about_settings=True) for fault in error.faults]
+    findings = [Finding("ok", "settings", f'{path}, environment "{settings.site.environment}"')]
+    for what, check in CHECKS:
+        findings += guarded(what, check, settings)
+    return findings

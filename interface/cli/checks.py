@@ -1,0 +1,255 @@
+"""The single checks of `check`: each looks at one thing of the settings and reports what it finds."""
+
+import errno
+import os
+import shutil
+import socket
+import stat
+import zoneinfo
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Literal
+
+from interface.cli.common import place_of
+from interface.errors import InterfaceError
+from interface.settings import Settings, SettingsError, not_available
+
+GIB = 1024**3
+FULL_BYTES, SCARCE_BYTES = GIB // 8, 2 * GIB
+"""Free room below which nothing can be promised, and below which it is time to act."""
+PLAUSIBLE_YEARS = range(2025, 2100)
+CLOCK_SECONDS = 120
+"""How far this machine's clock may be off the API's before it is said."""
+CONNECT_SECONDS = 10.0
+
+Level = Literal["ok", "warn", "FAIL"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the answer."""
+
+    level: Level
+    what: str
+    detail: str
+    about_settings: bool = False
+    """Whether it is the settings that have to change (exit code 2)."""
+
+
+Found = Iterator[tuple[Level, str]]
+
+
+def guarded(what: str, check: Callable[[Settings], Found], settings: Settings) -> list[Finding]:
+    """Run one check; what it raises is a finding too, so that the others are still made."""
+    findings: list[Finding] = []
+    try:
+        findings += [Finding(level, what, detail) for level, detail in check(settings)]
+    except SettingsError as error:
+        findings += [Finding("FAIL", what, str(fault), about_settings=True) for fault in error.faults]
+    except InterfaceError as error:
+        findings += [Finding("FAIL", what, line) for line in str(error).splitlines()]
+    except OSError as error:
+        findings.append(Finding("FAIL", what, error.strerror or type(error).__name__))
+    except Exception as error:
+        findings.append(Finding("FAIL", what, f"unexpected {place_of(error)}"))
+    return findings
+
+
+def check_features(settings: Settings) -> Found:
+    """Keys whose feature is not built, an environment that `run` refuses, and what is seldom meant."""
+    for name in not_available(settings):
+        yield "FAIL", f"{name}: not available yet; `run` refuses it"
+    if settings.site.environment != "sandbox":
+        yield "warn", f'environment "{settings.site.environment}" is not available yet; `run` refuses it'
+    if settings.request.response_direct_address and settings.request.response_fax_number:
+        yield "warn", "[request] has a Direct address and a fax number; the API expects one of them"
+    if not settings.site.mrn_authority:
+        yield "warn", "[site] mrn_authority is not set: numbers of type MR are taken for MRNs"
+
+
+def check_mappings(_: Settings) -> Found:
+    """The rules and code tables load."""
+    from interface.rules import load_rulebook
+
+    load_rulebook()
+    yield "ok", "rules and tables load"
+
+
+def check_key(settings: Settings) -> Found:
+    """The at-rest key is there, or may still be made."""
+    from interface.store.keys import DEFAULT_KEY_FILE, load_or_create
+
+    default = settings.directory / DEFAULT_KEY_FILE
+    path = settings.store_path
+    if settings.store.key is None and not default.exists() and path is not None and not path.exists():
+        yield _can_make(default), f"{default} will be made by the first start"
+        return
+    said: list[str] = []
+    keyring = load_or_create(settings.store.key, settings.directory, said.append, create=False)
+    yield from (("warn", line) for line in said)
+    yield "ok", f"read from {keyring.source}"
+
+
+def check_store(settings: Settings) -> Found:
+    """The store opens with the key and takes a write, or may still be made."""
+    from interface.store.database import open_store
+    from interface.store.keys import load_or_create
+
+    path = settings.store_path
+    if path is None:
+        return  # said among the features
+    if not path.exists():
+        yield _can_make(path), f"{path} will be made by the first start"
+        return
+    keyring = load_or_create(settings.store.key, settings.directory, lambda _: None, create=False)
+    with open_store(settings.store_url, keyring, create=False) as store:
+        store.check_writable()
+        stats = store.stats()
+    yield "ok", f"{path} is writable, version {stats.schema_version}, {_size(stats.size_bytes)}"
+
+
+def check_disk(settings: Settings) -> Found:
+    """There is room where the store is."""
+    path = settings.store_path
+    if path is None:
+        return
+    folder = _existing(path.parent)
+    free = shutil.disk_usage(folder).free
+    level: Level = "FAIL" if free < FULL_BYTES else "warn" if free < SCARCE_BYTES else "ok"
+    yield level, f"{_size(free)} free at {folder}"
+
+
+def check_api_key(settings: Settings) -> Found:
+    """The API key can be read from where the settings say."""
+    settings.api_key()
+    spec = settings.api.key
+    if spec is None:
+        yield "ok", "the simulated API's own"
+        return
+    kind, _, name = spec.partition(":")
+    if kind == "file":
+        path = settings.resolve(name)
+        if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            yield "warn", f"others may read {path}: chmod 600 {path}"
+    yield "ok", f"read from {spec}"
+
+
+def check_api(settings: Settings) -> Found:
+    """The API answers. Nothing but an empty HEAD goes out: no key, no patient data."""
+    import requests
+
+    url = settings.base_url
+    hint = "; start it: hl7-interface sandbox" if settings.site.environment == "sandbox" else ""
+    try:
+        with requests.Session() as session:
+            session.trust_env = False  # as the courier: neither proxies nor keys of the environment
+            timeout = min(CONNECT_SECONDS, settings.api.timeout_seconds)
+            with session.head(url, timeout=timeout, allow_redirects=False) as reply:
+                there = reply.headers.get("Date", "")
+    except requests.exceptions.SSLError:
+        yield "FAIL", f"{url}: its TLS certificate or version was not accepted"
+    except requests.exceptions.Timeout:
+        yield "FAIL", f"{url}: no answer within {timeout:g} s{hint}"
+    except requests.exceptions.RequestException:
+        yield "FAIL", f"{url}: cannot be reached{hint}"
+    else:
+        yield "ok", f"{url} answers"
+        yield from _clock_off(there)
+
+
+def _clock_off(there: str) -> Found:
+    """Hold this machine's clock against the API's `Date`, which has whole seconds."""
+    try:
+        moment = parsedate_to_datetime(there)
+    except (ValueError, TypeError):
+        return
+    if moment.tzinfo is not None:
+        off = round((datetime.now(UTC) - moment).total_seconds())
+        if abs(off) > CLOCK_SECONDS:
+            yield (
+                "warn",
+                f"this machine's clock is {abs(off)} s {'ahead of' if off > 0 else 'behind'} the API's",
+            )
+
+
+def check_clock(settings: Settings) -> Found:
+    """The clock shows a plausible year, and time zones are known."""
+    now = datetime.now(UTC)
+    if now.year not in PLAUSIBLE_YEARS:
+        yield "FAIL", f"the year is {now.year}: set this machine's clock"
+    if not zoneinfo.available_timezones():
+        yield "FAIL", "no time zone data on this machine"
+    if settings.site.zone is None:
+        yield "warn", "[site] timezone is not set: dates are taken as written"
+        return
+    yield "ok", f"{now.astimezone(settings.site.zone).strftime('%Y-%m-%d %H:%M %Z')} at the site"
+
+
+def check_ports(settings: Settings) -> Found:
+    """Every port can be listened on."""
+    doors = [(f'listener "{door.name}"', door.host, door.port) for door in settings.listeners]
+    doors.append(("web", settings.web.host, settings.web.port))
+    for name, host, port in doors:
+        yield _port(name, host, port)
+    for door in settings.listeners:
+        if not door.allow and not door.host.startswith(("127.", "::1", "localhost")):
+            yield "warn", f'listener "{door.name}": allow is empty, so only this machine may connect'
+
+
+def _port(name: str, host: str, port: int) -> tuple[Level, str]:
+    place = f"{name} {host}:{port}"
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with closing(socket.socket(family, socket.SOCK_STREAM)) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+            probe.listen(1)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return "warn", f"{place} is taken: the daemon runs, or another program has it"
+        return "FAIL", f"{place}: {error.strerror}"
+    return "ok", f"{place} is free"
+
+
+def _existing(folder: Path) -> Path:
+    """`folder`, or the nearest one above it that exists."""
+    return next(candidate for candidate in (folder, *folder.parents) if candidate.is_dir())
+
+
+def _can_make(path: Path) -> Level:
+    """Whether a file may be made at `path`.
+
+    Raises:
+        InterfaceError: it may not.
+
+    """
+    folder = _existing(path.parent)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InterfaceError(f"{path} cannot be made: no right to write in {folder}")
+    return "ok"
+
+
+def _size(number: float) -> str:
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if number < 1024:
+            return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"
+        number /= 1024
+    return f"{number:.1f} TiB"
+
+
+CHECKS: tuple[tuple[str, Callable[[Settings], Found]], ...] = (
+    ("features", check_features),
+    ("mappings", check_mappings),
+    ("at-rest key", check_key),
+    ("store", check_store),
+    ("disk", check_disk),
+    ("API key", check_api_key),
+    ("API", check_api),
+    ("clock", check_clock),
+    ("port", check_ports),
+)
+"""What is looked at after the settings, in this order."""

@@ -1,0 +1,168 @@
+"""What every command shares: errors of usage, where the settings file is, words for what comes later."""
+
+import argparse
+import os
+import traceback
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from interface.errors import InterfaceError
+
+if TYPE_CHECKING:
+    from interface.settings import Settings
+
+PROGRAM = "hl7-interface"
+SETTINGS_VARIABLE = "HL7_INTERFACE_SETTINGS"
+LOCAL_SETTINGS = Path("hl7-interface.toml")
+SYSTEM_SETTINGS = Path("/etc/hl7-interface/settings.toml")
+
+
+class UsageError(InterfaceError):
+    """The command line cannot be understood or names something that is not there."""
+
+    exit_code = 2
+
+
+class NotAvailableError(InterfaceError):
+    """The command or option is known and comes later. Its text is what was asked for: `requests retry`."""
+
+    exit_code = 2
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse that answers wrong usage in one line, and takes options by their full names only."""
+
+    def __init__(self, **options: Any):
+        super().__init__(**{"allow_abbrev": False, **options})
+
+    def error(self, message: str) -> NoReturn:
+        """Raise a `UsageError` in place of two lines and an exit."""
+        raise UsageError(f"{self.prog.removeprefix(PROGRAM).strip()}: {message}; see `{self.prog} --help`")
+
+
+class _LaterOption(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        command = parser.prog.removeprefix(PROGRAM).strip()
+        raise NotAvailableError(f"{command} {self.option_strings[0]}")
+
+
+def add_later_option(parser: argparse.ArgumentParser, option: str, description: str) -> None:
+    """An option without a value that is in the help, marked, and answers `not available yet`."""
+    text = f"{description} (not available yet)"
+    parser.add_argument(option, action=_LaterOption, nargs=0, help=text, default=argparse.SUPPRESS)
+
+
+def add_later_command(
+    subparsers: "argparse._SubParsersAction[Any]", command: str, name: str, description: str
+) -> None:
+    """A subcommand that is in the help, marked, and answers `not available yet` whatever else it gets."""
+    parser = subparsers.add_parser(name, help=f"{description} (not available yet)", add_help=False)
+    parser.set_defaults(later=f"{command} {name}")
+
+
+def add_settings_option(parser: argparse.ArgumentParser) -> None:
+    """`-c FILE`, as every command has it that works with a site's settings."""
+    parser.add_argument(
+        "-c",
+        "--config",
+        metavar="FILE",
+        help=f"the settings file; else ${SETTINGS_VARIABLE}, ./{LOCAL_SETTINGS} or {SYSTEM_SETTINGS}",
+    )
+
+
+def find_settings(given: str | None) -> Path:
+    """The settings file to use: the one given, else the environment's, the folder's, the system's.
+
+    Raises:
+        UsageError: there is none; the text says where it was looked for.
+
+    """
+    named = given or os.environ.get(SETTINGS_VARIABLE)
+    if named:
+        return Path(named)
+    for candidate in (LOCAL_SETTINGS, SYSTEM_SETTINGS):
+        if candidate.is_file():
+            return candidate
+    raise UsageError(
+        f"no settings file: looked for -c FILE, ${SETTINGS_VARIABLE}, ./{LOCAL_SETTINGS} "
+        f"and {SYSTEM_SETTINGS}; `{PROGRAM} init` writes one"
+    )
+
+
+def settings_of(args: argparse.Namespace) -> "Settings":
+    """The settings that a command works with (see `add_settings_option`)."""
+    from interface.settings import load_settings
+
+    return load_settings(find_settings(args.config))
+
+
+def read_file(name: str, limit: int = 1024 * 1024 * 1024) -> bytes:
+    """The bytes of a file named on the command line; `-` is standard input.
+
+    Raises:
+        UsageError: it cannot be read, or is longer than `limit` bytes.
+
+    """
+    import sys
+
+    try:
+        if name == "-":
+            data = sys.stdin.buffer.read(limit + 1)
+        else:
+            with Path(name).open("rb") as file:
+                data = file.read(limit + 1)
+    except OSError as error:
+        raise UsageError(f"cannot read {name}: {error.strerror}") from None
+    if len(data) > limit:
+        raise UsageError(f"cannot read {name}: longer than {limit} bytes")
+    return data
+
+
+def place_of(error: BaseException) -> str:
+    """The class of an error nobody foresaw, and where in the product it came up: `KeyError at store.views:12`.
+
+    Its text is left out: it may hold patient data.
+    """
+    inside = f"{os.sep}interface{os.sep}"
+    frames = list(traceback.extract_tb(error.__traceback__))
+    frame = ([frame for frame in frames if inside in frame.filename] or frames)[-1]
+    module = frame.filename.rpartition(inside)[2].removesuffix(".py").replace(os.sep, ".")
+    return f"{type(error).__name__} at {module}:{frame.lineno}"
+
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def moment(text: str, now: datetime) -> float:
+    """A point in time of the command line, as POSIX seconds: `2h`, `3d` (ago), `2026-03-05[T10:00]`.
+
+    A date or time without an offset is this machine's local time.
+
+    Raises:
+        UsageError: it is none of these.
+
+    """
+    number, unit = text[:-1], text[-1:]
+    if number.isdecimal() and unit in _UNITS and len(number) <= 6:
+        return (now - timedelta(seconds=int(number) * _UNITS[unit])).timestamp()
+    try:
+        return datetime.fromisoformat(text).astimezone().timestamp()
+    except (ValueError, OverflowError, OSError):
+        raise UsageError(
+            f"cannot read the time {text!r}: write 30m, 2h, 3d (ago), 2026-03-05 or 2026-03-05T10:00"
+        ) from None
+
+
+def utc_text(seconds: float | None) -> str | None:
+    """POSIX seconds as `2026-03-05T10:00:00Z`, as JSON answers have it."""
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def local_text(seconds: float | None) -> str:
+    """POSIX seconds as this machine's local time, for people: `2026-03-05 10:00:00`; '' for none."""
+    if seconds is None:
+        return ""
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,104 @@
+"""`explain`: offline, what the program would do with messages, and where each value comes from."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from interface.chart.decide import Engine
+from interface.chart.model import Chart
+from interface.chart.outcome import Outcome, fields_json, left_out_json
+from interface.errors import InterfaceError
+from interface.hl7.batch import messages_in_file
+from interface.rules import Policy, Reading, load_rulebook
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's flags."""
+    parser.add_argument("files", nargs="+", metavar="FILE", help="HL7 files; - reads standard input")
+    parser.add_argument("-c", "--config", metavar="FILE", type=Path, help="the site's settings file")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument("--now", metavar="TIME", help="decide as if it were this time (ISO 8601)")
+    parser.add_argument(
+        "--strict", action="store_true", help="conformance to the standard (not available yet)"
+    )
+    parser.add_argument("--mask", action="store_true", help="hide patient data (not available yet)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit 1 only when a message was rejected."""
+    now = parse_now(args.now)
+    policy = Policy()
+    if args.config is not None:
+        from interface.settings import load_settings
+
+        policy = load_settings(args.config).policy()
+    explained = list(explain(Engine(load_rulebook(), policy), read_files(args.files), now))
+    if args.json:
+        from interface.cli.output import print_json
+
+        print_json({"messages": [as_json(reading, outcome) for reading, outcome in explained]})
+    else:
+        from interface.cli.explain_text import print_explained
+
+        for reading, outcome in explained:
+            print_explained(reading, outcome)
+    return 1 if any(outcome.decision == "reject" for _, outcome in explained) else 0
+
+
+def parse_now(text: str | None) -> datetime:
+    """The time to decide at; the clock's when none is given. Raises InterfaceError for what is no time."""
+    if text is None:
+        return datetime.now(UTC)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise InterfaceError(f"--now {text}: not a time; write it as 2026-03-02T09:00:00-06:00") from None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def read_files(names: Iterable[str]) -> Iterator[bytes]:
+    """The messages of files, in order; a file that holds none is one message to be rejected."""
+    for name in names:
+        if name == "-":
+            data = sys.stdin.buffer.read()
+        else:
+            try:
+                data = Path(name).read_bytes()
+            except OSError as error:
+                raise InterfaceError(f"{name}: can't be read: {error.strerror}") from None
+        yield from messages_in_file(data) or [data]
+
+
+def explain(engine: Engine, messages: Iterable[bytes], now: datetime) -> Iterator[tuple[Reading, Outcome]]:
+    """Decide each message in order; together they build up the charts."""
+    charts: dict[str, Chart] = {}
+    ids = itertools.count(1)
+    for raw in messages:
+        reading = engine.read(raw, received_at=now)
+        chart = next((charts[key] for key in reading.keys if key in charts), None)
+        outcome = engine.decide(reading, chart, now=now, new_id=lambda: next(ids))
+        if outcome.chart is not None:
+            for key in outcome.chart.keys:
+                charts[key] = outcome.chart
+        yield reading, outcome
+
+
+def as_json(reading: Reading, outcome: Outcome) -> dict[str, Any]:
+    """One message as `explain --json` prints it."""
+    shown = outcome.decision in ("post", "hold")
+    return {
+        "control_id": reading.control_id,
+        "type": reading.type,
+        "decision": outcome.decision,
+        "reasons": [{"code": reason.code, "text": reason.text} for reason in outcome.reasons],
+        "request": outcome.request if shown else None,
+        "fields": fields_json(outcome.fields) if shown else [],
+        "left_out": left_out_json(outcome.left_out),
+        "said": list(outcome.said),
+    }

@@ -1,0 +1,188 @@
+"""`hl7-interface`: finds the command, imports its module alone, turns every error into one line.
+
+Exit codes: 0 done, 1 the thing asked about is not well, 2 wrong usage or settings, 130 interrupted.
+"""
+
+import contextlib
+import difflib
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from interface import __version__
+from interface.cli.common import PROGRAM, NotAvailableError, Parser, UsageError, place_of
+from interface.cli.output import safe_text
+from interface.errors import InterfaceError
+
+DEBUG_VARIABLE = "HL7_INTERFACE_DEBUG"
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command. Its module has `add_arguments(parser)` and `run(args) -> int`; None: it comes later."""
+
+    name: str
+    module: str | None
+    help: str
+
+
+COMMANDS = (
+    Command("demo", "interface.cli.demo", "the whole way once, with made-up messages and a simulated API"),
+    Command("init", "interface.cli.init", "write a commented settings file"),
+    Command("check", "interface.cli.check", "look whether everything is in order, one line each"),
+    Command("run", "interface.cli.run", "the daemon, in the foreground"),
+    Command(
+        "explain", "interface.cli.explain", "what would become of messages, and where each value came from"
+    ),
+    Command("send", "interface.cli.send", "send messages over MLLP and wait for their ACKs"),
+    Command("messages", "interface.cli.messages", "list and show messages"),
+    Command("requests", "interface.cli.requests", "list and show requests"),
+    Command("sandbox", "interface.sandbox.command", "the simulated API by itself"),
+    Command("patients", None, "list, show and rebuild charts"),
+    Command("appointments", None, "list and show appointments"),
+    Command("load", None, "take history into the charts before go-live"),
+    Command("feed-report", None, "what a sender's feed is like and lacks"),
+    Command("onboarding", None, "the steps from staging to production"),
+    Command("backup", None, "copy the store while it runs"),
+    Command("purge", None, "delete what is older than the settings keep"),
+    Command("keys", None, "make and rotate at-rest keys"),
+    Command("migrate", None, "move from SQLite to PostgreSQL"),
+    Command("install-service", None, "install the systemd unit"),
+    Command("users", None, "who may use the console"),
+)
+"""The commands in the order of the help."""
+
+BY_NAME = {command.name: command for command in COMMANDS}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: the arguments after the program's name; None: the process's own.
+
+    Returns:
+        The exit code.
+
+    """
+    _tolerate_encodings()
+    try:
+        code = _dispatch(list(sys.argv[1:] if argv is None else argv))
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:  # the reader (head, less) has seen enough
+        _discard_output()
+        return 0
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except NotAvailableError as error:
+        _complain(f"{PROGRAM} {error}: not available yet")
+        return error.exit_code
+    except InterfaceError as error:
+        for line in str(error).splitlines() or [type(error).__name__]:
+            _complain(f"{PROGRAM}: {line}")
+        return int(getattr(error, "exit_code", 1))
+    except Exception as error:
+        _report(error)
+        _flush_or_discard()
+        return 1
+    return code
+
+
+def _dispatch(argv: list[str]) -> int:
+    first, rest = (argv[0], argv[1:]) if argv else ("", [])
+    if first in {"-h", "--help", "help"}:
+        print(_help())
+        return 0
+    if first == "--version":
+        print(f"{PROGRAM} {__version__}")
+        return 0
+    if not first:
+        print(_help(), file=sys.stderr)
+        return 2
+    command = BY_NAME.get(first)
+    if command is None:
+        near = difflib.get_close_matches(first, BY_NAME, n=1)
+        kind = "option" if first.startswith("-") else "command"
+        hint = f"did you mean `{near[0]}`?" if near else f"`{PROGRAM} --help` lists the commands"
+        raise UsageError(f"unknown {kind} {first!r}; {hint}")
+    if command.module is None:
+        raise NotAvailableError(command.name)
+    return _run(command, command.module, rest)
+
+
+def _run(command: Command, module_name: str, rest: list[str]) -> int:
+    module: Any = importlib.import_module(module_name)
+    parser = Parser(prog=f"{PROGRAM} {command.name}", description=command.help.capitalize() + ".")
+    module.add_arguments(parser)
+    try:
+        args, unknown = parser.parse_known_args(rest)
+    except SystemExit as end:  # --help
+        return int(end.code or 0)
+    if later := getattr(args, "later", None):
+        raise NotAvailableError(later)
+    if unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    return int(module.run(args))
+
+
+def _help() -> str:
+    width = max(len(command.name) for command in COMMANDS)
+    lines = [
+        f"usage: {PROGRAM} COMMAND …   ({PROGRAM} COMMAND --help says more)",
+        "",
+        "HL7 v2 scheduling, ADT and pharmacy feeds become Connective Health requests.",
+        "",
+        "commands:",
+    ]
+    for command in COMMANDS:
+        mark = "" if command.module else " (not available yet)"
+        lines.append(f"  {command.name.ljust(width)}  {command.help}{mark}")
+    lines += ["", "options:", "  --help      this text", "  --version   the program's version"]
+    return "\n".join(lines)
+
+
+def _complain(line: str) -> None:
+    """One line on standard error. That nobody reads it is no reason to fail differently."""
+    with contextlib.suppress(OSError, ValueError):
+        print(safe_text(line), file=sys.stderr, flush=True)
+
+
+def _report(error: Exception) -> None:
+    """An error nobody foresaw: its class and place. Its text may hold patient data and is left out."""
+    if os.environ.get(DEBUG_VARIABLE):
+        traceback.print_exception(error)
+    _complain(
+        f"{PROGRAM}: unexpected {place_of(error)}; "
+        f"{DEBUG_VARIABLE}=1 shows the details (they may hold patient data)"
+    )
+
+
+def _tolerate_encodings() -> None:
+    """A terminal that lacks a character gets an escape in its place, not an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _flush_or_discard() -> None:
+    """After an error: what was answered goes out, unless the output itself is what failed (a full disk)."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        _discard_output()
+
+
+def _discard_output() -> None:
+    """Give standard output a place to go, so that the interpreter's last flush cannot fail once more."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        descriptor = sys.stdout.fileno()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, descriptor)
+        os.close(nowhere)

@@ -1,0 +1,178 @@
+"""`messages`: what came in, what was decided and why."""
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from interface.cli.common import PROGRAM, add_later_command, local_text, utc_text
+from interface.cli.output import facts, heading, print_json, safe_lines, table, tell
+from interface.cli.stored import (
+    add_list_arguments,
+    add_show,
+    decoded,
+    hint_more,
+    open_views,
+    pages,
+    reasons_text,
+    show_provenance,
+    wants_json,
+)
+from interface.errors import InterfaceError
+
+if TYPE_CHECKING:
+    from interface.store.records import MessageDetail, MessageSummary
+
+STATES = ("new", "done", "failed")
+DECISIONS = ("post", "chart", "hold", "cancel", "ignore", "reject")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("--state", choices=STATES)
+    parser.add_argument("--decision", choices=DECISIONS)
+    parser.add_argument("--type", metavar="TYPE", help="as SIU^S12")
+    parser.add_argument("--control-id", metavar="ID", help="MSH-10")
+    parser.add_argument("--listener", metavar="NAME")
+    add_list_arguments(parser)
+    commands = parser.add_subparsers(title="subcommands", metavar="")
+    add_show(commands, "message")
+    add_later_command(commands, "messages", "reprocess", "decide messages again from what is stored")
+    add_later_command(commands, "messages", "export", "write messages to files")
+
+
+def run(args: argparse.Namespace) -> int:
+    """List messages, or show one."""
+    return show(args) if hasattr(args, "id") else list_messages(args)
+
+
+def list_messages(args: argparse.Namespace) -> int:
+    """Print the newest messages that the filters take."""
+    from interface.store.records import MessageFilter
+
+    where = MessageFilter(
+        state=args.state,
+        decision=args.decision,
+        message_type=args.type,
+        control_id=args.control_id,
+        listener=args.listener,
+        since=args.since,
+        until=args.until,
+    )
+    with open_views(args) as views:
+        rows, more = pages(
+            lambda before, limit: views.messages(where, before=before, limit=limit), args.before, args.limit
+        )
+    if wants_json(args):
+        print_json({"messages": [as_json(row) for row in rows], "next_before": more})
+        return 0
+    if not rows:
+        tell("no messages")
+        return 0
+    columns = ("id", "received", "listener", "type", "control id", "state", "decision", "request", "reasons")
+    table(columns, [_line(row) for row in rows], right=("id", "request"))
+    hint_more(f"{PROGRAM} messages", more)
+    return 0
+
+
+def _line(row: "MessageSummary") -> tuple[object, ...]:
+    notes = [reasons_text(row.reasons)] if row.reasons else []
+    notes += ["other content under a known control id"] if row.conflict else []
+    notes += [f"came {row.duplicates + 1} times"] if row.duplicates else []
+    received = local_text(row.received_at)
+    return (
+        row.id,
+        received,
+        row.listener,
+        row.message_type,
+        row.control_id,
+        row.state,
+        row.decision,
+        row.request_id,
+        "; ".join(notes),
+    )
+
+
+def as_json(row: "MessageSummary") -> dict[str, Any]:
+    """A message as lists and details have it."""
+    return {
+        "id": row.id,
+        "received_at": utc_text(row.received_at),
+        "listener": row.listener,
+        "peer": row.peer,
+        "sending_application": row.sender_application,
+        "sending_facility": row.sender_facility,
+        "type": row.message_type,
+        "control_id": row.control_id,
+        "processing_id": row.processing_id,
+        "size": row.size,
+        "receipt": row.receipt,
+        "conflict": row.conflict,
+        "duplicates": row.duplicates,
+        "last_duplicate_at": utc_text(row.last_duplicate_at),
+        "state": row.state,
+        "decision": row.decision,
+        "reasons": row.reasons,
+        "processed_at": utc_text(row.processed_at),
+        "attempts": row.attempts,
+        "patient_id": row.patient_id,
+        "request_id": row.request_id,
+    }
+
+
+def show(args: argparse.Namespace) -> int:
+    """Print one message: what is known of it, what was made of it, and the message itself.
+
+    Raises:
+        InterfaceError: there is no such message.
+
+    """
+    with open_views(args) as views:
+        detail = views.message(args.id)
+    if detail is None:
+        raise InterfaceError(f"there is no message {args.id}")
+    note = decoded(detail.note)
+    text = _text(detail)
+    if wants_json(args):
+        answer = as_json(detail.summary) | {"note": note, "raw": text, "problem": detail.problem}
+        print_json(answer | {"request_state": detail.request.state if detail.request else None})
+        return 0
+    row = detail.summary
+    request = f"{detail.request.id} ({detail.request.state})" if detail.request else row.request_id
+    facts(
+        {
+            "message": row.id,
+            "received": local_text(row.received_at),
+            "listener": f"{row.listener}, from {row.peer}",
+            "sender": " ".join(part for part in (row.sender_application, row.sender_facility) if part),
+            "type": row.message_type,
+            "control id": row.control_id,
+            "receipt": row.receipt + (" (other content under a known control id)" if row.conflict else ""),
+            "came again": f"{row.duplicates} times, last {local_text(row.last_duplicate_at)}"
+            if row.duplicates
+            else "",
+            "state": row.state,
+            "decision": row.decision,
+            "reasons": reasons_text(row.reasons),
+            "request": request,
+            "patient": row.patient_id,
+            "problem": detail.problem,
+        }
+    )
+    show_provenance(note)
+    if text is not None:
+        heading(f"as received ({row.size} bytes):")
+        print(safe_lines(text))
+    return 0
+
+
+def _text(detail: "MessageDetail") -> str | None:
+    """The message as text, read as the product reads it."""
+    if detail.raw is None:
+        return None
+    from interface.hl7.charsets import cp1252_text
+    from interface.hl7.errors import NotHL7
+    from interface.hl7.message import Message
+
+    try:
+        return detail.raw.decode(Message(detail.raw).charset)
+    except (NotHL7, UnicodeDecodeError, LookupError):
+        return cp1252_text(detail.raw)

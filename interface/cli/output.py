@@ -1,0 +1,118 @@
+"""Answers on standard output: tables, JSON, and text that can do a terminal no harm."""
+
+import json
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from datetime import date, datetime
+from typing import Any, TextIO
+
+# control characters, soft hyphen, zero-width and direction marks, line separators, lone surrogates, BOM, tags
+_HARMFUL = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+UNLIMITED = 1_000_000
+
+
+def _escape(match: re.Match[str]) -> str:
+    character = match.group()
+    code = ord(character)
+    if character in _SHORT:
+        return _SHORT[character]
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def safe_text(value: object) -> str:
+    """`value` as one line in which every control character, invisible ones too, is shown as an escape.
+
+    Messages come from elsewhere: a name must not clear a screen, colour a line or turn its direction.
+    """
+    return _HARMFUL.sub(_escape, "" if value is None else str(value))
+
+
+def safe_lines(value: str) -> str:
+    """Like `safe_text`, but line ends (CR, LF, CRLF) stay line ends."""
+    return "\n".join(safe_text(line) for line in re.split("\r\n|\r|\n", value))
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    return str(value)
+
+
+def print_json(data: Any) -> None:
+    """Print `data` as indented JSON; what could harm a terminal is a JSON escape, which changes no value."""
+    text = json.dumps(data, ensure_ascii=False, indent=2, default=_plain)
+    # indentation is the only control character that JSON leaves outside its own escapes
+    print(re.sub(r"[^\n\x20-\x7e]", _json_escape, text), flush=True)
+
+
+def _json_escape(match: re.Match[str]) -> str:
+    character = match.group()
+    return json.dumps(character)[1:-1] if _HARMFUL.match(character) or character == "\x7f" else character
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Whether a person looks at `stream`."""
+    return stream is not None and stream.isatty()
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[str] = ()) -> None:
+    """Print a table: folded to a terminal's width, else a line for each row with nothing cut off.
+
+    Args:
+        columns: headings.
+        rows: cells; None is empty. They are taken as they are (no markup) and shown by `safe_text`.
+        right: the columns that are set to the right (numbers).
+
+    """
+    cells = [[safe_text(cell) for cell in row] for row in rows]
+    if not is_terminal(sys.stdout):
+        _plain_table(columns, cells, right)
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        drawn.add_column(Text(column), justify="right" if column in right else "left", overflow="fold")
+    for row in cells:
+        drawn.add_row(*(Text(cell) for cell in row))
+    Console(highlight=False, markup=False, emoji=False).print(drawn)
+
+
+def _plain_table(columns: Sequence[str], cells: Sequence[Sequence[str]], right: Sequence[str]) -> None:
+    lines = [list(columns), *cells]
+    widths = [max(len(line[number]) for line in lines) for number in range(len(columns))]
+    for line in lines:
+        parts = [
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, cell, width in zip(columns, line, widths, strict=True)
+        ]
+        print("  ".join(parts).rstrip())
+
+
+def facts(pairs: Mapping[str, object]) -> None:
+    """Print names and values, one pair in a line; empty values are left out."""
+    shown = {name: safe_text(value) for name, value in pairs.items() if value not in (None, "")}
+    width = max((len(name) for name in shown), default=0)
+    for name, value in shown.items():
+        print(f"{name.ljust(width)}  {value}")
+
+
+def heading(text: str) -> None:
+    """Print a heading with an empty line before it."""
+    print(f"\n{safe_text(text)}")
+
+
+def tell(text: str) -> None:
+    """Say something that is not the answer: on standard error."""
+    print(safe_text(text), file=sys.stderr, flush=True)

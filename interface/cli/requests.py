@@ -1,0 +1,195 @@
+"""`requests`: what goes to the API, where each value came from, and what came of it."""
+
+import argparse
+import json
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from interface.cli.common import PROGRAM, UsageError, add_later_command, local_text, utc_text
+from interface.cli.output import facts, heading, print_json, safe_lines, table, tell
+from interface.cli.stored import (
+    add_list_arguments,
+    add_show,
+    decoded,
+    hint_more,
+    open_views,
+    pages,
+    reasons_text,
+    show_provenance,
+    wants_json,
+)
+from interface.errors import InterfaceError
+
+if TYPE_CHECKING:
+    from interface.store.records import AttemptView, RequestSummary
+
+STATES = (
+    "waiting",
+    "sending",
+    "delivered",
+    "held",
+    "superseded",
+    "withdrawn",
+    "expired",
+    "dead",
+    "discarded",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("--state", choices=STATES)
+    parser.add_argument("--date", metavar="DAY", type=a_day, help="of the appointment, as 2026-03-05")
+    add_list_arguments(parser)
+    commands = parser.add_subparsers(title="subcommands", metavar="")
+    add_show(commands, "request")
+    add_later_command(commands, "requests", "retry", "send a dead request again")
+    add_later_command(commands, "requests", "discard", "give a request up")
+    add_later_command(commands, "requests", "release", "let a held request go")
+
+
+def a_day(text: str) -> date:
+    """A day of the command line. Raises UsageError."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"cannot read the day {text!r}: write it as 2026-03-05") from None
+
+
+def run(args: argparse.Namespace) -> int:
+    """List requests, or show one."""
+    return show(args) if hasattr(args, "id") else list_requests(args)
+
+
+def list_requests(args: argparse.Namespace) -> int:
+    """Print the newest requests that the filters take."""
+    from interface.store.records import RequestFilter
+
+    where = RequestFilter(state=args.state, appointment_date=args.date, since=args.since, until=args.until)
+    with open_views(args) as views:
+        rows, more = pages(
+            lambda before, limit: views.requests(where, before=before, limit=limit), args.before, args.limit
+        )
+    if wants_json(args):
+        print_json({"requests": [as_json(row) for row in rows], "next_before": more})
+        return 0
+    if not rows:
+        tell("no requests")
+        return 0
+    columns = (
+        "id",
+        "made",
+        "message",
+        "appointment",
+        "state",
+        "attempts",
+        "last",
+        "correlation id",
+        "reasons",
+    )
+    table(columns, [_line(row) for row in rows], right=("id", "message", "attempts"))
+    hint_more(f"{PROGRAM} requests", more)
+    return 0
+
+
+def _line(row: "RequestSummary") -> tuple[object, ...]:
+    notes = [reasons_text(row.reasons)] if row.reasons else []
+    notes += ["possible duplicate"] if row.possible_duplicate else []
+    last = " ".join(str(part) for part in (row.last_status, row.last_verdict) if part)
+    return (
+        row.id,
+        local_text(row.created_at),
+        row.message_id,
+        row.appointment_date,
+        row.state,
+        row.attempts,
+        last,
+        row.correlation_id,
+        "; ".join(notes),
+    )
+
+
+def as_json(row: "RequestSummary") -> dict[str, Any]:
+    """A request as lists and details have it."""
+    return {
+        "id": row.id,
+        "message_id": row.message_id,
+        "patient_id": row.patient_id,
+        "state": row.state,
+        "appointment_date": row.appointment_date.isoformat() if row.appointment_date else None,
+        "reasons": row.reasons,
+        "attempts": row.attempts,
+        "possible_duplicate": row.possible_duplicate,
+        "correlation_id": row.correlation_id,
+        "supersedes": row.supersedes,
+        "due_at": utc_text(row.due_at),
+        "created_at": utc_text(row.created_at),
+        "changed_at": utc_text(row.changed_at),
+        "last_verdict": row.last_verdict,
+        "last_status": row.last_status,
+    }
+
+
+def _attempt_json(attempt: "AttemptView") -> dict[str, Any]:
+    return {
+        "started_at": utc_text(attempt.started_at),
+        "finished_at": utc_text(attempt.finished_at),
+        "status": attempt.status,
+        "verdict": attempt.verdict,
+        "detail": attempt.detail,
+        "possible_duplicate": attempt.possible_duplicate,
+        "body": decoded(attempt.body),
+    }
+
+
+def show(args: argparse.Namespace) -> int:
+    """Print one request: its state, its body, where each field came from, and every attempt.
+
+    Raises:
+        InterfaceError: there is no such request.
+
+    """
+    with open_views(args) as views:
+        detail = views.request(args.id)
+    if detail is None:
+        raise InterfaceError(f"there is no request {args.id}")
+    provenance, body = decoded(detail.detail), decoded(detail.body)
+    fields = provenance if isinstance(provenance, dict) else {}
+    if wants_json(args):
+        found = {"appointment": detail.appointment, "request": body}
+        found |= {"fields": fields.get("fields", []), "left_out": fields.get("left_out", [])}
+        tries = [_attempt_json(attempt) for attempt in detail.attempts]
+        print_json(as_json(detail.summary) | found | {"tries": tries, "problem": detail.problem})
+        return 0
+    row = detail.summary
+    facts(
+        {
+            "request": row.id,
+            "made": local_text(row.created_at),
+            "changed": local_text(row.changed_at),
+            "message": row.message_id,
+            "patient": row.patient_id,
+            "appointment": detail.appointment,
+            "date": row.appointment_date,
+            "state": row.state + (", possible duplicate" if row.possible_duplicate else ""),
+            "reasons": reasons_text(row.reasons),
+            "next attempt": local_text(row.due_at),
+            "correlation id": row.correlation_id,
+            "supersedes": row.supersedes,
+            "problem": detail.problem,
+        }
+    )
+    if body is not None:
+        heading("body:")
+        print(safe_lines(json.dumps(body, ensure_ascii=False, indent=2)))
+    show_provenance(provenance)
+    if detail.attempts:
+        heading("attempts:")
+        columns = ("started", "seconds", "status", "verdict", "detail")
+        table(columns, [_attempt(attempt) for attempt in detail.attempts], right=("seconds", "status"))
+    return 0
+
+
+def _attempt(attempt: "AttemptView") -> tuple[object, ...]:
+    seconds = f"{attempt.finished_at - attempt.started_at:.3f}"
+    return local_text(attempt.started_at), seconds, attempt.status, attempt.verdict, attempt.detail

@@ -1,0 +1,49 @@
+"""`run`: the daemon, in the foreground."""
+
+import argparse
+from datetime import datetime
+
+from interface.cli.common import UsageError, add_settings_option, find_settings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    add_settings_option(parser)
+    parser.add_argument(
+        "--now",
+        metavar="TIME",
+        type=a_time,
+        help="rehearse with old messages: begin at this time (2026-03-05T10:00:00-06:00)",
+    )
+
+
+def a_time(text: str) -> datetime:
+    """An aware point in time from the command line; without an offset it is this machine's local time.
+
+    Raises:
+        UsageError: it is no time.
+
+    """
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError):
+        raise UsageError(
+            f"cannot read the time {text!r}: write 2026-03-05 or 2026-03-05T10:00:00-06:00"
+        ) from None
+
+
+def run(args: argparse.Namespace) -> int:
+    """Start the daemon; returns when it has stopped.
+
+    The API key is read here once, so that a missing one is said before any port is opened.
+    """
+    from interface.settings import load_settings, require_available
+
+    path = find_settings(args.config)
+    settings = load_settings(path)
+    require_available(settings, run=True)
+    settings.api_key()
+
+    from interface.services.door import run_door
+
+    return run_door(path, args.now)

@@ -1,0 +1,170 @@
+"""The commented settings file that `init` writes, and the example of `deploy/`.
+
+A line `# key = value` is a key with its default or an example, ready to be uncommented; the rest is prose.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a site says of itself; the rest of the file is defaults."""
+
+    name: str = "Lakeside Family Clinic"
+    environment: str = "sandbox"
+    mrn_root: str = "2.999.1.1"
+    authority: tuple[str, ...] = ()
+    timezone: str = "America/Chicago"
+    host: str = "127.0.0.1"
+    port: int = 2575
+    allow: tuple[str, ...] = ()
+
+
+def quoted(text: str) -> str:
+    """`text` as a TOML basic string."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08X}" for c in escaped) + '"'
+
+
+def _list(texts: Sequence[str]) -> str:
+    return "[" + ", ".join(quoted(text) for text in texts) + "]"
+
+
+def render(answers: Answers) -> str:
+    """The settings file (TOML) for `answers`."""
+    values = {
+        "NAME": quoted(answers.name),
+        "ENVIRONMENT": quoted(answers.environment),
+        "MRN_ROOT": quoted(answers.mrn_root),
+        "AUTHORITY": _list(answers.authority),
+        "TIMEZONE": quoted(answers.timezone),
+        "HOST": quoted(answers.host),
+        "PORT": str(answers.port),
+        "ALLOW": _list(answers.allow),
+        "KEY": ("# " if answers.environment == "sandbox" else "") + 'key = "env:CONNECTIVE_HEALTH_API_KEY"',
+    }
+    text = TEMPLATE
+    for name, value in values.items():
+        text = text.replace(f"@{name}@", value, 1)
+    return text
+
+
+TEMPLATE = """\
+# Settings of hl7-interface. Every key has a default; unknown keys are errors.
+# Relative paths are relative to this file.
+# `hl7-interface check -c THIS-FILE` says whether everything is in order.
+
+[site]
+name = @NAME@
+# Where requests go: sandbox (the simulated API, `hl7-interface sandbox`), staging (made-up patients only),
+# production-test (real patients, validated but not processed) or production.
+environment = @ENVIRONMENT@
+# The assigning authority OID of your MRNs, from Connective Health. The arc 2.999 is for examples.
+mrn_root = @MRN_ROOT@
+# CX.4 of the numbers in PID-3 that are MRNs here, namespace or OID. Empty: those of type MR.
+mrn_authority = @AUTHORITY@
+# The clinic's time zone: it decides the day of a time that is sent with an offset.
+# Left out: dates are taken as written.
+timezone = @TIMEZONE@
+
+# One [[listener]] for each feed; ADT, scheduling and pharmacy often come on ports of their own.
+[[listener]]
+name = "main"
+# 127.0.0.1: this machine only; 0.0.0.0: all of its addresses.
+host = @HOST@
+port = @PORT@
+# Addresses and networks that may connect, such as "10.20.0.0/16". Empty: loopback only.
+allow = @ALLOW@
+# What a message without MSH-18 is read as: "UNICODE UTF-8", "8859/1", "cp1252" …
+# Left out: UTF-8, then cp1252.
+# charset = "8859/1"
+# The sender's time zone, where it is not the site's.
+# timezone = "America/Denver"
+# "original" or "enhanced" whatever MSH-15 and MSH-16 say.
+# ack = "auto"
+# When a message could not be stored: "close" without an answer, so that the sender's queue keeps it,
+# or "AE" or "AR".
+# not_stored = "close"
+# max_message_bytes = 33554432
+# max_connections = 256
+# For an unfinished frame; a silent connection is normal and stays.
+# frame_seconds = 30
+# tls_certificate = "tls/server.pem"
+# tls_key = "tls/server.key"
+# tls_client_ca = "tls/clients.pem"
+
+[api]
+version = 1
+# Where the API key is kept: env:NAME, file:PATH or credential:NAME (systemd); never the key itself.
+@KEY@
+# The environment decides; a loopback address is taken for rehearsals.
+# base_url = "http://127.0.0.1:8026"
+# concurrency = 32
+# timeout_seconds = 30
+# requests_per_second = 5
+# batch = 1
+
+[mappings]
+# A folder with this site's own rules and tables.
+# overlay = "site-mappings"
+# What a problem code without a code system is: "ICD10", "ICD9" or "SNOMED".
+# Empty: told by its shape where it can be.
+# default_problem_system = ""
+# How long a visit's diagnoses count as active unless seen again; 0: for ever.
+# visit_diagnosis_days = 730
+
+[request]
+# What the feed cannot know. Normally one of the next two is given.
+# response_direct_address = "records@direct.example.org"
+# response_fax_number = "3125550142"
+# response_friendly_name = "Lakeside Records"
+# batch_id = "lakeside"
+# clinic_name = "Lakeside Family Clinic"
+# clinic_npi = "1234567893"
+# diagnostic_categories = ["cardiovascular"]
+# Needs a diagnostic category.
+# summary_months = 24
+# Appointment types (SCH-8, AIS-3) of new patients.
+# new_patient_types = ["NEW"]
+
+[forward]
+# A request that equals the last one sent for the appointment: "skip" or "send".
+# unchanged = "skip"
+# A newer request takes the place of one that waits for the same appointment.
+# supersede = true
+# A message without an appointment or visit date: "chart", or "post" with version 2.
+# without_date = "chart"
+# What a message type does, where it should not do its default: "post", "chart" or "ignore".
+# "ADT^A28" = "chart"
+
+[store]
+url = "sqlite:///var/interface.db"
+# The at-rest key: env:, file: or credential:. Left out: a file of mode 0600 beside this one,
+# made by the first start.
+# key = "file:at-rest.key"
+# How long things are kept; 0: for ever.
+# journal_days = 90
+# request_days = 365
+# chart_days = 1095
+# webhook_days = 365
+
+[filters]
+# take_appointment_types = ["NEW", "FOLLOWUP"]
+# leave_appointment_types = ["LAB"]
+# take_locations = ["MAIN"]
+# leave_locations = ["TRAINING"]
+# take_providers = ["1234567893"]
+# leave_providers = ["9999"]
+# test_patient_pattern = "^ZZTEST"
+
+[web]
+# Health (/healthz, /readyz) and metrics (/metrics).
+host = "127.0.0.1"
+port = 8025
+
+[webhooks]
+path = "/webhooks/connective-health"
+# tls_certificate = "tls/webhooks.pem"
+# tls_key = "tls/webhooks.key"
+"""

@@ -1,0 +1,1 @@
+"""Pure decisions of delivery: verdicts and the retry schedule."""

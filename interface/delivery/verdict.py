@@ -1,0 +1,225 @@
+"""What a reply of the API means for the request: the table of delivery verdicts, as data.
+
+A reply is a value (`Reply`), so is what follows from it (`Verdict`); the first row of `VERDICTS` that fits
+decides. Nothing here is patient data: a verdict holds a status, a code and words of ours. What the API said
+in a body (a 400 may repeat the value it objects to) stays in `Reply.excerpt`, which the store seals.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Failure = Literal["refused", "reset", "dns", "tls", "timeout-connect", "timeout-read", "other"]
+"""How a request got no reply. `reset`, `timeout-read` and `other` may come after the request was sent."""
+
+Kind = Literal["delivered", "retry", "dead", "pause", "slow"]
+
+PAUSE_SECONDS = 60.0
+"""How long a request rests when the destination itself must be put right (401, 403, 404, ...)."""
+
+SLOW_SECONDS = 60.0
+"""How long a request rests after a 429 or 408 that names no time."""
+
+LONGEST_WAIT = 3600.0
+"""The longest `Retry-After` that is believed, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back for one POST, as far as a verdict needs it.
+
+    `status` is the HTTP status, None when no whole reply came; then `failure` says why. `retry_after` and
+    `content_type` are the header texts. `excerpt` is the first bytes of the body as received: may hold PHI.
+    """
+
+    status: int | None = None
+    failure: Failure | None = None
+    is_json_object: bool = False
+    correlation_id: str = ""
+    retry_after: str = ""
+    content_type: str = ""
+    excerpt: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of the request. `code` and `text` are words of ours and may be logged and stored in clear.
+
+    `wait`: seconds the API (or our rule) asks to wait; None: the retry schedule says. `suspect`: the fault
+    lies with the destination rather than with this request. `possible_duplicate`: the API may have taken the
+    request.
+    """
+
+    kind: Kind
+    code: str
+    text: str
+    wait: float | None = None
+    suspect: bool = False
+    possible_duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the table: which replies it fits, and the verdict. Empty `statuses` and `failures` fit
+    nothing.
+    """
+
+    says: str
+    verdict: Verdict
+    statuses: tuple[range, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    json_object: bool | None = None
+    correlated: bool | None = None
+
+    def fits(self, reply: Reply) -> bool:
+        """Whether this row is about that reply."""
+        if reply.failure is not None or reply.status is None:
+            return (reply.failure or "other") in self.failures
+        return (
+            any(reply.status in statuses for statuses in self.statuses)
+            and self.json_object in (None, reply.is_json_object)
+            and self.correlated in (None, bool(reply.correlation_id))
+        )
+
+
+def _only(*statuses: int) -> tuple[range, ...]:
+    return tuple(range(status, status + 1) for status in statuses)
+
+
+VERDICTS: tuple[Row, ...] = (
+    Row(
+        "200 with a JSON object and a correlationId",
+        Verdict("delivered", "delivered", "taken in"),
+        statuses=_only(200),
+        json_object=True,
+        correlated=True,
+    ),
+    Row(
+        "200 with a JSON object without a correlationId",
+        Verdict("delivered", "delivered-no-correlation-id", "taken in, without a correlation id"),
+        statuses=_only(200),
+        json_object=True,
+    ),
+    Row(
+        # not published, but an id of the vendor's is proof that it was taken; sending it again would cost a
+        # second one
+        "another 2xx with a correlationId",
+        Verdict("delivered", "delivered", "taken in"),
+        statuses=(range(201, 300),),
+        json_object=True,
+        correlated=True,
+    ),
+    Row(
+        "2xx with anything else (a proxy's page)",
+        Verdict(
+            "retry",
+            "not-an-api-reply",
+            "a success status without the API's reply: is a proxy in between?",
+            suspect=True,
+            possible_duplicate=True,
+        ),
+        statuses=(range(200, 300),),
+    ),
+    Row(
+        "400, 422",
+        Verdict("dead", "refused-by-api", "the API refused the content of the request"),
+        statuses=_only(400, 422),
+    ),
+    Row(
+        "401, 403",
+        Verdict("pause", "not-authorised", "the API key was not accepted", wait=PAUSE_SECONDS, suspect=True),
+        statuses=_only(401, 403),
+    ),
+    Row(
+        "404, 405, 407, 413, 415",
+        Verdict(
+            "pause",
+            "wrong-destination",
+            "the address, a proxy or a limit at the destination is wrong",
+            wait=PAUSE_SECONDS,
+            suspect=True,
+        ),
+        statuses=_only(404, 405, 407, 413, 415),
+    ),
+    Row(
+        "429, 408",
+        Verdict("slow", "slow-down", "the API asks to wait", wait=SLOW_SECONDS),
+        statuses=_only(408, 429),
+    ),
+    Row(
+        # the gateway gave up waiting for, or lost, the API behind it: that may have taken the request
+        "502, 504",
+        Verdict(
+            "retry",
+            "gateway-error",
+            "a gateway got no answer from the API",
+            suspect=True,
+            possible_duplicate=True,
+        ),
+        statuses=_only(502, 504),
+    ),
+    Row(
+        "other 5xx",
+        Verdict("retry", "server-error", "the API failed", suspect=True),
+        statuses=(range(500, 600),),
+    ),
+    Row(
+        # 1xx, 3xx (never followed: the body is patient data) and 4xx that nobody publishes
+        "any other status",
+        Verdict("retry", "unexpected-status", "a status nobody publishes", suspect=True),
+        statuses=(range(1000),),
+    ),
+    Row(
+        "refused",
+        Verdict("retry", "refused", "no connection to the API", suspect=True),
+        failures=("refused",),
+    ),
+    Row("DNS", Verdict("retry", "dns", "the API's name was not found", suspect=True), failures=("dns",)),
+    Row(
+        "TLS error",
+        Verdict("retry", "tls", "no secure connection to the API", suspect=True),
+        failures=("tls",),
+    ),
+    Row(
+        "timeout before sending",
+        Verdict("retry", "timeout-connect", "the API did not accept a connection in time", suspect=True),
+        failures=("timeout-connect",),
+    ),
+    Row(
+        "timeout after sending",
+        Verdict("retry", "timeout-read", "sent, no reply in time", suspect=True, possible_duplicate=True),
+        failures=("timeout-read",),
+    ),
+    Row(
+        "reset",
+        Verdict(
+            "retry", "reset", "the connection broke before the reply", suspect=True, possible_duplicate=True
+        ),
+        failures=("reset",),
+    ),
+    Row(
+        "anything else",
+        Verdict("retry", "failed", "the exchange failed", suspect=True, possible_duplicate=True),
+        failures=("other",),
+    ),
+)
+
+
+def judge(reply: Reply) -> Verdict:
+    """The verdict on one reply: the first row that fits. A `slow` verdict waits as Retry-After (seconds)
+    says.
+    """
+    verdict = next((row.verdict for row in VERDICTS if row.fits(reply)), VERDICTS[-1].verdict)
+    if verdict.kind != "slow":
+        return verdict
+    asked = retry_after_seconds(reply.retry_after)
+    return Verdict(verdict.kind, verdict.code, verdict.text, wait=verdict.wait if asked is None else asked)
+
+
+def retry_after_seconds(text: str) -> float | None:
+    """Seconds of a Retry-After header (RFC 9110 10.2.3), at most an hour; None for a date or other text."""
+    text = text.strip()
+    if not (text.isascii() and text.isdigit()):
+        return None
+    return LONGEST_WAIT if len(text) > 6 else min(float(text), LONGEST_WAIT)

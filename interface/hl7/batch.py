@@ -1,0 +1,88 @@
+"""Taking a payload or a file apart into single messages: FHS/BHS batches, MLLP framing, several MSH."""
+
+import re
+
+from . import charsets
+from .opening import DEBRIS, openings, utf16_of
+
+_NAMES = ("MSH", "FHS", "BHS", "BTS", "FTS")
+_DIVIDERS = frozenset(name.encode() for upper in _NAMES for name in (upper, upper.lower()))
+_BATCH_NAMES = "|".join(name for upper in _NAMES[1:] for name in (upper, upper.lower()))
+_BATCH_LINE = re.compile(rf"(?:\A|[\r\n])[{DEBRIS}]{{0,64}}(?:{_BATCH_NAMES})(?=[^\w\s]|[\r\n]|\Z)")
+_FRAMING = re.compile("[\x0b\x1c]")
+_LINE_END = re.compile("[\r\n\x0b\x1c]")
+_BLANK = DEBRIS + "\r\n\x0b\x1c\x1a"
+_BLANK_BYTES = frozenset((b" ", b"\t", b"\x00", b"\xef", b"\xbb", b"\xbf"))
+
+
+def split_messages(raw: bytes) -> list[bytes]:
+    """The messages of one frame's payload, in order: one for each MSH, FHS/BHS/BTS/FTS left out.
+
+    Bytes are passed on as they came. Without any MSH: `[raw]`. What stands before the first MSH and is no
+    batch header stays in front of the first message, where the reader passes over it: nothing is lost from
+    the journal. What stands behind a batch trailer stays behind it, where the reader stops: it is nobody's.
+    """
+    if raw[:3] == b"MSH" and _is_single(raw):
+        return [raw]
+    text, codec = _text_of(raw)
+    pieces = _split(text)
+    return [raw] if not pieces or pieces == [text] else [_bytes_of(piece, codec) for piece in pieces]
+
+
+def messages_in_file(data: bytes) -> list[bytes]:
+    """The messages of a file, framed or not, whatever ends its segments and however many there are.
+
+    A file without any MSH is one unreadable message, an empty file (or one of blanks) none.
+    """
+    text, codec = _text_of(data)
+    found: list[str] = []
+    for chunk in _FRAMING.split(text):
+        if chunk.strip(_BLANK):
+            found.extend(_split(chunk) or [chunk])
+    return [_bytes_of(message, codec) for message in found]
+
+
+def _is_single(raw: bytes) -> bool:
+    # nearly every frame: no line but the first begins with what could divide it
+    if b"\x0b" in raw or b"\x1c" in raw or raw.find(b"MSH", 3) >= 0:
+        return False
+    starts = [line[:3] for line in raw.splitlines()]
+    starts[0] = b""
+    return _DIVIDERS.isdisjoint(starts) and _BLANK_BYTES.isdisjoint({start[:1] for start in starts})
+
+
+def _text_of(raw: bytes) -> tuple[str, str]:
+    # Latin-1 gives each byte a character and gives it back: the cuts must not depend on what a message
+    # declares
+    codec = utf16_of(raw)
+    if codec is None:
+        return raw.decode("latin-1"), "latin-1"
+    if codec == charsets.UTF_16:
+        codec = "utf-16-le" if raw[:2] == b"\xff\xfe" else "utf-16-be"
+    raw = raw[1:] if raw[:1] == b"\x0b" else raw
+    return raw.decode(codec, "replace"), codec
+
+
+def _bytes_of(text: str, codec: str) -> bytes:
+    return text.encode(codec, "replace")
+
+
+def _split(text: str) -> list[str]:
+    starts = list(openings(text))
+    if not starts:
+        return []
+    if not _only_batch_lines(text[: starts[0]]):
+        starts[0] = 0
+    ends = [*starts[1:], len(text)]
+    return [_without_trailers(text[start:end]) for start, end in zip(starts, ends, strict=True)]
+
+
+def _without_trailers(message: str) -> str:
+    for match in _BATCH_LINE.finditer(message):
+        if match.start() and _only_batch_lines(message[match.start() :]):
+            return message[: match.start() + 1]  # the line end before it is the last segment's own
+    return message
+
+
+def _only_batch_lines(text: str) -> bool:
+    return all(not line.strip(_BLANK) or _BATCH_LINE.match(line) for line in _LINE_END.split(text))

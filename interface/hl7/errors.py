@@ -1,0 +1,19 @@
+"""What makes bytes unreadable as HL7 v2."""
+
+from typing import Literal
+
+from interface.errors import InterfaceError
+
+HeaderFault = Literal["no-msh", "undecodable"]
+
+
+class NotHL7(InterfaceError):  # noqa: N818  read as a statement
+    """The bytes can't be read as an HL7 v2 message; the text never quotes them."""
+
+
+class HeaderError(NotHL7):
+    """MSH is missing or can't be read. `kind` says which, and so which row of the ACK table answers it."""
+
+    def __init__(self, kind: HeaderFault, text: str):
+        super().__init__(text)
+        self.kind: HeaderFault = kind

@@ -1,0 +1,88 @@
+"""MSH alone, for the door: what an ACK, the journal and the limits need, without reading the message."""
+
+from dataclasses import dataclass
+
+from .delimiters import Delimiters, read_delimiters
+from .errors import HeaderError, HeaderFault
+from .message import NULL
+from .opening import read_opening
+
+__all__ = ["Header", "HeaderError", "HeaderFault", "read_header"]
+
+
+@dataclass(frozen=True)
+class Header:
+    """Fields of MSH as sent (decoded, still escaped); '' when absent or HL7 null.
+
+    Codes are without outer blanks; MSH-3 to MSH-6 and MSH-10, which an ACK gives back, are exactly as sent.
+    """
+
+    field_separator: str = "|"
+    encoding_characters: str = "^~\\&"
+    sending_application: str = ""  # MSH-3, whole
+    sending_facility: str = ""
+    receiving_application: str = ""
+    receiving_facility: str = ""
+    message_code: str = ""  # MSH-9.1
+    trigger_event: str = ""
+    structure: str = ""
+    control_id: str = ""  # MSH-10
+    processing_id: str = ""  # MSH-11.1
+    version: str = ""  # MSH-12.1
+    accept_ack: str = ""  # MSH-15
+    application_ack: str = ""  # MSH-16
+    charset: str = ""  # MSH-18, first repetition
+    processing: str = ""  # MSH-11, whole
+    charsets: str = ""  # MSH-18, whole
+    codec: str = "ascii"  # the Python codec that MSH was read with
+
+    @property
+    def type(self) -> str:
+        """`SIU^S12`, whatever the delimiters; `ADT` alone without a trigger event."""
+        return f"{self.message_code}^{self.trigger_event}" if self.trigger_event else self.message_code
+
+    @property
+    def delimiters(self) -> Delimiters:
+        """The sender's delimiters."""
+        return read_delimiters(self.field_separator, self.encoding_characters)[0]
+
+
+def read_header(raw: bytes, default_charset: str | None = None) -> Header:
+    """Read MSH, behind a byte order mark, blanks, framing debris, FHS and BHS.
+
+    Looks at MSH only: nothing else in the message is decoded. Raises HeaderError: `no-msh`, or `undecodable`
+    when MSH-1 or MSH-2 can't be delimiters or the bytes of MSH are not what MSH-18 says they are.
+    """
+    opening = read_opening(raw, default_charset)
+    delimiters = opening.delimiters
+    fields = opening.msh.split(delimiters.field)
+    if NULL in fields:
+        fields = ["" if field == NULL else field for field in fields]
+    if len(fields) < 18:
+        fields += [""] * (18 - len(fields))
+    component, repetition = delimiters.component, delimiters.repetition
+    kind = [part.strip() for part in _split(fields[8], component)]
+    return Header(
+        delimiters.field,
+        fields[1],
+        fields[2],
+        fields[3],
+        fields[4],
+        fields[5],
+        kind[0],
+        kind[1] if len(kind) > 1 else "",
+        kind[2] if len(kind) > 2 else "",
+        fields[9] if fields[9].strip() else "",
+        _split(fields[10], component)[0].strip(),
+        _split(fields[11], component)[0].strip(),
+        fields[14].strip(),
+        fields[15].strip(),
+        _split(opening.declared, repetition)[0].strip(),
+        fields[10],
+        opening.declared,
+        opening.codec,
+    )
+
+
+def _split(text: str, separator: str) -> list[str]:
+    return text.split(separator) if separator else [text]

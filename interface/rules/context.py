@@ -1,0 +1,74 @@
+"""What a rule has at hand while it reads one message, and what it notes on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from interface.contract.common import CLEAN_TEXT_FORBIDDEN
+from interface.hl7.message import Message, Segment
+from interface.rules.facts import Fact, LeftOut
+from interface.rules.policy import Policy
+
+
+@dataclass
+class Context:
+    """One message being read. Rules add to `left_out`; all else they only look at."""
+
+    message: Message
+    policy: Policy
+    zone: ZoneInfo | None
+    """Zone of times that carry no offset: the listener's, else the site's; None: dates as written."""
+    at: str
+    today: date
+    left_out: list[LeftOut] = field(default_factory=list)
+
+    @property
+    def control_id(self) -> str:
+        """MSH-10."""
+        return self.message.control_id
+
+    def leave_out(self, source: str, value: str, why: str) -> None:
+        """Note a value that does not reach the request."""
+        self.left_out.append(LeftOut(source, value, why))
+
+
+@dataclass(frozen=True)
+class Group:
+    """A run of segments that a rule looks in instead of the whole message: one diagnosis, one order."""
+
+    segments: tuple[Segment, ...]
+    message: Message
+    own: frozenset[str]
+    """Names of segments that are looked for in the group; all others in the whole message (PV1 …)."""
+
+    def all(self, name: str) -> Sequence[Segment]:
+        """The group's segments of that name; those of the message for names the group has none of its own."""
+        if name in self.own:
+            return tuple(segment for segment in self.segments if segment.name == name)
+        return self.message.all(name)
+
+
+def no_fact(
+    rule: str, context: Context, why: str, said: tuple[str, ...] = (), *, deleted: bool = False
+) -> Fact:
+    """A fact that says there is no value, and why."""
+    return Fact(None, (), rule, context.at, context.control_id, said, why, deleted)
+
+
+def deleted_fact(rule: str, context: Context, source: str) -> Fact:
+    """The fact that HL7 null makes."""
+    return no_fact(rule, context, f"{source} says the value is deleted", deleted=True)
+
+
+_BLANKED = str.maketrans(dict.fromkeys(CLEAN_TEXT_FORBIDDEN, " "))
+_CONTROL = dict.fromkeys((*range(32), 127), " ")
+
+
+def clean_text(text: str) -> str:
+    """Text for a field of the contract's clean-text kind: forbidden characters become a blank, runs of blanks one."""
+    if text.isalnum():
+        return text
+    return " ".join(text.translate(_CONTROL).translate(_BLANKED).split())

@@ -1,0 +1,71 @@
+"""What a message says, value by value, each with the place it came from.
+
+These small frozen values are read by rules, kept in charts (stored as JSON, hence msgspec) and printed by
+`explain`; nobody changes one, a newer fact takes its place.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+Scalar = str | int | float | bool
+
+
+class Leaf(msgspec.Struct, frozen=True, array_like=True):
+    """One scalar of a value and where it came from."""
+
+    path: str
+    """Where in the value: `""` for a scalar, `.family`, `.given[0]`."""
+    value: Scalar
+    source: str
+    """HL7 path (`PID-5.1`, `DG1[2]-3.1`) or `settings:site.mrn_root`."""
+
+
+class Fact(msgspec.Struct, frozen=True, array_like=True):
+    """What one message says of one field.
+
+    `value` None means there is none: the sender deleted it (HL7 null) or what stands there is of no use; then `why`
+    says so, in words without patient data.
+    """
+
+    value: Any
+    leaves: tuple[Leaf, ...]
+    rule: str
+    """`patient.yaml#name`."""
+    at: str
+    """Time of the event, as `Reading.at`."""
+    message: str
+    """Control id (MSH-10) of the message that said it."""
+    said: tuple[str, ...] = ()
+    """What was repaired or assumed, without patient data."""
+    why: str = ""
+    deleted: bool = False
+    """HL7 null: what was known before is no longer so."""
+    weak: bool = False
+    """Only a default or a part: it never takes the place of a fact that is not weak."""
+
+
+class LeftOut(msgspec.Struct, frozen=True, array_like=True):
+    """A value of the message that does not reach the request, and why (`value` is patient data, `why` is not)."""
+
+    source: str
+    value: str
+    why: str
+
+
+class Reason(msgspec.Struct, frozen=True, array_like=True):
+    """Why a decision is as it is: a stable code, and a sentence without patient data."""
+
+    code: str
+    text: str
+
+
+Item = dict[str, Fact]
+"""The facts of one problem or order, by field."""
+
+
+def scalar(value: Scalar, source: str, **parts: Any) -> Fact:
+    """A fact of a single value; `parts` are the other fields of `Fact`."""
+    return Fact(value=value, leaves=(Leaf("", value, source),), **parts)

@@ -1,0 +1,74 @@
+"""The fields a rule may fill, by the segments it looks in. An unknown one is an error with the nearest of these."""
+
+MESSAGE = (
+    "patient.mrn.extension",
+    "patient.name",
+    "patient.gender",
+    "patient.birthDate",
+    "patient.address",
+    "patient.contactPoints.home",
+    "patient.contactPoints.work",
+    "patient.contactPoints.other",
+    "patient.deceased",
+    "patient.identityUnknown",
+    "appointment.id",
+    "appointment.status",
+    "appointment.type",
+    "upcomingAppointmentDate",
+    "upcomingAppointmentProvider",
+    "clinicName",
+    "clinicNpi",
+    "visit.number",
+    "visit.class",
+    "visit.expected",
+    "visit.admitted",
+    "visit.provider",
+)
+"""Of the whole message."""
+
+PROBLEM = ("problem.codings", "problem.date", "problem.action", "problem.confidential")
+"""Of one DG1."""
+
+ORDER = (
+    "order.placer",
+    "order.filler",
+    "order.prescription",
+    "order.control",
+    "order.status",
+    "order.stop",
+    "order.start",
+    "order.duration",
+    "order.inpatient",
+    "order.confidential",
+    "medication.nameCode",
+    "medication.scheduleCode",
+    "prescription.code",
+    "prescription.form",
+    "prescription.route",
+    "prescription.dose",
+    "prescription.strength",
+    "prescription.text",
+    "prescription.timing",
+    "prescription.initialFillQuantity",
+    "prescription.numberOfRefillsAllowed",
+    "prescription.prescribedDate",
+    "prescription.prescriber",
+    "prescription.facility",
+)
+"""Of one order."""
+
+SETTING = {
+    "patient.mrn.root": "site.mrn_root",
+    "clinicName": "request.clinic_name",
+    "clinicNpi": "request.clinic_npi",
+    "responseDirectAddress": "request.response_direct_address",
+    "responseFaxNumber": "request.response_fax_number",
+    "responseFriendlyName": "request.response_friendly_name",
+    "batchId": "request.batch_id",
+    "medicalSummaryPeriod": "request.summary_months",
+    "directives.newPatient": "request.new_patient_types",
+    "directives.diagnosticCategories": "request.diagnostic_categories",
+}
+"""Filled from the settings when a request is composed, and the setting each comes from."""
+
+SCOPES = {"": MESSAGE, "DG1": PROBLEM, "order": ORDER}

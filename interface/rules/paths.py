@@ -1,0 +1,64 @@
+"""HL7 paths as rules write them (`PID-5`, `SCH-11.4`, `RXE-1.2.1`), and the values they lead to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from interface.hl7.message import Repetition, Segment
+
+_PATH = re.compile(r"^([A-Z][A-Z0-9]{2})-([1-9]\d*)(?:\.([1-9]\d*)(?:\.([1-9]\d*))?)?$")
+
+
+class Scope(Protocol):
+    """Where a rule looks: a message, or one group of its segments."""
+
+    def all(self, name: str) -> Sequence[Segment]:
+        """The segments of that name, in order."""
+        ...
+
+
+@dataclass(frozen=True)
+class Path:
+    """A field, or a component or subcomponent of it (0: the whole)."""
+
+    segment: str
+    field: int
+    component: int = 0
+    subcomponent: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> Path | None:
+        """The path, or None when `text` is none."""
+        match = _PATH.match(text)
+        if not match:
+            return None
+        segment, field, component, subcomponent = match.groups()
+        return cls(segment, int(field), int(component or 0), int(subcomponent or 0))
+
+    def __str__(self) -> str:
+        text = f"{self.segment}-{self.field}"
+        if self.component:
+            text += f".{self.component}"
+        return f"{text}.{self.subcomponent}" if self.subcomponent else text
+
+    def repetitions(self, scope: Scope) -> Iterator[Repetition]:
+        """Every repetition of the field in every segment of that name."""
+        for segment in scope.all(self.segment):
+            yield from segment.reps(self.field)
+
+    def text(self, repetition: Repetition) -> str:
+        """The text the path means in that repetition, outer blanks off; `""` when absent or null."""
+        if repetition.is_null:
+            return ""
+        if self.subcomponent:
+            return repetition.sub(self.component, self.subcomponent).strip()
+        return repetition.component(self.component or 1).strip()
+
+    def source(self, repetition: Repetition) -> str:
+        """Where that text stands, for provenance: `PID-3[2].1`."""
+        if self.component:
+            return repetition.at(self.component, self.subcomponent)
+        return repetition.path

@@ -1,0 +1,45 @@
+"""What the pure core needs to know of a site's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+
+@dataclass(frozen=True)
+class RequestDefaults:
+    """`[request]`: what the feed can't know. Empty means: not in the request."""
+
+    response_direct_address: str = ""
+    response_fax_number: str = ""
+    response_friendly_name: str = ""
+    batch_id: str = ""
+    clinic_name: str = ""
+    clinic_npi: str = ""
+    diagnostic_categories: tuple[str, ...] = ()
+    summary_months: int = 0
+    new_patient_types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A site's settings as far as mapping and decisions depend on them. The defaults are those of `explain` without `-c`."""
+
+    environment: str = "sandbox"
+    mrn_root: str = "2.999.1.1"
+    mrn_authority: tuple[str, ...] = ()
+    timezone: ZoneInfo | None = None
+    """None: dates as written."""
+    listener_timezones: Mapping[str, ZoneInfo] = field(default_factory=dict)
+    listener_charsets: Mapping[str, str] = field(default_factory=dict)
+    default_problem_system: str = ""
+    """ICD10, ICD9, SNOMED or empty: what a code without a system is."""
+    visit_diagnosis_days: int = 730
+    npi_check_digit: bool = True
+    unchanged: str = "skip"
+    supersede: bool = True
+    without_date: str = "chart"
+    decisions: Mapping[str, str] = field(default_factory=dict)
+    """`[forward]` by message type, `ADT^A28` to post, chart or ignore."""
+    request: RequestDefaults = RequestDefaults()

@@ -1,0 +1,132 @@
+"""Problems: coded diagnoses in the systems the contract has lists for."""
+
+from __future__ import annotations
+
+import re
+
+from interface.contract.common import is_clean
+from interface.hl7.message import Repetition
+from interface.rules.context import Context, no_fact
+from interface.rules.facts import Fact, Leaf
+from interface.rules.paths import Path, Scope
+from interface.rules.types.base import Reader, Spec, TypeMaker
+
+_ICD10_SHAPE = re.compile(r"^[A-Z]\d[0-9A-Z](?:\.?[0-9A-Z]{1,4})?$")
+_ICD9_SHAPE = re.compile(r"^\d{3}\.\d{1,2}$")
+_ICD9_LETTER = re.compile(r"^(?:V\d{2}|E\d{3})(?:\.?\d{1,2})?$")
+
+LISTS = ("ICD10", "ICD9", "SNOMED")
+
+
+def dotted(system: str, code: str) -> str:
+    """The code as the contract wants it: upper case, the dot where ICD needs it (E6601 is E66.01, E8490 is E849.0)."""
+    if system == "SNOMED":
+        return code
+    upper = code.upper().rstrip(".")
+    if "." in upper:
+        return upper
+    head = 4 if system == "ICD9" and upper.startswith("E") else 3
+    return f"{upper[:head]}.{upper[head:]}" if len(upper) > head else upper
+
+
+def by_shape(code: str) -> str:
+    """The only system of the three that could have an undeclared code; empty when that can't be told."""
+    upper = code.upper()
+    if _ICD9_SHAPE.match(upper):
+        return "ICD9"
+    if _ICD10_SHAPE.match(upper) and not _ICD9_LETTER.match(upper):
+        return "ICD10"
+    return ""
+
+
+def diagnosis(spec: Spec) -> Reader:
+    """DG1-3 or PRB-3: every coding whose system the contract has a list for, as `[{"system", "code", "label"}, …]`.
+
+    The system is named by CWE.3/.6, else by `system_from:`; undeclared it is the site's default, else told by shape
+    only where no other system could have the code. What is left out is noted with its reason.
+    """
+    spec.options("systems", "system_from", "label_from")
+    systems, rule, path = spec.needed_table("systems"), spec.name, spec.paths[0]
+    system_from, label_from = spec.path_list("system_from"), spec.path_list("label_from")
+
+    def elsewhere(paths: tuple[Path, ...], scope: Scope) -> tuple[str, str]:
+        for entry in paths:
+            for repetition in entry.repetitions(scope):
+                if found := entry.text(repetition):
+                    return found, entry.source(repetition)
+        return "", ""
+
+    def system_of(context: Context, sent: str, code: str) -> tuple[str, str]:
+        """The system's key and, when it is none of the lists', why the code is left out."""
+        if sent:
+            found = systems.get(sent)
+            if found in LISTS:
+                return found, ""
+            if found == "procedure":
+                return "", "a procedure system holds no diagnoses"
+            return "", f"the request has no list for the coding system {sent}"
+        if context.policy.default_problem_system:
+            return context.policy.default_problem_system, ""
+        shape = by_shape(code)
+        return shape, "" if shape else "no coding system is declared, and the code could be of several"
+
+    def read(context: Context, scope: Scope) -> Fact | None:
+        found: list[dict[str, str]] = []
+        leaves: list[Leaf] = []
+        said: list[str] = []
+        why = ""
+        for repetition in path.repetitions(scope):
+            if repetition.is_null:
+                continue
+            shared_system, _ = elsewhere(system_from, scope)
+            shared_label, shared_source = elsewhere(label_from, scope)
+            for number in (1, 4):
+                coding = _coding(repetition, number)
+                if not coding[0]:
+                    continue
+                code, label, sent = coding
+                sent = sent or (shared_system if number == 1 else "")
+                system, trouble = system_of(context, sent, code)
+                source = repetition.at(number)
+                if not trouble and not is_clean(code):
+                    trouble = "the code holds a character that is forbidden in codes"
+                if trouble:
+                    why = why or trouble
+                    context.leave_out(source, code, trouble)
+                    continue
+                whole = dotted(system, code)
+                if whole != code:
+                    said.append(f"{source} written as the contract wants it")
+                label_source = repetition.at(number + 1)
+                if not label:
+                    other = repetition.component(5 if number == 1 else 2).strip()
+                    if other:
+                        label, label_source = other, repetition.at(5 if number == 1 else 2)
+                    elif shared_label:
+                        label, label_source = shared_label, shared_source
+                    else:
+                        label, label_source = whole, source
+                        said.append(f"{source} has no label: the code stands for it")
+                where = f"[{len(found)}]"
+                found.append({"system": system, "code": whole, "label": label})
+                leaves += [
+                    Leaf(f"{where}.code", whole, source),
+                    Leaf(f"{where}.displayName", label, label_source),
+                ]
+        if found:
+            return Fact(found, tuple(leaves), rule, context.at, context.control_id, tuple(said))
+        return no_fact(rule, context, why) if why else None
+
+    return read
+
+
+def _coding(repetition: Repetition, number: int) -> tuple[str, str, str]:
+    """Code, text and system of a CWE's coding (1: the first, 4: the alternate)."""
+    return (
+        repetition.component(number).strip(),
+        repetition.component(number + 1).strip(),
+        repetition.component(number + 2).strip(),
+    )
+
+
+TYPES: dict[str, TypeMaker] = {"diagnosis": diagnosis}

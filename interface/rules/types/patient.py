@@ -1,0 +1,318 @@
+"""Whose message it is and how to reach him: medical record number, address, contact points."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from interface.hl7.message import Repetition
+from interface.rules.context import Context, clean_text, deleted_fact, no_fact
+from interface.rules.facts import Fact, Leaf
+from interface.rules.paths import Path, Scope
+from interface.rules.tables import Table, normal
+from interface.rules.types.base import Reader, Spec, TypeMaker, Unfit, Value, as_fact
+
+_ZIP = re.compile(r"^(\d{5})(?:[-\s]?\d{4})?$")
+_EMAIL = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
+_EXTENSION = re.compile(r"(?i)\s*(?:ext\.?|extension|x)\s*\d+\s*$")
+
+
+@dataclass(frozen=True)
+class _Number:
+    """One repetition of PID-3 or PID-2."""
+
+    repetition: Repetition
+    number: str
+    authority: str
+    universal: str
+    kind: str
+
+    def of(self, authorities: Sequence[str]) -> bool:
+        return normal(self.authority) in authorities or normal(self.universal) in authorities
+
+    @property
+    def bare(self) -> bool:
+        return not self.authority and not self.universal
+
+
+def _numbers(path: Path, scope: Scope) -> list[_Number]:
+    return [
+        _Number(
+            entry,
+            entry.component(1).strip(),
+            entry.sub(4, 1).strip(),
+            entry.sub(4, 2).strip(),
+            entry.component(5).strip().upper(),
+        )
+        for entry in path.repetitions(scope)
+        if entry.component(1).strip()
+    ]
+
+
+def mrn(spec: Spec) -> Reader:
+    """The medical record number and whose it is: `{"extension": …, "authority": …}`; the authority is not sent.
+
+    With `site.mrn_authority` the repetition of that authority, or of none; without it type MR, then the only
+    repetition that is not another kind of number, then the next path. Several in question: no value, said.
+    """
+    spec.options("own_types", "first_types", "other_types")
+    own, first = spec.strings("own_types"), spec.strings("first_types")
+    other, paths, rule = spec.needed_table("other_types"), spec.paths, spec.name
+
+    def choose(path: Path, numbers: list[_Number], authorities: Sequence[str]) -> _Number | Unfit | None:
+        if authorities:
+            mine = [entry for entry in numbers if entry.kind in own]
+            for wanted in ([e for e in mine if e.of(authorities)], [e for e in mine if e.bare]):
+                if wanted:
+                    return wanted[0]
+            return (
+                Unfit(f"{path} has no number of the site's assigning authority (site.mrn_authority)")
+                if numbers
+                else None
+            )
+        for wanted in (
+            [entry for entry in numbers if entry.kind in first],
+            [entry for entry in numbers if entry.kind not in other],
+        ):
+            different = {(entry.number, entry.authority, entry.universal) for entry in wanted}
+            if len(different) == 1:
+                return wanted[0]
+            if different:
+                return Unfit(
+                    f"{path} has {len(different)} numbers that could be the MRN; "
+                    "set site.mrn_authority to the authority (CX.4) of yours"
+                )
+        return Unfit(f"{path} has only other kinds of numbers") if numbers else None
+
+    def read(context: Context, scope: Scope) -> Fact | None:
+        authorities = [normal(entry) for entry in context.policy.mrn_authority]
+        why = ""
+        for path in paths:
+            found = choose(path, _numbers(path, scope), authorities)
+            if isinstance(found, _Number):
+                if found.bare or found.of(authorities):
+                    authority = ""  # the site's own
+                else:
+                    authority = normal(found.authority or found.universal)
+                value = {"extension": found.number, "authority": authority}
+                leaves = (Leaf("", found.number, found.repetition.at(1)),)
+                return Fact(value, leaves, rule, context.at, context.control_id)
+            if isinstance(found, Unfit):
+                why = why or found.why
+                if "could be the MRN" in found.why:
+                    break
+        return no_fact(rule, context, why or f"{paths[0]} is empty")
+
+    return read
+
+
+@dataclass(frozen=True)
+class AddressTables:
+    """How states and countries are written."""
+
+    states: Table
+    countries: Table
+
+    def value(self, context: Context, repetition: Repetition) -> Value:
+        """The contract's Address of an XAD (HL7 2A.84); `zip` only when it is a US ZIP."""
+        said: list[str] = []
+        leaves: list[Leaf] = []
+        value: dict[str, object] = {}
+
+        def clean(component: int, sub: int = 0) -> tuple[str, str]:
+            sent, source = repetition.sub(component, sub or 1).strip(), repetition.at(component, sub)
+            text = clean_text(sent)
+            if text != sent:
+                said.append(f"{source}: forbidden characters became blanks")
+            return text, source
+
+        lines: list[str] = []
+        for component in (1, 2):
+            text, source = clean(component)
+            if text:
+                leaves.append(Leaf(f".lines[{len(lines)}]", text, source))
+                lines.append(text)
+        if lines:
+            value["lines"] = lines
+        city, source = clean(3)
+        if city:
+            value["city"] = city
+            leaves.append(Leaf(".city", city, source))
+        sent, source = repetition.component(4).strip(), repetition.at(4)
+        state = self.states.get(sent) if sent else None
+        if state:
+            value["state"] = state
+            leaves.append(Leaf(".state", state, source))
+        elif sent:
+            context.leave_out(source, sent, "not a US state or territory")
+        found = self.zip_of(repetition)
+        if isinstance(found, str):
+            value["zip"] = found
+            leaves.append(Leaf(".zip", found, repetition.at(5)))
+            if found != repetition.component(5).strip():
+                said.append(f"{repetition.at(5)}: the first five digits of ZIP+4")
+        return Value(value, tuple(leaves), tuple(said))
+
+    def zip_of(self, repetition: Repetition) -> str | Unfit:
+        """The five digits of a US ZIP, or why there are none."""
+        sent, country = repetition.component(5).strip(), repetition.component(6).strip()
+        if country and country not in self.countries:
+            named = country.upper() if len(country) <= 3 and country.isalpha() else "another country"
+            return Unfit(f"{repetition.path} has no US ZIP: {repetition.at(6)} is {named}")
+        match = _ZIP.match(sent)
+        if not sent:
+            return Unfit(f"{repetition.at(5)} is empty: no US ZIP")
+        if match is None or match.group(1) == "00000":
+            return Unfit(f"{repetition.at(5)} is no US ZIP")
+        return match.group(1)
+
+
+def address(spec: Spec) -> Reader:
+    """PID-11: of the types in `prefer:`, in that order, the first with a valid ZIP; other types never."""
+    spec.options("prefer", "states", "countries")
+    tables = AddressTables(spec.needed_table("states"), spec.needed_table("countries"))
+    prefer, path, rule = spec.strings("prefer"), spec.paths[0], spec.name
+
+    def read(context: Context, scope: Scope) -> Fact | None:
+        sent = [entry for entry in path.repetitions(scope) if entry.raw.strip("^& ")]
+        if sent and all(entry.is_null for entry in sent):
+            return deleted_fact(rule, context, str(path))
+        ranked = []
+        for entry in sent:
+            kind = entry.component(7).strip().upper()
+            if kind in prefer:
+                ranked.append((prefer.index(kind), entry))
+            elif not entry.is_null:
+                context.leave_out(
+                    entry.path, entry.text(), "an address of this type is not where the patient lives"
+                )
+        ranked.sort(key=lambda pair: pair[0])
+        troubles = []
+        for _, entry in ranked:
+            zip_code = tables.zip_of(entry)
+            if isinstance(zip_code, str):
+                return as_fact(tables.value(context, entry), rule, context)
+            troubles.append(zip_code.why)
+        if not ranked:
+            return no_fact(rule, context, f"{path} has no home address") if sent else None
+        for (_, entry), trouble in zip(ranked, troubles, strict=True):
+            if code := entry.component(5).strip():
+                context.leave_out(entry.at(5), code, trouble)
+        rest = tables.value(context, ranked[0][1])
+        return Fact(
+            rest.value, rest.leaves, rule, context.at, context.control_id, rest.said, troubles[0], weak=True
+        )
+
+    return read
+
+
+@dataclass(frozen=True)
+class _Point:
+    value: str
+    system: str
+    use: str
+    sources: tuple[str, str, str]
+    """Of value, system and use."""
+
+    def value_json(self) -> dict[str, str]:
+        return {"value": self.value, "contactPointSystem": self.system, "contactPointUse": self.use}
+
+
+def contact_points(spec: Spec) -> Reader:
+    """PID-13, PID-14, PID-40: phones and e-mail addresses in the contract's words, each once."""
+    spec.options("use", "use_table", "equipment_table")
+    default = str(spec.body.get("use", "HOME"))
+    use_table, equipment_table = spec.needed_table("use_table"), spec.needed_table("equipment_table")
+    paths, rule = spec.paths, spec.name
+
+    def looked_up(context: Context, entry: Repetition, component: int, table: Table) -> str:
+        sent = entry.component(component).strip()
+        found = table.get(sent) if sent else None
+        if sent and found is None:
+            context.leave_out(entry.at(component), sent, f"table {table.name} has no such code")
+        return str(found or "")
+
+    def one_of(context: Context, entry: Repetition) -> _Point | None:
+        use = looked_up(context, entry, 2, use_table)
+        equipment = looked_up(context, entry, 3, equipment_table)
+        mail, mail_source = entry.component(4).strip(), entry.at(4)
+        if not mail and "@" in entry.component(1):
+            mail, mail_source = entry.component(1).strip(), entry.at(1)
+        number, source = _phone(entry)
+        for found in (use, equipment):
+            if found.startswith("no "):
+                context.leave_out(
+                    source if number else mail_source, number or mail, f"a {found[3:]} is not sent"
+                )
+                return None
+        use_source = entry.at(2) if use and use != "default" else entry.path
+        system_source = entry.at(3) if equipment else entry.path
+        if mail and (equipment == "EMAIL" or not number):
+            if not _EMAIL.match(mail):
+                context.leave_out(mail_source, mail, "not an e-mail address")
+                return None
+            kind = use if use in ("HOME", "WORK") else default
+            return _Point(mail, "EMAIL", kind, (mail_source, system_source, use_source))
+        if not number:
+            return None
+        plain = _dialled(number)
+        if not plain:
+            context.leave_out(source, number, "not a telephone number")
+            return None
+        if equipment == "CELL":
+            return _Point(plain, "PHONE", "MOBILE", (source, system_source, entry.at(3)))
+        kind = use if use not in ("", "default") else default
+        return _Point(plain, "PHONE", kind, (source, system_source, use_source))
+
+    def read(context: Context, scope: Scope) -> Fact | None:
+        found: list[dict[str, str]] = []
+        leaves: list[Leaf] = []
+        deleted = False
+        for path in paths:
+            for entry in path.repetitions(scope):
+                if entry.is_null:
+                    deleted = True
+                    continue
+                point = one_of(context, entry)
+                if point is None or point.value_json() in found:
+                    continue
+                where = f"[{len(found)}]"
+                found.append(point.value_json())
+                leaves += [
+                    Leaf(f"{where}.{name}", value, source)
+                    for (name, value), source in zip(point.value_json().items(), point.sources, strict=True)
+                ]
+        if found:
+            return Fact(found, tuple(leaves), rule, context.at, context.control_id)
+        return deleted_fact(rule, context, str(paths[0])) if deleted else None
+
+    return read
+
+
+def _phone(entry: Repetition) -> tuple[str, str]:
+    """The number of an XTN (HL7 2A.89): XTN.12, else XTN.6 and 7, else XTN.1."""
+    whole = entry.component(12).strip()
+    if whole:
+        return whole, entry.at(12)
+    area, local = entry.component(6).strip(), entry.component(7).strip()
+    if local:
+        country = entry.component(5).strip().lstrip("+")
+        foreign = f"+{country} " if country not in ("", "1", "01", "001") else ""
+        return f"{foreign}{area}{local}", entry.at(7)
+    first = entry.component(1).strip()
+    return ("", "") if "@" in first else (first, entry.at(1))
+
+
+def _dialled(number: str) -> str:
+    """A US number as its ten digits, without extension; another country's with its +; empty when it is no number."""
+    trunk = _EXTENSION.sub("", number)
+    digits = "".join(character for character in trunk if character.isascii() and character.isdigit())
+    if trunk.lstrip().startswith("+") and not digits.startswith("1"):
+        return f"+{digits}" if len(digits) >= 7 else ""
+    if len(digits) == 11 and digits.startswith("1"):
+        digits = digits[1:]
+    return digits if len(digits) >= 7 and digits.strip("0") else ""
+
+
+TYPES: dict[str, TypeMaker] = {"mrn": mrn, "address": address, "contact_points": contact_points}

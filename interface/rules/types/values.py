@@ -1,0 +1,277 @@
+"""Types of one scalar: text, code, date, number."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+
+from interface.hl7.datatypes.dtm import DTM, parse_dtm
+from interface.hl7.message import Repetition
+from interface.rules.context import Context, clean_text
+from interface.rules.facts import Fact, Leaf
+from interface.rules.paths import Path, Scope
+from interface.rules.types.base import Reader, Spec, TypeMaker, Unfit, Value, as_fact, first_valid, one
+
+_NUMBER = re.compile(r"^[+-]?(\d+(\.\d*)?|\.\d+)$")
+
+
+def text(spec: Spec) -> Reader:
+    """The text as sent, unescaped, outer blanks off."""
+    spec.options()
+
+    def convert(_: Context, path: Path, repetition: Repetition) -> Value | None:
+        found = path.text(repetition)
+        return one(found, path.source(repetition)) if found else None
+
+    return first_valid(spec, convert)
+
+
+def clean(spec: Spec) -> Reader:
+    """Text for a clean-text field: the characters the contract forbids become a blank."""
+    spec.options()
+
+    def convert(_: Context, path: Path, repetition: Repetition) -> Value | None:
+        found = path.text(repetition)
+        repaired = clean_text(found)
+        if not repaired:
+            return None
+        said = (
+            () if repaired == found else (f"{path.source(repetition)}: forbidden characters became blanks",)
+        )
+        return Value(repaired, (Leaf("", repaired, path.source(repetition)),), said)
+
+    return first_valid(spec, convert)
+
+
+def code(spec: Spec) -> Reader:
+    """A code that a table translates. `empty:` and `unknown:` say what stands for none and for one no table knows;
+
+    without `unknown:` such a code is noted and the next candidate tried. `quiet: true` does not note it.
+    """
+    spec.options("table", "empty", "unknown", "quiet")
+    table, rule, paths = spec.needed_table("table"), spec.name, spec.paths
+    empty, unknown, quiet = spec.body.get("empty"), spec.body.get("unknown"), spec.flag("quiet")
+
+    def assumed(context: Context, value: str, source: str, said: str) -> Fact:
+        leaves = (Leaf("", value, source),)
+        return Fact(value, leaves, rule, context.at, context.control_id, (said,), weak=True)
+
+    def read(context: Context, scope: Scope) -> Fact | None:
+        first_unknown: tuple[str, str] | None = None
+        for path in paths:
+            for repetition in path.repetitions(scope):
+                sent = path.text(repetition)
+                found = table.get(sent) if sent else None
+                if found is None and not path.component and sent:
+                    second = repetition.component(2).strip()
+                    found = table.get(second) if second else None
+                if found is not None:
+                    return as_fact(one(found, path.source(repetition)), rule, context)
+                if sent and first_unknown is None:
+                    first_unknown = (path.source(repetition), sent)
+        if first_unknown is not None:
+            source, sent = first_unknown
+            if not quiet:
+                context.leave_out(source, sent, f"table {table.name} has no such code")
+            if unknown is None:
+                return None
+            return assumed(context, unknown, source, f"{source}: a code no table knows is {unknown}")
+        if empty is None:
+            return None
+        return assumed(context, empty, str(paths[0]), f"{paths[0]} is empty: {empty}")
+
+    return read
+
+
+def flag(spec: Spec) -> Reader:
+    """True where a field says Y, or holds a date (PID-29); false where it says N."""
+    spec.options()
+
+    def convert(_: Context, path: Path, repetition: Repetition) -> Value | None:
+        sent = path.text(repetition).upper()
+        if sent in ("Y", "YES", "TRUE", "1") or parse_dtm(sent) is not None:
+            return one(True, path.source(repetition))
+        return one(False, path.source(repetition)) if sent in ("N", "NO", "FALSE", "0") else None
+
+    return first_valid(spec, convert)
+
+
+def full_day(path: Path, repetition: Repetition) -> tuple[DTM, date] | Unfit | None:
+    """The time a field holds, with its day as written; Unfit when it is no date or names no day."""
+    sent = path.text(repetition)
+    if not sent or not sent.strip("0"):
+        return None
+    source = path.source(repetition)
+    stamp = parse_dtm(sent)
+    if stamp is None:
+        return Unfit(f"{source} is not a date")
+    day = stamp.date()
+    if day is None:
+        return Unfit(f"{source} has only a {stamp.precision}: no full day")
+    return stamp, day
+
+
+def day(spec: Spec) -> Reader:
+    """The day of a time, cut, never shifted. `say_out: true` lists what is no date in `left_out`."""
+    spec.options("say_out")
+
+    def convert(_: Context, path: Path, repetition: Repetition) -> Value | Unfit | None:
+        found = full_day(path, repetition)
+        if not isinstance(found, tuple):
+            return found
+        return one(found[1].isoformat(), path.source(repetition))
+
+    return first_valid(spec, convert, note_unfit=spec.flag("say_out"))
+
+
+def birth_date(spec: Spec) -> Reader:
+    """A full day, not in the future and at most 125 years back (contract: patient.birthDate)."""
+    spec.options()
+
+    def convert(context: Context, path: Path, repetition: Repetition) -> Value | Unfit | None:
+        found = full_day(path, repetition)
+        if not isinstance(found, tuple):
+            return found
+        born, source = found[1], path.source(repetition)
+        if born > context.today:
+            return Unfit(f"{source} lies in the future")
+        if (born.year + 125, born.month, born.day) < (
+            context.today.year,
+            context.today.month,
+            context.today.day,
+        ):
+            return Unfit(f"{source} lies more than 125 years back")
+        return one(born.isoformat(), source)
+
+    return first_valid(spec, convert, note_unfit=True)
+
+
+def site_day(context: Context, stamp: DTM) -> date | None:
+    """The day of a time in the site's zone; a date without a time, or at 00:00, is never converted."""
+    zone = context.policy.timezone
+    midnight = not stamp.hour and not stamp.minute and not stamp.second
+    if zone is None or stamp.hour is None or midnight:
+        return stamp.date()
+    return stamp.in_zone(zone, context.zone or zone)
+
+
+def appointment_date(spec: Spec) -> Reader:
+    """The appointment's day in the site's zone; where several starts disagree the first counts and the rest is said."""
+    spec.options()
+    paths, rule = spec.paths, spec.name
+
+    def read(context: Context, scope: Scope) -> Fact | None:
+        taken: Value | None = None
+        why = ""
+        said: list[str] = []
+        for path in paths:
+            for repetition in path.repetitions(scope):
+                found = full_day(path, repetition)
+                source = path.source(repetition)
+                if isinstance(found, Unfit):
+                    why = why or found.why
+                    context.leave_out(source, path.text(repetition), found.why)
+                if not isinstance(found, tuple):
+                    continue
+                start = site_day(context, found[0])
+                if start is None:
+                    continue
+                if taken is None:
+                    taken = one(start.isoformat(), source)
+                elif start.isoformat() != taken.value:
+                    said.append(f"{source} names another day than {taken.leaves[0].source}, which counts")
+                    context.leave_out(source, path.text(repetition), f"{taken.leaves[0].source} comes first")
+                break  # several AIS of one appointment: the first of each kind
+        if taken is not None:
+            return as_fact(Value(taken.value, taken.leaves, tuple(said)), rule, context)
+        return Fact(None, (), rule, context.at, context.control_id, (), why) if why else None
+
+    return read
+
+
+def number_of(sent: str) -> int | float | None:
+    """A plain decimal number, whole ones as int; None for anything else."""
+    if not _NUMBER.match(sent):
+        return None
+    value = float(sent)
+    if value in (float("inf"), float("-inf")):
+        return None
+    return int(value) if value.is_integer() else value
+
+
+def number(spec: Spec) -> Reader:
+    """A plain number; a candidate that is none is noted and the next tried."""
+    spec.options()
+
+    def convert(_: Context, path: Path, repetition: Repetition) -> Value | Unfit | None:
+        sent = path.text(repetition)
+        if not sent:
+            return None
+        value = number_of(sent)
+        if value is None or value < 0:
+            return Unfit("not a number")
+        return one(value, path.source(repetition))
+
+    return first_valid(spec, convert, note_unfit=True)
+
+
+def integer(spec: Spec) -> Reader:
+    """A whole number that fits 32 bits."""
+    spec.options()
+
+    def convert(_: Context, path: Path, repetition: Repetition) -> Value | Unfit | None:
+        sent = path.text(repetition)
+        if not sent:
+            return None
+        value = number_of(sent)
+        if not isinstance(value, int) or not 0 <= value < 2**31:
+            return Unfit("not a whole number")
+        return one(value, path.source(repetition))
+
+    return first_valid(spec, convert, note_unfit=True)
+
+
+def entity_identifier(spec: Spec) -> Reader:
+    """A whole EI (HL7 2A.28): number and whoever gave it, as one text. `occurrence:` adds SCH-3 when valued."""
+    spec.options("occurrence")
+    occurrence = spec.path("occurrence")
+
+    def convert(context: Context, path: Path, repetition: Repetition) -> Value | None:
+        parts = [repetition.component(n).strip() for n in range(1, 5)]
+        if not parts[0]:
+            return None
+        whole = "^".join(parts).rstrip("^")
+        if occurrence is not None:
+            number_in_series = context.message.first(occurrence.segment)
+            nth = number_in_series.text(occurrence.field).strip() if number_in_series else ""
+            whole = f"{whole}#{nth}" if nth else whole
+        return one(whole, path.source(repetition))
+
+    return first_valid(spec, convert)
+
+
+def identifier(spec: Spec) -> Reader:
+    """The number of a CX with its assigning authority, as one text."""
+    spec.options()
+
+    def convert(_: Context, path: Path, repetition: Repetition) -> Value | None:
+        found = repetition.component(1).strip()
+        authority = repetition.sub(4, 1).strip()
+        return one(f"{found}^{authority}" if authority else found, path.source(repetition)) if found else None
+
+    return first_valid(spec, convert)
+
+
+TYPES: dict[str, TypeMaker] = {
+    "text": text,
+    "clean_text": clean,
+    "code": code,
+    "flag": flag,
+    "date": day,
+    "birth_date": birth_date,
+    "appointment_date": appointment_date,
+    "number": number,
+    "integer": integer,
+    "entity_identifier": entity_identifier,
+    "identifier": identifier,
+}

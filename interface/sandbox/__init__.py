@@ -1,0 +1,1 @@
+"""The simulated API: judges every request by the contract files."""

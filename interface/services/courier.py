@@ -1,0 +1,156 @@
+"""The couriers: threads that POST claimed requests and hand back what came of it. They decide and store
+nothing.
+
+Jobs go in by a queue, attempts come out by a deque and one byte on a pipe that the work's loop selects on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from typing import Protocol
+
+from interface.delivery.verdict import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One claimed request: our row ids, the body to send as stored, and how often it was tried before."""
+
+    request_id: int
+    patient_id: int
+    body: bytes = field(repr=False)
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What came of a job: when it began and ended (seconds, the work's clock) and the reply.
+
+    `error` is '' unless our own code failed: then where, as `Class at module:line`.
+    """
+
+    job: Job
+    started: float
+    ended: float
+    reply: Reply
+    error: str = ""
+
+
+class Post(Protocol):
+    """What a courier thread sends with; `http_client.Poster` is one."""
+
+    def post(self, body: bytes) -> Reply:
+        """Send and say what came back."""
+
+    def close(self) -> None:
+        """Drop the connection."""
+
+
+class Couriers:
+    """`count` threads. `put`, `collect` and `stop` are called by one thread, the work's loop."""
+
+    def __init__(self, poster: Callable[[], Post], count: int, now: Callable[[], float]) -> None:
+        self._poster = poster
+        self._now = now
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._attempts: deque[Attempt] = deque()
+        self._wake_out, self._wake_in = os.pipe()
+        os.set_blocking(self._wake_out, False)
+        os.set_blocking(self._wake_in, False)
+        self._in_flight = 0
+        self._count = count
+        self._threads: list[threading.Thread] = []
+
+    @property
+    def in_flight(self) -> int:
+        """Jobs handed out whose attempts were not collected yet."""
+        return self._in_flight
+
+    @property
+    def free(self) -> int:
+        """How many more jobs would start at once."""
+        return max(0, self._count - self._in_flight)
+
+    def fileno(self) -> int:
+        """Readable when attempts are ready: for select()."""
+        return self._wake_out
+
+    def put(self, job: Job) -> None:
+        """Hand out a job. Threads (and their connections) are started as they come to be needed."""
+        self._in_flight += 1
+        if self._in_flight > len(self._threads) and len(self._threads) < self._count:
+            name = f"courier-{len(self._threads) + 1}"
+            thread = threading.Thread(target=self._run, name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        self._jobs.put(job)
+
+    def collect(self) -> list[Attempt]:
+        """The attempts that ended since the last call, in the order they ended."""
+        with contextlib.suppress(BlockingIOError):
+            while os.read(self._wake_out, 4096):
+                pass
+        ended = []
+        while self._attempts:
+            ended.append(self._attempts.popleft())
+        self._in_flight -= len(ended)
+        return ended
+
+    def stop(self, seconds: float) -> None:
+        """Tell the threads to end and wait for them, all together at most `seconds`. Ended attempts can still
+        be collected afterwards; a thread that hangs is left behind (it is a daemon thread).
+        """
+        for _ in self._threads:
+            self._jobs.put(None)
+        deadline = self._now() + seconds
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - self._now()))
+
+    def close(self) -> None:
+        """Close the pipe. Only after `stop`, when no thread is left that could write to it."""
+        if not any(thread.is_alive() for thread in self._threads):
+            os.close(self._wake_out)
+            os.close(self._wake_in)
+
+    def _run(self) -> None:
+        poster: Post | None = None
+        while (job := self._jobs.get()) is not None:
+            started = self._now()
+            error = ""
+            try:
+                poster = poster or self._poster()
+                reply = poster.post(job.body)
+            except Exception as failed:  # whatever it was, the request must come back to the loop
+                reply, error = Reply(failure="other"), where(failed)
+                _dropped(poster)
+                poster = None
+            self._attempts.append(Attempt(job, started, self._now(), reply, error))
+            self._wake()
+        _dropped(poster)
+
+    def _wake(self) -> None:
+        with contextlib.suppress(BlockingIOError):  # then the pipe is full of wake-ups already
+            os.write(self._wake_in, b"\0")
+
+
+def _dropped(poster: Post | None) -> None:
+    with contextlib.suppress(Exception):
+        if poster is not None:
+            poster.close()
+
+
+def where(failed: BaseException) -> str:
+    """`Class at module:line` of an exception, without its text, which may hold patient data."""
+    frame = failed.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    if frame is None:
+        return type(failed).__name__
+    module = frame.tb_frame.f_globals.get("__name__", "?")
+    return f"{type(failed).__name__} at {module}:{frame.tb_lineno}"

@@ -1,0 +1,275 @@
+"""The door: listeners, journal thread, health and metrics in one reactor, and the work as a child process."""
+
+import gc
+import itertools
+import logging
+import os
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import interface
+from interface.errors import InterfaceError
+from interface.services import logs
+from interface.services.connection import Limits
+from interface.services.gate import Gate
+from interface.services.journal import JournalThread
+from interface.services.listener import MLLPFactory
+from interface.services.logs import event
+from interface.services.metrics import DoorMetrics
+from interface.services.readiness import StoreCheck
+from interface.services.supervision import Supervisor, work_command
+from interface.services.taken import Answering
+from interface.services.web import health_site
+from interface.settings import Listener, Settings, SettingsError, load_settings, require_available
+from interface.store.database import Store, open_store
+from interface.store.keys import load_or_create
+from interface.store.lock import StoreLock
+
+log = logging.getLogger(__name__)
+
+DRAIN_SECONDS = 15.0
+"""How long senders may take to read their last answers and close when the door stops."""
+
+
+class DoorError(InterfaceError):
+    """The door cannot listen where the settings say."""
+
+
+class Door:
+    """The running parts of the door around one reactor."""
+
+    def __init__(self, settings: Settings, store: Store, reactor: Any, command: Sequence[str]) -> None:
+        """`command` starts the work."""
+        self.settings = settings
+        self.reactor = reactor
+        self.metrics = DoorMetrics()
+        self.supervisor = Supervisor(reactor, command, self.metrics.work, self._work_restarted)
+        self.gate = Gate(self._submit)
+        self.journal = JournalThread(
+            store.journal,
+            self.gate.settled,
+            reactor.callFromThread,
+            on_commit=self._committed,
+            probe=store.check_writable,
+        )
+        self.store_check = StoreCheck(store.check_writable, reactor)
+        self.factories: dict[str, MLLPFactory] = {}
+        self.ports: dict[str, Any] = {}
+        self.web_port: Any = None
+        self.stopping = False
+        self._control_ids = control_ids()
+        self.metrics.live.update(
+            {
+                "waiting_messages": ("Frames that wait to be stored", lambda: self.gate.waiting_frames),
+                "waiting_bytes": ("Bytes that wait to be stored", lambda: self.gate.waiting_bytes),
+                "reading_paused": ("1 while too much waits to be stored", lambda: self.gate.is_shut),
+                "journal_failing": (
+                    "1 while the journal cannot be written",
+                    lambda: self.journal.failing is not None,
+                ),
+                "work_up": ("1 while the work runs", lambda: self.supervisor.alive),
+            }
+        )
+
+    def _submit(self, batch: Sequence[Any]) -> None:
+        self.journal.submit(batch)
+
+    def _committed(self, rows: int, seconds: float) -> None:
+        self.metrics.committed(rows, seconds)
+        self.supervisor.wake()
+
+    def _work_restarted(self) -> None:
+        self.metrics.child_restarts += 1
+
+    # ---- start ----
+
+    def listen(self) -> None:
+        """Bind all ports; DoorError for the first that cannot be had, and then none stays open."""
+        try:
+            for section in self.settings.listeners:
+                factory = self._factory(section)
+                what = f"listener {section.name}"
+                self.ports[section.name] = self._bind(what, section.port, factory, section.host, backlog=128)
+                self.factories[section.name] = factory
+            web = self.settings.web
+            site = health_site(self.alive, self.not_ready, self.metrics.text)
+            self.web_port = self._bind("[web]", web.port, site, web.host, backlog=50)
+        except DoorError:
+            for port in self.ports.values():
+                port.stopListening()
+            raise
+
+    def _factory(self, section: Listener) -> MLLPFactory:
+        zone = self.settings.site.zone
+        return MLLPFactory(
+            section.name,
+            self.gate,
+            self.metrics.listener(section.name),
+            self.reactor,
+            allow=section.networks,
+            limits=Limits(section.max_message_bytes, section.max_connections, section.frame_seconds),
+            answering=Answering(section.ack, section.not_stored),
+            control_ids=self._control_ids,
+            now=lambda: datetime.now().astimezone(zone),
+        )
+
+    def _bind(self, what: str, port: int, factory: Any, host: str, backlog: int) -> Any:
+        from twisted.internet.error import CannotListenError
+
+        try:
+            return self.reactor.listenTCP(port, factory, backlog=backlog, interface=host)
+        except CannotListenError as error:
+            reason = getattr(error.socketError, "strerror", None) or str(error.socketError)
+            raise DoorError(
+                f"{what}: cannot listen on {host}:{port}: {reason}; stop what uses it, or set another port"
+            ) from None
+
+    def start(self) -> None:
+        """Start the journal and the work, and say where the door listens."""
+        self.journal.start()
+        self.supervisor.start()
+        for name, port in self.ports.items():
+            address = port.getHost()
+            event(log, logging.INFO, "listening", listener=name, host=address.host, port=address.port)
+        web = self.web_port.getHost()
+        where = ",".join(f"{name}:{port.getHost().port}" for name, port in self.ports.items())
+        event(log, logging.INFO, "ready", pid=os.getpid(), listeners=where, web=f"{web.host}:{web.port}")
+        gc.collect()
+        gc.freeze()  # what lives as long as the program need not be looked at again
+
+    # ---- health ----
+
+    def alive(self) -> dict[str, Any]:
+        """The JSON of /healthz: who listens where."""
+        return {
+            "alive": True,
+            "stopping": self.stopping,
+            "version": interface.__version__,
+            "pid": os.getpid(),
+            "listeners": {
+                name: {
+                    "host": port.getHost().host,
+                    "port": port.getHost().port,
+                    "connections": len(factory.connections),
+                }
+                for (name, port), factory in zip(self.ports.items(), self.factories.values(), strict=True)
+            },
+            "work": {
+                "alive": self.supervisor.alive,
+                "pid": self.supervisor.pid,
+                "restarts": self.metrics.child_restarts,
+            },
+        }
+
+    def not_ready(self) -> Any:
+        """A Deferred of the reasons against sending us messages; none: ready."""
+        reasons = []
+        if self.stopping:
+            reasons.append("stopping")
+        if self.journal.failing is not None:
+            reasons.append(f"journal: {self.journal.failing}")
+        if not self.journal.alive:
+            reasons.append("journal: its thread has ended")
+        if not self.supervisor.alive:
+            reasons.append("work: not running")
+        return self.store_check.fault().addCallback(
+            lambda fault: reasons + ([f"store: {fault}"] if fault else [])
+        )
+
+    # ---- reload ----
+
+    def reload(self) -> None:
+        """Take new allow-lists from the settings file (SIGHUP); other changes need a restart."""
+        try:
+            settings = load_settings(self.settings.file or Path())
+        except SettingsError as error:
+            event(log, logging.ERROR, "reload-refused", error=error)
+            return
+        for section in settings.listeners:
+            if section.name in self.factories:
+                self.factories[section.name].allow = section.networks
+        event(log, logging.INFO, "reloaded", taken="allow-lists")
+
+    # ---- stop ----
+
+    def stop(self) -> Any:
+        """Accept and read nothing more, answer what was taken, let the work drain. Fires when all is done."""
+        from twisted.internet.defer import Deferred
+
+        done: Deferred[None] = Deferred()
+        self.stopping = True
+        event(log, logging.INFO, "stopping")
+        self.supervisor.start_no_more()
+        for port in self.ports.values():
+            port.stopListening()
+        deadline = self.reactor.callLater(DRAIN_SECONDS, self._abort)
+        open_listeners = set(self.factories)
+
+        def emptied(name: str) -> None:
+            open_listeners.discard(name)
+            if not open_listeners:
+                if deadline.active():
+                    deadline.cancel()
+                self.journal.stop(lambda: self.supervisor.stop(lambda: done.callback(None)))
+
+        for name, factory in tuple(self.factories.items()):
+            factory.finish(lambda name=name: emptied(name))  # type: ignore[misc]
+        return done
+
+    def _abort(self) -> None:
+        for factory in self.factories.values():
+            factory.abort()
+
+
+def control_ids() -> Callable[[], str]:
+    """Control ids for our ACKs: at most 20 characters (MSH-10), different after each start."""
+    prefix = f"{int(time.time()):x}{secrets.token_hex(2)}"
+    counter = itertools.count(1)
+    return lambda: f"{prefix}{next(counter):x}"
+
+
+def run_door(
+    settings_path: Path, now: datetime | None = None, *, command: Sequence[str] | None = None
+) -> int:
+    """Run the daemon in the foreground until SIGTERM or SIGINT; returns 0. Once in a process: a reactor runs
+    once.
+
+    `now` sets the clock of the work (the door's ACKs bear real time); `command` replaces the work's. Raises
+    InterfaceError in one line when it cannot start: settings, key, store, another daemon, a port in use.
+    """
+    logs.configure()
+    settings = load_settings(settings_path)
+    require_available(settings, run=True)
+    with StoreLock.beside(settings.store_url, "door"):
+        keyring = load_or_create(settings.store.key, settings.directory, _announce)
+        with open_store(settings.store_url, keyring) as store:
+            child = command or work_command(str(settings_path), now.isoformat() if now else None)
+            return _run(settings, store, child)
+
+
+def _announce(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - for the operator who starts it the first time
+
+
+def _run(settings: Settings, store: Store, command: Sequence[str]) -> int:
+    # Imported here: importing it installs the reactor, and nothing but a running door needs one.
+    from twisted.internet import reactor as installed
+    from twisted.logger import globalLogBeginner
+
+    reactor: Any = installed
+    observers: list[Any] = [logs.twisted_failures]
+    globalLogBeginner.beginLoggingTo(observers, redirectStandardIO=False)
+    door = Door(settings, store, reactor, command)
+    door.listen()
+    reactor.callWhenRunning(door.start)
+    reactor.addSystemEventTrigger("before", "shutdown", door.stop)
+    signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(door.reload))
+    reactor.run()
+    event(log, logging.INFO, "stopped")
+    return 0

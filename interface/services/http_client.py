@@ -1,0 +1,210 @@
+"""One POST to the API and what came of it, as a value: `requests` with all that costs or surprises turned
+off.
+
+Each courier thread has one `Poster` and so one connection. What a request costs here is the wall of the whole
+way, so the prepared request is made once and only its body and length change; nothing is looked up in the
+environment, no cookie is kept, no redirect followed (the body is patient data: it goes where the settings
+say, or nowhere).
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+import time
+from dataclasses import dataclass, field
+from http.client import HTTPException
+from typing import Any
+
+import orjson
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
+from interface.delivery.verdict import Failure, Reply
+
+MAX_REPLY_BYTES = 1024 * 1024
+"""The most of a reply that is read; a longer one is no reply of this API."""
+
+EXCERPT_BYTES = 4096
+"""How much of a reply's body is kept (sealed) with the attempt."""
+
+CORRELATION_ID_LENGTH = 200
+
+_READ_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where requests go: the whole URL, the API key, and the limits in seconds.
+
+    `verify`: True for the usual certificate authorities, or the path of a bundle. TLS is always verified.
+    """
+
+    url: str
+    key: str = field(repr=False)
+    connect_seconds: float = 10.0
+    read_seconds: float = 30.0
+    verify: bool | str = True
+
+
+class Poster:
+    """Sends bodies to one target over one kept connection. For one thread."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._adapter = HTTPAdapter(pool_connections=1, pool_maxsize=1)
+        self._session = _Session()
+        self._session.mount("https://", self._adapter)
+        self._session.mount("http://", self._adapter)
+        self._prepared = self._session.prepare_request(
+            requests.Request("POST", target.url, headers=_headers(target))
+        )
+        self._send_options: dict[str, Any] = {
+            "stream": True,
+            "allow_redirects": False,
+            "timeout": (target.connect_seconds, target.read_seconds),
+            "verify": target.verify,
+            "cert": None,
+            "proxies": {},
+        }
+
+    def post(self, body: bytes) -> Reply:
+        """POST `body`; never raises for anything the network or the API does (`Reply.failure` says it).
+
+        The time it takes is bounded by the connect limit, the read limit for the reply to begin, and once
+        more the read limit for its body.
+        """
+        self._prepared.body = body
+        self._prepared.headers["Content-Length"] = str(len(body))
+        try:
+            with self._session.send(self._prepared, **self._send_options) as response:
+                whole, received = self._read(response.raw)
+                return _reply(response, whole, received)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException, OSError) as failed:
+            return Reply(failure=failure_of(failed))
+        finally:
+            self._prepared.body = None
+
+    def close(self) -> None:
+        """Drop the connection."""
+        self._session.close()
+
+    def _read(self, raw: Any) -> tuple[bool, bytes]:
+        """The body, at most `MAX_REPLY_BYTES` of it, and whether that is all; raises what the transport
+        raises.
+        """
+        received = bytearray()
+        deadline = time.monotonic() + self._target.read_seconds
+        while chunk := raw.read1(_READ_BYTES, decode_content=True):
+            received += chunk
+            if len(received) > MAX_REPLY_BYTES:
+                return False, bytes(received)
+            if time.monotonic() > deadline:
+                raise TimeoutError("the reply trickles")
+        return True, bytes(received)
+
+
+class _Session(requests.Session):
+    """A session that looks at nothing but what it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trust_env = False
+        self.headers.clear()
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002
+        # never one: even with allow_redirects off, requests would read the whole body to prepare the next
+        return None
+
+
+def _headers(target: Target) -> dict[str, str]:
+    return {
+        "apiKey": target.key,
+        "Content-Type": "application/json",
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "User-Agent": "hl7-interface",
+        "Content-Length": "0",
+    }
+
+
+def _reply(response: requests.Response, whole: bool, received: bytes) -> Reply:
+    parsed = _json_object(received) if whole else None
+    return Reply(
+        status=response.status_code,
+        is_json_object=parsed is not None,
+        correlation_id=_correlation_id(parsed or {}),
+        retry_after=response.headers.get("Retry-After", "")[:64],
+        content_type=response.headers.get("Content-Type", "")[:100],
+        excerpt=received[:EXCERPT_BYTES],
+    )
+
+
+def _json_object(received: bytes) -> dict[str, Any] | None:
+    try:
+        parsed = orjson.loads(received)
+    except orjson.JSONDecodeError:
+        return None
+    return parsed if isinstance(parsed, dict) else None
+
+
+def _correlation_id(parsed: dict[str, Any]) -> str:
+    """`correlationId` of a ProcessingResponse; '' when absent or unfit for a log line (no format is
+    published).
+    """
+    found = parsed.get("correlationId")
+    if not isinstance(found, str) or len(found) > CORRELATION_ID_LENGTH or not found.isprintable():
+        return ""
+    return found.strip()
+
+
+_FAILURES: tuple[tuple[type[BaseException], Failure], ...] = (
+    # the first class that any link of the chain is of decides: the narrow ones before the wide ones
+    (urllib3.exceptions.NameResolutionError, "dns"),
+    (socket.gaierror, "dns"),
+    (ssl.SSLEOFError, "reset"),
+    (ssl.SSLZeroReturnError, "reset"),
+    (ssl.SSLError, "tls"),
+    (requests.exceptions.SSLError, "tls"),
+    (urllib3.exceptions.SSLError, "tls"),
+    (urllib3.exceptions.ConnectTimeoutError, "timeout-connect"),
+    (requests.exceptions.ConnectTimeout, "timeout-connect"),
+    (urllib3.exceptions.NewConnectionError, "refused"),
+    (ConnectionRefusedError, "refused"),
+    (urllib3.exceptions.ReadTimeoutError, "timeout-read"),
+    (requests.exceptions.ReadTimeout, "timeout-read"),
+    (TimeoutError, "timeout-read"),
+    (
+        ConnectionError,
+        "reset",
+    ),  # the built-in one: reset, aborted, broken pipe, http.client.RemoteDisconnected
+    (urllib3.exceptions.ProtocolError, "reset"),
+    (HTTPException, "reset"),
+)
+
+_UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL}
+
+
+def failure_of(failed: BaseException) -> Failure:
+    """What kind of failure an exception of `requests` stands for, by its whole chain, never by its text."""
+    chain = _chain(failed)
+    for kind, failure in _FAILURES:
+        if any(isinstance(link, kind) for link in chain):
+            return failure
+    if any(isinstance(link, OSError) and link.errno in _UNREACHABLE for link in chain):
+        return "refused"
+    return "other"
+
+
+def _chain(failed: BaseException) -> list[BaseException]:
+    """The exception and what it carries: its arguments, `reason`, cause and context."""
+    found: list[BaseException] = []
+    waiting: list[object] = [failed]
+    while waiting and len(found) < 20:
+        link = waiting.pop(0)
+        if isinstance(link, BaseException) and link not in found:
+            found.append(link)
+            waiting += [*link.args, getattr(link, "reason", None), link.__cause__, link.__context__]
+    return found

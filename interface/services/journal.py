@@ -1,0 +1,178 @@
+"""The journal's thread: stores what waits in one transaction and hands all answers back at once.
+
+Why a thread: a slow disk must not stall the reactor. Why in groups: a commit costs an fsync however many rows
+it holds, and each hand-over between threads costs more than a fast fsync; so both are few and large.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from interface.services.logs import event, where
+from interface.services.taken import Taken
+from interface.store.errors import NotStored
+from interface.store.records import Arrival, Stored
+
+MAX_ROWS = 128
+"""Rows in one transaction at most (a frame's own rows are never parted)."""
+MAX_BYTES = 32 * 1024 * 1024
+"""Bytes in one transaction at most, unless a single frame is larger."""
+REST_SECONDS = 0.0015
+"""Rest after a commit when more than one row was waiting: SQLite's write lock is unfair, and without a rest a
+busy journal starves the work (109 messages a second instead of 2,300)."""
+PROBE_SECONDS = 1.0
+"""How often the store is tried while it fails and nobody sends."""
+
+log = logging.getLogger(__name__)
+
+
+class Appends(Protocol):
+    """What the thread needs of the store's journal."""
+
+    def append(self, arrivals: Sequence[Arrival], now: float) -> list[Stored]:
+        """Store all rows in one transaction or raise NotStored."""
+
+
+class JournalThread:
+    """Takes frames from the reactor in order, stores them, and gives them back in batches."""
+
+    def __init__(
+        self,
+        journal: Appends,
+        deliver: Callable[[list[Taken]], None],
+        call_from_thread: Callable[..., Any],
+        *,
+        on_commit: Callable[[int, float], None],
+        probe: Callable[[], None],
+        rest: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """`deliver` gets each batch in the reactor through `call_from_thread`, frames in the order of
+        `submit`.
+
+        `on_commit(rows, seconds)` is called in this thread after each commit (it wakes the work and is
+        measured); `probe` raises while the store cannot be written.
+        """
+        self._journal = journal
+        self._deliver = deliver
+        self._call_from_thread = call_from_thread
+        self._on_commit = on_commit
+        self._probe = probe
+        self._rest = rest
+        self._waiting: deque[Taken] = deque()
+        self._condition = threading.Condition(threading.Lock())
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._stopped: Callable[[], None] = lambda: None
+        self.failing: str | None = None
+        """Why the last attempt to store failed; None while all is well. Read by the reactor for /readyz."""
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def submit(self, batch: Sequence[Taken]) -> None:
+        """Queue frames to be stored (reactor thread)."""
+        with self._condition:
+            self._waiting.extend(batch)
+            self._condition.notify()
+
+    def stop(self, stopped: Callable[[], None]) -> None:
+        """Store what waits, then end; `stopped` is called in the reactor when that is done."""
+        with self._condition:
+            self._stopped = stopped
+            self._stopping = True
+            self._condition.notify()
+
+    @property
+    def alive(self) -> bool:
+        """True while the thread runs."""
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        while True:
+            batch = self._next()
+            if batch is None:
+                break
+            if not batch:
+                self._try_probe()
+                continue
+            rows = self._store(batch)
+            self._call_from_thread(self._deliver, batch)
+            if rows > 1:
+                self._rest(REST_SECONDS)
+        self._call_from_thread(self._stopped)
+
+    def _next(self) -> list[Taken] | None:
+        """The next frames to store together; [] when it is time to probe; None when all is done."""
+        with self._condition:
+            while not self._waiting:
+                if self._stopping:
+                    return None
+                patience = PROBE_SECONDS if self.failing is not None else None
+                if not self._condition.wait(patience):
+                    return []
+            batch = [self._waiting.popleft()]
+            rows, size = len(batch[0].arrivals), batch[0].size
+            while self._waiting:
+                following = self._waiting[0]
+                rows += len(following.arrivals)
+                size += following.size
+                if rows > MAX_ROWS or size > MAX_BYTES:
+                    break
+                batch.append(self._waiting.popleft())
+            return batch
+
+    def _store(self, batch: list[Taken]) -> int:
+        """Store a batch; returns how many rows were waiting. Frames that failed keep `stored` None."""
+        live = [taken for taken in batch if not taken.lane.broken]
+        if not live:
+            return 0
+        try:
+            return self._append(live)
+        except NotStored as error:
+            self._failed(str(error), live)
+        except Exception as error:
+            # Not the store's own refusal: one frame may be to blame, so the others are tried without it.
+            # Its text is not logged: it may quote the row.
+            if len(live) > 1:
+                return sum(self._store([taken]) for taken in live)
+            self._failed(where(error), live)
+        return len(live)
+
+    def _append(self, live: list[Taken]) -> int:
+        rows = [arrival for taken in live for arrival in taken.arrivals]
+        begun = time.perf_counter()
+        stored = self._journal.append(rows, time.time())
+        seconds = time.perf_counter() - begun
+        at = 0
+        for taken in live:
+            end = at + len(taken.arrivals)
+            taken.stored = stored[at:end]
+            at = end
+        self._works()
+        self._on_commit(len(rows), seconds)
+        return len(rows)
+
+    def _try_probe(self) -> None:
+        try:
+            self._probe()
+        except Exception as error:
+            self.failing = str(error)
+        else:
+            self._works()
+
+    def _failed(self, why: str, live: list[Taken]) -> None:
+        """Log once, when it begins; each lane learns at once that what follows must not overtake."""
+        for taken in live:
+            taken.lane.not_stored()
+        if self.failing is None:
+            event(log, logging.ERROR, "journal-failing", error=why)
+        self.failing = why
+
+    def _works(self) -> None:
+        if self.failing is not None:
+            self.failing = None
+            event(log, logging.WARNING, "journal-works-again")

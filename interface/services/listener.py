@@ -1,0 +1,126 @@
+"""A listener: accepts whom it may, counts, and ends its connections in good order."""
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import ServerFactory
+
+from interface.services.access import Network, permits
+from interface.services.connection import Limits, MLLPConnection
+from interface.services.gate import Gate
+from interface.services.logs import event
+from interface.services.metrics import ListenerCounts
+from interface.services.taken import Answering, Source, Taken
+from interface.services.timing import Clock
+
+log = logging.getLogger(__name__)
+
+
+class MLLPFactory(ServerFactory):
+    """One listener: accepts whom it may, and holds what its connections share."""
+
+    noisy = False
+
+    def __init__(
+        self,
+        name: str,
+        gate: Gate,
+        counts: ListenerCounts,
+        clock: Clock,
+        *,
+        allow: Sequence[Network] = (),
+        limits: Limits | None = None,
+        answering: Answering | None = None,
+        control_ids: Callable[[], str],
+        now: Callable[[], datetime],
+    ) -> None:
+        """`name` as in the settings; `clock` is the reactor or a test's; `allow` empty means loopback only.
+
+        `control_ids` and `now` (aware) give each ACK its MSH-10 and MSH-7.
+        """
+        self.name = name
+        self.gate = gate
+        self.counts = counts
+        self.clock = clock
+        self.allow = tuple(allow)
+        self.limits = limits or Limits()
+        self.answering = answering or Answering()
+        self.connections: set[MLLPConnection] = set()
+        self._accepted = 0
+        self._control_ids = control_ids
+        self._now = now
+        self._stopping = False
+        self._whenever_empty: Callable[[], None] | None = None
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:  # noqa: N802
+        """Accept or refuse (None: closed before any byte is read), by the address and the number of
+        connections."""
+        host, port = getattr(addr, "host", ""), getattr(addr, "port", 0)
+        refused = self._refusal(host)
+        if refused is not None:
+            self._refused(refused, host)
+            return None
+        self._accepted += 1
+        peer = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return MLLPConnection(self, Source(self.name, peer))
+
+    def _refusal(self, host: str) -> str | None:
+        if self._stopping:
+            return "stopping"
+        if not permits(self.allow, host):
+            return "not-allowed"
+        return "too-many" if self._accepted >= self.limits.max_connections else None
+
+    def _refused(self, reason: str, host: str) -> None:
+        """Counted always; logged when it is the first of its kind or a tenfold, so that a scan cannot fill
+        the log."""
+        self.counts.refused[reason] += 1
+        count = self.counts.refused[reason]
+        if str(count).strip("0") == "1":
+            event(log, logging.WARNING, "refused", listener=self.name, reason=reason, host=host, so_far=count)
+
+    def connected(self, connection: MLLPConnection) -> None:
+        """A connection begins."""
+        self.connections.add(connection)
+        self.counts.connections += 1
+        self.counts.accepted += 1
+        self.gate.join(connection)
+
+    def disconnected(self, connection: MLLPConnection) -> None:
+        """A connection ends."""
+        self.connections.discard(connection)
+        self._accepted -= 1
+        self.counts.connections -= 1
+        self.gate.leave(connection)
+        if not self.connections and self._whenever_empty is not None:
+            empty, self._whenever_empty = self._whenever_empty, None
+            empty()
+
+    def settle(self, taken: Taken) -> None:
+        """Make the answer and count it."""
+        self.answering.settle(taken, self._now(), self._control_ids())
+        self.counts.answered[taken.code or "none"] += 1
+        if taken.stored is not None:
+            for stored in taken.stored:
+                self.counts.received[stored.receipt] += 1
+        elif taken.receipt is not None:
+            self.counts.received[taken.receipt.value] += 1
+
+    def finish(self, empty: Callable[[], None]) -> None:
+        """Accept nobody, take nothing more, answer what was taken; `empty` is called when the last connection
+        is gone."""
+        self._stopping = True
+        if not self.connections:
+            empty()
+            return
+        self._whenever_empty = empty
+        for connection in tuple(self.connections):
+            connection.finish()
+
+    def abort(self) -> None:
+        """Close what is left, at once."""
+        for connection in tuple(self.connections):
+            connection.abort()

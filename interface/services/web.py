@@ -1,0 +1,98 @@
+"""The web doors for machines: /healthz, /readyz, /metrics. Anything else is 404."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from prometheus_client import CONTENT_TYPE_LATEST
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Site
+
+TEXT = "text/plain; charset=utf-8"
+JSON = "application/json"
+
+
+Answer = tuple[int, str, bytes]
+"""Status, content type, body."""
+
+
+class Page(Resource):
+    """A page without children, made anew for each GET."""
+
+    isLeaf = True  # noqa: N815 - Twisted's name
+
+    def __init__(self, make: Callable[[], "Answer | Deferred[Answer]"]) -> None:
+        """`make` gives the answer, now or later."""
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._make = make
+
+    def render_GET(self, request: Any) -> int:  # noqa: N802 - Twisted's name
+        """The page, never cached; HEAD is the same without the body."""
+        gone: list[object] = []
+        request.notifyFinish().addErrback(gone.append)
+
+        def send(answer: Answer) -> None:
+            if gone:
+                return
+            status, kind, body = answer
+            request.setResponseCode(status)
+            request.setHeader(b"content-type", kind.encode("ascii"))
+            request.setHeader(b"content-length", str(len(body)).encode("ascii"))
+            request.setHeader(b"cache-control", b"no-store")
+            request.setHeader(b"x-content-type-options", b"nosniff")
+            if request.method != b"HEAD":
+                request.write(body)
+            request.finish()
+
+        make = not_found if request.postpath else self._make
+        made: Deferred[Answer] = maybeDeferred(make)  # type: ignore[call-overload]
+        made.addErrback(lambda _: (500, TEXT, b"This page could not be made.\n"))
+        made.addCallback(send)
+        return NOT_DONE_YET
+
+
+class Root(Resource):
+    """The top of the tree: what is not there is said in plain text, nothing of the request repeated."""
+
+    def getChild(self, path: bytes, request: Any) -> Resource:  # noqa: ARG002, N802
+        """Any path without a page."""
+        missing = Page(not_found)
+        request.postpath = []
+        return missing
+
+
+def not_found() -> Answer:
+    """404 in plain text."""
+    return 404, TEXT, b"Not found. Here are /healthz, /readyz and /metrics.\n"
+
+
+def as_json(status: int, value: Mapping[str, Any]) -> Answer:
+    """A JSON page."""
+    return status, JSON, json.dumps(value).encode() + b"\n"
+
+
+def health_site(
+    alive: Callable[[], Mapping[str, Any]],
+    not_ready: Callable[[], "Deferred[list[str]]"],
+    metrics: Callable[[], bytes],
+) -> Site:
+    """The web site of the door.
+
+    `alive` gives the JSON of /healthz (always 200); `not_ready` the reasons against being ready (none: 200,
+    else 503); `metrics` the text for Prometheus.
+    """
+
+    def ready() -> "Deferred[Answer]":
+        return not_ready().addCallback(
+            lambda reasons: as_json(503 if reasons else 200, {"ready": not reasons, "reasons": reasons})
+        )
+
+    root: Any = Root()  # type: ignore[no-untyped-call]
+    root.putChild(b"healthz", Page(lambda: as_json(200, alive())))
+    root.putChild(b"readyz", Page(ready))
+    root.putChild(b"metrics", Page(lambda: (200, CONTENT_TYPE_LATEST, metrics())))
+    site = Site(root, timeout=30)  # type: ignore[no-untyped-call]
+    site.noisy = False
+    site.displayTracebacks = False
+    return site

@@ -1,0 +1,173 @@
+"""The work: a process that takes messages from the journal, decides them, and has requests sent.
+
+`python -m interface.services.work SETTINGS [--now ISO]`: started by the door, which wakes it by a byte on its
+standard input and ends it by closing that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import random
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from itertools import count
+from pathlib import Path
+
+from interface.delivery.schedule import DEFAULT, Schedule
+from interface.errors import InterfaceError
+from interface.services.attempts import Ledger
+from interface.services.clock import Clock
+from interface.services.courier import Couriers, Post, where
+from interface.services.engine import Codec, Engine
+from interface.services.http_client import Poster, Target
+from interface.services.intake import Intake
+from interface.services.logs import configure, event
+from interface.services.loop import Wakes, WorkLoop, run
+from interface.services.work_stats import WorkStats, write_if_read
+from interface.settings import Settings, SettingsError, load_settings, require_available
+from interface.store.database import Store, open_store
+from interface.store.keys import load_or_create
+from interface.store.lock import StoreLock
+
+log = logging.getLogger("interface.services.work")
+
+CONNECT_SECONDS = 10.0
+LOCK_SECONDS = 40.0
+"""How long a work waits for one whose door was killed: that one drains first."""
+DRAIN_MARGIN_SECONDS = 5.0
+"""Beyond the API's time limit, to get the last verdicts stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Numbers of the process that tests set smaller."""
+
+    concurrency: int = 32
+    drain_seconds: float = 40.0
+    schedule: Schedule = DEFAULT
+
+
+def work(
+    store: Store,
+    engine: Engine,
+    codec: Codec,
+    poster: Callable[[], Post],
+    *,
+    clock: Clock,
+    zone: tzinfo,
+    limits: Limits,
+    stdin: int | None = 0,
+) -> None:
+    """Do the work on an open store until standard input ends or SIGTERM comes. Raises what is not the store's
+    fault.
+    """
+    recovered = store.work.recover(clock.now())
+    event(log, logging.INFO, "work-started", interrupted_requests=recovered)
+    patients, requests = store.work.next_ids()
+    intake = Intake(
+        engine,
+        store.work,
+        codec,
+        new_patient=count(patients).__next__,
+        new_request=count(requests).__next__,
+    )
+    couriers = Couriers(poster, limits.concurrency, clock.now)
+    dead = store.views.counts().requests.get("dead", 0)
+    stats = WorkStats(store.views.backlog, write_if_read, dead=dead)
+    ledger = Ledger(random.random, limits.schedule)
+    loop = WorkLoop(store.work, intake, couriers, ledger, stats, clock, zone)
+    wakes = Wakes(couriers, stdin)
+    wakes.listen_to_signals()
+    try:
+        run(loop, wakes, limits.drain_seconds)
+    finally:
+        couriers.stop(1.0)
+        couriers.close()
+        wakes.close()
+    event(log, logging.INFO, "work-ended")
+
+
+def serve(settings_file: Path, now: str | None) -> None:
+    """Do the work that a settings file describes. `now`: ISO 8601, where the clock starts; None: the real
+    time.
+    """
+    settings = load_settings(settings_file)
+    require_available(settings, run=True)
+    zone: tzinfo = settings.site.zone or UTC
+    target = Target(
+        settings.post_url,
+        settings.api_key(),
+        connect_seconds=min(CONNECT_SECONDS, settings.api.timeout_seconds),
+        read_seconds=settings.api.timeout_seconds,
+    )
+    keyring = load_or_create(settings.store.key, settings.directory, lambda _: None, create=False)
+    engine, codec = _core(settings)
+    lock = StoreLock.beside(settings.store_url, "work")
+    lock.acquire(wait=LOCK_SECONDS)
+    try:
+        with open_store(settings.store_url, keyring) as store:
+            work(
+                store,
+                engine,
+                codec,
+                lambda: Poster(target),
+                clock=clock_at(now, zone),
+                zone=zone,
+                limits=Limits(settings.api.concurrency, settings.api.timeout_seconds + DRAIN_MARGIN_SECONDS),
+            )
+    finally:
+        lock.release()
+
+
+def _core(settings: Settings) -> tuple[Engine, Codec]:
+    """The pure core for these settings. Loaded here alone: the loop can be driven without it."""
+    from interface.chart.decide import Engine as Decider
+    from interface.chart.model import decode_chart, encode_chart
+    from interface.rules import load_rulebook
+
+    return Decider(load_rulebook(), settings.policy()), Codec(encode_chart, decode_chart)
+
+
+def clock_at(now: str | None, zone: tzinfo) -> Clock:
+    """The clock; a `now` without an offset is the site's time. InterfaceError when it is no time."""
+    if now is None:
+        return Clock()
+    try:
+        start = datetime.fromisoformat(now)
+    except ValueError:
+        raise InterfaceError(
+            f"--now: {now!r} is not a time; give one such as 2026-03-05T10:00:00-06:00"
+        ) from None
+    return Clock(start if start.tzinfo else start.replace(tzinfo=zone))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run as the door's child: 0 when asked to end, 1 when something failed (one line says what), 2 for
+    settings.
+    """
+    parser = argparse.ArgumentParser(
+        prog="interface.services.work", description="The work; started by the door."
+    )
+    parser.add_argument("settings", type=Path)
+    parser.add_argument("--now", help="ISO 8601: where the clock starts")
+    options = parser.parse_args(arguments)
+    configure()
+    try:
+        serve(options.settings, options.now)
+    except SettingsError as failed:
+        event(log, logging.ERROR, "work-not-started", problem=failed)
+        return 2
+    except InterfaceError as failed:
+        event(log, logging.ERROR, "work-failed", problem=failed)
+        return 1
+    except Exception as failed:  # its text may hold patient data
+        event(log, logging.ERROR, "work-failed", error=where(failed))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""What the work reports on its standard output: one JSON object a line, `{"gauges": {...}, "counters":
+{...}}`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from interface.store.records import AttemptDone, Backlog
+
+REPORT_SECONDS = 1.0
+_NOT_IN_A_NAME = re.compile(r"[^a-z0-9]+")
+
+
+class WorkStats:
+    """Counts in memory; asks for the backlog and writes a line when something has changed, once a second at
+    most.
+    """
+
+    def __init__(
+        self,
+        backlog: Callable[[], Backlog],
+        write: Callable[[bytes], None],
+        *,
+        dead: int = 0,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`dead`: dead requests in the store at the start."""
+        self._backlog = backlog
+        self._write = write
+        self._monotonic = monotonic
+        self._dead = dead
+        self._counters: Counter[str] = Counter()
+        self._seconds = 0.0
+        self._last = b""
+        self._due = 0.0
+
+    def count(self, name: str, by: int = 1) -> None:
+        """Count something by a name of ours."""
+        if by:
+            self._counters[_NOT_IN_A_NAME.sub("_", name.lower()) + "_total"] += by
+
+    def attempts(self, attempts: list[AttemptDone]) -> None:
+        """Count attempts that were stored."""
+        for attempt in attempts:
+            self.count(f"attempts_{attempt.verdict}")
+            self._dead += attempt.new_state == "dead"
+
+    def turn(self, seconds: float) -> None:
+        """Count a turn that stored something."""
+        self._counters["turns_total"] += 1
+        self._seconds += seconds
+
+    def report(self, now: float) -> None:
+        """Write a line if it is time and there is news; raises what the store raises. `now`: the clock of the
+        rows.
+        """
+        began = self._monotonic()
+        if began < self._due:
+            return
+        backlog = self._backlog()
+        # the longer the counting takes, the more seldom it is done: a long queue must not slow the work down
+        self._due = began + max(REPORT_SECONDS, 20 * (self._monotonic() - began))
+        line = self._line(backlog, now)
+        if line != self._last:
+            self._write(line)
+            self._last = line
+
+    def _line(self, backlog: Backlog, now: float) -> bytes:
+        oldest = backlog.oldest_request_at
+        gauges: dict[str, float] = {
+            "messages_new": backlog.new_messages,
+            "requests_waiting": backlog.waiting_requests,
+            "requests_sending": backlog.sending_requests,
+            "requests_held": backlog.held_requests,
+            "requests_dead": self._dead,
+            "oldest_waiting_seconds": 0 if oldest is None else round(max(0.0, now - oldest)),
+        }
+        counters: dict[str, float] = {**self._counters, "turn_seconds_total": round(self._seconds, 3)}
+        return json.dumps({"gauges": gauges, "counters": counters}, sort_keys=True).encode() + b"\n"
+
+
+def write_if_read(line: bytes, fd: int = 1) -> None:
+    """Write a line to a pipe, unless its reader is gone or too slow to take it now: the work never waits for
+    it.
+    """
+    try:
+        _, writable, _ = select.select([], [fd], [], 0)
+        if writable:
+            os.write(fd, line)
+    except OSError:
+        return

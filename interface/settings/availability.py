@@ -1,0 +1,79 @@
+"""Keys that are recognised but whose feature is not built yet. None may seem to work."""
+
+from collections.abc import Callable
+
+from interface.settings.errors import Fault, SettingsError
+from interface.settings.locate import Path
+from interface.settings.model import Settings
+
+Rule = tuple[Path, Callable[[Settings], bool], str]
+
+_RETENTION = ("journal_days", "request_days", "chart_days", "webhook_days")
+
+
+def _is_set(section: str, key: str) -> Callable[[Settings], bool]:
+    def used(settings: Settings) -> bool:
+        model = getattr(settings, section)
+        return key in model.model_fields_set and getattr(model, key) not in (None, (), "")
+
+    return used
+
+
+RULES: tuple[Rule, ...] = (
+    (("api", "version"), lambda settings: settings.api.version == 2, " = 2"),
+    (("api", "batch"), lambda settings: settings.api.batch != 1, ""),
+    (("api", "requests_per_second"), _is_set("api", "requests_per_second"), ""),
+    (("mappings", "overlay"), _is_set("mappings", "overlay"), ""),
+    (("forward", "without_date"), lambda settings: settings.forward.without_date == "post", ' = "post"'),
+    (("store", "url"), lambda settings: settings.store_path is None, ": PostgreSQL"),
+    *((("store", key), _is_set("store", key), "") for key in _RETENTION),
+    (("filters", "take_appointment_types"), _is_set("filters", "take_appointment_types"), ""),
+    (("filters", "leave_appointment_types"), _is_set("filters", "leave_appointment_types"), ""),
+    (("filters", "take_locations"), _is_set("filters", "take_locations"), ""),
+    (("filters", "leave_locations"), _is_set("filters", "leave_locations"), ""),
+    (("filters", "take_providers"), _is_set("filters", "take_providers"), ""),
+    (("filters", "leave_providers"), _is_set("filters", "leave_providers"), ""),
+    (("filters", "test_patient_pattern"), _is_set("filters", "test_patient_pattern"), ""),
+    (("webhooks", "tls_certificate"), _is_set("webhooks", "tls_certificate"), ""),
+    (("webhooks", "tls_key"), _is_set("webhooks", "tls_key"), ""),
+)
+"""Key, whether it is in use, and what is added to its name."""
+
+LISTENER_KEYS = ("tls_certificate", "tls_key", "tls_client_ca")
+
+
+def _in_use(settings: Settings, *, run: bool) -> list[tuple[Path, str]]:
+    found = [(path, added) for path, used, added in RULES if used(settings)]
+    for number, listener in enumerate(settings.listeners):
+        found += [
+            (("listener", number, key), "") for key in LISTENER_KEYS if getattr(listener, key) is not None
+        ]
+    if run and settings.site.environment != "sandbox":
+        found.insert(0, (("site", "environment"), f' = "{settings.site.environment}"'))
+    return found
+
+
+def not_available(settings: Settings, *, run: bool = False) -> list[str]:
+    """Name each key in use whose feature is not built yet: `[api] version = 2`.
+
+    Args:
+        settings: the settings in use.
+        run: also name an environment other than the sandbox. Explaining is fine anywhere; sending is not.
+
+    """
+    return [settings.fault(path, "").where + added for path, added in _in_use(settings, run=run)]
+
+
+def require_available(settings: Settings, *, run: bool = False) -> None:
+    """Refuse settings that ask for what is not built yet.
+
+    Raises:
+        SettingsError: one line for each: `FILE:LINE: [api] version = 2: not available yet`.
+
+    """
+    faults = []
+    for path, added in _in_use(settings, run=run):
+        fault = settings.fault(path, "not available yet")
+        faults.append(Fault(fault.text, fault.where + added, fault.file, fault.line))
+    if faults:
+        raise SettingsError(faults)

@@ -1,0 +1,135 @@
+"""The whole settings file as one frozen object."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, PrivateAttr, model_validator
+
+from interface.settings import together
+from interface.settings.errors import Fault, SettingsError
+from interface.settings.locate import LineIndex
+from interface.settings.locate import Path as KeyPath
+from interface.settings.secrets import resolve_secret
+from interface.settings.sections import (
+    Api,
+    Filters,
+    Forward,
+    Listener,
+    Many,
+    Mappings,
+    Request,
+    Section,
+    Site,
+    StoreSection,
+    Web,
+    Webhooks,
+)
+from interface.settings.together import BASE_URLS
+
+POST_PATHS = {
+    (1, "production-test"): "/v1/scheduled-appointment/test",
+    (2, "production-test"): "/v2/patient-data/validate",
+}
+"""The paths that validate without processing; every other environment uses the version's own."""
+VERSION_PATHS = {1: "/v1/scheduled-appointment", 2: "/v2/patient-data/process"}
+
+SANDBOX_KEY = "sandbox"
+"""The key that the simulated API takes by default."""
+
+
+def where(path: KeyPath) -> str:
+    """A key as an operator names it: `[site] environment`, `[[listener]] port`."""
+    if not path:
+        return ""
+    section = f"[[{path[0]}]]" if path[0] == "listener" else f"[{path[0]}]"
+    names = [str(part) for part in path[1:] if isinstance(part, str)]
+    return " ".join([section, *names[:1]])
+
+
+class Settings(Section):
+    """A settings file, made by `load_settings`. `Settings()` is all defaults, for use without a file."""
+
+    site: Site = Site()
+    listeners: Annotated[Many[Listener], Field(alias="listener")] = (Listener(),)
+    api: Api = Api()
+    mappings: Mappings = Mappings()
+    request: Request = Request()
+    forward: Forward = Forward()
+    store: StoreSection = StoreSection()
+    filters: Filters = Filters()
+    web: Web = Web()
+    webhooks: Webhooks = Webhooks()
+
+    _file: Path | None = PrivateAttr(default=None)
+    _lines: LineIndex = PrivateAttr(default_factory=LineIndex)
+
+    # LEAD: `def policy(self) -> Policy` goes here: what the pure core needs (interface.rules.policy.Policy).
+
+    def attach(self, file: Path, lines: LineIndex) -> None:
+        """Remember where the settings came from; called once, by the loader."""
+        self._file, self._lines = file, lines
+
+    @property
+    def file(self) -> Path | None:
+        """The file as it was named; None for settings without a file."""
+        return self._file
+
+    @property
+    def directory(self) -> Path:
+        """The folder that relative paths are relative to, absolute."""
+        return self._file.absolute().parent if self._file else Path.cwd()
+
+    def resolve(self, text: str) -> Path:
+        """A path of the settings file, absolute; `~` is the user's home."""
+        return self.directory / Path(text).expanduser()
+
+    def fault(self, path: KeyPath, text: str) -> Fault:
+        """A fault at a key, with the file and the line it has there."""
+        return Fault(text, where(path), str(self._file) if self._file else "", self._lines.line(path))
+
+    @property
+    def base_url(self) -> str:
+        """Where requests go: scheme, host and port, no slash at the end."""
+        return self.api.base_url or BASE_URLS[self.site.environment]
+
+    @property
+    def post_url(self) -> str:
+        """The address that requests are posted to (contract: environments and endpoints)."""
+        version = self.api.version
+        return self.base_url + POST_PATHS.get((version, self.site.environment), VERSION_PATHS[version])
+
+    @property
+    def store_path(self) -> Path | None:
+        """The SQLite file, absolute; None for a database server."""
+        if not self.store.url.startswith("sqlite:///"):
+            return None
+        return self.resolve(self.store.url.removeprefix("sqlite:///"))
+
+    @property
+    def store_url(self) -> str:
+        """The URL to open, its SQLite path absolute. It may hold a password: never print it."""
+        path = self.store_path
+        return self.store.url if path is None else f"sqlite:///{path}"
+
+    def api_key(self) -> str:
+        """The API key itself, read now from where the settings say.
+
+        Raises:
+            SettingsError: it is not there; the line names the place and what to do.
+
+        """
+        if self.api.key is None:
+            if self.site.environment == "sandbox":
+                return SANDBOX_KEY
+            text = 'missing; set key = "env:NAME" (or file:PATH, credential:NAME); only the sandbox has one'
+            raise SettingsError(self.fault(("api", "key"), text))
+        try:
+            return resolve_secret(self.api.key, self.directory)
+        except SettingsError as error:
+            raise SettingsError(self.fault(("api", "key"), error.faults[0].text)) from None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Settings":
+        if faults := together.faults(self):
+            raise together.InconsistentError(faults)
+        return self

@@ -1,0 +1,246 @@
+"""The sections of the settings file as frozen models: every key, its default and its limits."""
+
+import ipaddress
+import re
+from typing import Annotated, Any, Literal, TypeVar
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from interface.hl7.charsets import codec_of
+from interface.settings import checks
+from interface.settings.secrets import check_reference
+
+MIB = 1024 * 1024
+DAY_LIMIT = 36_500
+"""Retention and look-back in days: at most a century, so that a slip of the keyboard is an error."""
+
+Item = TypeVar("Item")
+Many = Annotated[tuple[Item, ...], Field(strict=False)]
+"""A TOML array, kept as a tuple."""
+
+PlainText = Annotated[str, AfterValidator(checks.plain_text)]
+FilledText = Annotated[str, AfterValidator(checks.filled_text)]
+CleanText = Annotated[str, AfterValidator(checks.clean_text)]
+TenDigits = Annotated[str, AfterValidator(checks.ten_digits)]
+TimeZone = Annotated[str, AfterValidator(checks.time_zone)]
+Charset = Annotated[str, AfterValidator(checks.charset)]
+Network = Annotated[str, AfterValidator(checks.network)]
+BindHost = Annotated[str, AfterValidator(checks.bind_host)]
+Pattern = Annotated[str, AfterValidator(checks.pattern)]
+SecretReference = Annotated[str, AfterValidator(check_reference)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+"""0: any free port, for rehearsals."""
+Days = Annotated[int, Field(ge=0, le=DAY_LIMIT)]
+Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
+
+Environment = Literal["sandbox", "staging", "production-test", "production"]
+Decision = Literal["post", "chart", "ignore"]
+Category = Literal[
+    "autoimmune",
+    "bariatric",
+    "behavioral",
+    "cardiovascular",
+    "dental",
+    "dermatological",
+    "endocrinological",
+    "gastroenterological",
+    "generalSurgery",
+    "hematological",
+    "infectious",
+    "lymphatic",
+    "mens",
+    "metabolic",
+    "musculoskeletal",
+    "neonatological",
+    "neurological",
+    "nutritional",
+    "oncological",
+    "ophthalmic",
+    "otolaryngological",
+    "pain",
+    "pulmonary",
+    "renal",
+    "spinal",
+    "stroke",
+    "toxicological",
+    "urological",
+    "womens",
+]
+"""The diagnostic areas that a request can ask for (contract: DiagnosticCategories)."""
+
+MESSAGE_TYPE = re.compile(r"[A-Z][A-Z0-9]{2}(?:\^[A-Z0-9]{3})?")
+"""A message type as the product writes it everywhere: `ADT^A28`; without a trigger event `ADT`."""
+MESSAGE_TYPES = "message types"
+"""The name that the message types of `[forward]` are gathered under, between the file and the model."""
+
+
+class Section(BaseModel):
+    """What all sections share: nothing can be changed, no unknown key, no silent change of type."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+class Site(Section):
+    """`[site]`: who we are."""
+
+    name: PlainText = ""
+    """The clinic's or customer's name, for people."""
+    environment: Environment = "sandbox"
+    mrn_root: Annotated[str, AfterValidator(checks.mrn_root)] = "2.999.1.1"
+    """Assigning authority OID from Connective Health; the default is taken in the sandbox only."""
+    mrn_authority: Many[FilledText] = ()
+    """CX.4 of the numbers that are MRNs here, namespace or OID."""
+    timezone: TimeZone | None = None
+    """IANA name; None: dates are taken as written."""
+
+    @property
+    def zone(self) -> ZoneInfo | None:
+        """The site's time zone; None: dates are taken as written."""
+        return ZoneInfo(self.timezone) if self.timezone else None
+
+
+class Listener(Section):
+    """`[[listener]]`: one MLLP port, for one feed or several."""
+
+    name: Annotated[str, AfterValidator(checks.short_name)] = "main"
+    host: BindHost = "127.0.0.1"
+    port: Port = 2575
+    allow: Many[Network] = ()
+    """Who may connect; empty: loopback only."""
+    tls_certificate: FilledText | None = None
+    tls_key: FilledText | None = None
+    tls_client_ca: FilledText | None = None
+    charset: Charset | None = None
+    """What a message without MSH-18 is read as; None: UTF-8, then cp1252."""
+    timezone: TimeZone | None = None
+    """The sender's time zone; None: the site's."""
+    max_message_bytes: Annotated[int, Field(ge=1024, le=1024 * MIB)] = 32 * MIB
+    max_connections: Annotated[int, Field(ge=1, le=65535)] = 256
+    frame_seconds: Seconds = 30.0
+    """How long an unfinished frame may take; a silent connection has no limit."""
+    ack: Literal["auto", "original", "enhanced"] = "auto"
+    not_stored: Literal["close", "AE", "AR"] = "close"
+
+    @property
+    def networks(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+        """Who may connect, as networks; loopback when `allow` is empty."""
+        return tuple(ipaddress.ip_network(text) for text in self.allow or ("127.0.0.0/8", "::1/128"))
+
+    @property
+    def zone(self) -> ZoneInfo | None:
+        """The sender's own time zone, when it has one."""
+        return ZoneInfo(self.timezone) if self.timezone else None
+
+    @property
+    def codec(self) -> str | None:
+        """The Python codec of `charset`."""
+        return codec_of(self.charset) if self.charset else None
+
+
+class Api(Section):
+    """`[api]`: where requests go, and how."""
+
+    version: Literal[1, 2] = 1
+    key: SecretReference | None = None
+    """env:NAME, file:PATH or credential:NAME; see `Settings.api_key`."""
+    base_url: Annotated[str, AfterValidator(checks.base_url)] | None = None
+    """None: the environment decides; see `Settings.base_url`."""
+    batch: Annotated[int, Field(ge=1, le=2500)] = 1
+    """Patients in one request of version 2 (contract: at most 2500)."""
+    concurrency: Annotated[int, Field(ge=1, le=512)] = 32
+    requests_per_second: Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)] | None = None
+    timeout_seconds: Seconds = 30.0
+
+
+class Mappings(Section):
+    """`[mappings]`: how messages are read."""
+
+    overlay: FilledText | None = None
+    default_problem_system: Literal["", "ICD10", "ICD9", "SNOMED"] = ""
+    visit_diagnosis_days: Days = 730
+    """How long a visit's diagnoses stay active unless seen again; 0: for ever."""
+
+
+class Request(Section):
+    """`[request]`: what the feed cannot know (contract: the request's fields of the same names)."""
+
+    response_direct_address: Annotated[str, AfterValidator(checks.direct_address)] | None = None
+    response_fax_number: TenDigits | None = None
+    response_friendly_name: CleanText | None = None
+    batch_id: CleanText | None = None
+    clinic_name: CleanText | None = None
+    clinic_npi: TenDigits | None = None
+    diagnostic_categories: Many[Category] = ()
+    summary_months: Annotated[int, Field(ge=1, le=1200)] | None = None
+    new_patient_types: Many[FilledText] = ()
+    """Appointment types (SCH-8, AIS-3) of new patients."""
+
+
+class Forward(Section):
+    """`[forward]`: what leads to a request."""
+
+    unchanged: Literal["skip", "send"] = "skip"
+    supersede: bool = True
+    without_date: Literal["chart", "post"] = "chart"
+    types: Annotated[tuple[tuple[str, Decision], ...], Field(strict=False, alias=MESSAGE_TYPES)] = ()
+    """What a message type does instead of its default: `("ADT^A28", "chart")`; in the file each is a key."""
+
+    @property
+    def decisions(self) -> dict[str, Decision]:
+        """Message type to what it does instead of its default."""
+        return dict(self.types)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_types(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        if MESSAGE_TYPES in data:
+            raise ValueError(
+                f'unknown key "{MESSAGE_TYPES}"; each message type is a key: "ADT^A28" = "chart"'
+            )
+        types = tuple((key, value) for key, value in data.items() if MESSAGE_TYPE.fullmatch(str(key)))
+        return {key: value for key, value in data.items() if not MESSAGE_TYPE.fullmatch(str(key))} | {
+            MESSAGE_TYPES: types
+        }
+
+
+class StoreSection(Section):
+    """`[store]`: where messages, charts and requests are kept, and for how long."""
+
+    url: Annotated[str, AfterValidator(checks.store_url)] = "sqlite:///var/interface.db"
+    """See `Settings.store_url` for the one to open."""
+    key: SecretReference | None = None
+    """The at-rest key; None: a file beside the settings file."""
+    journal_days: Days = 90
+    request_days: Days = 365
+    chart_days: Days = 1095
+    webhook_days: Days = 365
+
+
+class Filters(Section):
+    """`[filters]`: which messages are taken, by what they say. An empty `take_` list takes all."""
+
+    take_appointment_types: Many[FilledText] = ()
+    leave_appointment_types: Many[FilledText] = ()
+    take_locations: Many[FilledText] = ()
+    leave_locations: Many[FilledText] = ()
+    take_providers: Many[FilledText] = ()
+    leave_providers: Many[FilledText] = ()
+    test_patient_pattern: Pattern | None = None
+
+
+class Web(Section):
+    """`[web]`: the door for health, metrics and the console."""
+
+    host: BindHost = "127.0.0.1"
+    port: Port = 8025
+
+
+class Webhooks(Section):
+    """`[webhooks]`: where Connective Health reports back to."""
+
+    path: Annotated[str, AfterValidator(checks.webhook_path)] = "/webhooks/connective-health"
+    tls_certificate: FilledText | None = None
+    tls_key: FilledText | None = None

@@ -1,0 +1,93 @@
+"""What only several keys together can say: faults between sections."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from interface.settings import checks
+from interface.settings.locate import Path
+
+if TYPE_CHECKING:
+    from interface.settings.model import Settings
+
+STAGING = f"https://processing-request-staging.{checks.VENDOR_DOMAIN}"
+PRODUCTION = f"https://processing-request-production.{checks.VENDOR_DOMAIN}"
+BASE_URLS = {
+    "sandbox": "http://127.0.0.1:8026",
+    "staging": STAGING,
+    "production-test": PRODUCTION,
+    "production": PRODUCTION,
+}
+"""Where each environment sends by default (contract: environments and endpoints)."""
+
+REFUSED_BASE_URLS = {"staging": PRODUCTION, "production-test": STAGING, "production": STAGING}
+"""The vendor's host of the other kind: real patients must not reach staging, nor trials production."""
+
+WILDCARDS = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not bound to
+
+Found = tuple[Path, str]
+"""The key a fault is shown at, and what to do."""
+
+
+class InconsistentError(ValueError):
+    """Faults between keys, each with the key it is shown at."""
+
+    def __init__(self, faults: list[Found]):
+        super().__init__("; ".join(text for _, text in faults))
+        self.faults = faults
+
+
+def faults(settings: "Settings") -> list[Found]:
+    """Every fault between the keys of `settings` whose single values are all well."""
+    return [*_destination(settings), *_listeners(settings), *_request(settings)]
+
+
+def _destination(settings: "Settings") -> Iterator[Found]:
+    """The environment and the address must belong together: no patient goes to a place of another kind."""
+    environment, url = settings.site.environment, settings.api.base_url
+    if environment != "sandbox" and "mrn_root" not in settings.site.model_fields_set:
+        yield (
+            ("site", "mrn_root"),
+            f'missing; environment "{environment}" needs the OID that Connective Health gave',
+        )
+    if url is None or checks.is_loopback(urlsplit(url).hostname or ""):
+        return
+    if environment == "sandbox":
+        text = 'environment "sandbox" sends to loopback only; leave the key out, or set [site] environment'
+        yield ("api", "base_url"), text
+    elif url.removesuffix(":443") == REFUSED_BASE_URLS[environment]:
+        yield (
+            ("api", "base_url"),
+            f'is not a host of environment "{environment}"; leave the key out and it decides',
+        )
+
+
+def _listeners(settings: "Settings") -> Iterator[Found]:
+    """Names and ports are each used once, the web door's included; port 0 is any free one."""
+    if not settings.listeners:
+        yield ("listener",), "there must be at least one; leave the key out for the default one"
+    names: set[str] = set()
+    doors: list[tuple[Path, str, str, int]] = []
+    for number, listener in enumerate(settings.listeners):
+        if listener.name in names:
+            yield (
+                ("listener", number, "name"),
+                f'"{listener.name}" is used twice; give each listener its own name',
+            )
+        names.add(listener.name)
+        doors.append((("listener", number), f'listener "{listener.name}"', listener.host, listener.port))
+    doors.append((("web",), "[web]", settings.web.host, settings.web.port))
+    for number, (path, _, host, port) in enumerate(doors):
+        for _, other, other_host, other_port in doors[:number]:
+            if port and port == other_port and (host == other_host or {host, other_host} & WILDCARDS):
+                yield (*path, "port"), f"{port} is already used by {other}; give each its own port"
+                break
+
+
+def _request(settings: "Settings") -> Iterator[Found]:
+    """What the contract demands of several fields together."""
+    if settings.request.summary_months is not None and not settings.request.diagnostic_categories:
+        text = "needs diagnostic_categories; the API refuses a summary period without a category"
+        yield ("request", "summary_months"), text
+    if settings.forward.without_date == "post" and settings.api.version == 1:
+        yield ("forward", "without_date"), '"post" needs [api] version = 2; version 1 requires a date'

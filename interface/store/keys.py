@@ -1,0 +1,126 @@
+"""Where the at-rest key comes from: an environment variable, a file, a systemd credential, or a file made
+here.
+
+A key is written as 64 hexadecimal digits or as base64 of 32 bytes; blanks and a line end around it do not
+matter.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from interface.store.crypto import MASTER_BYTES, Keyring, new_master_key
+from interface.store.errors import KeyringError
+
+DEFAULT_KEY_FILE = "at-rest.key"
+"""Beside the settings file."""
+
+Announce = Callable[[str], None]
+
+
+def load_or_create(
+    spec: str | None, settings_dir: Path, announce: Announce, *, create: bool = True
+) -> Keyring:
+    """The keyring that `[store] key` names.
+
+    spec: `env:NAME`, `file:PATH` (relative to settings_dir), `credential:NAME` (systemd), or None for the
+    file `at-rest.key` in settings_dir, which is made with mode 0600 when it is missing and `create` is
+    true; `announce` is told so in one line. Raises KeyringError in one line.
+    """
+    if spec is None:
+        return _default_file(settings_dir / DEFAULT_KEY_FILE, announce, create)
+    kind, colon, name = spec.partition(":")
+    reader = _READERS.get(kind)
+    if not colon or not name or reader is None:
+        # the setting is not repeated: it may be the key itself, written there by mistake
+        raise KeyringError("[store] key must be env:NAME, file:PATH or credential:NAME, never the key itself")
+    return Keyring(_parse(reader(name, settings_dir, announce), spec), source=spec)
+
+
+def _default_file(path: Path, announce: Announce, create: bool) -> Keyring:
+    if not path.exists():
+        if not create:
+            raise KeyringError(
+                f"the at-rest key file {path} is missing: bring it back, the store opens with no other"
+            )
+        _write_new(path)
+        announce(
+            f"made a new at-rest key: {path} (mode 0600); keep a copy apart from the backups of the store, "
+            "which cannot be read without it"
+        )
+    return Keyring(_parse(_read_file(path, announce), str(path)), source=str(path))
+
+
+def _write_new(path: Path) -> None:
+    """Write a new key that is on disk before it is used: what was sealed with a lost key is lost too."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            os.write(handle, new_master_key().hex().encode() + b"\n")
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except FileExistsError:
+        return  # another process was first: its key is the one
+    except OSError as error:
+        raise KeyringError(f"the at-rest key file {path} cannot be made: {error.strerror}") from None
+
+
+def _read_file(path: Path, announce: Announce) -> str:
+    try:
+        if path.stat().st_mode & 0o007:
+            announce(f"the at-rest key file {path} is open to every user of this machine: chmod 600 it")
+        return path.read_text("ascii")
+    except OSError as error:
+        raise KeyringError(f"the at-rest key file {path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise KeyringError(f"the at-rest key file {path} does not hold a key") from None
+
+
+def _from_environment(name: str, _settings_dir: Path, _announce: Announce) -> str:
+    value = os.environ.get(name)
+    if not value:
+        raise KeyringError(
+            f"the environment variable {name} for the at-rest key is not set: set it, or change [store] key"
+        )
+    return value
+
+
+def _from_file(name: str, settings_dir: Path, announce: Announce) -> str:
+    return _read_file(settings_dir / Path(name).expanduser(), announce)
+
+
+def _from_credential(name: str, _settings_dir: Path, _announce: Announce) -> str:
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    if not folder:
+        raise KeyringError(
+            f"the at-rest key credential {name} is not there: "
+            f"start the program by systemd with LoadCredential={name}"
+        )
+    # systemd keeps credentials readable for the service alone, whatever their mode says
+    return _read_file(Path(folder) / name, lambda _line: None)
+
+
+_READERS = {"env": _from_environment, "file": _from_file, "credential": _from_credential}
+
+
+def _parse(text: str, where: str) -> bytes:
+    text = "".join(text.split())
+    try:
+        key = bytes.fromhex(text) if len(text) == 2 * MASTER_BYTES else base64.b64decode(text, validate=True)
+    except (ValueError, binascii.Error):
+        key = b""
+    if len(key) != MASTER_BYTES:
+        raise KeyringError(
+            f"the at-rest key of {where} must be 64 hexadecimal digits or base64 of {MASTER_BYTES} bytes"
+        )
+    return key

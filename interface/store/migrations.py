@@ -1,0 +1,99 @@
+"""How a store comes to the version that the program needs: numbered steps, each in one transaction.
+
+An empty store is made by the newest schema at once; an older one takes the steps that it lacks. So a change
+of the schema is made twice: in schema.py, and as a step here that brings a store of the version before to
+the same tables (a test compares the two).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, inspect, select
+from sqlalchemy.sql.functions import max as sql_max
+
+from interface.store import schema
+from interface.store.crypto import Keyring
+from interface.store.errors import StoreError, Unreadable
+
+_PROOF = b"this store was made with this key"
+
+COUNTERS = ("message", "patient", "request", "webhook")
+
+
+@dataclass(frozen=True)
+class Migration:
+    """A step to `version` from the one before."""
+
+    version: int
+    name: str
+    apply: Callable[[Connection], None]
+
+
+def _first_tables(connection: Connection) -> None:
+    schema.metadata.create_all(connection, checkfirst=False)
+    connection.execute(insert(schema.counters), [{"name": name, "next": 1} for name in COUNTERS])
+    connection.execute(insert(schema.liveness).values(id=1, checked_at=0.0))
+
+
+MIGRATIONS: tuple[Migration, ...] = (Migration(1, "first tables", _first_tables),)
+
+
+def stored_version(connection: Connection) -> int:
+    """The version of the store; 0 when it is empty. StoreError when the tables are not ours."""
+    tables = inspect(connection).get_table_names()
+    if not tables:
+        return 0
+    if schema.schema_version.name not in tables:
+        raise StoreError(
+            f"the database {connection.engine.url.database} belongs to another program: name another file"
+        )
+    return connection.execute(select(sql_max(schema.schema_version.c.version))).scalar() or 0
+
+
+def check_version(version: int, where: str, migrations: Sequence[Migration] = MIGRATIONS) -> None:
+    """StoreError when the store is newer than the program."""
+    newest = migrations[-1].version
+    if version > newest:
+        raise StoreError(
+            f"the store {where} is of version {version}, this program knows up to {newest}: "
+            "it was written by a newer program, start that one"
+        )
+
+
+def check_key(connection: Connection, keyring: Keyring, where: str) -> None:
+    """StoreError when the store was made with another at-rest key."""
+    proofs = connection.execute(select(schema.store_keys.c.proof)).scalars()
+    for proof in proofs:
+        try:
+            keyring.open("proof", proof)
+        except Unreadable:
+            continue
+        return
+    raise StoreError(
+        f"the at-rest key {keyring.source} is not the one this store was made with ({where}): "
+        "bring that key back, or name it in [store] key"
+    )
+
+
+def migrate(
+    connection: Connection, keyring: Keyring, version: int, migrations: Sequence[Migration] = MIGRATIONS
+) -> int:
+    """Take the one step that follows `version`, in the caller's transaction; call until it gives the newest
+    version.
+    """
+    step = migrations[0] if version == 0 else next(m for m in migrations if m.version == version + 1)
+    step.apply(connection)
+    now = time.time()
+    reached = step.version
+    if version == 0:
+        reached = migrations[-1].version  # made from the newest schema
+        connection.execute(
+            insert(schema.store_keys).values(
+                key_id=keyring.key_id, proof=keyring.seal("proof", _PROOF), made_at=now
+            )
+        )
+    connection.execute(insert(schema.schema_version).values(version=reached, applied_at=now))
+    return reached

@@ -1,0 +1,383 @@
+"""The values that go into the store and come out of it: frozen, plain, without a trace of SQL.
+
+Times are POSIX seconds (float, UTC) where a machine compares them and aware UTC datetimes where the rules
+read them. Bytes named `body`, `detail`, `chart`, `note` and `raw` are in the clear here and sealed in the
+store.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+
+def reasons_json(reasons: Iterable[tuple[str, str]]) -> str:
+    """(code, text) pairs as the JSON text that `reasons` columns hold: `[{"code": …, "text": …}]`; no
+    patient data.
+    """
+    return json.dumps([{"code": code, "text": text} for code, text in reasons], ensure_ascii=False)
+
+
+# ------------------------------------------------------------------------------------------------ the door
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One message as the listener took it, to be journalled."""
+
+    listener: str
+    sender_application: str
+    """MSH-3 whole, as sent; '' when it could not be read."""
+    sender_facility: str
+    """MSH-4 whole, as sent."""
+    control_id: str
+    """MSH-10; '' when missing: then there is no duplicate check."""
+    message_type: str
+    """`SIU^S12`, or ''."""
+    processing_id: str
+    """MSH-11.1."""
+    peer: str
+    """Address and port of the sender."""
+    raw: bytes
+    receipt: str
+    """`stored`, or the kind of reject (`no-msh`, `undecodable`, `missing-type`, `missing-control-id`)."""
+    received_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of an arrival."""
+
+    id: int
+    """The journal row's id; for a duplicate that of the first row."""
+    receipt: str
+    """`stored`, `duplicate`, `conflict` (stored, and flagged), or the kind of reject."""
+    duplicate_of: int | None = None
+
+
+# ------------------------------------------------------------------------------------------------ the work
+
+
+@dataclass(frozen=True, slots=True)
+class JournalRow:
+    """A journalled message that waits for intake."""
+
+    id: int
+    listener: str
+    raw: bytes
+    received_at: datetime
+    """Aware, UTC."""
+    control_id: str
+    attempts: int = 0
+    """How often intake has begun with it and not come to an end."""
+    readable: bool = True
+    """False: the stored body cannot be opened (`raw` is empty); finish it as `failed`."""
+
+
+@dataclass(frozen=True, slots=True)
+class PatientRow:
+    """A patient's chart as it is stored."""
+
+    id: int
+    chart: bytes
+    in_flight: int | None = None
+    """Id of the request that is being sent."""
+    readable: bool = True
+    """False: the chart cannot be opened (`chart` is empty)."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageDone:
+    """Intake has come to an end with a message."""
+
+    id: int
+    state: str
+    """`done` or `failed`."""
+    decision: str | None
+    """post, chart, hold, cancel, ignore, reject; None when failed."""
+    reasons: str = "[]"
+    """JSON text, see `reasons_json`."""
+    note: bytes | None = None
+    patient_id: int | None = None
+    request_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PatientWrite:
+    """A chart to store."""
+
+    id: int
+    chart: bytes
+    new: bool
+    """True: the patient's row is made (id from `Work.next_ids`)."""
+    keys: tuple[str, ...] | None = None
+    """All identity keys of the patient; those it no longer has are taken away, those of other patients move
+    here. None: as they are stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewRequestRow:
+    """A request to store; it is due at once when waiting."""
+
+    id: int
+    patient_id: int
+    message_id: int | None
+    """The journal row that triggered it."""
+    appointment: str
+    state: str
+    """`waiting` or `held`."""
+    body: bytes
+    detail: bytes
+    appointment_date: date | None
+    reasons: str = "[]"
+    supersedes: int | None = None
+    """That row is closed as `superseded` when it still is waiting or held."""
+
+
+@dataclass(frozen=True, slots=True)
+class RewriteRow:
+    """New content for a request that is still waiting or held; waiting ones are due at once."""
+
+    id: int
+    patient_id: int
+    """The patient it belongs to from now on."""
+    state: str
+    body: bytes
+    detail: bytes
+    appointment_date: date | None
+    reasons: str = "[]"
+    message_id: int | None = None
+    """None: as it is stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloseRow:
+    """The end of a request that is still waiting or held."""
+
+    id: int
+    patient_id: int
+    state: str
+    """`withdrawn`, `expired` or `superseded`."""
+    reasons: str = "[]"
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptDone:
+    """One POST and what it means for its request, which is `sending`."""
+
+    request_id: int
+    patient_id: int
+    started_at: float
+    finished_at: float
+    status: int | None
+    """HTTP status; None when there was no answer."""
+    verdict: str
+    detail: str
+    """One line, no patient data."""
+    new_state: str
+    """`delivered`, `waiting` or `dead`."""
+    due_at: float | None = None
+    """When to try again; with `waiting`."""
+    correlation_id: str | None = None
+    possible_duplicate: bool = False
+    """True: the API may have taken it; stays with the request."""
+    body: bytes | None = None
+    """What was sent, when it was not the stored body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Everything that one turn of the work changes: stored whole or not at all."""
+
+    now: float
+    messages: Sequence[MessageDone] = ()
+    patients: Sequence[PatientWrite] = ()
+    requests: Sequence[NewRequestRow | RewriteRow | CloseRow] = ()
+    attempts: Sequence[AttemptDone] = ()
+    claims: int = 0
+    """How many requests to claim in the same transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A request that is now `sending`."""
+
+    request_id: int
+    patient_id: int
+    body: bytes
+    attempts: int
+    """Attempts that have come to an end before."""
+    appointment_date: date | None
+    possible_duplicate: bool = False
+    created_at: float = 0.0
+    readable: bool = True
+    """False: the stored body cannot be opened; finish it as `dead`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What came of a turn."""
+
+    claimed: tuple[Claimed, ...] = ()
+    missed: tuple[int, ...] = ()
+    """Ids of rewrites and closes that found their request neither waiting nor held (it is being sent or has
+    ended).
+    """
+
+
+# ------------------------------------------------------------------------------------------------ the views
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFilter:
+    """Which messages a list shows; None: all."""
+
+    state: str | None = None
+    decision: str | None = None
+    message_type: str | None = None
+    control_id: str | None = None
+    listener: str | None = None
+    since: float | None = None
+    until: float | None = None
+    """Before this time."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFilter:
+    """Which requests a list shows; None: all."""
+
+    state: str | None = None
+    patient_key: str | None = None
+    """An identity key as charts hold it; compared by its keyed hash."""
+    appointment_date: date | None = None
+    since: float | None = None
+    """Made at or after this time."""
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSummary:
+    """One line of a list of messages."""
+
+    id: int
+    listener: str
+    sender_application: str
+    sender_facility: str
+    control_id: str
+    message_type: str
+    processing_id: str
+    peer: str
+    received_at: float
+    size: int
+    receipt: str
+    conflict: bool
+    duplicates: int
+    last_duplicate_at: float | None
+    state: str
+    decision: str | None
+    reasons: list[dict[str, Any]]
+    """`[{"code", "text"}]`."""
+    processed_at: float | None
+    attempts: int
+    patient_id: int | None
+    request_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestSummary:
+    """One line of a list of requests."""
+
+    id: int
+    patient_id: int
+    message_id: int | None
+    state: str
+    appointment_date: date | None
+    reasons: list[dict[str, Any]]
+    attempts: int
+    possible_duplicate: bool
+    correlation_id: str | None
+    supersedes: int | None
+    due_at: float | None
+    created_at: float
+    changed_at: float
+    last_verdict: str | None
+    last_status: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageDetail:
+    """One message whole."""
+
+    summary: MessageSummary
+    raw: bytes | None
+    """None: `problem` says why."""
+    note: bytes | None
+    request: RequestSummary | None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptView:
+    """One attempt of a request."""
+
+    started_at: float
+    finished_at: float
+    status: int | None
+    verdict: str
+    detail: str
+    possible_duplicate: bool
+    body: bytes | None
+    """What was sent, when it was not the stored body."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestDetail:
+    """One request whole."""
+
+    summary: RequestSummary
+    appointment: str | None
+    body: bytes | None
+    detail: bytes | None
+    attempts: tuple[AttemptView, ...]
+    """Oldest first."""
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many rows of each kind there are."""
+
+    messages: dict[str, int] = field(default_factory=dict)
+    """By state."""
+    decisions: dict[str, int] = field(default_factory=dict)
+    requests: dict[str, int] = field(default_factory=dict)
+    """By state."""
+    patients: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What has not been done yet."""
+
+    new_messages: int
+    oldest_message_at: float | None
+    waiting_requests: int
+    oldest_request_at: float | None
+    """When the oldest waiting request was made."""
+    sending_requests: int
+    held_requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStats:
+    """The store as files and versions."""
+
+    path: str
+    schema_version: int
+    size_bytes: int
+    wal_bytes: int
+    free_bytes: int
+    """Free room of the file system."""

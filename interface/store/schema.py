@@ -1,0 +1,248 @@
+"""The tables, as the newest migration leaves them.
+
+Wide and rarely read bytes (bodies, charts, notes) have tables of their own, so that the rows that lists,
+counts and state changes touch stay small. Columns that hold sealed bytes say so; every other column is in
+the clear and must hold no patient data.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Date,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    and_,
+)
+
+metadata = MetaData()
+
+_ID = BigInteger().with_variant(Integer, "sqlite")
+"""A row id; on SQLite only INTEGER makes the primary key the row's own place."""
+
+
+def _partial_index(name: str, where: ColumnElement[bool], *columns: Column[Any]) -> None:
+    """An index over the rows that fulfil `where` only, on both engines."""
+    Index(name, *columns, sqlite_where=where, postgresql_where=where)
+
+
+def _filled_index(name: str, *columns: Column[Any]) -> None:
+    """An index over the rows whose first column is not NULL: what is looked up by a value needs no others."""
+    _partial_index(name, columns[0].is_not(None), *columns)
+
+
+schema_version = Table(
+    "schema_version",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("applied_at", Double, nullable=False),
+)
+
+store_keys = Table(
+    "store_keys",
+    metadata,
+    Column("key_id", LargeBinary, primary_key=True),
+    Column("proof", LargeBinary, nullable=False),  # a known text, sealed: only the right key opens it
+    Column("made_at", Double, nullable=False),
+)
+
+counters = Table(
+    "counters",
+    metadata,
+    # the next id of each kind. Ids come from here and not from the database's own sequences so that they
+    # are known before the insert, are given out in the order of commits (the row stays locked until then),
+    # and are never used again after a purge
+    Column("name", Text, primary_key=True),
+    Column("next", BigInteger, nullable=False),
+)
+
+liveness = Table(
+    "liveness",
+    metadata,
+    Column("id", _ID, primary_key=True, autoincrement=False),
+    Column("checked_at", Double, nullable=False),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", _ID, primary_key=True, autoincrement=False),
+    Column("listener", Text, nullable=False),
+    Column("sender_application", Text, nullable=False),
+    Column("sender_facility", Text, nullable=False),
+    Column("control_id", Text, nullable=False),
+    Column("message_type", Text, nullable=False),
+    Column("processing_id", Text, nullable=False),
+    Column("peer", Text, nullable=False),
+    Column("received_at", Double, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("receipt", Text, nullable=False),
+    Column("dedupe_key", LargeBinary),
+    Column("content_digest", LargeBinary, nullable=False),
+    Column("conflict", Boolean, nullable=False),
+    Column("duplicates", Integer, nullable=False),
+    Column("last_duplicate_at", Double),
+    Column("state", Text, nullable=False),
+    Column("decision", Text),
+    Column("reasons", Text, nullable=False),
+    Column("processed_at", Double),
+    Column("attempts", Integer, nullable=False),
+    Column("patient_id", BigInteger),
+    Column("request_id", BigInteger),
+)
+Index("messages_by_state", messages.c.state, messages.c.decision, messages.c.id)
+# Finds duplicates and serves lists. Control ids mostly count up, so the index grows at a few places; one by
+# the keyed hash alone would change a page for each row
+Index("messages_by_control_id", messages.c.control_id, messages.c.content_digest)
+_filled_index("messages_by_patient", messages.c.patient_id, messages.c.id)
+
+message_bodies = Table(
+    "message_bodies",
+    metadata,
+    Column(
+        "message_id",
+        _ID,
+        ForeignKey("messages.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("body", LargeBinary, nullable=False),  # sealed: message
+)
+
+message_notes = Table(
+    "message_notes",
+    metadata,
+    Column(
+        "message_id",
+        _ID,
+        ForeignKey("messages.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("note", LargeBinary, nullable=False),  # sealed: note
+)
+
+patients = Table(
+    "patients",
+    metadata,
+    Column("id", _ID, primary_key=True, autoincrement=False),
+    Column("due_at", Double),  # when the oldest waiting request is due; NULL: nothing waits
+    Column("in_flight", BigInteger),  # the request being sent; NULL: none
+    Column("lease_owner", Text),
+    Column("lease_until", Double),
+    Column("fence", BigInteger, nullable=False, server_default="0"),
+    Column("created_at", Double, nullable=False),
+    Column("changed_at", Double, nullable=False),
+)
+_partial_index(
+    "patients_due",
+    and_(patients.c.in_flight.is_(None), patients.c.due_at.is_not(None)),
+    patients.c.due_at,
+    patients.c.id,
+)
+
+charts = Table(
+    "charts",
+    metadata,
+    Column(
+        "patient_id",
+        _ID,
+        ForeignKey("patients.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("chart", LargeBinary, nullable=False),  # sealed: chart
+)
+
+patient_keys = Table(
+    "patient_keys",
+    metadata,
+    Column("key_hash", LargeBinary, primary_key=True),
+    Column("patient_id", BigInteger, ForeignKey("patients.id", ondelete="CASCADE"), nullable=False),
+    sqlite_with_rowid=False,
+)
+Index("patient_keys_by_patient", patient_keys.c.patient_id)
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", _ID, primary_key=True, autoincrement=False),
+    Column("patient_id", BigInteger, ForeignKey("patients.id"), nullable=False),
+    Column("message_id", BigInteger),
+    Column("appointment_key", LargeBinary, nullable=False),  # keyed hash of the appointment's identity
+    Column("appointment_date", Date),
+    Column("state", Text, nullable=False),
+    Column("due_at", Double),
+    Column("reasons", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("possible_duplicate", Boolean, nullable=False),
+    Column("correlation_id", Text),
+    Column("supersedes", BigInteger),
+    Column("last_verdict", Text),
+    Column("last_status", SmallInteger),
+    Column("created_at", Double, nullable=False),
+    Column("changed_at", Double, nullable=False),
+    Column("claimed_at", Double),
+)
+Index("requests_by_patient", requests.c.patient_id, requests.c.state, requests.c.id)
+Index("requests_by_state", requests.c.state, requests.c.id)
+Index("requests_by_date", requests.c.state, requests.c.appointment_date, requests.c.id)
+_filled_index("requests_by_correlation_id", requests.c.correlation_id)
+
+request_bodies = Table(
+    "request_bodies",
+    metadata,
+    Column(
+        "request_id",
+        _ID,
+        ForeignKey("requests.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("appointment", LargeBinary, nullable=False),  # sealed: appointment
+    Column("body", LargeBinary, nullable=False),  # sealed: request
+    Column("detail", LargeBinary, nullable=False),  # sealed: detail
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("request_id", BigInteger, ForeignKey("requests.id", ondelete="CASCADE"), nullable=False),
+    Column("started_at", Double, nullable=False),
+    Column("finished_at", Double, nullable=False),
+    Column("status", SmallInteger),
+    Column("verdict", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("possible_duplicate", Boolean, nullable=False),
+    Column("body", LargeBinary),  # sealed: attempt; NULL: the request's body was sent
+)
+Index("attempts_by_request", attempts.c.request_id, attempts.c.id)
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("id", _ID, primary_key=True, autoincrement=False),
+    Column("received_at", Double, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("correlation_id", Text),
+    Column("content_digest", LargeBinary, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("request_id", BigInteger),
+    Column("body", LargeBinary, nullable=False),  # sealed: webhook
+)
+Index("webhooks_by_state", webhooks.c.state, webhooks.c.id)
+_filled_index("webhooks_by_correlation_id", webhooks.c.correlation_id)
+Index("webhooks_by_digest", webhooks.c.content_digest)

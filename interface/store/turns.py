@@ -1,0 +1,413 @@
+"""What one turn of the work writes, step by step, within a transaction that the caller holds.
+
+The patient's row carries the claim: `due_at` is when its oldest waiting request (lowest id) is due,
+`in_flight` the request that is being sent. So claims never search the requests: they read a small index of
+patients. The price is paid here: whoever changes a request says whose it is, and `set_due` puts those
+patients right before the commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import (
+    Connection,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+
+from interface.store import counters
+from interface.store.crypto import Keyring
+from interface.store.errors import StoreError
+from interface.store.records import (
+    AttemptDone,
+    CloseRow,
+    MessageDone,
+    NewRequestRow,
+    PatientWrite,
+    RewriteRow,
+)
+from interface.store.schema import (
+    attempts,
+    charts,
+    message_notes,
+    messages,
+    patient_keys,
+    patients,
+    request_bodies,
+    requests,
+)
+
+_T = TypeVar("_T")
+
+OPEN_STATES = ("waiting", "held")
+"""A request in one of these may still be rewritten or closed."""
+
+CHUNK = 500
+"""How many values one IN list holds at most."""
+
+_IS_OPEN = requests.c.state.in_(OPEN_STATES)
+
+
+def chunks(values: Sequence[_T]) -> Iterable[Sequence[_T]]:
+    """The values in parts that fit an IN list; none at all for none."""
+    return (values[start : start + CHUNK] for start in range(0, len(values), CHUNK))
+
+
+# ------------------------------------------------------------------------------------------------ attempts
+
+_END_ATTEMPT = (
+    update(requests)
+    .where(requests.c.id == bindparam("b_id"), requests.c.state == "sending")
+    .values(
+        state=bindparam("b_state"),
+        due_at=bindparam("b_due_at"),
+        attempts=requests.c.attempts + 1,
+        possible_duplicate=or_(requests.c.possible_duplicate, bindparam("b_possible_duplicate")),
+        correlation_id=func.coalesce(bindparam("b_correlation_id"), requests.c.correlation_id),
+        last_verdict=bindparam("b_verdict"),
+        last_status=bindparam("b_status"),
+        changed_at=bindparam("b_now"),
+    )
+)
+_LAND = (
+    update(patients)
+    .where(patients.c.id == bindparam("b_id"), patients.c.in_flight == bindparam("b_request_id"))
+    .values(in_flight=None, lease_owner=None, lease_until=None)
+)
+_INSERT_ATTEMPTS = insert(attempts)
+
+
+def end_attempts(connection: Connection, keyring: Keyring, done: Sequence[AttemptDone], now: float) -> None:
+    """Record the attempts, move their requests on and let their patients be claimed again."""
+    if not done:
+        return
+    connection.execute(
+        _INSERT_ATTEMPTS,
+        [
+            {
+                "request_id": attempt.request_id,
+                "started_at": attempt.started_at,
+                "finished_at": attempt.finished_at,
+                "status": attempt.status,
+                "verdict": attempt.verdict,
+                "detail": attempt.detail,
+                "possible_duplicate": attempt.possible_duplicate,
+                "body": None if attempt.body is None else keyring.seal("attempt", attempt.body),
+            }
+            for attempt in done
+        ],
+    )
+    connection.execute(
+        _END_ATTEMPT,
+        [
+            {
+                "b_id": attempt.request_id,
+                "b_state": attempt.new_state,
+                "b_due_at": _due_again(attempt),
+                "b_possible_duplicate": attempt.possible_duplicate,
+                "b_correlation_id": attempt.correlation_id,
+                "b_verdict": attempt.verdict,
+                "b_status": attempt.status,
+                "b_now": now,
+            }
+            for attempt in done
+        ],
+    )
+    connection.execute(
+        _LAND, [{"b_id": attempt.patient_id, "b_request_id": attempt.request_id} for attempt in done]
+    )
+
+
+def _due_again(attempt: AttemptDone) -> float | None:
+    if attempt.new_state != "waiting":
+        return None
+    return attempt.finished_at if attempt.due_at is None else attempt.due_at
+
+
+# ------------------------------------------------------------------------------------------------ requests
+
+_OPEN_AMONG = select(requests.c.id, requests.c.patient_id).where(
+    requests.c.id.in_(bindparam("ids", expanding=True)), _IS_OPEN
+)
+_CLOSE = (
+    update(requests)
+    .where(requests.c.id == bindparam("b_id"), _IS_OPEN)
+    .values(
+        state=bindparam("b_state"), due_at=None, reasons=bindparam("b_reasons"), changed_at=bindparam("b_now")
+    )
+)
+_SUPERSEDE = (
+    update(requests)
+    .where(requests.c.id == bindparam("b_id"), _IS_OPEN)
+    .values(state="superseded", due_at=None, changed_at=bindparam("b_now"))
+)
+_INSERT_REQUESTS = insert(requests)
+_INSERT_BODIES = insert(request_bodies)
+_REWRITE = (
+    update(requests)
+    .where(requests.c.id == bindparam("b_id"), _IS_OPEN)
+    .values(
+        patient_id=bindparam("b_patient_id"),
+        message_id=func.coalesce(bindparam("b_message_id"), requests.c.message_id),
+        state=bindparam("b_state"),
+        due_at=bindparam("b_due_at"),
+        appointment_date=bindparam("b_appointment_date", type_=requests.c.appointment_date.type),
+        reasons=bindparam("b_reasons"),
+        changed_at=bindparam("b_now"),
+    )
+)
+_REWRITE_BODY = (
+    update(request_bodies)
+    .where(request_bodies.c.request_id == bindparam("b_id"))
+    .values(body=bindparam("b_body"), detail=bindparam("b_detail"))
+)
+
+RequestChange = NewRequestRow | RewriteRow | CloseRow
+
+
+def change_requests(
+    connection: Connection, keyring: Keyring, changes: Sequence[RequestChange], now: float
+) -> tuple[set[int], tuple[int, ...]]:
+    """Store new, rewritten and closed requests; gives the patients whose requests changed, and the ids that
+    a rewrite, a close or a superseding found no longer open: those stay as they are.
+    """
+    if not changes:
+        return set(), ()
+    new = [change for change in changes if isinstance(change, NewRequestRow)]
+    rewrites = [change for change in changes if isinstance(change, RewriteRow)]
+    closes = [change for change in changes if isinstance(change, CloseRow)]
+    superseded = [change.supersedes for change in new if change.supersedes is not None]
+    wanted = [*superseded, *(change.id for change in rewrites), *(change.id for change in closes)]
+    open_now: dict[int, int] = {}
+    for part in chunks(wanted):
+        open_now.update((id_, owner) for id_, owner in connection.execute(_OPEN_AMONG, {"ids": part}))
+    _supersede(connection, [id_ for id_ in superseded if id_ in open_now], now)
+    _insert(connection, keyring, new, now)
+    _rewrite(connection, keyring, [change for change in rewrites if change.id in open_now], now)
+    _close(connection, [change for change in closes if change.id in open_now], now)
+    touched = {change.patient_id for change in changes} | set(open_now.values())
+    return touched, tuple(id_ for id_ in wanted if id_ not in open_now)
+
+
+def _supersede(connection: Connection, ids: list[int], now: float) -> None:
+    if ids:
+        connection.execute(_SUPERSEDE, [{"b_id": id_, "b_now": now} for id_ in ids])
+
+
+def _insert(connection: Connection, keyring: Keyring, new: list[NewRequestRow], now: float) -> None:
+    if not new:
+        return
+    connection.execute(
+        _INSERT_REQUESTS,
+        [
+            {
+                "id": row.id,
+                "patient_id": row.patient_id,
+                "message_id": row.message_id,
+                "appointment_key": keyring.lookup(row.appointment),
+                "appointment_date": row.appointment_date,
+                "state": row.state,
+                "due_at": now if row.state == "waiting" else None,
+                "reasons": row.reasons,
+                "attempts": 0,
+                "possible_duplicate": False,
+                "supersedes": row.supersedes,
+                "created_at": now,
+                "changed_at": now,
+            }
+            for row in new
+        ],
+    )
+    connection.execute(
+        _INSERT_BODIES,
+        [
+            {
+                "request_id": row.id,
+                "appointment": keyring.seal("appointment", row.appointment.encode("utf-8", "replace")),
+                "body": keyring.seal("request", row.body),
+                "detail": keyring.seal("detail", row.detail),
+            }
+            for row in new
+        ],
+    )
+    counters.raise_to(connection, "request", max(row.id for row in new) + 1)
+
+
+def _rewrite(connection: Connection, keyring: Keyring, rewrites: list[RewriteRow], now: float) -> None:
+    if not rewrites:
+        return
+    connection.execute(
+        _REWRITE,
+        [
+            {
+                "b_id": row.id,
+                "b_patient_id": row.patient_id,
+                "b_message_id": row.message_id,
+                "b_state": row.state,
+                "b_due_at": now if row.state == "waiting" else None,
+                "b_appointment_date": row.appointment_date,
+                "b_reasons": row.reasons,
+                "b_now": now,
+            }
+            for row in rewrites
+        ],
+    )
+    connection.execute(
+        _REWRITE_BODY,
+        [
+            {
+                "b_id": row.id,
+                "b_body": keyring.seal("request", row.body),
+                "b_detail": keyring.seal("detail", row.detail),
+            }
+            for row in rewrites
+        ],
+    )
+
+
+def _close(connection: Connection, closes: list[CloseRow], now: float) -> None:
+    if closes:
+        connection.execute(
+            _CLOSE,
+            [
+                {"b_id": row.id, "b_state": row.state, "b_reasons": row.reasons, "b_now": now}
+                for row in closes
+            ],
+        )
+
+
+# ------------------------------------------------------------------------------------------------ patients
+
+_INSERT_PATIENTS = insert(patients)
+_INSERT_CHARTS = insert(charts)
+_UPDATE_CHART = (
+    update(charts).where(charts.c.patient_id == bindparam("b_id")).values(chart=bindparam("b_chart"))
+)
+_KEYS_OF = select(patient_keys.c.key_hash, patient_keys.c.patient_id).where(
+    patient_keys.c.patient_id.in_(bindparam("ids", expanding=True))
+)
+_OWNERS_OF = select(patient_keys.c.key_hash, patient_keys.c.patient_id).where(
+    patient_keys.c.key_hash.in_(bindparam("hashes", expanding=True))
+)
+_DELETE_KEYS = delete(patient_keys).where(patient_keys.c.key_hash == bindparam("b_hash"))
+_INSERT_KEYS = insert(patient_keys)
+
+
+def add_patients(connection: Connection, writes: Sequence[PatientWrite], now: float) -> None:
+    """Make the rows of new patients, before anything refers to them."""
+    new = [write.id for write in writes if write.new]
+    if new:
+        connection.execute(
+            _INSERT_PATIENTS, [{"id": id_, "fence": 0, "created_at": now, "changed_at": now} for id_ in new]
+        )
+        counters.raise_to(connection, "patient", max(new) + 1)
+
+
+def write_charts(connection: Connection, keyring: Keyring, writes: Sequence[PatientWrite]) -> None:
+    """Store charts and say by which keys they are found; the last of several writes of a patient counts."""
+    new = {write.id for write in writes if write.new}
+    last = {write.id: keyring.seal("chart", write.chart) for write in writes}
+    fresh = [{"patient_id": id_, "chart": chart} for id_, chart in last.items() if id_ in new]
+    known = [{"b_id": id_, "b_chart": chart} for id_, chart in last.items() if id_ not in new]
+    if fresh:
+        connection.execute(_INSERT_CHARTS, fresh)
+    if known:
+        connection.execute(_UPDATE_CHART, known)
+    keys = {write.id: write.keys for write in writes if write.keys is not None}
+    if keys:
+        _write_keys(connection, keyring, keys, new)
+
+
+def _write_keys(
+    connection: Connection, keyring: Keyring, keys: dict[int, tuple[str, ...]], new: set[int]
+) -> None:
+    """Make the stored keys of these patients equal to `keys`; a key that another patient had moves here."""
+    wanted = {keyring.lookup(key): id_ for id_, texts in keys.items() for key in texts}
+    stored: dict[bytes, int] = {}
+    for ids in chunks([id_ for id_ in keys if id_ not in new]):
+        stored.update((hash_, owner) for hash_, owner in connection.execute(_KEYS_OF, {"ids": ids}))
+    for hashes in chunks([hash_ for hash_ in wanted if hash_ not in stored]):
+        stored.update((hash_, owner) for hash_, owner in connection.execute(_OWNERS_OF, {"hashes": hashes}))
+    gone = [{"b_hash": hash_} for hash_, owner in stored.items() if wanted.get(hash_) != owner]
+    come = [
+        {"key_hash": hash_, "patient_id": owner}
+        for hash_, owner in wanted.items()
+        if stored.get(hash_) != owner
+    ]
+    if gone:
+        connection.execute(_DELETE_KEYS, gone)
+    if come:
+        connection.execute(_INSERT_KEYS, come)
+
+
+_OLDEST_WAITING_DUE = (
+    select(requests.c.due_at)
+    .where(requests.c.patient_id == patients.c.id, requests.c.state == "waiting")
+    .order_by(requests.c.id)
+    .limit(1)
+    .scalar_subquery()
+)
+_SET_DUE = (
+    update(patients)
+    .where(patients.c.id.in_(bindparam("ids", expanding=True)))
+    .values(due_at=_OLDEST_WAITING_DUE, changed_at=bindparam("b_now"))
+)
+
+
+def set_due(connection: Connection, patient_ids: Iterable[int], now: float) -> None:
+    """Put right when each of these patients is due: when its oldest waiting request is."""
+    for ids in chunks(sorted(patient_ids)):
+        connection.execute(_SET_DUE, {"ids": ids, "b_now": now})
+
+
+# ------------------------------------------------------------------------------------------------ messages
+
+_END_MESSAGE = (
+    update(messages)
+    .where(messages.c.id == bindparam("b_id"), messages.c.state == "new")
+    .values(
+        state=bindparam("b_state"),
+        decision=bindparam("b_decision"),
+        reasons=bindparam("b_reasons"),
+        processed_at=bindparam("b_now"),
+        patient_id=bindparam("b_patient_id"),
+        request_id=bindparam("b_request_id"),
+    )
+)
+_INSERT_NOTES = insert(message_notes)
+
+
+def end_messages(connection: Connection, keyring: Keyring, done: Sequence[MessageDone], now: float) -> None:
+    """Record what became of messages; StoreError when one is not new any more: it must not count twice."""
+    if not done:
+        return
+    rows: list[dict[str, Any]] = [
+        {
+            "b_id": message.id,
+            "b_state": message.state,
+            "b_decision": message.decision,
+            "b_reasons": message.reasons,
+            "b_now": now,
+            "b_patient_id": message.patient_id,
+            "b_request_id": message.request_id,
+        }
+        for message in done
+    ]
+    if connection.execute(_END_MESSAGE, rows).rowcount != len(rows):
+        raise StoreError(
+            "a message of this turn has been processed already: is a second daemon running on this store?"
+        )
+    notes = [
+        {"message_id": message.id, "note": keyring.seal("note", message.note)}
+        for message in done
+        if message.note is not None
+    ]
+    if notes:
+        connection.execute(_INSERT_NOTES, notes)

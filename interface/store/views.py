@@ -1,0 +1,280 @@
+"""What people look at: lists in pages, details, counts. Reads only, each call one short transaction.
+
+A page is asked for by the id it comes before, never by an offset: page 1,000 costs what page 1 does, and
+nothing is shown twice while new rows arrive.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import Engine, Select, bindparam, func, select
+
+from interface.store.crypto import Keyring
+from interface.store.engine import Part
+from interface.store.errors import Unreadable
+from interface.store.records import (
+    AttemptView,
+    Backlog,
+    Counts,
+    MessageDetail,
+    MessageFilter,
+    MessageSummary,
+    RequestDetail,
+    RequestFilter,
+    RequestSummary,
+)
+from interface.store.schema import (
+    attempts,
+    message_bodies,
+    message_notes,
+    messages,
+    patient_keys,
+    patients,
+    request_bodies,
+    requests,
+)
+
+ALL_MESSAGES = MessageFilter()
+ALL_REQUESTS = RequestFilter()
+_ABOVE_ALL = 2**62
+
+_MESSAGE_COLUMNS = tuple(messages.c[name] for name in MessageSummary.__slots__)
+_REQUEST_COLUMNS = tuple(requests.c[name] for name in RequestSummary.__slots__)
+_REASONS_IN_MESSAGE = MessageSummary.__slots__.index("reasons")
+_REASONS_IN_REQUEST = RequestSummary.__slots__.index("reasons")
+
+_MESSAGES = (
+    select(*_MESSAGE_COLUMNS)
+    .where(messages.c.id < bindparam("before"))
+    .order_by(messages.c.id.desc())
+    .limit(bindparam("count"))
+)
+_MESSAGE = (
+    select(*_MESSAGE_COLUMNS, message_bodies.c.body, message_notes.c.note)
+    .join(message_bodies, message_bodies.c.message_id == messages.c.id, isouter=True)
+    .join(message_notes, message_notes.c.message_id == messages.c.id, isouter=True)
+    .where(messages.c.id == bindparam("b_id"))
+)
+_REQUESTS = (
+    select(*_REQUEST_COLUMNS)
+    .where(requests.c.id < bindparam("before"))
+    .order_by(requests.c.id.desc())
+    .limit(bindparam("count"))
+)
+_REQUEST_SUMMARY = select(*_REQUEST_COLUMNS).where(requests.c.id == bindparam("b_id"))
+_REQUEST = (
+    select(*_REQUEST_COLUMNS, request_bodies.c.appointment, request_bodies.c.body, request_bodies.c.detail)
+    .join(request_bodies, request_bodies.c.request_id == requests.c.id, isouter=True)
+    .where(requests.c.id == bindparam("b_id"))
+)
+_ATTEMPT_COLUMNS = tuple(attempts.c[name] for name in AttemptView.__slots__)
+_ATTEMPTS = (
+    select(*_ATTEMPT_COLUMNS).where(attempts.c.request_id == bindparam("b_id")).order_by(attempts.c.id)
+)
+_OWNER = select(patient_keys.c.patient_id).where(patient_keys.c.key_hash == bindparam("b_hash"))
+
+_COUNT_MESSAGES = select(messages.c.state, messages.c.decision, func.count()).group_by(
+    messages.c.state, messages.c.decision
+)
+_COUNT_REQUESTS = select(requests.c.state, func.count()).group_by(requests.c.state)
+_COUNT_PATIENTS = select(func.count()).select_from(patients)
+
+_IS_NEW = (messages.c.state == "new", messages.c.decision.is_(None))
+_COUNT_NEW = select(func.count()).select_from(messages).where(*_IS_NEW)
+_OLDEST_NEW = select(messages.c.received_at).where(*_IS_NEW).order_by(messages.c.id).limit(1)
+_COUNT_IN_STATE = select(func.count()).select_from(requests).where(requests.c.state == bindparam("b_state"))
+_OLDEST_WAITING = (
+    select(requests.c.created_at).where(requests.c.state == "waiting").order_by(requests.c.id).limit(1)
+)
+
+# a filter's field → the condition it stands for
+_MESSAGE_CONDITIONS = {
+    "state": messages.c.state == bindparam("state"),
+    "decision": messages.c.decision == bindparam("decision"),
+    "message_type": messages.c.message_type == bindparam("message_type"),
+    "control_id": messages.c.control_id == bindparam("control_id"),
+    "listener": messages.c.listener == bindparam("listener"),
+    "since": messages.c.received_at >= bindparam("since"),
+    "until": messages.c.received_at < bindparam("until"),
+}
+_REQUEST_CONDITIONS = {
+    "state": requests.c.state == bindparam("state"),
+    "appointment_date": requests.c.appointment_date == bindparam("appointment_date"),
+    "since": requests.c.created_at >= bindparam("since"),
+    "until": requests.c.created_at < bindparam("until"),
+}
+
+
+class Views(Part):
+    """Lists, details and counts; used by one thread at a time, beside a running daemon or without one."""
+
+    def __init__(self, engine: Engine, keyring: Keyring) -> None:
+        super().__init__(engine)
+        self._keyring = keyring
+
+    # ------------------------------------------------------------------------------------------ messages
+
+    def messages(
+        self, where: MessageFilter = ALL_MESSAGES, *, before: int | None = None, limit: int = 50
+    ) -> list[MessageSummary]:
+        """The newest messages that the filter takes, newest first; the next page is `before=` the last
+        one's id.
+        """
+        statement, parameters = _filtered(_MESSAGES, _MESSAGE_CONDITIONS, where)
+        if where.decision is not None and where.state is None:
+            # only what is done has a decision: said so that the index by state and decision serves
+            statement = statement.where(messages.c.state == "done")
+        parameters |= {"before": _ABOVE_ALL if before is None else before, "count": limit}
+        with self._reading() as connection:
+            return [_message_summary(row) for row in connection.execute(statement, parameters)]
+
+    def message(self, id: int) -> MessageDetail | None:
+        """One message with its body and note opened, and the request it led to; None when there is none."""
+        with self._reading() as connection:
+            row = connection.execute(_MESSAGE, {"b_id": id}).one_or_none()
+            if row is None:
+                return None
+            *columns, body, note = row
+            summary = _message_summary(columns)
+            request = None
+            if summary.request_id is not None:
+                found = connection.execute(_REQUEST_SUMMARY, {"b_id": summary.request_id}).one_or_none()
+                request = None if found is None else _request_summary(found)
+        opened = _Opened(self._keyring)
+        return MessageDetail(
+            summary,
+            raw=opened.value("message", body),
+            note=opened.value("note", note),
+            request=request,
+            problem=opened.problem if body is not None else "the body is no longer kept",
+        )
+
+    # ------------------------------------------------------------------------------------------ requests
+
+    def requests(
+        self, where: RequestFilter = ALL_REQUESTS, *, before: int | None = None, limit: int = 50
+    ) -> list[RequestSummary]:
+        """The newest requests that the filter takes, newest first; the next page is `before=` the last
+        one's id.
+        """
+        statement, parameters = _filtered(_REQUESTS, _REQUEST_CONDITIONS, where)
+        parameters |= {"before": _ABOVE_ALL if before is None else before, "count": limit}
+        with self._reading() as connection:
+            if where.patient_key is not None:
+                key_hash = self._keyring.lookup(where.patient_key)
+                owner = connection.execute(_OWNER, {"b_hash": key_hash}).scalar_one_or_none()
+                if owner is None:
+                    return []
+                statement = statement.where(requests.c.patient_id == bindparam("owner"))
+                parameters["owner"] = owner
+            return [_request_summary(row) for row in connection.execute(statement, parameters)]
+
+    def request(self, id: int) -> RequestDetail | None:
+        """One request with body, detail and attempts opened; None when there is none."""
+        with self._reading() as connection:
+            row = connection.execute(_REQUEST, {"b_id": id}).one_or_none()
+            if row is None:
+                return None
+            tries = connection.execute(_ATTEMPTS, {"b_id": id}).all()
+        *columns, appointment, body, detail = row
+        opened = _Opened(self._keyring)
+        appointment_text = opened.value("appointment", appointment)
+        return RequestDetail(
+            _request_summary(columns),
+            appointment=None if appointment_text is None else appointment_text.decode("utf-8", "replace"),
+            body=opened.value("request", body),
+            detail=opened.value("detail", detail),
+            attempts=tuple(_attempt(row, opened) for row in tries),
+            problem=opened.problem if body is not None else "the body is no longer kept",
+        )
+
+    # ------------------------------------------------------------------------------------------ counts
+
+    def counts(self) -> Counts:
+        """How many rows there are by state and decision; reads an index of every message, so not for each
+        scrape.
+        """
+        counts = Counts()
+        with self._reading() as connection:
+            for state, decision, number in connection.execute(_COUNT_MESSAGES):
+                counts.messages[state] = counts.messages.get(state, 0) + number
+                if decision is not None:
+                    counts.decisions[decision] = counts.decisions.get(decision, 0) + number
+            counts.requests.update((state, number) for state, number in connection.execute(_COUNT_REQUESTS))
+            return Counts(
+                counts.messages,
+                counts.decisions,
+                counts.requests,
+                connection.execute(_COUNT_PATIENTS).scalar_one(),
+            )
+
+    def backlog(self) -> Backlog:
+        """What is not done yet; costs what waits, not what is stored."""
+        with self._reading() as connection:
+
+            def in_state(state: str) -> int:
+                number: int = connection.execute(_COUNT_IN_STATE, {"b_state": state}).scalar_one()
+                return number
+
+            return Backlog(
+                new_messages=connection.execute(_COUNT_NEW).scalar_one(),
+                oldest_message_at=connection.execute(_OLDEST_NEW).scalar_one_or_none(),
+                waiting_requests=in_state("waiting"),
+                oldest_request_at=connection.execute(_OLDEST_WAITING).scalar_one_or_none(),
+                sending_requests=in_state("sending"),
+                held_requests=in_state("held"),
+            )
+
+
+class _Opened:
+    """Opens sealed values of one row and keeps the first that cannot be, to be shown instead."""
+
+    def __init__(self, keyring: Keyring) -> None:
+        self._keyring = keyring
+        self.problem: str | None = None
+
+    def value(self, purpose: str, sealed: bytes | None) -> bytes | None:
+        if sealed is None:
+            return None
+        try:
+            return self._keyring.open(purpose, sealed)
+        except Unreadable as error:
+            self.problem = self.problem or str(error)
+            return None
+
+
+def _filtered(
+    statement: Select[Any], conditions: dict[str, Any], where: MessageFilter | RequestFilter
+) -> tuple[Select[Any], dict[str, Any]]:
+    parameters = {name: getattr(where, name) for name in conditions if getattr(where, name) is not None}
+    return statement.where(*(conditions[name] for name in parameters)), parameters
+
+
+def _message_summary(row: Any) -> MessageSummary:
+    values = list(row)
+    values[_REASONS_IN_MESSAGE] = _reasons(values[_REASONS_IN_MESSAGE])
+    return MessageSummary(*values)
+
+
+def _request_summary(row: Any) -> RequestSummary:
+    values = list(row)
+    values[_REASONS_IN_REQUEST] = _reasons(values[_REASONS_IN_REQUEST])
+    return RequestSummary(*values)
+
+
+def _attempt(row: Any, opened: _Opened) -> AttemptView:
+    values = list(row)
+    values[-1] = opened.value("attempt", values[-1])
+    return AttemptView(*values)
+
+
+def _reasons(text: str) -> list[dict[str, Any]]:
+    try:
+        reasons = json.loads(text)
+    except ValueError:
+        reasons = None
+    return (
+        reasons if isinstance(reasons, list) else [{"code": "unreadable", "text": "the reasons are damaged"}]
+    )

@@ -1,0 +1,206 @@
+"""The work's side of the store: what waits to be done, and one short transaction for all that a turn
+changes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+from sqlalchemy import Engine, bindparam, select, update
+
+from interface.store import claims, counters, turns
+from interface.store.crypto import Keyring
+from interface.store.engine import Part
+from interface.store.errors import Unreadable
+from interface.store.records import Claimed, Committed, JournalRow, PatientRow, Turn
+from interface.store.schema import charts, message_bodies, messages, patient_keys, patients, requests
+from interface.store.turns import OPEN_STATES, chunks
+
+_NEW_MESSAGES = (
+    select(
+        messages.c.id,
+        messages.c.listener,
+        message_bodies.c.body,
+        messages.c.received_at,
+        messages.c.control_id,
+        messages.c.attempts,
+    )
+    .join(message_bodies, message_bodies.c.message_id == messages.c.id)
+    # a new message has no decision: said so that the index by state gives them in the order of arrival
+    .where(messages.c.state == "new", messages.c.decision.is_(None))
+    .order_by(messages.c.id)
+    .limit(bindparam("count"))
+)
+_COUNT_ATTEMPT = (
+    update(messages).where(messages.c.id == bindparam("b_id")).values(attempts=messages.c.attempts + 1)
+)
+_PATIENT_COLUMNS = (patients.c.id, charts.c.chart, patients.c.in_flight)
+_WITH_CHART = patients.join(charts, charts.c.patient_id == patients.c.id)
+_PATIENTS_BY_KEY = (
+    select(patient_keys.c.key_hash, *_PATIENT_COLUMNS)
+    .select_from(patient_keys.join(_WITH_CHART, patient_keys.c.patient_id == patients.c.id))
+    .where(patient_keys.c.key_hash.in_(bindparam("hashes", expanding=True)))
+)
+_PATIENTS_BY_ID = (
+    select(*_PATIENT_COLUMNS)
+    .select_from(_WITH_CHART)
+    .where(patients.c.id.in_(bindparam("ids", expanding=True)))
+)
+_OPEN_PATIENTS = (
+    select(requests.c.patient_id)
+    .where(requests.c.state.in_(OPEN_STATES), requests.c.patient_id > bindparam("after"))
+    .distinct()
+    .order_by(requests.c.patient_id)
+    .limit(bindparam("count"))
+)
+_OPEN_PATIENTS_BEFORE = _OPEN_PATIENTS.where(requests.c.appointment_date < bindparam("day"))
+_STATES = select(requests.c.id, requests.c.state).where(requests.c.id.in_(bindparam("ids", expanding=True)))
+
+
+class Work(Part):
+    """Reads and commits for the work's loop; used by one thread."""
+
+    def __init__(self, engine: Engine, keyring: Keyring) -> None:
+        super().__init__(engine)
+        self._keyring = keyring
+
+    # ------------------------------------------------------------------------------------------ reading
+
+    def new_messages(self, limit: int = 64) -> list[JournalRow]:
+        """The messages that intake has not come to an end with, in the order of arrival."""
+        with self._reading() as connection:
+            rows = connection.execute(_NEW_MESSAGES, {"count": limit}).all()
+        found = []
+        for id_, listener, sealed, received_at, control_id, attempts in rows:
+            raw, readable = self._open("message", sealed)
+            found.append(
+                JournalRow(
+                    id_,
+                    listener,
+                    raw,
+                    datetime.fromtimestamp(received_at, UTC),
+                    control_id,
+                    attempts,
+                    readable,
+                )
+            )
+        return found
+
+    def load_patients(self, keys: Iterable[str]) -> dict[str, PatientRow]:
+        """The patients that bear these identity keys; keys that nobody bears are left out."""
+        hashes = {self._keyring.lookup(key): key for key in keys}
+        found: dict[str, PatientRow] = {}
+        known: dict[int, PatientRow] = {}
+        if not hashes:
+            return found
+        with self._reading() as connection:
+            for part in chunks(list(hashes)):
+                for key_hash, *row in connection.execute(_PATIENTS_BY_KEY, {"hashes": part}):
+                    if row[0] not in known:
+                        known[row[0]] = self._patient(*row)
+                    found[hashes[key_hash]] = known[row[0]]
+        return found
+
+    def load_patients_by_id(self, ids: Iterable[int]) -> dict[int, PatientRow]:
+        """The patients with these ids; unknown ones are left out."""
+        wanted = sorted(set(ids))
+        if not wanted:
+            return {}
+        with self._reading() as connection:
+            return {
+                row[0]: self._patient(*row)
+                for part in chunks(wanted)
+                for row in connection.execute(_PATIENTS_BY_ID, {"ids": part})
+            }
+
+    def patients_with_open_requests(self, *, after: int = 0, limit: int = 256) -> list[PatientRow]:
+        """Patients with an id above `after` who have a waiting or held request, by id."""
+        return self._open_patients(_OPEN_PATIENTS, {"after": after, "count": limit})
+
+    def patients_with_open_requests_before(
+        self, day: date, *, after: int = 0, limit: int = 256
+    ) -> list[PatientRow]:
+        """The same, for requests whose appointment's date lies before `day`: what a change of day makes
+        expire.
+        """
+        return self._open_patients(_OPEN_PATIENTS_BEFORE, {"after": after, "count": limit, "day": day})
+
+    def _open_patients(self, statement: Any, parameters: dict[str, Any]) -> list[PatientRow]:
+        with self._reading() as connection:
+            ids = list(connection.execute(statement, parameters).scalars())
+        found = self.load_patients_by_id(ids)
+        return [found[id_] for id_ in ids if id_ in found]
+
+    def request_states(self, ids: Iterable[int]) -> dict[int, str]:
+        """The states of these requests; unknown ones are left out."""
+        wanted = sorted(set(ids))
+        if not wanted:
+            return {}
+        with self._reading() as connection:
+            return {
+                id_: state
+                for part in chunks(wanted)
+                for id_, state in connection.execute(_STATES, {"ids": part})
+            }
+
+    def next_ids(self) -> tuple[int, int]:
+        """The next patient id and the next request id; the loop counts on by itself, commits keep the
+        counters.
+        """
+        with self._reading() as connection:
+            return counters.peek(connection, "patient"), counters.peek(connection, "request")
+
+    # ------------------------------------------------------------------------------------------ writing
+
+    def commit(self, turn: Turn) -> Committed:
+        """Store all that a turn changes in one transaction, and claim `turn.claims` requests within it.
+
+        Raises StoreError: then nothing of the turn is stored, nothing is claimed, and it may be tried again.
+        """
+        keyring, now = self._keyring, turn.now
+        with self._writing() as connection:
+            turns.end_attempts(connection, keyring, turn.attempts, now)
+            turns.add_patients(connection, turn.patients, now)
+            touched, missed = turns.change_requests(connection, keyring, turn.requests, now)
+            turns.write_charts(connection, keyring, turn.patients)
+            turns.end_messages(connection, keyring, turn.messages, now)
+            touched.update(attempt.patient_id for attempt in turn.attempts)
+            touched.update(write.id for write in turn.patients)
+            turns.set_due(connection, touched, now)
+            claimed = claims.claim(connection, keyring, now, turn.claims)
+        return Committed(claimed, missed)
+
+    def claim(self, now: float, limit: int) -> list[Claimed]:
+        """Claim up to `limit` due requests in a transaction of their own."""
+        with self._writing() as connection:
+            return list(claims.claim(connection, self._keyring, now, limit))
+
+    def recover(self, now: float | None = None) -> int:
+        """At start: what was being sent waits again, marked as a possible duplicate; gives how many there
+        were.
+        """
+        with self._writing() as connection:
+            return claims.take_back(connection, time.time() if now is None else now)
+
+    def note_attempts(self, ids: Sequence[int]) -> None:
+        """Count that intake begins with these messages, before it does: one that kills the work is found by
+        it.
+        """
+        if ids:
+            with self._writing() as connection:
+                connection.execute(_COUNT_ATTEMPT, [{"b_id": id_} for id_ in ids])
+
+    # ------------------------------------------------------------------------------------------ sealed values
+
+    def _open(self, purpose: str, sealed: bytes) -> tuple[bytes, bool]:
+        try:
+            return self._keyring.open(purpose, sealed), True
+        except Unreadable:
+            return b"", False
+
+    def _patient(self, id_: int, sealed: bytes, in_flight: int | None) -> PatientRow:
+        chart, readable = self._open("chart", sealed)
+        return PatientRow(id_, chart, in_flight, readable)

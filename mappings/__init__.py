@@ -1,0 +1,1 @@
+"""The declarative mapping: one YAML file per part of the request, code tables in tables/."""

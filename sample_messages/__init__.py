@@ -1,0 +1,1 @@
+"""Made-up messages and what `explain --json` must say of each within its story."""

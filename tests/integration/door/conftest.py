@@ -1,0 +1,43 @@
+"""Starts real doors, each in a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from running_door import PATIENCE, QUIET_WORK, RUN, Door
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Door]]:
+    """Starts doors on one folder (so on one store); ends them all."""
+    doors: list[Door] = []
+
+    def run(listener: str = "", *, work: str = QUIET_WORK, wait: bool = True) -> Door:
+        text = f'[[listener]]\nname = "main"\nport = 0\n{listener}\n[web]\nport = 0\n'
+        (tmp_path / "settings.toml").write_text(text)
+        command = [sys.executable, "-W", "error", "-c", RUN, str(tmp_path / "settings.toml"), work]
+        process = subprocess.Popen(command, stderr=subprocess.PIPE)
+        door = Door(tmp_path, process)
+        doors.append(door)
+        if wait:
+            found = door.read_log(r"event=ready pid=\d+ listeners=(\S+) web=(\S+)\n")
+            door.ports = {name: int(port) for name, port in (item.split(":") for item in found[1].split(","))}
+            door.web = found[2]
+        return door
+
+    yield run
+    for door in doors:
+        for sender in door.senders:
+            sender.close()
+        if door.process.poll() is None:
+            door.process.kill()
+        door.process.wait(PATIENCE)
+        assert door.process.stderr is not None
+        door.process.stderr.close()

@@ -1,0 +1,229 @@
+"""Opening a store: what is refused, what is made, what is brought up to date."""
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+
+import pytest
+from sqlalchemy import inspect, text
+
+from interface.store import database, schema
+from interface.store.crypto import Keyring, new_master_key
+from interface.store.database import open_store
+from interface.store.engine import make_engine
+from interface.store.errors import StoreError
+from interface.store.lock import StoreLock
+from interface.store.migrations import MIGRATIONS, Migration
+
+
+def one_line(error):
+    return "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "what"),
+    [
+        ("postgresql+psycopg://user:secret@host/db", "postgresql is not available yet"),
+        ("mysql://user:secret@host/db", "no store on mysql"),
+        ("sqlite://", "names no file"),
+        ("sqlite:///:memory:", "names no file"),
+        ("var/interface.db", "not a database URL"),
+        ("", "not a database URL"),
+    ],
+)
+def test_another_database_is_refused_in_one_line(url, what, keyring):
+    with pytest.raises(StoreError, match=what) as caught:
+        open_store(url, keyring)
+    assert one_line(caught)
+    assert "secret" not in str(caught.value)
+
+
+def test_the_files_are_ours_alone(store, fill):
+    fill.message()
+    for name in (store.path, f"{store.path}-wal", f"{store.path}-shm"):
+        assert stat.S_IMODE(os.stat(name).st_mode) == 0o600
+
+
+def test_the_connection_is_durable_and_tidy(store):
+    def pragma(name):
+        return store.journal._connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+
+    assert pragma("journal_mode") == "wal"
+    assert pragma("synchronous") == 2  # FULL
+    assert pragma("auto_vacuum") == 2  # INCREMENTAL
+    assert pragma("secure_delete") == 1
+    assert pragma("foreign_keys") == 1
+    assert pragma("temp_store") == 2  # MEMORY
+
+
+def test_a_program_that_only_looks_makes_no_store(tmp_path, url, keyring):
+    with pytest.raises(StoreError, match="there is no store at"):
+        open_store(url, keyring, create=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path, keyring):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot be made") as caught:
+        open_store(f"sqlite:///{tmp_path}/file/interface.db", keyring)
+    assert one_line(caught)
+
+
+def test_the_wrong_key_is_refused(url, keyring):
+    open_store(url, keyring).close()
+    with pytest.raises(StoreError, match="the at-rest key file:other is not the one this store was made with") as caught:
+        open_store(url, Keyring(new_master_key(), source="file:other"))
+    assert one_line(caught)
+    open_store(url, Keyring(new_master_key(), older=[bytes(range(32))])).close()
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path, url, keyring):
+    (tmp_path / "interface.db").write_bytes(b"not a database at all" * 500)
+    with pytest.raises(StoreError, match="not a SQLite database") as caught:
+        open_store(url, keyring)
+    assert one_line(caught)
+
+
+def test_the_database_of_another_program_is_refused(tmp_path, url, keyring):
+    with sqlite3.connect(tmp_path / "interface.db") as other:
+        other.execute("CREATE TABLE theirs (id INTEGER)")
+    other.close()
+    with pytest.raises(StoreError, match="belongs to another program"):
+        open_store(url, keyring)
+
+
+def test_two_may_open_a_new_store_at_once(url, keyring):
+    errors = []
+
+    def opens():
+        try:
+            open_store(url, keyring).close()
+        except StoreError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=opens) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+
+
+# ---------------------------------------------------------------------------------------------- migrations
+
+
+def add_colour(connection):
+    connection.execute(text("ALTER TABLE messages ADD COLUMN colour TEXT"))
+
+
+def add_then_fail(connection):
+    add_colour(connection)
+    connection.execute(text("ALTER TABLE no_such_table ADD COLUMN colour TEXT"))
+
+
+@pytest.fixture
+def filled(url, keyring):
+    """A store of version 1 with a message, closed."""
+    with open_store(url, keyring) as store:
+        row = store.journal.append([_arrival()], 1.0)[0]
+    return row.id
+
+
+def _arrival():
+    from interface.store.records import Arrival
+
+    return Arrival("main", "A", "F", "C1", "SIU^S12", "P", "peer", b"MSH|body", "stored", 1.0)
+
+
+def with_migrations(monkeypatch, *more):
+    monkeypatch.setattr(database, "MIGRATIONS", (*MIGRATIONS, *more))
+
+
+def test_an_older_store_is_brought_up_to_date_and_loses_nothing(monkeypatch, url, keyring, filled):
+    with_migrations(monkeypatch, Migration(2, "colour", add_colour), Migration(3, "nothing", lambda connection: None))
+    with open_store(url, keyring) as store:
+        assert store.schema_version == 3
+        assert store.views.message(filled).raw == b"MSH|body"
+    names = {column["name"] for column in inspect(make_engine(store.path)).get_columns("messages")}
+    assert "colour" in names
+    with open_store(url, keyring) as store:
+        assert store.schema_version == 3
+
+
+def test_a_store_that_is_newer_than_the_program_is_refused(monkeypatch, url, keyring, filled):
+    with monkeypatch.context() as newer:
+        with_migrations(newer, Migration(2, "colour", add_colour))
+        open_store(url, keyring).close()
+    with pytest.raises(StoreError, match="version 2, this program knows up to 1") as caught:
+        open_store(url, keyring)
+    assert one_line(caught)
+
+
+def test_a_migration_that_fails_leaves_the_store_as_it_was(monkeypatch, url, keyring, filled):
+    with monkeypatch.context() as broken:
+        with_migrations(broken, Migration(2, "broken", add_then_fail))
+        with pytest.raises(StoreError):
+            open_store(url, keyring)
+    with open_store(url, keyring) as store:
+        assert store.schema_version == 1
+    assert "colour" not in {column["name"] for column in inspect(make_engine(store.path)).get_columns("messages")}
+
+
+def test_a_program_that_only_looks_changes_no_schema(monkeypatch, url, keyring, filled):
+    with_migrations(monkeypatch, Migration(2, "colour", add_colour))
+    with pytest.raises(StoreError, match="must become 2: start the daemon"):
+        open_store(url, keyring, create=False)
+
+
+def test_migrations_are_numbered_without_gaps():
+    assert [migration.version for migration in MIGRATIONS] == list(range(1, len(MIGRATIONS) + 1))
+
+
+def test_a_migrated_store_has_the_tables_of_the_schema(store):
+    engine = make_engine(store.path)
+    assert set(inspect(engine).get_table_names()) == set(schema.metadata.tables)
+
+
+# ---------------------------------------------------------------------------------------------- lock
+
+
+def test_a_second_daemon_is_refused(url):
+    with StoreLock.beside(url), pytest.raises(StoreError, match=f"{os.getpid()}.*already runs on this store"):
+        StoreLock.beside(url).acquire()
+    with StoreLock.beside(url):
+        pass
+
+
+def test_door_and_work_lock_apart(url):
+    with StoreLock.beside(url), StoreLock.beside(url, "work"):
+        pass
+
+
+def test_a_lock_is_free_when_its_holder_was_killed(url, tmp_path):
+    hold = (
+        "import sys, time\nfrom interface.store.lock import StoreLock\n"
+        f"StoreLock.beside({url!r}).acquire()\nprint('held', flush=True)\nsys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(StoreError, match=str(holder.pid)):
+            StoreLock.beside(url).acquire()
+        holder.kill()
+        holder.wait()
+    with StoreLock.beside(url):
+        assert stat.S_IMODE(os.stat(StoreLock.beside(url).path).st_mode) == 0o600
+
+
+def test_a_lock_can_be_waited_for(url):
+    first, second = StoreLock.beside(url), StoreLock.beside(url)
+    first.acquire()
+    release = threading.Timer(0.1, first.release)
+    release.start()
+    second.acquire(wait=10)
+    release.join()
+    second.release()

@@ -1,0 +1,346 @@
+"""One turn of intake, with an engine that does what each message says."""
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from itertools import count
+from types import SimpleNamespace
+
+import orjson
+import pytest
+
+from interface.services.engine import Codec
+from interface.services.intake import MOST_BEGINNINGS, Intake
+from interface.store.records import CloseRow, JournalRow, NewRequestRow, PatientRow, RewriteRow
+
+NOW = datetime(2026, 3, 5, 12, tzinfo=UTC)
+DAY = date(2026, 3, 9)
+
+
+@dataclass(frozen=True)
+class FakeChart:
+    keys: tuple[str, ...]
+    seen: tuple[str, ...] = ()
+    open: int | None = None
+
+
+@dataclass(frozen=True)
+class NewRequest:
+    id: int
+    appointment: str
+    state: str
+    reasons: tuple
+    body: bytes
+    detail: bytes
+    appointment_date: date | None
+    supersedes: int | None
+
+
+@dataclass(frozen=True)
+class Rewrite:
+    id: int
+    state: str
+    reasons: tuple
+    body: bytes
+    detail: bytes
+    appointment_date: date | None
+
+
+@dataclass(frozen=True)
+class Close:
+    id: int
+    state: str
+    reasons: tuple = ()
+
+
+def encode(chart):
+    return orjson.dumps([chart.keys, chart.seen, chart.open])
+
+
+def decode(data):
+    keys, seen, open_ = orjson.loads(data)
+    return FakeChart(tuple(keys), tuple(seen), open_)
+
+
+class FakeEngine:
+    """Messages are `KEYS ACTION NAME`; KEYS separated by commas, `-` for none."""
+
+    def read(self, raw, *, received_at, listener):
+        keys, action, name = raw.decode().split()
+        if action == "unreadable":
+            raise ValueError("PATIENT NAME in an exception")
+        return SimpleNamespace(keys=() if keys == "-" else tuple(keys.split(",")), action=action, name=name)
+
+    def decide(self, reading, chart, *, now, new_id):
+        if reading.action == "ignore":
+            return SimpleNamespace(
+                decision="ignore", reasons=(SimpleNamespace(code="x", text="y"),), chart=None, requests=(), note=b"{}"
+            )
+        before = chart or FakeChart(reading.keys)
+        keys = before.keys if reading.action == "rekey" else tuple(dict.fromkeys((*before.keys, *reading.keys)))
+        if reading.action == "rekey":
+            keys = (reading.name,)
+        after = replace(before, keys=keys, seen=(*before.seen, reading.name))
+        requests = self._requests(reading, before, new_id)
+        for change in requests:
+            after = replace(after, open=None if isinstance(change, Close) else change.id)
+        if reading.action == "broken":
+            raise KeyError("PATIENT NAME in an exception")
+        if reading.action == "unwritable":
+            after = replace(after, seen=(object(),))
+        decision = "post" if requests else "chart"
+        return SimpleNamespace(decision=decision, reasons=(), chart=after, requests=requests, note=b"{}")
+
+    def _requests(self, reading, chart, new_id):
+        body = reading.name.encode()
+        if reading.action in ("post", "unwritable"):
+            return (NewRequest(new_id(), "A1", "waiting", (), body, b"", DAY, chart.open),)
+        if reading.action == "rewrite":
+            return (Rewrite(chart.open, "waiting", (), body, b"", DAY),)
+        if reading.action == "cancel":
+            return (Close(chart.open, "withdrawn"),)
+        return ()
+
+    def resettle(self, chart, *, now, new_id):
+        if chart.seen == ("broken",):
+            raise KeyError("PATIENT NAME in an exception")
+        requests = () if chart.open is None else (Close(chart.open, "expired"),)
+        return SimpleNamespace(
+            decision="chart", reasons=(), chart=replace(chart, open=None), requests=requests, note=b""
+        )
+
+
+@dataclass
+class FakeStore:
+    rows: dict[int, PatientRow] = field(default_factory=dict)
+    keys: dict[str, int] = field(default_factory=dict)
+    queries: list[list[str]] = field(default_factory=list)
+
+    def load_patients(self, keys):
+        keys = list(keys)
+        self.queries.append(keys)
+        return {key: self.rows[self.keys[key]] for key in keys if key in self.keys}
+
+    def take(self, plan):
+        for id_, write in plan.patients.items():
+            self.rows[id_] = PatientRow(id_, write.chart)
+            if write.keys is not None:
+                self.keys = {key: owner for key, owner in self.keys.items() if owner != id_}
+                self.keys.update(dict.fromkeys(write.keys, id_))
+
+
+@pytest.fixture
+def store():
+    return FakeStore()
+
+
+@pytest.fixture
+def intake(store):
+    return new_intake(store)
+
+
+def new_intake(store, cached=4096, first_patient=1):
+    return Intake(
+        FakeEngine(),
+        store,
+        Codec(encode, decode),
+        new_patient=count(first_patient).__next__,
+        new_request=count(first_patient * 100).__next__,
+        cached=cached,
+    )
+
+
+def rows(*texts, start=1):
+    return [
+        JournalRow(start + n, "main", text.encode(), NOW, f"C{start + n}") for n, text in enumerate(texts)
+    ]
+
+
+def turn(intake, store, *texts, start=1, sending=()):
+    """Plan and store the messages; gives the plan."""
+    plan = intake.plan(rows(*texts, start=start), NOW, sending)
+    store.take(plan)
+    intake.stored(plan)
+    return plan
+
+
+def states(plan):
+    return [(done.id, done.state, done.decision) for done in plan.messages]
+
+
+def test_a_first_message_makes_a_patient_with_its_keys(intake, store):
+    plan = turn(intake, store, "K1,K2 chart a")
+    write = plan.patients[1]
+    assert write.new
+    assert write.keys == ("K1", "K2")
+    assert states(plan) == [(1, "done", "chart")]
+    assert plan.messages[0].patient_id == 1
+
+
+def test_messages_of_one_patient_in_one_turn_see_each_others_charts(intake, store):
+    plan = turn(intake, store, "K1 chart a", "K2 chart b", "K1 chart c")
+    assert decode(plan.patients[1].chart).seen == ("a", "c")
+    assert decode(plan.patients[2].chart).seen == ("b",)
+    assert plan.patients[1].new
+
+
+def test_a_key_learned_in_a_turn_leads_to_the_patient_in_the_same_turn(intake, store):
+    plan = turn(intake, store, "K1 chart a", "K1,K2 chart b", "K2 chart c")
+    assert list(plan.patients) == [1]
+    assert decode(plan.patients[1].chart).seen == ("a", "b", "c")
+    assert plan.patients[1].keys == ("K1", "K2")
+
+
+def test_a_key_given_up_in_a_turn_leads_nowhere(intake, store):
+    turn(intake, store, "K1 chart a")
+    plan = turn(intake, store, "K1 rekey K9", "K1 chart b", start=2)
+    assert plan.messages[1].patient_id == 2
+    assert decode(plan.patients[2].chart).seen == ("b",)
+
+
+def test_charts_are_loaded_by_one_query_and_then_remembered(intake, store):
+    turn(intake, store, "K1 chart a", "K2 chart b")
+    fresh = new_intake(store, first_patient=3)
+    store.queries.clear()
+    turn(fresh, store, "K1 chart c", "K2 chart d", start=3)
+    turn(fresh, store, "K1 chart e", start=5)
+    assert [sorted(keys) for keys in store.queries] == [["K1", "K2"]]
+    assert decode(store.rows[1].chart).seen == ("a", "c", "e")
+
+
+def test_the_cache_is_bounded_and_forgets_the_longest_unused(store):
+    intake = new_intake(store, cached=2)
+    turn(intake, store, "K1 chart a", "K2 chart b")
+    turn(intake, store, "K1 chart c", start=3)
+    turn(intake, store, "K3 chart d", start=4)
+    store.queries.clear()
+    turn(intake, store, "K1 chart e", "K2 chart f", start=5)
+    assert store.queries == [["K2"]]
+    assert decode(store.rows[2].chart).seen == ("b", "f")
+
+
+def test_keys_are_written_only_when_they_changed(intake, store):
+    turn(intake, store, "K1 chart a")
+    assert turn(intake, store, "K1 chart b", start=2).patients[1].keys is None
+    assert turn(intake, store, "K1,K2 chart c", start=3).patients[1].keys == ("K1", "K2")
+
+
+def test_of_two_patients_the_first_keys_chart_is_taken_and_it_is_counted(intake, store):
+    turn(intake, store, "K1 chart a", "K2 chart b")
+    plan = turn(intake, store, "K2,K1 chart c", start=3)
+    assert plan.messages[0].patient_id == 2
+    assert plan.keys_disagreed == 1
+
+
+def test_a_message_without_keys_gets_a_chart_of_its_own_or_none(intake, store):
+    plan = turn(intake, store, "- ignore a")
+    assert plan.messages[0].patient_id is None
+    assert not plan.patients
+
+
+@pytest.mark.parametrize("action", ["unreadable", "broken", "unwritable"])
+def test_a_message_that_breaks_the_mapping_is_failed_without_a_trace_and_the_next_goes_on(
+    intake, store, caplog, action
+):
+    plan = turn(intake, store, "K1 chart a", f"K1 {action} x", "K1 post b")
+    assert states(plan) == [(2, "failed", None), (1, "done", "chart"), (3, "done", "post")] or states(plan) == [
+        (1, "done", "chart"),
+        (2, "failed", None),
+        (3, "done", "post"),
+    ]
+    failed = next(done for done in plan.messages if done.state == "failed")
+    (reason,) = orjson.loads(failed.reasons)
+    assert reason["code"] == "mapping-error"
+    assert "Error at " in reason["text"]
+    assert "PATIENT" not in failed.reasons + caplog.text
+    assert decode(plan.patients[1].chart).seen == ("a", "b")
+    assert [request.body for request in plan.requests] == [b"b"]
+
+
+def test_a_damaged_message_and_a_damaged_chart_are_failed_and_the_rest_goes_on(intake, store):
+    store.keys["K1"] = 7
+    store.rows[7] = PatientRow(7, b"", readable=False)
+    store.keys["K2"] = 8
+    store.rows[8] = PatientRow(8, b"no chart")
+    messages = rows("K1 chart a", "K2 chart b", "K3 chart c", "K4 chart d")
+    messages[2] = replace(messages[2], raw=b"", readable=False)
+    plan = intake.plan(messages, NOW, ())
+    reasons = {done.id: orjson.loads(done.reasons) for done in plan.messages}
+    assert {id_: found[0]["code"] for id_, found in reasons.items() if found} == {
+        1: "chart-unreadable",
+        2: "chart-unreadable",
+        3: "message-unreadable",
+    }
+    assert (4, "done", "chart") in states(plan)
+
+
+def test_a_message_that_ended_the_process_time_and_again_is_failed(intake, store):
+    message = replace(rows("K1 post a")[0], attempts=MOST_BEGINNINGS)
+    plan = intake.plan([message], NOW, ())
+    assert orjson.loads(plan.messages[0].reasons)[0]["code"] == "intake-crashed"
+    assert not plan.requests
+
+
+def test_requests_carry_the_message_the_patient_and_what_they_supersede(intake, store):
+    turn(intake, store, "K1 post a")
+    plan = turn(intake, store, "K1 post b", start=2)
+    (request,) = plan.requests
+    assert isinstance(request, NewRequestRow)
+    assert (request.patient_id, request.message_id, request.supersedes) == (1, 2, 100)
+    assert plan.messages[0].request_id == request.id
+
+
+def test_what_was_made_in_a_turn_is_superseded_rewritten_or_closed_in_memory(intake, store):
+    plan = turn(intake, store, "K1 post a", "K1 post b", "K1 rewrite c", "K2 post d", "K2 cancel e")
+    assert [(row.body, row.state) for row in plan.requests] == [
+        (b"a", "superseded"),
+        (b"c", "waiting"),
+        (b"d", "withdrawn"),
+    ]
+
+
+def test_what_is_in_the_store_is_rewritten_and_closed_there(intake, store):
+    turn(intake, store, "K1 post a", "K2 post b")
+    plan = turn(intake, store, "K1 rewrite c", "K2 cancel d", start=3)
+    rewrite, close = plan.requests
+    assert isinstance(rewrite, RewriteRow)
+    assert (rewrite.id, rewrite.body, rewrite.message_id) == (100, b"c", 3)
+    assert close == CloseRow(101, 2, "withdrawn")
+
+
+def test_a_change_of_a_request_being_sent_waits_with_all_later_messages_of_the_patient(intake, store):
+    turn(intake, store, "K1 post a")
+    plan = turn(intake, store, "K1 cancel b", "K1 chart c", "K2 chart d", start=2, sending={100})
+    assert states(plan) == [(4, "done", "chart")]
+    assert intake.deferred == 2
+    assert intake.is_deferred(2) and intake.is_deferred(3) and not intake.is_deferred(4)
+    assert states(turn(intake, store, "K1 cancel b", "K1 chart c", start=2, sending={100})) == []
+
+    intake.released({1})
+    plan = turn(intake, store, "K1 cancel b", "K1 chart c", start=2)
+    assert states(plan) == [(2, "done", "post"), (3, "done", "chart")]
+    assert plan.requests == [CloseRow(100, 1, "withdrawn")]
+    assert intake.deferred == 0
+
+
+def test_superseding_a_request_being_sent_waits_for_nothing(intake, store):
+    turn(intake, store, "K1 post a")
+    plan = turn(intake, store, "K1 post b", start=2, sending={100})
+    assert states(plan) == [(2, "done", "post")]
+
+
+def test_a_plan_that_was_not_stored_leaves_nothing_behind(intake, store):
+    turn(intake, store, "K1 chart a")
+    intake.plan(rows("K1 chart b", "K2 post c", start=2), NOW, ())
+    intake.forget()
+    plan = turn(intake, store, "K1 chart b", "K2 post c", start=2)
+    assert decode(plan.patients[1].chart).seen == ("a", "b")
+    assert [write.new for write in plan.patients.values()] == [False, True]
+
+
+def test_a_new_day_closes_what_is_past_and_skips_what_is_being_sent(intake, store):
+    turn(intake, store, "K1 post a", "K2 post b", "K3 chart broken")
+    patients = [store.rows[id_] for id_ in (1, 2, 3)]
+    plan = new_intake(store).settle(patients, NOW, {101})
+    assert plan.requests == [CloseRow(100, 1, "expired")]
+    assert plan.unsettled == {2}
+    assert list(plan.patients) == [1]
