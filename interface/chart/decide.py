@@ -120,7 +120,7 @@ class Engine:
         draft = composed.draft
         return Outcome(
             "hold",
-            (reason, *(hold for hold in composed.holds if "patient.mrn" not in hold.code)),
+            (reason,),
             request=draft.request,
             fields=tuple(draft.fields),
             left_out=(*reading.left_out, *draft.left_out),
@@ -155,8 +155,8 @@ class _Step:
 
     def run(self) -> Outcome:
         """The whole step."""
-        in_time = self._take()
         forget_past(self.chart, self.today)
+        in_time = self._take()
         if self.does == "cancel":
             outcome = self._cancel(in_time)
         elif self.does == "post" and in_time:

@@ -14,6 +14,7 @@ from interface.chart.compose import Draft, compose
 from interface.chart.model import Appointment, Asked, Chart, change
 from interface.chart.outcome import Close, NewRequest, RequestChange, Rewrite, detail
 from interface.contract import v1
+from interface.contract.violations import Violation
 from interface.rules.facts import Reason
 from interface.rules.policy import Policy
 from interface.rules.rulebook import Rulebook
@@ -163,7 +164,7 @@ _SOURCES = {
 }
 
 
-def hold_of(violation: v1.Violation, why: dict[str, str]) -> tuple[str, str]:
+def hold_of(violation: Violation, why: dict[str, str]) -> tuple[str, str]:
     """Code and sentence of a hold: what is missing, and where it would come from."""
     place: Any = violation.field
     known = why.get(place) or why.get(place.rsplit(".", 1)[0]) or _SOURCES.get(place, "")

@@ -120,7 +120,7 @@ def read_file(name: str, limit: int = 1024 * 1024 * 1024) -> bytes:
 
 
 def place_of(error: BaseException) -> str:
-    """The class of an error nobody foresaw, and where in the product it came up: `KeyError at store.views:12`.
+    """The class of an error nobody foresaw, and where it came up: `KeyError at store.views:12`.
 
     Its text is left out: it may hold patient data.
     """
@@ -135,7 +135,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 def moment(text: str, now: datetime) -> float:
-    """A point in time of the command line, as POSIX seconds: `2h`, `3d` (ago), `2026-03-05[T10:00]`.
+    """A time of the command line as POSIX seconds: `2h`, `3d` (ago), `2026-03-05[T10:00]`.
 
     A date or time without an offset is this machine's local time.
 

@@ -1,1 +1,1 @@
-"""The API's contract: requests, replies and webhooks as models, and the contract files they are held against."""
+"""The API's contract: requests, replies and webhooks as models, and the files they are held against."""

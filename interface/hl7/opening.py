@@ -141,7 +141,7 @@ def find_msh_text(text: str) -> int:
 
 
 def openings(text: str, start: int = 0) -> Iterator[int]:
-    """Offsets from `start` on at which a message opens: lines that begin with MSH, and an MSH glued to a line."""
+    """Offsets from `start` on at which a message opens: MSH at the start of a line, or glued to a line."""
     for match in MSH_TEXT.finditer(text, start):
         if opens_line(text, match.start()) or _GLUED_TEXT.match(text, match.start()):
             yield match.start()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from interface.contract.common import CLEAN_TEXT_FORBIDDEN
+from interface.contract.texts import CLEAN_TEXT_FORBIDDEN
 from interface.hl7.message import Message, Segment
 from interface.rules.facts import Fact, LeftOut
 from interface.rules.policy import Policy

@@ -37,6 +37,9 @@ DRAIN_SECONDS = 15.0
 """How long senders may take to read their last answers and close when the door stops."""
 
 
+Command = Callable[[], Sequence[str]]
+
+
 class DoorError(InterfaceError):
     """The door cannot listen where the settings say."""
 
@@ -44,8 +47,8 @@ class DoorError(InterfaceError):
 class Door:
     """The running parts of the door around one reactor."""
 
-    def __init__(self, settings: Settings, store: Store, reactor: Any, command: Sequence[str]) -> None:
-        """`command` starts the work."""
+    def __init__(self, settings: Settings, store: Store, reactor: Any, command: Command) -> None:
+        """`command` gives the command that starts the work."""
         self.settings = settings
         self.reactor = reactor
         self.metrics = DoorMetrics()
@@ -249,7 +252,8 @@ def run_door(
     with StoreLock.beside(settings.store_url, "door"):
         keyring = load_or_create(settings.store.key, settings.directory, _announce)
         with open_store(settings.store_url, keyring) as store:
-            child = command or work_command(str(settings_path), now.isoformat() if now else None)
+            own = work_command(str(settings_path), now)
+            child = own if command is None else lambda: command
             return _run(settings, store, child)
 
 
@@ -257,7 +261,7 @@ def _announce(text: str) -> None:
     print(text, file=sys.stderr, flush=True)  # noqa: T201 - for the operator who starts it the first time
 
 
-def _run(settings: Settings, store: Store, command: Sequence[str]) -> int:
+def _run(settings: Settings, store: Store, command: Command) -> int:
     # Imported here: importing it installs the reactor, and nothing but a running door needs one.
     from twisted.internet import reactor as installed
     from twisted.logger import globalLogBeginner

@@ -9,7 +9,9 @@ import struct
 import sys
 import termios
 import threading
+import time
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from twisted.internet.protocol import ProcessProtocol
@@ -99,15 +101,17 @@ class Supervisor:
     def __init__(
         self,
         reactor: Any,
-        command: Sequence[str],
+        command: Callable[[], Sequence[str]],
         stats: WorkStats,
         restarted: Callable[[], None] = lambda: None,
         drain_seconds: float = DRAIN_SECONDS,
     ) -> None:
-        """`reactor` starts processes and keeps time; `command` is the child's; `restarted` counts."""
+        """`reactor` starts processes and keeps time; `command` gives the child's command at each start;
+        `restarted` is called at each start but the first.
+        """
         self._processes = reactor
         self._clock: Clock = reactor
-        self._command = list(command)
+        self._command = command
         self._stats = stats
         self._restarted = restarted
         self._drain_seconds = drain_seconds
@@ -139,11 +143,12 @@ class Supervisor:
         self._pipe.close()
         self._pipe = WakePipe()
         self._started_at = self._clock.seconds()
+        command = list(self._command())
         try:
             self._process = self._processes.spawnProcess(
                 _WorkProtocol(self._stats, self._ended),
-                self._command[0],
-                self._command,
+                command[0],
+                command,
                 env=os.environ,
                 childFDs={0: self._pipe.read_end, 1: "r", 2: 2},
             )
@@ -172,7 +177,7 @@ class Supervisor:
         self.start()
 
     def start_no_more(self) -> None:
-        """The end is near: a work that ends now (a terminal or systemd signals both of us) is not started again."""
+        """The door stops: a work that ends now (systemd signals us both) is not started again."""
         self._ending = True
         cancel(self._timer)
 
@@ -201,7 +206,19 @@ class Supervisor:
             stopped()
 
 
-def work_command(settings_path: str, now: str | None = None) -> list[str]:
-    """The command that runs the work with the same Python; `now` (ISO 8601) sets its clock."""
-    command = [sys.executable, "-m", "interface.services.work", settings_path]
-    return command if now is None else [*command, "--now", now]
+def work_command(
+    settings_path: str, now: datetime | None = None, monotonic: Callable[[], float] = time.monotonic
+) -> Callable[[], list[str]]:
+    """The command that runs the work with the same Python, for each start of it.
+
+    `now` (aware) sets the work's clock; one that is started again gets the time its predecessor had come to.
+    """
+    begun = monotonic()
+
+    def command() -> list[str]:
+        words = [sys.executable, "-m", "interface.services.work", settings_path]
+        if now is None:
+            return words
+        return [*words, "--now", (now + timedelta(seconds=monotonic() - begun)).isoformat()]
+
+    return command

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, PrivateAttr, model_validator
 
+from interface.rules.policy import Policy, RequestDefaults
 from interface.settings import together
 from interface.settings.errors import Fault, SettingsError
 from interface.settings.locate import LineIndex
@@ -63,7 +64,35 @@ class Settings(Section):
     _file: Path | None = PrivateAttr(default=None)
     _lines: LineIndex = PrivateAttr(default_factory=LineIndex)
 
-    # LEAD: `def policy(self) -> Policy` goes here: what the pure core needs (interface.rules.policy.Policy).
+    def policy(self) -> Policy:
+        """What mapping and decisions need of the settings."""
+        given = self.request
+        return Policy(
+            environment=self.site.environment,
+            mrn_root=self.site.mrn_root,
+            mrn_authority=self.site.mrn_authority,
+            timezone=self.site.zone,
+            listener_timezones={entry.name: zone for entry in self.listeners if (zone := entry.zone)},
+            listener_charsets={entry.name: entry.charset for entry in self.listeners if entry.charset},
+            default_problem_system=self.mappings.default_problem_system,
+            visit_diagnosis_days=self.mappings.visit_diagnosis_days,
+            npi_check_digit=self.mappings.npi_check_digit,
+            unchanged=self.forward.unchanged,
+            supersede=self.forward.supersede,
+            without_date=self.forward.without_date,
+            decisions=dict(self.forward.decisions),
+            request=RequestDefaults(
+                response_direct_address=given.response_direct_address or "",
+                response_fax_number=given.response_fax_number or "",
+                response_friendly_name=given.response_friendly_name or "",
+                batch_id=given.batch_id or "",
+                clinic_name=given.clinic_name or "",
+                clinic_npi=given.clinic_npi or "",
+                diagnostic_categories=given.diagnostic_categories,
+                summary_months=given.summary_months or 0,
+                new_patient_types=given.new_patient_types,
+            ),
+        )
 
     def attach(self, file: Path, lines: LineIndex) -> None:
         """Remember where the settings came from; called once, by the loader."""

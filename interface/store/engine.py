@@ -24,8 +24,8 @@ BUSY_MS = 5000
 
 _READING = "reading"
 
+_INCREMENTAL = 2
 _PRAGMAS = (
-    "auto_vacuum=INCREMENTAL",  # counts only while the file is empty; before WAL
     "journal_mode=WAL",
     "synchronous=FULL",  # a commit is on disk when it returns: what is acknowledged is safe
     "foreign_keys=ON",
@@ -100,6 +100,9 @@ def make_engine(path: Path, *, busy_ms: int = BUSY_MS) -> Engine:
     def _set_up(connection: sqlite3.Connection, _record: Any) -> None:
         connection.isolation_level = None  # the driver begins nothing by itself: the event below does
         connection.execute(f"PRAGMA busy_timeout={busy_ms}")
+        if connection.execute("PRAGMA auto_vacuum").fetchone() != (_INCREMENTAL,):
+            # works while the file is empty, before WAL; set again it would wait for the lock of writers
+            connection.execute(f"PRAGMA auto_vacuum={_INCREMENTAL}")
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from interface.contract.common import is_clean
+from interface.contract.texts import is_clean
 from interface.hl7.message import Repetition
 from interface.rules.context import Context, no_fact
 from interface.rules.facts import Fact, Leaf

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from interface.contract.common import is_clean
+from interface.contract.texts import is_clean
 from interface.hl7.message import Repetition
 from interface.rules.context import Context, clean_text
 from interface.rules.facts import Fact, Leaf

@@ -156,9 +156,12 @@ def site_day(context: Context, stamp: DTM) -> date | None:
 
 
 def appointment_date(spec: Spec) -> Reader:
-    """The appointment's day in the site's zone; where several starts disagree the first counts and the rest is said."""
-    spec.options()
-    paths, rule = spec.paths, spec.name
+    """The appointment's day in the site's zone; the first start counts, the others are said.
+
+    `maybe:` are components that hold a time with some senders only: what is none there is not noted.
+    """
+    spec.options("maybe")
+    paths, rule, maybe = spec.paths, spec.name, spec.path_list("maybe")
 
     def read(context: Context, scope: Scope) -> Fact | None:
         taken: Value | None = None
@@ -168,7 +171,7 @@ def appointment_date(spec: Spec) -> Reader:
             for repetition in path.repetitions(scope):
                 found = full_day(path, repetition)
                 source = path.source(repetition)
-                if isinstance(found, Unfit):
+                if isinstance(found, Unfit) and path not in maybe:
                     why = why or found.why
                     context.leave_out(source, path.text(repetition), found.why)
                 if not isinstance(found, tuple):

@@ -210,6 +210,17 @@ def test_while_the_work_is_down_the_door_is_not_ready(start: Start) -> None:
     assert json.loads(body)["reasons"] == ["work: not running"]
 
 
+def test_a_store_that_cannot_be_written_shows_before_anybody_sends(start: Start) -> None:
+    door = start()
+    door.full_disk(True)
+    _, body = until(
+        "not ready", lambda: (found := door.get("/readyz"))[0] == 503 and "store" in found[1] and found
+    )
+    assert json.loads(body)["reasons"][0].startswith("store: ")
+    door.full_disk(False)
+    until("ready again", lambda: door.get("/readyz")[0] == 200)
+
+
 WAKE_COUNTER = """
 import json, sys
 total = 0

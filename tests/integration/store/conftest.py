@@ -84,7 +84,9 @@ class Filler:
         return id_
 
     def done(self, message_id, decision="chart", **changes):
-        self.store.work.commit(Turn(self.now, messages=[MessageDone(message_id, "done", decision, **changes)]))
+        self.store.work.commit(
+            Turn(self.now, messages=[MessageDone(message_id, "done", decision, **changes)])
+        )
 
     def attempt(self, claimed, new_state="delivered", **changes):
         values = {

@@ -4,10 +4,9 @@ import threading
 
 import pytest
 
+from interface.store.errors import NotStored
 from interface.store.journal import DUPLICATE_WINDOW_SECONDS
 from interface.store.records import MessageFilter, Stored
-
-from interface.store.errors import NotStored
 
 
 def receipts(stored):
@@ -101,7 +100,9 @@ def test_rejects_are_rows_that_are_done(store, fill):
     assert {row.state for row in rows} == {"done"}
     assert [row.reasons[0]["code"] for row in rows] == kinds[::-1]
     assert store.views.message(stored[0].id).raw == b"garbage"
-    assert receipts(store.journal.append([fill.arrival("", receipt="no-msh", raw=b"garbage")], fill.now)) == ["no-msh"]
+    assert receipts(store.journal.append([fill.arrival("", receipt="no-msh", raw=b"garbage")], fill.now)) == [
+        "no-msh"
+    ]
 
 
 def test_odd_texts_do_not_keep_their_batch_out(store, fill):
@@ -133,7 +134,7 @@ def test_what_was_not_stored_leaves_nothing_and_the_journal_goes_on(store, fill)
     connection.rollback()
     big = [fill.arrival("SECRET-ID", raw=b"DOE^JANE" * 10_000) for _ in range(2)]
     for _ in range(2):
-        with pytest.raises(NotStored, match="the store cannot be written: the disk is full$") as caught:
+        with pytest.raises(NotStored, match=r"^the store cannot be written: the disk is full$") as caught:
             store.journal.append(big, fill.now)
         assert caught.value.__cause__ is None
     assert len(store.work.new_messages()) == 1

@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 from sqlalchemy import inspect, text
@@ -17,6 +18,7 @@ from interface.store.engine import make_engine
 from interface.store.errors import StoreError
 from interface.store.lock import StoreLock
 from interface.store.migrations import MIGRATIONS, Migration
+from interface.store.records import Arrival
 
 
 def one_line(error):
@@ -44,7 +46,7 @@ def test_another_database_is_refused_in_one_line(url, what, keyring):
 def test_the_files_are_ours_alone(store, fill):
     fill.message()
     for name in (store.path, f"{store.path}-wal", f"{store.path}-shm"):
-        assert stat.S_IMODE(os.stat(name).st_mode) == 0o600
+        assert stat.S_IMODE(Path(name).stat().st_mode) == 0o600
 
 
 def test_the_connection_is_durable_and_tidy(store):
@@ -74,7 +76,9 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path, keyring):
 
 def test_the_wrong_key_is_refused(url, keyring):
     open_store(url, keyring).close()
-    with pytest.raises(StoreError, match="the at-rest key file:other is not the one this store was made with") as caught:
+    with pytest.raises(
+        StoreError, match="the at-rest key file:other is not the one this store was made with"
+    ) as caught:
         open_store(url, Keyring(new_master_key(), source="file:other"))
     assert one_line(caught)
     open_store(url, Keyring(new_master_key(), older=[bytes(range(32))])).close()
@@ -133,8 +137,6 @@ def filled(url, keyring):
 
 
 def _arrival():
-    from interface.store.records import Arrival
-
     return Arrival("main", "A", "F", "C1", "SIU^S12", "P", "peer", b"MSH|body", "stored", 1.0)
 
 
@@ -143,7 +145,9 @@ def with_migrations(monkeypatch, *more):
 
 
 def test_an_older_store_is_brought_up_to_date_and_loses_nothing(monkeypatch, url, keyring, filled):
-    with_migrations(monkeypatch, Migration(2, "colour", add_colour), Migration(3, "nothing", lambda connection: None))
+    with_migrations(
+        monkeypatch, Migration(2, "colour", add_colour), Migration(3, "nothing", lambda connection: None)
+    )
     with open_store(url, keyring) as store:
         assert store.schema_version == 3
         assert store.views.message(filled).raw == b"MSH|body"
@@ -169,7 +173,9 @@ def test_a_migration_that_fails_leaves_the_store_as_it_was(monkeypatch, url, key
             open_store(url, keyring)
     with open_store(url, keyring) as store:
         assert store.schema_version == 1
-    assert "colour" not in {column["name"] for column in inspect(make_engine(store.path)).get_columns("messages")}
+    assert "colour" not in {
+        column["name"] for column in inspect(make_engine(store.path)).get_columns("messages")
+    }
 
 
 def test_a_program_that_only_looks_changes_no_schema(monkeypatch, url, keyring, filled):
@@ -216,7 +222,7 @@ def test_a_lock_is_free_when_its_holder_was_killed(url, tmp_path):
         holder.kill()
         holder.wait()
     with StoreLock.beside(url):
-        assert stat.S_IMODE(os.stat(StoreLock.beside(url).path).st_mode) == 0o600
+        assert stat.S_IMODE(StoreLock.beside(url).path.stat().st_mode) == 0o600
 
 
 def test_a_lock_can_be_waited_for(url):

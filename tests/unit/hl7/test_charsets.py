@@ -56,13 +56,13 @@ def test_a_declared_character_set_is_used_and_nothing_is_said(name: str, text: s
     assert message.charset_notes == ()
 
 
-@pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize("name", ["UNICODE", "", "UNICODE UTF-8"])
-@pytest.mark.parametrize("debris", [b"", b"\x0b"])
+@pytest.mark.parametrize(
+    ("codec", "debris"),
+    [("utf-16", b""), ("utf-16-le", b""), ("utf-16-be", b""), ("utf-16-le", b"\x0b"), ("utf-16-be", b"\x0b")],
+)
 def test_utf_16_is_known_by_its_bytes(codec: str, name: str, debris: bytes):
     raw = debris + made(name, "Müller 山", sender="Äpp").encode(codec)
-    if codec == "utf-16" and debris:
-        pytest.skip("a mark is only a mark at the very beginning")
     message = Message(raw)
     assert family(message) == "Müller 山"
     assert message.charset == codec
@@ -113,7 +113,7 @@ def test_a_source_that_mixes_character_sets_is_read_segment_by_segment():
 
 @pytest.mark.parametrize(
     ("name", "written"),
-    [("UNICODE UTF-8", "latin-1"), ("ASCII", "latin-1"), ("ASCII", "utf-8"), ("GB 18030-2000", "latin-1")],
+    [("UNICODE UTF-8", "latin-1"), ("ASCII", "latin-1"), ("ASCII", "utf-8"), ("KS X 1001", "latin-1")],
 )
 def test_a_declared_set_that_does_not_fit_loses_nothing_and_is_said(name: str, written: str):
     message = Message(made(name, "Mül").encode(written))

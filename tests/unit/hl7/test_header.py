@@ -8,7 +8,10 @@ from interface.hl7.errors import NotHL7
 from interface.hl7.header import HeaderError, read_header
 from interface.hl7.message import Message
 
-LINE = b"MSH|^~\\&|A\\T\\B^2.999^ISO|FAC|RA|RF|20260305||SIU^S12^SIU_S12| C1|P^A|2.5.1^USA||| al |NE|US|UNICODE UTF-8~ASCII"
+LINE = (
+    b"MSH|^~\\&|A\\T\\B^2.999^ISO|FAC|RA|RF|20260305||SIU^S12^SIU_S12| C1|P^A|2.5.1^USA"
+    b"||| al |NE|US|UNICODE UTF-8~ASCII"
+)
 
 
 def test_all_that_the_door_needs_is_read():

@@ -222,11 +222,14 @@ def test_each_frame_has_the_whole_time_and_a_finished_one_needs_none() -> None:
     connection.dataReceived(whole[:10])
     bench.clock.advance(25)
     connection.dataReceived(whole[10:] + whole[:10])
+    bench.settle(list(bench.queue))
     bench.clock.advance(25)
     assert not wire.half_closed
     connection.dataReceived(whole[10:])
+    bench.settle(list(bench.queue))
     bench.clock.advance(10_000)
     assert not wire.half_closed
+    assert bench.counts.discarded == {}
     assert bench.clock.getDelayedCalls() == []
 
 

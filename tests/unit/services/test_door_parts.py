@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -239,7 +240,9 @@ class FakeReactor(Clock):
 
 def supervisor(reactor: FakeReactor, stats: WorkStats | None = None) -> tuple[Supervisor, list[int]]:
     restarts: list[int] = []
-    made = Supervisor(reactor, ["work"], stats or WorkStats(), lambda: restarts.append(1), drain_seconds=10)
+    made = Supervisor(
+        reactor, lambda: ["work"], stats or WorkStats(), lambda: restarts.append(1), drain_seconds=10
+    )
     return made, restarts
 
 
@@ -324,6 +327,11 @@ def test_a_work_that_ends_while_the_door_stops_is_not_started_again() -> None:
     assert stopped == [True]
 
 
-def test_the_work_runs_with_the_same_python_and_may_have_a_clock_of_its_own() -> None:
-    assert work_command("a.toml")[1:] == ["-m", "interface.services.work", "a.toml"]
-    assert work_command("a.toml", "2026-03-05T12:00:00+00:00")[-2:] == ["--now", "2026-03-05T12:00:00+00:00"]
+def test_the_work_runs_with_the_same_python() -> None:
+    assert work_command("a.toml")() == [sys.executable, "-m", "interface.services.work", "a.toml"]
+
+
+def test_a_clock_that_was_set_goes_on_over_a_restart() -> None:
+    command = work_command("a.toml", NOW, iter([100.0, 100.0, 160.0]).__next__)
+    assert command()[-2:] == ["--now", "2026-03-05T12:00:00+00:00"]
+    assert command()[-2:] == ["--now", "2026-03-05T12:01:00+00:00"]

@@ -60,7 +60,12 @@ def test_hashes_are_stable_keyed_and_apart():
     keyring, other = Keyring(MASTER), Keyring(new_master_key())
     assert keyring.lookup("MRN 1") == Keyring(MASTER).lookup("MRN 1")
     assert len(keyring.lookup("MRN 1")) == len(keyring.digest(b"MRN 1")) == 16
-    assert len({keyring.lookup("MRN 1"), keyring.digest(b"MRN 1"), other.lookup("MRN 1"), other.digest(b"MRN 1")}) == 4
+    assert (
+        len(
+            {keyring.lookup("MRN 1"), keyring.digest(b"MRN 1"), other.lookup("MRN 1"), other.digest(b"MRN 1")}
+        )
+        == 4
+    )
 
 
 def test_any_text_can_be_looked_up():

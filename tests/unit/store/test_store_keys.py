@@ -41,7 +41,9 @@ def test_a_key_that_cannot_be_made_is_one_line(tmp_path):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", [MASTER.hex(), MASTER.hex().upper() + "\n", base64.b64encode(MASTER).decode() + "\r\n"])
+@pytest.mark.parametrize(
+    "text", [MASTER.hex(), MASTER.hex().upper() + "\n", base64.b64encode(MASTER).decode() + "\r\n"]
+)
 def test_a_key_is_hexadecimal_or_base64(tmp_path, monkeypatch, text):
     monkeypatch.setenv("STORE_KEY", text)
     assert load_or_create("env:STORE_KEY", tmp_path, silent).key_id == ID
@@ -53,7 +55,9 @@ def test_a_key_is_hexadecimal_or_base64(tmp_path, monkeypatch, text):
     assert load_or_create("credential:k", tmp_path, silent).key_id == ID
 
 
-@pytest.mark.parametrize("text", ["", "abc", MASTER.hex()[:-2], "z" * 64, base64.b64encode(b"x" * 31).decode(), "ключ"])
+@pytest.mark.parametrize(
+    "text", ["", "abc", MASTER.hex()[:-2], "z" * 64, base64.b64encode(b"x" * 31).decode(), "ключ"]
+)
 def test_what_is_no_key_is_refused_without_repeating_it(tmp_path, text):
     (tmp_path / "k").write_text(text)
     (tmp_path / "k").chmod(0o600)
@@ -71,7 +75,11 @@ def test_a_setting_that_names_no_source_is_refused_without_repeating_it(tmp_path
 
 @pytest.mark.parametrize(
     ("spec", "what"),
-    [("env:NOT_SET_ANYWHERE", "NOT_SET_ANYWHERE"), ("file:nowhere", "cannot be read"), ("credential:k", "LoadCredential")],
+    [
+        ("env:NOT_SET_ANYWHERE", "NOT_SET_ANYWHERE"),
+        ("file:nowhere", "cannot be read"),
+        ("credential:k", "LoadCredential"),
+    ],
 )
 def test_a_source_that_is_not_there_is_one_line(tmp_path, monkeypatch, spec, what):
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)

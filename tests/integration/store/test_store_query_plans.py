@@ -1,0 +1,187 @@
+"""No statement of the way of a message reads a whole table, whatever is stored.
+
+Every statement that a whole round executes is caught and explained by SQLite itself.
+"""
+
+from datetime import date
+
+import pytest
+from sqlalchemy import event
+
+from interface.store.records import (
+    CloseRow,
+    MessageDone,
+    MessageFilter,
+    NewRequestRow,
+    PatientWrite,
+    RequestFilter,
+    RewriteRow,
+    Turn,
+)
+
+DAY = date(2027, 3, 1)
+
+
+@pytest.fixture
+def plans(store, fill):
+    """Runs a function and gives {statement: lines of its plan} for what it executed."""
+
+    def run(function):
+        caught = {}
+
+        def catch(connection, cursor, statement, parameters, context, executemany):
+            if statement.startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")):
+                caught[statement] = parameters[0] if executemany else parameters
+
+        event.listen(store._engine, "before_cursor_execute", catch)
+        function()
+        event.remove(store._engine, "before_cursor_execute", catch)
+        assert caught
+        connection = store.journal._connection
+        with connection.begin():
+            return {
+                statement: [
+                    row[3]
+                    for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+                ]
+                for statement, parameters in caught.items()
+            }
+
+    return run
+
+
+def no_table_is_scanned(plans):
+    # `wanted` is the list of a batch's names; it is no table
+    bad = {
+        statement: plan
+        for statement, plan in plans.items()
+        if any(line.startswith("SCAN") and "wanted" not in line and "CONSTANT" not in line for line in plan)
+    }
+    assert bad == {}
+
+
+def test_the_journal(plans, store, fill):
+    def journal():
+        one = fill.arrival("X")
+        store.journal.append([one, one], fill.now)
+        store.journal.append([fill.arrival("X", raw=b"other"), one], fill.now)
+
+    found = plans(journal)
+    no_table_is_scanned(found)
+    lookups = [plan for statement, plan in found.items() if statement.startswith("WITH")]
+    assert len(lookups) == 2  # one for each size of batch
+    for plan in lookups:
+        assert sum("messages_by_control_id (control_id=?" in line for line in plan) == 2
+        assert any("content_digest=?" in line for line in plan)
+
+
+def test_a_turn_of_the_work(plans, store, fill):
+    def turn():
+        work = store.work
+        message = fill.message()
+        work.new_messages()
+        work.note_attempts([message])
+        work.load_patients(["A", "B"])
+        work.load_patients_by_id([1, 2])
+        work.next_ids()
+        new = [NewRequestRow(n, n, message, "A1", "waiting", b"", b"", DAY) for n in (1, 2, 3)]
+        patients = [PatientWrite(n, b"", True, (f"K{n}",)) for n in (1, 2, 3)]
+        claimed = work.commit(
+            Turn(1.0, [MessageDone(message, "done", "post", note=b"n")], patients, new, claims=1)
+        ).claimed
+        work.commit(
+            Turn(
+                2.0,
+                patients=[PatientWrite(2, b"", False, ("K2", "K3"))],
+                requests=[
+                    NewRequestRow(4, 2, None, "A1", "held", b"", b"", DAY, supersedes=2),
+                    RewriteRow(3, 3, "held", b"", b"", DAY),
+                    CloseRow(4, 2, "withdrawn"),
+                ],
+                attempts=[fill.attempt(one) for one in claimed],
+            )
+        )
+        work.request_states([1, 2])
+
+    no_table_is_scanned(plans(turn))
+
+
+def test_claims_read_the_patients_that_are_due(plans, store, fill):
+    patient = fill.patient()
+    fill.request(patient)
+    found = plans(lambda: store.work.claim(fill.now, 5))
+    no_table_is_scanned(found)
+    (claim,) = [plan for statement, plan in found.items() if "JOIN request_bodies" in statement]
+    assert any("patients_due (due_at<?)" in line for line in claim)
+    assert not any("TEMP B-TREE" in line for line in claim)
+
+
+def test_new_messages_need_no_sorting(plans, store):
+    (plan,) = plans(store.work.new_messages).values()
+    assert any("messages_by_state (state=? AND decision=?" in line for line in plan)
+    assert not any("TEMP B-TREE" in line for line in plan)
+
+
+def test_a_restart_and_a_change_of_day(plans, store, fill):
+    fill.request(fill.patient())
+    fill.claim()
+
+    def start():
+        store.work.recover()
+        store.work.patients_with_open_requests_before(DAY)
+        store.work.patients_with_open_requests()
+
+    no_table_is_scanned(plans(start))
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        MessageFilter(),
+        MessageFilter(state="failed"),
+        MessageFilter(decision="hold"),
+        MessageFilter(control_id="X"),
+        MessageFilter(message_type="ADT^A08"),
+        MessageFilter(since=1.0, listener="main"),
+    ],
+)
+def test_lists_of_messages(plans, store, where):
+    no_table_is_scanned(plans(lambda: store.views.messages(where)))
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        RequestFilter(),
+        RequestFilter(state="held"),
+        RequestFilter(patient_key="A"),
+        RequestFilter(appointment_date=DAY),
+    ],
+)
+def test_lists_of_requests(plans, store, fill, where):
+    fill.request(fill.patient("A"))
+    no_table_is_scanned(plans(lambda: store.views.requests(where)))
+
+
+def test_lists_by_state_or_decision_use_their_index(plans, store):
+    def indexes(function):
+        return " ".join(line for plan in plans(function).values() for line in plan)
+
+    assert "messages_by_state (state=? AND decision=?" in indexes(
+        lambda: store.views.messages(MessageFilter(decision="hold"))
+    )
+    assert "messages_by_control_id (control_id=?" in indexes(
+        lambda: store.views.messages(MessageFilter(control_id="X"))
+    )
+    assert "requests_by_state (state=?" in indexes(lambda: store.views.requests(RequestFilter(state="held")))
+
+
+def test_details_and_the_backlog(plans, store, fill):
+    message, request = fill.message(), fill.request(fill.patient())
+
+    def look():
+        store.views.message(message)
+        store.views.request(request)
+        store.views.backlog()
+
+    no_table_is_scanned(plans(look))

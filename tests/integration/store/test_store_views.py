@@ -1,0 +1,134 @@
+"""Lists in pages, details, counts."""
+
+import contextlib
+import sqlite3
+from datetime import date
+
+import pytest
+
+from interface.store.errors import StoreError
+from interface.store.records import Backlog, MessageDone, MessageFilter, RequestFilter, Turn
+
+
+def ids(rows):
+    return [row.id for row in rows]
+
+
+def test_pages_go_from_the_newest_to_the_oldest_and_lose_nothing(store, fill):
+    store.journal.append([fill.arrival() for _ in range(25)], fill.now)
+    seen, before = [], None
+    while page := ids(store.views.messages(before=before, limit=10)):
+        seen += page
+        before = page[-1]
+        fill.message()  # what arrives meanwhile disturbs nothing
+    assert seen == list(range(25, 0, -1))
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        (MessageFilter(), [4, 3, 2, 1]),
+        (MessageFilter(state="new"), [4]),
+        (MessageFilter(state="failed"), [3]),
+        (MessageFilter(decision="hold"), [2]),
+        (MessageFilter(message_type="ADT^A08"), [3]),
+        (MessageFilter(control_id="two"), [2]),
+        (MessageFilter(listener="pharmacy"), [1]),
+        (MessageFilter(since=2.0, until=4.0), [3, 2]),
+        (MessageFilter(decision="hold", control_id="nobody"), []),
+    ],
+)
+def test_messages_are_filtered(store, fill, where, expected):
+    fill.message(control_id="one", received_at=1.0, listener="pharmacy")
+    fill.message(control_id="two", received_at=2.0)
+    fill.message(control_id="three", received_at=3.0, message_type="ADT^A08")
+    fill.message(control_id="four", received_at=4.0)
+    fill.done(1, "post")
+    fill.done(2, "hold")
+    store.work.commit(Turn(fill.now, messages=[MessageDone(3, "failed", None)]))
+    assert ids(store.views.messages(where)) == expected
+
+
+def test_requests_are_filtered(store, fill):
+    one, two = fill.patient("LFC|1", "LFC|1b"), fill.patient("LFC|2")
+    first = fill.request(one, "held", appointment_date=date(2027, 1, 1))
+    second = fill.request(two)
+    third = fill.request(one)
+    assert ids(store.views.requests()) == [third, second, first]
+    assert ids(store.views.requests(RequestFilter(state="held"))) == [first]
+    assert ids(store.views.requests(RequestFilter(patient_key="LFC|1b"))) == [third, first]
+    assert ids(store.views.requests(RequestFilter(patient_key="LFC|1", state="waiting"))) == [third]
+    assert ids(store.views.requests(RequestFilter(patient_key="nobody"))) == []
+    assert ids(store.views.requests(RequestFilter(appointment_date=date(2027, 1, 1)))) == [first]
+    assert ids(store.views.requests(RequestFilter(since=fill.now + 1))) == []
+    assert ids(store.views.requests(before=third, limit=1)) == [second]
+
+
+def test_a_request_is_shown_whole(store, fill):
+    request = fill.request(fill.patient(), appointment="F1^EPIC", message_id=9)
+    shown = store.views.request(request)
+    assert (shown.appointment, shown.body, shown.detail) == ("F1^EPIC", b'{"request": 1}', b"[]")
+    assert (shown.summary.message_id, shown.attempts, shown.problem) == (9, (), None)
+
+
+def test_what_is_not_there_is_none(store):
+    assert store.views.message(1) is None
+    assert store.views.request(1) is None
+
+
+def test_damaged_reasons_are_shown_as_such(store, fill):
+    message = fill.message()
+    with store.work._connection.begin():
+        store.work._connection.exec_driver_sql("UPDATE messages SET reasons = '{'")
+    assert store.views.message(message).summary.reasons == [
+        {"code": "unreadable", "text": "the reasons are damaged"}
+    ]
+
+
+def test_counts_and_backlog(store, fill):
+    empty = Backlog(0, None, 0, None, 0, 0)
+    assert store.views.backlog() == empty
+    fill.message(received_at=5.0)
+    fill.message(received_at=6.0)
+    fill.done(1, "hold")
+    patient, other = fill.patient(), fill.patient()
+    fill.request(patient), fill.request(patient), fill.request(other, "held")
+    fill.claim(limit=1)
+    assert store.views.backlog() == Backlog(1, 6.0, 1, fill.now, 1, 1)
+    counts = store.views.counts()
+    assert (counts.messages, counts.decisions) == ({"done": 1, "new": 1}, {"hold": 1})
+    assert (counts.requests, counts.patients) == ({"sending": 1, "waiting": 1, "held": 1}, 2)
+
+
+def test_views_hold_nothing_open(store, fill):
+    fill.message()
+    store.views.messages()
+    fill.message()
+    assert len(store.views.messages()) == 2
+    with contextlib.closing(sqlite3.connect(store.path, timeout=0)) as other:
+        busy, left, _done = other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    assert (busy, left) == (0, 0)  # nobody was in the way
+
+
+def test_stats_name_the_files(store, fill):
+    fill.message()
+    stats = store.stats()
+    assert stats.path == str(store.path)
+    assert stats.schema_version == 1
+    assert stats.size_bytes > 0
+    assert stats.wal_bytes > 0
+    assert stats.free_bytes > 0
+
+
+def test_a_store_is_writable_or_says_why_not(store):
+    store.check_writable()
+    endless = store.journal._connection.begin()
+    with pytest.raises(StoreError, match="another program holds it locked"):
+        store.check_writable()
+    endless.rollback()
+    store.check_writable()
+    probe = store._probe._connection
+    probe.exec_driver_sql("PRAGMA query_only=ON")
+    probe.rollback()
+    with pytest.raises(StoreError, match="read-only"):
+        store.check_writable()

@@ -1,0 +1,257 @@
+"""A real store, an API on loopback that answers as it is told, and the work as a thread's loop or as a process."""
+
+import importlib.util
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import orjson
+import pytest
+
+from interface.store import Arrival, open_store
+
+CHILD = Path(__file__).with_name("work_child.py")
+_spec = importlib.util.spec_from_file_location("work_child", CHILD)
+work_child = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(work_child)
+
+TAKEN = orjson.dumps({"correlationId": "11111111-2222-4333-8444-555555555555"})
+
+
+class Api:
+    """Answers each POST as `answer(body, number)` says: a status, `drop`, `hang`, or (status, body, headers).
+
+    `taken` are the bodies answered with 200, `seen` all, both in order; `most` is how many were there at once.
+    """
+
+    def __init__(self):
+        self.answer = lambda told, number: 200
+        self.seen, self.taken, self.headers = [], [], []
+        self.most = self.now = 0
+        self.most_of_a_patient = 0
+        self.here = {}
+        self.lock = threading.Lock()
+        self.resume = threading.Event()
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.server.daemon_threads = True
+        self.server.block_on_close = False
+        self.url = f"http://127.0.0.1:{self.server.server_port}/v1/scheduled-appointment"
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True)
+        self.thread.start()
+
+    def stop(self):
+        self.resume.set()
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+    def post(self, handler):
+        raw = handler.rfile.read(int(handler.headers["Content-Length"]))
+        told = orjson.loads(raw)
+        patient = told.get("patient")
+        with self.lock:
+            self.seen.append(told)
+            self.headers.append(dict(handler.headers))
+            number = len(self.seen)
+            self.now += 1
+            self.here[patient] = self.here.get(patient, 0) + 1
+            self.most = max(self.most, self.now)
+            self.most_of_a_patient = max(self.most_of_a_patient, self.here[patient])
+        try:
+            answer = self.answer(told, number)
+        finally:
+            with self.lock:
+                self.now -= 1
+                self.here[patient] -= 1
+        if answer == "hang":
+            self.resume.wait(20)
+            answer = "drop"
+        if answer == "drop":
+            handler.close_connection = True
+            handler.connection.shutdown(socket.SHUT_RDWR)
+            return
+        status, body, headers = answer if isinstance(answer, tuple) else (answer, TAKEN, {})
+        if status == 200:
+            with self.lock:
+                self.taken.append(told)
+        handler.send_response(status)
+        for name, value in {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    def _handler(self):
+        api = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def do_POST(self):
+                try:
+                    api.post(self)
+                except OSError:
+                    self.close_connection = True
+
+            def handle(self):
+                try:
+                    super().handle()
+                except OSError:
+                    pass  # the other side was killed
+
+            def log_message(self, *_):
+                pass
+
+        return Handler
+
+
+class Feed:
+    """Journals messages as the door does, each once, in order."""
+
+    def __init__(self, store):
+        self.store = store
+        self.count = 0
+
+    def __call__(self, *messages, now=None):
+        """Each message: (patient, n) to post, or a dict."""
+        arrivals = []
+        for message in messages:
+            told = message if isinstance(message, dict) else {"patient": message[0], "n": message[1]}
+            self.count += 1
+            raw = orjson.dumps({"do": "post", **told})
+            at = time.time() if now is None else now
+            arrivals.append(
+                Arrival("main", "APP", "FAC", f"C{self.count}", "SIU^S12", "P", "peer", raw, "stored", at)
+            )
+        return [stored.id for stored in self.store.journal.append(arrivals, time.time())]
+
+
+class Child:
+    """The work as a process; its standard error is kept in a file."""
+
+    def __init__(self, store_path, url, log, *options):
+        self.log = log
+        with log.open("ab") as err:
+            self.process = subprocess.Popen(
+                [sys.executable, "-W", "error", str(CHILD), str(store_path), url, *options],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=err,
+            )
+
+    def wake(self):
+        try:
+            self.process.stdin.write(b"\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass
+
+    def kill(self):
+        self.process.kill()
+        return self._ended(), None
+
+    def end(self):
+        """Close its input; gives its exit code and what it reported."""
+        self.process.stdin.close()
+        reports = self.process.stdout.read().splitlines()
+        return self._ended(), [orjson.loads(line) for line in reports]
+
+    def terminate(self):
+        self.process.terminate()
+        return self._ended()
+
+    def _ended(self):
+        code = self.process.wait(30)
+        for pipe in (self.process.stdin, self.process.stdout):
+            try:
+                pipe.close()
+            except BrokenPipeError:
+                pass
+        return code
+
+
+def wait_until(condition, seconds=30.0, what="it"):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not come about in {seconds} s"
+        threading.Event().wait(0.005)
+
+
+@pytest.fixture
+def until():
+    return wait_until
+
+
+@pytest.fixture
+def child_module():
+    return work_child
+
+
+@pytest.fixture
+def api():
+    api = Api()
+    yield api
+    api.stop()
+
+
+@pytest.fixture
+def store_path(tmp_path):
+    return tmp_path / "interface.db"
+
+
+@pytest.fixture
+def store(store_path):
+    with open_store(f"sqlite:///{store_path}", work_child.KEYRING) as store:
+        yield store
+
+
+@pytest.fixture
+def feed(store):
+    return Feed(store)
+
+
+@pytest.fixture
+def start(store, store_path, api, tmp_path):
+    """Starts the work as a process; whatever still runs at the end of the test is killed."""
+    children = []
+
+    def started(*options, url=None):
+        children.append(Child(store_path, url or api.url, tmp_path / "work.log", *options))
+        return children[-1]
+
+    yield started
+    for child in children:
+        if child.process.poll() is None:
+            child.kill()
+        else:
+            child._ended()
+
+
+@pytest.fixture
+def requests_by_id(store):
+    """All requests of the store as {id: summary}."""
+
+    def read():
+        return {request.id: request for request in store.views.requests(limit=10_000)}
+
+    return read
+
+
+@contextmanager
+def _free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        yield probe.getsockname()[1]
+
+
+@pytest.fixture
+def dead_url():
+    """An address where nobody listens."""
+    with _free_port() as port:
+        pass
+    return f"http://127.0.0.1:{port}/v1/scheduled-appointment"

@@ -1,0 +1,122 @@
+"""The work as a process with an engine that posts every message: run by tests, and imported by their conftest.
+
+Messages are JSON: {"patient": "K1", "n": 3, "do": "post" | "cancel" | "chart" | "broken" | "die", "day": "2026-03-09"}.
+"""
+
+import argparse
+import os
+import random
+import signal
+from dataclasses import dataclass
+from datetime import UTC, date
+from pathlib import Path
+from types import SimpleNamespace
+
+import msgspec
+import orjson
+
+from interface.delivery.schedule import Schedule
+from interface.services.clock import Clock
+from interface.services.engine import Codec
+from interface.services.http_client import Poster, Target
+from interface.services.logs import configure
+from interface.services.work import Limits, clock_at, work
+from interface.store import StoreLock, open_store
+from interface.store.crypto import Keyring
+
+KEYRING = Keyring(b"k" * 32)
+QUICK = Schedule(first=0.02, cap=0.05, pause=0.05, slow=0.05)
+
+
+class Chart(msgspec.Struct, frozen=True):
+    keys: list[str]
+    seen: list[int] = []
+    open: int | None = None
+
+
+CODEC = Codec(msgspec.json.encode, lambda data: msgspec.json.decode(data, type=Chart))
+
+
+@dataclass(frozen=True)
+class NewRequest:
+    id: int
+    appointment: str
+    body: bytes
+    appointment_date: date | None
+    state: str = "waiting"
+    reasons: tuple = ()
+    detail: bytes = b"{}"
+    supersedes: int | None = None
+
+
+@dataclass(frozen=True)
+class Close:
+    id: int
+    state: str
+    reasons: tuple = ()
+
+
+class PostEverything:
+    """Decides as each message says; nothing supersedes anything, so that each request can be followed."""
+
+    def read(self, raw, *, received_at, listener):
+        told = orjson.loads(raw)
+        return SimpleNamespace(keys=(told["patient"],), told=told)
+
+    def decide(self, reading, chart, *, now, new_id):
+        told = reading.told
+        if told["do"] == "broken":
+            raise ValueError("ANNA EXAMPLE")
+        if told["do"] == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        chart = chart or Chart([told["patient"]])
+        requests = ()
+        if told["do"] == "post":
+            day = date.fromisoformat(told["day"]) if told.get("day") else None
+            requests = (NewRequest(new_id(), "A", orjson.dumps(told), day),)
+        elif told["do"] == "cancel" and chart.open is not None:
+            requests = (Close(chart.open, "withdrawn"),)
+        open_ = requests[0].id if told["do"] == "post" else chart.open
+        return SimpleNamespace(
+            decision=told["do"],
+            reasons=(),
+            chart=Chart(chart.keys, [*chart.seen, told["n"]], open_),
+            requests=requests,
+            note=b"{}",
+        )
+
+    def resettle(self, chart, *, now, new_id):
+        requests = () if chart.open is None else (Close(chart.open, "expired"),)
+        return SimpleNamespace(
+            decision="chart", reasons=(), chart=Chart(chart.keys, chart.seen), requests=requests, note=b"{}"
+        )
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("store", type=Path)
+    parser.add_argument("api")
+    parser.add_argument("--concurrency", type=int, default=8)
+    parser.add_argument("--now")
+    parser.add_argument("--timeout", type=float, default=5.0)
+    options = parser.parse_args()
+    configure()
+    random.seed(1)
+    target = Target(options.api, "key", connect_seconds=options.timeout, read_seconds=options.timeout)
+    url = f"sqlite:///{options.store}"
+    lock = StoreLock.beside(url, "work")
+    lock.acquire(wait=10)
+    with open_store(url, KEYRING) as store:
+        work(
+            store,
+            PostEverything(),
+            CODEC,
+            lambda: Poster(target),
+            clock=clock_at(options.now, UTC) if options.now else Clock(),
+            zone=UTC,
+            limits=Limits(options.concurrency, 10.0, QUICK),
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""Messages in a few words, and what the engine makes of them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from interface.chart.decide import Engine
+from interface.chart.model import Chart, decode_chart, encode_chart
+from interface.cli.explain import as_json
+from interface.rules import Policy, load_rulebook
+
+NOW = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
+PID = "PID|1||T1001^^^LFC^MR||Sample^Robin^Lee||19700131|F|||12 Birch Ln^^Madison^WI^53703||(608) 555-0142^PRN^PH"
+AIP = "AIP|1||1234567893^Quill^Avery^^^Dr^^^NPI&2.16.840.1.113883.4.6&ISO|ATND"
+
+
+class Story:
+    """Messages fed to one engine in order, each answer as `explain --json` prints it."""
+
+    def __init__(self, **policy: Any):
+        self.engine = Engine(load_rulebook(), Policy(**policy))
+        self.charts: dict[str, Chart] = {}
+        self.ids = itertools.count(1)
+        self.changes: list[Any] = []
+        self.number = 0
+        self.now = NOW
+
+    def tell(self, kind: str, *segments: str, at: str = "", control_id: str = "", msh11: str = "P") -> dict[str, Any]:
+        """One message of the given type; `at` is MSH-7, a minute later each time unless given."""
+        self.number += 1
+        stamp = at or f"2026030208{self.number:02d}"
+        header = f"MSH|^~\\&|APP|FAC|R|R|{stamp}||{kind}|{control_id or f'M{self.number}'}|{msh11}|2.5.1"
+        return self.raw("\r".join((header, *segments)).encode())
+
+    def raw(self, raw: bytes) -> dict[str, Any]:
+        reading = self.engine.read(raw, received_at=self.now)
+        chart = next((self.charts[key] for key in reading.keys if key in self.charts), None)
+        before = encode_chart(chart) if chart is not None else b""
+        outcome = self.engine.decide(reading, chart, now=self.now, new_id=lambda: next(self.ids))
+        assert chart is None or encode_chart(chart) == before, "a decision changed the chart it was given"
+        self.changes = list(outcome.requests)
+        if outcome.chart is not None:
+            kept = decode_chart(encode_chart(outcome.chart))  # as the store keeps it
+            for key in kept.keys:
+                self.charts[key] = kept
+        return as_json(reading, outcome)
+
+    def book(self, *more: str, key: str = "F1", start: str = "20260310093000", pid: str = PID, kind: str = "SIU^S12", **given: Any) -> dict[str, Any]:
+        """An appointment with a clinician."""
+        return self.tell(kind, f"SCH||{key}|||||||||^^^{start}", pid, AIP, *more, **given)
+
+
+@pytest.fixture
+def story() -> Callable[..., Story]:
+    return Story

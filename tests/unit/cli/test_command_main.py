@@ -1,0 +1,178 @@
+"""Every command is found, every error is one line with an exit code, and nothing is imported in vain."""
+
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+
+from interface.cli import main as program
+from interface.cli.common import UsageError
+from interface.cli.main import COMMANDS, main
+from interface.errors import InterfaceError
+from interface.settings import Fault, SettingsError
+
+LATER = [command.name for command in COMMANDS if command.module is None]
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """A stand-in for the module of `send`."""
+    module = ModuleType("stand_in")
+    module.add_arguments = lambda parser: parser.add_argument("--number", type=int)  # type: ignore[attr-defined]
+    module.run = lambda args: 0  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "interface.cli.send", module)
+    return module
+
+
+def test_help_names_every_command_and_marks_what_comes_later(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for known in COMMANDS:
+        line = next(line for line in lines if line.split()[:1] == [known.name])
+        assert line.endswith("(not available yet)") == (known.module is None)
+
+
+def test_the_pinned_commands_are_all_there() -> None:
+    pinned = "demo init check run explain send messages requests sandbox"
+    later = (
+        "patients appointments load feed-report onboarding backup purge keys migrate install-service users"
+    )
+    assert {known.name for known in COMMANDS if known.module} == set(pinned.split())
+    assert set(LATER) == set(later.split())
+
+
+@pytest.mark.parametrize("name", LATER)
+@pytest.mark.parametrize("rest", [[], ["--help"], ["rebuild", "--dry-run", "x", "-c", "f"]])
+def test_what_comes_later_says_so(name: str, rest: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([name, *rest]) == 2
+    assert capsys.readouterr() == ("", f"hl7-interface {name}: not available yet\n")
+
+
+@pytest.mark.parametrize(
+    "argv",
+    ["messages reprocess", "messages export", "requests retry", "requests discard", "requests release"],
+)
+@pytest.mark.parametrize("rest", [[], ["12"], ["--dry-run", "12", "--to", "x"], ["--help"]])
+def test_subcommands_that_come_later_say_so(
+    argv: str, rest: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*argv.split(), *rest]) == 2
+    assert capsys.readouterr() == ("", f"hl7-interface {argv}: not available yet\n")
+
+
+def test_a_subcommand_that_comes_later_after_options(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["messages", "-c", "x.toml", "--json", "reprocess", "12"]) == 2
+    assert capsys.readouterr().err == "hl7-interface messages reprocess: not available yet\n"
+
+
+def test_an_option_that_comes_later_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["send", "--tls", "x.hl7"]) == 2
+    assert capsys.readouterr() == ("", "hl7-interface send --tls: not available yet\n")
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("hl7-interface ")
+
+
+def test_no_command_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and "commands:" in err
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["sned"], "unknown command 'sned'; did you mean `send`?"),
+        (["zzz\x1b[2J"], "unknown command 'zzz\\x1b[2J'; `hl7-interface --help` lists the commands"),
+        (["--zzz"], "unknown option '--zzz'; `hl7-interface --help` lists the commands"),
+        (
+            ["send", "--number", "x"],
+            "send: argument --number: invalid int value: 'x'; see `hl7-interface send --help`",
+        ),
+        (["send", "--nope"], "send: unrecognized arguments: --nope; see `hl7-interface send --help`"),
+        (["send", "--num", "1"], "send: unrecognized arguments: --num 1; see `hl7-interface send --help`"),
+    ],
+)
+def test_wrong_usage_is_one_line(
+    argv: list[str], said: str, command: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(argv) == 2
+    assert capsys.readouterr() == ("", f"hl7-interface: {said}\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (InterfaceError("the store is gone"), 1, "hl7-interface: the store is gone\n"),
+        (UsageError("no such file"), 2, "hl7-interface: no such file\n"),
+        (
+            SettingsError([Fault("bad", "[site] x", "s.toml", 3), Fault("worse", file="s.toml")]),
+            2,
+            "hl7-interface: s.toml:3: [site] x: bad\nhl7-interface: s.toml: worse\n",
+        ),
+        (KeyboardInterrupt(), 130, ""),
+        (BrokenPipeError(), 0, ""),
+    ],
+)
+def test_errors_become_lines_and_exit_codes(
+    error: BaseException, code: int, said: str, command: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(args: object) -> int:
+        raise error
+
+    command.run = fail  # type: ignore[attr-defined]
+    assert main(["send"]) == code
+    assert capsys.readouterr().err == said
+
+
+def test_an_unforeseen_error_is_one_line_without_its_text(
+    command: ModuleType, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(args: object) -> int:
+        raise KeyError("DOE^JANE")
+
+    monkeypatch.delenv(program.DEBUG_VARIABLE, raising=False)
+    command.run = fail  # type: ignore[attr-defined]
+    assert main(["send"]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("hl7-interface: unexpected KeyError at cli.main:")
+    assert err.count("\n") == 1 and "DOE" not in err and "Traceback" not in err
+
+
+def test_the_details_of_an_unforeseen_error_are_shown_when_asked_for(
+    command: ModuleType, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(args: object) -> int:
+        raise KeyError("x")
+
+    monkeypatch.setenv(program.DEBUG_VARIABLE, "1")
+    command.run = fail  # type: ignore[attr-defined]
+    assert main(["send"]) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_the_exit_code_is_the_commands(command: ModuleType) -> None:
+    command.run = lambda args: 7  # type: ignore[attr-defined]
+    assert main(["send"]) == 7
+
+
+def test_help_of_a_command(command: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["send", "--help"]) == 0
+    assert "--number" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "argv", [["--help"], ["--version"], ["patients"], ["init", "--help"], ["send", "--help"]]
+)
+def test_nothing_heavy_is_imported_for_help(argv: list[str]) -> None:
+    code = (
+        "import sys; from interface.cli.main import main; main(sys.argv[1:]); "
+        "heavy = {'pydantic', 'sqlalchemy', 'twisted', 'requests', 'hl7', 'rich', 'yaml'} & set(sys.modules); "
+        "sys.exit('imported: ' + ' '.join(heavy) if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *argv], capture_output=True, text=True, check=False)
+    assert "imported" not in done.stderr, done.stderr
+    assert done.returncode == 0

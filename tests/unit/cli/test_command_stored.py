@@ -1,0 +1,89 @@
+"""Pages, times and texts of the lists."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+
+from interface.cli.common import UsageError, local_text, moment, utc_text
+from interface.cli.stored import decoded, pages, reasons_text, whole
+
+NOW = datetime(2026, 3, 5, 12, 0, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Row:
+    id: int
+
+
+def reader(newest: int, asked: list[int]):  # type: ignore[no-untyped-def]
+    def read(before: int | None, limit: int) -> list[Row]:
+        asked.append(limit)
+        top = newest if before is None else min(newest, before - 1)
+        return [Row(number) for number in range(top, max(0, top - limit), -1)]
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("newest", "limit", "count", "more"),
+    [
+        (0, 50, 0, None),
+        (50, 50, 50, None),
+        (51, 50, 50, 2),
+        (3, 50, 3, None),
+        (2000, 1200, 1200, 801),
+        (1200, 1200, 1200, None),
+    ],
+)
+def test_lists_are_read_in_pages(newest: int, limit: int, count: int, more: int | None) -> None:
+    asked: list[int] = []
+    rows, before = pages(reader(newest, asked), None, limit)
+    assert [row.id for row in rows] == list(range(newest, newest - count, -1))
+    assert before == more
+    assert max(asked) <= 501
+
+
+def test_the_next_page_goes_on_where_the_last_one_ended() -> None:
+    rows, before = pages(reader(10, []), None, 4)
+    again, _ = pages(reader(10, []), before, 4)
+    assert [row.id for row in rows + again] == [10, 9, 8, 7, 6, 5, 4, 3]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("30s", 30), ("5m", 300), ("2h", 7200), ("3d", 259200), ("1w", 604800)]
+)
+def test_times_ago(text: str, seconds: int) -> None:
+    assert moment(text, NOW) == NOW.timestamp() - seconds
+
+
+def test_points_in_time() -> None:
+    assert moment("2026-03-05T06:00:00-06:00", NOW) == NOW.timestamp()
+    assert moment("2026-03-05T12:00Z", NOW) == NOW.timestamp()
+
+
+@pytest.mark.parametrize("text", ["", "x", "2", "h", "-2h", "2026-13-01", "9999999d", "²h", "0001-01-01"])
+def test_what_is_no_time(text: str) -> None:
+    with pytest.raises(UsageError, match="cannot read the time"):
+        moment(text, NOW)
+
+
+def test_times_in_answers() -> None:
+    assert utc_text(NOW.timestamp()) == "2026-03-05T12:00:00.000Z"
+    assert (utc_text(None), local_text(None)) == (None, "")
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "x", "", "99999999999999999999"])
+def test_what_is_no_id(text: str) -> None:
+    with pytest.raises(UsageError):
+        whole(text)
+
+
+def test_stored_json() -> None:
+    assert decoded(b'{"a": 1}') == {"a": 1}
+    assert decoded(None) is None
+    assert decoded(b"\xff no json") == "\\xff no json"
+
+
+def test_reasons_in_one_line() -> None:
+    assert reasons_text([{"code": "a", "text": "no NPI"}, {"code": "b"}]) == "no NPI; b"

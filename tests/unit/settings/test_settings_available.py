@@ -1,0 +1,56 @@
+"""Keys whose feature is not built are named, not ignored."""
+
+from pathlib import Path
+
+import pytest
+
+from interface.settings import SettingsError, not_available, parse_settings, require_available
+
+FILE = Path("s.toml")
+
+KEYS = [
+    ("[api]\nversion = 2", "[api] version = 2"),
+    ("[api]\nbatch = 10", "[api] batch"),
+    ("[api]\nrequests_per_second = 5", "[api] requests_per_second"),
+    ('[mappings]\noverlay = "x"', "[mappings] overlay"),
+    ('[store]\nurl = "postgresql+psycopg://u@h/d"', "[store] url: PostgreSQL"),
+    ("[store]\njournal_days = 30", "[store] journal_days"),
+    ('[filters]\nleave_locations = ["X"]', "[filters] leave_locations"),
+    ('[filters]\ntest_patient_pattern = "^ZZ"', "[filters] test_patient_pattern"),
+    ('[[listener]]\ntls_certificate = "c.pem"', "[[listener]] tls_certificate"),
+    ('[webhooks]\ntls_key = "k.pem"', "[webhooks] tls_key"),
+]
+
+
+@pytest.mark.parametrize(("text", "name"), KEYS)
+def test_a_key_that_comes_later_is_named_and_refused_with_its_line(text: str, name: str) -> None:
+    settings = parse_settings(text, FILE)
+    assert not_available(settings) == [name]
+    with pytest.raises(SettingsError) as caught:
+        require_available(settings)
+    assert str(caught.value) == f"s.toml:2: {name}: not available yet"
+
+
+def test_nothing_is_refused_by_default() -> None:
+    settings = parse_settings(
+        '[filters]\ntake_locations = []\n[api]\nbatch = 1\n[webhooks]\npath = "/hooks"', FILE
+    )
+    require_available(settings, run=True)
+
+
+@pytest.mark.parametrize("environment", ["staging", "production-test", "production"])
+def test_an_environment_other_than_the_sandbox_is_refused_for_running_only(environment: str) -> None:
+    settings = parse_settings(f'[site]\nenvironment = "{environment}"\nmrn_root = "2.999.5"', FILE)
+    require_available(settings)
+    with pytest.raises(
+        SettingsError, match=f's.toml:2: .site. environment = "{environment}": not available yet'
+    ):
+        require_available(settings, run=True)
+
+
+def test_a_rehearsal_of_another_environment_on_loopback_is_refused_too() -> None:
+    text = (
+        '[site]\nenvironment = "production"\nmrn_root = "2.999.5"\n[api]\nbase_url = "http://127.0.0.1:8026"'
+    )
+    with pytest.raises(SettingsError, match="not available yet"):
+        require_available(parse_settings(text, FILE), run=True)
