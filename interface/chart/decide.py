@@ -258,6 +258,8 @@ class _Step:
         if composed.holds:
             return self._outcome("hold", *composed.holds, composed=composed)
         why = Reason("request", f"{self.reading.type} asks for the records of this appointment")
+        if asked is not None and asked.state == "held":
+            why = Reason("completes-held", f"{self.reading.type} completes a request that was held")
         return self._outcome("post", why, composed=composed)
 
     def _hold_without_row(self, reason: Reason) -> Outcome:

@@ -242,7 +242,7 @@ def _size(number: float) -> str:
 
 
 CHECKS: tuple[tuple[str, Callable[[Settings], Found]], ...] = (
-    ("features", check_features),
+    ("settings", check_features),
     ("mappings", check_mappings),
     ("at-rest key", check_key),
     ("store", check_store),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import sys
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,32 +12,33 @@ from typing import Any
 from interface.chart.decide import Engine
 from interface.chart.model import Chart
 from interface.chart.outcome import Outcome, fields_json, left_out_json
-from interface.errors import InterfaceError
+from interface.cli.common import add_later_option, read_file
+from interface.cli.run import a_time
 from interface.hl7.batch import messages_in_file
 from interface.rules import Policy, Reading, load_rulebook
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's flags."""
-    parser.add_argument("files", nargs="+", metavar="FILE", help="HL7 files; - reads standard input")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="HL7 files; `-` is standard input")
     parser.add_argument("-c", "--config", metavar="FILE", type=Path, help="the site's settings file")
-    parser.add_argument("--json", action="store_true", help="as JSON")
-    parser.add_argument("--now", metavar="TIME", help="decide as if it were this time (ISO 8601)")
+    parser.add_argument("--json", action="store_true", help="the answer as JSON")
     parser.add_argument(
-        "--strict", action="store_true", help="conformance to the standard (not available yet)"
+        "--now", metavar="TIME", type=a_time, help="decide as if it were then (2026-03-05T10:00:00-06:00)"
     )
-    parser.add_argument("--mask", action="store_true", help="hide patient data (not available yet)")
+    add_later_option(parser, "--strict", "conformance to the standard's structures")
+    add_later_option(parser, "--mask", "hide patient data")
 
 
 def run(args: argparse.Namespace) -> int:
     """Exit 1 only when a message was rejected."""
-    now = parse_now(args.now)
+    now = args.now or datetime.now(UTC)
     policy = Policy()
     if args.config is not None:
         from interface.settings import load_settings
 
         policy = load_settings(args.config).policy()
-    explained = list(explain(Engine(load_rulebook(), policy), read_files(args.files), now))
+    explained = list(explain(Engine(load_rulebook(), policy), read_messages(args.files), now))
     if args.json:
         from interface.cli.output import print_json
 
@@ -51,27 +51,10 @@ def run(args: argparse.Namespace) -> int:
     return 1 if any(outcome.decision == "reject" for _, outcome in explained) else 0
 
 
-def parse_now(text: str | None) -> datetime:
-    """The time to decide at; the clock's when none is given. Raises InterfaceError for what is no time."""
-    if text is None:
-        return datetime.now(UTC)
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise InterfaceError(f"--now {text}: not a time; write it as 2026-03-02T09:00:00-06:00") from None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-
-
-def read_files(names: Iterable[str]) -> Iterator[bytes]:
+def read_messages(names: Iterable[str]) -> Iterator[bytes]:
     """The messages of files, in order; a file that holds none is one message to be rejected."""
     for name in names:
-        if name == "-":
-            data = sys.stdin.buffer.read()
-        else:
-            try:
-                data = Path(name).read_bytes()
-            except OSError as error:
-                raise InterfaceError(f"{name}: can't be read: {error.strerror}") from None
+        data = read_file(name)
         yield from messages_in_file(data) or [data]
 
 

@@ -63,7 +63,7 @@ Ask = Callable[[str, str], str]
 
 def ask_on_terminal(question: str, default: str) -> str:
     """Ask on standard error; an empty line, or the end of the input, is the default."""
-    print(f"{question} [{default}]: ", end="", file=sys.stderr, flush=True)
+    print(f"{question} [{default}]: " if default else f"{question}: ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip() or default
 
 
@@ -78,6 +78,7 @@ def gather(args: argparse.Namespace, ask: Ask | None) -> Answers:
     def answer(given: str | None, question: str, default: str) -> str:
         return given if given is not None else ask(question, default) if ask else default
 
+    name = answer(args.name, "The clinic's name", DEFAULTS.name)
     environment = answer(
         args.environment, "Environment (sandbox, staging, production-test, production)", "sandbox"
     )
@@ -95,7 +96,7 @@ def gather(args: argparse.Namespace, ask: Ask | None) -> Answers:
         raise UsageError("init: the port must be a number")
     allow = tuple(args.allow or ())
     return Answers(
-        name=answer(args.name, "The clinic's name", DEFAULTS.name),
+        name=name,
         environment=environment,
         mrn_root=mrn_root,
         authority=tuple(text for text in authority or () if text),

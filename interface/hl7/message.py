@@ -13,6 +13,7 @@ is the field separator itself, MSH-2 the encoding characters. Messages are read 
 """
 
 import re
+from collections.abc import KeysView
 from functools import lru_cache
 
 from . import charsets
@@ -213,6 +214,11 @@ class Message:
     def all(self, name: str) -> tuple[Segment, ...]:
         """All segments of a name, in order."""
         return tuple(self._by_name.get(name, ()))
+
+    @property
+    def names(self) -> KeysView[str]:
+        """The names of the segments that were sent."""
+        return self._by_name.keys()
 
     def first(self, name: str) -> Segment | None:
         """The first segment of a name."""

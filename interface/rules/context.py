@@ -21,14 +21,11 @@ class Context:
     policy: Policy
     zone: ZoneInfo | None
     """Zone of times that carry no offset: the listener's, else the site's; None: dates as written."""
+    control_id: str
+    """MSH-10."""
     at: str
     today: date
     left_out: list[LeftOut] = field(default_factory=list)
-
-    @property
-    def control_id(self) -> str:
-        """MSH-10."""
-        return self.message.control_id
 
     def leave_out(self, source: str, value: str, why: str) -> None:
         """Note a value that does not reach the request."""

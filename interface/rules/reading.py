@@ -68,6 +68,7 @@ def read_message(
         message=message,
         policy=policy,
         zone=zone,
+        control_id=control_id,
         at=event_time(message, zone, received_at),
         today=received_at.astimezone(policy.timezone or received_at.tzinfo).date(),
     )
@@ -109,10 +110,13 @@ def _rejected(control_id: str, kind: str, reason: Reason) -> Reading:
 
 def _read(rules: tuple[Rule, ...], context: Context, scope: Message | Group) -> Item:
     code = context.message.message_code
+    present = context.message.names
     found: Item = {}
     for rule in rules:
         if rule.only and code not in rule.only:
             continue
+        if rule.segments.isdisjoint(present):
+            continue  # half of the rules end here: their segments were not sent
         fact = rule.read(context, scope)
         if fact is not None:
             found[rule.field] = fact

@@ -45,6 +45,8 @@ class Rule:
     read: Reader
     only: frozenset[str]
     """Message codes (MSH-9.1) it is for; empty: all."""
+    segments: frozenset[str]
+    """The segments it looks in."""
 
 
 @dataclass(frozen=True)
@@ -210,4 +212,5 @@ def _read_rule(
             raise fail("from", f"'{text}' is no HL7 path; write it as PID-5 or PID-5.1")
         paths.append(path)
     spec = Spec(f"{file}#{name}", file, line, body, tuple(paths), tables)
-    rules[scope].append(Rule(spec.name, field, TYPES[kind](spec), frozenset(spec.strings("only"))))
+    segments = frozenset(path.segment for path in paths)
+    rules[scope].append(Rule(spec.name, field, TYPES[kind](spec), frozenset(spec.strings("only")), segments))

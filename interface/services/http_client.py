@@ -169,9 +169,9 @@ _FAILURES: tuple[tuple[type[BaseException], Failure], ...] = (
     (ssl.SSLError, "tls"),
     (requests.exceptions.SSLError, "tls"),
     (urllib3.exceptions.SSLError, "tls"),
+    (urllib3.exceptions.NewConnectionError, "refused"),  # is a ConnectTimeoutError too
     (urllib3.exceptions.ConnectTimeoutError, "timeout-connect"),
     (requests.exceptions.ConnectTimeout, "timeout-connect"),
-    (urllib3.exceptions.NewConnectionError, "refused"),
     (ConnectionRefusedError, "refused"),
     (urllib3.exceptions.ReadTimeoutError, "timeout-read"),
     (requests.exceptions.ReadTimeout, "timeout-read"),

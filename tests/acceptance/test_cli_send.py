@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ class Receiver:
     def __init__(self, answering: Answering) -> None:
         self.answering = answering
         self.server = socket.create_server(("127.0.0.1", 0))
-        self.address = "127.0.0.1:%d" % self.server.getsockname()[1]
+        self.address = f"127.0.0.1:{self.server.getsockname()[1]}"
         self.taken: list[bytes] = []
         self.connections = 0
         self.threads = [threading.Thread(target=self._accept, daemon=True)]
@@ -66,8 +67,12 @@ class Receiver:
             thread.join(10)
 
 
+Receive = Callable[[Answering], Receiver]
+Capture = pytest.CaptureFixture[str]
+
+
 @pytest.fixture
-def receive() -> Iterator[Callable[[Answering], Receiver]]:
+def receive() -> Iterator[Receive]:
     made: list[Receiver] = []
 
     def start(answering: Answering) -> Receiver:
@@ -85,12 +90,14 @@ def file_of(folder: Path, count: int = 3) -> str:
     return str(path)
 
 
-def send(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, object]]:
+def send(capsys: Capture, *arguments: str) -> tuple[int, dict[str, Any]]:
     code = main(["send", *arguments, "--json"])
     return code, json.loads(capsys.readouterr().out)
 
 
-def test_messages_go_out_in_order_with_their_bytes_unchanged(receive, tmp_path, capsys) -> None:  # type: ignore[no-untyped-def]
+def test_messages_go_out_in_order_with_their_bytes_unchanged(
+    receive: Receive, tmp_path: Path, capsys: Capture
+) -> None:
     receiver = receive(answer(b"AA"))
     code, summary = send(capsys, file_of(tmp_path), "--to", receiver.address)
     assert code == 0
@@ -101,7 +108,7 @@ def test_messages_go_out_in_order_with_their_bytes_unchanged(receive, tmp_path, 
     assert (summary["sent"], summary["acks"], summary["no_answer"]) == (3, {"AA": 3, "AE": 0, "AR": 0}, 0)
 
 
-def test_repeat_and_connections(receive, tmp_path, capsys) -> None:  # type: ignore[no-untyped-def]
+def test_repeat_and_connections(receive: Receive, tmp_path: Path, capsys: Capture) -> None:
     receiver = receive(answer(b"CA"))
     code, summary = send(
         capsys, file_of(tmp_path), "--to", receiver.address, "--repeat", "20", "--connections", "4"
@@ -111,14 +118,14 @@ def test_repeat_and_connections(receive, tmp_path, capsys) -> None:  # type: ign
     assert summary["acks"] == {"AA": 0, "AE": 0, "AR": 0, "CA": 60}
 
 
-def test_the_summary_for_people(receive, tmp_path, capsys) -> None:  # type: ignore[no-untyped-def]
+def test_the_summary_for_people(receive: Receive, tmp_path: Path, capsys: Capture) -> None:
     receiver = receive(answer(b"AA"))
     assert main(["send", file_of(tmp_path), "--to", receiver.address]) == 0
     out = capsys.readouterr().out
     assert "messages  3 sent, 3 AA, 0 AE, 0 AR, 0 no answer" in out and "messages a second" in out
 
 
-def test_a_refusal_is_exit_1_and_named(receive, tmp_path, capsys) -> None:  # type: ignore[no-untyped-def]
+def test_a_refusal_is_exit_1_and_named(receive: Receive, tmp_path: Path, capsys: Capture) -> None:
     receiver = receive(lambda payload, number: answer(b"AE" if number == 2 else b"AA")(payload, number))
     assert main(["send", file_of(tmp_path), "--to", receiver.address]) == 1
     out = capsys.readouterr().out
@@ -127,8 +134,8 @@ def test_a_refusal_is_exit_1_and_named(receive, tmp_path, capsys) -> None:  # ty
 
 
 def test_an_ack_in_single_bytes_and_an_ack_of_many_kilobytes_are_read_whole(
-    receive, tmp_path, capsys
-) -> None:  # type: ignore[no-untyped-def]
+    receive: Receive, tmp_path: Path, capsys: Capture
+) -> None:
     def slowly(payload: bytes, number: int) -> list[bytes]:
         whole = answer(b"AA")(payload, number)[0]
         return (
@@ -141,7 +148,9 @@ def test_an_ack_in_single_bytes_and_an_ack_of_many_kilobytes_are_read_whole(
     assert (code, summary["acks"]) == (0, {"AA": 3, "AE": 0, "AR": 0})
 
 
-def test_a_message_larger_than_a_socket_buffer_goes_out_whole(receive, tmp_path, capsys) -> None:  # type: ignore[no-untyped-def]
+def test_a_message_larger_than_a_socket_buffer_goes_out_whole(
+    receive: Receive, tmp_path: Path, capsys: Capture
+) -> None:
     receiver = receive(answer(b"AA"))
     path = tmp_path / "large.hl7"
     path.write_bytes(ONE % 1 + b"OBX|1|TX|||" + b"x" * 12_000_000 + b"\r")
@@ -151,8 +160,8 @@ def test_a_message_larger_than_a_socket_buffer_goes_out_whole(receive, tmp_path,
 
 
 def test_a_connection_closed_without_an_answer_is_made_anew_and_nothing_is_sent_twice(
-    receive, tmp_path, capsys
-) -> None:  # type: ignore[no-untyped-def]
+    receive: Receive, tmp_path: Path, capsys: Capture
+) -> None:
     receiver = receive(lambda payload, number: [b""] if number == 2 else answer(b"AA")(payload, number))
     code, summary = send(capsys, file_of(tmp_path), "--to", receiver.address)
     assert code == 1
@@ -160,21 +169,25 @@ def test_a_connection_closed_without_an_answer_is_made_anew_and_nothing_is_sent_
     assert len(receiver.taken) == 3 and receiver.connections == 2
 
 
-def test_no_answer_in_time_is_counted_and_a_late_ack_is_nobodys(receive, tmp_path, capsys) -> None:  # type: ignore[no-untyped-def]
+def test_no_answer_in_time_is_counted_and_a_late_ack_is_nobodys(
+    receive: Receive, tmp_path: Path, capsys: Capture
+) -> None:
     receiver = receive(lambda payload, number: [] if number == 1 else answer(b"AA")(payload, number))
     code, summary = send(capsys, file_of(tmp_path), "--to", receiver.address, "--timeout", "0.3")
     assert code == 1
     assert (summary["acks"], summary["no_answer"]) == ({"AA": 2, "AE": 0, "AR": 0}, 1)
-    assert summary["not_taken"][0]["text"] == "none within 0.3 s"  # type: ignore[index]
+    assert summary["not_taken"][0]["text"] == "none within 0.3 s"
 
 
-def test_an_answer_for_another_message_is_no_ack(receive, tmp_path, capsys) -> None:  # type: ignore[no-untyped-def]
+def test_an_answer_for_another_message_is_no_ack(receive: Receive, tmp_path: Path, capsys: Capture) -> None:
     receiver = receive(lambda payload, number: answer(b"AA")(payload.replace(b"|M2|", b"|M9|"), number))
     code, summary = send(capsys, file_of(tmp_path), "--to", receiver.address)
     assert (code, summary["other_id"]) == (1, 1)
 
 
-def test_a_message_that_asks_for_no_answer_is_not_waited_for(receive, tmp_path, capsys) -> None:  # type: ignore[no-untyped-def]
+def test_a_message_that_asks_for_no_answer_is_not_waited_for(
+    receive: Receive, tmp_path: Path, capsys: Capture
+) -> None:
     receiver = receive(lambda payload, number: [])
     path = tmp_path / "ne.hl7"
     path.write_bytes(b"MSH|^~\\&|A|B|C|D|20260305||ADT^A08|M1|P|2.5.1|||NE|NE\r")
@@ -182,9 +195,9 @@ def test_a_message_that_asks_for_no_answer_is_not_waited_for(receive, tmp_path, 
     assert (code, summary["not_asked"]) == (0, 1)
 
 
-def test_nobody_there_is_one_line(tmp_path, capsys) -> None:  # type: ignore[no-untyped-def]
+def test_nobody_there_is_one_line(tmp_path: Path, capsys: Capture) -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
-        address = "127.0.0.1:%d" % gone.getsockname()[1]
+        address = f"127.0.0.1:{gone.getsockname()[1]}"
     assert main(["send", file_of(tmp_path), "--to", address]) == 1
     assert capsys.readouterr().err == (
         f"hl7-interface: cannot connect to {address}: Connection refused; is the receiver running?\n"

@@ -5,8 +5,10 @@ import threading
 import pytest
 
 from interface.store.errors import NotStored
-from interface.store.journal import DUPLICATE_WINDOW_SECONDS
 from interface.store.records import MessageFilter, Stored
+
+
+SEVEN_DAYS = 604_800
 
 
 def receipts(stored):
@@ -65,6 +67,11 @@ def test_the_same_name_with_other_content_is_kept_and_flagged(store, fill):
     assert [one.duplicate_of for one in again] == [first, other[0].id, other[1].id]
 
 
+def test_a_conflict_within_a_batch_is_flagged_on_the_later_row(store, fill):
+    stored = store.journal.append([fill.arrival("X", raw=raw) for raw in (b"one", b"two")], fill.now)
+    assert receipts(stored) == ["stored", "conflict"]
+
+
 @pytest.mark.parametrize("field", ["listener", "sender_application", "sender_facility"])
 def test_another_sender_has_names_of_its_own(store, fill, field):
     stored = store.journal.append([fill.arrival("X"), fill.arrival("X", **{field: "other"})], fill.now)
@@ -84,8 +91,8 @@ def test_fields_do_not_run_into_each_other(store, fill):
 
 def test_after_the_window_a_message_is_new(store, fill):
     fill.message(control_id="X", received_at=fill.now)
-    inside = store.journal.append([fill.arrival("X")], fill.now + DUPLICATE_WINDOW_SECONDS)
-    outside = store.journal.append([fill.arrival("X")], fill.now + DUPLICATE_WINDOW_SECONDS + 1)
+    inside = store.journal.append([fill.arrival("X")], fill.now + SEVEN_DAYS)
+    outside = store.journal.append([fill.arrival("X")], fill.now + SEVEN_DAYS + 1)
     assert receipts(inside + outside) == ["duplicate", "stored"]
 
 

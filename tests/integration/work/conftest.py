@@ -32,7 +32,7 @@ class Api:
     def __init__(self):
         self.answer = lambda told, number: 200
         self.seen, self.taken, self.headers = [], [], []
-        self.most = self.now = 0
+        self.most = self.now = self.connections = 0
         self.most_of_a_patient = 0
         self.here = {}
         self.lock = threading.Lock()
@@ -91,6 +91,11 @@ class Api:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
+
+            def setup(self):
+                super().setup()
+                with api.lock:
+                    api.connections += 1
 
             def do_POST(self):
                 try:

