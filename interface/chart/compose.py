@@ -66,14 +66,13 @@ def compose(
     policy: Policy,
     chart: Chart,
     appointment: Appointment,
-    visit: Appointment | None,
     trigger: str,
     today: date,
 ) -> Draft:
     """The request for an appointment from all that is known; incomplete where nothing is known."""
     draft = Draft(trigger)
     _patient(draft, book, policy, chart)
-    _appointment(draft, book, policy, appointment, visit)
+    _appointment(draft, book, policy, appointment)
     _settings(draft, book, policy, appointment)
     _problems(draft, policy, chart, today)
     _medications(draft, chart, today)
@@ -114,9 +113,7 @@ def _patient(draft: Draft, book: Rulebook, policy: Policy, chart: Chart) -> None
         patient["contactPoints"] = points
 
 
-def _appointment(
-    draft: Draft, book: Rulebook, policy: Policy, appointment: Appointment, visit: Appointment | None
-) -> None:
+def _appointment(draft: Draft, book: Rulebook, policy: Policy, appointment: Appointment) -> None:
     facts = appointment.facts
     draft.put(
         draft.request,
@@ -125,8 +122,6 @@ def _appointment(
         facts.get("upcomingAppointmentDate"),
     )
     provider = facts.get("upcomingAppointmentProvider")
-    if (provider is None or provider.value is None) and visit is not None:
-        provider = visit.facts.get("upcomingAppointmentProvider")
     draft.put(draft.request, "upcomingAppointmentProvider", "upcomingAppointmentProvider", provider)
     for name, setting in (
         ("clinicName", policy.request.clinic_name),

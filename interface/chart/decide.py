@@ -17,6 +17,7 @@ from interface.chart.settle import Composed, Settling, is_true, unchanged
 from interface.chart.update import (
     end_inpatient_orders,
     forget_past,
+    lend_provider,
     take_appointment,
     take_orders,
     take_patient,
@@ -53,11 +54,7 @@ class Engine:
             return early
         does = self._does(reading)
         if does == "ignore":
-            return _plain(
-                reading,
-                "ignore",
-                Reason("ignored", f"{reading.type} is not used: {reading.event.say or 'by [forward]'}"),
-            )
+            return _plain(reading, "ignore", self._why_ignored(reading))
         today = self.today(now)
         fresh = chart.copy() if chart is not None else Chart(list(reading.keys))
         if not reading.keys:
@@ -90,6 +87,11 @@ class Engine:
         if does != "post" or reading.event.about != "appointment":
             return does
         return {"cancelled": "cancel", "chart": "chart", "blocked": "ignore"}.get(status, does)
+
+    def _why_ignored(self, reading: Reading) -> Reason:
+        if text_of(reading.facts, "appointment.status") == "blocked":
+            return Reason("blocked", "SCH-25 says blocked: a slot, not an appointment")
+        return Reason("forward", f'{reading.type} is ignored by [forward] "{reading.type}" = "ignore"')
 
     def _without_chart(self, reading: Reading) -> Outcome | None:
         """Rejects and messages that are not for us."""
@@ -187,22 +189,26 @@ class _Step:
             return take_appointment(chart, reading, self.key, status)
         if self.key and self.does == "post":
             take_visit(chart, reading, self.key, self.today)
-            self.settling.visit = chart.appointments.get(self.key)
+            booked = self._booked()
+            if booked is not None:
+                lend_provider(chart, reading, booked)
         return True
 
     def _target(self) -> Appointment | None:
-        """The appointment a request would be for: the message's own, else the nearest booked that is not past, else the visit."""
+        """The appointment a request is for: the message's own, else the nearest booked one to come, else the visit."""
         if self.about_appointment:
             return self.chart.appointments.get(self.key)
+        return self._booked() or (self.chart.appointments.get(self.key) if self.key else None)
+
+    def _booked(self) -> Appointment | None:
+        """The nearest booked appointment that is not past."""
         today = self.today.isoformat()
         booked = [
             entry
             for entry in self.chart.appointments.values()
             if not entry.is_visit and entry.status == "booked" and entry.date >= today
         ]
-        if booked:
-            return min(booked, key=lambda entry: entry.date)
-        return self.chart.appointments.get(self.key) if self.key else None
+        return min(booked, key=lambda entry: entry.date, default=None)
 
     # ------------------------------------------------------------ deciding
 

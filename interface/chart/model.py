@@ -55,6 +55,8 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
     digest: bytes
     rewritten: bool = False
     """The open request was composed anew after it was made; whether that version was sent is not known here."""
+    beside: tuple[int, ...] = ()
+    """Earlier requests of the appointment that were not superseded (`[forward] supersede = false`)."""
 
 
 class Appointment(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -20,6 +20,7 @@ from interface.rules.policy import Policy
 from interface.rules.rulebook import Rulebook
 
 OPEN = ("waiting", "held")
+_MOST_BESIDE = 50
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,11 @@ class Settling:
     trigger: str
     """Control id of the message that is decided; empty when none is."""
     new_id: Callable[[], int]
-    visit: Appointment | None = None
     changes: list[RequestChange] = field(default_factory=list)
 
     def compose(self, appointment: Appointment) -> Composed:
         """The appointment's request from the chart, checked against the contract."""
-        draft = compose(self.book, self.policy, self.chart, appointment, self.visit, self.trigger, self.today)
+        draft = compose(self.book, self.policy, self.chart, appointment, self.trigger, self.today)
         body, violations = v1.validated(draft.request, self.today)
         holds = [Reason(*hold_of(violation, draft.why)) for violation in violations]
         holds += _patient_holds(self.chart)
@@ -68,7 +68,9 @@ class Settling:
     def ask(self, appointment: Appointment, composed: Composed) -> None:
         """A new request; an open one of the appointment is superseded unless the site wants one per message."""
         asked = appointment.asked
-        old = asked.id if asked is not None and asked.state in OPEN and self.policy.supersede else None
+        opened = asked if asked is not None and asked.state in OPEN else None
+        old = opened.id if opened is not None and self.policy.supersede else None
+        beside = (*opened.beside, opened.id)[-_MOST_BESIDE:] if opened is not None and old is None else ()
         made = NewRequest(
             id=self.new_id(),
             appointment=appointment.key,
@@ -80,15 +82,15 @@ class Settling:
             supersedes=old,
         )
         self.changes.append(made)
-        self._set(appointment, Asked(made.id, made.state, composed.digest))
+        self._set(appointment, Asked(made.id, made.state, composed.digest, beside=beside))
 
     def close(self, appointment: Appointment, state: str, reason: Reason) -> bool:
         """End the appointment's open request unsent; False when it has none."""
         asked = appointment.asked
         if asked is None or asked.state not in OPEN:
             return False
-        self.changes.append(Close(asked.id, state, (reason,)))
-        self._set(appointment, change(asked, state="closed"))
+        self.changes += [Close(number, state, (reason,)) for number in (*asked.beside, asked.id)]
+        self._set(appointment, change(asked, state="closed", beside=()))
         return True
 
     def refresh(self, appointment: Appointment) -> Composed | None:
@@ -110,7 +112,7 @@ class Settling:
         released = asked.state == "held" and composed.state == "waiting"
         kept = released or asked.state == "held"  # a held request can't have been sent meanwhile
         digest, rewritten = (composed.digest, False) if kept else (asked.digest, True)
-        self._set(appointment, Asked(asked.id, composed.state, digest, rewritten))
+        self._set(appointment, Asked(asked.id, composed.state, digest, rewritten, asked.beside))
         return composed if released else None
 
     def _set(self, appointment: Appointment, asked: Asked) -> None:

@@ -241,18 +241,19 @@ def visit_key(reading: Reading) -> str:
 
 
 def take_visit(chart: Chart, reading: Reading, key: str, today: date) -> None:
-    """What an ADT says of a visit that no SIU booked: PV2-8, then PV1-44 when it is today or later."""
+    """What an ADT says of a visit that no SIU booked: PV2-8, then PV1-44 when it is today or later.
+
+    A visit without either is no appointment, and leaves no trace.
+    """
     old = chart.appointments.get(key)
     if old is not None and reading.at < old.at:
         return
-    facts = dict(old.facts) if old is not None else {}
     expected, admitted = reading.facts.get("visit.expected"), reading.facts.get("visit.admitted")
-    if _value(expected) >= today.isoformat() or (expected is not None and not _value(admitted)):
-        day = expected
-    elif _value(admitted) >= today.isoformat():
-        day = admitted
-    else:
-        day = expected
+    coming = [fact for fact in (expected, admitted) if _value(fact) >= today.isoformat()]
+    day = coming[0] if coming else expected if _value(expected) else None
+    if day is None and old is None:
+        return
+    facts = dict(old.facts) if old is not None else {}
     for field, fact in (
         ("upcomingAppointmentDate", day),
         ("upcomingAppointmentProvider", reading.facts.get("visit.provider")),
@@ -264,6 +265,14 @@ def take_visit(chart: Chart, reading: Reading, key: str, today: date) -> None:
     chart.appointments[key] = Appointment(
         key, reading.at, facts, status, old.asked if old is not None else None
     )
+
+
+def lend_provider(chart: Chart, reading: Reading, booked: Appointment) -> None:
+    """An appointment that names nobody takes the clinician of the patient's visit (PV1-7, PV1-17 of an ADT)."""
+    fact, known = reading.facts.get("visit.provider"), booked.facts.get("upcomingAppointmentProvider")
+    if fact is not None and fact.value is not None and (known is None or known.value is None):
+        facts = {**booked.facts, "upcomingAppointmentProvider": fact}
+        chart.appointments[booked.key] = change(booked, facts=facts)
 
 
 def forget_past(chart: Chart, today: date) -> None:

@@ -89,7 +89,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(getattr(error, "exit_code", 1))
     except Exception as error:
         _report(error)
-        _flush_or_discard()
         return 1
     return code
 
@@ -168,15 +167,6 @@ def _tolerate_encodings() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-
-
-def _flush_or_discard() -> None:
-    """After an error: what was answered goes out, unless the output itself is what failed (a full disk)."""
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except OSError:
-        _discard_output()
 
 
 def _discard_output() -> None:

@@ -1,8 +1,8 @@
 """The text and number types of the contract: pydantic types, each with its rule and the schema that says it.
 
 The contract's expressions are read as a whole-text match of ASCII classes: `\\d` is 0 to 9 and `$` the very
-end. pydantic checks with Rust expressions, where `\\d` is any script's digit and look-ahead does not exist; so
-a type may check by an equivalent expression and show the contract's. Tests prove the two equal.
+end. pydantic checks with Rust expressions, where `\\d` is any script's digit and look-ahead does not exist;
+so a type may check by an equivalent expression and show the contract's. Tests prove the two equal.
 """
 
 import contextlib

@@ -186,7 +186,7 @@ def body(request: dict[str, Any], today: date) -> bytes:
 
 
 def _told(error: ValidationError, request: Any) -> tuple[Violation, ...]:
-    """The broken rules; the one across fields is added, which pydantic tries only when each field is right."""
+    """The broken rules, with the one across fields, which pydantic tries only when each field is right."""
     told = tuple(violation for violation in violations_of(error) if violation.field)
     if not isinstance(request, Mapping):
         return violations_of(error)

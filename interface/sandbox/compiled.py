@@ -161,11 +161,11 @@ class Compiler:
         return lambda value: not applies(value) or then(value)
 
 
-def _at_least(kind: type) -> Callable[[Compiler, int, Mapping[str, Any]], Check]:
+def _at_least(kind: type[str | list[Any] | dict[str, Any]]) -> Callable[..., Check]:
     return lambda _, least, __: lambda value: not isinstance(value, kind) or len(value) >= least
 
 
-def _at_most(kind: type) -> Callable[[Compiler, int, Mapping[str, Any]], Check]:
+def _at_most(kind: type[str | list[Any] | dict[str, Any]]) -> Callable[..., Check]:
     return lambda _, most, __: lambda value: not isinstance(value, kind) or len(value) <= most
 
 

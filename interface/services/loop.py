@@ -185,7 +185,7 @@ class WorkLoop:
     def _commit(self, plan: Plan, claims: int) -> bool:
         """Store the plan and the attempts that ended, claim up to `claims` requests; False: nothing to do."""
         if not (claims or plan.messages or plan.patients or plan.requests or self._ended):
-            self._intake.stored(plan)
+            self._plan_is_stored(plan)
             return False
         turn = Turn(
             now=self._clock.now(),
@@ -196,15 +196,18 @@ class WorkLoop:
             claims=claims,
         )
         committed = self._store.commit(turn)
-        self._intake.stored(plan)
+        self._plan_is_stored(plan)
         self._after_commit(turn, plan)
         for claimed in committed.claimed:
             self._send(claimed)
         return bool(turn.messages or turn.patients or turn.requests or turn.attempts or committed.claimed)
 
+    def _plan_is_stored(self, plan: Plan) -> None:
+        self._intake.stored(plan)
+        self._resettle |= plan.unsettled
+
     def _after_commit(self, turn: Turn, plan: Plan) -> None:
         self._ended, self._closes = [], []
-        self._resettle |= plan.unsettled
         self._stats.attempts(list(turn.attempts))
         self._alarms += [
             attempt.due_at

@@ -147,19 +147,4 @@ class Part:
             with connection.begin():
                 yield connection
         except (SQLAlchemyError, sqlite3.Error, OverflowError) as error:
-            self._undo()
             raise failure(f"{what}: {cause_of(error)}") from None
-        except BaseException:
-            self._undo()
-            raise
-
-    def _undo(self) -> None:
-        """After a failed commit SQLite may still be within the transaction: leave it, so that the next one
-        can begin.
-        """
-        with contextlib.suppress(SQLAlchemyError, sqlite3.Error):
-            if self._connection.in_transaction():
-                self._connection.rollback()
-            driver = self._connection.connection.dbapi_connection
-            if driver is not None:
-                driver.rollback()

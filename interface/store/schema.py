@@ -106,7 +106,6 @@ Index("messages_by_state", messages.c.state, messages.c.decision, messages.c.id)
 # Finds duplicates and serves lists. Control ids mostly count up, so the index grows at a few places; one by
 # the keyed hash alone would change a page for each row
 Index("messages_by_control_id", messages.c.control_id, messages.c.content_digest)
-_filled_index("messages_by_patient", messages.c.patient_id, messages.c.id)
 
 message_bodies = Table(
     "message_bodies",

@@ -7,7 +7,7 @@ from datetime import date
 
 from interface.hl7.datatypes.dtm import DTM, parse_dtm
 from interface.hl7.message import Repetition
-from interface.rules.context import Context, clean_text
+from interface.rules.context import Context, clean_text, deleted_fact
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
 from interface.rules.types.base import Reader, Spec, TypeMaker, Unfit, Value, as_fact, first_valid, one
@@ -58,8 +58,11 @@ def code(spec: Spec) -> Reader:
 
     def read(context: Context, scope: Scope) -> Fact | None:
         first_unknown: tuple[str, str] | None = None
+        deleted = ""
         for path in paths:
             for repetition in path.repetitions(scope):
+                if repetition.is_null:
+                    deleted = deleted or path.source(repetition)
                 sent = path.text(repetition)
                 found = table.get(sent) if sent else None
                 if found is None and not path.component and sent:
@@ -76,6 +79,10 @@ def code(spec: Spec) -> Reader:
             if unknown is None:
                 return None
             return assumed(context, unknown, source, f"{source}: a code no table knows is {unknown}")
+        if deleted:
+            return (
+                as_fact(one(empty, deleted), rule, context) if empty else deleted_fact(rule, context, deleted)
+            )
         if empty is None:
             return None
         return assumed(context, empty, str(paths[0]), f"{paths[0]} is empty: {empty}")

@@ -7,7 +7,6 @@ import pytest
 from interface.store.errors import NotStored
 from interface.store.records import MessageFilter, Stored
 
-
 SEVEN_DAYS = 604_800
 
 

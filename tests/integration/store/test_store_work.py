@@ -204,8 +204,12 @@ def test_requests_move_to_the_survivor_of_a_merge(store, fill):
     first, second = fill.request(retired), fill.request(survivor)
     store.work.commit(Turn(fill.now, requests=[rewrite(first, survivor)]))
     assert fill.claim() == [first]  # the older one first, and one at a time
-    (shown,) = [row for row in store.views.requests() if row.id == first]
-    assert shown.patient_id == survivor
+    assert store.views.request(first).summary.patient_id == survivor
+    due = store.work._connection.exec_driver_sql(
+        "SELECT due_at FROM patients WHERE id = ?", (retired,)
+    ).scalar()
+    store.work._connection.rollback()
+    assert due is None
     assert fill.state(second) == "waiting"
 
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -80,7 +80,11 @@ class Api:
             with self.lock:
                 self.taken.append(told)
         handler.send_response(status)
-        for name, value in {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}.items():
+        for name, value in {
+            "Content-Type": "application/json",
+            "Content-Length": str(len(body)),
+            **headers,
+        }.items():
             handler.send_header(name, value)
         handler.end_headers()
         handler.wfile.write(body)
@@ -104,10 +108,8 @@ class Api:
                     self.close_connection = True
 
             def handle(self):
-                try:
+                with suppress(OSError):  # the other side was killed
                     super().handle()
-                except OSError:
-                    pass  # the other side was killed
 
             def log_message(self, *_):
                 pass
@@ -173,10 +175,8 @@ class Child:
     def _ended(self):
         code = self.process.wait(30)
         for pipe in (self.process.stdin, self.process.stdout):
-            try:
+            with suppress(BrokenPipeError):
                 pipe.close()
-            except BrokenPipeError:
-                pass
         return code
 
 

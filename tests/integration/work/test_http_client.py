@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -34,10 +34,8 @@ def raw_server(serve):
                     continue
                 with connection:
                     connection.settimeout(5)
-                    try:
+                    with suppress(OSError):
                         serve(connection)
-                    except OSError:
-                        pass
 
         thread = threading.Thread(target=accept, daemon=True)
         thread.start()

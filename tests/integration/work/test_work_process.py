@@ -14,7 +14,9 @@ def taken_of(api, patient):
 
 
 def states(requests):
-    return {state: sum(request.state == state for request in requests.values()) for state in ("delivered", "dead")}
+    return {
+        state: sum(request.state == state for request in requests.values()) for state in ("delivered", "dead")
+    }
 
 
 def test_messages_become_posts_with_the_stored_body_and_the_key(api, feed, start, until, requests_by_id):
@@ -99,7 +101,7 @@ def test_a_refused_request_is_dead_and_the_patients_later_ones_go_on(
     feed(("K1", 0), ("K1", 1))
     child = start()
     until(lambda: api.taken)
-    code, reports = child.end()
+    code, _reports = child.end()
     assert code == 0
     dead, delivered = (requests_by_id()[id_] for id_ in sorted(requests_by_id()))
     assert (dead.state, delivered.state) == ("dead", "delivered")
@@ -122,7 +124,9 @@ def test_nobody_listening_is_waited_out(api, feed, start, until, requests_by_id,
     assert child.end()[0] == 0
 
 
-def test_a_message_that_breaks_the_mapping_stays_and_the_next_goes_on(api, feed, start, until, store, tmp_path):
+def test_a_message_that_breaks_the_mapping_stays_and_the_next_goes_on(
+    api, feed, start, until, store, tmp_path
+):
     broken, _ = feed({"patient": "K1", "n": 0, "do": "broken"}, ("K1", 1))
     child = start()
     until(lambda: api.taken)
@@ -187,7 +191,9 @@ def test_the_day_is_looked_at_again_before_each_attempt(api, feed, start, until,
     api.answer = lambda told, number: 503
     feed({"patient": "K1", "n": 0, "day": "2026-03-05"})
     child = start("--now", "2026-03-05T23:59:57Z")
-    until(lambda: all(request.state == "expired" for request in requests_by_id().values()) and requests_by_id())
+    until(
+        lambda: all(request.state == "expired" for request in requests_by_id().values()) and requests_by_id()
+    )
     assert child.end()[0] == 0
 
 

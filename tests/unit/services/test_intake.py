@@ -73,10 +73,16 @@ class FakeEngine:
     def decide(self, reading, chart, *, now, new_id):
         if reading.action == "ignore":
             return SimpleNamespace(
-                decision="ignore", reasons=(SimpleNamespace(code="x", text="y"),), chart=None, requests=(), note=b"{}"
+                decision="ignore",
+                reasons=(SimpleNamespace(code="x", text="y"),),
+                chart=None,
+                requests=(),
+                note=b"{}",
             )
         before = chart or FakeChart(reading.keys)
-        keys = before.keys if reading.action == "rekey" else tuple(dict.fromkeys((*before.keys, *reading.keys)))
+        keys = (
+            before.keys if reading.action == "rekey" else tuple(dict.fromkeys((*before.keys, *reading.keys)))
+        )
         if reading.action == "rekey":
             keys = (reading.name,)
         after = replace(before, keys=keys, seen=(*before.seen, reading.name))

@@ -1,0 +1,202 @@
+"""What the simulated API answers: paths, keys and bodies as the contract has them. No sockets, no clock."""
+
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import orjson
+
+from interface.contract.files import Version
+from interface.sandbox.calls import Call, CallLog
+from interface.sandbox.faults import Dice, Fault
+from interface.sandbox.judge import Judge, Problem
+
+MAX_BODY_BYTES = 64 * 1024 * 1024
+KEY_HEADER = b"apikey"
+_REPORTED = 100
+"""So many problems of a body are named; the message says how many there are."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A path of the API."""
+
+    path: str
+    version: Version
+    processes: bool
+    """False: the request is checked only."""
+    needs_permission: bool = True
+    """False: the contract lists no 403 for it."""
+
+
+ENDPOINTS = {
+    endpoint.path.encode(): endpoint
+    for endpoint in (
+        Endpoint("/v1/scheduled-appointment", 1, processes=True),
+        Endpoint("/v1/scheduled-appointment/test", 1, processes=False),
+        Endpoint("/v2/patient-data/process", 2, processes=True),
+        Endpoint("/v2/patient-data/validate", 2, processes=False, needs_permission=False),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """A call as it came off the wire."""
+
+    method: bytes
+    path: bytes
+    key: bytes | None
+    content_type: bytes | None
+    body: bytes
+    too_large: bool = False
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A status and a JSON body."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    content_type: bytes = b"application/json"
+
+
+@dataclass(frozen=True)
+class Silence:
+    """No answer: the connection is closed (`closes`) or left open until the client leaves."""
+
+    closes: bool
+
+
+class Api:
+    """Decides what each call gets, and notes it in `log`."""
+
+    def __init__(
+        self,
+        key: str,
+        dice: Dice,
+        log: CallLog,
+        today: Callable[[], date],
+        *,
+        key_without_permission: str | None = None,
+        judge: Judge | None = None,
+        retry_after_seconds: int = 1,
+        taken_in: Callable[[Call], None] = lambda _: None,
+    ) -> None:
+        """`judge` None: every JSON object passes. `taken_in` is told of each accepted request (for webhooks)."""
+        self._key = key.encode()
+        self._weak_key = key_without_permission.encode() if key_without_permission else None
+        self._dice = dice
+        self._log = log
+        self._today = today
+        self._judge = judge
+        self._retry_after = str(retry_after_seconds).encode()
+        self._taken_in = taken_in
+
+    def answer(self, incoming: Incoming) -> Answer | Silence:
+        """The answer to a call on any path outside `/_sandbox/`."""
+        endpoint = ENDPOINTS.get(incoming.path)
+        if endpoint is None:
+            return Answer(404, error_body("there is nothing here", None))
+        if incoming.method != b"POST":
+            return Answer(405, error_body("only POST is allowed", endpoint.path), ((b"allow", b"POST"),))
+        fault = self._dice.fault()
+        call = self._log.open(endpoint.path, fault.value)
+        outcome = self._before(endpoint, fault) or self._on_merits(endpoint, call, incoming)
+        if call.accepted:
+            self._taken_in(call)
+            if fault.after_taking_in:
+                outcome = Silence(closes=fault is Fault.DROP_AFTER)
+        self._log.close(call, outcome.status if isinstance(outcome, Answer) else None)
+        return outcome
+
+    def _before(self, endpoint: Endpoint, fault: Fault) -> Answer | Silence | None:
+        """The faults that come before the request is looked at."""
+        if fault is Fault.DROP_BEFORE:
+            return Silence(closes=True)
+        if fault is Fault.THROTTLE:
+            headers = ((b"retry-after", self._retry_after),)
+            return Answer(429, error_body("too many requests", endpoint.path), headers)
+        if fault is Fault.FAIL:
+            return Answer(self._dice.fail_status(), error_body("a made-up failure", endpoint.path))
+        return None
+
+    def _on_merits(self, endpoint: Endpoint, call: Call, incoming: Incoming) -> Answer:
+        refusal = self._refusal(endpoint, incoming)
+        if refusal is not None:
+            return refusal
+        try:
+            document = call.body = orjson.loads(incoming.body)
+        except orjson.JSONDecodeError:
+            return Answer(400, error_body("the body is not JSON", endpoint.path))
+        problems = self._problems(endpoint, document)
+        if problems:
+            return Answer(400, validation_body(problems, endpoint.path))
+        correlation_id = self._dice.correlation_id()
+        self._log.accept(call, correlation_id, processed=endpoint.processes)
+        return Answer(200, self._accepted(endpoint, document, correlation_id))
+
+    def _problems(self, endpoint: Endpoint, document: Any) -> tuple[Problem, ...]:
+        if self._judge is not None:
+            return self._judge.judge(endpoint.version, document, self._today())
+        return () if isinstance(document, dict) else (Problem("", "must be of type object"),)
+
+    def _refusal(self, endpoint: Endpoint, incoming: Incoming) -> Answer | None:
+        """What is refused before the body is read. 401 and 403 have the body of a success (contract)."""
+        key = incoming.key or b""
+        weak = self._weak_key is not None and hmac.compare_digest(key, self._weak_key)
+        if not weak and not hmac.compare_digest(key, self._key):
+            return Answer(401, self._processing_response())
+        if weak and endpoint.needs_permission:
+            return Answer(403, self._processing_response())
+        if incoming.too_large:
+            return Answer(413, error_body(f"more than {MAX_BODY_BYTES} bytes", endpoint.path))
+        kind = (incoming.content_type or b"").partition(b";")[0].strip().lower()
+        if kind != b"application/json":
+            return Answer(415, error_body("the content type must be application/json", endpoint.path))
+        return None
+
+    def _processing_response(self) -> bytes:
+        return orjson.dumps({"correlationId": self._dice.correlation_id()})
+
+    def _accepted(self, endpoint: Endpoint, document: dict[str, Any], correlation_id: str) -> bytes:
+        """ProcessingResponse, or PanelResponse with an id for each patient."""
+        if endpoint.version == 1:
+            return b'{"correlationId":"' + correlation_id.encode() + b'"}'
+        patients = document.get("patientProcessingRequests")
+        return orjson.dumps(
+            {
+                "correlationId": correlation_id,
+                "responses": [
+                    {"sequenceNumber": number, "correlationId": self._dice.correlation_id()}
+                    for number in range(len(patients) if isinstance(patients, list) else 0)
+                ],
+            }
+        )
+
+
+def error_body(message: str, path: str | None, errors: tuple[Problem, ...] = ()) -> bytes:
+    """ErrorBody. The inside of `_links` and `_embedded` is not published; this is how such bodies often look."""
+    return orjson.dumps(
+        {
+            "message": message,
+            "logref": None,
+            "path": path,
+            "_links": {"self": {"href": path or "/", "templated": False}},
+            "_embedded": {
+                "errors": [
+                    {"message": f"{error.field} {error.text}".strip(), "path": error.field}
+                    for error in errors
+                ]
+            },
+        }
+    )
+
+
+def validation_body(problems: tuple[Problem, ...], path: str) -> bytes:
+    """The ErrorBody of a 400: which fields are refused and why, never their values."""
+    count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
+    return error_body(f"the request is not valid: {count}", path, problems[:_REPORTED])

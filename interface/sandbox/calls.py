@@ -1,0 +1,80 @@
+"""The calls that the simulated API has seen, in memory, for tests to look at: the newest ones, up to a limit."""
+
+from collections import Counter, deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(slots=True)
+class Call:
+    """One POST to a path of the API. It is filled in as the call goes on."""
+
+    number: int
+    """In the order received, from 1."""
+    path: str
+    status: int | None = None
+    """The status answered; None when the call was not answered."""
+    correlation_id: str | None = None
+    """What a request that was taken in got, also when the client never read it."""
+    accepted: bool = False
+    """Whether the request was taken in (valid, with a good key, before any fault)."""
+    processed: bool = False
+    """Whether it would be processed: accepted, and not on a path that only checks."""
+    answered: bool = False
+    """Whether an answer went out."""
+    fault: str = "none"
+    body: Any = None
+    """The JSON document; None when it was not read or is no JSON."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The call for `GET /_sandbox/requests`."""
+        return {
+            "number": self.number,
+            "path": self.path,
+            "status": self.status,
+            "correlationId": self.correlation_id,
+            "accepted": self.accepted,
+            "processed": self.processed,
+            "answered": self.answered,
+            "fault": self.fault,
+            "body": self.body,
+        }
+
+
+class CallLog:
+    """The newest calls and how many there were of each outcome since the start."""
+
+    def __init__(self, limit: int) -> None:
+        """`limit` calls are kept, the oldest go first."""
+        self._calls: deque[Call] = deque(maxlen=limit)
+        self._outcomes: Counter[str] = Counter()
+        self.seen = 0
+        self.accepted = 0
+
+    def open(self, path: str, fault: str) -> Call:
+        """A new call, the next in order."""
+        self.seen += 1
+        call = Call(self.seen, path, fault=fault)
+        self._calls.append(call)
+        return call
+
+    def accept(self, call: Call, correlation_id: str, *, processed: bool) -> None:
+        """The request is taken in."""
+        call.accepted, call.processed, call.correlation_id = True, processed, correlation_id
+        self.accepted += 1
+
+    def close(self, call: Call, status: int | None) -> None:
+        """The call is over as far as the API is concerned; None: without an answer."""
+        call.status, call.answered = status, status is not None
+        self._outcomes[str(status) if status is not None else call.fault] += 1
+
+    def after(self, number: int, *, accepted_only: bool = False) -> Iterator[Call]:
+        """The kept calls with a higher number, in order."""
+        return (call for call in self._calls if call.number > number and (call.accepted or not accepted_only))
+
+    def summary(self) -> str:
+        """How many calls there were, by outcome: plain text for a person."""
+        lines = [f"calls seen      {self.seen}", f"taken in        {self.accepted}"]
+        lines += [f"  {outcome.ljust(14)}{count}" for outcome, count in sorted(self._outcomes.items())]
+        return "\n".join(lines) + "\n"

@@ -1,0 +1,87 @@
+"""From a reply to the row that is stored, and to the line that is logged."""
+
+from datetime import date
+
+import pytest
+
+from interface.delivery.schedule import Schedule
+from interface.delivery.verdict import Reply
+from interface.services.attempts import Ledger, expired, unreadable
+from interface.services.courier import Attempt, Job
+from interface.store.records import Claimed
+
+TAKEN = Reply(200, is_json_object=True, correlation_id="c-1")
+FAILED = Reply(503)
+DAY = 86_400.0
+
+
+def attempt(reply, request=1, patient=1, ended=100.0, attempts=0, error=""):
+    return Attempt(Job(request, patient, b"BODY ANNA", attempts), ended - 0.25, ended, reply, error)
+
+
+@pytest.fixture
+def ledger():
+    return Ledger(lambda: 0.0, Schedule(first=2.0))
+
+
+def test_a_delivery_is_stored_with_its_correlation_id_and_is_due_no_more(ledger):
+    done = ledger.conclude(attempt(TAKEN))
+    assert (done.new_state, done.verdict, done.status) == ("delivered", "delivered", 200)
+    assert (done.correlation_id, done.due_at, done.possible_duplicate) == ("c-1", None, False)
+    assert (done.started_at, done.finished_at) == (99.75, 100.0)
+
+
+def test_a_delivery_without_a_correlation_id_says_so(ledger):
+    done = ledger.conclude(attempt(Reply(200, is_json_object=True)))
+    assert done.new_state == "delivered"
+    assert done.correlation_id is None
+    assert "without a correlation id" in done.detail
+
+
+@pytest.mark.parametrize(("attempts", "due"), [(0, 101.0), (1, 102.0), (2, 104.0)])
+def test_a_failure_is_due_again_by_how_often_it_was_tried(ledger, attempts, due):
+    done = ledger.conclude(attempt(FAILED, attempts=attempts))
+    assert (done.new_state, done.due_at) == ("waiting", due)
+
+
+def test_what_may_have_arrived_is_marked(ledger):
+    assert ledger.conclude(attempt(Reply(failure="timeout-read"))).possible_duplicate
+    assert not ledger.conclude(attempt(Reply(failure="refused"))).possible_duplicate
+
+
+def test_a_request_that_fails_for_a_day_while_others_pass_is_dead(ledger):
+    ledger.conclude(attempt(TAKEN, request=2, patient=2, ended=0.0))
+    assert ledger.conclude(attempt(FAILED, ended=10.0)).new_state == "waiting"
+    ledger.conclude(attempt(TAKEN, request=3, patient=3, ended=DAY))
+    assert ledger.conclude(attempt(FAILED, ended=9.0 + DAY)).new_state == "waiting"
+    dead = ledger.conclude(attempt(FAILED, ended=10.0 + DAY))
+    assert (dead.new_state, dead.due_at) == ("dead", None)
+    assert "failing-alone" in dead.detail
+
+
+def test_while_nothing_passes_nothing_is_given_up(ledger):
+    ended = [ledger.conclude(attempt(FAILED, ended=day * DAY)).new_state for day in range(1, 10)]
+    assert set(ended) == {"waiting"}
+
+
+def test_a_line_is_logged_with_our_ids_and_nothing_of_the_bodies(ledger, caplog):
+    caplog.set_level("INFO")
+    ledger.conclude(attempt(Reply(400, excerpt=b"ANNA"), request=42))
+    ledger.conclude(attempt(FAILED, request=43, error="KeyError at x:1"))
+    assert "event=attempt request=42 status=400 verdict=dead code=refused-by-api" in caplog.text
+    assert "request=43 status=503 verdict=retry code=server-error" in caplog.text
+    assert "again_in=1.0s" in caplog.text
+    assert 'error="KeyError at x:1"' in caplog.text
+    assert "ANNA" not in caplog.text
+
+
+def test_a_claim_whose_day_has_passed_goes_back_and_is_closed():
+    claimed = Claimed(5, 6, b"", 0, date(2026, 3, 5))
+    back, close = expired(claimed, 50.0)
+    assert (back.request_id, back.new_state, back.status) == (5, "waiting", None)
+    assert (close.id, close.patient_id, close.state) == (5, 6, "expired")
+
+
+def test_a_claim_that_cannot_be_read_is_dead():
+    done = unreadable(Claimed(5, 6, b"", 0, None, readable=False), 50.0)
+    assert (done.new_state, done.verdict) == ("dead", "request-unreadable")

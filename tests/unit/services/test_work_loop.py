@@ -1,0 +1,385 @@
+"""The loop's turns against a store that can fail, with couriers that answer at once when told to."""
+
+import os
+from datetime import UTC, date, datetime
+from types import SimpleNamespace
+
+import orjson
+import pytest
+
+from interface.delivery.schedule import Schedule
+from interface.delivery.verdict import Reply
+from interface.errors import InterfaceError
+from interface.services.attempts import Ledger
+from interface.services.clock import Clock
+from interface.services.courier import Attempt
+from interface.services.intake import MOST_BEGINNINGS, Plan
+from interface.services.loop import CAREFUL_ROWS, PAGE, POLL_SECONDS, ROWS, Wakes, WorkLoop, run
+from interface.services.work import clock_at, main
+from interface.services.work_stats import WorkStats, write_if_read
+from interface.store.errors import StoreError
+from interface.store.records import Backlog, Claimed, Committed, JournalRow, MessageDone, PatientRow
+
+TAKEN = Reply(200, is_json_object=True, correlation_id="c")
+AT = datetime(2026, 3, 5, 12, tzinfo=UTC)
+
+
+class FakeStore:
+    def __init__(self):
+        self.rows, self.turns, self.claimable, self.noted, self.asked = [], [], [], [], []
+        self.past, self.failing = [], None
+
+    def new_messages(self, limit=ROWS):
+        self._maybe_fail()
+        self.asked.append(limit)
+        return self.rows[:limit]
+
+    def note_attempts(self, ids):
+        self.noted += ids
+
+    def load_patients_by_id(self, ids):
+        return {id_: PatientRow(id_, b"") for id_ in ids}
+
+    def patients_with_open_requests_before(self, day, *, after=0, limit=PAGE):
+        return [PatientRow(id_, b"") for id_ in self.past if id_ > after][:limit]
+
+    def commit(self, turn):
+        self._maybe_fail()
+        self.turns.append(turn)
+        done = {message.id for message in turn.messages}
+        self.rows = [row for row in self.rows if row.id not in done]
+        claimed, self.claimable = self.claimable[: turn.claims], self.claimable[turn.claims :]
+        return Committed(tuple(claimed))
+
+    def _maybe_fail(self):
+        if self.failing:
+            raise StoreError(self.failing)
+
+
+class FakeIntake:
+    def __init__(self):
+        self.settled, self.freed, self.forgotten, self.deferred = [], [], 0, 0
+        self.unsettled = set()
+
+    def plan(self, rows, now, sending):
+        return Plan(
+            messages=[MessageDone(row.id, "done", "chart") for row in rows], decisions=["chart"] * len(rows)
+        )
+
+    def settle(self, patients, now, sending):
+        self.settled.append([patient.id for patient in patients])
+        unsettled, self.unsettled = self.unsettled, set()
+        return Plan(unsettled=unsettled)
+
+    def is_deferred(self, message):
+        return False
+
+    def stored(self, plan):
+        pass
+
+    def forget(self):
+        self.forgotten += 1
+
+    def released(self, patients):
+        self.freed.append(patients)
+
+
+class FakeCouriers:
+    def __init__(self, count=4):
+        self.count, self.jobs, self.back = count, [], []
+
+    @property
+    def in_flight(self):
+        return len(self.jobs) + len(self.back)
+
+    @property
+    def free(self):
+        return self.count - self.in_flight
+
+    def put(self, job):
+        self.jobs.append(job)
+
+    def answer(self, reply=TAKEN, now=0.0):
+        self.back += [Attempt(job, now, now, reply) for job in self.jobs]
+        self.jobs = []
+
+    def collect(self):
+        back, self.back = self.back, []
+        return back
+
+
+class FakeClock(Clock):
+    def __init__(self, at=AT):
+        self.time = at.timestamp()
+
+    def now(self):
+        return self.time
+
+
+@pytest.fixture
+def parts():
+    """The loop and all it was made of."""
+    made = SimpleNamespace(store=FakeStore(), intake=FakeIntake(), couriers=FakeCouriers(), clock=FakeClock())
+    made.lines = []
+    made.stats = WorkStats(lambda: Backlog(0, None, 0, None, 0, 0), made.lines.append)
+    ledger = Ledger(lambda: 0.0, Schedule(first=0.2))
+    made.loop = WorkLoop(made.store, made.intake, made.couriers, ledger, made.stats, made.clock, UTC)
+    made.loop.turn()  # the first one finds nobody to settle
+    made.store.turns.clear()
+    made.store.asked.clear()
+    return made
+
+
+def rows(count, attempts=0):
+    return [JournalRow(n + 1, "main", b"", AT, f"C{n}", attempts) for n in range(count)]
+
+
+def claim(request=1, patient=1, day=None, readable=True):
+    return Claimed(request, patient, b"{}", 0, day, readable=readable)
+
+
+def test_after_a_start_messages_come_alone_and_are_counted_before_they_are_begun(parts):
+    parts.loop._careful = CAREFUL_ROWS
+    parts.store.rows = rows(CAREFUL_ROWS + 100)
+    while parts.loop.turn():
+        pass
+    assert parts.store.noted == list(range(1, CAREFUL_ROWS + 1))
+    assert [len(turn.messages) for turn in parts.store.turns] == [1] * CAREFUL_ROWS + [ROWS, 100 - ROWS]
+
+
+def test_a_failing_store_does_not_count_against_a_message(parts):
+    parts.loop._careful = CAREFUL_ROWS
+    parts.store.rows = rows(1)
+    parts.store.commit, commit = lambda turn: (_ for _ in ()).throw(StoreError("full")), parts.store.commit
+    for _ in range(MOST_BEGINNINGS * 2):
+        with pytest.raises(StoreError):
+            parts.loop.turn()
+    parts.store.commit = commit
+    parts.loop.turn()
+    assert parts.store.noted == [1]
+    assert parts.store.turns[0].messages[0].state == "done"
+
+
+def test_it_claims_as_many_as_couriers_are_free_and_hands_them_out_after_the_commit(parts):
+    parts.store.claimable = [claim(n, n) for n in range(1, 7)]
+    parts.loop.turn()
+    assert parts.store.turns[-1].claims == 4
+    assert [job.request_id for job in parts.couriers.jobs] == [1, 2, 3, 4]
+    parts.loop.turn()
+    assert len(parts.store.turns) == 1, "nothing to store, nobody free: no transaction"
+
+
+def test_an_attempt_that_ended_is_stored_in_the_next_turn_and_its_slot_is_claimed_anew(parts):
+    parts.store.claimable = [claim(n, n) for n in range(1, 7)]
+    parts.loop.turn()
+    parts.couriers.answer()
+    parts.loop.turn()
+    turn = parts.store.turns[-1]
+    assert [attempt.request_id for attempt in turn.attempts] == [1, 2, 3, 4]
+    assert turn.claims == 4
+    assert parts.intake.freed == [{1, 2, 3, 4}]
+    assert [job.request_id for job in parts.couriers.jobs] == [5, 6]
+
+
+def test_a_verdict_is_not_lost_when_the_store_fails(parts):
+    parts.store.claimable = [claim()]
+    parts.loop.turn()
+    parts.couriers.answer()
+    parts.store.failing = "the disk is full"
+    for _ in range(3):
+        with pytest.raises(StoreError):
+            parts.loop.turn()
+    assert parts.intake.forgotten == 3
+    assert not parts.loop.idle
+    parts.store.failing = None
+    parts.loop.turn()
+    assert [attempt.request_id for attempt in parts.store.turns[-1].attempts] == [1]
+    assert parts.loop.idle
+
+
+def test_it_wakes_up_when_a_retry_is_due_and_at_the_poll_otherwise(parts):
+    assert parts.loop.patience() == POLL_SECONDS
+    parts.store.claimable = [claim()]
+    parts.loop.turn()
+    parts.couriers.answer(Reply(503), now=parts.clock.time)
+    parts.loop.turn()
+    assert parts.loop.patience() == pytest.approx(0.1, abs=1e-6)
+    parts.clock.time += 0.2
+    assert parts.loop.patience() == 0
+    parts.loop.turn()
+    assert parts.loop.patience() == POLL_SECONDS
+
+
+def test_a_claim_for_a_day_that_has_passed_is_expired_and_its_patient_settled(parts):
+    parts.store.claimable = [claim(day=date(2026, 3, 4)), claim(2, 2, day=date(2026, 3, 5))]
+    assert parts.loop.turn()
+    assert [job.request_id for job in parts.couriers.jobs] == [2]
+    parts.loop.turn()
+    turn = parts.store.turns[-1]
+    assert [attempt.new_state for attempt in turn.attempts] == ["waiting"]
+    assert [(close.id, close.state) for close in turn.requests] == [(1, "expired")]
+    assert parts.intake.settled == [[1]]
+
+
+def test_a_claim_that_cannot_be_read_is_dead_and_the_rest_goes_on(parts):
+    parts.store.claimable = [claim(readable=False), claim(2, 2)]
+    parts.loop.turn()
+    parts.loop.turn()
+    assert [(done.request_id, done.new_state) for done in parts.store.turns[-1].attempts] == [(1, "dead")]
+    assert [job.request_id for job in parts.couriers.jobs] == [2]
+
+
+def test_a_new_day_is_settled_page_by_page_before_anything_is_claimed(parts):
+    parts.clock.time += 86_400
+    parts.store.past = list(range(1, PAGE + 11))
+    parts.store.claimable = [claim()]
+    parts.store.rows = rows(1)
+    assert parts.loop.turn() and parts.loop.turn()
+    assert [len(page) for page in parts.intake.settled] == [PAGE, 10]
+    assert all(turn.claims == 0 for turn in parts.store.turns)
+    parts.loop.turn()
+    assert parts.store.turns[-1].claims == 4
+    parts.loop.turn()
+    assert len(parts.intake.settled) == 2, "once a day"
+
+
+def test_a_page_that_could_not_be_stored_is_settled_again(parts):
+    parts.loop._ended.append(SimpleNamespace(verdict="retry", new_state="waiting", due_at=None))
+    parts.clock.time += 86_400
+    parts.store.past = [7]
+    parts.store.failing = "locked"
+    with pytest.raises(StoreError):
+        parts.loop.turn()
+    parts.store.failing = None
+    parts.loop.turn()
+    assert parts.intake.settled == [[7], [7]]
+
+
+def test_a_patient_that_could_not_be_settled_is_settled_when_the_attempt_is_back(parts):
+    parts.store.claimable = [claim(9, 7)]
+    parts.loop.turn()
+    parts.clock.time += 86_400
+    parts.store.past, parts.intake.unsettled = [7], {7}
+    parts.loop.turn()
+    parts.store.past = []
+    parts.loop.turn()
+    assert parts.intake.settled == [[7]]
+    parts.couriers.answer()
+    parts.loop.turn()
+    assert parts.intake.settled == [[7], [7]]
+
+
+def test_asked_to_end_it_claims_and_takes_nothing_more(parts):
+    parts.store.claimable = [claim(n, n) for n in range(1, 7)]
+    parts.store.rows = rows(3)
+    parts.loop._careful = 0
+    parts.loop.turn()
+    parts.loop.draining = True
+    parts.store.rows = rows(3)
+    parts.couriers.answer()
+    parts.loop.turn()
+    turn = parts.store.turns[-1]
+    assert (len(turn.attempts), turn.claims, len(turn.messages)) == (4, 0, 0)
+    assert parts.loop.idle
+
+
+class Pipe:
+    """Stands for the couriers where the loop only waits for them."""
+
+    def __init__(self):
+        self.out, self.into = os.pipe()
+
+    def fileno(self):
+        return self.out
+
+    def close(self):
+        os.close(self.out)
+        os.close(self.into)
+
+
+@pytest.fixture
+def wakes():
+    pipe = Pipe()
+    stdin, theirs = os.pipe()
+    wakes = Wakes(pipe, stdin)
+    wakes.theirs = theirs
+    yield wakes
+    wakes.close()
+    pipe.close()
+    os.close(stdin)
+
+
+def test_a_store_that_fails_is_tried_again_and_said_once(parts, wakes, caplog):
+    caplog.set_level("INFO")
+    parts.store.failing = "the store cannot be written: the disk is full"
+    pauses = []
+
+    def pause(seconds):
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            parts.store.failing = None
+            os.close(wakes.theirs)
+
+    run(parts.loop, wakes, 5.0, pause)
+    assert len(pauses) == 3
+    assert caplog.text.count("store-failing") == 1
+    assert caplog.text.count("store-well-again") == 1
+    assert wakes.ending
+
+
+def test_while_ending_a_courier_that_never_comes_back_is_not_waited_for_for_ever(parts, wakes):
+    parts.store.claimable = [claim()]
+    parts.loop.turn()
+    os.close(wakes.theirs)
+    run(parts.loop, wakes, 0.0)
+    assert not parts.loop.idle
+
+
+def test_numbers_are_reported_when_they_change_and_at_most_once_a_second():
+    lines, time = [], [100.0]
+    backlog = [Backlog(1, 10.0, 2, 40.0, 3, 4)]
+    stats = WorkStats(lambda: backlog[0], lines.append, dead=5, monotonic=lambda: time[0])
+    stats.count("messages_post", 2)
+    stats.report(now=50.0)
+    stats.report(now=51.0)
+    time[0] += 1
+    stats.report(now=50.0)
+    assert len(lines) == 1
+    time[0] += 1
+    stats.count("messages_post")
+    stats.report(now=50.0)
+    first, second = map(orjson.loads, lines)
+    assert first["gauges"] == {
+        "messages_new": 1,
+        "oldest_waiting_seconds": 10,
+        "requests_dead": 5,
+        "requests_held": 4,
+        "requests_sending": 3,
+        "requests_waiting": 2,
+    }
+    assert first["counters"]["messages_post_total"] == 2
+    assert second["counters"]["messages_post_total"] == 3
+
+
+def test_a_report_that_nobody_reads_does_not_stop_the_work():
+    reader, writer = os.pipe()
+    for _ in range(100):
+        write_if_read(b"x" * 4000, writer)
+    os.close(reader)
+    write_if_read(b"x", writer)
+    os.close(writer)
+
+
+def test_the_clock_starts_where_told_and_goes_on():
+    clock = clock_at("2026-03-05T10:00:00-06:00", UTC)
+    assert 0 <= clock.now() - datetime(2026, 3, 5, 16, tzinfo=UTC).timestamp() < 5
+    assert clock_at("2026-03-05T10:00:00", UTC).at().hour == 10
+    with pytest.raises(InterfaceError, match="not a time"):
+        clock_at("tomorrow", UTC)
+
+
+def test_settings_that_are_not_there_end_in_one_line(tmp_path, capsys):
+    assert main([str(tmp_path / "none.toml")]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "Traceback" not in captured.err
