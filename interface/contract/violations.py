@@ -78,7 +78,13 @@ _WORDS: dict[str, str | Callable[[dict[str, Any]], str]] = {
 
 def violations_of(error: ValidationError) -> tuple[Violation, ...]:
     """Every rule that a validation found broken, in the order of the request's fields."""
-    return tuple(_violation(dict(detail)) for detail in error.errors(include_url=False))
+    details = (dict(detail) for detail in error.errors(include_url=False))
+    return tuple(_violation(detail) for detail in details if not _follows(detail))
+
+
+def _follows(detail: dict[str, Any]) -> bool:
+    """Whether an error only follows from another: a list with entries is `too short` when none of them is right."""
+    return bool(detail["type"] == "too_short" and detail["input"])
 
 
 def _violation(detail: dict[str, Any]) -> Violation:

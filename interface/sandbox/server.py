@@ -15,6 +15,8 @@ from urllib.parse import parse_qs
 import orjson
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import CannotListenError
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
 from twisted.web import http
 
 from interface.errors import InterfaceError
@@ -169,7 +171,7 @@ class _Request(http.Request):
             return self._own_page(factory)
         header = self.requestHeaders.getRawHeaders
         keys, kinds = header(KEY_HEADER), header(b"content-type")
-        body = b"" if self._too_large else self.content.read()
+        body = b"" if self._too_large or self.content is None else self.content.read()
         return factory.api.answer(
             Incoming(
                 self.method,
@@ -183,7 +185,7 @@ class _Request(http.Request):
 
     def _own_page(self, factory: "_Factory") -> Answer:
         """The doors for tests. They hold what was sent, so only this machine may look."""
-        if not _is_loopback(self.getClientAddress()):
+        if not _is_loopback(self.getClientAddress()):  # type: ignore[no-untyped-call]
             return Answer(404, error_body("there is nothing here", None))
         if self.method not in (b"GET", b"HEAD"):
             return Answer(405, error_body("only GET is allowed", None), ((b"allow", b"GET"),))
@@ -196,7 +198,7 @@ class _Request(http.Request):
     def _send(self, outcome: Answer | Silence) -> None:
         if isinstance(outcome, Silence):
             if outcome.closes:
-                self.channel.loseConnection()
+                self.channel.loseConnection()  # type: ignore[no-untyped-call]
             else:
                 self.notifyFinish().addErrback(lambda _: None)
             return
@@ -207,8 +209,8 @@ class _Request(http.Request):
         for name, value in outcome.headers:
             headers.setRawHeaders(name, [value])
         if self.method != b"HEAD":
-            self.write(outcome.body)
-        self.finish()
+            self.write(outcome.body)  # type: ignore[no-untyped-call]
+        self.finish()  # type: ignore[no-untyped-call]
 
     def _access_line(self, outcome: Answer | Silence, seconds: float) -> str:
         known = self.path in ENDPOINTS
@@ -227,19 +229,19 @@ class _Channel(http.HTTPChannel):
     requestFactory = _Request  # noqa: N815 - Twisted's name
 
     def connectionMade(self) -> None:  # noqa: N802 - Twisted's name
-        super().connectionMade()
+        super().connectionMade()  # type: ignore[no-untyped-call]
         self.factory.open.add(self)
 
-    def connectionLost(self, reason: Any) -> None:  # noqa: N802 - Twisted's name
+    def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802 - Twisted's name
         self.factory.open.discard(self)
-        super().connectionLost(reason)
+        super().connectionLost(reason)  # type: ignore[no-untyped-call]
 
 
 class _Factory(http.HTTPFactory):
     """Makes the connections and knows those that are open."""
 
     noisy = False
-    protocol = _Channel
+    protocol = _Channel  # type: ignore[assignment]
 
     def __init__(self, api: Api, calls: CallLog, access: Callable[[str], None] | None, reactor: Any) -> None:
         super().__init__(timeout=IDLE_SECONDS, reactor=reactor)
@@ -254,7 +256,8 @@ class _Factory(http.HTTPFactory):
     def close_all(self) -> None:
         """Close every connection at once."""
         for channel in tuple(self.open):
-            channel.transport.abortConnection()
+            transport: Any = channel.transport
+            transport.abortConnection()
 
 
 def _is_loopback(address: Any) -> bool:

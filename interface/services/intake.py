@@ -296,7 +296,8 @@ class _Change:
         rows: list[RequestRow] = []
         for change in outcome.requests:
             rows += _rows(change, patient or 0, message, made)
-        content = [change.id for change in outcome.requests if is_new(change) or is_rewrite(change)]
+        content = [change.id for change in outcome.requests if is_new(change)]
+        content += [change.id for change in outcome.requests if is_rewrite(change)]
         after = outcome.chart
         write: PatientWrite | None = None
         gone: tuple[str, ...] = ()

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, tzinfo
+from datetime import date
 from typing import Protocol
 
 from interface.services.attempts import Ledger, expired, unreadable
@@ -89,16 +89,14 @@ class WorkLoop:
         ledger: Ledger,
         stats: WorkStats,
         clock: Clock,
-        zone: tzinfo,
     ) -> None:
-        """`zone`: where the day begins and ends for appointments."""
+        """`clock` also says where the day begins and ends for appointments."""
         self._store = store
         self._intake = intake
         self._couriers = couriers
         self._ledger = ledger
         self._stats = stats
         self._clock = clock
-        self._zone = zone
         self._careful = CAREFUL_ROWS
         self._noted: set[int] = set()
         """Messages whose beginning this process has counted: a failing store must not count against them."""
@@ -259,7 +257,7 @@ class WorkLoop:
         return self._intake.settle(patients, self._clock.at(), self._sending)
 
     def _today(self) -> date:
-        return self._clock.today(self._zone)
+        return self._clock.today()
 
 
 class Wakes:

@@ -163,7 +163,7 @@ class Supervisor:
         self._process = None
         self._stats.gauges.clear()  # they are no longer true
         if self._ending:
-            event(log, logging.INFO, "work-ended", status=status)
+            event(log, logging.INFO, "work-exited", status=status)
             self._finish_stop()
             return
         if self._clock.seconds() - self._started_at >= STEADY_SECONDS:

@@ -12,7 +12,7 @@ import random
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from itertools import count
 from pathlib import Path
 
@@ -57,7 +57,6 @@ def work(
     poster: Callable[[], Post],
     *,
     clock: Clock,
-    zone: tzinfo,
     limits: Limits,
     stdin: int | None = 0,
 ) -> None:
@@ -78,7 +77,7 @@ def work(
     dead = store.views.counts().requests.get("dead", 0)
     stats = WorkStats(store.views.backlog, write_if_read, dead=dead)
     ledger = Ledger(random.random, limits.schedule)
-    loop = WorkLoop(store.work, intake, couriers, ledger, stats, clock, zone)
+    loop = WorkLoop(store.work, intake, couriers, ledger, stats, clock)
     wakes = Wakes(couriers, stdin)
     wakes.listen_to_signals()
     try:
@@ -96,7 +95,6 @@ def serve(settings_file: Path, now: str | None) -> None:
     """
     settings = load_settings(settings_file)
     require_available(settings, run=True)
-    zone: tzinfo = settings.site.zone or UTC
     target = Target(
         settings.post_url,
         settings.api_key(),
@@ -114,8 +112,7 @@ def serve(settings_file: Path, now: str | None) -> None:
                 engine,
                 codec,
                 lambda: Poster(target),
-                clock=clock_at(now, zone),
-                zone=zone,
+                clock=clock_at(now, settings.site.zone),
                 limits=Limits(settings.api.concurrency, settings.api.timeout_seconds + DRAIN_MARGIN_SECONDS),
             )
     finally:
@@ -131,17 +128,16 @@ def _core(settings: Settings) -> tuple[Engine, Codec]:
     return Decider(load_rulebook(), settings.policy()), Codec(encode_chart, decode_chart)
 
 
-def clock_at(now: str | None, zone: tzinfo) -> Clock:
-    """The clock; a `now` without an offset is the site's time. InterfaceError when it is no time."""
+def clock_at(now: str | None, zone: tzinfo | None) -> Clock:
+    """The clock of a site. `now` without an offset is the site's time; InterfaceError when it is no time."""
     if now is None:
-        return Clock()
+        return Clock(zone=zone)
     try:
         start = datetime.fromisoformat(now)
     except ValueError:
-        raise InterfaceError(
-            f"--now: {now!r} is not a time; give one such as 2026-03-05T10:00:00-06:00"
-        ) from None
-    return Clock(start if start.tzinfo else start.replace(tzinfo=zone))
+        text = f"--now: {now!r} is not a time; give one such as 2026-03-05T10:00:00-06:00"
+        raise InterfaceError(text) from None
+    return Clock(start if start.tzinfo else start.replace(tzinfo=zone).astimezone(zone), zone)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

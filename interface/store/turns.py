@@ -52,7 +52,8 @@ OPEN_STATES = ("waiting", "held")
 CHUNK = 500
 """How many values one IN list holds at most."""
 
-_IS_OPEN = requests.c.state.in_(OPEN_STATES)
+# not `in_`: its expanding parameter cannot go into an executemany
+_IS_OPEN = or_(*(requests.c.state == state for state in OPEN_STATES))
 
 
 def chunks(values: Sequence[_T]) -> Iterable[Sequence[_T]]:

@@ -255,6 +255,7 @@ def test_the_work_learns_of_the_doors_end_and_drains(start: Start, tmp_path: Pat
     if how == "stop":
         assert door.stop() == 0
         assert mark.read_text() == "drained"
+        door.read_log(r"event=work-exited status=\S.*(?s:.*)event=stopped")
     else:
         door.process.kill()
         until("drained", lambda: mark.exists() and mark.read_text() == "drained")

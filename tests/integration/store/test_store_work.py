@@ -357,3 +357,37 @@ def test_damaged_rows_are_given_as_such_and_the_rest_goes_on(store, fill):
     assert "damaged" in store.views.message(bad).problem
     assert "damaged" in store.views.request(1).problem
     assert store.views.request(1).detail == b"[]"
+
+
+def test_several_requests_change_in_one_turn(store, fill):
+    patients = [fill.patient() for _ in range(6)]
+    old = [fill.request(patient) for patient in patients]
+    new = old[-1]
+    store.work.commit(
+        Turn(
+            fill.now,
+            requests=[
+                CloseRow(old[0], patients[0], "withdrawn"),
+                CloseRow(old[1], patients[1], "expired"),
+                rewrite(old[2], patients[2]),
+                rewrite(old[3], patients[3], "held"),
+                *(
+                    NewRequestRow(
+                        new + n,
+                        patients[3 + n],
+                        None,
+                        "A1",
+                        "waiting",
+                        b"{}",
+                        b"",
+                        DAY,
+                        supersedes=old[3 + n],
+                    )
+                    for n in (1, 2)
+                ),
+            ],
+        )
+    )
+    states = ["withdrawn", "expired", "waiting", "held", "superseded", "superseded"]
+    assert [fill.state(request) for request in old] == states
+    assert set(fill.claim()) == {old[2], new + 1, new + 2}

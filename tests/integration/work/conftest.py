@@ -53,7 +53,7 @@ class Api:
     def post(self, handler):
         raw = handler.rfile.read(int(handler.headers["Content-Length"]))
         told = orjson.loads(raw)
-        patient = told.get("patient")
+        patient = str(told.get("patient"))
         with self.lock:
             self.seen.append(told)
             self.headers.append(dict(handler.headers))

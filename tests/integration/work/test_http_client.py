@@ -54,6 +54,11 @@ def answering(raw):
     return serve
 
 
+def silent(connection):
+    while connection.recv(65536):
+        pass
+
+
 def test_a_delivery_gives_the_correlation_id_and_the_headers_are_those_of_the_contract(api):
     with posting(api.url) as poster:
         reply = poster.post(b'{"patient": "K"}')
@@ -139,6 +144,21 @@ def test_an_endless_reply_is_cut_and_is_no_reply_of_the_api():
     assert MAX_REPLY_BYTES < 2**21
 
 
+def test_the_endless_body_of_a_redirect_is_not_read():
+    def serve(connection):
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 307 Elsewhere\r\nLocation: http://127.0.0.1:9/\r\n\r\n")
+        sent = 0
+        while sent < 64 * MAX_REPLY_BYTES:
+            sent += connection.send(b" " * 65536)
+        read_whole.append(True)
+
+    read_whole = []
+    with raw_server(serve) as url, posting(url) as poster:
+        assert poster.post(b"{}").status == 307
+    assert not read_whole
+
+
 def test_a_reply_that_trickles_ends_as_a_timeout():
     def serve(connection):
         connection.recv(65536)
@@ -161,7 +181,7 @@ def test_a_reply_that_trickles_ends_as_a_timeout():
         (answering(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"), "reset"),
         (answering(b"220 mail.example.com ESMTP\r\n"), "reset"),
         (answering(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}"), "other"),
-        (lambda connection: (connection.recv(65536), connection.recv(65536)), "timeout-read"),
+        (silent, "timeout-read"),
     ],
     ids=["closed", "closed at once", "broke off", "not HTTP", "not gzip", "silent"],
 )

@@ -16,7 +16,6 @@ import msgspec
 import orjson
 
 from interface.delivery.schedule import Schedule
-from interface.services.clock import Clock
 from interface.services.engine import Codec
 from interface.services.http_client import Poster, Target
 from interface.services.logs import configure
@@ -112,8 +111,7 @@ def main():
             PostEverything(),
             CODEC,
             lambda: Poster(target),
-            clock=clock_at(options.now, UTC) if options.now else Clock(),
-            zone=UTC,
+            clock=clock_at(options.now, UTC),
             limits=Limits(options.concurrency, 10.0, QUICK),
         )
 

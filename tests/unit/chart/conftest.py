@@ -19,8 +19,21 @@ PID = "PID|1||T1001^^^LFC^MR||Sample^Robin^Lee||19700131|F|||12 Birch Ln^^Madiso
 AIP = "AIP|1||1234567893^Quill^Avery^^^Dr^^^NPI&2.16.840.1.113883.4.6&ISO|ATND"
 
 
+def segment(base: str, **fields: str) -> str:
+    """The segment with fields replaced: `segment(PID, f7="1970")`."""
+    parts = base.split("|")
+    for name, text in fields.items():
+        number = int(name[1:])
+        parts += [""] * (number + 1 - len(parts))
+        parts[number] = text
+    return "|".join(parts)
+
+
 class Story:
     """Messages fed to one engine in order, each answer as `explain --json` prints it."""
+
+    PID = PID
+    AIP = AIP
 
     def __init__(self, **policy: Any):
         self.engine = Engine(load_rulebook(), Policy(**policy))
@@ -30,7 +43,9 @@ class Story:
         self.number = 0
         self.now = NOW
 
-    def tell(self, kind: str, *segments: str, at: str = "", control_id: str = "", msh11: str = "P") -> dict[str, Any]:
+    def tell(
+        self, kind: str, *segments: str, at: str = "", control_id: str = "", msh11: str = "P"
+    ) -> dict[str, Any]:
         """One message of the given type; `at` is MSH-7, a minute later each time unless given."""
         self.number += 1
         stamp = at or f"2026030208{self.number:02d}"
@@ -50,9 +65,34 @@ class Story:
                 self.charts[key] = kept
         return as_json(reading, outcome)
 
-    def book(self, *more: str, key: str = "F1", start: str = "20260310093000", pid: str = PID, kind: str = "SIU^S12", **given: Any) -> dict[str, Any]:
+    def book(
+        self,
+        *more: str,
+        key: str = "F1",
+        start: str = "20260310093000",
+        pid: str = PID,
+        kind: str = "SIU^S12",
+        status: str = "",
+        **given: Any,
+    ) -> dict[str, Any]:
         """An appointment with a clinician."""
-        return self.tell(kind, f"SCH||{key}|||||||||^^^{start}", pid, AIP, *more, **given)
+        sch = f"SCH||{key}|||||||||^^^{start}{'|' * 14 + status if status else ''}"
+        return self.tell(kind, sch, pid, AIP, *more, **given)
+
+    @staticmethod
+    def pid(**fields: str) -> str:
+        """The patient with PID fields replaced: `pid(f7="1970")`."""
+        return segment(PID, **fields)
+
+    @property
+    def chart(self) -> Chart:
+        """The only chart there is."""
+        (chart,) = {id(chart): chart for chart in self.charts.values()}.values()
+        return chart
+
+    def states(self) -> list[tuple[str, int, str]]:
+        """The changes of requests the last message made: kind, number, state."""
+        return [(type(change).__name__, change.id, change.state) for change in self.changes]
 
 
 @pytest.fixture

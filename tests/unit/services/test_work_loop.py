@@ -3,6 +3,7 @@
 import os
 from datetime import UTC, date, datetime
 from types import SimpleNamespace
+from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
@@ -110,6 +111,7 @@ class FakeCouriers:
 
 class FakeClock(Clock):
     def __init__(self, at=AT):
+        super().__init__(zone=UTC)
         self.time = at.timestamp()
 
     def now(self):
@@ -123,7 +125,7 @@ def parts():
     made.lines = []
     made.stats = WorkStats(lambda: Backlog(0, None, 0, None, 0, 0), made.lines.append)
     ledger = Ledger(lambda: 0.0, Schedule(first=0.2))
-    made.loop = WorkLoop(made.store, made.intake, made.couriers, ledger, made.stats, made.clock, UTC)
+    made.loop = WorkLoop(made.store, made.intake, made.couriers, ledger, made.stats, made.clock)
     made.loop.turn()  # the first one finds nobody to settle
     made.store.turns.clear()
     made.store.asked.clear()
@@ -376,6 +378,19 @@ def test_the_clock_starts_where_told_and_goes_on():
     assert clock_at("2026-03-05T10:00:00", UTC).at().hour == 10
     with pytest.raises(InterfaceError, match="not a time"):
         clock_at("tomorrow", UTC)
+
+
+@pytest.mark.parametrize(
+    ("now", "zone", "today"),
+    [
+        ("2026-03-05T22:00:00-06:00", None, date(2026, 3, 5)),
+        ("2026-03-05T22:00:00-06:00", UTC, date(2026, 3, 6)),
+        ("2026-03-05T22:00:00", ZoneInfo("America/Chicago"), date(2026, 3, 5)),
+        ("2026-03-06T04:00:00Z", ZoneInfo("America/Chicago"), date(2026, 3, 5)),
+    ],
+)
+def test_the_day_is_the_sites_or_else_the_one_that_was_told(now, zone, today):
+    assert clock_at(now, zone).today() == today
 
 
 def test_settings_that_are_not_there_end_in_one_line(tmp_path, capsys):

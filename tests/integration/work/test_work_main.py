@@ -1,0 +1,107 @@
+"""The work as the door starts it: a settings file, a real message, the real mapping."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from interface.store import Arrival, open_store
+from interface.store.keys import load_or_create
+
+SIU = "\r".join(
+    [
+        r"MSH|^~\&|APP|FAC|||20260305090000||SIU^S12^SIU_S12|C1|P|2.5",
+        "SCH|P1|F1^APP||||||FOLLOWUP|||^^30^20260312093000",
+        "PID|1||12345^^^LFC^MR||EXAMPLE^ANNA||19700102|F|||1 MAIN ST^^SPRINGFIELD^IL^62701||555-555-0100",
+        "RGS|1",
+        "AIP|1||1234567893^DOE^JANE^^^^^^NPI&2.16.840.1.113883.4.6&ISO^L^^^NPI|||20260312093000",
+        "",
+    ]
+).encode()
+
+SETTINGS = """
+[site]
+name = "Example"
+environment = "sandbox"
+mrn_root = "2.999.1.1"
+timezone = "America/Chicago"
+[api]
+base_url = "{base}"
+key = "env:WORK_TEST_KEY"
+timeout_seconds = 5
+[store]
+url = "sqlite:///interface.db"
+"""
+
+
+@pytest.fixture
+def settings(tmp_path, api):
+    file = tmp_path / "interface.toml"
+    file.write_text(SETTINGS.format(base=api.url.removesuffix("/v1/scheduled-appointment")))
+    return file
+
+
+def command(settings, *more):
+    return [sys.executable, "-W", "error", "-m", "interface.services.work", str(settings), *more]
+
+
+def test_a_message_becomes_a_request_by_the_real_mapping(settings, tmp_path, api, until):
+    keyring = load_or_create(None, tmp_path, lambda _: None)
+    with open_store(f"sqlite:///{tmp_path}/interface.db", keyring) as store:
+        now = time.time()
+        store.journal.append(
+            [Arrival("main", "APP", "FAC", "C1", "SIU^S12", "P", "peer", SIU, "stored", now)], now
+        )
+        process = subprocess.Popen(
+            command(settings, "--now", "2026-03-05T09:00:00-06:00"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "WORK_TEST_KEY": "key-of-the-test"},
+        )
+        try:
+            until(lambda: api.taken or process.poll() is not None)
+        finally:
+            _, log = process.communicate()
+        assert process.returncode == 0, log
+        (message,) = store.views.messages()
+        assert (message.state, message.decision) == ("done", "post")
+        assert [request.state for request in store.views.requests()] == ["delivered"]
+    (told,) = api.seen
+    assert told["upcomingAppointmentDate"] == "2026-03-12"
+    assert api.headers[0]["apiKey"] == "key-of-the-test"
+    assert b"ANNA" not in log and b"key-of-the-test" not in log
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ((b'"sandbox"', b'"production"'), b"not available yet"),
+        ((b"[store]", b"[stoer]"), b"stoer"),
+    ],
+)
+def test_settings_it_must_not_run_with_are_refused_in_one_line(settings, change, says):
+    settings.write_bytes(settings.read_bytes().replace(*change))
+    ended = subprocess.run(
+        command(settings),
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "WORK_TEST_KEY": "k"},
+    )
+    assert ended.returncode == 2
+    assert says in ended.stderr
+    assert b"Traceback" not in ended.stderr
+
+
+def test_without_the_stores_key_it_says_so_and_ends(settings):
+    ended = subprocess.run(
+        command(settings),
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "WORK_TEST_KEY": "k"},
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.count(b"\n") == 1
+    assert b"work-failed" in ended.stderr
