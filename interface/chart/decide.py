@@ -81,11 +81,12 @@ class Engine:
         """The event's action, as [forward] and the appointment's status change it."""
         does = reading.event.does
         wanted = self.policy.decisions.get(reading.type)
+        booking = does == "post" and reading.event.about == "appointment"
         if wanted is not None and does in ("post", "chart", "ignore") and not reading.event.not_yet:
             does = wanted
-        status = text_of(reading.facts, "appointment.status")
-        if does != "post" or reading.event.about != "appointment":
+        if does == "ignore" or not booking:
             return does
+        status = text_of(reading.facts, "appointment.status")
         return {"cancelled": "cancel", "chart": "chart", "blocked": "ignore"}.get(status, does)
 
     def _why_ignored(self, reading: Reading) -> Reason:

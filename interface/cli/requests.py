@@ -139,6 +139,7 @@ def _attempt_json(attempt: "AttemptView") -> dict[str, Any]:
         "detail": attempt.detail,
         "possible_duplicate": attempt.possible_duplicate,
         "body": decoded(attempt.body),
+        "reply": decoded(attempt.reply),
     }
 
 
@@ -187,6 +188,10 @@ def show(args: argparse.Namespace) -> int:
         heading("attempts:")
         columns = ("started", "seconds", "status", "verdict", "detail")
         table(columns, [_attempt(attempt) for attempt in detail.attempts], right=("seconds", "status"))
+        last = detail.attempts[-1].reply
+        if last:
+            heading("what the API answered:")
+            print(safe_lines(last.decode("utf-8", "replace")))
     return 0
 
 

@@ -51,6 +51,7 @@ class Ledger:
             due_at=following.due if following.state == "waiting" else None,
             correlation_id=reply.correlation_id or None,
             possible_duplicate=verdict.possible_duplicate,
+            reply=reply.excerpt if reply.excerpt and verdict.kind != "delivered" else None,
         )
 
     def _following(self, attempt: Attempt, verdict: Verdict) -> Next:

@@ -119,6 +119,7 @@ def take_back(connection: Connection, now: float) -> int:
                 "detail": "the program ended while this was being sent: it may have arrived",
                 "possible_duplicate": True,
                 "body": None,
+                "reply": None,
             }
             for id_, _patient_id, claimed_at in sending
         ],

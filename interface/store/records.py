@@ -186,6 +186,8 @@ class AttemptDone:
     """True: the API may have taken it; stays with the request."""
     body: bytes | None = None
     """What was sent, when it was not the stored body."""
+    reply: bytes | None = None
+    """The beginning of what the API answered when it did not take the request; may repeat patient data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +333,8 @@ class AttemptView:
     possible_duplicate: bool
     body: bytes | None
     """What was sent, when it was not the stored body."""
+    reply: bytes | None
+    """The beginning of what the API answered when it did not take the request."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -227,6 +227,7 @@ attempts = Table(
     Column("detail", Text, nullable=False),
     Column("possible_duplicate", Boolean, nullable=False),
     Column("body", LargeBinary),  # sealed: attempt; NULL: the request's body was sent
+    Column("reply", LargeBinary),  # sealed: reply; what the API said where it did not take the request
 )
 Index("attempts_by_request", attempts.c.request_id, attempts.c.id)
 

@@ -101,6 +101,7 @@ def end_attempts(connection: Connection, keyring: Keyring, done: Sequence[Attemp
                 "detail": attempt.detail,
                 "possible_duplicate": attempt.possible_duplicate,
                 "body": None if attempt.body is None else keyring.seal("attempt", attempt.body),
+                "reply": None if attempt.reply is None else keyring.seal("reply", attempt.reply),
             }
             for attempt in done
         ],

@@ -266,7 +266,8 @@ def _request_summary(row: Any) -> RequestSummary:
 
 def _attempt(row: Any, opened: _Opened) -> AttemptView:
     values = list(row)
-    values[-1] = opened.value("attempt", values[-1])
+    values[-2] = opened.value("attempt", values[-2])
+    values[-1] = opened.value("reply", values[-1])
     return AttemptView(*values)
 
 

@@ -14,7 +14,7 @@ from interface.rules.paths import Path, Scope
 from interface.rules.tables import Table
 from interface.rules.types.base import Reader, Spec, TypeMaker, Unfit, Value, first_valid
 from interface.rules.types.patient import AddressTables
-from interface.rules.types.values import number_of
+from interface.rules.types.values import hd_name, number_of
 
 _NCI = ("2.16.840.1.113883.3.26.1.1", "NCI Thesaurus")
 _MACRO = re.compile(r"##.*##")
@@ -319,7 +319,7 @@ def facility(spec: Spec) -> Reader:
     address_path = spec.path("address")
 
     def convert(context: Context, path: Path, repetition: Repetition) -> Value | None:
-        name = path.text(repetition)
+        name = hd_name(path, repetition)
         if not name:
             return None
         value: dict[str, Any] = {"name": name}

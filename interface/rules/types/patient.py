@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from interface.hl7.message import Repetition
@@ -13,9 +13,10 @@ from interface.rules.paths import Path, Scope
 from interface.rules.tables import Table, normal
 from interface.rules.types.base import Reader, Spec, TypeMaker, Unfit, Value, as_fact
 
-_ZIP = re.compile(r"^(\d{5})(?:[-\s]?\d{4})?$")
+_ZIP = re.compile(r"^([0-9]{5})(?:[-\s]?[0-9]{4}|-)?$")
 _EMAIL = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
-_EXTENSION = re.compile(r"(?i)\s*(?:ext\.?|extension|x)\s*\d+\s*$")
+# TN (HL7 2A.77): 999-999-9999, then X and an extension, B and a beeper code, C and any text
+_EXTENSION = re.compile(r"(?i)(?<=\d)\s*(?:[,;]\s*)?(?:extension|ext\.?|x|b|c|\#)\s*\d.*$|(?<=\d)C.*$")
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,9 @@ def mrn(spec: Spec) -> Reader:
 
     def choose(path: Path, numbers: list[_Number], authorities: Sequence[str]) -> _Number | Unfit | None:
         if authorities:
-            mine = [entry for entry in numbers if entry.kind in own]
-            for wanted in ([e for e in mine if e.of(authorities)], [e for e in mine if e.bare]):
+            mine = sorted((e for e in numbers if e.kind in own), key=lambda entry: own.index(entry.kind))
+            bare = mine if path == paths[0] else []  # PID-2 may be another's number: only where it names the site's
+            for wanted in ([e for e in mine if e.of(authorities)], [e for e in bare if e.bare]):
                 if wanted:
                     return wanted[0]
             return (
@@ -233,7 +235,8 @@ def contact_points(spec: Spec) -> Reader:
             context.leave_out(entry.at(component), sent, f"table {table.name} has no such code")
         return str(found or "")
 
-    def one_of(context: Context, entry: Repetition) -> _Point | None:
+    def points_of(context: Context, entry: Repetition) -> Iterator[_Point]:
+        """The number and the e-mail address of one XTN; most hold one of them."""
         use = looked_up(context, entry, 2, use_table)
         equipment = looked_up(context, entry, 3, equipment_table)
         mail, mail_source = entry.component(4).strip(), entry.at(4)
@@ -245,25 +248,22 @@ def contact_points(spec: Spec) -> Reader:
                 context.leave_out(
                     source if number else mail_source, number or mail, f"a {found[3:]} is not sent"
                 )
-                return None
+                return
         use_source = entry.at(2) if use and use != "default" else entry.path
         system_source = entry.at(3) if equipment else entry.path
-        if mail and (equipment == "EMAIL" or not number):
-            if not _EMAIL.match(mail):
-                context.leave_out(mail_source, mail, "not an e-mail address")
-                return None
-            kind = use if use in ("HOME", "WORK") else default
-            return _Point(mail, "EMAIL", kind, (mail_source, system_source, use_source))
-        if not number:
-            return None
         plain = _dialled(number)
-        if not plain:
+        if number and not plain:
             context.leave_out(source, number, "not a telephone number")
-            return None
-        if equipment == "CELL":
-            return _Point(plain, "PHONE", "MOBILE", (source, system_source, entry.at(3)))
-        kind = use if use not in ("", "default") else default
-        return _Point(plain, "PHONE", kind, (source, system_source, use_source))
+        elif number and equipment == "CELL":
+            yield _Point(plain, "PHONE", "MOBILE", (source, system_source, entry.at(3)))
+        elif number:
+            kind = use if use not in ("", "default") else default
+            yield _Point(plain, "PHONE", kind, (source, system_source, use_source))
+        if mail and not _EMAIL.match(mail):
+            context.leave_out(mail_source, mail, "not an e-mail address")
+        elif mail:
+            kind = use if use in ("HOME", "WORK") else default
+            yield _Point(mail, "EMAIL", kind, (mail_source, mail_source if number else system_source, use_source))
 
     def read(context: Context, scope: Scope) -> Fact | None:
         found: list[dict[str, str]] = []
@@ -274,15 +274,15 @@ def contact_points(spec: Spec) -> Reader:
                 if entry.is_null:
                     deleted = True
                     continue
-                point = one_of(context, entry)
-                if point is None or point.value_json() in found:
-                    continue
-                where = f"[{len(found)}]"
-                found.append(point.value_json())
-                leaves += [
-                    Leaf(f"{where}.{name}", value, source)
-                    for (name, value), source in zip(point.value_json().items(), point.sources, strict=True)
-                ]
+                for point in points_of(context, entry):
+                    if point.value_json() in found:
+                        continue
+                    where = f"[{len(found)}]"
+                    found.append(point.value_json())
+                    leaves += [
+                        Leaf(f"{where}.{name}", value, source)
+                        for (name, value), source in zip(point.value_json().items(), point.sources, strict=True)
+                    ]
         if found:
             return Fact(found, tuple(leaves), rule, context.at, context.control_id)
         return deleted_fact(rule, context, str(paths[0])) if deleted else None

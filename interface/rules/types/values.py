@@ -26,12 +26,20 @@ def text(spec: Spec) -> Reader:
     return first_valid(spec, convert)
 
 
+def hd_name(path: Path, repetition: Repetition) -> str:
+    """The text of a component; of an HD (PL.4: namespace, OID, type) the namespace. A bare & stays text."""
+    whole = path.text(repetition)
+    if path.component and not path.subcomponent and repetition.sub(path.component, 3).strip():
+        return repetition.sub(path.component, 1).strip()
+    return whole
+
+
 def clean(spec: Spec) -> Reader:
     """Text for a clean-text field: the characters the contract forbids become a blank."""
     spec.options()
 
     def convert(_: Context, path: Path, repetition: Repetition) -> Value | None:
-        found = path.text(repetition)
+        found = hd_name(path, repetition)
         repaired = clean_text(found)
         if not repaired:
             return None
@@ -91,16 +99,26 @@ def code(spec: Spec) -> Reader:
 
 
 def flag(spec: Spec) -> Reader:
-    """True where a field says Y, or holds a date (PID-29); false where it says N."""
+    """True where any of the fields says Y or holds a date (PID-29), though another says N; false where one says N."""
     spec.options()
 
     def convert(_: Context, path: Path, repetition: Repetition) -> Value | None:
         sent = path.text(repetition).upper()
         if sent in ("Y", "YES", "TRUE", "1") or parse_dtm(sent) is not None:
             return one(True, path.source(repetition))
-        return one(False, path.source(repetition)) if sent in ("N", "NO", "FALSE", "0") else None
+        return None
 
-    return first_valid(spec, convert)
+    def deny(_: Context, path: Path, repetition: Repetition) -> Value | None:
+        said_no = path.text(repetition).upper() in ("N", "NO", "FALSE", "0")
+        return one(False, path.source(repetition)) if said_no else None
+
+    yes, no = first_valid(spec, convert), first_valid(spec, deny)
+
+    def read(context: Context, scope: Scope) -> Fact | None:
+        found = yes(context, scope)
+        return found if found is not None and found.value else no(context, scope)
+
+    return read
 
 
 def full_day(path: Path, repetition: Repetition) -> tuple[DTM, date] | Unfit | None:
@@ -110,6 +128,8 @@ def full_day(path: Path, repetition: Repetition) -> tuple[DTM, date] | Unfit | N
         return None
     source = path.source(repetition)
     stamp = parse_dtm(sent)
+    if stamp is None and path.component:  # a TS within a TQ: time & precision
+        stamp = parse_dtm(repetition.sub(path.component, 1))
     if stamp is None:
         return Unfit(f"{source} is not a date")
     day = stamp.date()
