@@ -138,6 +138,12 @@ def test_a_keyword_that_the_fast_yes_does_not_know_is_an_error():
         compiler.compile({"type": "number", "multipleOf": 2})
 
 
+def test_a_constant_is_of_its_own_type():
+    is_false = Compiler({}, {}, whole_text).compile({"const": False})
+    assert is_false(False)
+    assert not is_false(0)
+
+
 def test_an_expression_that_is_not_anchored_is_an_error():
     with pytest.raises(ValueError, match="anchored"):
         whole_text('[^<>"%;+@]*$')

@@ -1,0 +1,462 @@
+"""Pharmacy orders: drugs, products, doses, timing, and which of them are active."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+NPI = "1234567893"
+RXNORM, NDC = "2.16.840.1.113883.6.88", "2.16.840.1.113883.6.69"
+DRUG = "860975^metformin 500 MG^RXNORM"
+
+
+def rxe(**fields):
+    fields = {"f2": DRUG, **fields}
+    parts = ["RXE"] + [""] * 45
+    for name, text in fields.items():
+        parts[int(name[1:])] = text
+    return "|".join(parts).rstrip("|")
+
+
+def orc(control="NW", placer="P1", filler="", status="", **fields):
+    parts = ["ORC", control, placer, filler] + [""] * 30
+    parts[5] = status
+    for name, text in fields.items():
+        parts[int(name[1:])] = text
+    return "|".join(parts).rstrip("|")
+
+
+@pytest.fixture
+def told(story):
+    return story()
+
+
+def medications(told, *segments, **given):
+    """What the booking says after one order message."""
+    told.tell("RDE^O11", told.PID, *segments, **given)
+    return booked(told)["request"].get("medications", [])
+
+
+def booked(told):
+    """The booking, asked for anew each time."""
+    return told.book(key=f"B{told.number}", start=(told.now + timedelta(days=5)).strftime("%Y%m%d"))
+
+
+def prescription(told, *segments):
+    answer = medications(told, *segments)
+    return answer[0]["medicationRequests"][0] if "medicationRequests" in answer[0] else {}
+
+
+class TestDrug:
+    @pytest.mark.parametrize(
+        ("rxe2", "code"),
+        [
+            (DRUG, ("860975", "RxNorm", "metformin 500 MG")),
+            ("860975^metformin^RXN", ("860975", "RxNorm", "metformin")),
+            ("860975^metformin^2.16.840.1.113883.6.88", ("860975", "RxNorm", "metformin")),
+            ("D1^Metformin^FDB^860975^metformin^RXNORM", ("860975", "RxNorm", "Metformin")),
+            ("00093-1048-01^Metformin^NDC^860975^metformin^RXNORM", ("860975", "RxNorm", "Metformin")),
+            ("00093-1048-01^Metformin^NDC^41^met^MEDCIN", ("41", "MEDCIN", "Metformin")),
+            ("00093-1048-01^Metformin^NDC", ("00093-1048-01", "NDC", "Metformin")),
+            ("41^Metformin^MEDCIN", ("41", "MEDCIN", "Metformin")),
+            ("41^Metformin^NDDF", ("41", "NDDF", "Metformin")),
+            ("41^Metformin^FDB", ("41", "NDDF", "Metformin")),
+            ("41^Metformin^MULTUM", ("41", "Multum", "Metformin")),
+            ("41^Metformin^GPI", ("41", "GPI", "Metformin")),
+            ("41^Metformin^LOCALRX", ("41", "LOCALRX", "Metformin")),
+            ("41^Metformin", ("41", None, "Metformin")),
+            ("^Metformin", (None, None, "Metformin")),
+            ("860975^^RXNORM^^Glucophage", ("860975", "RxNorm", "Glucophage")),
+            ("860975^^RXNORM^^^^^^As written", ("860975", "RxNorm", "As written")),
+            ("860975^^RXNORM", ("860975", "RxNorm", "860975")),
+            ("##RXCUI##^Metformin^RXNORM", (None, None, "Metformin")),
+            ("860975^##NAME##^RXNORM^^Glucophage", ("860975", "RxNorm", "Glucophage")),
+            ("86;0975^Metformin^RXNORM", (None, None, "Metformin")),
+        ],
+    )
+    def test_the_name_is_rxnorm_from_either_coding_else_what_there_is(self, told, rxe2, code):
+        (found,) = medications(told, orc(), rxe(f2=rxe2))
+        name = found["nameCode"]
+        assert (name.get("code"), name.get("codeSystemName"), name["displayName"]) == code
+        assert ("codeSystem" in name) == (code[1] not in (None, "LOCALRX"))
+
+    def test_rxo_1_where_there_is_no_rxe_2(self, told):
+        (found,) = medications(told, orc(), f"RXO|{DRUG}", "RXE|")
+        assert found["nameCode"]["code"] == "860975"
+
+    def test_an_order_that_names_no_drug_is_left_out(self, told):
+        told.tell("RDE^O11", told.PID, orc(), rxe(f2="##A##^##B##"))
+        answer = booked(told)
+        assert "medications" not in answer["request"]
+        assert "the order names no drug" in [entry["why"] for entry in answer["left_out"]]
+
+    @pytest.mark.parametrize(
+        ("sent", "eleven"),
+        [
+            ("00093-1048-01", "00093104801"),
+            ("00093104801", "00093104801"),
+            ("0093-1048-01", "00093104801"),
+            ("00093-048-01", "00093004801"),
+            ("00093-1048-1", "00093104801"),
+            ("0093104801", None),
+            ("0093-048-01", None),
+            ("93104801", None),
+        ],
+    )
+    @pytest.mark.parametrize("where", ["f2", "f2b", "f31"])
+    def test_an_ndc_has_eleven_digits_or_is_left_out_and_said(self, told, sent, eleven, where):
+        fields = {
+            "f2": {"f2": f"{sent}^Met^NDC"},
+            "f2b": {"f2": f"41^Met^FDB^{sent}^Met^NDC"},
+            "f31": {"f2": "41^Met^FDB", "f31": f"{sent}^Met^NDC"},
+        }
+        told.tell("RDE^O11", told.PID, orc(), rxe(**fields[where]))
+        said = told.changes
+        answer = booked(told)
+        (found,) = answer["request"]["medications"]
+        code = found.get("medicationRequests", [{}])[0].get("code")
+        assert (code or {}).get("code") == eleven
+        assert eleven is None or (code["codeSystem"], code["displayName"]) == (NDC, "Met")
+        assert said == []
+
+    def test_the_ndc_that_cant_be_told_is_said_with_its_message(self, told):
+        answer = told.tell("RDE^O11", told.PID, orc(), rxe(f31="0093104801^Met^NDC"))
+        assert ("RXE-31", "0093104801") in [(e["source"][:6], e["value"]) for e in answer["left_out"]]
+
+    def test_the_product_is_rxnorm_where_there_is_no_ndc(self, told):
+        assert prescription(told, orc(), rxe())["code"] == {
+            "code": "860975", "codeSystem": RXNORM, "codeSystemName": "RxNorm", "displayName": "metformin 500 MG"
+        }  # fmt: skip
+
+
+class TestDose:
+    @pytest.mark.parametrize(
+        ("segments", "dosage"),
+        [
+            ([rxe(f3="1", f5="TAB")], {"amountValue": 1, "amountUnit": "TAB"}),
+            ([rxe(f3="1", f4="1", f5="TAB")], {"amountValue": 1, "amountUnit": "TAB"}),
+            ([rxe(f3="0.5", f5="mL^milliliter")], {"amountValue": 0.5, "amountUnit": "mL"}),
+            ([rxe(f3="1", f4="2", f5="TAB", f7="^1 to 2 tabs")], {"text": "1 to 2 tabs"}),
+            ([rxe(f3="one", f5="TAB")], {}),
+            ([rxe(f3="2", f5="%")], {"amountValue": 2, "amountUnit": "percent"}),
+            ([rxe(f25="500", f26="MG")], {"strengthValue": 500, "strengthUnit": "MG"}),
+            ([rxe(f25="5", f26="%^percent")], {"strengthValue": 5, "strengthUnit": "percent"}),
+            ([rxe(f25="5", f26="mg;hr")], {"strengthValue": 5, "strengthUnit": "mg hr"}),
+            (["RXO||500||MG"], {"amountValue": 500, "amountUnit": "MG"}),
+            (["RXO||500|1000|MG"], {}),
+            (["RXO" + "|" * 18 + "500|MG"], {"strengthValue": 500, "strengthUnit": "MG"}),
+            # the amount of one segment never meets the unit of another
+            (["RXO||500|1000|MG", rxe(f3="1")], {"amountValue": 1}),
+            (["RXO||500||MG", rxe(f3="1", f5="TAB")], {"amountValue": 1, "amountUnit": "TAB"}),
+            ([rxe(f7="^Take 1 daily")], {"text": "Take 1 daily"}),
+            ([rxe(f7="Take 1 daily")], {"text": "Take 1 daily"}),
+            ([rxe(f7="^Take 1~^with food")], {"text": "Take 1 with food"}),
+            ([rxe(f7="^##SIG##")], {}),
+            (["RXO|||||||^Take 2", rxe()], {"text": "Take 2"}),
+            ([rxe(), "TQ1|1||||||||||Take 3"], {"text": "Take 3"}),
+            ([rxe(f21="^Brand only")], {}),
+        ],
+    )
+    def test_amount_strength_and_text(self, told, segments, dosage):
+        more = segments if any(entry.startswith("RXE") for entry in segments) else [*segments, rxe()]
+        assert prescription(told, orc(), *more).get("dosageInstruction", {}) == dosage
+
+
+TIMINGS = [
+    *((code, {"timingEvent": code}) for code in ("BID", "TID", "QID", "QD", "QOD", "Q4H", "Q6H", "Q8H")),
+    *(("QHS", {"timingEvent": "BED"}), ("DAILY", {"timingEvent": "QD"}), ("QAM", {"timingEvent": "AM"})),
+    *(("twice daily", {"timingEvent": "BID"}), ("every 6 hours", {"timingEvent": "Q6H"})),
+    *(("Q 6 H", {"timingEvent": "Q6H"}), ("Q24H", {"timingEvent": "QD"}), ("Q1W", {"timingEvent": "WK"})),
+    ("Q12H", {"frequencyValue": 12, "frequencyUnit": "h"}),
+    ("q 12 hours", {"frequencyValue": 12, "frequencyUnit": "h"}),
+    ("Q72H", {"frequencyValue": 72, "frequencyUnit": "h"}),
+    ("every 2 weeks", {"frequencyValue": 2, "frequencyUnit": "wk"}),
+    ("Q2W", {"frequencyValue": 2, "frequencyUnit": "wk"}),
+    ("Q3D", {"frequencyValue": 3, "frequencyUnit": "d"}),
+    ("Q30M", {"frequencyValue": 30, "frequencyUnit": "min"}),
+    ("Q3L", {"frequencyValue": 3, "frequencyUnit": "mo"}),
+    *((code, {}) for code in ("3 times a week", "PRN", "BID PRN", "Q4-6H", "Q0H", "AS DIRECTED", "")),
+]
+
+
+class TestTiming:
+    @pytest.mark.parametrize(("sent", "found"), TIMINGS)
+    @pytest.mark.parametrize("where", ["RXE-1", "ORC-7", "TQ1-3"])
+    def test_a_pattern_is_an_event_or_an_interval_or_stays_in_the_text(self, told, sent, found, where):
+        order = {
+            "RXE-1": [orc(), rxe(f1=f"^{sent}&0600", f7="^sig")],
+            "ORC-7": [orc(f7=f"^{sent}"), rxe(f7="^sig")],
+            "TQ1-3": [orc(), "TQ1|1||" + (f"{sent}&&HL70335" if sent else ""), rxe(f7="^sig")],
+        }
+        asked = prescription(told, *order[where])
+        keys = ("timingEvent", "frequencyValue", "frequencyUnit")
+        assert {key: asked[key] for key in keys if key in asked} == found
+        assert asked["dosageInstruction"]["text"] == "sig"
+
+    def test_a_change_of_the_text_leaves_no_old_timing_and_dose_to_contradict_it(self, told):
+        medications(told, orc(), rxe(f1="^QD", f3="1", f5="TAB", f7="^1 daily", f25="500", f26="MG"))
+        asked = prescription(told, orc("XO"), rxe(f1="^BID PRN", f3="1", f4="2", f7="^1-2 twice a day if needed"))
+        assert "timingEvent" not in asked
+        assert asked["dosageInstruction"] == {
+            "text": "1-2 twice a day if needed", "strengthValue": 500, "strengthUnit": "MG"
+        }  # fmt: skip
+
+
+class TestPrescription:
+    @pytest.mark.parametrize(
+        ("segments", "field", "value"),
+        [
+            ([orc(), rxe(f39="30", f10="90")], "initialFillQuantity", 30),
+            ([orc(), rxe(f10="90.0")], "initialFillQuantity", 90),
+            ([orc(), "RXO" + "|" * 11 + "60", rxe()], "initialFillQuantity", 60),
+            ([orc(), rxe(f10="lots")], "initialFillQuantity", None),
+            ([orc(), rxe(f12="3")], "numberOfRefillsAllowed", 3),
+            ([orc(), "RXO" + "|" * 13 + "2", rxe()], "numberOfRefillsAllowed", 2),
+            ([orc(), rxe(f12="0")], "numberOfRefillsAllowed", 0),
+            ([orc(), rxe(f12="1.5")], "numberOfRefillsAllowed", None),
+            ([orc(), rxe(f12="99999999999")], "numberOfRefillsAllowed", None),
+            ([orc(f15="20260202", f9="20260203"), rxe(f32="20260201")], "prescribedDate", "2026-02-01"),
+            ([orc(f15="202602021200", f9="20260203"), rxe()], "prescribedDate", "2026-02-02"),
+            ([orc(f9="20260203"), rxe()], "prescribedDate", "2026-02-03"),
+            ([orc(), rxe(), "RXR|PO"], "route", "Oral"),
+            ([orc(), rxe(), "RXR|^by mouth"], "route", "by mouth"),
+            ([orc(), rxe(f6="TAB^Tablet")], "form", "Tablet"),
+            ([orc(), "RXO|||||CAP^Capsule", rxe()], "form", "Capsule"),
+        ],
+    )
+    def test_a_field(self, told, segments, field, value):
+        found = prescription(told, *segments).get(field)
+        assert (found["displayName"] if isinstance(found, dict) else found) == value
+
+    def test_routes_and_forms_are_ncit_concepts_where_known(self, told):
+        asked = prescription(told, orc(), rxe(f6="TAB^Tablet"), "RXR|PO^Oral")
+        assert asked["route"]["code"] == "C38288"
+        assert asked["form"]["codeSystemName"] == "NCI Thesaurus"
+        assert "code" in prescription(told, orc(placer="P2"), rxe(f2="1^Other^RXNORM"), "RXR|ZZ^By magic")["route"]
+
+    @pytest.mark.parametrize(
+        ("orc12", "npi"),
+        [
+            (f"{NPI}^Quill^Avery^^^^^^NPI", NPI),
+            (f"{NPI}^Quill^Avery", NPI),
+            ("Q7^Quill^Avery", None),
+            (f"{NPI}^Quill", None),
+            (NPI, None),
+        ],
+    )
+    def test_a_prescriber_needs_an_npi_and_a_name_and_holds_nothing(self, told, orc12, npi):
+        asked = prescription(told, orc(f12=orc12), rxe(f13="AQ1234563^Quill^Avery"))
+        assert asked.get("prescriber", {}).get("npi") == npi
+
+    @pytest.mark.parametrize(
+        ("fields", "facility"),
+        [
+            ({"f21": "Lakeside", "f22": "1 Lake^^Madison^WI^53703"}, {
+                "name": "Lakeside",
+                "address": {"lines": ["1 Lake"], "city": "Madison", "state": "WI", "zip": "53703"},
+            }),
+            ({"f21": "Lakeside", "f22": "1 Lake^^Toronto^ON^M4B^CAN"}, {"name": "Lakeside"}),
+            ({"f17": "LK^Lakeside Dept"}, {"name": "Lakeside Dept"}),
+            ({"f13": "P^R^B^Hillside&2.999.4&ISO"}, {"name": "Hillside"}),
+        ],
+    )  # fmt: skip
+    def test_the_facility(self, told, fields, facility):
+        assert prescription(told, orc(**fields), rxe())["facility"] == facility
+
+    def test_the_schedule(self, told):
+        (found,) = medications(told, orc(), rxe(f35="C2^Schedule II^DEA"))
+        assert found["scheduleCode"]["displayName"] == "Schedule II"
+
+    @pytest.mark.parametrize("later", [orc("XO", f9="20260225"), orc("DC", f15="20260225"), orc("SC", f9="20260225")])
+    @pytest.mark.parametrize(("opened", "date"), [({"f9": "20260203"}, "2026-02-03"), ({}, None)])
+    def test_later_actions_do_not_move_the_prescribed_date(self, told, later, opened, date):
+        medications(told, orc(**opened), rxe())
+        assert prescription(told, later, rxe()).get("prescribedDate") == date
+
+    def test_an_order_known_by_its_end_has_the_original_date_only(self, told):
+        assert prescription(told, orc("DC", f15="20260225"), rxe()).get("prescribedDate") is None
+        asked = prescription(told, orc("DC", "P2", f15="20260225"), rxe(f2="1^Other^RXNORM", f32="20260201"))
+        assert asked is not None
+
+    def test_a_late_opening_message_gives_its_date(self, told):
+        medications(told, orc("XO", f9="20260225"), rxe(), at="202603020900")
+        told.tell("RDE^O11", told.PID, orc(f9="20260203"), rxe(), at="202603020800")
+        asked = booked(told)["request"]["medications"][0]["medicationRequests"][0]
+        assert asked["prescribedDate"] == "2026-02-03"
+
+
+class TestOrders:
+    def test_several_orders_in_a_message_are_several_medications(self, told):
+        found = medications(
+            told, orc(), rxe(f10="1"), "RXR|PO", orc(placer="P2"), rxe(f2="83367^atorvastatin^RXNORM", f10="2"), "RXR|IV"
+        )
+        assert [(m["nameCode"]["displayName"], m["medicationRequests"][0]["initialFillQuantity"],
+                 m["medicationRequests"][0]["route"]["displayName"]) for m in found] == [
+            ("metformin 500 MG", 1, "Oral"), ("atorvastatin", 2, "Intravenous")
+        ]  # fmt: skip
+
+    def test_the_same_drug_of_several_orders_is_one_medication(self, told):
+        (found,) = medications(told, orc(), rxe(f10="1"), orc(placer="P2"), rxe(f10="2"))
+        assert [entry["initialFillQuantity"] for entry in found["medicationRequests"]] == [1, 2]
+
+    def test_active_if_one_order_is_with_the_requests_of_the_active_ones(self, told):
+        medications(told, orc(), rxe(f10="1"), orc(placer="P2"), rxe(f10="2"))
+        (found,) = medications(told, orc("DC"), rxe(f10="1"))
+        assert (found["active"], [e["initialFillQuantity"] for e in found["medicationRequests"]]) == (True, [2])
+
+    def test_all_ended_is_the_last_one(self, told):
+        medications(told, orc(), rxe(f10="1"), orc(placer="P2"), rxe(f10="2"))
+        medications(told, orc("DC", "P2"), rxe(f10="2"))
+        (found,) = medications(told, orc("DC"), rxe(f10="1"))
+        assert (found["active"], [e["initialFillQuantity"] for e in found["medicationRequests"]]) == (False, [1])
+
+    @pytest.mark.parametrize(
+        ("one", "other", "same"),
+        [
+            (orc(), orc("DC"), True),
+            (orc(filler="F1"), orc("DC", "", "F1"), True),
+            (orc(filler="F1"), orc("DC", "", "F2"), False),
+            (orc(placer="P1^A"), orc("DC", "P1^B"), False),
+        ],
+    )
+    def test_an_order_is_known_by_placer_or_filler(self, told, one, other, same):
+        medications(told, one, rxe())
+        (found,) = medications(told, other, rxe())
+        assert found["active"] is not same
+
+    def test_or_by_its_prescription_number(self, told):
+        medications(told, orc(placer=""), rxe(f15="RX7"))
+        assert medications(told, orc("DC", ""), rxe(f15="RX7"))[0]["active"] is False
+
+    def test_a_discontinuation_without_the_drug_ends_the_order(self, told):
+        medications(told, orc(), rxe())
+        told.tell("RDE^O11", told.PID, orc("DC"))
+        assert booked(told)["request"]["medications"][0]["active"] is False
+
+    def test_a_confidential_order_is_left_out_also_when_it_was_known(self, told):
+        assert medications(told, orc(f28="R"), rxe()) == []
+        medications(told, orc(), rxe())
+        assert medications(told, orc("XO", f28="V"), rxe()) == []
+
+
+class TestActive:
+    @pytest.mark.parametrize("control", ["NW", "RE", "RO", "XO", "SN", "AF", "RL", ""])
+    def test_it_opens(self, told, control):
+        (found,) = medications(told, orc(control), rxe())
+        assert found["active"] is True
+
+    @pytest.mark.parametrize("control", ["NW", "RO", "XO", "RL"])
+    def test_it_opens_again(self, told, control):
+        medications(told, orc("DC"), rxe())
+        assert medications(told, orc(control), rxe())[0]["active"] is True
+
+    @pytest.mark.parametrize("control", ["CA", "DC", "OC", "OD", "CR", "DR", "RP"])
+    def test_it_ends(self, told, control):
+        medications(told, orc(), rxe())
+        assert medications(told, orc(control), rxe())[0]["active"] is False
+
+    NOTHING = ("RF", "DF", "UA", "UC", "UD", "DE", "HD", "SC", "NA")
+
+    @pytest.mark.parametrize("control", NOTHING)
+    @pytest.mark.parametrize(("before", "active"), [("NW", True), ("DC", False)])
+    def test_requests_and_answers_change_nothing(self, told, control, before, active):
+        medications(told, orc(before), rxe())
+        assert medications(told, orc(control), rxe())[0]["active"] is active
+
+    @pytest.mark.parametrize("control", NOTHING)
+    def test_nor_do_they_open_an_order_nobody_placed(self, told, control):
+        answer = told.tell("RDE^O11", told.PID, orc(control), rxe())
+        assert "medications" not in booked(told)["request"]
+        assert any("ORC-1" in entry["why"] for entry in answer["left_out"])
+
+    @pytest.mark.parametrize(
+        ("status", "active"),
+        [("CA", False), ("DC", False), ("RP", False), ("CM", False), ("IP", True), ("SC", True), ("HD", True), ("A", True)],
+    )
+    @pytest.mark.parametrize("control", ["NW", "SC"])
+    def test_the_status_ends(self, told, control, status, active):
+        medications(told, orc(), rxe())
+        assert medications(told, orc(control, status=status), rxe())[0]["active"] is active
+
+    @pytest.mark.parametrize(
+        ("fields", "active"),
+        [
+            ({"f1": "^QD^^20260201^20260301"}, False),
+            ({"f1": "^QD^^20260201^20260302"}, True),
+            ({"f1": "^QD^^20260201^20260303"}, True),
+            ({"f1": "^QD^D10^20260201"}, False),
+            ({"f1": "^QD^W2^20260225"}, True),
+            ({"f1": "^QD^L1^20260115"}, False),
+            ({"f1": "^QD^D10"}, True),
+            ({"f1": "^QD^INDEF^20250101"}, True),
+        ],
+    )
+    def test_a_stop_or_a_duration_that_has_passed_ends_when_composed(self, told, fields, active):
+        assert medications(told, orc(), rxe(**fields))[0]["active"] is active
+
+    @pytest.mark.parametrize(
+        ("tq1", "active"),
+        [("TQ1|1||QD||||20260201|20260301", False), ("TQ1|1||QD||||20260201|20260401", True),
+         ("TQ1|1||QD|||D10|20260201", False), ("TQ1|1||QD|||D90|20260201", True)],
+    )  # fmt: skip
+    def test_of_tq1_too(self, told, tq1, active):
+        assert medications(told, orc(), tq1, rxe())[0]["active"] is active
+
+    def test_a_renewal_leaves_no_old_stop_behind(self, told):
+        medications(told, orc(), rxe(f1="^QD^^20260101^20260201"))
+        assert medications(told, orc("XO"), rxe(f1="^QD^D90^20260225"))[0]["active"] is True
+
+    def test_time_alone_ends_an_order(self, told):
+        assert medications(told, orc(), rxe(f1="^QD^^20260201^20260305"))[0]["active"] is True
+        told.now += timedelta(days=10)
+        assert booked(told)["request"]["medications"][0]["active"] is False
+
+    @pytest.mark.parametrize(
+        ("order_visit", "orc29", "discharged", "active"),
+        [
+            ("I", "", "V1", False),
+            ("O", "I", "V1", False),
+            ("O", "", "V1", True),
+            ("I", "", "V2", True),
+            ("I", "O", "V1", True),
+        ],
+    )
+    def test_inpatient_orders_end_with_the_discharge_of_their_visit(
+        self, told, order_visit, orc29, discharged, active
+    ):
+        def pv1(kind, number):
+            return f"PV1|1|{kind}{'|' * 17}{number}"
+
+        medications(told, pv1(order_visit, "V1"), orc(f29=orc29), rxe())
+        told.tell("ADT^A03", told.PID, pv1("I", discharged))
+        answer = booked(told)
+        (found,) = answer["request"]["medications"]
+        assert found["active"] is active
+        if not active:
+            source = next(e["source"] for e in answer["fields"] if e["field"] == "medications[0].active")
+            assert source.startswith("M3:")
+
+    def test_an_older_message_does_not_end_a_newer_order(self, told):
+        medications(told, orc(), rxe(), at="202603020900")
+        assert medications(told, orc("DC"), rxe(), at="202603020800")[0]["active"] is True
+
+
+@pytest.mark.parametrize(
+    ("version", "segments", "expected"),
+    [
+        ("2.2", [orc(f7="^BID^^20260201", f9="20260203"), rxe(f10="30")],
+         {"timingEvent": "BID", "initialFillQuantity": 30, "prescribedDate": "2026-02-03"}),
+        ("2.3", [orc(f15="20260204"), rxe(f1="^BID", f2="00093-1048-01^Met^NDC", f10="30")],
+         {"timingEvent": "BID", "initialFillQuantity": 30, "prescribedDate": "2026-02-04"}),
+        ("2.5.1", [orc(), rxe(f1="^BID", f31="00093-1048-01^Met^NDC", f32="20260205", f39="20", f10="30")],
+         {"timingEvent": "BID", "initialFillQuantity": 20, "prescribedDate": "2026-02-05"}),
+        ("2.7", [orc(), "TQ1|1||BID||||20260201", rxe(f39="20", f32="20260205")],
+         {"timingEvent": "BID", "initialFillQuantity": 20, "prescribedDate": "2026-02-05"}),
+    ],
+)  # fmt: skip
+def test_each_version_has_its_way(told, version, segments, expected):
+    header = f"MSH|^~\\&|APP|FAC|R|R|202603020800||RDE^O11|V1|P|{version}"
+    told.raw("\r".join((header, told.PID, *segments)).encode())
+    asked = booked(told)["request"]["medications"][0]["medicationRequests"][0]
+    assert {key: asked[key] for key in expected} == expected
