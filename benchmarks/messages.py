@@ -14,9 +14,37 @@ LAG = 100
 DAYS_AHEAD, SPREAD_DAYS = 14, 60
 """Appointments are so far in the future, and spread over so many days."""
 
-_FAMILIES = "Abernathy Brannigan Castellan Dunmore Ellsworth Farrow Grantham Hollis Ingersoll Jarrow".split()
-_GIVEN = "Odalys Tobias Wren Leopold Genevieve Bartholomew Calla Piet Adaeze Silvio Maren".split()
-_STREETS = ("Heron Landing Rd", "Switchgrass Ln", "Quarry Rd", "Foundry St", "Gull Point Ave", "Mill Race Way")
+_FAMILIES = (
+    "Abernathy",
+    "Brannigan",
+    "Castellan",
+    "Dunmore",
+    "Ellsworth",
+    "Farrow",
+    "Grantham",
+    "Hollis",
+    "Jarrow",
+)
+_GIVEN = (
+    "Odalys",
+    "Tobias",
+    "Wren",
+    "Leopold",
+    "Genevieve",
+    "Bartholomew",
+    "Calla",
+    "Piet",
+    "Adaeze",
+    "Silvio",
+)
+_STREETS = (
+    "Heron Landing Rd",
+    "Switchgrass Ln",
+    "Quarry Rd",
+    "Foundry St",
+    "Gull Point Ave",
+    "Mill Race Way",
+)
 _CITIES = (("Madison", "WI", "53703"), ("Cedar Falls", "IA", "50613"), ("Burlington", "VT", "05401"))
 _PROBLEMS = (
     ("E11.9", "Type 2 diabetes mellitus without complications"),
@@ -38,7 +66,7 @@ _DRUGS = (
     ("314076", "lisinopril 10 MG Oral Tablet", "10"),
 )
 
-_MSH = "MSH|^~\\&|SPEEDEHR|LAKESIDE|CONNECT|HIE|%(stamp)s||%(type)s|%(id)s|P|2.5.1|||AL|NE||UNICODE UTF-8\r"
+_MSH = "MSH|^~\\&|SPEEDEHR|LAKESIDE|CONNECT|HIE|%(stamp)s||%(type)s|%(id)s|P|2.5.1||||||UNICODE UTF-8\r"
 _PID = (
     "PID|1||%(mrn)s^^^LFC^MR~%(other)s^^^HIE^PI||%(family)s^%(given)s^Wren^^^^L||%(born)s|%(sex)s||2106-3^White^CDCREC"
     "|%(house)d %(street)s^Unit %(unit)d^%(city)s^%(state)s^%(zip)s^USA^H"
@@ -61,10 +89,13 @@ _RESOURCES = (
 )
 _EVN = "EVN|A04|%(stamp)s|||OPER7^Aldana^Priya\r"
 _PV2 = "PV2||PRIV^Private room|Follow-up of problems and medications|||||%(date)s%(time)s00||||Office visit\r"
-_NK1 = "NK1|1|%(family)s^Marisol^^^^^L|SPO^Spouse^HL70063|%(house)d %(street)s^^%(city)s^%(state)s^%(zip)s^USA|^PRN^PH^^1^608^5550100\r"
+_NK1 = (
+    "NK1|1|%(family)s^Marisol^^^^^L|SPO^Spouse^HL70063|%(house)d %(street)s^^%(city)s^%(state)s^%(zip)s^USA"
+    "|^PRN^PH^^1^608^5550100\r"
+)
 _IN1 = (
-    "IN1|1|PLAN7^Prairie Choice|PC001|Prairie Mutual|PO Box 1200^^%(city)s^%(state)s^%(zip)s^USA||^WPN^PH^^1^608^5550111|GRP%(room)d"
-    "||||20240101|||PPO|%(family)s^%(given)s|SEL^Self|%(born)s|||||||||||||||||||POL%(mrn)s\r"
+    "IN1|1|PLAN7^Prairie Choice|PC001|Prairie Mutual|PO Box 1200^^%(city)s^%(state)s^%(zip)s^USA||^WPN^PH^^1^608^5550111"
+    "|GRP%(room)d||||20240101|||PPO|%(family)s^%(given)s|SEL^Self|%(born)s|||||||||||||||||||POL%(mrn)s\r"
 )
 _ORDER = (
     "ORC|NW|%(order)s%(n)d^SPEEDEHR|RX%(order)s%(n)d^PHARM||||||%(stamp)s|||%(npi)s^%(doctor)s^Ingrid^M^^Dr.^MD^^NPI^L^^^NPI"
@@ -74,8 +105,10 @@ _ORDER = (
     "|||||||||||||%(strength)s|mg||||||%(today)s\r"
     "RXR|PO^Oral^HL70162\r"
 )
-_NTE = "NTE|1|P|%(text)s\r"
-_REMARK = "Please bring all medication bottles and the list of readings kept at home since the last visit; arrive 15 minutes early."
+_REMARK = (
+    "NTE|1|P|Please bring all medication bottles and the list of readings kept at home since the last visit; "
+    "arrive 15 minutes early.\r"
+)
 
 
 def npi(number: int) -> str:
@@ -97,8 +130,12 @@ class Feed:
         utc = now.astimezone(UTC)
         self._stamp = utc.strftime("%Y%m%d%H%M%S+0000")
         self._today = utc.strftime("%Y%m%d")
-        self._dates = [(utc + timedelta(days=DAYS_AHEAD + day)).strftime("%Y%m%d") for day in range(SPREAD_DAYS)]
-        self._diagnosed = [(utc - timedelta(days=30 + 11 * n)).strftime("%Y%m%d") for n in range(len(_PROBLEMS))]
+        self._dates = [
+            (utc + timedelta(days=DAYS_AHEAD + day)).strftime("%Y%m%d") for day in range(SPREAD_DAYS)
+        ]
+        self._diagnosed = [
+            (utc - timedelta(days=30 + 11 * n)).strftime("%Y%m%d") for n in range(len(_PROBLEMS))
+        ]
         self._makers: tuple[Callable[[int], str], ...] = (self._booking, self._visit, self._order)
 
     def message(self, index: int) -> bytes:
@@ -144,24 +181,33 @@ class Feed:
     def _problems(self, person: int, count: int) -> str:
         chosen = [(person + 3 * n) % len(_PROBLEMS) for n in range(count)]
         return "".join(
-            _DG1 % {"n": n, "code": _PROBLEMS[row][0], "label": _PROBLEMS[row][1], "date": self._diagnosed[row]}
+            _DG1
+            % {"n": n, "code": _PROBLEMS[row][0], "label": _PROBLEMS[row][1], "date": self._diagnosed[row]}
             for n, row in enumerate(chosen, 1)
         )
 
     def _booking(self, index: int) -> str:
         values = self._values(index) | {"type": "SIU^S12^SIU_S12", "id": f"B{index}"}
-        head, resources = (_MSH + _SCH + _PID + _PV1) % values, _RESOURCES % values
-        return head + self._problems(index, 3) + resources
+        head, resources = (_MSH + _SCH + _REMARK + _PID + _PV1) % values, _RESOURCES % values
+        return head + self._problems(index, 4) + resources
 
     def _visit(self, index: int) -> str:
         values = self._values(index) | {"type": "ADT^A04^ADT_A01", "id": f"B{index}"}
-        return (_MSH + _EVN + _PID + _NK1 + _PV1 + _PV2) % values + self._problems(index, 4) + _IN1 % values
+        return (
+            (_MSH + _EVN + _PID + _NK1 + _PV1 + _PV2) % values
+            + self._problems(index, 4)
+            + (_REMARK + _IN1) % values
+        )
 
     def _order(self, index: int) -> str:
         person = index - 2 - 3 * LAG
-        values = self._values(person) | {"type": "RDE^O11^RDE_O11", "id": f"B{index}", "order": 80_000_000 + index}
+        values = self._values(person) | {
+            "type": "RDE^O11^RDE_O11",
+            "id": f"B{index}",
+            "order": 80_000_000 + index,
+        }
         orders = ""
         for n in (1, 2):
             code, label, strength = _DRUGS[(index + n) % len(_DRUGS)]
             orders += _ORDER % (values | {"n": n, "code": code, "label": label, "strength": strength})
-        return (_MSH + _PID) % values + orders + _NTE % {"text": _REMARK}
+        return (_MSH + _PID + _PV1) % values + orders

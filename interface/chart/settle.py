@@ -102,7 +102,7 @@ class Settling:
             self.close(appointment, "expired", Reason("past-date", "the appointment's date has passed"))
             return None
         composed = self.compose(appointment)
-        if composed.digest == asked.digest and composed.state == asked.state:
+        if composed.digest == asked.digest and composed.state == asked.state and not asked.rewritten:
             return None
         self.changes.append(
             Rewrite(

@@ -82,9 +82,10 @@ def _take_problem(chart: Chart, item: Item, visit: str, left_out: list[LeftOut])
             for leaf in fact.leaves
             if leaf.path.endswith(".code")
         ]
-        return
-    day = item.get("problem.date")
-    action = text_of(item, "problem.action")
+        action = "delete"  # nor is what was known of it before
+    else:
+        action = text_of(item, "problem.action")
+    day = _earliest(item.get("problem.date"))
     for index, coding in enumerate(fact.value):
         where = f"[{index}]"
         leaves = tuple(
@@ -114,9 +115,13 @@ def _place_problem(chart: Chart, entry: Problem, action: str) -> None:
     for index, other in enumerate(chart.problems):
         if same(other) and other.visit == entry.visit:
             if other.at <= entry.at:
-                chart.problems[index] = entry if _value(entry.date) else change(entry, date=other.date)
+                chart.problems[index] = change(entry, date=_earliest(entry.date, other.date))
             return
     chart.problems.append(entry)
+
+
+def _earliest(*dates: Fact | None) -> Fact | None:
+    return min((fact for fact in dates if _value(fact)), key=_value, default=None)
 
 
 def _value(fact: Fact | None) -> str:
@@ -129,6 +134,7 @@ def _value(fact: Fact | None) -> str:
 def take_orders(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> None:
     """ORC/RXE: each order through its life; later messages of an order change what they state and keep the rest."""
     for item in reading.orders:
+        ids = _order_ids(item)
         if text_of(item, "order.confidential") == "withhold":
             drug = item.get("medication.nameCode")
             left_out += [
@@ -136,10 +142,15 @@ def take_orders(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> None
                 for leaf in (drug.leaves if drug is not None else ())
                 if leaf.path == ".displayName"
             ]
-            continue
-        ids = _order_ids(item)
-        if ids:
-            _take_order(chart, reading, item, ids)
+            kept = [o for o in chart.orders if set(ids).isdisjoint(o.ids) or o.at > reading.at]
+            chart.orders = kept  # nor is what was known of it before
+        elif ids:
+            _take_order(chart, reading, item, ids, left_out)
+
+
+def text_label(name: Fact | None) -> str:
+    """The label of a coded fact; empty when there is none."""
+    return str(name.value["displayName"]) if name is not None and name.value is not None else ""
 
 
 def _order_ids(item: Item) -> tuple[str, ...]:
@@ -151,17 +162,40 @@ def _order_ids(item: Item) -> tuple[str, ...]:
     return (f"D:{drug.value.get('code') or drug.value['displayName'].casefold()}",)
 
 
-def _take_order(chart: Chart, reading: Reading, item: Item, ids: tuple[str, ...]) -> None:
+# What an order states as a whole: a change that brings one of them leaves no old one beside it to contradict it.
+_TOGETHER = (
+    ("order.start", "order.stop", "order.duration"),
+    ("prescription.text", "prescription.timing", "prescription.dose"),
+)
+
+
+def _take_order(
+    chart: Chart, reading: Reading, item: Item, ids: tuple[str, ...], left_out: list[LeftOut]
+) -> None:
     index, old = next(
         ((n, order) for n, order in enumerate(chart.orders) if not set(ids).isdisjoint(order.ids)), (-1, None)
     )
-    facts = dict(old.facts) if old is not None else {}
-    for field, fact in item.items():
-        if field == "prescription.prescribedDate" and _value(facts.get(field)):
-            continue  # of the message that opened the order
-        merge(facts, field, fact)
     newer = old is None or reading.at >= old.at
     effect, leaf = _effect(item)
+    control = item.get("order.control")
+    if old is None and not effect and control is not None and control.value == "none":
+        drug = text_label(item.get("medication.nameCode"))
+        left_out.append(
+            LeftOut(control.leaves[0].source, drug, "ORC-1 opens nothing, and the order is not known")
+        )
+        return
+    facts = dict(old.facts) if old is not None else {}
+    states = effect == "open" or control is None
+    for group in _TOGETHER if states and newer else ():
+        if not item.keys().isdisjoint(group):
+            for field in group:
+                facts.pop(field, None)
+    opens = states and (old is None or not newer)
+    for field, fact in item.items():
+        if field == "prescription.prescribedDate":
+            _take_prescribed_date(facts, field, fact, opens)
+        else:
+            merge(facts, field, fact)
     ended = old.ended if old is not None else False
     ended_leaf = old.ended_leaf if old is not None else leaf
     message = old.ended_message if old is not None else reading.control_id
@@ -180,6 +214,15 @@ def _take_order(chart: Chart, reading: Reading, item: Item, ids: tuple[str, ...]
         chart.orders.append(order)
     else:
         chart.orders[index] = order
+
+
+def _take_prescribed_date(facts: dict[str, Fact], field: str, fact: Fact, opens: bool) -> None:
+    """The original date (RXE-32), or that of the message that opened the order; later actions don't move it."""
+    if not opens and not any(leaf.source.startswith("RXE") for leaf in fact.leaves):
+        return
+    known = facts.get(field)
+    if known is None or not _value(known) or fact.at < known.at:
+        facts[field] = fact
 
 
 def _effect(item: Item) -> tuple[str, Leaf | None]:

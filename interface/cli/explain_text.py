@@ -34,7 +34,7 @@ def print_explained(reading: Reading, outcome: Outcome) -> None:
         heading("request" if outcome.decision == "post" else "request, as far as it could be composed")
         table(
             ("field", "value", "source", "rule"),
-            [(f.field, f.value, f.source, f.rule) for f in outcome.fields],
+            [(f.field, _shown(f.value), f.source, f.rule) for f in outcome.fields],
         )
     if outcome.left_out:
         heading("left out")
@@ -42,3 +42,8 @@ def print_explained(reading: Reading, outcome: Outcome) -> None:
             ("source", "value", "why"), [(entry.source, entry.value, entry.why) for entry in outcome.left_out]
         )
     print()
+
+
+def _shown(value: object) -> object:
+    """A value as the request's JSON writes it; texts without quotes."""
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else value

@@ -117,7 +117,9 @@ def _dispatch(argv: list[str]) -> int:
 
 def _run(command: Command, module_name: str, rest: list[str]) -> int:
     module: Any = importlib.import_module(module_name)
-    parser = Parser(prog=f"{PROGRAM} {command.name}", description=command.help.capitalize() + ".")
+    parser = Parser(
+        prog=f"{PROGRAM} {command.name}", description=command.help[:1].upper() + command.help[1:] + "."
+    )
     module.add_arguments(parser)
     try:
         args, unknown = parser.parse_known_args(rest)

@@ -6,6 +6,14 @@ from interface.errors import InterfaceError
 
 HeaderFault = Literal["no-msh", "undecodable"]
 
+REJECTS = {
+    "no-msh": "there is no MSH segment: not an HL7 message",
+    "undecodable": "the MSH segment cannot be decoded",
+    "missing-type": "MSH-9 (message type) is missing; the sender must fill it",
+    "missing-control-id": "MSH-10 (control id) is missing; the sender must fill it",
+}
+"""Why a message is rejected: the reason's code and its sentence, wherever it is told."""
+
 
 class NotHL7(InterfaceError):  # noqa: N818  read as a statement
     """The bytes can't be read as an HL7 v2 message; the text never quotes them."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 from interface.hl7.datatypes.dtm import parse_dtm
-from interface.hl7.errors import NotHL7
+from interface.hl7.errors import REJECTS, HeaderError
 from interface.hl7.message import Message, Segment
 from interface.rules.context import Context, Group
 from interface.rules.facts import Fact, Item, LeftOut, Reason
@@ -47,21 +47,13 @@ def read_message(
     """Read a message by the rules. Never raises for what a sender can send: a Reading with `reject` says it is no HL7."""
     try:
         message = Message(raw, policy.listener_charsets.get(listener) or None)
-    except NotHL7 as error:
-        return _rejected("", "", Reason("not-hl7", str(error)))
+    except HeaderError as error:
+        return _rejected("", "", error.kind)
     control_id, kind = message.control_id.strip(), message.type
     if not message.message_code:
-        return _rejected(
-            control_id,
-            kind,
-            Reason("msh-9-missing", "MSH-9 (message type) is empty; the sender must fill it"),
-        )
+        return _rejected(control_id, kind, "missing-type")
     if not control_id:
-        return _rejected(
-            control_id,
-            kind,
-            Reason("msh-10-missing", "MSH-10 (control id) is empty; the sender must fill it"),
-        )
+        return _rejected(control_id, kind, "missing-control-id")
     event = book.event(message.message_code, message.trigger_event)
     zone = policy.listener_timezones.get(listener) or policy.timezone
     context = Context(
@@ -104,8 +96,8 @@ def read_message(
     )
 
 
-def _rejected(control_id: str, kind: str, reason: Reason) -> Reading:
-    return Reading(control_id, kind, Event(kind or "?", "ignore"), reject=reason)
+def _rejected(control_id: str, kind: str, why: str) -> Reading:
+    return Reading(control_id, kind, Event(kind or "?", "ignore"), reject=Reason(why, REJECTS[why]))
 
 
 def _read(rules: tuple[Rule, ...], context: Context, scope: Message | Group) -> Item:
@@ -148,6 +140,8 @@ def event_time(message: Message, zone: ZoneInfo | None, received_at: datetime) -
         stamp = parse_dtm(segment.text(number).strip()) if segment is not None else None
         if stamp is None or stamp.month is None or stamp.day is None:
             continue
+        if name == "EVN" and stamp.hour is None:
+            continue  # a day alone would make it older than all that was said that day
         try:
             offset = stamp.offset_minutes
             given = timezone(timedelta(minutes=offset)) if offset is not None else zone or UTC

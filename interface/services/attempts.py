@@ -10,12 +10,15 @@ from interface.delivery.schedule import DEFAULT, Next, Schedule, after_attempt
 from interface.delivery.verdict import Reply, Verdict, judge
 from interface.services.courier import Attempt
 from interface.services.logs import event
-from interface.store.records import AttemptDone, Claimed, CloseRow, reasons_json
+from interface.store.records import AttemptDone, Claimed, Unsent, reasons_json
 
 log = logging.getLogger(__name__)
 
 EXPIRED = ("expired", "the appointment's day has passed")
 UNREADABLE = ("request-unreadable", "the stored request cannot be opened")
+
+REMEMBERED = 100_000
+"""How many failing requests are remembered; beyond, the oldest gets a new day."""
 
 
 class Ledger:
@@ -36,6 +39,10 @@ class Ledger:
         following = self._following(attempt, verdict)
         if following.state == "waiting":
             self._failing_since.setdefault(job.request_id, attempt.ended)
+            if (
+                len(self._failing_since) > REMEMBERED
+            ):  # requests that were closed between attempts stay behind
+                del self._failing_since[next(iter(self._failing_since))]
         else:
             self._failing_since.pop(job.request_id, None)
         _log(attempt, verdict, following)
@@ -49,7 +56,8 @@ class Ledger:
             detail=_detail(reply, following),
             new_state=following.state,
             due_at=following.due if following.state == "waiting" else None,
-            correlation_id=reply.correlation_id or None,
+            # a refusal may bear an id too; the request's own is the one of the reply that took it
+            correlation_id=(reply.correlation_id or None) if verdict.kind == "delivered" else None,
             possible_duplicate=verdict.possible_duplicate,
             reply=reply.excerpt if reply.excerpt and verdict.kind != "delivered" else None,
         )
@@ -67,32 +75,16 @@ class Ledger:
         )
 
 
-def expired(claimed: Claimed, now: float) -> tuple[AttemptDone, CloseRow]:
-    """A claimed request whose day has passed: nothing was sent, it goes back and is closed, in one turn."""
+def expired(claimed: Claimed) -> Unsent:
+    """A claimed request whose day has passed."""
     event(log, logging.INFO, "expired", request=claimed.request_id)
-    back = _not_sent(claimed, now, "waiting", EXPIRED)
-    return back, CloseRow(claimed.request_id, claimed.patient_id, "expired", reasons_json([EXPIRED]))
+    return Unsent(claimed.request_id, claimed.patient_id, "expired", reasons_json([EXPIRED]))
 
 
-def unreadable(claimed: Claimed, now: float) -> AttemptDone:
+def unreadable(claimed: Claimed) -> Unsent:
     """A claimed request whose body cannot be opened: it is dead, the rest goes on."""
     event(log, logging.ERROR, "request-unreadable", request=claimed.request_id)
-    return _not_sent(claimed, now, "dead", UNREADABLE)
-
-
-def _not_sent(claimed: Claimed, now: float, state: str, reason: tuple[str, str]) -> AttemptDone:
-    code, text = reason
-    return AttemptDone(
-        claimed.request_id,
-        claimed.patient_id,
-        now,
-        now,
-        status=None,
-        verdict=code,
-        detail=f"not sent: {text}",
-        new_state=state,
-        due_at=now if state == "waiting" else None,
-    )
+    return Unsent(claimed.request_id, claimed.patient_id, "dead", reasons_json([UNREADABLE]))
 
 
 def _detail(reply: Reply, following: Next) -> str:

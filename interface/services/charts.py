@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 
-from interface.services.engine import Chart
+from interface.chart.model import Chart
 
 
 class ChartCache:

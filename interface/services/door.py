@@ -250,7 +250,9 @@ def run_door(
     settings = load_settings(settings_path)
     require_available(settings, run=True)
     with StoreLock.beside(settings.store_url, "door"):
-        keyring = load_or_create(settings.store.key, settings.directory, _announce)
+        # a new key opens no store that is there already: then a missing one is said, not made
+        fresh = settings.store_path is None or not settings.store_path.exists()
+        keyring = load_or_create(settings.store.key, settings.directory, _announce, create=fresh)
         with open_store(settings.store_url, keyring) as store:
             own = work_command(str(settings_path), now)
             child = own if command is None else lambda: command

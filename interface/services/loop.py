@@ -1,14 +1,13 @@
 """The work's loop: turns that read and decide in memory, store everything in one short transaction together
-with new claims, and only then hand the claimed requests to the couriers; and what the loop waits for
-between them.
+with new claims, and only then hand the claimed requests to the couriers.
+
+When the store refuses a turn for a row in it, the next turns are taken apart: each attempt, message and patient in
+a transaction of its own. What is refused alone is set aside, the rest goes on.
 """
 
 from __future__ import annotations
 
 import logging
-import os
-import select
-import signal
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -19,19 +18,22 @@ from typing import Protocol
 from interface.services.attempts import Ledger, expired, unreadable
 from interface.services.clock import Clock
 from interface.services.courier import Couriers, Job
-from interface.services.intake import MOST_BEGINNINGS, MOST_DEFERRED, Intake, PatientStore, Plan
+from interface.services.intake import MOST_BEGINNINGS, MOST_DEFERRED, Intake, PatientStore
 from interface.services.logs import event
+from interface.services.plan import Plan
+from interface.services.wakes import Wakes
 from interface.services.work_stats import WorkStats
 from interface.store.errors import StoreError
 from interface.store.records import (
     AttemptDone,
     Claimed,
-    CloseRow,
     Committed,
     JournalRow,
     PatientRow,
     Turn,
+    Unsent,
 )
+from interface.store.turns import Refused
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +45,12 @@ out.
 """
 PAGE = 256
 """Patients settled in one transaction when the day changes."""
+TURNS_APART = PAGE
+"""After a refusal, so many turns are taken apart: until what was together in the refused one is through."""
+MOST_REFUSED = 20
+"""Messages set aside without one in between that could be stored: with the next it is the store's fault after all,
+and all messages wait.
+"""
 POLL_SECONDS = 1.0
 STORE_RETRY_SECONDS = 1.0
 DRAIN_STORE_SECONDS = 5.0
@@ -61,13 +69,11 @@ class WorkStore(PatientStore, Protocol):
     def load_patients_by_id(self, ids: Iterable[int]) -> dict[int, PatientRow]:
         """The rows of these patients."""
 
-    def patients_with_open_requests_before(
-        self, day: date, *, after: int = 0, limit: int = PAGE
-    ) -> list[PatientRow]:
-        """Patients with unsent requests dated before `day`, by id."""
+    def patients_with_open_requests(self, *, after: int = 0, limit: int = PAGE) -> list[PatientRow]:
+        """Patients with unsent requests, by id."""
 
     def commit(self, turn: Turn) -> Committed:
-        """Store a turn whole or raise StoreError."""
+        """Store a turn whole or raise StoreError; Refused: for a row of this turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,19 +108,24 @@ class WorkLoop:
         """Messages whose beginning this process has counted: a failing store must not count against them."""
         self._sending: dict[int, int] = {}
         """Patient id by request id, for every request handed out and not yet back."""
-        self._ended: list[AttemptDone] = []
-        self._closes: list[CloseRow] = []
-        """Attempts, and what they close, that are not stored yet."""
+        self._ended: dict[int, AttemptDone | Unsent] = {}
+        """What came of requests, by their id, and is not stored yet."""
+        self._stuck: dict[int, AttemptDone | Unsent] = {}
+        """What of it the store refused. Their requests count as being sent: nothing overtakes them."""
         self._resettle: set[int] = set()
         """Patients to be settled once nothing of theirs is being sent."""
         self._day: _DayChange | None = None
         self._alarms: list[float] = []
+        self._apart = 0
+        """How many of the next turns are taken apart."""
+        self._refused = 0
+        """Messages set aside since the last one that was stored."""
         self.draining = False
 
     @property
     def idle(self) -> bool:
-        """Nothing is being sent and every verdict is stored."""
-        return not self._sending and not self._ended and not self._couriers.in_flight
+        """Nothing is being sent and every verdict is stored, or refused by the store."""
+        return self._sending.keys() <= self._stuck.keys() and not self._ended and not self._couriers.in_flight
 
     def patience(self) -> float:
         """Seconds until something may be due, at most the poll."""
@@ -128,11 +139,15 @@ class WorkLoop:
         looked_at = self._clock.now()
         day, resettle = self._day, set(self._resettle)
         try:
-            stored, more = self._one_turn()
-        except StoreError:
+            stored, more = self._turn_apart() if self._apart else self._one_turn()
+        except StoreError as failed:
             self._day, self._resettle = day, resettle
             self._intake.forget()
-            raise
+            if self._apart or not isinstance(failed, Refused):
+                raise
+            self._apart = TURNS_APART
+            event(log, logging.WARNING, "turn-refused", problem=failed)
+            return True
         self._alarms = [alarm for alarm in self._alarms if alarm > looked_at]
         if stored:
             self._stats.turn(time.perf_counter() - began)
@@ -144,23 +159,83 @@ class WorkLoop:
 
     def _collect(self) -> None:
         """Take attempts that ended; from here on their requests count as no longer being sent."""
-        attempts = self._couriers.collect()
-        for attempt in attempts:
-            self._sending.pop(attempt.job.request_id, None)
-            self._ended.append(self._ledger.conclude(attempt))
-        if attempts:
-            self._intake.released({attempt.job.patient_id for attempt in attempts})
+        for attempt in self._couriers.collect():
+            ended = self._ledger.conclude(attempt)
+            self._ended[ended.request_id] = ended
+            self._release(ended)
+
+    def _release(self, ended: AttemptDone | Unsent) -> None:
+        del self._sending[ended.request_id]
+        self._intake.released({ended.patient_id})
 
     def _one_turn(self) -> tuple[bool, bool]:
+        """Everything in one transaction; whether something was stored, and whether there is more to do."""
+        ended = tuple(self._ended.values())
         if self.draining:
-            return self._commit(Plan(), claims=0), False
-        settled = self._settle_day() or self._settle_again()
+            return self._commit(None, ended), False
+        settled = self._settle_day(PAGE) or self._settle_again(PAGE)
         if settled is not None:
-            return self._commit(settled, claims=0), True
+            return self._commit(settled, ended), True
         rows, limit = self._rows()
         plan = self._intake.plan(rows, self._clock.at(), self._sending)
-        stored = self._commit(plan, claims=self._couriers.free)
+        stored = self._commit(plan, ended, self._couriers.free)
+        if not stored:
+            self._try_stuck()
         return stored, len(rows) >= limit or bool(self._ended)
+
+    def _turn_apart(self) -> tuple[bool, bool]:
+        """The same, in the smallest pieces. Refused: not even what should have been set aside could be."""
+        self._apart -= 1
+        for ended in tuple(self._ended.values()):
+            self._store_ended(ended)
+        if self.draining:
+            return True, False
+        settled = self._settle_day(1) or self._settle_again(1)
+        if settled is not None:
+            try:
+                self._commit(settled)
+            except Refused as refused:
+                event(
+                    log, logging.ERROR, "settling-refused", patients=list(settled.patients), problem=refused
+                )
+                self._intake.forget()
+            return True, True
+        rows, _ = self._rows()
+        self._store_message(rows)
+        self._commit(None, claims=self._couriers.free)
+        if not rows:
+            self._apart = 0
+        return True, True
+
+    def _store_ended(self, ended: AttemptDone | Unsent) -> None:
+        try:
+            self._commit(None, (ended,))
+        except Refused as refused:
+            del self._ended[ended.request_id]
+            self._stuck[ended.request_id] = ended
+            self._sending[ended.request_id] = ended.patient_id
+            event(log, logging.ERROR, "attempt-refused", request=ended.request_id, problem=refused)
+
+    def _store_message(self, rows: list[JournalRow]) -> None:
+        """Decide one message; it is `failed` when its changes are refused."""
+        plan = self._intake.plan(rows, self._clock.at(), self._sending)
+        try:
+            self._commit(plan)
+        except Refused as refused:
+            if self._refused >= MOST_REFUSED:
+                raise
+            self._intake.forget()
+            self._commit(self._intake.refused(rows[0], str(refused)))
+            self._refused += 1
+        else:
+            self._refused = 0 if rows else self._refused
+
+    def _try_stuck(self) -> None:
+        """Offer the store again what it refused: somebody may have put it right."""
+        for ended in tuple(self._stuck.values()):
+            with suppress(Refused):
+                self._commit(None, (ended,))
+                self._release(self._stuck.pop(ended.request_id))
 
     def _rows(self) -> tuple[list[JournalRow], int]:
         """The next messages and how many were asked for, those that wait for an attempt left out.
@@ -170,7 +245,7 @@ class WorkLoop:
         waiting = self._intake.deferred
         if waiting >= MOST_DEFERRED:
             return [], ROWS
-        limit = 1 if self._careful else ROWS
+        limit = 1 if self._careful or self._apart else ROWS
         found = self._store.new_messages(limit + waiting)
         rows = [row for row in found if not self._intake.is_deferred(row.id)][:limit]
         if self._careful:
@@ -180,125 +255,82 @@ class WorkLoop:
             self._noted.update(fresh)
         return rows, limit
 
-    def _commit(self, plan: Plan, claims: int) -> bool:
-        """Store the plan and the attempts that ended, claim up to `claims` requests; False: nothing to do."""
-        if not (claims or plan.messages or plan.patients or plan.requests or self._ended):
-            self._plan_is_stored(plan)
-            return False
+    def _commit(self, plan: Plan | None, ended: Sequence[AttemptDone | Unsent] = (), claims: int = 0) -> bool:
+        """Store a plan and what came of requests, claim up to `claims` of them; False: nothing to do."""
+        changes = plan or Plan()
         turn = Turn(
             now=self._clock.now(),
-            messages=plan.messages,
-            patients=list(plan.patients.values()),
-            requests=[*plan.requests, *self._closes],
-            attempts=self._ended,
+            messages=changes.messages,
+            patients=list(changes.patients.values()),
+            requests=changes.requests,
+            attempts=ended,
             claims=claims,
         )
-        committed = self._store.commit(turn)
-        self._plan_is_stored(plan)
-        self._after_commit(turn, plan)
-        for claimed in committed.claimed:
-            self._send(claimed)
-        return bool(turn.messages or turn.patients or turn.requests or turn.attempts or committed.claimed)
+        changed = bool(turn.messages or turn.patients or turn.requests or turn.attempts)
+        claimed = self._store.commit(turn).claimed if changed or claims else ()
+        if plan is not None:
+            self._plan_is_stored(plan)
+        self._after_commit(turn)
+        for claim in claimed:
+            self._send(claim)
+        return changed or bool(claimed)
 
     def _plan_is_stored(self, plan: Plan) -> None:
         self._intake.stored(plan)
         self._resettle |= plan.unsettled
-
-    def _after_commit(self, turn: Turn, plan: Plan) -> None:
-        self._ended, self._closes = [], []
-        self._stats.attempts(list(turn.attempts))
-        self._alarms += [
-            attempt.due_at
-            for attempt in turn.attempts
-            if attempt.due_at is not None and attempt.due_at - turn.now < POLL_SECONDS
-        ]
-        for decision in plan.decisions:
-            self._stats.count(f"messages_{decision}")
-        self._stats.count("messages_failed", sum(message.state == "failed" for message in plan.messages))
+        for message in plan.messages:
+            self._stats.count(f"messages_{message.decision or message.state}")
         self._stats.count("keys_disagreed", plan.keys_disagreed)
+
+    def _after_commit(self, turn: Turn) -> None:
+        self._stats.attempts(turn.attempts)
+        for ended in turn.attempts:
+            self._ended.pop(ended.request_id, None)
+            due = ended.due_at if isinstance(ended, AttemptDone) else None
+            if due is not None and due - turn.now < POLL_SECONDS:
+                self._alarms.append(due)
 
     def _send(self, claimed: Claimed) -> None:
         """Hand a claimed request out, unless it cannot be read or its day has passed since it was settled."""
-        now = self._clock.now()
         if not claimed.readable:
-            self._ended.append(unreadable(claimed, now))
+            self._ended[claimed.request_id] = unreadable(claimed)
         elif claimed.appointment_date is not None and claimed.appointment_date < self._today():
-            back, close = expired(claimed, now)
-            self._ended.append(back)
-            self._closes.append(close)
+            self._ended[claimed.request_id] = expired(claimed)
             self._resettle.add(claimed.patient_id)
         else:
             self._sending[claimed.request_id] = claimed.patient_id
             self._couriers.put(Job(claimed.request_id, claimed.patient_id, claimed.body, claimed.attempts))
 
-    def _settle_day(self) -> Plan | None:
-        """A page of patients for a new day; None when all are settled. Nothing is claimed meanwhile."""
+    def _settle_day(self, page: int) -> Plan | None:
+        """A page of patients for a new day, or after a start; None when all are settled. Nothing is claimed
+        meanwhile: what is composed depends on the day (what has ended, what is too old).
+        """
         today = self._today()
         if self._day is None or self._day.day != today:
             self._day = _DayChange(today)
+            self._resettle.update(self._sending.values())  # their requests are not open now, but may be again
         if self._day.after is None:
             return None
-        patients = self._store.patients_with_open_requests_before(today, after=self._day.after, limit=PAGE)
+        patients = self._store.patients_with_open_requests(after=self._day.after, limit=page)
         if not patients:
             self._day = _DayChange(today, after=None)
             return None
         self._day = _DayChange(today, after=patients[-1].id)
         return self._settled(patients)
 
-    def _settle_again(self) -> Plan | None:
+    def _settle_again(self, page: int) -> Plan | None:
         """Patients that had to wait for an attempt."""
-        ready = self._resettle - set(self._sending.values())
+        ready = sorted(self._resettle - set(self._sending.values()))[:page]
         if not ready:
             return None
-        self._resettle -= ready
-        return self._settled(list(self._store.load_patients_by_id(sorted(ready)).values()))
+        self._resettle.difference_update(ready)
+        return self._settled(list(self._store.load_patients_by_id(ready).values()))
 
     def _settled(self, patients: list[PatientRow]) -> Plan:
         return self._intake.settle(patients, self._clock.at(), self._sending)
 
     def _today(self) -> date:
         return self._clock.today()
-
-
-class Wakes:
-    """What the loop waits for: bytes or the end of standard input, a courier that came back, SIGTERM."""
-
-    def __init__(self, couriers: Couriers, stdin: int | None = 0) -> None:
-        """`stdin` None: nobody wakes or ends us by it. Takes over SIGTERM and SIGINT of the process."""
-        self._couriers = couriers
-        self._stdin = stdin
-        self._signal_out, self._signal_in = os.pipe()
-        os.set_blocking(self._signal_in, False)
-        self.ending = False
-
-    def listen_to_signals(self) -> None:
-        """SIGTERM ends us. SIGINT, which Ctrl-C sends to all, is for the door: it then closes our input."""
-        signal.signal(signal.SIGTERM, lambda *_: self.end())
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def end(self) -> None:
-        """Ask the loop to end; safe in a signal handler."""
-        self.ending = True
-        with suppress(BlockingIOError):
-            os.write(self._signal_in, b"\0")
-
-    def wait(self, seconds: float) -> None:
-        """Until something happens, at most so long."""
-        sources = [self._couriers.fileno(), self._signal_out]
-        if self._stdin is not None:
-            sources.append(self._stdin)
-        ready, _, _ = select.select(sources, [], [], seconds)
-        if self._signal_out in ready:
-            os.read(self._signal_out, 4096)
-        if self._stdin in ready and self._stdin is not None and not os.read(self._stdin, 65536):
-            self._stdin = None
-            self.ending = True
-
-    def close(self) -> None:
-        """Close the pipe for signals."""
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        os.close(self._signal_out)
-        os.close(self._signal_in)
 
 
 def run(

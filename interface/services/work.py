@@ -16,18 +16,20 @@ from datetime import datetime, tzinfo
 from itertools import count
 from pathlib import Path
 
+from interface.chart.decide import Engine
 from interface.delivery.schedule import DEFAULT, Schedule
 from interface.errors import InterfaceError
+from interface.rules import load_rulebook
 from interface.services.attempts import Ledger
 from interface.services.clock import Clock
 from interface.services.courier import Couriers, Post, where
-from interface.services.engine import Codec, Engine
 from interface.services.http_client import Poster, Target
 from interface.services.intake import Intake
 from interface.services.logs import configure, event
-from interface.services.loop import Wakes, WorkLoop, run
+from interface.services.loop import WorkLoop, run
+from interface.services.wakes import Wakes
 from interface.services.work_stats import WorkStats, write_if_read
-from interface.settings import Settings, SettingsError, load_settings, require_available
+from interface.settings import SettingsError, load_settings, require_available
 from interface.store.database import Store, open_store
 from interface.store.keys import load_or_create
 from interface.store.lock import StoreLock
@@ -53,7 +55,6 @@ class Limits:
 def work(
     store: Store,
     engine: Engine,
-    codec: Codec,
     poster: Callable[[], Post],
     *,
     clock: Clock,
@@ -66,13 +67,8 @@ def work(
     recovered = store.work.recover(clock.now())
     event(log, logging.INFO, "work-started", interrupted_requests=recovered)
     patients, requests = store.work.next_ids()
-    intake = Intake(
-        engine,
-        store.work,
-        codec,
-        new_patient=count(patients).__next__,
-        new_request=count(requests).__next__,
-    )
+    new_patient, new_request = count(patients).__next__, count(requests).__next__
+    intake = Intake(engine, store.work, new_patient=new_patient, new_request=new_request)
     couriers = Couriers(poster, limits.concurrency, clock.now)
     dead = store.views.counts().requests.get("dead", 0)
     stats = WorkStats(store.views.backlog, write_if_read, dead=dead)
@@ -102,7 +98,7 @@ def serve(settings_file: Path, now: str | None) -> None:
         read_seconds=settings.api.timeout_seconds,
     )
     keyring = load_or_create(settings.store.key, settings.directory, lambda _: None, create=False)
-    engine, codec = _core(settings)
+    engine = Engine(load_rulebook(), settings.policy())
     lock = StoreLock.beside(settings.store_url, "work")
     lock.acquire(wait=LOCK_SECONDS)
     try:
@@ -110,22 +106,12 @@ def serve(settings_file: Path, now: str | None) -> None:
             work(
                 store,
                 engine,
-                codec,
                 lambda: Poster(target),
                 clock=clock_at(now, settings.site.zone),
                 limits=Limits(settings.api.concurrency, settings.api.timeout_seconds + DRAIN_MARGIN_SECONDS),
             )
     finally:
         lock.release()
-
-
-def _core(settings: Settings) -> tuple[Engine, Codec]:
-    """The pure core for these settings. Loaded here alone: the loop can be driven without it."""
-    from interface.chart.decide import Engine as Decider
-    from interface.chart.model import decode_chart, encode_chart
-    from interface.rules import load_rulebook
-
-    return Decider(load_rulebook(), settings.policy()), Codec(encode_chart, decode_chart)
 
 
 def clock_at(now: str | None, zone: tzinfo | None) -> Clock:

@@ -10,9 +10,9 @@ import re
 import select
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from interface.store.records import AttemptDone, Backlog
+from interface.store.records import AttemptDone, Backlog, Unsent
 
 REPORT_SECONDS = 1.0
 _NOT_IN_A_NAME = re.compile(r"[^a-z0-9]+")
@@ -46,10 +46,13 @@ class WorkStats:
         if by:
             self._counters[_NOT_IN_A_NAME.sub("_", name.lower()) + "_total"] += by
 
-    def attempts(self, attempts: list[AttemptDone]) -> None:
-        """Count attempts that were stored."""
+    def attempts(self, attempts: Iterable[AttemptDone | Unsent]) -> None:
+        """Count attempts, and claims that were not sent, once they are stored."""
         for attempt in attempts:
-            self.count(f"attempts_{attempt.verdict}")
+            if isinstance(attempt, AttemptDone):
+                self.count(f"attempts_{attempt.verdict}")
+            else:
+                self.count(f"requests_unsent_{attempt.new_state}")
             self._dead += attempt.new_state == "dead"
 
     def turn(self, seconds: float) -> None:

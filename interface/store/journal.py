@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, insert, update
 
+from interface.hl7.errors import REJECTS
 from interface.store import counters
 from interface.store.crypto import Keyring
 from interface.store.duplicates import Name, Namesakes, find_namesakes
@@ -25,13 +26,6 @@ from interface.store.schema import message_bodies, messages
 DUPLICATE_WINDOW_SECONDS = 7 * 86400
 CLEAR_TEXT_CHARACTERS = 250
 """What a clear column keeps of a header field; hashes are of the whole."""
-
-_REJECT_TEXTS = {
-    "no-msh": "there is no MSH segment: not an HL7 message",
-    "undecodable": "the MSH segment cannot be decoded",
-    "missing-type": "MSH-9 (message type) is missing",
-    "missing-control-id": "MSH-10 (control id) is missing",
-}
 
 _COUNT_DUPLICATES = (
     update(messages)
@@ -192,7 +186,7 @@ def _columns(arrival: Arrival, name: Name, checked: bool, conflict: bool) -> dic
 
 
 def _reject_reasons(kind: str) -> str:
-    return reasons_json([(kind, _REJECT_TEXTS.get(kind, "the message cannot be read as HL7"))])
+    return reasons_json([(kind, REJECTS.get(kind, "the message cannot be read as HL7"))])
 
 
 def _clear(text: str) -> str:

@@ -139,7 +139,9 @@ class NewRequestRow:
 
 @dataclass(frozen=True, slots=True)
 class RewriteRow:
-    """New content for a request that is still waiting or held; waiting ones are due at once."""
+    """New content for a request that is still waiting or held. A held one that is to wait is due at once; one
+    that waits for its next attempt already goes on waiting as long as it would have.
+    """
 
     id: int
     patient_id: int
@@ -185,9 +187,21 @@ class AttemptDone:
     possible_duplicate: bool = False
     """True: the API may have taken it; stays with the request."""
     body: bytes | None = None
-    """What was sent, when it was not the stored body."""
+    """What was sent, when it was not the stored body. (A body that is rewritten later is kept by the store.)"""
     reply: bytes | None = None
     """The beginning of what the API answered when it did not take the request; may repeat patient data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """A claimed request, `sending`, that ends without having been sent: it counts as no attempt."""
+
+    request_id: int
+    patient_id: int
+    new_state: str
+    """`expired` or `dead`."""
+    reasons: str
+    """JSON text, see `reasons_json`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +212,8 @@ class Turn:
     messages: Sequence[MessageDone] = ()
     patients: Sequence[PatientWrite] = ()
     requests: Sequence[NewRequestRow | RewriteRow | CloseRow] = ()
-    attempts: Sequence[AttemptDone] = ()
+    attempts: Sequence[AttemptDone | Unsent] = ()
+    """What came of claimed requests; stored before `requests`, which may change those that wait again."""
     claims: int = 0
     """How many requests to claim in the same transaction."""
 

@@ -9,24 +9,15 @@ patients right before the commit.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
-from sqlalchemy import (
-    Connection,
-    bindparam,
-    delete,
-    func,
-    insert,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Connection, bindparam, case, delete, func, insert, or_, select, update
 
 from interface.store import counters
 from interface.store.crypto import Keyring
-from interface.store.errors import StoreError
+from interface.store.errors import StoreError, Unreadable
 from interface.store.records import (
-    AttemptDone,
     CloseRow,
     MessageDone,
     NewRequestRow,
@@ -56,81 +47,13 @@ CHUNK = 500
 _IS_OPEN = or_(*(requests.c.state == state for state in OPEN_STATES))
 
 
+class Refused(StoreError):  # noqa: N818 - says what happened to the turn
+    """The database takes no such rows, whatever else it takes: trying again is of no use."""
+
+
 def chunks(values: Sequence[_T]) -> Iterable[Sequence[_T]]:
     """The values in parts that fit an IN list; none at all for none."""
     return (values[start : start + CHUNK] for start in range(0, len(values), CHUNK))
-
-
-# ------------------------------------------------------------------------------------------------ attempts
-
-_END_ATTEMPT = (
-    update(requests)
-    .where(requests.c.id == bindparam("b_id"), requests.c.state == "sending")
-    .values(
-        state=bindparam("b_state"),
-        due_at=bindparam("b_due_at"),
-        attempts=requests.c.attempts + 1,
-        possible_duplicate=or_(requests.c.possible_duplicate, bindparam("b_possible_duplicate")),
-        correlation_id=func.coalesce(bindparam("b_correlation_id"), requests.c.correlation_id),
-        last_verdict=bindparam("b_verdict"),
-        last_status=bindparam("b_status"),
-        changed_at=bindparam("b_now"),
-    )
-)
-_LAND = (
-    update(patients)
-    .where(patients.c.id == bindparam("b_id"), patients.c.in_flight == bindparam("b_request_id"))
-    .values(in_flight=None, lease_owner=None, lease_until=None)
-)
-_INSERT_ATTEMPTS = insert(attempts)
-
-
-def end_attempts(connection: Connection, keyring: Keyring, done: Sequence[AttemptDone], now: float) -> None:
-    """Record the attempts, move their requests on and let their patients be claimed again."""
-    if not done:
-        return
-    connection.execute(
-        _INSERT_ATTEMPTS,
-        [
-            {
-                "request_id": attempt.request_id,
-                "started_at": attempt.started_at,
-                "finished_at": attempt.finished_at,
-                "status": attempt.status,
-                "verdict": attempt.verdict,
-                "detail": attempt.detail,
-                "possible_duplicate": attempt.possible_duplicate,
-                "body": None if attempt.body is None else keyring.seal("attempt", attempt.body),
-                "reply": None if attempt.reply is None else keyring.seal("reply", attempt.reply),
-            }
-            for attempt in done
-        ],
-    )
-    connection.execute(
-        _END_ATTEMPT,
-        [
-            {
-                "b_id": attempt.request_id,
-                "b_state": attempt.new_state,
-                "b_due_at": _due_again(attempt),
-                "b_possible_duplicate": attempt.possible_duplicate,
-                "b_correlation_id": attempt.correlation_id,
-                "b_verdict": attempt.verdict,
-                "b_status": attempt.status,
-                "b_now": now,
-            }
-            for attempt in done
-        ],
-    )
-    connection.execute(
-        _LAND, [{"b_id": attempt.patient_id, "b_request_id": attempt.request_id} for attempt in done]
-    )
-
-
-def _due_again(attempt: AttemptDone) -> float | None:
-    if attempt.new_state != "waiting":
-        return None
-    return attempt.finished_at if attempt.due_at is None else attempt.due_at
 
 
 # ------------------------------------------------------------------------------------------------ requests
@@ -145,10 +68,11 @@ _CLOSE = (
         state=bindparam("b_state"), due_at=None, reasons=bindparam("b_reasons"), changed_at=bindparam("b_now")
     )
 )
+_SUPERSEDED = reasons_json([("superseded", "a newer request for this appointment takes its place")])
 _SUPERSEDE = (
     update(requests)
     .where(requests.c.id == bindparam("b_id"), _IS_OPEN)
-    .values(state="superseded", due_at=None, changed_at=bindparam("b_now"))
+    .values(state="superseded", due_at=None, reasons=_SUPERSEDED, changed_at=bindparam("b_now"))
 )
 _INSERT_REQUESTS = insert(requests)
 _INSERT_BODIES = insert(request_bodies)
@@ -159,7 +83,10 @@ _REWRITE = (
         patient_id=bindparam("b_patient_id"),
         message_id=func.coalesce(bindparam("b_message_id"), requests.c.message_id),
         state=bindparam("b_state"),
-        due_at=bindparam("b_due_at"),
+        # what waits for its next attempt is not sent sooner for having changed: Retry-After holds
+        due_at=case(
+            (bindparam("b_state") == "waiting", func.coalesce(requests.c.due_at, bindparam("b_now")))
+        ),
         appointment_date=bindparam("b_appointment_date", type_=requests.c.appointment_date.type),
         reasons=bindparam("b_reasons"),
         changed_at=bindparam("b_now"),
@@ -170,6 +97,13 @@ _REWRITE_BODY = (
     .where(request_bodies.c.request_id == bindparam("b_id"))
     .values(body=bindparam("b_body"), detail=bindparam("b_detail"))
 )
+
+_SENT_AS_STORED = (
+    select(attempts.c.id, request_bodies.c.body)
+    .join(request_bodies, request_bodies.c.request_id == attempts.c.request_id)
+    .where(attempts.c.request_id.in_(bindparam("ids", expanding=True)), attempts.c.body.is_(None))
+)
+_KEEP_SENT = update(attempts).where(attempts.c.id == bindparam("b_id")).values(body=bindparam("b_body"))
 
 RequestChange = NewRequestRow | RewriteRow | CloseRow
 
@@ -190,10 +124,11 @@ def change_requests(
     open_now: dict[int, int] = {}
     for part in chunks(wanted):
         open_now.update((id_, owner) for id_, owner in connection.execute(_OPEN_AMONG, {"ids": part}))
-    _supersede(connection, [id_ for id_ in superseded if id_ in open_now], now)
-    _insert(connection, keyring, new, now)
+    # new ones last: what they supersede may have been rewritten or closed before, never after
     _rewrite(connection, keyring, [change for change in rewrites if change.id in open_now], now)
     _close(connection, [change for change in closes if change.id in open_now], now)
+    _supersede(connection, [id_ for id_ in superseded if id_ in open_now], now)
+    _insert(connection, keyring, new, now)
     touched = {change.patient_id for change in changes} | set(open_now.values())
     return touched, tuple(id_ for id_ in wanted if id_ not in open_now)
 
@@ -245,6 +180,7 @@ def _insert(connection: Connection, keyring: Keyring, new: list[NewRequestRow], 
 def _rewrite(connection: Connection, keyring: Keyring, rewrites: list[RewriteRow], now: float) -> None:
     if not rewrites:
         return
+    _keep_what_was_sent(connection, keyring, [row.id for row in rewrites])
     connection.execute(
         _REWRITE,
         [
@@ -253,7 +189,6 @@ def _rewrite(connection: Connection, keyring: Keyring, rewrites: list[RewriteRow
                 "b_patient_id": row.patient_id,
                 "b_message_id": row.message_id,
                 "b_state": row.state,
-                "b_due_at": now if row.state == "waiting" else None,
                 "b_appointment_date": row.appointment_date,
                 "b_reasons": row.reasons,
                 "b_now": now,
@@ -272,6 +207,17 @@ def _rewrite(connection: Connection, keyring: Keyring, rewrites: list[RewriteRow
             for row in rewrites
         ],
     )
+
+
+def _keep_what_was_sent(connection: Connection, keyring: Keyring, ids: list[int]) -> None:
+    """Before bodies are rewritten: attempts made with them get copies."""
+    sent = [row for part in chunks(ids) for row in connection.execute(_SENT_AS_STORED, {"ids": part})]
+    kept = []
+    for attempt, sealed in sent:
+        with suppress(Unreadable):
+            kept.append({"b_id": attempt, "b_body": keyring.seal("attempt", keyring.open("request", sealed))})
+    if kept:
+        connection.execute(_KEEP_SENT, kept)
 
 
 def _close(connection: Connection, closes: list[CloseRow], now: float) -> None:

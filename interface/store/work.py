@@ -5,19 +5,20 @@ changes.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
 
 from sqlalchemy import Engine, bindparam, select, update
+from sqlalchemy.exc import DataError, IntegrityError
 
-from interface.store import claims, counters, turns
+from interface.store import attempts, claims, counters, turns
 from interface.store.crypto import Keyring
-from interface.store.engine import Part
+from interface.store.engine import Part, cause_of
 from interface.store.errors import Unreadable
 from interface.store.records import Claimed, Committed, JournalRow, PatientRow, Turn
 from interface.store.schema import charts, message_bodies, messages, patient_keys, patients, requests
-from interface.store.turns import OPEN_STATES, chunks
+from interface.store.turns import OPEN_STATES, Refused, chunks
 
 _NEW_MESSAGES = (
     select(
@@ -56,8 +57,19 @@ _OPEN_PATIENTS = (
     .order_by(requests.c.patient_id)
     .limit(bindparam("count"))
 )
-_OPEN_PATIENTS_BEFORE = _OPEN_PATIENTS.where(requests.c.appointment_date < bindparam("day"))
+_SENDING = select(requests.c.id).where(requests.c.state == "sending")
 _STATES = select(requests.c.id, requests.c.state).where(requests.c.id.in_(bindparam("ids", expanding=True)))
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Tell failures that lie with a row from those of the store: a constraint, a value out of range, a text that
+    is none.
+    """
+    try:
+        yield
+    except (IntegrityError, DataError, ValueError, OverflowError) as error:
+        raise Refused(f"the store refuses a row: {cause_of(error)}") from None
 
 
 class Work(Part):
@@ -74,7 +86,7 @@ class Work(Part):
         with self._reading() as connection:
             rows = connection.execute(_NEW_MESSAGES, {"count": limit}).all()
         found = []
-        for id_, listener, sealed, received_at, control_id, attempts in rows:
+        for id_, listener, sealed, received_at, control_id, begun in rows:
             raw, readable = self._open("message", sealed)
             found.append(
                 JournalRow(
@@ -83,7 +95,7 @@ class Work(Part):
                     raw,
                     datetime.fromtimestamp(received_at, UTC),
                     control_id,
-                    attempts,
+                    begun,
                     readable,
                 )
             )
@@ -118,19 +130,8 @@ class Work(Part):
 
     def patients_with_open_requests(self, *, after: int = 0, limit: int = 256) -> list[PatientRow]:
         """Patients with an id above `after` who have a waiting or held request, by id."""
-        return self._open_patients(_OPEN_PATIENTS, {"after": after, "count": limit})
-
-    def patients_with_open_requests_before(
-        self, day: date, *, after: int = 0, limit: int = 256
-    ) -> list[PatientRow]:
-        """The same, for requests whose appointment's date lies before `day`: what a change of day makes
-        expire.
-        """
-        return self._open_patients(_OPEN_PATIENTS_BEFORE, {"after": after, "count": limit, "day": day})
-
-    def _open_patients(self, statement: Any, parameters: dict[str, Any]) -> list[PatientRow]:
         with self._reading() as connection:
-            ids = list(connection.execute(statement, parameters).scalars())
+            ids = list(connection.execute(_OPEN_PATIENTS, {"after": after, "count": limit}).scalars())
         found = self.load_patients_by_id(ids)
         return [found[id_] for id_ in ids if id_ in found]
 
@@ -158,16 +159,17 @@ class Work(Part):
     def commit(self, turn: Turn) -> Committed:
         """Store all that a turn changes in one transaction, and claim `turn.claims` requests within it.
 
-        Raises StoreError: then nothing of the turn is stored, nothing is claimed, and it may be tried again.
+        Raises StoreError: then nothing of the turn is stored, nothing is claimed, and it may be tried again;
+        Refused: that would be of no use, for it is a row of this turn that the database does not take.
         """
         keyring, now = self._keyring, turn.now
-        with self._writing() as connection:
-            turns.end_attempts(connection, keyring, turn.attempts, now)
+        with self._writing() as connection, _refusals():
+            attempts.end_attempts(connection, keyring, turn.attempts, now)
             turns.add_patients(connection, turn.patients, now)
             touched, missed = turns.change_requests(connection, keyring, turn.requests, now)
             turns.write_charts(connection, keyring, turn.patients)
             turns.end_messages(connection, keyring, turn.messages, now)
-            touched.update(attempt.patient_id for attempt in turn.attempts)
+            touched.update(end.patient_id for end in turn.attempts)
             touched.update(write.id for write in turn.patients)
             turns.set_due(connection, touched, now)
             claimed = claims.claim(connection, keyring, now, turn.claims)
@@ -182,8 +184,12 @@ class Work(Part):
         """At start: what was being sent waits again, marked as a possible duplicate; gives how many there
         were.
         """
+        at = time.time() if now is None else now
         with self._writing() as connection:
-            return claims.take_back(connection, time.time() if now is None else now)
+            sending = list(connection.execute(_SENDING).scalars())
+            taken_back = claims.take_back(connection, at)
+            turns.set_due(connection, attempts.supersede_overtaken(connection, sending, at), at)
+        return taken_back
 
     def note_attempts(self, ids: Sequence[int]) -> None:
         """Count that intake begins with these messages, before it does: one that kills the work is found by

@@ -77,7 +77,7 @@ class Program:
             self.process.send_signal(number)
         self.process.wait(60)
         self._thread.join()
-        if self.process.stderr is not None:
+        if self.process.stderr is not None and not self.process.stderr.closed:
             self.process.stderr.close()
 
 
@@ -164,6 +164,8 @@ def send(site: Site, patients: range, acked: set[str]) -> None:
                             raise ConnectionResetError
                         answer += chunk
                 except OSError:
+                    if connection is not None:
+                        connection.close()
                     connection = None
                     time.sleep(0.05)
                     continue
@@ -184,9 +186,15 @@ def api() -> Iterator[str]:
     sandbox.end()
 
 
+@pytest.fixture
+def site(tmp_path: Path, api: str) -> Iterator[Site]:
+    running = Site(tmp_path, api)
+    yield running
+    running.daemon.end()
+
+
 @pytest.mark.timeout(400)
-def test_nothing_is_lost_and_each_patient_stays_in_order(tmp_path: Path, api: str) -> None:
-    site = Site(tmp_path, api)
+def test_nothing_is_lost_and_each_patient_stays_in_order(site: Site, api: str) -> None:
     acked: set[str] = set()
     threads = [
         threading.Thread(target=send, args=(site, range(n * PATIENTS, (n + 1) * PATIENTS), acked))
@@ -216,7 +224,6 @@ def test_nothing_is_lost_and_each_patient_stays_in_order(tmp_path: Path, api: st
     until("everything to come to rest", at_rest)
     messages, requests = site.lists("messages"), site.lists("requests")
     calls = get(f"{api}/_sandbox/requests")
-    site.daemon.end()
     assert {row["control_id"] for row in messages} == acked, "an ACKed message is not in the journal"
     assert len(messages) == total, "a resent message made a second row"
     assert {row["state"] for row in messages} == {"done"}

@@ -13,20 +13,25 @@ from interface.rules.types.base import Reader, Spec, TypeMaker
 
 _ICD10_SHAPE = re.compile(r"^[A-Z]\d[0-9A-Z](?:\.?[0-9A-Z]{1,4})?$")
 _ICD9_SHAPE = re.compile(r"^\d{3}\.\d{1,2}$")
+_UNDOTTED = {
+    "ICD10": re.compile(r"^([A-Z]\d[0-9A-Z])([0-9A-Z]{1,4})$", re.ASCII),
+    "ICD9": re.compile(r"^(E\d{3}|V\d{2}|\d{3})(\d{1,2})$", re.ASCII),
+}
 _ICD9_LETTER = re.compile(r"^(?:V\d{2}|E\d{3})(?:\.?\d{1,2})?$")
 
 LISTS = ("ICD10", "ICD9", "SNOMED")
 
 
 def dotted(system: str, code: str) -> str:
-    """The code as the contract wants it: upper case, the dot where ICD needs it (E6601 is E66.01, E8490 is E849.0)."""
+    """The code as the contract wants it: upper case, the dot where ICD needs it (E6601 is E66.01, E8490 is E849.0).
+
+    What has not the form of an ICD code gets no dot.
+    """
     if system == "SNOMED":
         return code
     upper = code.upper().rstrip(".")
-    if "." in upper:
-        return upper
-    head = 4 if system == "ICD9" and upper.startswith("E") else 3
-    return f"{upper[:head]}.{upper[head:]}" if len(upper) > head else upper
+    match = _UNDOTTED[system].match(upper)
+    return f"{match[1]}.{match[2]}" if match else upper
 
 
 def by_shape(code: str) -> str:
@@ -82,13 +87,15 @@ def diagnosis(spec: Spec) -> Reader:
             shared_label, shared_source = elsewhere(label_from, scope)
             for number in (1, 4):
                 coding = _coding(repetition, number)
-                if not coding[0]:
+                if not coding[0].strip("."):
+                    if coding[1] or coding[0]:
+                        context.leave_out(repetition.at(number), coding[1] or coding[0], "no code")
                     continue
                 code, label, sent = coding
                 sent = sent or (shared_system if number == 1 else "")
                 system, trouble = system_of(context, sent, code)
                 source = repetition.at(number)
-                if not trouble and not is_clean(code):
+                if not trouble and not (is_clean(code) and code.isprintable()):
                     trouble = "the code holds a character that is forbidden in codes"
                 if trouble:
                     why = why or trouble
@@ -113,11 +120,20 @@ def diagnosis(spec: Spec) -> Reader:
                     Leaf(f"{where}.code", whole, source),
                     Leaf(f"{where}.displayName", label, label_source),
                 ]
+        if not path_is_valued(path, scope):
+            label, source = elsewhere(label_from, scope)
+            if label:
+                context.leave_out(source, label, "a diagnosis with no code")
         if found:
             return Fact(found, tuple(leaves), rule, context.at, context.control_id, tuple(said))
         return no_fact(rule, context, why) if why else None
 
     return read
+
+
+def path_is_valued(path: Path, scope: Scope) -> bool:
+    """Whether any repetition of the field holds something."""
+    return any(not entry.is_null and entry.raw.strip("^& ") for entry in path.repetitions(scope))
 
 
 def _coding(repetition: Repetition, number: int) -> tuple[str, str, str]:

@@ -8,11 +8,11 @@ from typing import Any
 
 from interface.contract.texts import is_clean
 from interface.hl7.message import Repetition
-from interface.rules.context import Context, clean_text
+from interface.rules.context import Context, clean_text, no_fact
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
 from interface.rules.tables import Table
-from interface.rules.types.base import Reader, Spec, TypeMaker, Unfit, Value, first_valid
+from interface.rules.types.base import Reader, Spec, TypeMaker, Unfit, Value, as_fact, first_valid
 from interface.rules.types.patient import AddressTables
 from interface.rules.types.values import hd_name, number_of
 
@@ -22,7 +22,7 @@ _INTERVAL = re.compile(r"^Q(\d{1,3})(S|M|H|D|W|L)$")
 _EVERY = re.compile(r"^EVERY (\d{1,3}) (MIN|MINUTE|HOUR|DAY|WEEK|MONTH)S?$")
 _HOURS = re.compile(r"^Q ?(\d{1,2}) ?(?:H|HR|HRS|HOURS?)$")
 _UNIT = {"S": "s", "M": "min", "H": "h", "D": "d", "W": "wk", "L": "mo"}
-_WORD_UNIT = {"MIN": "min", "MINUTE": "min", "HOUR": "h", "DAY": "d", "WEEK": "wk", "MONTH": "mo"}
+_WORD_LETTER = {"MIN": "M", "MINUTE": "M", "HOUR": "H", "DAY": "D", "WEEK": "W", "MONTH": "L"}
 _DURATION = re.compile(r"^([DWL])(\d{1,4})$")
 
 
@@ -231,6 +231,10 @@ def quantity(spec: Spec) -> Reader:
                     return found, path.source(repetition) if path.text(repetition) else repetition.at(2)
         return "", ""
 
+    def beside(paths: tuple[Path, ...], source: str) -> tuple[Path, ...]:
+        """Those of the segment the amount stands in: the amount of one never meets the unit of another."""
+        return tuple(path for path in paths if source.startswith(path.segment))
+
     def read(context: Context, scope: Scope) -> Fact | None:
         sent, source = first_text(spec.paths, scope)
         if not sent:
@@ -238,15 +242,16 @@ def quantity(spec: Spec) -> Reader:
         amount = number_of(sent)
         if amount is None or amount < 0:
             context.leave_out(source, sent, "not a number")
-            return None
-        most, most_source = first_text(maximum, scope)
+            return no_fact(spec.name, context, f"{source} is not a number")
+        most, most_source = first_text(beside(maximum, source), scope)
         if most and number_of(most) != amount:
-            context.leave_out(most_source, most, f"{source} and {most_source} are a range: no single amount")
-            return None
+            why = f"{source} and {most_source} are a range: no single amount"
+            context.leave_out(most_source, most, why)
+            return no_fact(spec.name, context, why)
         value: dict[str, Any] = {value_to: amount}
         leaves = [Leaf(f".{value_to}", amount, source)]
         said: tuple[str, ...] = ()
-        named, unit_source = first_text(unit, scope)
+        named, unit_source = first_text(beside(unit, source), scope)
         if named:
             row = units.get(named) if units is not None else None
             plain = str(row) if row is not None else clean_text(named)
@@ -256,6 +261,27 @@ def quantity(spec: Spec) -> Reader:
             if plain != named:
                 said = (f"{unit_source}: a unit without forbidden characters",)
         return Fact(value, tuple(leaves), spec.name, context.at, context.control_id, said)
+
+    return read
+
+
+def sig(spec: Spec) -> Reader:
+    """The instructions as sent: all repetitions of the first field that has any, in order."""
+    spec.options()
+    paths, rule = spec.paths, spec.name
+
+    def read(context: Context, scope: Scope) -> Fact | None:
+        for path in paths:
+            found = [
+                (text, path.source(repetition))
+                for repetition in path.repetitions(scope)
+                if (text := _usable(path.text(repetition)))
+            ]
+            if found:
+                whole, source = " ".join(text for text, _ in found), found[0][1]
+                said = (f"{source} and its repetitions are one text",) if len(found) > 1 else ()
+                return as_fact(Value(whole, (Leaf("", whole, source),), said), rule, context)
+        return None
 
     return read
 
@@ -273,7 +299,11 @@ def timing(spec: Spec) -> Reader:
         if not sent:
             return None
         source = path.source(repetition)
-        row = table.get(sent) or interval(sent)
+        if path.component and not path.subcomponent:
+            sent = hd_name(path, repetition)  # RPT.1 is a CWE: code & text & system
+        elif any(letter.isalpha() for letter in repetition.sub(path.component, path.subcomponent + 1)):
+            sent = repetition.component(path.component)  # words where the times of day belong: PRN
+        row = table.get(sent) or interval(sent, table)
         if row is None:
             return Unfit(
                 "a timing that is neither an event nor an interval of the contract: the text keeps it"
@@ -283,18 +313,20 @@ def timing(spec: Spec) -> Reader:
     return first_valid(spec, convert, note_unfit=True)
 
 
-def interval(sent: str) -> dict[str, Any] | None:
-    """`Q12H`, `q 12 hours`, `every 2 weeks` as an interval; None for all else."""
+def interval(sent: str, table: Table) -> dict[str, Any] | None:
+    """`Q12H`, `q 12 hours`, `every 2 weeks` as an interval, or the event the table has for it; None for all else."""
     text = " ".join(sent.upper().split())
     if match := _HOURS.match(text):
-        return {"frequencyValue": int(match[1]), "frequencyUnit": "h"} if int(match[1]) else None
-    if match := _INTERVAL.match(text):
-        number, unit = int(match[1]), _UNIT[match[2]]
+        number, letter = int(match[1]), "H"
+    elif match := _INTERVAL.match(text):
+        number, letter = int(match[1]), match[2]
     elif match := _EVERY.match(text):
-        number, unit = int(match[1]), _WORD_UNIT[match[2]]
+        number, letter = int(match[1]), _WORD_LETTER[match[2]]
     else:
         return None
-    return {"frequencyValue": number, "frequencyUnit": unit} if number else None
+    if not number:
+        return None
+    return table.get(f"Q{number}{letter}") or {"frequencyValue": number, "frequencyUnit": _UNIT[letter]}
 
 
 def duration(spec: Spec) -> Reader:
@@ -342,6 +374,7 @@ TYPES: dict[str, TypeMaker] = {
     "product": product,
     "coded": coded,
     "quantity": quantity,
+    "sig": sig,
     "timing": timing,
     "duration": duration,
     "facility": facility,

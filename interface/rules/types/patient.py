@@ -64,7 +64,9 @@ def mrn(spec: Spec) -> Reader:
     def choose(path: Path, numbers: list[_Number], authorities: Sequence[str]) -> _Number | Unfit | None:
         if authorities:
             mine = sorted((e for e in numbers if e.kind in own), key=lambda entry: own.index(entry.kind))
-            bare = mine if path == paths[0] else []  # PID-2 may be another's number: only where it names the site's
+            bare = (
+                mine if path == paths[0] else []
+            )  # PID-2 may be another's number: only where it names the site's
             for wanted in ([e for e in mine if e.of(authorities)], [e for e in bare if e.bare]):
                 if wanted:
                     return wanted[0]
@@ -263,7 +265,9 @@ def contact_points(spec: Spec) -> Reader:
             context.leave_out(mail_source, mail, "not an e-mail address")
         elif mail:
             kind = use if use in ("HOME", "WORK") else default
-            yield _Point(mail, "EMAIL", kind, (mail_source, mail_source if number else system_source, use_source))
+            yield _Point(
+                mail, "EMAIL", kind, (mail_source, mail_source if number else system_source, use_source)
+            )
 
     def read(context: Context, scope: Scope) -> Fact | None:
         found: list[dict[str, str]] = []
@@ -281,7 +285,9 @@ def contact_points(spec: Spec) -> Reader:
                     found.append(point.value_json())
                     leaves += [
                         Leaf(f"{where}.{name}", value, source)
-                        for (name, value), source in zip(point.value_json().items(), point.sources, strict=True)
+                        for (name, value), source in zip(
+                            point.value_json().items(), point.sources, strict=True
+                        )
                     ]
         if found:
             return Fact(found, tuple(leaves), rule, context.at, context.control_id)

@@ -260,7 +260,9 @@ class _ProviderRule:
         if npi and source != person.id_source:
             said = (*said, f"the NPI of the same person in {source}")
         why = "" if npi else f"no NPI for the person in {person.path}"
-        if not npi and self.needs_npi:
+        if self.needs_npi and npi and person.spelled is None:
+            why = f"no family and given name for the person in {person.path}"
+        if self.needs_npi and why:
             context.leave_out(person.path, person.id, why)
             return no_fact(self.rule, context, why, said)
         return Fact(value, tuple(leaves), self.rule, context.at, context.control_id, said, why)

@@ -12,6 +12,7 @@ from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
 from interface.rules.types.base import Reader, Spec, TypeMaker, Unfit, Value, as_fact, first_valid, one
 
+_LARGEST_EXACT = 2**53
 _NUMBER = re.compile(r"^[+-]?(\d+(\.\d*)?|\.\d+)$")
 
 
@@ -220,13 +221,13 @@ def appointment_date(spec: Spec) -> Reader:
 
 
 def number_of(sent: str) -> int | float | None:
-    """A plain decimal number, whole ones as int; None for anything else."""
+    """A plain decimal number, whole ones as int while a double holds them exactly; None for anything else."""
     if not _NUMBER.match(sent):
         return None
     value = float(sent)
     if value in (float("inf"), float("-inf")):
         return None
-    return int(value) if value.is_integer() else value
+    return int(value) if value.is_integer() and abs(value) <= _LARGEST_EXACT else value
 
 
 def number(spec: Spec) -> Reader:

@@ -13,8 +13,10 @@ from interface.store.records import (
     PatientWrite,
     RewriteRow,
     Turn,
+    Unsent,
     reasons_json,
 )
+from interface.store.turns import Refused
 
 DAY = date(2027, 3, 1)
 
@@ -309,26 +311,145 @@ def test_after_a_crash_what_was_being_sent_waits_as_a_possible_duplicate(store, 
     assert store.work.recover() == 0
 
 
+def test_a_claim_that_was_not_sent_is_no_attempt(store, fill):
+    patient = fill.patient()
+    first, second = fill.request(patient), fill.request(patient)
+    (claimed,) = store.work.claim(fill.now, 1)
+    store.work.commit(
+        Turn(fill.now, attempts=[fill.attempt(claimed, "waiting", status=503, verdict="retry")])
+    )
+    (claimed,) = store.work.claim(fill.now + 1, 1)
+    unsent = Unsent(first, patient, "expired", reasons_json([("expired", "")]))
+    result = store.work.commit(Turn(fill.now + 1, attempts=[unsent], claims=1))
+    assert [one.request_id for one in result.claimed] == [second]
+    shown = store.views.request(first)
+    assert (shown.summary.state, shown.summary.attempts, shown.summary.due_at) == ("expired", 1, None)
+    assert (shown.summary.last_verdict, shown.summary.last_status) == ("retry", 503)
+    assert shown.summary.reasons[0]["code"] == "expired"
+    assert len(shown.attempts) == 1
+
+
+@pytest.mark.parametrize("comes_back", ["as a failed attempt", "after a crash"])
+def test_what_was_superseded_while_being_sent_is_not_sent_again(store, fill, comes_back):
+    patient = fill.patient()
+    old = fill.request(patient)
+    (claimed,) = store.work.claim(fill.now, 1)
+    new = fill.request(patient, supersedes=old)
+    assert fill.claim() == []
+    if comes_back == "after a crash":
+        assert store.work.recover(fill.now + 1) == 1
+    else:
+        store.work.commit(Turn(fill.now, attempts=[fill.attempt(claimed, "waiting", due_at=fill.now + 60)]))
+    shown = store.views.request(old)
+    assert (shown.summary.state, shown.summary.due_at, len(shown.attempts)) == ("superseded", None, 1)
+    assert shown.summary.possible_duplicate == (comes_back == "after a crash")
+    assert fill.claim(at=fill.now + 1) == [new]
+
+
+def test_what_arrived_is_delivered_though_it_was_superseded_meanwhile(store, fill):
+    patient = fill.patient()
+    old = fill.request(patient)
+    (claimed,) = store.work.claim(fill.now, 1)
+    new = fill.request(patient, supersedes=old)
+    result = store.work.commit(Turn(fill.now, attempts=[fill.attempt(claimed)], claims=1))
+    assert fill.state(old) == "delivered"
+    assert [one.request_id for one in result.claimed] == [new]
+
+
+@pytest.fixture
+def resting(store, fill):
+    """A request, and its patient, that waits a minute for its second attempt and may have arrived."""
+    patient = fill.patient()
+    request = fill.request(patient)
+    (claimed,) = store.work.claim(fill.now, 1)
+    failed = fill.attempt(claimed, "waiting", due_at=fill.now + 60, possible_duplicate=True)
+    store.work.commit(Turn(fill.now, attempts=[failed]))
+    return request, patient
+
+
+def test_a_new_request_is_due_at_once_though_the_one_it_supersedes_rested(store, fill, resting):
+    request, patient = resting
+    new = NewRequestRow(request + 1, patient, None, "A1", "waiting", b"{}", b"", DAY, supersedes=request)
+    result = store.work.commit(Turn(fill.now + 1, requests=[new], claims=1))
+    assert [one.request_id for one in result.claimed] == [request + 1]
+
+
+def test_a_rewrite_neither_hurries_an_attempt_nor_hides_what_was_sent(store, fill, resting):
+    request, patient = resting
+    store.work.commit(Turn(fill.now + 1, requests=[rewrite(request, patient)]))
+    assert fill.claim(at=fill.now + 59) == []
+    (claimed,) = store.work.claim(fill.now + 60, 1)
+    assert (claimed.body, claimed.attempts, claimed.possible_duplicate) == (b"new body", 1, True)
+    store.work.commit(Turn(fill.now + 60, attempts=[fill.attempt(claimed)]))
+    sent = [attempt.body for attempt in store.views.request(request).attempts]
+    assert sent == [b'{"request": %d}' % request, None], "None: as stored"
+
+
+def test_a_rewrite_that_holds_and_one_that_releases(store, fill, resting):
+    request, patient = resting
+    store.work.commit(Turn(fill.now + 1, requests=[rewrite(request, patient, "held")]))
+    assert fill.claim(at=fill.now + 90) == []
+    store.work.commit(Turn(fill.now + 2, requests=[rewrite(request, patient)]))
+    assert fill.claim(at=fill.now + 2) == [request]
+
+
+def test_rewritten_and_superseded_in_one_turn_it_is_superseded(store, fill):
+    patient = fill.patient()
+    old = fill.request(patient)
+    new = NewRequestRow(old + 1, patient, None, "A1", "waiting", b"{}", b"", DAY, supersedes=old)
+    store.work.commit(Turn(fill.now, requests=[new, rewrite(old, patient)]))
+    assert (fill.state(old), fill.state(new.id)) == ("superseded", "waiting")
+
+
+def test_patients_whose_requests_wait_longest_are_served_first(store, fill):
+    busy, other = fill.patient(), fill.patient()
+    requests = [fill.request(busy) for _ in range(3)]
+    fill.now += 1
+    others = fill.request(other)
+    served = []
+    for _ in range(4):
+        (claimed,) = store.work.claim(fill.now, 1)
+        served.append(claimed.request_id)
+        failed = fill.attempt(claimed, "waiting", due_at=fill.now + 60)
+        store.work.commit(Turn(fill.now, attempts=[failed if len(served) == 2 else fill.attempt(claimed)]))
+        if len(served) == 3:
+            assert served == [*requests[:2], others], "a patient whose request fails makes room for others"
+            fill.now += 60
+    assert served[3] == requests[1]
+
+
+@pytest.mark.parametrize("value", [None, "\ud800", 2**64])
+def test_a_row_that_no_store_would_take_is_told_from_a_store_in_trouble(store, fill, value):
+    patient = fill.patient()
+    request = fill.request(patient)
+    with pytest.raises(Refused) as caught:
+        store.work.commit(Turn(fill.now, requests=[CloseRow(request, patient, "withdrawn", value)]))
+    assert caught.value.__cause__ is None
+    store.work._connection.exec_driver_sql("PRAGMA query_only=ON")
+    store.work._connection.rollback()
+    with pytest.raises(StoreError) as caught:
+        fill.request(patient)
+    assert not isinstance(caught.value, Refused)
+
+
 # ---------------------------------------------------------------------------------------------- the day
 
 
-def test_patients_with_open_requests_before_a_day(store, fill):
+def test_patients_with_open_requests_come_in_pages(store, fill):
     patients = [fill.patient() for _ in range(5)]
     fill.request(patients[0], appointment_date=date(2027, 2, 28))
     fill.request(patients[0], "held", appointment_date=date(2027, 2, 27))
-    fill.request(patients[1], appointment_date=DAY)
+    fill.request(patients[1])
     fill.request(patients[2], "held", appointment_date=None)
-    fill.request(patients[3], "held", appointment_date=date(2026, 12, 31))
-    gone = fill.request(patients[4], appointment_date=date(2026, 1, 1))
-    store.work.commit(Turn(fill.now, requests=[CloseRow(gone, patients[4], "expired")]))
+    gone = fill.request(patients[3])
+    store.work.commit(Turn(fill.now, requests=[CloseRow(gone, patients[3], "expired")]))
 
-    def before(day, **page):
-        return [row.id for row in store.work.patients_with_open_requests_before(day, **page)]
+    def with_open(**page):
+        return [row.id for row in store.work.patients_with_open_requests(**page)]
 
-    assert before(DAY) == [patients[0], patients[3]]
-    assert before(DAY, limit=1) == [patients[0]]
-    assert before(DAY, after=patients[0]) == [patients[3]]
-    assert [row.id for row in store.work.patients_with_open_requests()] == patients[:4]
+    assert with_open() == patients[:3]
+    assert with_open(limit=1) == [patients[0]]
+    assert with_open(after=patients[0]) == patients[1:3]
 
 
 # ---------------------------------------------------------------------------------------------- damage

@@ -273,3 +273,59 @@ def test_a_request_made_for_a_day_that_has_passed_is_never_sent(api, feed, start
     until(lambda: api.taken and any(request.state == "expired" for request in requests_by_id().values()))
     assert child.end()[0] == 0
     assert [told["patient"] for told in api.seen] == ["K2"]
+
+
+@pytest.fixture
+def refuse(store):
+    """Makes the store refuse rows as a constraint would; gives what takes that back."""
+
+    def refusing(what, when):
+        connection = store.work._connection
+        with connection.begin():
+            connection.exec_driver_sql(
+                f"CREATE TRIGGER refuse BEFORE {what} WHEN {when} BEGIN SELECT RAISE(ABORT, 'ANNA'); END"
+            )
+
+        def taken_back():
+            with connection.begin():
+                connection.exec_driver_sql("DROP TRIGGER refuse")
+
+        return taken_back
+
+    return refusing
+
+
+def test_a_message_whose_row_the_store_refuses_is_set_aside_and_all_others_go_on(
+    api, feed, start, until, store, refuse, tmp_path
+):
+    ids = feed(*((f"K{patient}", n) for n in range(20) for patient in range(5)))
+    refused = ids[52]
+    refuse("INSERT ON requests", f"NEW.message_id = {refused}")
+    child = start()
+    until(lambda: len(api.taken) == 99)
+    assert child.end()[0] == 0
+    shown = store.views.message(refused)
+    assert (shown.summary.state, shown.summary.reasons[0]["code"]) == ("failed", "store-refused")
+    assert shown.raw is not None
+    assert "ANNA" not in str(shown.summary.reasons) + (tmp_path / "work.log").read_text()
+    for patient in range(5):
+        expected = [n for n in range(20) if (patient, n) != (2, 10)]
+        assert taken_of(api, f"K{patient}") == expected
+
+
+def test_an_attempt_that_the_store_refuses_is_stored_as_soon_as_it_can_be(
+    api, feed, start, until, requests_by_id, refuse
+):
+    take_back = refuse("INSERT ON attempts", "NEW.request_id = 1")
+    feed(("K1", 0), ("K1", 1), ("K2", 0), ("K3", 0))
+    child = start()
+    until(lambda: len(api.taken) == 3)
+    feed(("K4", 0))
+    until(lambda: len(api.taken) == 4)
+    assert requests_by_id()[1].state == "sending"
+    assert taken_of(api, "K1") == [0], "nothing overtakes it"
+    take_back()
+    until(lambda: len(api.taken) == 5)
+    assert child.end()[0] == 0
+    assert taken_of(api, "K1") == [0, 1]
+    assert {request.attempts for request in requests_by_id().values()} == {1}

@@ -7,16 +7,15 @@ import argparse
 import os
 import random
 import signal
-from dataclasses import dataclass
 from datetime import UTC, date
 from pathlib import Path
 from types import SimpleNamespace
 
-import msgspec
 import orjson
 
+from interface.chart.model import Chart
+from interface.chart.outcome import Close, NewRequest, Outcome
 from interface.delivery.schedule import Schedule
-from interface.services.engine import Codec
 from interface.services.http_client import Poster, Target
 from interface.services.logs import configure
 from interface.services.work import Limits, clock_at, work
@@ -25,34 +24,6 @@ from interface.store.crypto import Keyring
 
 KEYRING = Keyring(b"k" * 32)
 QUICK = Schedule(first=0.02, cap=0.05, pause=0.05, slow=0.05)
-
-
-class Chart(msgspec.Struct, frozen=True):
-    keys: list[str]
-    seen: list[int] = []
-    open: int | None = None
-
-
-CODEC = Codec(msgspec.json.encode, lambda data: msgspec.json.decode(data, type=Chart))
-
-
-@dataclass(frozen=True)
-class NewRequest:
-    id: int
-    appointment: str
-    body: bytes
-    appointment_date: date | None
-    state: str = "waiting"
-    reasons: tuple = ()
-    detail: bytes = b"{}"
-    supersedes: int | None = None
-
-
-@dataclass(frozen=True)
-class Close:
-    id: int
-    state: str
-    reasons: tuple = ()
 
 
 class PostEverything:
@@ -68,27 +39,23 @@ class PostEverything:
             raise ValueError("ANNA EXAMPLE")
         if told["do"] == "die":
             os.kill(os.getpid(), signal.SIGKILL)
-        chart = chart or Chart([told["patient"]])
+        chart = Chart([told["patient"]]) if chart is None else chart.copy()
+        opened, _, _ = chart.snapshots.pop("open", "").partition(" ")
         requests = ()
         if told["do"] == "post":
             day = date.fromisoformat(told["day"]) if told.get("day") else None
-            requests = (NewRequest(new_id(), "A", orjson.dumps(told), day),)
-        elif told["do"] == "cancel" and chart.open is not None:
-            requests = (Close(chart.open, "withdrawn"),)
-        open_ = requests[0].id if told["do"] == "post" else chart.open
-        return SimpleNamespace(
-            decision=told["do"],
-            reasons=(),
-            chart=Chart(chart.keys, [*chart.seen, told["n"]], open_),
-            requests=requests,
-            note=b"{}",
-        )
+            requests = (NewRequest(new_id(), "A", "waiting", (), orjson.dumps(told), b"{}", day, None),)
+            chart.snapshots["open"] = f"{requests[0].id} {day or date.max}"
+        elif told["do"] == "cancel" and opened:
+            requests = (Close(int(opened), "withdrawn", ()),)
+        return Outcome(told["do"], (), chart, requests)
 
     def resettle(self, chart, *, now, new_id):
-        requests = () if chart.open is None else (Close(chart.open, "expired"),)
-        return SimpleNamespace(
-            decision="chart", reasons=(), chart=Chart(chart.keys, chart.seen), requests=requests, note=b"{}"
-        )
+        chart = chart.copy()
+        opened, _, day = chart.snapshots.pop("open", "").partition(" ")
+        if not opened or day >= now.date().isoformat():
+            return Outcome("chart", ())
+        return Outcome("chart", (), chart, (Close(int(opened), "expired", ()),))
 
 
 def main():
@@ -109,7 +76,6 @@ def main():
         work(
             store,
             PostEverything(),
-            CODEC,
             lambda: Poster(target),
             clock=clock_at(options.now, UTC),
             limits=Limits(options.concurrency, 10.0, QUICK),

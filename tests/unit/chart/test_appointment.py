@@ -11,6 +11,13 @@ from interface.rules import RequestDefaults
 NPI, OTHER = "1234567893", "1245319599"
 QUILL = f"{NPI}^Quill^Avery^^^^^^NPI"
 LOCAL = "Q7^Quill^Avery"
+LENDERS = {
+    "AIG-3": f"AIG|1||{NPI}^Quill, Avery|",
+    "PV1-8": f"PV1|1|O||||||{QUILL}",
+    "PV1-9": f"PV1|1|O|||||||{QUILL}",
+    "PV1-17": f"PV1|1|O|||||||||||||||{QUILL}",
+    "PD1-4": f"PD1||||{QUILL}",
+}
 
 
 def sch(f1="", f2="F1", f3="", f11="^^^20260310093000", f16=""):
@@ -64,6 +71,14 @@ class TestDate:
         assert answer["request"]["upcomingAppointmentDate"] == day
         assert [f["source"] for f in answer["fields"] if f["field"] == "upcomingAppointmentDate"] == [source]
 
+    def test_of_several_services_the_first_start_counts(self, story):
+        services = ("AIS|1||X|20260312", "AIS|2||Y|20260313")
+        answer = book(story, sch(f11=""), *services, f"AIP|1||{QUILL}")
+        assert (answer["request"]["upcomingAppointmentDate"], answer["left_out"]) == ("2026-03-12", [])
+
+    def test_a_quantity_in_sch_11_1_is_nothing_to_note(self, story):
+        assert book(story, sch(f11="30^MIN^^20260310"), f"AIP|1||{QUILL}")["left_out"] == []
+
     def test_starts_that_disagree_are_said(self, story):
         answer = book(story, sch(), "AIS|1||X|20260312", f"AIP|1||{QUILL}|||20260310")
         assert answer["request"]["upcomingAppointmentDate"] == "2026-03-10"
@@ -110,7 +125,12 @@ class TestDate:
             timezone=ZoneInfo("America/Chicago"), listener_timezones={"east": ZoneInfo("America/New_York")}
         )
         raw = "\r".join(
-            (f"MSH|^~\\&|A|F|R|R|20260302||SIU^S12|M1|P|2.5", sch(f11="^^^202603110030"), told.PID, f"AIP|1||{QUILL}")
+            (
+                "MSH|^~\\&|A|F|R|R|20260302||SIU^S12|M1|P|2.5",
+                sch(f11="^^^202603110030"),
+                told.PID,
+                f"AIP|1||{QUILL}",
+            )
         ).encode()
         days = {}
         for listener in ("", "east"):
@@ -132,9 +152,11 @@ class TestProvider:
             ([f"AIP|1||{QUILL}|ATND"], NPI, "Quill"),
             ([f"AIP|1||{OTHER}^Nurse^Nan^^^^^^NPI|RN", f"AIP|2||{QUILL}|PHYSICIAN"], NPI, "Quill"),
             ([f"AIP|1||{OTHER}^Tech^Tim^^^^^^NPI|TECH", f"AIP|2||{QUILL}|NURSE"], NPI, "Quill"),
-            ([f"AIP|1||ROOM1^Room^One|ROOM", f"AIP|2||{QUILL}|TECH"], NPI, "Quill"),
+            (["AIP|1||ROOM1^Room^One|ROOM", f"AIP|2||{QUILL}|TECH"], NPI, "Quill"),
             ([f"AIP|1||{OTHER}^Nurse^Nan^^^^^^NPI|55^Nurse", f"AIP|2||{QUILL}|7^Physician"], NPI, "Quill"),
             ([f"AIP|1||{QUILL}", f"AIP|2||{OTHER}^Second^Sam^^^^^^NPI"], NPI, "Quill"),
+            (["AIP|1||ROOM1^Room^One|ROOM", f"PV1|1|O|||||{QUILL}"], NPI, "Quill"),
+            (["AIP|1||R1^Room^One|ROOM", f"AIG|1||{OTHER}^Other, Ann|", f"PV1|1|O|||||{QUILL}"], NPI, "Quill"),
             # AIG-3 where AIG-4, or the lack of any AIP, says a person
             ([f"AIG|1||{NPI}^Quill, Avery|"], NPI, "Quill"),
             ([f"AIG|1||{NPI}^Avery Quill|"], NPI, "Quill"),
@@ -192,6 +214,26 @@ class TestProvider:
         assert answer["decision"] == ("post" if found else "hold")
         if not found:
             assert [r["code"] for r in answer["reasons"]] == ["missing:upcomingAppointmentProvider.npi"]
+
+    @pytest.mark.parametrize("field", [*LENDERS, "SCH-16"])
+    def test_the_same_person_may_lend_it_from(self, story, field):
+        first = sch(f16=QUILL if field == "SCH-16" else "")
+        answer = book(story, first, f"AIP|1||{LOCAL}", LENDERS.get(field, ""))
+        assert answer["request"]["upcomingAppointmentProvider"]["npi"] == NPI
+        assert any("the NPI of the same person" in text for text in answer["said"])
+        (source,) = [f["source"] for f in answer["fields"] if f["field"].endswith("Provider.npi")]
+        assert source.startswith(field)
+
+    @pytest.mark.parametrize("field", ["PV1-7", "PV1-8", "PV1-9", "PV1-17", "PD1-4"])
+    def test_so_it_is_with_a_visit(self, story, field):
+        told = story()
+        parts = ["PV1", "1", "O"] + [""] * 17
+        parts[7] = f"{LOCAL}~{QUILL}" if field == "PV1-7" else LOCAL
+        if field in LENDERS and field.startswith("PV1"):
+            parts[int(field[4:])] = QUILL
+        more = LENDERS["PD1-4"] if field == "PD1-4" else ""
+        answer = told.tell("ADT^A05", told.PID, "|".join(parts), more, "PV2||||||||20260309")
+        assert answer["request"]["upcomingAppointmentProvider"]["npi"] == NPI
 
     def test_a_test_system_may_lift_the_check_digit_of_declared_npis(self, story):
         declared, bare = "1234567890^Quill^Avery^^^^^^NPI", "1234567890^Quill^Avery"
@@ -252,7 +294,7 @@ class TestClinic:
             (["PV1|1|O|P1"], "P1"),
             (["PV1|1|O|Ear & Throat"], "Ear & Throat"),
             (["PV1|1|O|^^^^^^^^Side Street"], "Side Street"),
-            (["PV1|1|O|<Lake> \"side\""], "Lake side"),
+            (['PV1|1|O|<Lake> "side"'], "Lake side"),
             ([], "FAC"),
         ],
     )
@@ -280,7 +322,9 @@ class TestSettings:
         answer = told.tell("SIU^S12", "SCH||F1||||||NEW|||^^^20260310", told.PID, told.AIP)
         request = answer["request"]
         assert answer["decision"] == "post"
-        assert {key: request[key] for key in request if key not in ("patient", "upcomingAppointmentProvider")} == {
+        assert {
+            key: request[key] for key in request if key not in ("patient", "upcomingAppointmentProvider")
+        } == {
             "upcomingAppointmentDate": "2026-03-10",
             "responseDirectAddress": "chart@direct.example.org",
             "responseFaxNumber": "6085550199",
@@ -296,11 +340,25 @@ class TestSettings:
         assert sources["medicalSummaryPeriod.startDate"] == "settings:request.summary_months"
         assert sources["directives.newPatient"] == "SCH-8.1"
 
-    @pytest.mark.parametrize(("sent", "new"), [("NEW^New visit", True), ("FOLLOWUP", False)])
-    def test_a_new_patient_is_told_by_the_appointments_type(self, story, sent, new):
+    @pytest.mark.parametrize(
+        ("sch8", "ais3", "new"),
+        [
+            ("NEW^New visit", "", True),
+            ("^new", "OLD", True),
+            ("", "NEW", True),
+            ("", "^new", True),
+            ("FOLLOWUP", "NEW", False),
+        ],
+    )
+    def test_a_new_patient_is_told_by_the_appointments_type(self, story, sch8, ais3, new):
         told = story(request=RequestDefaults(new_patient_types=("NEW",)))
-        answer = told.tell("SIU^S12", f"SCH||F1||||||{sent}|||^^^20260310", told.PID, told.AIP)
+        sch = f"SCH||F1||||||{sch8}|||^^^20260310"
+        answer = told.tell("SIU^S12", sch, told.PID, told.AIP, f"AIS|1||{ais3}")
         assert answer["request"]["directives"]["newPatient"] is new
+
+    def test_without_a_type_nobody_is_said_to_be_new_or_known(self, story):
+        told = story(request=RequestDefaults(new_patient_types=("NEW",)))
+        assert "directives" not in told.book()["request"]
 
     def test_a_summary_period_needs_a_category(self, story):
         request = story(request=RequestDefaults(summary_months=24)).book()["request"]

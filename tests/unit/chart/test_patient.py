@@ -31,6 +31,7 @@ def reasons(answer):
         ("Alias^Al^^^^^A~Legal^Lee^^^^^L", {"family": "Legal", "given": ["Lee"]}),
         ("Display^Di^^^^^D~Plain^Pat", {"family": "Plain", "given": ["Pat"]}),
         ("Plain^Pat~Legal^Lee^^^^^L", {"family": "Legal", "given": ["Lee"]}),
+        ("Nick^Ned^^^^^N~Display^Di^^^^^D", {"family": "Display", "given": ["Di"]}),
         ("Maiden^May^^^^^M~Display^Di^^^^^D", {"family": "Display", "given": ["Di"]}),
         # clean text: forbidden characters become a blank, runs of blanks one; nothing else is touched
         ("O'Sam<ple> \\T\\ Co^Ro;bin", {"family": "O'Sam ple & Co", "given": ["Ro bin"]}),
@@ -43,7 +44,9 @@ def test_a_name(story, pid5, name):
     assert (found["name"], answer["decision"]) == (name, "post")
 
 
-@pytest.mark.parametrize("pid5", ["Sample", "", '""', '""^""', "Sample^<>", "^Robin", "Alias^Al^^^^^A~Maid^May^^^^^M"])
+@pytest.mark.parametrize(
+    "pid5", ["Sample", "", '""', '""^""', "Sample^<>", "^Robin", "Alias^Al^^^^^A~Maid^May^^^^^M"]
+)
 def test_without_a_family_and_a_given_name_it_is_held(story, pid5):
     answer, _ = patient(story, f5=pid5)
     assert answer["decision"] == "hold"
@@ -65,7 +68,9 @@ def test_a_gender(story, pid8, gender):
     assert any("no table knows" in text for text in answer["said"]) == (pid8 == "Q7")
 
 
-@pytest.mark.parametrize(("later", "gender"), [("", "FEMALE"), ("Q7", "FEMALE"), ('""', "UNKNOWN"), ("M", "MALE")])
+@pytest.mark.parametrize(
+    ("later", "gender"), [("", "FEMALE"), ("Q7", "FEMALE"), ('""', "UNKNOWN"), ("M", "MALE")]
+)
 def test_an_assumed_gender_does_not_take_the_place_of_a_known_one(story, later, gender):
     told = story()
     told.tell("ADT^A28", told.PID)
@@ -73,7 +78,8 @@ def test_an_assumed_gender_does_not_take_the_place_of_a_known_one(story, later, 
 
 
 @pytest.mark.parametrize(
-    "pid7", ["19700131", "19700131235959-1000", "197001310000", "19700131033000+0900", "1970-01-31", "01/31/1970"]
+    "pid7",
+    ["19700131", "19700131235959-1000", "197001310000", "19700131033000+0900", "1970-01-31", "01/31/1970"],
 )
 def test_a_birth_date_is_cut_never_shifted(story, pid7):
     answer, found = patient(story, f7=pid7)
@@ -171,6 +177,7 @@ PHONE, HOME, WORK, MOBILE = "PHONE", "HOME", "WORK", "MOBILE"
         (13, "(608) 555-0142^PRN^PH", [("6085550142", PHONE, HOME)]),
         (13, "(608)555-0142", [("6085550142", PHONE, HOME)]),
         (14, "(608)555-0142", [("6085550142", PHONE, WORK)]),
+        (40, "(608)555-0142", [("6085550142", PHONE, HOME)]),
         (40, "(608)555-0142^WPN^PH", [("6085550142", PHONE, WORK)]),
         (13, "608.555.0142^ORN^PH", [("6085550142", PHONE, HOME)]),
         (13, "608.555.0142^VHN^PH", [("6085550142", PHONE, HOME)]),
@@ -209,7 +216,9 @@ PHONE, HOME, WORK, MOBILE = "PHONE", "HOME", "WORK", "MOBILE"
 )  # fmt: skip
 def test_contact_points(story, field, sent, points):
     answer, found = patient(story, **{"f13": "", f"f{field}": sent})
-    told = [(p["value"], p["contactPointSystem"], p["contactPointUse"]) for p in found.get("contactPoints", [])]
+    told = [
+        (p["value"], p["contactPointSystem"], p["contactPointUse"]) for p in found.get("contactPoints", [])
+    ]
     assert (told, answer["decision"]) == (points, "post")
     assert points or answer["left_out"]
 
@@ -226,7 +235,9 @@ def test_each_field_of_numbers_is_news_of_itself(story):
     assert [point["value"] for point in found] == ["6085550144", "6085550143"]
 
 
-@pytest.mark.parametrize(("field", "gone"), [("f13", "contactPoints"), ("f11", "address"), ("f5", "name"), ("f7", "birthDate")])
+@pytest.mark.parametrize(
+    ("field", "gone"), [("f13", "contactPoints"), ("f11", "address"), ("f5", "name"), ("f7", "birthDate")]
+)
 def test_hl7_null_deletes_what_was_known(story, field, gone):
     told = story()
     told.tell("ADT^A28", told.PID)

@@ -23,8 +23,24 @@ def visit(number):
     return f"PV1|1|O{'|' * 17}{number}"
 
 
-ICD10 = ["I10", "I10C", "ICD10", "ICD-10-CM", "icd10cm", "2.16.840.1.113883.6.90", "urn:oid:2.16.840.1.113883.6.90"]
-ICD9 = ["I9", "I9C", "I9CDX", "ICD9", "ICD-9-CM", "2.16.840.1.113883.6.103", "urn:oid:2.16.840.1.113883.6.103"]
+ICD10 = [
+    "I10",
+    "I10C",
+    "ICD10",
+    "ICD-10-CM",
+    "icd10cm",
+    "2.16.840.1.113883.6.90",
+    "urn:oid:2.16.840.1.113883.6.90",
+]
+ICD9 = [
+    "I9",
+    "I9C",
+    "I9CDX",
+    "ICD9",
+    "ICD-9-CM",
+    "2.16.840.1.113883.6.103",
+    "urn:oid:2.16.840.1.113883.6.103",
+]
 SNOMED = ["SCT", "SNM", "SNOMED", "SNOMED-CT", "SNOMED CT", "2.16.840.1.113883.6.96"]
 
 
@@ -40,6 +56,7 @@ SNOMED = ["SCT", "SNM", "SNOMED", "SNOMED-CT", "SNOMED CT", "2.16.840.1.113883.6
         ("401.1^Hypertension^I9C", "I10", ["9:401.1"]),
         # both codings go to the lists of their systems
         ("E11.9^Diabetes^I10C^44054006^Diabetes^SCT", "", ["10:E11.9", "S:44054006"]),
+        ("E11.9^Diabetes^I10^44054006^Diabetes", "I10", ["10:E11.9"]),
         ("^^^E11.9^Diabetes^I10", "", ["10:E11.9"]),
         # declared but unknown: the other coding, else left out
         ("4711^Sugar^IMO^E11.9^Diabetes^I10", "", ["10:E11.9"]),
@@ -79,7 +96,9 @@ def test_a_code_goes_to_the_list_of_its_system(story, code, f2, found):
     assert found or any(entry["source"].startswith("DG1-3") and entry["why"] for entry in answer["left_out"])
 
 
-@pytest.mark.parametrize(("default", "found"), [("ICD9", "9:401.1"), ("ICD10", "10:4011"), ("SNOMED", "S:4011")])
+@pytest.mark.parametrize(
+    ("default", "found"), [("ICD9", "9:401.1"), ("ICD10", "10:4011"), ("SNOMED", "S:4011")]
+)
 def test_the_site_may_say_what_an_undeclared_code_is(story, default, found):
     answer = story(default_problem_system=default).book(dg1("4011^Hypertension"))
     assert listed(answer) == [found]
@@ -106,7 +125,8 @@ def test_a_diagnosis_without_a_code_is_left_out_and_said(story):
 
 
 @pytest.mark.parametrize(
-    ("sent", "date"), [("20240105", "2024-01-05"), ("202401050930-0600", "2024-01-05"), ("2024", None), ("", None)]
+    ("sent", "date"),
+    [("20240105", "2024-01-05"), ("202401050930-0600", "2024-01-05"), ("2024", None), ("", None)],
 )
 def test_the_date_is_dg1_5(story, sent, date):
     answer = story().book(dg1(date=sent))
@@ -152,6 +172,11 @@ class TestSnapshot:
         told.tell("ADT^A08", told.PID, visit("V1"), dg1("E11.9^D^I10", action=action))
         assert {code.split(":")[1] for code in listed(told.book())} == found
 
+    def test_what_another_visit_says_too_stays(self, told):
+        told.tell("ADT^A08", told.PID, visit("V2"), dg1("I10^H^I10"), dg1("E11.9^D^I10"))
+        told.tell("ADT^A08", told.PID, visit("V2"), dg1("I10^H^I10"))
+        assert {code.split(":")[1] for code in listed(told.book())} == {"E11.9", "J45.909", "I10"}
+
     def test_an_older_list_replaces_nothing(self, told):
         told.tell("ADT^A08", told.PID, visit("V1"), dg1("K21.9^X^I10"), at="202603020700")
         assert {code.split(":")[1] for code in listed(told.book())} == {"E11.9", "J45.909", "I10"}
@@ -159,18 +184,26 @@ class TestSnapshot:
 
 @pytest.mark.parametrize(
     ("dates", "earliest"),
-    [(("20240105", "20230101"), "2023-01-01"), (("20230101", "20240105"), "2023-01-01"), (("20230101", ""), "2023-01-01")],
+    [
+        (("20240105", "20230101"), "2023-01-01"),
+        (("20230101", "20240105"), "2023-01-01"),
+        (("20230101", ""), "2023-01-01"),
+    ],
 )
 @pytest.mark.parametrize("number", ["", "V1"])
 def test_the_same_code_is_sent_once_with_its_earliest_date(story, dates, earliest, number):
     told = story()
     told.tell("SIU^S12", "SCH||F9", told.PID, dg1("E119^D^I10", date=dates[0]))
     answer = told.book(visit(number), dg1("e11.9^D^I10C", date=dates[1]))
-    assert [(e["code"], e["date"]) for e in answer["request"]["activeIcd10Diagnoses"]] == [("E11.9", earliest)]
+    assert [(e["code"], e["date"]) for e in answer["request"]["activeIcd10Diagnoses"]] == [
+        ("E11.9", earliest)
+    ]
 
 
 class TestAge:
-    @pytest.mark.parametrize(("days", "past", "sent"), [(730, 729, True), (730, 732, False), (0, 9000, True), (30, 31, False)])
+    @pytest.mark.parametrize(
+        ("days", "past", "sent"), [(730, 730, True), (730, 731, False), (0, 9000, True), (30, 31, False)]
+    )
     def test_a_visits_diagnosis_stops_being_active(self, story, days, past, sent):
         told = story(visit_diagnosis_days=days)
         told.tell("ADT^A01", told.PID, visit("V1"), dg1())
@@ -194,7 +227,9 @@ class TestConfidential:
     def test_a_confidential_diagnosis_is_left_out_with_the_reason(self, story):
         answer = story().book(dg1(f18="Y"), dg1("J45^Asthma^I10", f18="N"))
         assert listed(answer) == ["10:J45"]
-        assert [(e["value"], e["why"]) for e in answer["left_out"]] == [("E11.9", "confidential: DG1-18 is Y")]
+        assert [(e["value"], e["why"]) for e in answer["left_out"]] == [
+            ("E11.9", "confidential: DG1-18 is Y")
+        ]
 
     def test_also_when_it_was_known_before(self, story):
         told = story()

@@ -2,8 +2,10 @@
 
 from datetime import date
 
+import orjson
 import pytest
 
+import interface.services.attempts as attempts_module
 from interface.delivery.schedule import Schedule
 from interface.delivery.verdict import Reply
 from interface.services.attempts import Ledger, expired, unreadable
@@ -75,13 +77,15 @@ def test_a_line_is_logged_with_our_ids_and_nothing_of_the_bodies(ledger, caplog)
     assert "ANNA" not in caplog.text
 
 
-def test_a_claim_whose_day_has_passed_goes_back_and_is_closed():
-    claimed = Claimed(5, 6, b"", 0, date(2026, 3, 5))
-    back, close = expired(claimed, 50.0)
-    assert (back.request_id, back.new_state, back.status) == (5, "waiting", None)
-    assert (close.id, close.patient_id, close.state) == (5, 6, "expired")
+@pytest.mark.parametrize(("end", "state"), [(expired, "expired"), (unreadable, "dead")])
+def test_a_claim_that_cannot_be_sent_is_no_attempt(end, state):
+    unsent = end(Claimed(5, 6, b"", 0, date(2026, 3, 5)))
+    assert (unsent.request_id, unsent.patient_id, unsent.new_state) == (5, 6, state)
+    assert orjson.loads(unsent.reasons)[0]["code"]
 
 
-def test_a_claim_that_cannot_be_read_is_dead():
-    done = unreadable(Claimed(5, 6, b"", 0, None, readable=False), 50.0)
-    assert (done.new_state, done.verdict) == ("dead", "request-unreadable")
+def test_requests_that_were_closed_while_they_failed_are_forgotten_in_the_end(ledger, monkeypatch):
+    monkeypatch.setattr(attempts_module, "REMEMBERED", 2)
+    for request in range(5):
+        ledger.conclude(attempt(FAILED, request=request))
+    assert list(ledger._failing_since) == [3, 4]

@@ -8,7 +8,9 @@ from types import SimpleNamespace
 import orjson
 import pytest
 
-from interface.services.engine import Codec
+from interface.chart.model import Chart, decode_chart
+from interface.chart.outcome import Close, NewRequest, Outcome, Rewrite
+from interface.rules.facts import Reason
 from interface.services.intake import MOST_BEGINNINGS, Intake
 from interface.store.records import CloseRow, JournalRow, NewRequestRow, PatientRow, RewriteRow
 
@@ -16,49 +18,13 @@ NOW = datetime(2026, 3, 5, 12, tzinfo=UTC)
 DAY = date(2026, 3, 9)
 
 
-@dataclass(frozen=True)
-class FakeChart:
-    keys: tuple[str, ...]
-    seen: tuple[str, ...] = ()
-    open: int | None = None
+def seen(chart):
+    """The messages a chart has taken in; the fake engine notes them where it finds room."""
+    return tuple(chart.snapshots.get("seen", "").split())
 
 
-@dataclass(frozen=True)
-class NewRequest:
-    id: int
-    appointment: str
-    state: str
-    reasons: tuple
-    body: bytes
-    detail: bytes
-    appointment_date: date | None
-    supersedes: int | None
-
-
-@dataclass(frozen=True)
-class Rewrite:
-    id: int
-    state: str
-    reasons: tuple
-    body: bytes
-    detail: bytes
-    appointment_date: date | None
-
-
-@dataclass(frozen=True)
-class Close:
-    id: int
-    state: str
-    reasons: tuple = ()
-
-
-def encode(chart):
-    return orjson.dumps([chart.keys, chart.seen, chart.open])
-
-
-def decode(data):
-    keys, seen, open_ = orjson.loads(data)
-    return FakeChart(tuple(keys), tuple(seen), open_)
+def seen_of(write):
+    return seen(decode_chart(write.chart))
 
 
 class FakeEngine:
@@ -72,47 +38,35 @@ class FakeEngine:
 
     def decide(self, reading, chart, *, now, new_id):
         if reading.action == "ignore":
-            return SimpleNamespace(
-                decision="ignore",
-                reasons=(SimpleNamespace(code="x", text="y"),),
-                chart=None,
-                requests=(),
-                note=b"{}",
-            )
-        before = chart or FakeChart(reading.keys)
-        keys = (
-            before.keys if reading.action == "rekey" else tuple(dict.fromkeys((*before.keys, *reading.keys)))
-        )
-        if reading.action == "rekey":
-            keys = (reading.name,)
-        after = replace(before, keys=keys, seen=(*before.seen, reading.name))
-        requests = self._requests(reading, before, new_id)
+            return Outcome("ignore", (Reason("x", "y"),))
+        after = Chart(list(reading.keys)) if chart is None else chart.copy()
+        after.keys = [reading.name] if reading.action == "rekey" else list({*after.keys, *reading.keys})
+        after.keys.sort()
+        after.snapshots["seen"] = " ".join((*seen(after), reading.name))
+        opened = int(after.snapshots.get("open", 0)) or None
+        requests = self._requests(reading, opened, new_id)
         for change in requests:
-            after = replace(after, open=None if isinstance(change, Close) else change.id)
+            after.snapshots["open"] = str(change.id)
         if reading.action == "broken":
             raise KeyError("PATIENT NAME in an exception")
         if reading.action == "unwritable":
-            after = replace(after, seen=(object(),))
-        decision = "post" if requests else "chart"
-        return SimpleNamespace(decision=decision, reasons=(), chart=after, requests=requests, note=b"{}")
+            after.snapshots["seen"] = object()
+        return Outcome("post" if requests else "chart", (), after, requests)
 
-    def _requests(self, reading, chart, new_id):
+    def _requests(self, reading, opened, new_id):
         body = reading.name.encode()
         if reading.action in ("post", "unwritable"):
-            return (NewRequest(new_id(), "A1", "waiting", (), body, b"", DAY, chart.open),)
+            return (NewRequest(new_id(), "A1", "waiting", (), body, b"", DAY, opened),)
         if reading.action == "rewrite":
-            return (Rewrite(chart.open, "waiting", (), body, b"", DAY),)
+            return (Rewrite(opened, "waiting", (), body, b"", DAY),)
         if reading.action == "cancel":
-            return (Close(chart.open, "withdrawn"),)
+            return (Close(opened, "withdrawn", ()),)
         return ()
 
     def resettle(self, chart, *, now, new_id):
-        if chart.seen == ("broken",):
+        if seen(chart) == ("broken",):
             raise KeyError("PATIENT NAME in an exception")
-        requests = () if chart.open is None else (Close(chart.open, "expired"),)
-        return SimpleNamespace(
-            decision="chart", reasons=(), chart=replace(chart, open=None), requests=requests, note=b""
-        )
+        return Outcome("chart", (), chart.copy(), (Close(int(chart.snapshots["open"]), "expired", ()),))
 
 
 @dataclass
@@ -148,7 +102,6 @@ def new_intake(store, cached=4096, first_patient=1):
     return Intake(
         FakeEngine(),
         store,
-        Codec(encode, decode),
         new_patient=count(first_patient).__next__,
         new_request=count(first_patient * 100).__next__,
         cached=cached,
@@ -184,15 +137,15 @@ def test_a_first_message_makes_a_patient_with_its_keys(intake, store):
 
 def test_messages_of_one_patient_in_one_turn_see_each_others_charts(intake, store):
     plan = turn(intake, store, "K1 chart a", "K2 chart b", "K1 chart c")
-    assert decode(plan.patients[1].chart).seen == ("a", "c")
-    assert decode(plan.patients[2].chart).seen == ("b",)
+    assert seen_of(plan.patients[1]) == ("a", "c")
+    assert seen_of(plan.patients[2]) == ("b",)
     assert plan.patients[1].new
 
 
 def test_a_key_learned_in_a_turn_leads_to_the_patient_in_the_same_turn(intake, store):
     plan = turn(intake, store, "K1 chart a", "K1,K2 chart b", "K2 chart c")
     assert list(plan.patients) == [1]
-    assert decode(plan.patients[1].chart).seen == ("a", "b", "c")
+    assert seen_of(plan.patients[1]) == ("a", "b", "c")
     assert plan.patients[1].keys == ("K1", "K2")
 
 
@@ -200,7 +153,7 @@ def test_a_key_given_up_in_a_turn_leads_nowhere(intake, store):
     turn(intake, store, "K1 chart a")
     plan = turn(intake, store, "K1 rekey K9", "K1 chart b", start=2)
     assert plan.messages[1].patient_id == 2
-    assert decode(plan.patients[2].chart).seen == ("b",)
+    assert seen_of(plan.patients[2]) == ("b",)
 
 
 def test_charts_are_loaded_by_one_query_and_then_remembered(intake, store):
@@ -210,7 +163,7 @@ def test_charts_are_loaded_by_one_query_and_then_remembered(intake, store):
     turn(fresh, store, "K1 chart c", "K2 chart d", start=3)
     turn(fresh, store, "K1 chart e", start=5)
     assert [sorted(keys) for keys in store.queries] == [["K1", "K2"]]
-    assert decode(store.rows[1].chart).seen == ("a", "c", "e")
+    assert seen_of(store.rows[1]) == ("a", "c", "e")
 
 
 def test_the_cache_is_bounded_and_forgets_the_longest_unused(store):
@@ -221,7 +174,7 @@ def test_the_cache_is_bounded_and_forgets_the_longest_unused(store):
     store.queries.clear()
     turn(intake, store, "K1 chart e", "K2 chart f", start=5)
     assert store.queries == [["K2"]]
-    assert decode(store.rows[2].chart).seen == ("b", "f")
+    assert seen_of(store.rows[2]) == ("b", "f")
 
 
 def test_keys_are_written_only_when_they_changed(intake, store):
@@ -254,7 +207,7 @@ def test_a_message_that_breaks_the_mapping_is_failed_without_a_trace_and_the_nex
     assert reason["code"] == "mapping-error"
     assert "Error at " in reason["text"]
     assert "PATIENT" not in failed.reasons + caplog.text
-    assert decode(plan.patients[1].chart).seen == ("a", "b")
+    assert seen_of(plan.patients[1]) == ("a", "b")
     assert [request.body for request in plan.requests] == [b"b"]
 
 
@@ -335,7 +288,7 @@ def test_a_plan_that_was_not_stored_leaves_nothing_behind(intake, store):
     intake.plan(rows("K1 chart b", "K2 post c", start=2), NOW, ())
     intake.forget()
     plan = turn(intake, store, "K1 chart b", "K2 post c", start=2)
-    assert decode(plan.patients[1].chart).seen == ("a", "b")
+    assert seen_of(plan.patients[1]) == ("a", "b")
     assert [write.new for write in plan.patients.values()] == [False, True]
 
 

@@ -14,12 +14,24 @@ from interface.errors import InterfaceError
 from interface.services.attempts import Ledger
 from interface.services.clock import Clock
 from interface.services.courier import Attempt
-from interface.services.intake import MOST_BEGINNINGS, Plan
-from interface.services.loop import CAREFUL_ROWS, PAGE, POLL_SECONDS, ROWS, Wakes, WorkLoop, run
+from interface.services.intake import MOST_BEGINNINGS
+from interface.services.loop import CAREFUL_ROWS, MOST_REFUSED, PAGE, POLL_SECONDS, ROWS, WorkLoop, run
+from interface.services.plan import Plan
+from interface.services.wakes import Wakes
 from interface.services.work import clock_at, main
 from interface.services.work_stats import WorkStats, write_if_read
 from interface.store.errors import StoreError
-from interface.store.records import Backlog, Claimed, Committed, JournalRow, MessageDone, PatientRow
+from interface.store.records import (
+    AttemptDone,
+    Backlog,
+    Claimed,
+    Committed,
+    JournalRow,
+    MessageDone,
+    PatientRow,
+    PatientWrite,
+)
+from interface.store.turns import Refused
 
 TAKEN = Reply(200, is_json_object=True, correlation_id="c")
 AT = datetime(2026, 3, 5, 12, tzinfo=UTC)
@@ -28,7 +40,7 @@ AT = datetime(2026, 3, 5, 12, tzinfo=UTC)
 class FakeStore:
     def __init__(self):
         self.rows, self.turns, self.claimable, self.noted, self.asked = [], [], [], [], []
-        self.past, self.failing = [], None
+        self.open, self.failing, self.refuses = [], None, set()
 
     def new_messages(self, limit=ROWS):
         self._maybe_fail()
@@ -41,11 +53,16 @@ class FakeStore:
     def load_patients_by_id(self, ids):
         return {id_: PatientRow(id_, b"") for id_ in ids}
 
-    def patients_with_open_requests_before(self, day, *, after=0, limit=PAGE):
-        return [PatientRow(id_, b"") for id_ in self.past if id_ > after][:limit]
+    def patients_with_open_requests(self, *, after=0, limit=PAGE):
+        return [PatientRow(id_, b"") for id_ in self.open if id_ > after][:limit]
 
     def commit(self, turn):
         self._maybe_fail()
+        names = {("message", done.id) for done in turn.messages if done.state == "done"}
+        names |= {("attempt", done.request_id) for done in turn.attempts}
+        names |= {("patient", write.id) for write in turn.patients}
+        if names & self.refuses:
+            raise Refused("the store refuses a row: SQLITE_CONSTRAINT")
         self.turns.append(turn)
         done = {message.id for message in turn.messages}
         self.rows = [row for row in self.rows if row.id not in done]
@@ -63,14 +80,17 @@ class FakeIntake:
         self.unsettled = set()
 
     def plan(self, rows, now, sending):
-        return Plan(
-            messages=[MessageDone(row.id, "done", "chart") for row in rows], decisions=["chart"] * len(rows)
-        )
+        return Plan([MessageDone(row.id, "done", "chart") for row in rows])
+
+    def refused(self, row, why):
+        assert why == "the store refuses a row: SQLITE_CONSTRAINT"
+        return Plan([MessageDone(row.id, "failed", None)])
 
     def settle(self, patients, now, sending):
         self.settled.append([patient.id for patient in patients])
         unsettled, self.unsettled = self.unsettled, set()
-        return Plan(unsettled=unsettled)
+        writes = {patient.id: PatientWrite(patient.id, b"", False) for patient in patients}
+        return Plan(patients=writes, unsettled=unsettled)
 
     def is_deferred(self, message):
         return False
@@ -179,7 +199,7 @@ def test_an_attempt_that_ended_is_stored_in_the_next_turn_and_its_slot_is_claime
     turn = parts.store.turns[-1]
     assert [attempt.request_id for attempt in turn.attempts] == [1, 2, 3, 4]
     assert turn.claims == 4
-    assert parts.intake.freed == [{1, 2, 3, 4}]
+    assert parts.intake.freed == [{1}, {2}, {3}, {4}]
     assert [job.request_id for job in parts.couriers.jobs] == [5, 6]
 
 
@@ -218,8 +238,7 @@ def test_a_claim_for_a_day_that_has_passed_is_expired_and_its_patient_settled(pa
     assert [job.request_id for job in parts.couriers.jobs] == [2]
     parts.loop.turn()
     turn = parts.store.turns[-1]
-    assert [attempt.new_state for attempt in turn.attempts] == ["waiting"]
-    assert [(close.id, close.state) for close in turn.requests] == [(1, "expired")]
+    assert [(unsent.request_id, unsent.new_state) for unsent in turn.attempts] == [(1, "expired")]
     assert parts.intake.settled == [[1]]
 
 
@@ -233,7 +252,7 @@ def test_a_claim_that_cannot_be_read_is_dead_and_the_rest_goes_on(parts):
 
 def test_a_new_day_is_settled_page_by_page_before_anything_is_claimed(parts):
     parts.clock.time += 86_400
-    parts.store.past = list(range(1, PAGE + 11))
+    parts.store.open = list(range(1, PAGE + 11))
     parts.store.claimable = [claim()]
     parts.store.rows = rows(1)
     assert parts.loop.turn() and parts.loop.turn()
@@ -246,9 +265,8 @@ def test_a_new_day_is_settled_page_by_page_before_anything_is_claimed(parts):
 
 
 def test_a_page_that_could_not_be_stored_is_settled_again(parts):
-    parts.loop._ended.append(SimpleNamespace(verdict="retry", new_state="waiting", due_at=None))
     parts.clock.time += 86_400
-    parts.store.past = [7]
+    parts.store.open = [7]
     parts.store.failing = "locked"
     with pytest.raises(StoreError):
         parts.loop.turn()
@@ -261,9 +279,9 @@ def test_a_patient_that_could_not_be_settled_is_settled_when_the_attempt_is_back
     parts.store.claimable = [claim(9, 7)]
     parts.loop.turn()
     parts.clock.time += 86_400
-    parts.store.past, parts.intake.unsettled = [7], {7}
+    parts.store.open, parts.intake.unsettled = [7], {7}
     parts.loop.turn()
-    parts.store.past = []
+    parts.store.open = []
     parts.loop.turn()
     assert parts.intake.settled == [[7]]
     parts.couriers.answer()
@@ -283,6 +301,81 @@ def test_asked_to_end_it_claims_and_takes_nothing_more(parts):
     turn = parts.store.turns[-1]
     assert (len(turn.attempts), turn.claims, len(turn.messages)) == (4, 0, 0)
     assert parts.loop.idle
+
+
+def test_a_message_whose_changes_are_refused_is_failed_alone(parts):
+    parts.loop._careful = 0
+    parts.store.rows = rows(5)
+    parts.store.refuses = {("message", 3)}
+    parts.store.claimable = [claim()]
+    while parts.loop.turn():
+        pass
+    done = [(message.id, message.state) for turn in parts.store.turns for message in turn.messages]
+    assert done == [(1, "done"), (2, "done"), (3, "failed"), (4, "done"), (5, "done")]
+    assert [job.request_id for job in parts.couriers.jobs] == [1]
+    parts.store.rows, parts.store.turns, parts.store.refuses = rows(9), [], set()
+    parts.loop.turn()
+    assert [len(turn.messages) for turn in parts.store.turns] == [9], "together again"
+
+
+def test_refusals_without_end_are_the_stores_fault(parts):
+    parts.loop._careful = 0
+    parts.store.rows = rows(MOST_REFUSED + 5)
+    parts.store.refuses = {("message", n) for n in range(1, MOST_REFUSED + 5)}
+    with pytest.raises(StoreError):
+        while parts.loop.turn():
+            pass
+    assert len(parts.store.rows) == 5
+    parts.store.refuses = set()
+    while parts.loop.turn():
+        pass
+    assert not parts.store.rows
+
+
+def test_a_store_in_trouble_sets_nothing_aside(parts):
+    parts.loop._careful = 0
+    parts.store.rows = rows(3)
+    parts.store.refuses = {("message", 2)}
+    parts.loop.turn()
+    parts.store.failing = "the disk is full"
+    for _ in range(5):
+        with pytest.raises(StoreError):
+            parts.loop.turn()
+    assert len(parts.store.rows) == 3
+
+
+def test_an_attempt_that_is_refused_stays_until_it_is_taken_and_the_others_go_on(parts):
+    parts.store.claimable = [claim(n, n) for n in (1, 2, 3)]
+    parts.loop.turn()
+    parts.couriers.answer()
+    parts.store.refuses = {("attempt", 2)}
+    while parts.loop.turn():
+        pass
+
+    def stored():
+        return [attempt.request_id for turn in parts.store.turns for attempt in turn.attempts]
+
+    assert stored() == [1, 3]
+    assert parts.loop._sending == {2: 2}, "what would change it waits"
+    assert parts.loop.idle, "the process can end: the request is found being sent at the next start"
+    parts.store.refuses = set()
+    parts.loop.turn()
+    assert stored() == [1, 3, 2]
+    assert not parts.loop._sending
+    assert parts.intake.freed[-1] == {2}
+    assert all(isinstance(attempt, AttemptDone) for turn in parts.store.turns for attempt in turn.attempts)
+
+
+def test_a_patient_who_cannot_be_settled_does_not_stop_the_others(parts):
+    parts.clock.time += 86_400
+    parts.store.open, parts.store.refuses = [1, 2, 3], {("patient", 2)}
+    while parts.loop.turn():
+        pass
+    assert [[write.id for write in turn.patients] for turn in parts.store.turns if turn.patients] == [
+        [1],
+        [3],
+    ]
+    assert parts.intake.settled == [[1, 2, 3], [1], [2], [3]]
 
 
 class Pipe:

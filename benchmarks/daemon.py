@@ -1,0 +1,160 @@
+"""The daemon under measurement: its settings, its start, its sink."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks import sink
+from benchmarks.processes import (
+    ROOT,
+    BenchError,
+    Process,
+    cpu_seconds,
+    family_of,
+    pss_bytes,
+    python,
+    run_json,
+)
+
+RESULTS = ROOT / "benchmarks" / "results"
+_SETTINGS = """\
+[site]
+name = "Benchmark"
+environment = "sandbox"
+
+[[listener]]
+port = 0
+
+[api]
+base_url = "{base_url}"
+
+[forward]
+supersede = false            # one request for each message: then POSTs can be counted against messages
+"RDE^O11" = "post"
+
+[store]
+url = "sqlite:///bench.db"
+
+[web]
+port = 0
+"""
+_READY = r"\bready\b.*listeners=main:(\d+).*web="
+QUIET_SECONDS = 20.0
+"""A whole way on which no POST arrives for so long has come to its end, or to a standstill."""
+
+
+@dataclass
+class Daemon:
+    """A running door (with its work), the sink it POSTs to, and the index of the next message."""
+
+    process: Process
+    port: int
+    sink: str
+    now: datetime
+    settings: Path
+    started_in: float
+    """Seconds from the start of the process to the open port."""
+    next_index: int = 0
+
+    def load(self, connections: int, *, seconds: float = 0.0, count: int = 0) -> dict[str, Any]:
+        """Send for a time or a number of messages; see `benchmarks.load`. BenchError unless each got its AA."""
+        found = run_load(
+            self.port, connections, self.now, seconds=seconds, count=count, first=self.next_index
+        )
+        self.next_index = int(found["next"])
+        if found["wrong"]:
+            raise BenchError(f"{found['wrong']} of {found['sent']} messages were not answered AA")
+        return found
+
+    def posts(self) -> dict[str, float]:
+        """What the sink has counted."""
+        return sink.ask(self.sink)
+
+    def until_posted(self, posts: int) -> dict[str, float]:
+        """Wait until the sink has so many POSTs, or none comes any more."""
+        count, last_news = self.posts(), time.monotonic()
+        while count["posts"] < posts and time.monotonic() - last_news < QUIET_SECONDS:
+            time.sleep(0.05)
+            before, count = count["posts"], self.posts()
+            if count["posts"] != before:
+                last_news = time.monotonic()
+        return count
+
+    def memory(self) -> tuple[int, int]:
+        """PSS in bytes of the door, and of what it started."""
+        door, *others = family_of(self.process.pid)
+        return pss_bytes(door), sum(map(pss_bytes, others))
+
+    def cpu(self) -> tuple[float, float]:
+        """Processor seconds so far of the door, and of what it started."""
+        door, *others = family_of(self.process.pid)
+        return cpu_seconds(door), sum(map(cpu_seconds, others))
+
+
+def run_load(
+    port: int,
+    connections: int,
+    now: datetime,
+    *,
+    seconds: float = 0.0,
+    count: int = 0,
+    first: int = 0,
+    ring: bool = False,
+) -> dict[str, Any]:
+    """Run the load generator to its end."""
+    amount = ("--count", count) if count else ("--seconds", seconds)
+    options = (
+        "--port",
+        port,
+        "--connections",
+        connections,
+        "--first",
+        first,
+        "--now",
+        now.isoformat(),
+        *amount,
+    )
+    command = python("benchmarks.load", *options, *(("--ring",) if ring else ()))
+    found: dict[str, Any] = run_json("load generator", command, timeout=300)
+    return found
+
+
+@contextlib.contextmanager
+def running_sink() -> Iterator[str]:
+    """A sink; its URL."""
+    with Process("sink", python("benchmarks.sink")) as process:
+        yield process.says(r"sink (http://\S+)")[1]
+
+
+def start(settings: Path, *arguments: object, standing_still: bool = False) -> tuple[Process, int, float]:
+    """Start a door; the process, its port, and the seconds it took until the port was open and said so."""
+    command = python("interface", "run", "-c", settings, *arguments)
+    if standing_still:
+        command = python("benchmarks.door", settings)
+    process = Process("door", command)
+    try:
+        port = int(process.says(_READY)[1])
+    except BaseException:
+        process.stop()
+        raise
+    return process, port, time.monotonic() - process.started
+
+
+@contextlib.contextmanager
+def running(folder: Path, now: datetime, *, standing_still: bool = False) -> Iterator[Daemon]:
+    """A daemon with a new store in `folder`, and its sink."""
+    folder.mkdir(parents=True)
+    settings = folder / "bench.toml"
+    with running_sink() as url:
+        settings.write_text(_SETTINGS.format(base_url=url), "utf-8")
+        process, port, took = start(settings, standing_still=standing_still)
+        with process:
+            if not standing_still:
+                process.says(r"\bwork-started\b")
+            yield Daemon(process, port, url, now, settings, took)

@@ -1,0 +1,234 @@
+"""The parts of the benchmark: what each starts, sends and counts. benchmarks/README.md says it in words."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks import daemon as product
+from benchmarks import limits, sink
+from benchmarks.daemon import Daemon, running
+from benchmarks.figures import Figure
+from benchmarks.pieces import STEPS
+from benchmarks.processes import BenchError, Process, python, run_json
+
+CONNECTIONS = (1, 8, 64)
+GENERATOR_BOUND = 0.85
+"""A load generator that was busy for this share of the time may have been what was measured."""
+WAY = 64
+"""Connections for the whole way."""
+SLOW_API_MS = 50
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long and how often is measured; seconds are those of one run."""
+
+    now: datetime
+    folder: Path
+    rounds: int = 3
+    ack_seconds: float = 4.0
+    way_seconds: float = 7.0
+    small_seconds: float = 1.5
+    starts: int = 5
+
+
+FULL = Effort
+QUICK = partial(Effort, rounds=1, ack_seconds=1.5, way_seconds=2.0, small_seconds=0.7, starts=2)
+
+Figures = Iterator[Figure]
+
+
+# ------------------------------------------------------------------------------------------ limits, pieces
+
+
+def machine(effort: Effort) -> Figures:
+    """What the disk, SQLite and the HTTP client allow."""
+    folder, seconds = effort.folder, effort.small_seconds
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def runs(measure: Callable[[], float]) -> list[float]:
+        return [measure() for _ in range(effort.rounds)]
+
+    flushes = runs(lambda: limits.fdatasync(folder, seconds))
+    yield Figure.of("limit_fdatasync", "append + fdatasync, 4 KB", "/s", flushes)
+    for group in (1, 64):
+        rows = runs(lambda group=group: limits.sqlite_rows(folder, effort.now, seconds, group))  # type: ignore[misc]
+        what = f"SQLite WAL FULL, rows, {group} a commit"
+        yield Figure.of(f"limit_sqlite_{group}", what, "/s", rows)
+    with product.running_sink() as url:
+        posts = runs(lambda: limits.posts(url, seconds, threads=32))
+    yield Figure.of("limit_posts", "POSTs by the product's client alone, 32 threads", "/s", posts)
+
+
+def pieces(effort: Effort) -> Figures:
+    """Reading and deciding inside one process."""
+    command = python("benchmarks.pieces", effort.now.isoformat(), effort.small_seconds)
+    found = [run_json("pieces", command, timeout=120) for _ in range(effort.rounds)]
+
+    def each(name: str) -> list[float]:
+        return [float(run[name]) for run in found]
+
+    note = f"messages of {found[0]['bytes'] / 1000:.1f} KB"
+    yield Figure.of("parse_python_hl7", "python-hl7: parse", "/s", each("python_hl7"), note)
+    yield Figure.of("parse_open", "our reader: open", "/s", each("open"))
+    yield Figure.of("parse_fields_20", "our reader: open and read 20 fields", "/s", each("fields_20"))
+    ratio = [run["fields_20"] / run["python_hl7"] for run in found]
+    yield Figure.of("parse_ratio", "  that to python-hl7's parse", "x", ratio)
+    total = [run["read_us"] + run["decide_us"] for run in found]
+    yield Figure.of("engine", "engine: read and decide one message", "us", total)
+    for step in (*STEPS, "other"):
+        cost = [(run["read_us"] + run["decide_us"]) * run[f"share_{step}"] for run in found]
+        share = sum(each(f"share_{step}")) / len(found)
+        yield Figure.of(f"engine_{step}", f"  of it {step}", "us", cost, f"{share:.0%}")
+
+
+# ------------------------------------------------------------------------------------------ ACKs
+
+
+def receivers(effort: Effort) -> Figures:
+    """ACKs of receivers that store nothing."""
+    names = {
+        "python-hl7": "python-hl7's server (parses, stores nothing)",
+        "twisted": "bare Twisted, fixed ACK",
+    }
+    for name, title in names.items():
+        with Process(name, python("benchmarks.receivers", name)) as process:
+            port = int(process.says(r"port (\d+)")[1])
+            key = name.replace("-", "_")
+
+            def send(connections: int, port: int = port) -> dict[str, Any]:
+                return product.run_load(
+                    port, connections, effort.now, seconds=effort.ack_seconds / 2, ring=True
+                )
+
+            yield from _acks(effort, send, f"ack_{key}", title)
+
+
+def acks(effort: Effort) -> Figures:
+    """Durable ACKs: stored and flushed, then answered; the work standing still, then everything running."""
+    with running(effort.folder / "still", effort.now, standing_still=True) as daemon:
+        daemon.load(8, count=200)  # warm
+        yield from _acks(effort, _timed(daemon, effort), "ack_still", "durable ACKs, work standing still")
+    with running(effort.folder / "busy", effort.now) as daemon:
+        daemon.load(64, seconds=effort.ack_seconds / 2)  # from here on the work always has something to do
+        before, began = daemon.posts()["posts"], time.monotonic()
+        yield from _acks(effort, _timed(daemon, effort), "ack_busy", "durable ACKs, everything running")
+        posted, behind = daemon.posts()["posts"] - before, daemon.next_index - daemon.posts()["posts"]
+        note = f"{behind:.0f} behind" if behind else "idle at times: the work kept up"
+        rate = posted / (time.monotonic() - began)
+        yield Figure("ack_busy_posts", "POSTs meanwhile", "/s", rate, (rate,), note)
+
+
+def _timed(daemon: Daemon, effort: Effort) -> Callable[[int], dict[str, Any]]:
+    return lambda connections: daemon.load(connections, seconds=effort.ack_seconds)
+
+
+def _acks(effort: Effort, send: Callable[[int], dict[str, Any]], key: str, title: str) -> Figures:
+    found: dict[int, list[dict[str, Any]]] = {connections: [] for connections in CONNECTIONS}
+    for _ in range(effort.rounds):
+        for connections in CONNECTIONS:  # in turn, so that a disturbance of some seconds hits one run of each
+            found[connections].append(send(connections))
+    for connections, runs in found.items():
+        name, at = f"{key}_{connections}", f"{title}, {connections} conn"
+        bound = max(run["cpu"] for run in runs)
+        note = "the load generator may be the limit" if bound > GENERATOR_BOUND else ""
+        yield Figure.of(name, at, "/s", [run["rate"] for run in runs], note)
+        for share in ("p50", "p99"):
+            yield Figure.of(f"{name}_{share}", f"  {share}", "ms", [run[share] * 1000 for run in runs])
+
+
+# ------------------------------------------------------------------------------------------ the whole way
+
+
+def whole_way(effort: Effort) -> Figures:
+    """Message to POST: offered closed loop, over when the last POST is there. Then memory and the start."""
+    with running(effort.folder / "way", effort.now) as daemon:
+        rate = _way(daemon, 64, 300)["rate"]  # warm; how many messages a run can take
+        for connections in CONNECTIONS:
+            count = int(min(max(rate * effort.way_seconds, 200), 30_000) * (1 if connections == WAY else 0.6))
+            runs = [_way(daemon, connections, count) for _ in range(effort.rounds)]
+            key, title = f"way_{connections}", f"whole way, message to POST, {connections} conn"
+            rates = [run["rate"] for run in runs]
+            yield Figure.of(key, title, "/s", rates, f"{count} messages a run{_missing(runs)}")
+            yield Figure.of(f"{key}_acks", "  ACKs meanwhile", "/s", [run["acks"] for run in runs])
+            yield Figure.of(f"{key}_p50", "  ACK p50", "ms", [run["p50"] * 1000 for run in runs])
+            yield Figure.of(f"{key}_p99", "  ACK p99", "ms", [run["p99"] * 1000 for run in runs])
+            if connections == WAY:
+                yield Figure.of(
+                    "way_cpu_door", "  processor a message, door", "ms", [run["door"] for run in runs]
+                )
+                yield Figure.of(
+                    "way_cpu_work", "  processor a message, work", "ms", [run["work"] for run in runs]
+                )
+        sink.ask(daemon.sink, f"/delay/{SLOW_API_MS}")
+        runs = [
+            _way(daemon, WAY, int(max(200, min(rate, 600) * effort.way_seconds)))
+            for _ in range(effort.rounds)
+        ]
+        title = f"whole way, an API that takes {SLOW_API_MS} ms, {WAY} conn"
+        yield Figure.of(
+            "way_slow_api", title, "/s", [run["rate"] for run in runs], _missing(runs).strip("; ")
+        )
+        door, work = daemon.memory()
+        note = f"door {door / 1e6:.0f} MB, work {work / 1e6:.0f} MB; after {daemon.next_index} messages"
+        yield Figure(
+            "memory", "memory of all processes (PSS)", "MB", (door + work) / 1e6, ((door + work) / 1e6,), note
+        )
+        settings = daemon.settings
+        stored = daemon.next_index
+        first = daemon.started_in
+    again = [_start_once(settings) for _ in range(effort.starts)]
+    yield Figure("start_new", "start to listening, new store", "s", first, (first,))
+    yield Figure.of("start", "start to listening", "s", again, f"{stored} messages stored")
+
+
+def _way(daemon: Daemon, connections: int, count: int) -> dict[str, float]:
+    """Offer `count` messages, wait for the last POST; rates, latencies, and processor milliseconds a message."""
+    before, cpu = int(daemon.posts()["posts"]), daemon.cpu()
+    sent = daemon.load(connections, count=count)
+    after = daemon.until_posted(before + count)
+    posts = int(after["posts"]) - before
+    spent = daemon.cpu()
+    if not posts:
+        raise BenchError("whole way: no POST arrived; last lines of the daemon:\n  " + _last(daemon))
+    return {
+        "rate": posts / (after["last"] - sent["began"]),
+        "missing": count - posts,
+        "acks": sent["rate"],
+        "p50": sent["p50"],
+        "p99": sent["p99"],
+        "door": (spent[0] - cpu[0]) / count * 1000,
+        "work": (spent[1] - cpu[1]) / count * 1000,
+    }
+
+
+def _missing(runs: list[dict[str, float]]) -> str:
+    """What a reader must know when POSTs and messages are not the same in number."""
+    missing = [int(run["missing"]) for run in runs]
+    return f"; POSTS MISSING (below 0: too many): {missing}" if any(missing) else ""
+
+
+def _last(daemon: Daemon) -> str:
+    return "\n  ".join(daemon.process.lines[-5:])
+
+
+def _start_once(settings: Path) -> float:
+    process, _, took = product.start(settings)
+    process.stop()
+    return took
+
+
+SUITES: dict[str, tuple[str, Callable[[Effort], Figures]]] = {
+    "limits": ("what the machine allows", machine),
+    "pieces": ("inside one process", pieces),
+    "receivers": ("receivers that store nothing", receivers),
+    "acks": ("durable ACKs", acks),
+    "way": ("the whole way", whole_way),
+}
+"""Name for `--only`: title and what measures it, in order."""

@@ -1,0 +1,152 @@
+"""What a turn of the work changes, gathered while it decides: outcomes become the rows of one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from interface.chart.model import Chart, encode_chart
+from interface.chart.outcome import Close, NewRequest, Outcome, RequestChange, Rewrite
+from interface.rules.facts import Reason
+from interface.store.records import (
+    CloseRow,
+    MessageDone,
+    NewRequestRow,
+    PatientWrite,
+    RewriteRow,
+    reasons_json,
+)
+
+OPEN = ("waiting", "held")
+"""States in which a request may still be changed."""
+
+RequestRow = NewRequestRow | RewriteRow | CloseRow
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a turn changes, in the order it was decided. `deferred`: messages that wait for an attempt."""
+
+    messages: list[MessageDone] = field(default_factory=list)
+    patients: dict[int, PatientWrite] = field(default_factory=dict)
+    """Charts to store by patient id."""
+    made: dict[int, NewRequestRow] = field(default_factory=dict)
+    """Requests made in this turn, as they stand at its end."""
+    changes: list[RewriteRow | CloseRow] = field(default_factory=list)
+    """Changes of requests that are in the store already."""
+    charts: dict[int, Chart] = field(default_factory=dict)
+    """Charts read or made in this turn by patient id."""
+    ids: dict[str, int | None] = field(default_factory=dict)
+    """Patient ids by identity key, as far as this turn knows better than the cache; None: no longer
+    anybody's.
+    """
+    unreadable: set[int] = field(default_factory=set)
+    deferred: dict[int, int] = field(default_factory=dict)
+    """Patient id by message id."""
+    blocked: set[int] = field(default_factory=set)
+    """Patients whose messages wait for an attempt."""
+    unsettled: set[int] = field(default_factory=set)
+    """Patients who could not be settled because of an attempt."""
+    keys_disagreed: int = 0
+
+    @property
+    def requests(self) -> list[RequestRow]:
+        """All changes of requests."""
+        return [*self.made.values(), *self.changes]
+
+    def take(
+        self, outcome: Outcome, patient: int | None, before: Chart | None, message: int | None
+    ) -> int | None:
+        """Take in what was decided for `patient`, whose chart was `before`; gives the request it is about.
+
+        Raises, with nothing taken in, when the chart cannot be encoded or requests have no patient.
+        """
+        if patient is None:
+            if outcome.requests:
+                raise ValueError("requests without a patient")
+            return None
+        if outcome.chart is not None:
+            self._write(patient, before, outcome.chart)
+        for change in outcome.requests:
+            self._change(change, patient, message)
+        return next((change.id for change in outcome.requests if not isinstance(change, Close)), None)
+
+    def _write(self, patient: int, before: Chart | None, after: Chart) -> None:
+        """A chart to store; of several of one patient in a turn the last, with all that was said of the keys."""
+        document = encode_chart(after)
+        earlier = self.patients.get(patient)
+        keys = None if earlier is None else earlier.keys
+        known = () if before is None else before.keys
+        if before is None or set(known) != set(after.keys):
+            keys = tuple(after.keys)
+        is_new = before is None or (earlier is not None and earlier.new)
+        self.patients[patient] = PatientWrite(patient, document, is_new, keys)
+        self.charts[patient] = after
+        self.ids.update(dict.fromkeys(key for key in known if key not in after.keys))
+        self.ids.update(dict.fromkeys(after.keys, patient))
+
+    def _change(self, change: RequestChange, patient: int, message: int | None) -> None:
+        """One change of a request. The store changes rows before it makes new ones, so what was made in this
+        turn is changed here.
+        """
+        made = self.made.get(change.id)
+        if isinstance(change, NewRequest):
+            self.made[change.id] = _new(change, patient, message)
+            replaced = None if change.supersedes is None else self.made.get(change.supersedes)
+            if replaced is not None and replaced.state in OPEN:
+                self.made[replaced.id] = replace(replaced, state="superseded")
+        elif made is not None:
+            if made.state in OPEN:
+                self.made[made.id] = _changed(made, change, message)
+        elif isinstance(change, Rewrite):
+            self.changes.append(_rewrite(change, patient, message))
+        else:
+            self.changes.append(CloseRow(change.id, patient, change.state, reasons(change.reasons)))
+
+
+def reasons(why: Iterable[Reason]) -> str:
+    """Reasons as the store's columns hold them."""
+    return reasons_json((reason.code, reason.text) for reason in why)
+
+
+def _new(change: NewRequest, patient: int, message: int | None) -> NewRequestRow:
+    return NewRequestRow(
+        change.id,
+        patient,
+        message,
+        change.appointment,
+        change.state,
+        change.body,
+        change.detail,
+        change.appointment_date,
+        reasons(change.reasons),
+        change.supersedes,
+    )
+
+
+def _rewrite(change: Rewrite, patient: int, message: int | None) -> RewriteRow:
+    return RewriteRow(
+        change.id,
+        patient,
+        change.state,
+        change.body,
+        change.detail,
+        change.appointment_date,
+        reasons(change.reasons),
+        message,
+    )
+
+
+def _changed(row: NewRequestRow, change: Rewrite | Close, message: int | None) -> NewRequestRow:
+    why = reasons(change.reasons)
+    if isinstance(change, Close):
+        return replace(row, state=change.state, reasons=why)
+    return replace(
+        row,
+        state=change.state,
+        body=change.body,
+        detail=change.detail,
+        appointment_date=change.appointment_date,
+        reasons=why,
+        message_id=row.message_id if message is None else message,
+    )

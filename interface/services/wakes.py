@@ -1,0 +1,51 @@
+"""What the work's loop waits for between its turns."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+from contextlib import suppress
+
+from interface.services.courier import Couriers
+
+
+class Wakes:
+    """What the loop waits for: bytes or the end of standard input, a courier that came back, SIGTERM."""
+
+    def __init__(self, couriers: Couriers, stdin: int | None = 0) -> None:
+        """`stdin` None: nobody wakes or ends us by it. Takes over SIGTERM and SIGINT of the process."""
+        self._couriers = couriers
+        self._stdin = stdin
+        self._signal_out, self._signal_in = os.pipe()
+        os.set_blocking(self._signal_in, False)
+        self.ending = False
+
+    def listen_to_signals(self) -> None:
+        """SIGTERM ends us. SIGINT, which Ctrl-C sends to all, is for the door: it then closes our input."""
+        signal.signal(signal.SIGTERM, lambda *_: self.end())
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def end(self) -> None:
+        """Ask the loop to end; safe in a signal handler."""
+        self.ending = True
+        with suppress(BlockingIOError):
+            os.write(self._signal_in, b"\0")
+
+    def wait(self, seconds: float) -> None:
+        """Until something happens, at most so long."""
+        sources = [self._couriers.fileno(), self._signal_out]
+        if self._stdin is not None:
+            sources.append(self._stdin)
+        ready, _, _ = select.select(sources, [], [], seconds)
+        if self._signal_out in ready:
+            os.read(self._signal_out, 4096)
+        if self._stdin in ready and self._stdin is not None and not os.read(self._stdin, 65536):
+            self._stdin = None
+            self.ending = True
+
+    def close(self) -> None:
+        """Close the pipe for signals."""
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.close(self._signal_out)
+        os.close(self._signal_in)

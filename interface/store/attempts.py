@@ -1,0 +1,124 @@
+"""What the work stores of requests that were handed out: attempts that ended, and claims that were never sent.
+
+Within a transaction that the caller holds, and before anything else of its turn changes requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
+
+from interface.store.crypto import Keyring
+from interface.store.records import AttemptDone, Unsent
+from interface.store.schema import attempts, patients, requests
+from interface.store.turns import chunks
+
+_END_ATTEMPT = (
+    update(requests)
+    .where(requests.c.id == bindparam("b_id"), requests.c.state == "sending")
+    .values(
+        state=bindparam("b_state"),
+        due_at=bindparam("b_due_at"),
+        attempts=requests.c.attempts + 1,
+        possible_duplicate=or_(requests.c.possible_duplicate, bindparam("b_possible_duplicate")),
+        correlation_id=func.coalesce(bindparam("b_correlation_id"), requests.c.correlation_id),
+        last_verdict=bindparam("b_verdict"),
+        last_status=bindparam("b_status"),
+        changed_at=bindparam("b_now"),
+    )
+)
+_END_UNSENT = (
+    update(requests)
+    .where(requests.c.id == bindparam("b_id"), requests.c.state == "sending")
+    .values(
+        state=bindparam("b_state"), due_at=None, reasons=bindparam("b_reasons"), changed_at=bindparam("b_now")
+    )
+)
+_LAND = (
+    update(patients)
+    .where(patients.c.id == bindparam("b_id"), patients.c.in_flight == bindparam("b_request_id"))
+    .values(in_flight=None, lease_owner=None, lease_until=None)
+)
+_INSERT_ATTEMPTS = insert(attempts)
+
+
+def end_attempts(
+    connection: Connection, keyring: Keyring, done: Sequence[AttemptDone | Unsent], now: float
+) -> None:
+    """Record the attempts, move their requests on and let their patients be claimed again."""
+    if not done:
+        return
+    sent = [end for end in done if isinstance(end, AttemptDone)]
+    unsent = [end for end in done if isinstance(end, Unsent)]
+    if sent:
+        connection.execute(_INSERT_ATTEMPTS, [_attempt(keyring, attempt) for attempt in sent])
+        connection.execute(_END_ATTEMPT, [_end(attempt, now) for attempt in sent])
+        again = [attempt.request_id for attempt in sent if attempt.new_state == "waiting"]
+        supersede_overtaken(connection, again, now)
+    if unsent:
+        rows = [
+            {"b_id": end.request_id, "b_state": end.new_state, "b_reasons": end.reasons, "b_now": now}
+            for end in unsent
+        ]
+        connection.execute(_END_UNSENT, rows)
+    connection.execute(_LAND, [{"b_id": end.patient_id, "b_request_id": end.request_id} for end in done])
+
+
+def _attempt(keyring: Keyring, attempt: AttemptDone) -> dict[str, object]:
+    return {
+        "request_id": attempt.request_id,
+        "started_at": attempt.started_at,
+        "finished_at": attempt.finished_at,
+        "status": attempt.status,
+        "verdict": attempt.verdict,
+        "detail": attempt.detail,
+        "possible_duplicate": attempt.possible_duplicate,
+        "body": None if attempt.body is None else keyring.seal("attempt", attempt.body),
+        "reply": None if attempt.reply is None else keyring.seal("reply", attempt.reply),
+    }
+
+
+def _end(attempt: AttemptDone, now: float) -> dict[str, object]:
+    due = attempt.finished_at if attempt.due_at is None else attempt.due_at
+    return {
+        "b_id": attempt.request_id,
+        "b_state": attempt.new_state,
+        "b_due_at": due if attempt.new_state == "waiting" else None,
+        "b_possible_duplicate": attempt.possible_duplicate,
+        "b_correlation_id": attempt.correlation_id,
+        "b_verdict": attempt.verdict,
+        "b_status": attempt.status,
+        "b_now": now,
+    }
+
+
+_newer = requests.alias("newer")
+_OVERTAKEN = (
+    select(requests.c.id, requests.c.patient_id)
+    .join(_newer, _newer.c.patient_id == requests.c.patient_id)
+    .where(
+        requests.c.id.in_(bindparam("ids", expanding=True)),
+        requests.c.state == "waiting",
+        _newer.c.supersedes == requests.c.id,
+    )
+)
+_SUPERSEDE_OVERTAKEN = (
+    update(requests)
+    .where(requests.c.id == bindparam("b_id"))
+    .values(state="superseded", due_at=None, changed_at=bindparam("b_now"))
+)
+
+
+def supersede_overtaken(connection: Connection, ids: Sequence[int], now: float) -> set[int]:
+    """Close those of these requests, which wait again after an attempt, that a newer one was to supersede; gives
+    their patients.
+
+    While they were being sent that had no effect; tried again, they would outlive a cancellation of the newer.
+    """
+    overtaken = {
+        id_: owner for part in chunks(ids) for id_, owner in connection.execute(_OVERTAKEN, {"ids": part})
+    }
+    if overtaken:
+        connection.execute(_SUPERSEDE_OVERTAKEN, [{"b_id": id_, "b_now": now} for id_ in overtaken])
+    return set(overtaken.values())

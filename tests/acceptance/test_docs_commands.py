@@ -1,0 +1,82 @@
+"""The commands that README.md and docs/ show can be given as they stand: those that end by themselves are run."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from interface.cli.common import Parser
+from interface.cli.main import BY_NAME
+
+ROOT = Path(__file__).parents[2]
+BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PROGRAM = "hl7-interface"
+EXIT_CODES = {"init": {0}, "explain": {0}, "check": {0, 1}, "demo": {0}, "--help": {0}, "--version": {0}}
+"""What may come of those that need no daemon; `check` says 1 where nobody answers for the API."""
+
+
+def commands(page: Path) -> list[str]:
+    """The lines of the page that a reader types to call the program."""
+    lines = [line for block in BLOCK.findall(page.read_text("utf-8")) for line in block.splitlines()]
+    return [line[2:] for line in lines if line.startswith(f"$ {PROGRAM} ")]
+
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+ALL = [(page.name, command) for page in PAGES for command in commands(page)]
+
+
+def test_the_readme_has_commands_to_run() -> None:
+    called = {shlex.split(command)[1] for command in commands(ROOT / "README.md")}
+    assert called >= {"init", "explain", "check", "run", "send", "messages", "requests", "sandbox"}
+
+
+@pytest.mark.parametrize(("page", "command"), ALL)
+def test_command_is_understood(page: str, command: str) -> None:
+    name, *rest = shlex.split(command)[1:]
+    if name.startswith("--"):
+        return
+    module = BY_NAME[name].module
+    assert module is not None, f"{page} shows {name}, which is not available yet"
+    parser = Parser(prog=f"{PROGRAM} {name}")
+    importlib.import_module(module).add_arguments(parser)
+    args = parser.parse_args(rest)
+    assert getattr(args, "later", None) is None, f"{page} shows {command}, which is not available yet"
+
+
+def test_commands_of_the_readme_do_what_it_says(tmp_path: Path) -> None:
+    (tmp_path / PROGRAM).write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m interface "$@"\n')
+    (tmp_path / PROGRAM).chmod(0o755)
+    folder = tmp_path / "site"
+    folder.mkdir()
+    environment = {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "SAMPLES": str(ROOT / "sample_messages"),
+        "HOME": str(tmp_path),
+        "PYTHONPATH": str(ROOT),
+        "LANG": "C.UTF-8",
+    }
+    ran = set()
+    for command in commands(ROOT / "README.md"):
+        name = shlex.split(command)[1]
+        if name not in EXIT_CODES:
+            continue
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+        assert done.returncode in EXIT_CODES[name], f"{command}: {done.stderr}"
+        ran.add(name)
+    assert ran >= {"init", "explain", "check"}
+    assert (folder / "hl7-interface.toml").is_file()

@@ -1,0 +1,68 @@
+"""The pages of docs/ that are tables of the code say what the code says."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+GENERATE = runpy.run_path(str(ROOT / "docs" / "generate.py"))
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("name", GENERATE["PAGES"])
+def test_generated_page_is_current(name: str) -> None:
+    made = GENERATE["PAGES"][name]()
+    assert (ROOT / "docs" / name).read_text("utf-8") == made, "run: python docs/generate.py"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_within_the_project_lead_somewhere(page: Path) -> None:
+    links = [link for link in LINK.findall(page.read_text("utf-8")) if "://" not in link]
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+STEP = re.compile(r"^\| [^|]+ \| `(interface/[a-z0-9_/]+\.py)` \| ([^|]+) \|$", re.MULTILINE)
+
+
+def test_files_and_functions_that_the_docs_name_are_there() -> None:
+    missing = []
+    for page in PAGES:
+        text = page.read_text("utf-8")
+        paths = re.findall(r"`((?:interface|mappings|docs|deploy|tests)/[A-Za-z0-9_/.]*)`", text)
+        missing += [f"{page.name}: {path}" for path in paths if not (ROOT / path).exists()]
+    steps = STEP.findall((ROOT / "docs" / "architecture.md").read_text("utf-8"))
+    assert len(steps) > 30
+    for path, names in steps:
+        source = (ROOT / path).read_text("utf-8")
+        for name in re.findall(r"`([A-Za-z_.]+)`", names):
+            for part in name.split("."):
+                if not re.search(rf"^ *(?:def|class) {part}\b", source, re.MULTILINE):
+                    missing.append(f"{path}: {name}")
+    assert missing == []
+
+
+def test_names_of_metrics_and_events_in_the_docs_are_in_the_code() -> None:
+    services = "".join(path.read_text("utf-8") for path in (ROOT / "interface" / "services").glob("*.py"))
+    text = (ROOT / "docs" / "operating.md").read_text("utf-8")
+    events = set(re.findall(r"`event=([a-z-]+)", text))
+    metrics = set(re.findall(r"hl7_interface_(?:work_(?!up|restarts))?([a-z_]+)", text))
+    assert len(events) > 20
+    assert len(metrics) > 20
+    assert {name for name in events if f'"{name}"' not in services} == set()
+    assert {
+        name for name in metrics if name.removesuffix("_total").removeprefix("messages_") not in services
+    } == set()
+
+
+def test_every_event_in_the_code_is_in_the_docs() -> None:
+    said: set[str] = set()
+    for path in (ROOT / "interface" / "services").glob("*.py"):
+        said |= set(re.findall(r'event\(\s*log,\s*logging\.[A-Z]+,\s*"([a-z-]+)"', path.read_text("utf-8")))
+    assert len(said) > 20
+    text = (ROOT / "docs" / "operating.md").read_text("utf-8")
+    assert {name for name in said if f"`event={name}" not in text} == set()

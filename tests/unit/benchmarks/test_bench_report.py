@@ -1,0 +1,54 @@
+"""The benchmark's table: what is better, what is worse, what is compared."""
+
+import json
+from array import array
+from pathlib import Path
+
+import pytest
+
+from benchmarks.figures import Figure, Section
+from benchmarks.load import percentile
+from benchmarks.report import change, previous, ratios
+
+
+@pytest.mark.parametrize(
+    ("unit", "before", "now", "shown"),
+    [
+        ("/s", 100, 110, "+10%"),
+        ("/s", 100, 75, "-25% !"),
+        ("ms", 10, 13, "+30% !"),
+        ("ms", 10, 5, "-50%"),
+        ("MB", 0, 5, ""),
+    ],
+)
+def test_a_fifth_for_the_worse_is_marked(unit: str, before: float, now: float, shown: str) -> None:
+    assert change(Figure("key", "what", unit, now), {"key": before}) == shown
+
+
+def test_the_value_is_the_median_of_the_runs() -> None:
+    assert Figure.of("key", "what", "/s", [3, 100, 1]).value == 3
+
+
+def test_ratios_are_of_the_same_run_and_left_out_when_a_part_was_not_measured() -> None:
+    measured = [Figure("ack_still_1", "", "/s", 300.0), Figure("ack_python_hl7_1", "", "/s", 100.0)]
+    found = ratios([Section("acks", "", measured)]).figures
+    assert [(figure.key, figure.value, figure.unit) for figure in found] == [
+        ("ratio_still_python_hl7_1", 3.0, "x")
+    ]
+
+
+def test_the_latest_result_of_the_same_mode_is_compared_with(tmp_path: Path) -> None:
+    for name, mode, value in (
+        ("2026-01-01", "full", 1),
+        ("2026-01-02", "full", 2),
+        ("2026-01-03", "quick", 3),
+    ):
+        document = {"mode": mode, "figures": [{"key": "k", "value": value}]}
+        (tmp_path / f"{name}.json").write_text(json.dumps(document), "utf-8")
+    (tmp_path / "2026-01-04.json").write_text("cut off", "utf-8")
+    assert previous(tmp_path, "full") == ("2026-01-02", {"k": 2})
+
+
+def test_percentile_is_the_nearest_rank() -> None:
+    values = array("d", range(100))
+    assert (percentile(values, 0.5), percentile(values, 0.99)) == (50, 99)
