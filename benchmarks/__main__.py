@@ -42,12 +42,9 @@ def main() -> int:
     when = datetime.now(UTC)
     environment = describe()
     print(" · ".join(f"{name} {value}" for name, value in environment.items()))
-    name, before = report.previous(RESULTS, mode)
-    print(
-        f"value · lowest to highest run · against {name} (! a fifth worse)"
-        if name
-        else "value · lowest to highest run"
-    )
+    before = report.previous(RESULTS, mode)
+    against = " · against the latest earlier value (! a fifth worse)" if before else ""
+    print(f"value · lowest to highest run{against}")
     folder = Path(tempfile.mkdtemp(prefix="stores-", dir=args.folder or RESULTS))
     began = time.monotonic()
     sections: list[Section] = []

@@ -38,16 +38,17 @@ def ratios(sections: list[Section]) -> Section:
     return found
 
 
-def previous(folder: Path, mode: str) -> tuple[str, dict[str, float]]:
-    """Name and values of the latest result of the same mode; empty when there is none."""
-    for path in sorted(folder.glob("*.json"), reverse=True):
+def previous(folder: Path, mode: str) -> dict[str, float]:
+    """The latest earlier value of each figure, from results of the same mode (not each run measures every part)."""
+    found: dict[str, float] = {}
+    for path in sorted(folder.glob("*.json")):
         try:
             document = json.loads(path.read_text("utf-8"))
             if document["mode"] == mode:
-                return path.stem, {figure["key"]: figure["value"] for figure in document["figures"]}
+                found |= {figure["key"]: figure["value"] for figure in document["figures"]}
         except (ValueError, KeyError, TypeError):
-            continue
-    return "", {}
+            continue  # cut off, or of another version
+    return found
 
 
 def lines_of(section: Section, before: dict[str, float]) -> list[str]:

@@ -316,11 +316,15 @@ def _prescription(draft: Draft, where: str, order: Order) -> dict[str, Any]:
     for name in (*_PRESCRIPTION, *_NUMBERS):
         draft.put(found, name, f"{where}.{name}", facts.get(f"prescription.{name}"))
     timing = facts.get("prescription.timing")
-    if timing is not None and timing.value is not None:
-        found.update(timing.value)
-        draft.leaves(where, timing)
     dosage: dict[str, Any] = {}
     draft.put(dosage, "text", f"{where}.dosageInstruction.text", facts.get("prescription.text"))
+    if timing is not None and timing.value is not None:
+        if "text" not in timing.value:
+            found.update(timing.value)
+            draft.leaves(where, timing)
+        elif "text" not in dosage:
+            dosage["text"] = timing.value["text"]
+            draft.leaves(where, timing)
     for fact in _present(facts.get("prescription.strength"), facts.get("prescription.dose")):
         dosage.update(fact.value)
         draft.leaves(f"{where}.dosageInstruction", fact)

@@ -23,6 +23,7 @@ from interface.store.records import (
     NewRequestRow,
     PatientWrite,
     RewriteRow,
+    reasons_json,
 )
 from interface.store.schema import (
     attempts,

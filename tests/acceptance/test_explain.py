@@ -12,14 +12,19 @@ import pytest
 
 from interface.cli.samples import differences, load_samples
 
-SAMPLES = {story: list(samples) for story, samples in groupby(load_samples(), key=lambda sample: sample.story)}
+SAMPLES = {
+    story: list(samples) for story, samples in groupby(load_samples(), key=lambda sample: sample.story)
+}
 FOLDER = Path(__file__).parents[2] / "sample_messages"
 NOW = "2026-03-02T09:00:00-06:00"
 
 
 def explain(*arguments: str, data: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
-        [sys.executable, "-m", "interface", "explain", *arguments], input=data, capture_output=True, check=False
+        [sys.executable, "-m", "interface", "explain", *arguments],
+        input=data,
+        capture_output=True,
+        check=False,
     )
 
 
@@ -28,9 +33,9 @@ def test_json_is_what_was_written_by_hand(story: str) -> None:
     files = [str(FOLDER / story / f"{sample.name}.hl7") for sample in SAMPLES[story]]
     done = explain("--json", "--now", NOW, *files)
     answers = json.loads(done.stdout)["messages"]
-    assert [differences(answer, sample.expected) for answer, sample in zip(answers, SAMPLES[story], strict=True)] == [
-        [] for _ in files
-    ]
+    assert [
+        differences(answer, sample.expected) for answer, sample in zip(answers, SAMPLES[story], strict=True)
+    ] == [[] for _ in files]
     rejected = any(sample.expected["decision"] == "reject" for sample in SAMPLES[story])
     assert done.returncode == (1 if rejected else 0)
     for answer in answers:
@@ -52,7 +57,11 @@ def test_several_messages_on_standard_input_in_any_form(end: bytes, framed: bool
 
 
 def test_a_file_that_is_not_hl7_is_rejected_with_exit_1(tmp_path: Path) -> None:
-    for name, content in (("list.csv", b"mrn,name\n1,Sample\n"), ("empty.hl7", b""), ("bytes.bin", bytes(range(256)))):
+    for name, content in (
+        ("list.csv", b"mrn,name\n1,Sample\n"),
+        ("empty.hl7", b""),
+        ("bytes.bin", bytes(range(256))),
+    ):
         path = tmp_path / name
         path.write_bytes(content)
         done = explain("--json", str(path))
@@ -71,7 +80,9 @@ def test_a_missing_file_is_one_line_and_exit_2(tmp_path: Path) -> None:
 
 
 def test_people_get_a_table_with_sources_and_rules() -> None:
-    done = explain("--now", NOW, str(FOLDER / "athenahealth-problems-in-siu" / "01-problems-with-the-booking.hl7"))
+    done = explain(
+        "--now", NOW, str(FOLDER / "athenahealth-problems-in-siu" / "01-problems-with-the-booking.hl7")
+    )
     text = done.stdout.decode()
     assert "patient.yaml#name" in text
     assert "settings:site.mrn_root" in text

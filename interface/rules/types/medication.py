@@ -289,7 +289,8 @@ def sig(spec: Spec) -> Reader:
 def timing(spec: Spec) -> Reader:
     """A repeat pattern (HL7 table 0335): the contract's timingEvent, or an interval as frequencyValue and frequencyUnit.
 
-    An interval is read as "every N units". Rates that are no interval, and PRN, stay in the text of the sig.
+    An interval is read as "every N units". Rates that are no interval, and PRN, are `{"text": …}`: the sig's, or the
+    text itself where the sender wrote none.
     """
     spec.options("table")
     table = spec.needed_table("table")
@@ -310,7 +311,30 @@ def timing(spec: Spec) -> Reader:
             )
         return Value(dict(row), tuple(Leaf(f".{key}", value, source) for key, value in row.items()))
 
-    return first_valid(spec, convert, note_unfit=True)
+    read_pattern = first_valid(spec, convert, note_unfit=True)
+
+    def read(context: Context, scope: Scope) -> Fact | None:
+        found = read_pattern(context, scope)
+        if found is None or found.value is not None or found.deleted:
+            return found
+        sent, source = next(
+            (text, path.source(repetition))
+            for path in spec.paths
+            for repetition in path.repetitions(scope)
+            if (text := _words(path, repetition))
+        )
+        leaves = (Leaf(".dosageInstruction.text", sent, source),)
+        return Fact({"text": sent}, leaves, spec.name, context.at, context.control_id, (), found.why)
+
+    return read
+
+
+def _words(path: Path, repetition: Repetition) -> str:
+    """A pattern as a person reads it: all of its parts that hold letters or digits."""
+    if repetition.is_null:
+        return ""
+    parts = repetition.component(path.component or 1).split("&")
+    return " ".join(part.strip() for part in parts if part.strip())
 
 
 def interval(sent: str, table: Table) -> dict[str, Any] | None:

@@ -37,16 +37,16 @@ def test_ratios_are_of_the_same_run_and_left_out_when_a_part_was_not_measured() 
     ]
 
 
-def test_the_latest_result_of_the_same_mode_is_compared_with(tmp_path: Path) -> None:
-    for name, mode, value in (
-        ("2026-01-01", "full", 1),
-        ("2026-01-02", "full", 2),
-        ("2026-01-03", "quick", 3),
+def test_each_figure_is_compared_with_its_latest_value_of_the_same_mode(tmp_path: Path) -> None:
+    for name, mode, values in (
+        ("2026-01-01", "full", {"k": 1, "other": 7}),
+        ("2026-01-02", "full", {"k": 2}),
+        ("2026-01-03", "quick", {"k": 3}),
     ):
-        document = {"mode": mode, "figures": [{"key": "k", "value": value}]}
-        (tmp_path / f"{name}.json").write_text(json.dumps(document), "utf-8")
+        figures = [{"key": key, "value": value} for key, value in values.items()]
+        (tmp_path / f"{name}.json").write_text(json.dumps({"mode": mode, "figures": figures}), "utf-8")
     (tmp_path / "2026-01-04.json").write_text("cut off", "utf-8")
-    assert previous(tmp_path, "full") == ("2026-01-02", {"k": 2})
+    assert previous(tmp_path, "full") == {"k": 2, "other": 7}
 
 
 def test_percentile_is_the_nearest_rank() -> None:

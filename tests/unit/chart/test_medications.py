@@ -348,3 +348,15 @@ def test_each_version_has_its_way(told, version, segments, expected):
     told.raw("\r".join((header, told.PID, *segments)).encode())
     asked = booked(told)["request"]["medications"][0]["medicationRequests"][0]
     assert {key: asked[key] for key in expected} == expected
+
+
+class TestTimingThatOnlyWordsCanSay:
+    @pytest.mark.parametrize("pattern", ["3 times a week", "Q6H PRN", "as directed"])
+    def test_it_is_the_text_where_the_sender_wrote_none(self, told, pattern):
+        found = prescription(told, orc(), rxe(f1=f"^{pattern}"))
+        assert found["dosageInstruction"] == {"text": pattern}
+        assert "timingEvent" not in found
+
+    def test_it_leaves_the_senders_own_text_alone(self, told):
+        found = prescription(told, orc(), rxe(f1="^3 times a week", f7="^Take with food"))
+        assert found["dosageInstruction"] == {"text": "Take with food"}
