@@ -128,6 +128,9 @@ class Segment:
 
     def reps(self, field: int) -> tuple[Repetition, ...]:
         """The repetitions of a field, empty ones between others too; () when the field is absent or empty."""
+        fields = self._fields or self._split()
+        if field >= len(fields) or field < 1 or not fields[field]:
+            return ()  # what most rules find in most messages: not worth remembering
         cache = self._reps
         if cache is None:
             cache = self._reps = {}
@@ -138,8 +141,6 @@ class Segment:
 
     def _read(self, field: int) -> tuple[Repetition, ...]:
         raw = self.raw(field)
-        if not raw:
-            return ()
         if field < 3 and self.name == "MSH":  # the delimiters themselves
             return (Repetition(raw, field, 1, Segment("MSH", 1, "", VERBATIM)),)
         separator = self.delimiters.repetition
@@ -208,12 +209,12 @@ class Message:
         if opening.body is not raw and not opening.wide and raw[: -len(opening.body)].strip(_SILENT):
             notes.insert(0, "what stands before MSH was not read")
         self.segments: tuple[Segment, ...] = tuple(segments)
-        self._by_name: dict[str, list[Segment]] = by_name
+        self._by_name: dict[str, tuple[Segment, ...]] = {name: tuple(same) for name, same in by_name.items()}
         self.notes: tuple[str, ...] = (*opening.notes, *notes)
 
     def all(self, name: str) -> tuple[Segment, ...]:
         """All segments of a name, in order."""
-        return tuple(self._by_name.get(name, ()))
+        return self._by_name.get(name, ())
 
     @property
     def names(self) -> KeysView[str]:

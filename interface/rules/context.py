@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from zoneinfo import ZoneInfo
@@ -32,20 +32,22 @@ class Context:
         self.left_out.append(LeftOut(source, value, why))
 
 
-@dataclass(frozen=True)
 class Group:
     """A run of segments that a rule looks in instead of the whole message: one diagnosis, one order."""
 
-    segments: tuple[Segment, ...]
-    message: Message
-    own: frozenset[str]
-    """Names of segments that are looked for in the group; all others in the whole message (PV1 …)."""
+    __slots__ = ("_by_name", "_message", "_own")
+
+    def __init__(self, segments: Iterable[Segment], message: Message, own: frozenset[str]):
+        """`own`: names of segments that are looked for in the group; all others in the whole message (PV1 …)."""
+        self._message = message
+        self._own = own
+        self._by_name: dict[str, list[Segment]] = {}
+        for segment in segments:
+            self._by_name.setdefault(segment.name, []).append(segment)
 
     def all(self, name: str) -> Sequence[Segment]:
-        """The group's segments of that name; those of the message for names the group has none of its own."""
-        if name in self.own:
-            return tuple(segment for segment in self.segments if segment.name == name)
-        return self.message.all(name)
+        """The group's segments of that name; those of the message for names that are not the group's own."""
+        return self._by_name.get(name, ()) if name in self._own else self._message.all(name)
 
 
 def no_fact(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -44,10 +44,12 @@ class Path:
             text += f".{self.component}"
         return f"{text}.{self.subcomponent}" if self.subcomponent else text
 
-    def repetitions(self, scope: Scope) -> Iterator[Repetition]:
+    def repetitions(self, scope: Scope) -> Sequence[Repetition]:
         """Every repetition of the field in every segment of that name."""
-        for segment in scope.all(self.segment):
-            yield from segment.reps(self.field)
+        segments = scope.all(self.segment)
+        if len(segments) == 1:
+            return segments[0].reps(self.field)
+        return [repetition for segment in segments for repetition in segment.reps(self.field)]
 
     def text(self, repetition: Repetition) -> str:
         """The text the path means in that repetition, outer blanks off; `""` when absent or null."""

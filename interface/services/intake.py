@@ -28,7 +28,7 @@ from interface.store.records import JournalRow, MessageDone, PatientRow, reasons
 
 log = logging.getLogger(__name__)
 
-CACHED_CHARTS = 4096
+CACHED_CHARTS = 1024
 MOST_DEFERRED = 1024
 """When so many messages wait for attempts, no more are taken: each is read again in every turn."""
 MOST_BEGINNINGS = 4

@@ -4,6 +4,7 @@ import datetime
 import re
 from dataclasses import dataclass
 from datetime import UTC, timedelta, timezone
+from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -103,6 +104,7 @@ class DTM:
             return day
 
 
+@lru_cache(maxsize=1024)
 def parse_dtm(text: str) -> DTM | None:
     """Read a date or time; None when it is none or impossible (30 February, hour 24).
 
