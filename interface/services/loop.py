@@ -38,7 +38,11 @@ from interface.store.turns import Refused
 log = logging.getLogger(__name__)
 
 ROWS = 64
-"""Messages in one turn."""
+"""Messages in one turn, at most."""
+FEWEST_ROWS = 4
+PLAN_SECONDS = 0.02
+"""How long a turn may decide. Requests are claimed once a turn, at most as many as couriers are free: with 64 messages a turn
+the couriers wait for the next one (57 POSTs a second while the door is flooded, with this bound 80 to 88)."""
 CAREFUL_ROWS = ROWS
 """After a start, so many messages are tried one by one: if one of them ended the last process, it is found
 out.
@@ -104,6 +108,8 @@ class WorkLoop:
         self._stats = stats
         self._clock = clock
         self._careful = CAREFUL_ROWS
+        self._at_once = FEWEST_ROWS
+        """How many messages a turn takes: as many as are decided in PLAN_SECONDS."""
         self._noted: set[int] = set()
         """Messages whose beginning this process has counted: a failing store must not count against them."""
         self._sending: dict[int, int] = {}
@@ -177,7 +183,11 @@ class WorkLoop:
         if settled is not None:
             return self._commit(settled, ended), True
         rows, limit = self._rows()
+        began = time.perf_counter()
         plan = self._intake.plan(rows, self._clock.at(), self._sending)
+        if rows:
+            each = (time.perf_counter() - began) / len(rows)
+            self._at_once = max(FEWEST_ROWS, min(ROWS, int(PLAN_SECONDS / max(each, 1e-6))))
         stored = self._commit(plan, ended, self._couriers.free)
         if not stored:
             self._try_stuck()
@@ -245,7 +255,7 @@ class WorkLoop:
         waiting = self._intake.deferred
         if waiting >= MOST_DEFERRED:
             return [], ROWS
-        limit = 1 if self._careful or self._apart else ROWS
+        limit = 1 if self._careful or self._apart else self._at_once
         found = self._store.new_messages(limit + waiting)
         rows = [row for row in found if not self._intake.is_deferred(row.id)][:limit]
         if self._careful:
