@@ -41,7 +41,7 @@ ROWS = 64
 """Messages in one turn, at most."""
 FEWEST_ROWS = 4
 PLAN_SECONDS = 0.02
-"""How long a turn may decide. Requests are claimed once a turn, at most as many as couriers are free: with 64 messages a turn
+"""How long a turn may decide. Requests are claimed once a turn, as many as couriers are free: with 64 messages a turn
 the couriers wait for the next one (57 POSTs a second while the door is flooded, with this bound 80 to 88)."""
 CAREFUL_ROWS = ROWS
 """After a start, so many messages are tried one by one: if one of them ended the last process, it is found
