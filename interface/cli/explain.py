@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from interface.chart.decide import Engine
 from interface.chart.model import Chart
@@ -16,6 +16,9 @@ from interface.cli.common import add_later_option, read_file
 from interface.cli.run import a_time
 from interface.hl7.batch import messages_in_file
 from interface.rules import Policy, Reading, load_rulebook
+
+if TYPE_CHECKING:
+    from interface.hl7.conformance import Finding
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--now", metavar="TIME", type=a_time, help="decide as if it were then (2026-03-05T10:00:00-06:00)"
     )
-    add_later_option(parser, "--strict", "conformance to the standard's structures")
+    parser.add_argument(
+        "--strict", action="store_true", help="also where a message departs from the HL7 version it declares"
+    )
     add_later_option(parser, "--mask", "hide patient data")
 
 
@@ -38,17 +43,28 @@ def run(args: argparse.Namespace) -> int:
         from interface.settings import load_settings
 
         policy = load_settings(args.config).policy()
-    explained = list(explain(Engine(load_rulebook(), policy), read_messages(args.files), now))
+    messages = list(read_messages(args.files))
+    explained = list(explain(Engine(load_rulebook(), policy), messages, now))
+    findings = [departures(raw) if args.strict else None for raw in messages]
     if args.json:
         from interface.cli.output import print_json
 
-        print_json({"messages": [as_json(reading, outcome) for reading, outcome in explained]})
+        print_json(
+            {"messages": [as_json(*entry, found) for entry, found in zip(explained, findings, strict=True)]}
+        )
     else:
         from interface.cli.explain_text import print_explained
 
-        for reading, outcome in explained:
-            print_explained(reading, outcome)
+        for entry, found in zip(explained, findings, strict=True):
+            print_explained(*entry, found)
     return 1 if any(outcome.decision == "reject" for _, outcome in explained) else 0
+
+
+def departures(raw: bytes) -> tuple[Finding, ...]:
+    """Where a message departs from the HL7 version it declares; no decision depends on it."""
+    from interface.hl7.conformance import conformance  # brings hl7apy: only for those who ask
+
+    return conformance(raw)
 
 
 def read_messages(names: Iterable[str]) -> Iterator[bytes]:
@@ -72,10 +88,10 @@ def explain(engine: Engine, messages: Iterable[bytes], now: datetime) -> Iterato
         yield reading, outcome
 
 
-def as_json(reading: Reading, outcome: Outcome) -> dict[str, Any]:
-    """One message as `explain --json` prints it."""
+def as_json(reading: Reading, outcome: Outcome, findings: Sequence[Finding] | None = None) -> dict[str, Any]:
+    """One message as `explain --json` prints it; with `conformance` when it was asked for (`findings`)."""
     shown = outcome.decision in ("post", "hold")
-    return {
+    answer: dict[str, Any] = {
         "control_id": reading.control_id,
         "type": reading.type,
         "decision": outcome.decision,
@@ -85,3 +101,6 @@ def as_json(reading: Reading, outcome: Outcome) -> dict[str, Any]:
         "left_out": left_out_json(outcome.left_out),
         "said": list(outcome.said),
     }
+    if findings is not None:
+        answer["conformance"] = [{"where": found.where, "text": found.text} for found in findings]
+    return answer

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from interface.chart.outcome import Outcome
 from interface.cli.output import heading, is_terminal, safe_text, table
 from interface.rules import Reading
+
+if TYPE_CHECKING:
+    from interface.hl7.conformance import Finding
 
 _COLOURS = {
     "post": "32;1",
@@ -18,8 +23,8 @@ _COLOURS = {
 }
 
 
-def print_explained(reading: Reading, outcome: Outcome) -> None:
-    """One message."""
+def print_explained(reading: Reading, outcome: Outcome, findings: Sequence[Finding] | None = None) -> None:
+    """One message; with a section on conformance when it was asked for (`findings`)."""
     decision = outcome.decision
     if is_terminal(sys.stdout):
         decision = f"\x1b[{_COLOURS.get(decision, '1')}m{decision}\x1b[0m"
@@ -41,6 +46,12 @@ def print_explained(reading: Reading, outcome: Outcome) -> None:
         table(
             ("source", "value", "why"), [(entry.source, entry.value, entry.why) for entry in outcome.left_out]
         )
+    if findings is not None:
+        heading("conformance")
+        if findings:
+            table(("where", "what"), [(found.where, found.text) for found in findings])
+        else:
+            print("  nothing found")
     print()
 
 

@@ -89,6 +89,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(getattr(error, "exit_code", 1))
     except Exception as error:
         _report(error)
+        if isinstance(error, OSError):  # standard output may be what failed (a full disk)
+            _discard_output()
         return 1
     return code
 

@@ -17,9 +17,12 @@ ANY_SEGMENT = "ANYHL7SEGMENT"
 
 _LAYERS = 20  # groups within groups; the deepest of the standard has six
 
-# Tables that can't tell a wrong value: versions (incomplete in hl7apy) and the three of MSH-9, which the
-# structure of the message answers for.
-_UNTOLD = frozenset(("HL70104", "HL70076", "HL70003", "HL70354"))
+# Tables that can't tell a wrong value: versions (incomplete in hl7apy), coding systems (a register that grows
+# between versions), and the three of MSH-9, which the structure of the message answers for.
+_UNTOLD = frozenset(("HL70104", "HL70396", "HL70076", "HL70003", "HL70354"))
+
+# Required in hl7apy, conditional in the standard: an observation without a value has neither.
+_CONDITIONAL = frozenset((("OBX", 2), ("OBX", 4)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class Standard:
         self._library = library
         self._fields: dict[str, Mapping[int, Part] | None] = {}
         self._components: dict[str, Mapping[int, Part] | None] = {}
+        self._tables: dict[str, frozenset[str]] = {}
 
     @cached_property
     def structures(self) -> frozenset[str]:
@@ -88,15 +92,20 @@ class Standard:
         """Whether a data type is a plain value."""
         return data_type in self._library.BASE_DATATYPES
 
-    def values(self, table: str) -> frozenset[str] | None:
-        """The values of a table; None: they aren't all known."""
-        if table in _UNTOLD:
-            return None
-        found = getattr(self._library, "TABLES", {}).get(table)
-        values = frozenset(found[1]) if found else frozenset()
-        # "...", "21 ... 29" and "31 _ 39": the table goes on
-        closed = values and not any("." in value or "_" in value or " " in value for value in values)
-        return values if closed else None
+    def allows(self, table: str, value: str) -> bool:
+        """Whether a table has a value; also when its values aren't all known."""
+        values = self._values(table)
+        # NNxxx in table 0203 is NN and the letters of a country
+        return not values or value in values or (value.startswith("NN") and "NNxxx" in values)
+
+    def _values(self, table: str) -> frozenset[str]:
+        if table not in self._tables:
+            found = None if table in _UNTOLD else getattr(self._library, "TABLES", {}).get(table)
+            # "L,M,N" are three values; "...", "21 ... 29" and "31 _ 39" say that the table goes on
+            values = [one.strip() for value in (found[1] if found else ()) for one in value.split(",")]
+            closed = not any(".." in value or "_" in value for value in values)
+            self._tables[table] = frozenset(values) if closed else frozenset()
+        return self._tables[table]
 
 
 @lru_cache(maxsize=16)
@@ -120,7 +129,7 @@ def _parts(listed: Any, required: bool = True) -> Mapping[int, Part]:
             parts[int(number)] = Part(
                 data_type,
                 table if table.startswith("HL7") else "",
-                least > 0 and required,
+                least > 0 and required and (name[:3], int(number)) not in _CONDITIONAL,
                 0 if data_type.upper() == "WD" else most,
             )
     return parts

@@ -10,7 +10,6 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 
 from .standard import ANY_SEGMENT, Item
@@ -20,55 +19,54 @@ from .standard import ANY_SEGMENT, Item
 _MISSING, _AGAIN, _MISPLACED = 10, 9, 11
 _TOO_DEAR = 8 * _MISPLACED  # a reading so much worse than the best one is given up
 
-# HL7 table 0354: structures that several trigger events share. An event that has a structure of its own name
-# is not here.
-_SHARED = {
-    "ADT_A01": "A04 A08 A13",
-    "ADT_A02": "A21 A22 A23 A25 A26 A27 A29 A32 A33",  # before 2.4, when ADT_A21 came
-    "ADT_A05": "A14 A28 A31",
-    "ADT_A06": "A07",
-    "ADT_A09": "A10 A11 A12",
-    "ADT_A21": "A22 A23 A25 A26 A27 A29 A32 A33",
-    "ADT_A30": "A34 A35 A36 A46 A47 A48 A49",
-    "ADT_A39": "A40 A41 A42",
-    "ADT_A43": "A44",
-    "ADT_A50": "A51",
-    "ADT_A52": "A53",
-    "ADT_A54": "A55",
-    "ADT_A61": "A62",
-    "BAR_P01": "P05",
-    "CRM_C01": "C02 C03 C04 C05 C06 C07 C08",
-    "CSU_C09": "C10 C11 C12",
-    "MDM_T01": "T03 T05 T07 T09 T11",
-    "MDM_T02": "T04 T06 T08 T10",
-    "PEX_P07": "P08",
-    "PGL_PC6": "PC7 PC8",
-    "PPG_PCG": "PCH PCJ",
-    "PPP_PCB": "PCC PCD",
-    "PPR_PC1": "PC2 PC3",
-    "RDE_O11": "O25",
-    "REF_I12": "I13 I14 I15",
-    "RPA_I08": "I09 I10 I11",
-    "RPI_I01": "I04",
-    "RQA_I08": "I09 I10 I11",
-    "RQI_I01": "I02 I03",
-    "RRI_I12": "I13 I14 I15",
-    "SIU_S12": "S13 S14 S15 S16 S17 S18 S19 S20 S21 S22 S23 S24 S26 S27",
-    "SRM_S01": "S02 S03 S04 S05 S06 S07 S08 S09 S10 S11",
-    "SRR_S01": "S02 S03 S04 S05 S06 S07 S08 S09 S10 S11",
-    "ADT_A01 ": "A05 A14 A28 A31",  # before 2.4, when ADT_A05 came
-}
+# HL7 table 0354: structures that several trigger events share; of two rows the first that a version knows.
+_SHARED = (
+    ("ADT_A01", "A04 A08 A13"),
+    ("ADT_A05", "A14 A28 A31"),
+    ("ADT_A06", "A07"),
+    ("ADT_A09", "A10 A11 A12"),
+    ("ADT_A21", "A22 A23 A25 A26 A27 A29 A32 A33"),
+    ("ADT_A30", "A34 A35 A36 A46 A47 A48 A49"),
+    ("ADT_A39", "A40 A41 A42"),
+    ("ADT_A43", "A44"),
+    ("ADT_A50", "A51"),
+    ("ADT_A52", "A53"),
+    ("ADT_A54", "A55"),
+    ("ADT_A61", "A62"),
+    ("BAR_P01", "P05"),
+    ("CRM_C01", "C02 C03 C04 C05 C06 C07 C08"),
+    ("CSU_C09", "C10 C11 C12"),
+    ("MDM_T01", "T03 T05 T07 T09 T11"),
+    ("MDM_T02", "T04 T06 T08 T10"),
+    ("PEX_P07", "P08"),
+    ("PGL_PC6", "PC7 PC8"),
+    ("PPG_PCG", "PCH PCJ"),
+    ("PPP_PCB", "PCC PCD"),
+    ("PPR_PC1", "PC2 PC3"),
+    ("RDE_O11", "O25"),
+    ("REF_I12", "I13 I14 I15"),
+    ("RPA_I08", "I09 I10 I11"),
+    ("RPI_I01", "I04"),
+    ("RQA_I08", "I09 I10 I11"),
+    ("RQI_I01", "I02 I03"),
+    ("RRI_I12", "I13 I14 I15"),
+    ("SIU_S12", "S13 S14 S15 S16 S17 S18 S19 S20 S21 S22 S23 S24 S26 S27"),
+    ("SRM_S01", "S02 S03 S04 S05 S06 S07 S08 S09 S10 S11"),
+    ("SRR_S01", "S02 S03 S04 S05 S06 S07 S08 S09 S10 S11"),
+    # before 2.4
+    ("ADT_A01", "A05 A14 A28 A31"),
+    ("ADT_A02", "A21 A22 A23 A25 A26 A27 A29 A32 A33"),
+)
 
 
 def structures_of(code: str, trigger: str, known: frozenset[str]) -> tuple[str, ...]:
     """The structures a message type may have in a version that knows `known`, the usual one first."""
     if code == "ACK":  # whatever it answers
         return ("ACK",) if "ACK" in known else ()
-    shared = [
-        name.strip() for name, events in _SHARED.items() if name[:3] == code and trigger in events.split()
-    ]
-    named = (f"{code}_{trigger}" if trigger else code, *shared)
-    return tuple(name for name in dict.fromkeys(named) if name in known)
+    own = f"{code}_{trigger}" if trigger else code
+    shared = (name for name, events in _SHARED if name[:3] == code and trigger in events.split())
+    usual = next((name for name in shared if name in known), own)
+    return tuple(name for name in dict.fromkeys((own, usual)) if name in known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +95,7 @@ class Automaton:
 
     def __init__(self, items: tuple[Item, ...]):
         self.names: set[str] = set()
+        self.any_segment = False
         self._ways: list[list[_Way]] = []
         self._takes: list[dict[str, int]] = []
         self._start = self._position()
@@ -118,6 +117,7 @@ class Automaton:
         self._ways[before].append(_Way(start))
         if item.items is None:
             self.names.add(item.name)
+            self.any_segment |= item.name == ANY_SEGMENT
             self._takes[start][item.name] = end
         elif item.choice:
             for one in item.items:
@@ -182,12 +182,6 @@ class Automaton:
 
 
 _Trail = tuple[Fault, "_Trail"] | None
-
-
-@lru_cache(maxsize=64)
-def automaton(items: tuple[Item, ...]) -> Automaton:
-    """The automaton of a structure, compiled once."""
-    return Automaton(items)
 
 
 def _first(item: Item) -> str:

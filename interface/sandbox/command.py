@@ -1,6 +1,7 @@
 """`sandbox`: the simulated API by itself, in the foreground until SIGTERM or SIGINT."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -106,8 +107,13 @@ def _say(line: str) -> None:
     try:
         sys.stderr.write(line + "\n")
         sys.stderr.flush()
-    except (OSError, ValueError):
+    except ValueError:
         pass
+    except OSError:
+        # nobody reads: what is left in the buffer, and all that follows, goes nowhere, at the interpreter's end too
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stderr.fileno())
+        os.close(nowhere)
 
 
 def _share(text: str) -> float:
