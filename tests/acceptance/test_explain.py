@@ -87,3 +87,24 @@ def test_people_get_a_table_with_sources_and_rules() -> None:
     assert "patient.yaml#name" in text
     assert "settings:site.mrn_root" in text
     assert "left out" in text
+
+
+def test_strict_tells_departures_from_the_standard_and_changes_nothing_else() -> None:
+    files = [str(FOLDER / "athenahealth-problems-in-siu" / "01-problems-with-the-booking.hl7")]
+    plain, strict = (explain("--json", "--now", NOW, *options, *files) for options in ((), ("--strict",)))
+    (expected,), (answer,) = (json.loads(done.stdout)["messages"] for done in (plain, strict))
+    findings = answer.pop("conformance")
+    assert {"where": "SCH-20", "text": "empty; version 2.3.1 requires it"} in findings
+    assert (answer, strict.returncode, strict.stderr) == (expected, plain.returncode, b"")
+    text = explain("--strict", "--now", NOW, *files).stdout.decode()
+    assert "\nconformance\n" in text
+    assert "SCH-20" in text
+
+
+def test_strict_of_what_is_no_message_says_that_it_cannot_be_checked(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_bytes(b"mrn,name\n1,Sample\n")
+    done = explain("--json", "--strict", str(path))
+    (answer,) = json.loads(done.stdout)["messages"]
+    assert done.returncode == 1
+    assert [finding["text"].startswith("can't be checked: ") for finding in answer["conformance"]] == [True]
