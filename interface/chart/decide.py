@@ -149,12 +149,28 @@ class _Step:
         self.said: list[str] = list(reading.said)
         self.about_appointment = reading.event.about == "appointment"
         self.key = self._key()
+        self.known = self.key in self.chart.appointments
 
     def _key(self) -> str:
         if self.about_appointment:
             number = text_of(self.reading.facts, "appointment.id")
-            return f"A:{number}" if number else ""
+            return self._by_placer(f"A:{number}") if number else ""
         return visit_key(self.reading) if self.reading.event.about == "visit" else ""
+
+    def _by_placer(self, key: str) -> str:
+        """The key of the one known appointment with this placer, where the message (SCH-1 alone) names no other."""
+        identity, placer = (
+            self.reading.facts["appointment.id"],
+            text_of(self.reading.facts, "appointment.placer"),
+        )
+        if key in self.chart.appointments or not identity.leaves[0].source.startswith("SCH-1"):
+            return key
+        known = [
+            entry.key
+            for entry in self.chart.appointments.values()
+            if text_of(entry.facts, "appointment.placer") == placer
+        ]
+        return known[0] if len(known) == 1 else key
 
     def run(self) -> Outcome:
         """The whole step."""
@@ -225,7 +241,9 @@ class _Step:
         what = "appointment" if self.about_appointment else "visit"
         reasons = [Reason("cancelled", f"{self.reading.type} cancels the {what}")]
         appointment = self.chart.appointments.get(self.key)
-        if appointment is not None:
+        if not self.known:
+            reasons.append(Reason("not-known", f"no such {what} is known here: nothing to withdraw"))
+        elif appointment is not None:
             if appointment.status != "cancelled":
                 appointment = change(appointment, status="cancelled")
                 self.chart.appointments[self.key] = appointment
@@ -244,18 +262,18 @@ class _Step:
                 Reason("deceased", "the patient is deceased (PID-30, PID-29): nothing is requested")
             )
         if target is None or target.status != "booked":
-            return self._chart(Reason("no-date", "no appointment or visit date is known"))
+            return self._chart(self._why_no_date())
         if target.date and target.date < self.today.isoformat():
             self.settling.close(target, "expired", Reason("past-date", "the appointment's date has passed"))
             return self._chart(
                 Reason("past-date", "the appointment's date has passed: a past date is not sent")
             )
         if target.is_visit and not target.date:
-            return self._chart(Reason("no-date", "no appointment or visit date is known (PV2-8, PV1-44)"))
+            return self._chart(self._why_no_date())
         composed = self.settling.compose(target)
         if self.engine.policy.unchanged == "skip" and not composed.holds and unchanged(target, composed):
             return self._chart(
-                Reason("unchanged", "unchanged: the request equals the last one for this appointment")
+                Reason("unchanged", "the request is unchanged: it equals the last one for this appointment")
             )
         asked = target.asked
         if not (
@@ -268,6 +286,14 @@ class _Step:
         if asked is not None and asked.state == "held":
             why = Reason("completes-held", f"{self.reading.type} completes a request that was held")
         return self._outcome("post", why, composed=composed)
+
+    def _why_no_date(self) -> Reason:
+        admitted = text_of(self.reading.facts, "visit.admitted")
+        if admitted and admitted < self.today.isoformat():
+            return Reason(
+                "past-date", "PV1-44 has passed, and no other date is known: a past date is not sent"
+            )
+        return Reason("no-date", "no appointment or visit date to come is known (SCH-11, PV2-8, PV1-44)")
 
     def _hold_without_row(self, reason: Reason) -> Outcome:
         composed = self.settling.compose(Appointment("", self.reading.at, dict(self.reading.facts)))

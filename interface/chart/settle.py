@@ -138,6 +138,9 @@ def _patient_holds(chart: Chart) -> list[Reason]:
         holds.append(Reason("deceased", "the patient is deceased (PID-30, PID-29): nothing is requested"))
     if is_true(chart, "patient.identityUnknown"):
         holds.append(Reason("identity-unknown", "PID-31 is Y: the sender does not know who the patient is"))
+    if is_true(chart, "patient.protected") or chart.patient.get("patient.restricted") is not None:
+        text = "the patient is protected (PD1-12, PV2-22 or ARV-3): held until a person releases it"
+        holds.append(Reason("protected", text))
     return holds
 
 

@@ -14,6 +14,7 @@ _APPOINTMENT_FACTS = (
     "clinicName",
     "clinicNpi",
     "appointment.type",
+    "appointment.placer",
 )
 _KEEP_PAST = timedelta(days=60)
 
@@ -85,6 +86,12 @@ def _take_problem(chart: Chart, item: Item, visit: str, left_out: list[LeftOut])
         action = "delete"  # nor is what was known of it before
     else:
         action = text_of(item, "problem.action")
+        if action == "delete":
+            left_out += [
+                LeftOut(leaf.source, str(leaf.value), "deleted: DG1-21 is D")
+                for leaf in fact.leaves
+                if leaf.path.endswith(".code")
+            ]
     day = _earliest(item.get("problem.date"))
     for index, coding in enumerate(fact.value):
         where = f"[{index}]"

@@ -65,6 +65,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Exit 0 only when every answer is the expected one."""
     samples = load_samples()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leave)  # what was started is stopped, the folder goes
     with tempfile.TemporaryDirectory(prefix="hl7-interface-demo-") as folder, contextlib.ExitStack() as stack:
         running = _start(stack, Path(folder), samples[0])
         rows = list(_send_all(running, samples, progress=not args.json))
@@ -72,6 +74,10 @@ def run(args: argparse.Namespace) -> int:
         if args.serve:
             _serve(running)
     return 0 if all(not row.differences for row in rows) else 1
+
+
+def _leave(number: int, _: object) -> None:
+    raise SystemExit(128 + number)
 
 
 # ------------------------------------------------------------------------------------------ processes

@@ -102,7 +102,7 @@ def serve(settings_file: Path, now: str | None) -> None:
     lock = StoreLock.beside(settings.store_url, "work")
     lock.acquire(wait=LOCK_SECONDS)
     try:
-        with open_store(settings.store_url, keyring) as store:
+        with open_store(settings.store_url, keyring, create=False) as store:  # the door has made it
             work(
                 store,
                 engine,

@@ -14,6 +14,8 @@ class NotStored(StoreError):  # noqa: N818 - says what happened to the batch
 class KeyringError(StoreError):
     """The at-rest key is missing, malformed or cannot be made."""
 
+    exit_code = 2  # the settings name it
+
 
 class Unreadable(StoreError):  # noqa: N818 - an adjective of the value
     """A sealed value cannot be opened: it is damaged, or was sealed with a key that is not in the keyring."""

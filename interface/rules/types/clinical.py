@@ -20,6 +20,13 @@ _UNDOTTED = {
 _ICD9_LETTER = re.compile(r"^(?:V\d{2}|E\d{3})(?:\.?\d{1,2})?$")
 
 LISTS = ("ICD10", "ICD9", "SNOMED")
+_NAMES = {"ICD10": "ICD-10", "ICD9": "ICD-9", "SNOMED": "SNOMED CT"}
+_FORMS = {
+    "ICD10": _ICD10_SHAPE,
+    "ICD9": re.compile(r"^(?:\d{3}|V\d{2}|E\d{3})(?:\.?\d{1,2})?$"),
+    "SNOMED": re.compile(r"^[1-9]\d{5,17}$"),
+}
+"""What a code must look like to be one at all; text in a code's place is none (release formats of the three systems)."""
 
 
 def dotted(system: str, code: str) -> str:
@@ -97,6 +104,8 @@ def diagnosis(spec: Spec) -> Reader:
                 source = repetition.at(number)
                 if not trouble and not (is_clean(code) and code.isprintable()):
                     trouble = "the code holds a character that is forbidden in codes"
+                if not trouble and not _FORMS[system].match(code.upper().rstrip(".")):
+                    trouble = f"no code of {_NAMES[system]} has this form"
                 if trouble:
                     why = why or trouble
                     context.leave_out(source, code, trouble)

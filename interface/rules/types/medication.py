@@ -105,6 +105,8 @@ def drug(spec: Spec) -> Reader:
         label = _label(repetition)
         kept = None
         for coding in codings:
+            if coding.key == "NDC" and ndc11(coding.code) is None:
+                continue  # `product` says so: a code that can't be told apart is none, the label stays
             if is_clean(coding.code):
                 kept = coding
                 break

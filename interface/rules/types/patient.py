@@ -51,6 +51,15 @@ def _numbers(path: Path, scope: Scope) -> list[_Number]:
     ]
 
 
+def _unaltered(chosen: _Number) -> _Number | Unfit:
+    """The number, unless it holds what nobody can see: an identifier is never altered."""
+    if chosen.number.isprintable():
+        return chosen
+    return Unfit(
+        f"{chosen.repetition.at(1)} could be the MRN, but holds a control character; the sender must mend it"
+    )
+
+
 def mrn(spec: Spec) -> Reader:
     """The medical record number and whose it is: `{"extension": …, "authority": …}`; the authority is not sent.
 
@@ -69,7 +78,7 @@ def mrn(spec: Spec) -> Reader:
             )  # PID-2 may be another's number: only where it names the site's
             for wanted in ([e for e in mine if e.of(authorities)], [e for e in bare if e.bare]):
                 if wanted:
-                    return wanted[0]
+                    return _unaltered(wanted[0])
             return (
                 Unfit(f"{path} has no number of the site's assigning authority (site.mrn_authority)")
                 if numbers
@@ -81,7 +90,7 @@ def mrn(spec: Spec) -> Reader:
         ):
             different = {(entry.number, entry.authority, entry.universal) for entry in wanted}
             if len(different) == 1:
-                return wanted[0]
+                return _unaltered(wanted[0])
             if different:
                 return Unfit(
                     f"{path} has {len(different)} numbers that could be the MRN; "

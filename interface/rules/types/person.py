@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from interface.hl7.message import Repetition
+from interface.hl7.message import Repetition, Segment
 from interface.rules.context import Context, clean_text, deleted_fact, no_fact
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
-from interface.rules.tables import Table
+from interface.rules.tables import Table, normal
 from interface.rules.types.base import Reader, Spec, TypeMaker, Value, as_fact
 
 _WORD = re.compile(r"[^\W\d_]", re.UNICODE)
@@ -154,12 +154,30 @@ class Person:
     name: Value
     npi: str
     """Empty: the field gives none."""
+    authority: str = ""
+    """Who gave the id, ready to compare; empty where the field does not say."""
 
     def same_as(self, other: Person) -> bool:
-        """The same id, or the same family and first given name."""
+        """The same id, or the same family and first given name; never where something else tells the two apart."""
+        same_authority = self.authority == other.authority
+        if self.id and other.id and same_authority and self.authority:
+            return self.id == other.id
         if self.id and self.id == other.id:
+            return not (self.spelled and other.spelled) or self.spelled[0] == other.spelled[0]
+        return bool(self.spelled) and self.spelled == other.spelled and not self._contradicts(other)
+
+    def _contradicts(self, other: Person) -> bool:
+        """Another suffix, or a further given name that is not the same nor its initial."""
+        mine, theirs = self.name.value, other.name.value
+        suffixes = [text.casefold().strip(".") for value in (mine, theirs) if (text := value.get("suffix"))]
+        if len(suffixes) == 2 and suffixes[0] != suffixes[1]:
             return True
-        return bool(self.spelled) and self.spelled == other.spelled
+        for one, two in zip(mine["given"][1:], theirs["given"][1:], strict=False):
+            first, second = one.casefold().strip("."), two.casefold().strip(".")
+            short, long = sorted((first, second), key=len)
+            if first != second and not (len(short) == 1 and long.startswith(short)):
+                return True
+        return False
 
     @property
     def spelled(self) -> tuple[str, str] | None:
@@ -195,7 +213,14 @@ def person_of_xcn(context: Context, names: Table, repetition: Repetition) -> Per
     )
     bound = bool(any(authority) or declared[0])
     npi = _npi(context, names, number, declared, bound)
-    return Person(repetition.path, number, repetition.at(1), name or Value({}, ()), npi)
+    return Person(
+        repetition.path,
+        number,
+        repetition.at(1),
+        name or Value({}, ()),
+        npi,
+        normal(authority[0] or authority[1]),
+    )
 
 
 def person_of_resource(
@@ -225,6 +250,19 @@ def person_of_resource(
 def _is_system(text: str) -> bool:
     upper = text.upper()
     return upper in ("L", "NPI") or upper.startswith(("HL7", "99", "LOCAL"))
+
+
+def _is_deleted(segment: Segment, context: Context) -> bool:
+    """Whether a resource, or the group (RGS) it stands in, is taken out of the appointment (HL7 table 0206)."""
+    if segment.text(2).strip().upper() == "D":
+        return True
+    group = ""
+    for entry in context.message.segments:
+        if entry.name == "RGS":
+            group = entry.text(2).strip().upper()
+        elif entry is segment:
+            return group == "D"
+    return False
 
 
 @dataclass(frozen=True)
@@ -276,6 +314,9 @@ class _ProviderRule:
 
     def _candidates(self, context: Context, scope: Scope, path: Path) -> Iterator[tuple[int, Person]]:
         for segment in scope.all(path.segment):
+            if path.segment in ("AIP", "AIG") and _is_deleted(segment, context):
+                context.leave_out(segment.path, segment.text(3), "deleted: AIP-2, AIG-2 or RGS-2 is D")
+                continue
             for repetition in segment.reps(path.field):
                 if repetition.is_null:
                     continue

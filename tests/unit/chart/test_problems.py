@@ -84,7 +84,10 @@ SNOMED = ["SCT", "SNM", "SNOMED", "SNOMED-CT", "SNOMED CT", "2.16.840.1.113883.6
         ("E8490^At home^I9", "", ["9:E849.0"]),
         ("V5867^Insulin^I9", "", ["9:V58.67"]),
         ("401^Hypertension^I9", "", ["9:401"]),
-        ("ASTHMA^Asthma^I10", "", ["10:ASTHMA"]),
+        ("ASTHMA^Asthma^I10", "", []),
+        ("Back pain^Back pain^I10", "", []),
+        ("44054006^Diabetes^I10", "", []),
+        ("E11.9^Diabetes^SCT", "", []),
         # a code of no use
         ("E11;9^Diabetes^I10", "", []),
         (".^Diabetes^I10", "", []),
@@ -97,10 +100,11 @@ def test_a_code_goes_to_the_list_of_its_system(story, code, f2, found):
 
 
 @pytest.mark.parametrize(
-    ("default", "found"), [("ICD9", "9:401.1"), ("ICD10", "10:4011"), ("SNOMED", "S:4011")]
+    ("default", "code", "found"),
+    [("ICD9", "4011", "9:401.1"), ("ICD10", "E6601", "10:E66.01"), ("SNOMED", "44054006", "S:44054006")],
 )
-def test_the_site_may_say_what_an_undeclared_code_is(story, default, found):
-    answer = story(default_problem_system=default).book(dg1("4011^Hypertension"))
+def test_the_site_may_say_what_an_undeclared_code_is(story, default, code, found):
+    answer = story(default_problem_system=default).book(dg1(f"{code}^Hypertension"))
     assert listed(answer) == [found]
 
 

@@ -1,0 +1,86 @@
+"""What somebody who did not build it found from outside: wrong persons, deleted facts, cancels that match nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+SMITH = "AIP|1|A|77^Smith^John^^Sr^^^^EPIC"
+
+
+@pytest.mark.parametrize(
+    ("aip", "pv1_7"),
+    [
+        ("77^Smith^John^^Sr^^^^EPIC", "1234567893^SMITH^JOHN^^Jr^^^^NPI^^^^NPI"),
+        ("77^Smith^John^A", "1234567893^SMITH^JOHN^B^^^^^NPI^^^^NPI"),
+    ],
+)
+def test_a_namesake_lends_no_npi(story, aip, pv1_7):
+    told = story()
+    start = "SCH||F1|||||||||^^^20260310093000"
+    answer = told.tell("SIU^S12", start, told.PID, f"AIP|1|A|{aip}", f"PV1|1|O|||||{pv1_7}")
+    assert answer["decision"] == "hold"
+    assert "npi" not in answer["request"]["upcomingAppointmentProvider"]
+
+
+@pytest.mark.parametrize(
+    "old",
+    [
+        ["AIP|1|D|1111111112^Old^Doc^^^^^^NPI"],
+        ["RGS|1|D|a", "AIP|1|A|1111111112^Old^Doc^^^^^^NPI", "RGS|2|A|b"],
+    ],
+)
+def test_a_deleted_resource_is_nobody(story, old):
+    told = story()
+    answer = told.tell(
+        "SIU^S14",
+        "SCH||F1|||||||||^^^20260310093000",
+        told.PID,
+        *old,
+        "AIP|2|A|1234567893^Quill^Avery^^^^^^NPI",
+    )
+    assert answer["request"]["upcomingAppointmentProvider"]["name"]["family"] == "Quill"
+
+
+@pytest.mark.parametrize("segment", ["PD1||||||||||||Y", "PV2||||||||||||||||||||||Y", "ARV|1|A|REST^x"])
+def test_a_protected_patient_is_held(story, segment):
+    answer = story().book(segment)
+    assert answer["decision"] == "hold"
+    assert "protected" in answer["reasons"][0]["text"]
+
+
+def test_a_cancel_by_the_placer_alone_finds_its_appointment(story):
+    told = story()
+    start = "|||||||||^^^20260310093000"
+    told.tell("SIU^S12", f"SCH|P1|F1^EPIC{start}", told.PID, "AIP|1||1234567893^Quill^Avery^^^^^^NPI")
+    cancelled = told.tell("SIU^S15", "SCH|P1", told.PID)
+    assert "withdrawn" in cancelled["reasons"][1]["text"]
+    assert told.tell("ADT^A08", told.PID.replace("Birch", "Elm"))["decision"] == "chart"
+
+
+def test_a_cancel_of_nothing_says_so(story):
+    told = story()
+    assert "no such appointment" in told.tell("SIU^S15", "SCH||F9", told.PID)["reasons"][1]["text"]
+
+
+def test_an_mrn_with_a_control_character_is_held(story):
+    told = story()
+    answer = told.book(pid=told.PID.replace("T1001", "T10\t01"))
+    assert answer["decision"] == "hold"
+    assert "control character" in answer["reasons"][0]["text"]
+
+
+def test_a_deleted_diagnosis_is_shown_as_left_out(story):
+    answer = story().book("DG1|1||E11.9^DM2^I10|||F" + "|" * 15 + "D")
+    assert [entry["value"] for entry in answer["left_out"]] == ["E11.9"]
+
+
+def test_an_ndc_that_cant_be_told_is_no_name_code_either(story):
+    told = story()
+    told.tell("RDE^O11", told.PID, "ORC|NW|O1", "RXE||0093718001^Amlo^NDC")
+    assert told.book()["request"]["medications"][0]["nameCode"] == {"displayName": "Amlo"}
+
+
+def test_a_visit_that_has_passed_says_so(story):
+    told = story()
+    answer = told.tell("ADT^A01", told.PID, "PV1|1|O" + "|" * 42 + "202603010800")
+    assert (answer["decision"], answer["reasons"][0]["code"]) == ("chart", "past-date")
