@@ -30,7 +30,7 @@ MESSAGE = (
 """Of the whole message."""
 
 PROBLEM = ("problem.codings", "problem.date", "problem.action", "problem.confidential")
-"""Of one DG1."""
+"""Of one DG1 or PRB."""
 
 ORDER = (
     "order.placer",
@@ -74,4 +74,8 @@ SETTING = {
 }
 """Filled from the settings when a request is composed, and the setting each comes from."""
 
-SCOPES = {"": MESSAGE, "DG1": PROBLEM, "order": ORDER}
+ORDERS = "order"
+"""`each:` of the standard's pharmacy orders: ORC with what follows it up to the next ORC."""
+
+SCOPES = {"": MESSAGE, "DG1": PROBLEM, "PRB": PROBLEM, ORDERS: ORDER}
+"""What stands in `each:`, and the fields such a rule may fill. A segment's name: of each segment of that name."""

@@ -11,6 +11,7 @@ from interface.hl7.errors import REJECTS, HeaderError
 from interface.hl7.message import Message, Segment
 from interface.rules.context import Context, Group
 from interface.rules.facts import Fact, Item, LeftOut, Reason
+from interface.rules.fields import ORDERS
 from interface.rules.policy import Policy
 from interface.rules.rulebook import Event, Rule, Rulebook
 
@@ -87,10 +88,11 @@ def read_message(
         keys=_keys(facts.get("patient.mrn.extension")),
         facts=facts,
         problems=tuple(
-            _read(book.problem, context, Group((segment,), message, frozenset(("DG1",))))
-            for segment in message.all("DG1")
+            _read(rules, context, Group((segment,), message, frozenset((name,))))
+            for name, rules in book.problems.items()
+            for segment in message.all(name)
         ),
-        orders=tuple(_read(book.order, context, group) for group in order_groups(message)),
+        orders=tuple(_read(book.orders[ORDERS], context, group) for group in order_groups(message)),
         left_out=tuple(context.left_out),
         said=said,
     )

@@ -8,7 +8,7 @@ from functools import lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 
-from interface.rules.fields import SCOPES, SETTING
+from interface.rules.fields import ORDER, PROBLEM, SCOPES, SETTING
 from interface.rules.paths import Path
 from interface.rules.source import Lines, RuleError, check_keys, nearest, read_yaml
 from interface.rules.tables import Table, read_table
@@ -65,8 +65,10 @@ class Rulebook:
     events: Mapping[str, Event]
     default: Event
     message: tuple[Rule, ...]
-    problem: tuple[Rule, ...]
-    order: tuple[Rule, ...]
+    problems: Mapping[str, tuple[Rule, ...]]
+    """By the segment that lists them: DG1, PRB."""
+    orders: Mapping[str, tuple[Rule, ...]]
+    """By what begins one: `order` (ORC groups)."""
     settings: Mapping[str, SettingRule]
     """By field."""
     tables: Mapping[str, Table]
@@ -78,7 +80,8 @@ class Rulebook:
     @property
     def size(self) -> tuple[int, int]:
         """How many rules and tables there are."""
-        return len(self.message) + len(self.problem) + len(self.order) + len(self.settings), len(self.tables)
+        lists = (*self.problems.values(), *self.orders.values())
+        return len(self.message) + sum(map(len, lists)) + len(self.settings), len(self.tables)
 
 
 @lru_cache(maxsize=1)
@@ -109,8 +112,10 @@ def read_rulebook(folder: Traversable) -> Rulebook:
         events=events,
         default=default,
         message=tuple(rules[""]),
-        problem=tuple(rules["DG1"]),
-        order=tuple(rules["order"]),
+        problems={
+            scope: tuple(found) for scope, found in rules.items() if SCOPES[scope] is PROBLEM and found
+        },
+        orders={scope: tuple(found) for scope, found in rules.items() if SCOPES[scope] is ORDER and found},
         settings=settings,
         tables=tables,
     )
