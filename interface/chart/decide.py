@@ -32,6 +32,7 @@ from interface.rules.reading import Reading, read_message
 from interface.rules.rulebook import Rulebook
 
 _NOT_PRODUCTION = ("T", "D")
+_HISTORY = Reason("history", "history: it adds to what is known, and nothing is requested")
 
 
 @dataclass(frozen=True)
@@ -178,6 +179,8 @@ class _Step:
         in_time = self._take()
         if self.does == "cancel":
             outcome = self._cancel(in_time)
+        elif self.does == "post" and in_time and self.reading.history:
+            outcome = self._chart(_HISTORY)
         elif self.does == "post" and in_time:
             outcome = self._post()
         elif not in_time:
@@ -307,6 +310,8 @@ class _Step:
         released: Composed | None = None
         asked_now = {made.appointment for made in self.settling.changes if isinstance(made, NewRequest)}
         for key, appointment in list(self.chart.appointments.items()):
+            if self.reading.history and appointment.asked is not None and appointment.asked.state == "held":
+                continue  # history sends nothing: the next message or day looks at it again
             if key not in asked_now:
                 released = self.settling.refresh(appointment) or released
         outcome = replace(outcome, requests=tuple(self.settling.changes))

@@ -9,9 +9,9 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from interface.hl7.building import components, header, message, segment
 from interface.history.columns import Layout
 from interface.history.rows import Row
+from interface.hl7.building import components, header, message, segment
 
 APPLICATION = "HL7-INTERFACE"
 """MSH-3 of the messages, and the namespace of the numbers that are made here."""
@@ -117,10 +117,10 @@ def _problem(cells: dict[str, str]) -> list[str]:
         segment(
             "PRB",
             {
-                1: "AD",
+                1: "DE" if get("status") == "error" else "AD",  # table 0287: delete, add
                 3: components(*coding),
                 4: components(f"LOAD-{number}", APPLICATION),
-                14: components(get("status", "")),
+                14: "" if get("status") == "error" else components(get("status", "")),
                 16: get("date", ""),
             },
         )

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from interface.hl7.datatypes.dtm import parse_dtm
 from interface.history.columns import Layout
+from interface.hl7.datatypes.dtm import parse_dtm
 
 _DATES = ("birth_date", "as_of", "date", "start", "end", "prescribed")
 _SPREADSHEET = re.compile(r"\d(?:[.,]\d+)?E\+\d+", re.IGNORECASE)
@@ -50,6 +50,8 @@ class BadRow:
     line: int
     text: str
     """No patient data: columns and forms, never what a cell holds."""
+    fault: bool = True
+    """False: nothing is wrong with it, but it says that it does not count."""
 
 
 def read_rows(lines: Iterable[str], layout: Layout, first: int = 2) -> Iterator[Row | BadRow]:
@@ -73,6 +75,8 @@ def read_rows(lines: Iterable[str], layout: Layout, first: int = 2) -> Iterator[
 def _fault(error: csv.Error) -> str:
     if "field limit" in str(error) or "end of data" in str(error):
         return "a quotation mark is not closed; close it"
+    if "new-line" in str(error):
+        return "a carriage return stands inside a cell; quote the cell"
     return "a quotation mark stands inside a cell; double it and quote the cell"
 
 
@@ -88,7 +92,11 @@ def _row(line: int, cells: list[str], layout: Layout) -> Row | BadRow:
         if column and text and text != '""':  # which would be HL7's null, and delete
             found[column] = text
     trouble = _trouble(found, layout.kind)
-    return BadRow(line, trouble) if trouble else Row(line, found)
+    if trouble:
+        return BadRow(line, trouble)
+    if found.get("status") == "error" and layout.kind == "medications":
+        return BadRow(line, "status: the medication was entered in error", fault=False)
+    return Row(line, found)
 
 
 def _trouble(cells: dict[str, str], kind: str) -> str:

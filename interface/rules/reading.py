@@ -12,7 +12,7 @@ from interface.hl7.message import Message, Segment
 from interface.rules.context import Context, Group
 from interface.rules.facts import Fact, Item, LeftOut, Reason
 from interface.rules.fields import ORDERS
-from interface.rules.policy import Policy
+from interface.rules.policy import HISTORY, Policy
 from interface.rules.rulebook import Event, Rule, Rulebook
 
 _ORDER_SEGMENTS = frozenset(("ORC", "RXE", "RXO", "RXR", "RXC", "RXD", "TQ1", "TQ2", "NTE", "FT1", "OBX"))
@@ -40,6 +40,8 @@ class Reading:
     left_out: tuple[LeftOut, ...] = ()
     said: tuple[str, ...] = ()
     """How the bytes were read, where that was not plain."""
+    history: bool = False
+    """It was loaded, not received: it adds to the chart, and nothing is requested because of it."""
 
 
 def read_message(
@@ -95,6 +97,7 @@ def read_message(
         orders=tuple(_read(book.orders[ORDERS], context, group) for group in order_groups(message)),
         left_out=tuple(context.left_out),
         said=said,
+        history=listener == HISTORY,
     )
 
 
