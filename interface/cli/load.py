@@ -112,7 +112,7 @@ def _try(
 
     path = settings.store_path
     if path is not None and not path.is_file():
-        look(lambda key: False)
+        look(lambda _: False)
         return
     keyring = load_or_create(settings.store.key, settings.directory, shown.say, create=False)
     with open_store(settings.store_url, keyring, create=False) as store:

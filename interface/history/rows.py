@@ -32,6 +32,11 @@ STATES = {
 }
 """Kind of table to the words of its status column, each with what it means here."""
 
+_WORDS = {
+    "problems": "active, inactive, resolved, entered in error",
+    "medications": "active, on hold, completed, stopped, cancelled, entered in error",
+}
+
 
 @dataclass(frozen=True)
 class Row:
@@ -117,7 +122,7 @@ def _trouble(cells: dict[str, str], kind: str) -> str:
     if "status" in cells:
         word = re.sub(r"[^a-z0-9]+", "_", cells["status"].lower()).strip("_")
         if word not in STATES[kind]:
-            return f"status is not known; write one of {', '.join(dict.fromkeys(STATES[kind].values()))}"
+            return f"status is not known; write one of {_WORDS[kind]}"
         cells["status"] = STATES[kind][word]
     return ""
 

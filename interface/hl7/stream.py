@@ -14,6 +14,7 @@ LONGEST = 64 * 1024 * 1024
 """Bytes in which a message must end, unless the file does; else the reading stops and says so."""
 _UNSURE = 128
 """An opening so near the end of what is read may turn out to be none: it is looked at again with more."""
+_LINE_ENDS = b"\r\n\x0b\x1c"
 _FRAMING = re.compile(rb"[\x0b\x1c]")
 
 
@@ -30,6 +31,7 @@ def stream_messages(portions: Iterable[bytes], longest: int = LONGEST) -> Iterat
     """
     held = b""
     looked = 0
+    portions = iter(portions)
     for portion in portions:
         first = not held
         held += portion
@@ -52,8 +54,9 @@ def stream_messages(portions: Iterable[bytes], longest: int = LONGEST) -> Iterat
 def _cut(held: bytes) -> int:
     """Where the last message in `held` begins, all that opens it included; 0: it is the only one."""
     found = [at for at in openings(held.decode("latin-1")) if at < len(held) - _UNSURE]
-    if len(found) < 2:
+    # where a line end was lost no cut is made: what stands before it might then look like an opening itself
+    last = next((n for n in range(len(found) - 1, 0, -1) if held[found[n] - 1] in _LINE_ENDS), 0)
+    if not last:
         return 0
-    before, last = found[-2], found[-1]
-    marks = [match.start() for match in _FRAMING.finditer(held, before, last)]
-    return marks[-1] if marks else last
+    marks = [match.start() for match in _FRAMING.finditer(held, found[last - 1], found[last])]
+    return marks[-1] if marks else found[last]
