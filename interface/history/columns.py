@@ -130,7 +130,7 @@ def read_layout(line: str, kind: str | None = None, ignore: Collection[str] = ()
             "its headings fit problems and medications alike; say --kind problems or medications"
         )
     chosen = fitting[0] if fitting else max(kinds, key=lambda name: _known(wanted, NAMES[name]))
-    _check(wanted, chosen)
+    _check(wanted, chosen, [name for known in kinds for name in NAMES[known]])
     columns = tuple(NAMES[chosen].get(heading, "") for heading in wanted)
     return Layout(chosen, delimiter, columns, _system(wanted, columns))
 
@@ -147,13 +147,14 @@ def _known(headings: Sequence[str], names: dict[str, str]) -> int:
     return sum(heading in names for heading in headings)
 
 
-def _check(headings: Sequence[str], kind: str) -> None:
+def _check(headings: Sequence[str], kind: str, possible: Sequence[str]) -> None:
+    """Raise HeadingError when they can't be taken; `possible`: the names that a heading may have been meant to be."""
     names = NAMES[kind]
     unknown = [heading for heading in headings if heading and heading not in names]
     if len(unknown) == len([heading for heading in headings if heading]):
         raise HeadingError(f"its first line names no column of {kind}; the first line must be the headings")
     if unknown:
-        near = difflib.get_close_matches(unknown[0], names, n=1)
+        near = difflib.get_close_matches(unknown[0], possible, n=1)
         hint = f"did you mean {near[0]!r}? Else" if near else "if it is not needed"
         raise HeadingError(f"unknown heading {unknown[0]!r}; {hint} pass it over: --ignore {unknown[0]}")
     columns = [names[heading] for heading in headings if heading]
