@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,8 +27,11 @@ if TYPE_CHECKING:
     from interface.settings import Settings
     from interface.store import Keyring, Store
 
+    Known = Callable[[Sequence[str]], Collection[str]]
+
 SHOWN = 20
 """Reasons that the summary shows of each kind; the JSON answer has all."""
+BATCH = 100
 LINE_SECONDS = 5.0
 STALLED = (
     "the daemon charts nothing of it at the moment: is its work up, is it waiting for the API? Going on to wait; "
@@ -106,17 +110,17 @@ def _try(
     from interface.store.database import open_store
     from interface.store.keys import load_or_create
 
-    def look(known: Callable[[str], bool]) -> None:
-        for _ in _messages(Judge(engine, clock.at, known, summary.tally), files, shown):
+    def look(known: Known) -> None:
+        for _ in _batches(Judge(engine, clock.at, summary.tally), known, files, shown):
             pass
 
     path = settings.store_path
     if path is not None and not path.is_file():
-        look(lambda _: False)
+        look(lambda _: ())
         return
     keyring = load_or_create(settings.store.key, settings.directory, shown.say, create=False)
     with open_store(settings.store_url, keyring, create=False) as store:
-        look(lambda key: bool(store.views.known_patients((key,))))
+        look(store.views.known_patients)
 
 
 def _load(
@@ -139,9 +143,10 @@ def _load(
             waiting=shown.waiting,
             stalled=lambda: shown.say(STALLED),
         )
-        judge = Judge(engine, clock.at, lambda key: bool(store.views.known_patients((key,))), summary.tally)
-        for place, raw in _messages(judge, files, shown):
-            history.add(arrival(raw, Source(HISTORY, safe_text(place)), time.time())[1])
+        judge = Judge(engine, clock.at, summary.tally)
+        for batch in _batches(judge, store.views.known_patients, files, shown):
+            for place, raw in batch:
+                history.add(arrival(raw, Source(HISTORY, safe_text(place)), time.time())[1])
         history.flush()
         history.chart()
         summary.take(history)
@@ -160,6 +165,16 @@ def _open(settings: Settings, say: Callable[[str], None]) -> Iterator[Store]:
     alone = not StoreLock.beside(settings.store_url, "door").is_held()
     with open_store(settings.store_url, keyring, create=alone) as store:
         yield store
+
+
+def _batches(
+    judge: Judge, known: Known, files: list[File], shown: Progress
+) -> Iterator[list[tuple[str, bytes]]]:
+    """The messages in batches, before whose storing it was asked which of their patients are known."""
+    messages = _messages(judge, files, shown)
+    while batch := list(itertools.islice(messages, BATCH)):
+        judge.ask(known)
+        yield batch
 
 
 def _messages(judge: Judge, files: list[File], shown: Progress) -> Iterator[tuple[str, bytes]]:

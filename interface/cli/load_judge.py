@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -68,12 +68,15 @@ _CODINGS, _DRUG = "problem.codings", "medication.nameCode"
 class Judge:
     """Reads each message by the rules, without any chart. One thread's."""
 
-    def __init__(
-        self, engine: Engine, now: Callable[[], datetime], known: Callable[[str], bool], tally: Tally
-    ) -> None:
-        """`known`: whether the store has a patient with this identity key."""
-        self._engine, self._now, self._known, self.tally = engine, now, known, tally
+    def __init__(self, engine: Engine, now: Callable[[], datetime], tally: Tally) -> None:
+        self._engine, self._now, self.tally = engine, now, tally
         self._ids = itertools.count(1)
+        self._unasked: list[str] = []
+
+    def ask(self, known: Callable[[Sequence[str]], Collection[str]]) -> None:
+        """Count the patients that came since the last call as new, but for those whose identity keys are `known`."""
+        self.tally.new_patients += len(self._unasked) - len(known(self._unasked))
+        self._unasked.clear()
 
     def judge(self, file: File, piece: Piece) -> Iterator[bytes | Bad]:
         """The message to store, if there is one, and what is bad about the piece."""
@@ -111,7 +114,7 @@ class Judge:
         for key in reading.keys[:1]:
             if hash(key) not in tally.patients:
                 tally.patients.add(hash(key))
-                tally.new_patients += not self._known(key)
+                self._unasked.append(key)
         if outcome.chart is not None and outcome.chart.keys:
             tally.add_chart(outcome.chart)
         return raw

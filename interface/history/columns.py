@@ -42,6 +42,7 @@ _OWN = {
     "problems": {
         "code": "{}_code icd_code dx_code dx icd10 icd10_code icd9_code snomed snomed_code",
         "date": "onset onset_date date_of_onset start_date diagnosis_date problem_date",
+        "resolved": "resolved_date resolution_date end_date abatement abatement_date",
     },
     "medications": {
         "code": "{}_code rxcui rxnorm rxnorm_code rxnorm_cui",

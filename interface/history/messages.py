@@ -112,7 +112,7 @@ def _problem(cells: dict[str, str]) -> list[str]:
     """PRB (chapter 12): a problem as it stands in a list."""
     get = cells.get
     coding = (get("code", ""), get("label", ""), get("system", ""))
-    number = _digest(cells["mrn"], get("mrn_authority"), *coding)
+    number = _digest(cells["mrn"], get("mrn_authority"), get("system"), get("code"))
     return [
         segment(
             "PRB",
@@ -120,6 +120,7 @@ def _problem(cells: dict[str, str]) -> list[str]:
                 1: "DE" if get("status") == "error" else "AD",  # table 0287: delete, add
                 3: components(*coding),
                 4: components(f"LOAD-{number}", APPLICATION),
+                9: get("resolved", ""),
                 14: "" if get("status") == "error" else components(get("status", "")),
                 16: get("date", ""),
             },

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from interface.history.columns import Layout
 from interface.hl7.datatypes.dtm import parse_dtm
 
-_DATES = ("birth_date", "as_of", "date", "start", "end", "prescribed")
+_DATES = ("birth_date", "as_of", "date", "resolved", "start", "end", "prescribed")
 _SPREADSHEET = re.compile(r"\d(?:[.,]\d+)?E\+\d+", re.IGNORECASE)
 _PROBLEM_STATES = {
     "active": "active recurrence relapse chronic current ongoing open yes y true 1 a",

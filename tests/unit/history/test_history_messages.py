@@ -27,9 +27,9 @@ def text(message: Built) -> list[str]:
 
 def test_problems_of_a_patient_are_one_message() -> None:
     (message,), _ = built(
-        "mrn,system,code,label,date,status",
-        "7,ICD10,E11.65,Diabetes | type 2,2019-03-04,active",
-        "7,SNOMED,38341003,Hypertension,,resolved",
+        "mrn,system,code,label,date,status,resolved",
+        "7,ICD10,E11.65,Diabetes | type 2,2019-03-04,active,",
+        "7,SNOMED,38341003,Hypertension,,resolved,2020",
     )
     head, pid, one, two = text(message)
     assert head.startswith(f"MSH|^~\\&|HL7-INTERFACE||||{AS_OF}||PPR^PC1^PPR_PC1|LOAD-")
@@ -42,7 +42,7 @@ def test_problems_of_a_patient_are_one_message() -> None:
         "active",
         "20190304",
     )
-    assert (second[3], second[14]) == ("38341003^Hypertension^SNOMED", "resolved")
+    assert (second[3], second[9], second[14]) == ("38341003^Hypertension^SNOMED", "2020", "resolved")
     assert first[4] != second[4]
 
 
