@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -21,6 +21,9 @@ from interface.rules.rulebook import Rulebook
 
 OPEN = ("waiting", "held")
 _MOST_BESIDE = 50
+_HISTORY = Reason(
+    "history", "completed by loaded history: it goes out with the patient's next message, or on the next day"
+)
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ class Settling:
     trigger: str
     """Control id of the message that is decided; empty when none is."""
     new_id: Callable[[], int]
+    history: bool = False
+    """The message was loaded: a held request that it completes stays held until the next message or day."""
     changes: list[RequestChange] = field(default_factory=list)
 
     def compose(self, appointment: Appointment) -> Composed:
@@ -93,8 +98,11 @@ class Settling:
         self._set(appointment, change(asked, state="closed", beside=()))
         return True
 
-    def refresh(self, appointment: Appointment) -> Composed | None:
-        """Compose an open request anew in place; the Composed when that released it from a hold."""
+    def refresh(self, appointment: Appointment, *, moved: bool = False) -> Composed | None:
+        """Compose an open request anew in place; the Composed when that released it from a hold.
+
+        `moved`: it was another patient's, so it is written even when its text stays.
+        """
         asked = appointment.asked
         if asked is None or asked.state not in OPEN:
             return None
@@ -102,13 +110,19 @@ class Settling:
             self.close(appointment, "expired", Reason("past-date", "the appointment's date has passed"))
             return None
         composed = self.compose(appointment)
-        if composed.digest == asked.digest and composed.state == asked.state and not asked.rewritten:
+        if self.history and asked.state == "held" and not composed.holds:
+            composed = replace(composed, holds=(_HISTORY,))
+        same = composed.digest == asked.digest and composed.state == asked.state and not asked.rewritten
+        if same and not moved:
             return None
-        self.changes.append(
+        self.changes += [
             Rewrite(
-                asked.id, composed.state, composed.holds, composed.body, detail(composed.draft), composed.date
+                number, composed.state, composed.holds, composed.body, detail(composed.draft), composed.date
             )
-        )
+            for number in (*(asked.beside if moved else ()), asked.id)
+        ]
+        if same:
+            return None
         released = asked.state == "held" and composed.state == "waiting"
         kept = released or asked.state == "held"  # a held request can't have been sent meanwhile
         digest, rewritten = (composed.digest, False) if kept else (asked.digest, True)

@@ -105,7 +105,7 @@ class Judge:
     def _read(self, raw: bytes) -> tuple[Reading, Outcome]:
         now = self._now()
         reading = self._engine.read(raw, received_at=now, listener=HISTORY)
-        return reading, self._engine.decide(reading, None, now=now, new_id=self._ids.__next__)
+        return reading, self._engine.decide(reading, {}, now=now, new_id=self._ids.__next__)
 
     def _take(self, raw: bytes, reading: Reading, outcome: Outcome) -> bytes:
         tally = self.tally

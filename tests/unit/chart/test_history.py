@@ -36,7 +36,8 @@ class Patient:
         head = f"MSH|^~\\&|APP|FAC|R|R|{at or f'2026030208{number}'}||{kind}|M{number}|P|2.5.1"
         raw = "\r".join((head, *segments)).encode()
         reading = self.engine.read(raw, received_at=NOW, listener=listener)
-        outcome = self.engine.decide(reading, self.chart, now=NOW, new_id=self.ids.__next__)
+        known = {} if self.chart is None else dict.fromkeys(reading.keys, self.chart)
+        outcome = self.engine.decide(reading, known, now=NOW, new_id=self.ids.__next__)
         self.chart = outcome.chart or self.chart
         return outcome
 
@@ -68,8 +69,19 @@ def test_an_appointment_of_history_is_booked_and_the_next_message_asks_for_it(pa
 def test_history_releases_no_held_request_and_the_next_message_does(patient: Patient) -> None:
     assert patient("SIU^S12", SCH, NO_BIRTH_DATE, AIP).decision == "hold"
     loaded = patient.load("ADT^A28", PID)
-    assert (loaded.decision, loaded.requests) == ("chart", ())
+    assert loaded.decision == "chart"
+    (change,) = loaded.requests
+    assert (change.state, [reason.code for reason in change.reasons]) == ("held", ["history"])
     assert patient("RDE^O11", NO_BIRTH_DATE, *DRUG).decision == "post"
+
+
+def test_history_releases_no_held_request_and_the_next_day_does(patient: Patient) -> None:
+    patient("SIU^S12", SCH, NO_BIRTH_DATE, AIP)
+    patient.load("ADT^A28", PID)
+    patient.load("ADT^A28", PID, at="20260102")
+    assert patient.chart is not None
+    outcome = patient.engine.resettle(patient.chart, now=NOW, new_id=patient.ids.__next__)
+    assert [change.state for change in outcome.requests] == ["waiting"]
 
 
 def test_history_reaches_a_request_that_still_waits(patient: Patient) -> None:
