@@ -59,7 +59,7 @@ class Tally:
     def leave_out(self, entries: Sequence[LeftOut]) -> None:
         """Count values left out, each under its field and reason."""
         for entry in entries:
-            self.left_out[f"{_REPETITION.sub('', entry.source)}: {entry.why}"] += 1
+            self.left_out[_REPETITION.sub("", f"{entry.source}: {entry.why}")] += 1
 
 
 _CODINGS, _DRUG = "problem.codings", "medication.nameCode"

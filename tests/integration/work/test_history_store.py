@@ -123,6 +123,33 @@ def test_when_the_daemon_has_gone_the_rest_is_charted_here(store, daemon, url):
     assert history.decisions()[0] == {"chart": 5}
 
 
+def test_a_daemon_that_starts_meanwhile_takes_over(store, url, monkeypatch):
+    monkeypatch.setattr(module, "POLL_SECONDS", 0.0)
+    monkeypatch.setattr(module, "STALLED_SECONDS", 0.0)
+    door = StoreLock.beside(url, "door")
+
+    class EnoughError(Exception):
+        pass
+
+    def waiting(number):
+        if number < 100 and not door.is_held():
+            door.acquire()
+
+    def stalled():
+        if door.is_held():
+            assert not StoreLock.beside(url, "work").is_held(), "its work could not begin"
+            raise EnoughError
+
+    history = HistoryStore(store, url, ENGINE, CLOCK, waiting=waiting, stalled=stalled)
+    load(history, range(100))
+    with pytest.raises(EnoughError):
+        history.chart()
+    assert 0 < store.views.waiting("load") < 100
+    door.release()
+    history.chart()
+    assert history.decisions()[0] == {"chart": 100}
+
+
 def test_what_was_loaded_before_is_counted_and_changes_nothing(store, url):
     keys = [f"LFC|{n}" for n in range(10)]
     first = HistoryStore(store, url, ENGINE, CLOCK)

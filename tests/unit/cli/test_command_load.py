@@ -197,7 +197,7 @@ def test_standard_input(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Input:
-        buffer = io.BytesIO(TABLE.encode() + b"9,aspirin,x\n" * 20_000)
+        buffer = io.BytesIO(TABLE.encode() + b"9,aspirin,x\n" * 7_000)
 
     monkeypatch.setattr(sys, "stdin", Input)
     assert main(["load", "-", "-c", "site.toml", "--dry-run", "--json"]) == 1
