@@ -181,6 +181,9 @@ def test_a_row_whose_drug_cannot_be_used_is_named_and_the_others_are_taken(
     out, err = capsys.readouterr()
     assert "a.csv:2: nothing of it can be used" in err
     assert (json.loads(out)["medications"], json.loads(out)["messages"]["new"]) == (1, 1)
+    assert main(["messages", "show", "1", "-c", "site.toml"]) == 0
+    stored = capsys.readouterr().out
+    assert "metformin" in stored and "##drug##" not in stored
 
 
 def test_the_summary_for_people(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

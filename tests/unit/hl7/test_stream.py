@@ -1,12 +1,15 @@
 """Streaming a file gives the messages that reading it whole gives, wherever the portions end."""
 
 import itertools
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from interface.hl7 import stream
 from interface.hl7.batch import messages_in_file
+from interface.hl7.opening import openings
 from interface.hl7.stream import NoMessageEndsError, stream_messages
 
 ONE = b"MSH|^~\\&|APP|FAC|R|R|20260305||ADT^A08|M%d|P|2.5.1\rEVN|A08\rPID|1||%d^^^LFC^MR||Sample^Robin\r"
@@ -71,6 +74,19 @@ def test_what_never_ends_is_given_up() -> None:
         list(stream_messages(itertools.repeat(b"x" * 1000), longest=10_000))
 
 
-def test_a_long_message_is_not_looked_at_again_and_again() -> None:
+def test_a_long_message_is_not_looked_at_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = []
+
+    def counting(text: str) -> Iterator[int]:
+        looked.append(len(text))
+        return openings(text)
+
+    monkeypatch.setattr(stream, "openings", counting)
     long = ONE % (1, 1) + b"OBX|1|ED|||" + b"A" * 3_000_000 + b"\r"
     assert list(stream_messages(portions(long + TWO, 4096))) == messages_in_file(long + TWO)
+    assert sum(looked) < 4 * len(long)
+
+
+def test_what_only_looks_like_an_opening_at_the_end_of_a_portion() -> None:
+    data = [ONE % (1, 1) + b"MSH|", b"a line of something else\r" + ONE % (2, 2)]
+    assert list(stream_messages(data)) == messages_in_file(b"".join(data))
