@@ -63,7 +63,8 @@ class Settling:
         holds += [hold for hold in _patient_holds(self.chart) if not (released and hold.code == _PROTECTED)]
         if body is None:
             body = orjson.dumps(draft.request)
-        digest = hashlib.blake2b(body, digest_size=16).digest()
+        codes = "".join(hold.code for hold in holds)  # what is held for another reason is no longer the same
+        digest = hashlib.blake2b(body + codes.encode(), digest_size=16).digest()
         day = date.fromisoformat(appointment.date) if appointment.date else None
         return Composed(draft, body, digest, tuple(holds), day)
 
