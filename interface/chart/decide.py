@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
+from interface.chart.holds import hold
 from interface.chart.model import Appointment, Chart, change
 from interface.chart.outcome import NewRequest, Outcome
 from interface.chart.settle import Composed, Settling, is_true, unchanged
@@ -117,7 +118,7 @@ class Engine:
         """It can't be told whose message it is: held, with what to do; nothing is charted."""
         mrn = reading.facts.get("patient.mrn.extension")
         why = mrn.why if mrn is not None and mrn.why else "PID-3 is empty"
-        reason = Reason("no-mrn", f"whose message it is can't be told: {why}")
+        reason = Reason("no-mrn", f"{hold('no-mrn').text}: {why}")
         step = _Step(self, reading, does, self._settling(chart, today, reading.control_id, new_id))
         composed = step.so_far()
         draft = composed.draft
@@ -253,14 +254,10 @@ class _Step:
 
     def _post(self) -> Outcome:
         if self.about_appointment and not self.key:
-            return self._hold_without_row(
-                Reason("no-appointment-id", "SCH-2 and SCH-1 are empty: the appointment can't be told")
-            )
+            return self._hold_without_row(hold("no-appointment-id"))
         target = self._target()
         if is_true(self.chart, "patient.deceased"):
-            return self._chart(
-                Reason("deceased", "the patient is deceased (PID-30, PID-29): nothing is requested")
-            )
+            return self._chart(hold("deceased"))
         if target is None or target.status != "booked":
             return self._chart(self._why_no_date())
         if target.date and target.date < self.today.isoformat():
