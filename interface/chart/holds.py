@@ -17,7 +17,7 @@ class Hold:
     """One row: what an analyst is told, and what must be sent or set, and where, before the request goes out."""
 
     key: str
-    """A field of the request, entries of lists as `[]`; `invalid:` before it where the value is there and refused."""
+    """A field of the request, without indices; `invalid:` before it where the value is there and refused."""
     text: str
     """Of a field: what is told when no message said anything of it. Of a code: the whole sentence."""
     release: str
@@ -69,11 +69,6 @@ FIELDS = (
         "patient.name.given",
         "PID-5.2 is empty: no given name",
         "a message of this patient with the given name in PID-5.2, or `FAMILY,GIVEN` in PID-5.1",
-    ),
-    Hold(
-        "patient.gender",
-        "PID-8 is deleted",
-        "a message of this patient with a code in PID-8 that mappings/tables/sex.yaml knows",
     ),
     Hold(
         "patient.birthDate",
@@ -164,7 +159,7 @@ def hold_of(violation: Violation, why: dict[str, str]) -> tuple[str, str]:
 def release_of(code: str) -> str:
     """What releases a hold with this reason code; empty when no row tells (or the code is no hold's)."""
     problem, _, place = code.rpartition(":")
-    place = _INDEX.sub("[]", place)
+    place = _INDEX.sub("", place)
     found = _BY_KEY.get(f"{problem}:{place}") or _BY_KEY.get(place)
     while found is None and problem and "." in place:
         place = place.rpartition(".")[0]

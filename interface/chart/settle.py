@@ -137,7 +137,8 @@ def _patient_holds(chart: Chart) -> list[Reason]:
         holds.append(hold("deceased"))
     if is_true(chart, "patient.identityUnknown"):
         holds.append(hold("identity-unknown"))
-    if is_true(chart, "patient.protected") or chart.patient.get("patient.restricted") is not None:
+    restricted = chart.patient.get("patient.restricted")
+    if is_true(chart, "patient.protected") or (restricted is not None and restricted.value is not None):
         holds.append(hold("protected"))
     return holds
 
