@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,8 @@ from interface.cli.screen import COLOUR_CHOICES, open_screen
 from interface.hl7.batch import messages_in_file
 from interface.rules import Policy, Reading, load_rulebook
 from interface.rules.facts import Reason
+
+_MSH = re.compile(rb"(?i)M\0?S\0?H")
 
 if TYPE_CHECKING:
     from interface.hl7.conformance import Finding
@@ -91,7 +94,10 @@ def read_messages(names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
     """The messages of files, in order, each with its file; a file that holds none is one message to be rejected."""
     for name in names:
         data = read_file(name)
-        yield from ((name, message) for message in messages_in_file(data) or [data])
+        found = messages_in_file(data)
+        if not any(_MSH.search(message) for message in found):
+            found = [data]  # in a program or a picture many things look like frames
+        yield from ((name, message) for message in found)
 
 
 def explain(engine: Engine, messages: Iterable[bytes], now: datetime) -> Iterator[tuple[Reading, Outcome]]:

@@ -30,6 +30,7 @@ _OF_A_KNOWN_SYSTEM = frozenset(("code", "codeSystemName"))
 
 _SYSTEM_LISTS = re.compile(r"^active(?:Icd10|Icd9|Snomed)Diagnoses\[\d+\]\.code$")
 _SETTING = re.compile(r"^settings:[a-z_]+\.[a-z_]+$")
+_DAY = re.compile(r"^\d{4}-\d\d-\d\d")
 _TYPE = re.compile(r"^[A-Z]{3}\^?[A-Z0-9]{0,3}$")
 _WORD = re.compile(r"\S+")
 _LONGEST_NAME = 6  # words
@@ -205,9 +206,9 @@ class _Walk:
         return self.shown[where]
 
     def _may_show(self, where: str, value: object, beside: Mapping[str, Any]) -> bool:
-        if where in self.settings:
-            return True  # the site's own; no message has a say in it
-        if where.startswith("medicalSummaryPeriod") or self.mask.tells(value):
+        if where in self.settings:  # the site's own, but for a day that is counted from the appointment's
+            return not _DAY.match(str(value))
+        if self.mask.tells(value):
             return False
         name = where.rpartition(".")[2]
         known = "codeSystem" in beside or bool(_SYSTEM_LISTS.match(where))
