@@ -16,6 +16,8 @@ from types import ModuleType
 from typing import Any
 
 _OURS = "interface.rules"
+_FOR_AUTHORS = frozenset(f"{_OURS}.{name}" for name in ("paths", "source", "tables", "rulebook"))
+"""Modules whose sentences are for those who write mappings."""
 _NOT_SAID = frozenset(("error", "fail", "RuleError", "compile", "check_keys"))
 """Calls whose texts go to whoever writes a mapping, or are no texts."""
 
@@ -117,7 +119,7 @@ def _visit(module: ModuleType, name: str, said: Said, seen: set[tuple[str, str]]
             _visit(module, node.id, said, seen)
             continue
         home = getattr(getattr(module, node.id, None), "__module__", "") or ""
-        if home.startswith(_OURS) and home in sys.modules:
+        if home.startswith(_OURS) and home in sys.modules and home not in _FOR_AUTHORS:
             _visit(sys.modules[home], node.id, said, seen)
 
 

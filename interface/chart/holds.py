@@ -38,11 +38,22 @@ _ADDRESS = Hold(
     "PID-11 is empty: no US ZIP",
     "a message of this patient with a home address in the United States: five or nine digits in PID-11.5",
 )
-_CLINICIAN = Hold(
-    "upcomingAppointmentProvider",
-    "no message names the clinician (AIP-3, AIG-3, PV1-7)",
-    f"a message that names the clinician of this appointment; {_NPI}",
-)
+_NAMED = "a message with the clinician's family name in XCN.2 and given name in XCN.3 of AIP-3 or PV1-7 (AIG-3: in CWE.2)"
+
+
+def _clinician(field: str) -> tuple[Hold, ...]:
+    """The rows of the clinician, who has another name in each version of the request."""
+    return (
+        Hold(
+            field,
+            "no message names the clinician (AIP-3, AIG-3, PV1-7)",
+            f"a message that names the clinician of this appointment, with the NPI: {_NPI}",
+        ),
+        Hold(f"{field}.npi", "no NPI for the clinician", _NPI),
+        Hold(f"{field}.name", "the clinician has no name", _NAMED),
+        Hold(f"{field}.name.given", "the clinician has no given name", _NAMED),
+    )
+
 
 FIELDS = (
     Hold(
@@ -77,23 +88,15 @@ FIELDS = (
     ),
     _ADDRESS,
     Hold("patient.address.zip", "PID-11.5 gives no US ZIP", _ADDRESS.release),
+    Hold("patient.addresses", _ADDRESS.text, _ADDRESS.release),
+    Hold("patient.addresses.zip", "PID-11.5 gives no US ZIP", _ADDRESS.release),
     Hold(
         "upcomingAppointmentDate",
         "no start in SCH-11, TQ1-7, AIS-4, AIP-6, AIG-8 or AIL-6",
         "a message of this appointment with its start in SCH-11.4, TQ1-7, AIS-4, AIP-6, AIG-8 or AIL-6 (YYYYMMDD at least)",
     ),
-    _CLINICIAN,
-    Hold(_CLINICIAN.key + ".npi", "no NPI for the clinician", _NPI),
-    Hold(
-        _CLINICIAN.key + ".name",
-        "the clinician has no name",
-        "a message with the clinician's family name in XCN.2 and given name in XCN.3 of AIP-3 or PV1-7 (AIG-3: in CWE.2)",
-    ),
-    Hold(
-        _CLINICIAN.key + ".name.given",
-        "the clinician has no given name",
-        "a message with the clinician's given name in XCN.3 of AIP-3 or PV1-7 (AIG-3: in CWE.2)",
-    ),
+    *_clinician("upcomingAppointmentProvider"),
+    *_clinician("requestingProvider"),
     Hold("clinicNpi", "", "clinic_npi in [request] with ten digits"),
     Hold("responseFaxNumber", "", "response_fax_number in [request] with ten digits"),
     Hold("responseDirectAddress", "", "response_direct_address in [request] with one e-mail address"),
@@ -103,7 +106,7 @@ FIELDS = (
         "diagnostic_categories in [request] with one category at least, or summary_months without a value",
     ),
 )
-"""By field. A field without a row has that of the field it belongs to."""
+"""By field, those of both versions of the request. A field without a row has that of the field it belongs to."""
 
 CODES = (
     Hold(
@@ -150,7 +153,7 @@ def hold_of(violation: Violation, why: dict[str, str]) -> tuple[str, str]:
     `why` has the reasons of the messages, by field; they count before the table's.
     """
     place = violation.field
-    row = _BY_KEY.get(place)
+    row = _BY_KEY.get(place if violation.problem == "invalid" else _INDEX.sub("", place))
     known = why.get(place) or why.get(place.rsplit(".", 1)[0]) or (row.text if row is not None else "")
     text = f"{violation.text}: {known}" if known else violation.text
     return f"{violation.problem}:{place}", text

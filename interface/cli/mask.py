@@ -30,6 +30,7 @@ _OF_A_KNOWN_SYSTEM = frozenset(("code", "codeSystemName"))
 
 _SYSTEM_LISTS = re.compile(r"^active(?:Icd10|Icd9|Snomed)Diagnoses\[\d+\]\.code$")
 _SETTING = re.compile(r"^settings:[a-z_]+\.[a-z_]+$")
+_RULE = re.compile(r"^[\w./-]+\.yaml#[a-z0-9_]+$")
 _DAY = re.compile(r"^\d{4}-\d\d-\d\d")
 _TYPE = re.compile(r"^[A-Z]{3}\^?[A-Z0-9]{0,3}$")
 _WORD = re.compile(r"\S+")
@@ -127,6 +128,7 @@ class Mask:
                     **row,
                     "value": shown.get(row["field"], shape(row["value"])),
                     "source": self._source(row["source"]),
+                    "rule": _rule(row["rule"]),
                 }
                 for row in answer["fields"]
             ],
@@ -175,9 +177,9 @@ class Mask:
 
     def _source(self, source: str) -> str:
         """A source; the control id of an earlier message before it by its number."""
-        if _SETTING.match(source) or ":" not in source:
-            return source
         message, _, path = source.rpartition(":")
+        if not message or _SETTING.match(source):
+            return source
         return f"{self._names.get(message, shape(message))}:{path}"
 
 
@@ -213,6 +215,14 @@ class _Walk:
         name = where.rpartition(".")[2]
         known = "codeSystem" in beside or bool(_SYSTEM_LISTS.match(where))
         return name in _CODED or (name in _OF_A_KNOWN_SYSTEM and known)
+
+
+def _rule(name: str) -> str:
+    """A rule as it is; of a row of a site's table (`providers.csv#D42`) the file."""
+    if _RULE.match(name):
+        return name
+    file, _, row = name.partition("#")
+    return f"{file}#{shape(row)}"
 
 
 def _unpunctuated(said: str, end: int) -> int:

@@ -194,3 +194,25 @@ def test_a_reason_that_quotes_a_coding_system_with_a_name_in_it_is_masked() -> N
 )
 def test_a_value_keeps_its_shape(value: object, expected: str) -> None:
     assert shape(value) == expected
+
+
+def test_a_row_of_a_sites_table_is_not_told() -> None:
+    """The rows of a site's lists are found by ids and numbers: the file alone is shown."""
+    raw = load_samples()[0].message
+    answer = as_json(*next(explain(Engine(load_rulebook(), Policy()), [raw], NOW)))
+    rows = [
+        {"field": "a", "value": "v", "source": "PID-3.1", "rule": rule}
+        for rule in (
+            "patient.yaml#name",
+            "site/providers.csv#D42",
+            "site/roots.csv#Lake Side",
+            "x.yaml#T1001",
+        )
+    ]
+    (masked_answer,) = Mask([raw]).answers([{**answer, "fields": rows}])
+    assert [row["rule"] for row in masked_answer["fields"]] == [
+        "patient.yaml#name",
+        "site/providers.csv#X99",
+        "site/roots.csv#Xxxx Xxxx",
+        "x.yaml#X9999",
+    ]

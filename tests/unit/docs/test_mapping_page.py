@@ -142,6 +142,12 @@ def test_rules_sources_tables_and_events_are_all_there() -> None:
     assert missing == []
 
 
+def test_a_rules_own_sentence_is_on_the_page() -> None:
+    said = {str(rule.body["about"]) for rule in RULES.values() if "about" in rule.body}
+    assert len(said) >= 3
+    assert [sentence for sentence in said if sentence not in PAGE] == []
+
+
 def test_links_within_the_page_lead_to_a_heading() -> None:
     from pages.markdown import anchor
 
