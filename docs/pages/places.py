@@ -58,6 +58,11 @@ PLACES = {
     "clinicName": Place(("clinicName",)),
     "clinicNpi": Place(("clinicNpi",)),
     "visit.number": Place(about="which visit an ADT is about, and whose diagnoses its DG1s replace"),
+    "visit.account": Place(about="which account the visit belongs to, for messages that move or renumber it"),
+    "merge.prior": Place(about="the number the person was known by before: what is merged, moved or retired"),
+    "merge.account": Place(about="the account's number before"),
+    "merge.visit": Place(about="the visit's number before"),
+    "appointment.resources": Place(about="whether anything is left of the appointment after S20, S21, S22"),
     "visit.class": Place(about="the patient class of the visit"),
     "visit.expected": Place(("upcomingAppointmentDate",), "of a visit that no SIU booked"),
     "visit.admitted": Place(

@@ -176,6 +176,18 @@ def _option(name: str, value: Any, tables: dict[str, Table]) -> str:
     return f"{name} {value}"
 
 
+_IDENTITY = {
+    "merge": "the persons become one: the number in MRG-1 (MRG-4) is retired",
+    "renumber": "an account (MRG-3) or visit (MRG-5) gets another number",
+    "move-number": "a number moves from the person in MRG to the one in PID",
+    "move-account": "an account moves from the person in MRG to the one in PID",
+    "move-visit": "a visit moves from the person in MRG to the one in PID",
+    "link": "noted, nothing is merged",
+    "remove": "taken out of the chart",
+}
+"""What becomes of whose chart."""
+
+
 def event_notes(event: Event) -> str:
     """What an event does beyond its decision."""
     notes = [event.say] if event.say else []
@@ -186,6 +198,9 @@ def event_notes(event: Event) -> str:
         if value == part.default:
             continue
         name = {"not_yet": "not available yet"}.get(part.name, part.name.replace("_", " "))
+        if part.name == "identity":
+            notes.append(_IDENTITY.get(value, value))
+            continue
         notes.append(name if value is True else f"{name}: {'no' if value is False else value}")
     return "; ".join(notes)
 

@@ -73,7 +73,7 @@ def _calls(modules: list[ModuleType], name: str, arguments: int) -> Iterator[tup
     """Calls of that name, and the sentences that their last argument may be: written there, or in a variable."""
     for module in modules:
         for function in ast.walk(ast.parse(inspect.getsource(module))):
-            if not isinstance(function, ast.FunctionDef):
+            if not isinstance(function, ast.FunctionDef | ast.Module):
                 continue
             variables: dict[str, list[ast.expr]] = {}
             for node in ast.walk(function):
@@ -84,7 +84,8 @@ def _calls(modules: list[ModuleType], name: str, arguments: int) -> Iterator[tup
                     last = node.args[-1]
                     before = [last]
                     if isinstance(last, ast.Name):
-                        before = [v for v in variables.get(last.id, ()) if v.lineno <= node.lineno][-1:]
+                        earlier = [v for v in variables.get(last.id, ()) if v.lineno <= node.lineno]
+                        before = [max(earlier, key=lambda value: value.lineno)] if earlier else []
                     yield node, [text for value in before if (text := _sentence(value))]
 
 

@@ -116,6 +116,16 @@ CODES = (
         + "; or site.mrn_authority set to the authority (CX.4) of the right number; then the message again",
     ),
     Hold(
+        "no-prior-mrn",
+        "which number it is about can't be told",
+        "the message again with the number before in MRG-1 (MRG-4), its authority in CX.4 as site.mrn_authority names it",
+    ),
+    Hold(
+        "several-patients",
+        "names several patients (PID): nothing is taken from it; send one message for each",
+        "a message for each of the patients, with a control id of its own",
+    ),
+    Hold(
         "no-appointment-id",
         "SCH-2 and SCH-1 are empty: the appointment can't be told",
         "the message again with the appointment's number in SCH-2 (filler) or SCH-1 (placer)",

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from interface.chart.decide import Engine
 from interface.chart.holds import release_of
-from interface.chart.model import Chart
 from interface.chart.outcome import Outcome, fields_json, left_out_json
+from interface.chart.registry import Registry
 from interface.cli.common import read_file
 from interface.cli.output import print_json
 from interface.cli.run import a_time
@@ -102,15 +102,12 @@ def read_messages(names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
 
 def explain(engine: Engine, messages: Iterable[bytes], now: datetime) -> Iterator[tuple[Reading, Outcome]]:
     """Decide each message in order; together they build up the charts."""
-    charts: dict[str, Chart] = {}
+    charts = Registry()
     ids = itertools.count(1)
     for raw in messages:
         reading = engine.read(raw, received_at=now)
-        chart = next((charts[key] for key in reading.keys if key in charts), None)
-        outcome = engine.decide(reading, chart, now=now, new_id=lambda: next(ids))
-        if outcome.chart is not None:
-            for key in outcome.chart.keys:
-                charts[key] = outcome.chart
+        outcome = engine.decide(reading, charts.find(reading.keys), now=now, new_id=ids.__next__)
+        charts.keep(reading, outcome)
         yield reading, outcome
 
 
