@@ -11,6 +11,7 @@ import pytest
 from interface.chart.decide import Engine
 from interface.chart.model import Chart
 from interface.chart.outcome import NewRequest, Outcome, Rewrite
+from interface.chart.rebuild import Told, rebuild
 from interface.rules import Policy, load_rulebook
 from interface.rules.policy import HISTORY
 
@@ -105,3 +106,15 @@ def test_a_cancel_of_history_withdraws(patient: Patient) -> None:
     assert isinstance(made, NewRequest)
     outcome = patient.load("SIU^S15", SCH, PID, AIP)
     assert (outcome.decision, [change.state for change in outcome.requests]) == ("cancel", ["withdrawn"])
+
+
+def test_history_asks_for_nothing_when_it_is_decided_again(patient: Patient) -> None:
+    reading = patient.engine.read(
+        "\r".join(("MSH|^~\\&|A|F|R|R|20260302||SIU^S12|M1|P|2.5.1", SCH, PID, AIP)).encode(),
+        received_at=NOW,
+        listener=HISTORY,
+    )
+    told = Told(1, reading, NOW, None, again=True)
+    rebuilt = rebuild(patient.engine, [told], {}, now=NOW, new_id=patient.ids.__next__)
+    assert [made.request for made in rebuilt.messages] == [None]
+    assert [made.requests for made in rebuilt.patients] == [[]]
