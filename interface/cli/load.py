@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from interface.cli.common import add_settings_option, find_settings
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--as-of",
         metavar="TIME",
         type=a_time,
-        help="when what the tables say held, for rows without a column as_of (default: when the file was written)",
+        help="when what the tables say held, for rows without a column as_of (default: the day on which the file was written)",
     )
     parser.add_argument(
         "--ignore",
@@ -87,13 +87,17 @@ def run(args: argparse.Namespace) -> int:
     require_available(settings)
     clock = Clock(args.now, settings.site.zone)
     engine = Engine(load_rulebook(), settings.policy())
-    now = datetime.now(UTC)
+    now = datetime.now().astimezone(settings.site.zone)
     files = [look_at(name, args.kind, args.ignore, args.as_of, now) for name in args.files]
     summary = Summary(Tally(), len(files), args.dry_run)
     began = time.monotonic()
     with progress(sum(file.size for file in files)) as shown:
         load = _try if args.dry_run else _load
-        load(settings, engine, clock, files, summary, shown)
+        try:
+            load(settings, engine, clock, files, summary, shown)
+        except KeyboardInterrupt:
+            shown.say("interrupted; load the same files again: nothing is lost, nothing doubles")
+            raise
     summary.seconds = time.monotonic() - began
     if args.json:
         print_json(summary.as_json())

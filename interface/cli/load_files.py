@@ -116,7 +116,11 @@ class File:
 
 
 def look_at(
-    name: str, kind: str | None, ignore: Collection[str], as_of: datetime | None, now: datetime
+    name: str,
+    kind: str | None,
+    ignore: Collection[str],
+    as_of: datetime | None,
+    now: datetime,
 ) -> File:
     """Tell what a file is by how it begins.
 
@@ -124,8 +128,8 @@ def look_at(
         name: the file; `-` is standard input.
         kind: what a table holds, where it can't be told by its headings.
         ignore: headings to pass over.
-        as_of: when what a table says held; None: when the file was written.
-        now: the time; no table says what will be.
+        as_of: when what a table says held; None: on the day on which the file was written.
+        now: the time, in the zone whose days count; no table says what will be.
 
     Raises:
         UsageError: it cannot be read, or is neither messages nor a table that can be taken.
@@ -137,7 +141,8 @@ def look_at(
         written, size = (now, 0) if name == STDIN else _written(Path(name), now)
     except OSError as error:
         raise UsageError(f"cannot read {name}: {error.strerror}") from None
-    at = (as_of or written).astimezone(UTC).strftime("%Y%m%d%H%M%S+0000")
+    # the day alone: a file that is corrected and loaded again makes the same messages of what has stayed
+    at = as_of.astimezone(UTC).strftime("%Y%m%d%H%M%S+0000") if as_of else written.strftime("%Y%m%d")
     begun = head if name == STDIN else b""
     if not head.strip():
         raise UsageError(f"load: {name} is empty")
@@ -155,7 +160,7 @@ def look_at(
 
 def _written(path: Path, now: datetime) -> tuple[datetime, int]:
     found = path.stat()
-    return min(now, datetime.fromtimestamp(found.st_mtime, UTC)), found.st_size
+    return min(now, datetime.fromtimestamp(found.st_mtime, now.tzinfo)), found.st_size
 
 
 @contextmanager

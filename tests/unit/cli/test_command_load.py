@@ -87,11 +87,27 @@ def test_what_a_table_says_held_when_it_was_written(tmp_path: Path) -> None:
     path.write_text(TABLE)
     written = datetime(2026, 2, 1, 6, 30, tzinfo=UTC).timestamp()
     os.utime(path, (written, written))
-    assert look_at(str(path), None, (), None, NOW).as_of == "20260201063000+0000"
+    assert look_at(str(path), None, (), None, NOW).as_of == "20260201"
     assert look_at(str(path), None, (), NOW, NOW).as_of == "20260302150000+0000"
     future = datetime(2027, 1, 1, tzinfo=UTC).timestamp()
     os.utime(path, (future, future))
-    assert look_at(str(path), None, (), None, NOW).as_of == "20260302150000+0000", "nobody knows the future"
+    assert look_at(str(path), None, (), None, NOW).as_of == "20260302", "nobody knows the future"
+
+
+def test_a_corrected_file_brings_only_what_is_new(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = folder / "a.csv"
+
+    def load(text: str, hour: int) -> dict[str, int]:
+        path.write_text(text)
+        written = datetime(2026, 2, 1, hour, tzinfo=UTC).timestamp()
+        os.utime(path, (written, written))
+        main(["load", "a.csv", "-c", "site.toml", "--json"])
+        found: dict[str, int] = json.loads(capsys.readouterr().out)["messages"]
+        return found
+
+    corrected = TABLE.replace(",nobody,x", "9,lisinopril,x")
+    assert load(TABLE, 12)["new"] == 2
+    assert load(corrected, 13) == {"taken": 3, "ignored": 0, "new": 1, "loaded_before": 2}
 
 
 @pytest.mark.parametrize(
