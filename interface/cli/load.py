@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from interface.cli.common import add_settings_option, find_settings
@@ -56,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--as-of",
         metavar="TIME",
         type=a_time,
-        help="when what the tables say held, for rows without a column as_of (default: the day on which the file was written)",
+        help="when what the tables say held, where no column as_of says it (default: the day the file was written)",
     )
     parser.add_argument(
         "--ignore",
@@ -87,8 +86,7 @@ def run(args: argparse.Namespace) -> int:
     require_available(settings)
     clock = Clock(args.now, settings.site.zone)
     engine = Engine(load_rulebook(), settings.policy())
-    now = datetime.now().astimezone(settings.site.zone)
-    files = [look_at(name, args.kind, args.ignore, args.as_of, now) for name in args.files]
+    files = [look_at(name, args.kind, args.ignore, args.as_of, clock.at()) for name in args.files]
     summary = Summary(Tally(), len(files), args.dry_run)
     began = time.monotonic()
     with progress(sum(file.size for file in files)) as shown:
