@@ -12,16 +12,15 @@ from datetime import date, datetime
 from typing import Any
 
 from interface.chart.model import Appointment, Chart, change
+from interface.chart.orders import note_discharge, take_orders
 from interface.chart.outcome import NewRequest, Outcome
+from interface.chart.problems import take_problems
 from interface.chart.settle import Composed, Settling, is_true, unchanged
 from interface.chart.update import (
-    end_inpatient_orders,
     forget_past,
     lend_provider,
     take_appointment,
-    take_orders,
     take_patient,
-    take_problems,
     take_visit,
     text_of,
     visit_key,
@@ -199,8 +198,7 @@ class _Step:
         take_patient(chart, reading)
         take_problems(chart, reading, self.left_out)
         take_orders(chart, reading, self.left_out)
-        if reading.event.ends_inpatient_orders:
-            end_inpatient_orders(chart, reading)
+        note_discharge(chart, reading)
         if self.about_appointment and self.key:
             status = {"post": "booked", "cancel": "cancelled"}.get(self.does, "other")
             return take_appointment(chart, reading, self.key, status)

@@ -10,7 +10,8 @@ from typing import Any
 
 import orjson
 
-from interface.chart.compose import Draft, compose
+from interface.chart.compose import compose
+from interface.chart.draft import Draft
 from interface.chart.model import Appointment, Asked, Chart, change
 from interface.chart.outcome import Close, NewRequest, RequestChange, Rewrite, detail
 from interface.contract import v1

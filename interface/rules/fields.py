@@ -29,13 +29,23 @@ MESSAGE = (
 )
 """Of the whole message."""
 
-PROBLEM = ("problem.codings", "problem.date", "problem.action", "problem.confidential")
+PROBLEM = (
+    "problem.codings",
+    "problem.date",
+    "problem.action",
+    "problem.instance",
+    "problem.confidential",
+    "problem.resolved",
+    "problem.confirmation",
+    "problem.lifeCycle",
+)
 """Of one DG1 or PRB."""
 
 ORDER = (
     "order.placer",
     "order.filler",
     "order.prescription",
+    "order.parent",
     "order.control",
     "order.status",
     "order.stop",
