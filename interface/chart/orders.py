@@ -90,9 +90,11 @@ def _find(chart: Chart, item: Item, ids: tuple[str, ...], touched: set[int]) -> 
         theirs = [_Number.of(text) for text in order.ids]
         if not any(mine.may_be(other) for mine in numbers for other in theirs):
             continue
-        same = _same_drug(drug, order.facts.get("medication.nameCode"))
+        known = order.facts.get("medication.nameCode")
+        same = _same_drug(drug, known)
         disagree = _disagree(numbers, theirs)
-        if (disagree and same is False) or (index in touched and drug is not None and not same):
+        another = index in touched and not same and bool(text_label(drug)) and bool(text_label(known))
+        if another or (disagree and same is False):
             continue
         (exact if not disagree and not set(ids).isdisjoint(order.ids) else maybe).append((index, same))
     found = exact or maybe
@@ -151,7 +153,7 @@ class _Taking:
         """Take it in."""
         found = _find(self.chart, self.item, self.ids, self.touched)
         if len(found) > 1 and not self._all_are_meant(found):
-            if self.effect != "open":
+            if self.effect != "open" or not text_label(self.item.get("medication.nameCode")):
                 self._leave_out("several orders have this number: which is meant can't be told")
                 return
             found = []
@@ -180,7 +182,7 @@ class _Taking:
     # ------------------------------------------------------------ an order that is not known
 
     def _open(self) -> None:
-        control = self.item.get("order.control")
+        control = _control(self.item)
         named = text_label(self.item.get("medication.nameCode"))
         if self.adds and (self.effect == "end" or not named):
             self._leave_out("the order is not known, and this message opens none")
@@ -251,7 +253,7 @@ class _Taking:
     def _facts(self, old: Order, newer: bool) -> dict[str, Fact]:
         """Only what opens or changes an order states it anew; all else adds what was not known."""
         facts, item = dict(old.facts), self.item
-        states = not self.adds and (self.effect == "open" or item.get("order.control") is None)
+        states = not self.adds and (self.effect == "open" or _control(item) is None)
         if states and newer:
             self._forget(facts)
         for field, fact in item.items():
@@ -381,9 +383,15 @@ def _take_date(facts: dict[str, Fact], fact: Fact, *, opens: bool) -> None:
         facts["prescription.prescribedDate"] = fact
 
 
+def _control(item: Item) -> Fact | None:
+    """What ORC-1 says; None when it is empty or deleted."""
+    control = item.get("order.control")
+    return control if control is not None and control.value is not None else None
+
+
 def _effect(item: Item) -> tuple[str, Leaf | None, str]:
     """`end`, `open` or nothing, the field that says so and its rule: what ends it, ORC-1 or ORC-5, counts."""
-    status, control = item.get("order.status"), item.get("order.control")
+    status, control = item.get("order.status"), _control(item)
     for fact in (control, status):
         if fact is not None and fact.value == "end":
             return "end", change(fact.leaves[0], value=False), fact.rule
