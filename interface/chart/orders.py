@@ -142,12 +142,13 @@ class _Taking:
     ):
         self.chart = chart
         self.reading = reading
-        self.item = item
+        self.item = {field: fact for field, fact in item.items() if field != "order.administered"}
+        self.given = item.get("order.administered")
         self.ids = ids
         self.left_out = left_out
         self.touched = touched
         self.adds = reading.event.adds_to_orders
-        self.effect, self.leaf, self.rule = _effect(item)
+        self.effect, self.leaf, self.rule = _effect(item, adds=reading.event.adds_to_orders)
 
     def take(self) -> None:
         """Take it in."""
@@ -174,7 +175,7 @@ class _Taking:
         )
 
     def _leave_out(self, why: str) -> None:
-        name = self.item.get("medication.nameCode")
+        name = self.item.get("medication.nameCode") or self.given
         leaf = name.leaves[-1] if name is not None and name.leaves else self.leaf
         source = leaf.source if leaf is not None else "ORC-1"
         self.left_out.append(LeftOut(source, text_label(name), why))
@@ -389,11 +390,15 @@ def _control(item: Item) -> Fact | None:
     return control if control is not None and control.value is not None else None
 
 
-def _effect(item: Item) -> tuple[str, Leaf | None, str]:
-    """`end`, `open` or nothing, the field that says so and its rule: what ends it, ORC-1 or ORC-5, counts."""
+def _effect(item: Item, *, adds: bool) -> tuple[str, Leaf | None, str]:
+    """`end`, `open` or nothing, the field that says so and its rule: what ends it, ORC-1 or ORC-5, counts.
+
+    A dispense that is completed (`adds`) is no order that is.
+    """
     status, control = item.get("order.status"), _control(item)
+    ends = ("end",) if adds else ("end", "completed")
     for fact in (control, status):
-        if fact is not None and fact.value == "end":
+        if fact is not None and fact.value in ends:
             return "end", change(fact.leaves[0], value=False), fact.rule
     if control is None:
         return "", None, ""

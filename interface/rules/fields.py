@@ -46,6 +46,7 @@ ORDER = (
     "order.filler",
     "order.prescription",
     "order.parent",
+    "order.administered",
     "order.control",
     "order.status",
     "order.stop",

@@ -167,6 +167,8 @@ class _Timing:
                     row = pattern_row(code, self.table)
                     sent.append((_words(path, repetition), path.source(repetition), row))
             if any(row is not None for _, _, row in sent):
+                for words, source in unknown:
+                    context.leave_out(source, words, f"table {self.table.name} has no such timing")
                 return self._fact(context, scope, sent)
             unknown += [(words, source) for words, source, _ in sent]
         if unknown:

@@ -256,7 +256,12 @@ def facility(spec: Spec) -> Reader:
             (s for s in context.message.all(path.segment) if repetition.path.startswith(f"{s.path}-")), None
         )
         entry = segment.rep(address_path.field) if segment is not None and address_path is not None else None
-        if entry is None or entry.is_null or (path.segment, path.field) != own:
+        if entry is None or entry.is_null:
+            return Value(value, tuple(leaves))
+        if (path.segment, path.field) != own:
+            context.leave_out(
+                entry.path, entry.text(), f"the address of another facility than {path.segment}-{path.field}"
+            )
             return Value(value, tuple(leaves))
         trouble = tables.zip_of(entry)
         if not isinstance(trouble, str):

@@ -43,7 +43,7 @@ def test_a_table_knows_every_code_of_the_standards(table, standard):
     [
         ("sex", set(get_args(texts.Gender))),
         ("order_control", {"open", "replaces", "end", "none"}),
-        ("order_status", {"end", "none"}),
+        ("order_status", {"end", "completed", "none"}),
         ("confidentiality", {"withhold", "usual"}),
         ("problem_sensitivity", {"withhold", "usual"}),
         ("inpatient", {"inpatient", "outpatient"}),
