@@ -44,6 +44,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     """The day it was or will be resolved (PRB-9)."""
     gone: str = ""
     """`removed` (never was so) or `withheld` (confidential): it is not shown at all."""
+    account: str = ""
 
 
 class Order(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -61,6 +62,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     ended_rule: str = ""
     state_at: str = ""
     """When it was opened or ended last."""
+    account: str = ""
 
 
 class Discharge(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -84,6 +86,8 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
     """The open request was composed anew after it was made; whether that version was sent is not known here."""
     beside: tuple[int, ...] = ()
     """Earlier requests of the appointment that were not superseded (`[forward] supersede = false`)."""
+    released: bool = False
+    """A person has released the appointment's requests though the patient is protected."""
 
 
 class Appointment(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -95,6 +99,8 @@ class Appointment(msgspec.Struct, frozen=True, omit_defaults=True):
     status: str = "booked"
     """booked, cancelled, or other (complete, pending, wait-listed)."""
     asked: Asked | None = None
+    account: str = ""
+    """Of a visit: the account it is billed to."""
 
     @property
     def is_visit(self) -> bool:
@@ -112,6 +118,7 @@ class Chart(msgspec.Struct, omit_defaults=True):
     """What is known of one patient."""
 
     keys: list[str]
+    """`AUTHORITY|NUMBER`: the patient's own, then those that merges have retired; empty: the number moved elsewhere."""
     version: int = VERSION
     patient: dict[str, Fact] = {}
     problems: list[Problem] = []
@@ -119,6 +126,8 @@ class Chart(msgspec.Struct, omit_defaults=True):
     appointments: dict[str, Appointment] = {}
     snapshots: dict[str, str] = {}
     """Visit number to the time of its last list of diagnoses."""
+    removed: dict[str, str] = {}
+    """Visit number (empty: the person) to the time at which it was taken out (A23, A29): nothing older comes back."""
     discharges: dict[str, Discharge] = {}
     """Visit number to its end; an empty number for one that was not named."""
 
@@ -132,6 +141,7 @@ class Chart(msgspec.Struct, omit_defaults=True):
             list(self.orders),
             dict(self.appointments),
             dict(self.snapshots),
+            dict(self.removed),
             dict(self.discharges),
         )
 

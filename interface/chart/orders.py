@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from interface.chart.model import Chart, Discharge, Order, change
-from interface.chart.update import merge, text_of, value_of, visit_of
-from interface.rules.facts import Fact, Item, Leaf, LeftOut
+from interface.chart.update import merge, visit_of
+from interface.rules.facts import Fact, Item, Leaf, LeftOut, text_of, value_of
 from interface.rules.reading import Reading
 from interface.rules.types.medication import NDC
 
@@ -212,6 +212,7 @@ class _Taking:
                 visit=visit_of(self.reading),
                 ended_rule=self.rule,
                 state_at=self.reading.at,
+                account=text_of(self.reading.facts, "visit.account"),
             )
         )
 
@@ -239,6 +240,7 @@ class _Taking:
             facts=self._facts(old, newer),
             at=reading.at if newer else old.at,
             visit=visit_of(reading) or old.visit,
+            account=text_of(reading.facts, "visit.account") or old.account,
         )
         if self.effect and not self.adds and reading.at >= (old.state_at or old.at):
             changed = change(

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from interface.chart.model import Chart, Problem, change
-from interface.chart.update import text_of, value_of, visit_of
-from interface.rules.facts import Fact, Item, Leaf, LeftOut
+from interface.chart.update import visit_of
+from interface.rules.facts import Fact, Item, Leaf, LeftOut, text_of, value_of
 from interface.rules.reading import Reading
 
 _VISIT_LIST = "DG1"
@@ -119,6 +119,7 @@ class _Stated:
     instance: str
     action: str
     at: str
+    account: str
 
     @classmethod
     def of(cls, item: Item, visit: str, reading: Reading) -> _Stated:
@@ -132,6 +133,7 @@ class _Stated:
             instance=text_of(item, "problem.instance"),
             action=text_of(item, "problem.action"),
             at=reading.at,
+            account=text_of(reading.facts, "visit.account"),
         )
 
     @property
@@ -213,6 +215,7 @@ class _Taking:
             date=_earliest(self.stated.item.get("problem.date")),
             listed=self.stated.listed,
             instance=self.instance,
+            account=self.stated.account,
         )
 
     def _leave_out(self, why: str, *only: Problem) -> None:
@@ -229,12 +232,15 @@ class _Taking:
         stated = self.stated
         if (confidential := stated.confidential) is not None:
             self._leave_out(f"confidential: {_said(confidential)}", entry)
-            self._end(change(entry, visit="", instance="", listed=True, gone="withheld", ended=confidential))
+            _end(
+                self.chart,
+                change(entry, visit="", instance="", listed=True, gone="withheld", ended=confidential),
+            )
             return
         removed = stated.item["problem.action"] if stated.action == "delete" else stated.state("removed")
         if removed is not None:
             self._leave_out(f"deleted: {_said(removed)}", entry)
-            self._end(change(entry, gone="removed", ended=removed))
+            _end(self.chart, change(entry, gone="removed", ended=removed))
             return
         withheld = self._withheld(entry)
         if withheld is not None:
@@ -243,15 +249,15 @@ class _Taking:
         known = next((other for other in self.chart.problems if _same_entry(other, entry)), None)
         if known is not None and known.at > entry.at:
             if not known.gone:
-                self._put(change(known, date=_earliest(known.date, entry.date)))
+                _put(self.chart, change(known, date=_earliest(known.date, entry.date)))
             return
         entry = self._with_state(entry, known)
         self._forget_other_codes(entry)
         if entry.ended is not None:
             self._leave_out(f"no longer active: {_said(entry.ended)}", entry)
-            self._end(entry)
+            _end(self.chart, entry)
             return
-        self._put(self._as_ended_since(entry))
+        _put(self.chart, _as_ended_since(self.chart, entry))
 
     def _with_state(self, entry: Problem, known: Problem | None) -> Problem:
         """What is said of its state; where nothing is, a listed problem keeps the state it had."""
@@ -297,32 +303,50 @@ class _Taking:
             or other.at > entry.at
         ]
 
-    def _end(self, end: Problem) -> None:
-        """An end takes the place of what it is the end of, unless that is newer; and stays, against what is older."""
-        kept = []
-        for other in self.chart.problems:
-            if other.at > end.at or not _covers(end, other):
-                kept.append(other)
-            elif not end.gone and not _same_entry(other, end):
-                kept.append(change(other, ended=end.ended, active=False))
-        end = change(end, active=False)
-        newer = any(_same_entry(other, end) and other.at > end.at for other in kept)
-        self.chart.problems = kept if newer else [*kept, end]
 
-    def _as_ended_since(self, entry: Problem) -> Problem:
-        """The entry, ended where a newer message said so before this one arrived."""
-        for other in self.chart.problems:
-            if other.ended is not None and other.at > entry.at and _covers(other, entry):
-                ended: Problem = change(entry, ended=other.ended, active=False, gone=other.gone)
-                return ended
-        return entry
+# ---------------------------------------------------------------- into the chart
 
-    def _put(self, entry: Problem) -> None:
-        for index, other in enumerate(self.chart.problems):
-            if _same_entry(other, entry):
-                self.chart.problems[index] = entry
-                return
-        self.chart.problems.append(entry)
+
+def _put(chart: Chart, entry: Problem) -> None:
+    for index, other in enumerate(chart.problems):
+        if _same_entry(other, entry):
+            chart.problems[index] = entry
+            return
+    chart.problems.append(entry)
+
+
+def _end(chart: Chart, end: Problem) -> None:
+    """An end takes the place of what it is the end of, unless that is newer; and stays, against what is older."""
+    kept = []
+    for other in chart.problems:
+        if other.at > end.at or not _covers(end, other):
+            kept.append(other)
+        elif not end.gone and not _same_entry(other, end):
+            kept.append(change(other, ended=end.ended, active=False))
+    end = change(end, active=False)
+    newer = any(_same_entry(other, end) and other.at > end.at for other in kept)
+    chart.problems = kept if newer else [*kept, end]
+
+
+def _as_ended_since(chart: Chart, entry: Problem) -> Problem:
+    """The entry, ended where a newer message said so before this one arrived."""
+    for other in chart.problems:
+        if other.ended is not None and other.at > entry.at and _covers(other, entry):
+            ended: Problem = change(entry, ended=other.ended, active=False, gone=other.gone)
+            return ended
+    return entry
+
+
+def absorb_problem(chart: Chart, entry: Problem) -> None:
+    """A problem of another chart of the same person joins: the newer statement counts, the earliest date stays."""
+    known = next((other for other in chart.problems if _same_entry(other, entry)), None)
+    date_known = _earliest(entry.date, known.date if known is not None else None)
+    if known is not None and known.at > entry.at:
+        _put(chart, change(known, date=date_known))
+    elif entry.ended is not None:
+        _end(chart, change(entry, date=date_known))
+    else:
+        _put(chart, _as_ended_since(chart, change(entry, date=date_known)))
 
 
 def _said(fact: Fact) -> str:

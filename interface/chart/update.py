@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 from interface.chart.model import Appointment, Chart, change
-from interface.rules.facts import Fact, Item
+from interface.rules.facts import Fact, Item, text_of, value_of
 from interface.rules.reading import Reading
 
 _APPOINTMENT_FACTS = (
@@ -16,6 +17,7 @@ _APPOINTMENT_FACTS = (
     "appointment.type",
     "appointment.placer",
 )
+_RESOURCES = "appointment.resources"
 _KEEP_PAST = timedelta(days=60)
 
 
@@ -33,25 +35,15 @@ def merge(known: dict[str, Fact], field: str, new: Fact) -> None:
     known[field] = new
 
 
-def take_patient(chart: Chart, reading: Reading) -> None:
-    """Demographics."""
-    for field, fact in reading.facts.items():
+def take_patient(chart: Chart, facts: Item, keys: Sequence[str]) -> None:
+    """Demographics. The number is taken only where it is the patient's own: a retired one leads here, and no more."""
+    for field, fact in facts.items():
         if field.startswith("patient.") and field != "patient.mrn.extension":
             merge(chart.patient, field, fact)
-    mrn = reading.facts.get("patient.mrn.extension")
-    if mrn is not None and mrn.value is not None:
+    mrn = facts.get("patient.mrn.extension")
+    if mrn is not None and mrn.value is not None and keys[:1] == tuple(chart.keys[:1]):
         fact = Fact(mrn.value["extension"], mrn.leaves, mrn.rule, mrn.at, mrn.message, mrn.said)
         merge(chart.patient, "patient.mrn.extension", fact)
-
-
-def value_of(fact: Fact | None) -> str:
-    """A fact's value as text; empty when there is none."""
-    return str(fact.value) if fact is not None and fact.value is not None else ""
-
-
-def text_of(facts: Item, field: str) -> str:
-    """The value of a field as text; empty when there is none."""
-    return value_of(facts.get(field))
 
 
 def visit_of(reading: Reading) -> str:
@@ -76,10 +68,35 @@ def take_appointment(chart: Chart, reading: Reading, key: str, status: str) -> b
         if field == "upcomingAppointmentProvider" and known is not None and _same_person(known, fact):
             continue  # the same person, now without the NPI that is known
         merge(facts, field, fact)
+    _take_resources(facts, reading)
     chart.appointments[key] = Appointment(
         key, reading.at, facts, status, old.asked if old is not None else None
     )
     return True
+
+
+def resources_left(known: Item, facts: Item) -> list[str]:
+    """What is left of an appointment's resources after a message that takes some out (S20 to S22)."""
+    before, now = known.get(_RESOURCES), facts.get(_RESOURCES)
+    there = [
+        *(before.value["there"] if before is not None else ()),
+        *(now.value["there"] if now is not None else ()),
+    ]
+    gone = now.value["gone"] if now is not None else ()
+    return [name for name in dict.fromkeys(there) if name not in gone]
+
+
+def _take_resources(facts: dict[str, Fact], reading: Reading) -> None:
+    """The resources that a message lists, or what S20 to S22 leave of them; with a clinician his part as provider goes."""
+    fact = reading.facts.get(_RESOURCES)
+    if fact is None:
+        return
+    gone = {name.partition(":")[2] for name in fact.value["gone"]}
+    provider = facts.get("upcomingAppointmentProvider")
+    if provider is not None and provider.value is not None and provider.value.get("npi") in gone:
+        del facts["upcomingAppointmentProvider"]
+    left = resources_left(facts, reading.facts) if reading.event.cancels_when_empty else fact.value["there"]
+    facts[_RESOURCES] = change(fact, value={"there": left, "gone": []})
 
 
 def _same_person(known: Fact, new: Fact) -> bool:
@@ -116,8 +133,9 @@ def take_visit(chart: Chart, reading: Reading, key: str, today: date) -> None:
         if fact is not None:
             merge(facts, field, fact)
     status = old.status if old is not None and not reading.event.reopens else "booked"
+    account = text_of(reading.facts, "visit.account") or (old.account if old is not None else "")
     chart.appointments[key] = Appointment(
-        key, reading.at, facts, status, old.asked if old is not None else None
+        key, reading.at, facts, status, old.asked if old is not None else None, account
     )
 
 

@@ -16,6 +16,8 @@ from interface.rules.types import TYPES, Reader, Spec
 
 DOES = ("post", "chart", "cancel", "ignore")
 ABOUT = ("", "appointment", "visit", "medication", "problem", "person")
+IDENTITY = ("", "merge", "renumber", "move-number", "move-account", "move-visit", "link", "remove")
+"""What an event does to whose chart things are in (HL7 v2, chapter 3: merge, move, change, link, delete)."""
 _EVENT_KEYS = (
     "does",
     "about",
@@ -26,6 +28,8 @@ _EVENT_KEYS = (
     "cancels_discharge",
     "adds_to_orders",
     "needs",
+    "identity",
+    "cancels",
 )
 
 
@@ -48,6 +52,10 @@ class Event:
     """Dispenses and administrations: they add to orders, but never change or end one."""
     needs: frozenset[str] = frozenset()
     """Without one of these segments the message is ignored."""
+    identity: str = ""
+    """One of `IDENTITY`."""
+    cancels_when_empty: bool = False
+    """S20 to S22: a cancel when no resource of the appointment is left."""
     rule: str = ""
 
     @property
@@ -86,6 +94,8 @@ class Rulebook:
     events: Mapping[str, Event]
     default: Event
     message: tuple[Rule, ...]
+    merge: tuple[Rule, ...]
+    """Of each MRG."""
     problems: Mapping[str, tuple[Rule, ...]]
     """By the segment that lists them: DG1, PRB."""
     orders: Mapping[str, tuple[Rule, ...]]
@@ -102,7 +112,8 @@ class Rulebook:
     def size(self) -> tuple[int, int]:
         """How many rules and tables there are."""
         lists = (*self.problems.values(), *self.orders.values())
-        return len(self.message) + sum(map(len, lists)) + len(self.settings), len(self.tables)
+        rules = (self.message, self.merge, *lists)
+        return sum(map(len, rules)) + len(self.settings), len(self.tables)
 
 
 @lru_cache(maxsize=1)
@@ -133,6 +144,7 @@ def read_rulebook(folder: Traversable) -> Rulebook:
         events=events,
         default=default,
         message=tuple(rules[""]),
+        merge=tuple(rules["MRG"]),
         problems={
             scope: tuple(found) for scope, found in rules.items() if SCOPES[scope] is PROBLEM and found
         },
@@ -166,6 +178,13 @@ def _event(kind: str, body: object, file: str, line: int) -> Event:
         )
     if about not in ABOUT:
         raise RuleError(f"{file}:{line}: {kind}: about: '{about}' is unknown{nearest(about, ABOUT)}")
+    identity, cancels = str(body.get("identity", "")), str(body.get("cancels", ""))
+    if cancels not in ("", "when-empty"):
+        raise RuleError(f"{file}:{line}: {kind}: cancels: '{cancels}' is unknown; there is when-empty")
+    if identity not in IDENTITY:
+        raise RuleError(
+            f"{file}:{line}: {kind}: identity: '{identity}' is unknown{nearest(identity, IDENTITY)}"
+        )
     return Event(
         type=kind,
         does=does,
@@ -177,6 +196,8 @@ def _event(kind: str, body: object, file: str, line: int) -> Event:
         cancels_discharge=bool(body.get("cancels_discharge", False)),
         adds_to_orders=bool(body.get("adds_to_orders", False)),
         needs=frozenset(str(name) for name in body.get("needs", ())),
+        identity=identity,
+        cancels_when_empty=cancels == "when-empty",
         rule=f"{file}#{kind}",
     )
 
