@@ -198,7 +198,7 @@ class _Taking:
             self.chart.orders.append(self._withheld(()))
             return
         facts = dict(self.item)
-        if self.adds or (self.effect == "end"):
+        if self.adds or (control is not None and control.value not in ("open", "replaces")):
             _keep_original_date(facts)
         self.touched.add(len(self.chart.orders))
         self.chart.orders.append(

@@ -41,7 +41,17 @@ def order_groups(message: Message) -> list[Group]:
         elif groups:
             groups[-1].append(segment)
             reached = max(reached, rank)
-    return [Group(group, message, _ORDER_SEGMENTS) for group in groups if _is_pharmacy(group)]
+    return [Group(_encoded(group), message, _ORDER_SEGMENTS) for group in groups if _is_pharmacy(group)]
+
+
+def _encoded(group: list[Segment]) -> list[Segment]:
+    """The order as the pharmacy encoded it: timing and route behind RXE take the place of those asked for before it."""
+    names = [segment.name for segment in group]
+    if "RXE" not in names:
+        return group
+    place = names.index("RXE")
+    again = {name for name in ("TQ1", "RXR") if name in names[place:] and name in names[:place]}
+    return [s for n, s in enumerate(group) if n > place or s.name not in again] if again else group
 
 
 def _is_pharmacy(group: list[Segment]) -> bool:

@@ -173,7 +173,17 @@ class _Timing:
             unknown += [(words, source) for words, source, _ in sent]
         if unknown:
             return self._in_text(context, unknown, "a timing that is neither an event nor an interval")
+        self._note_misplaced(context, scope)
         return deleted_fact(self.rule, context, deleted) if deleted else None
+
+    def _note_misplaced(self, context: Context, scope: Scope) -> None:
+        """A timing where the priority belongs may be one, or not: it is not taken, but said."""
+        for path in self.priority:
+            for repetition in path.repetitions(scope):
+                sent = path.text(repetition)
+                if sent and pattern_row(sent, self.table):
+                    why = f"a timing where the priority belongs; it is read from {self.paths[0]}"
+                    context.leave_out(path.source(repetition), sent, why)
 
     def _fact(
         self, context: Context, scope: Scope, sent: list[tuple[str, str, dict[str, Any] | None]]
