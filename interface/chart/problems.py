@@ -174,7 +174,8 @@ class _Taking:
         """Take it in. `alone`: no other of the message bears the same instance number."""
         stated = self.stated
         if stated.action == "unknown":
-            self._leave_out("its action code is not known, and may mean anything")
+            leaves = stated.fact.leaves if stated.fact is not None else ()
+            self._leave_out(leaves, "its action code is not known, and may mean anything")
             return
         self.instance = stated.instance if alone else ""
         for entry in self._entries():
@@ -218,10 +219,7 @@ class _Taking:
             account=self.stated.account,
         )
 
-    def _leave_out(self, why: str, *only: Problem) -> None:
-        leaves = [leaf for entry in only for leaf in entry.leaves]
-        if not only and self.stated.fact is not None:
-            leaves = list(self.stated.fact.leaves)
+    def _leave_out(self, leaves: tuple[Leaf, ...], why: str) -> None:
         self.left_out += [
             LeftOut(leaf.source, str(leaf.value), why) for leaf in leaves if leaf.path.endswith(".code")
         ]
@@ -231,7 +229,7 @@ class _Taking:
     def _place(self, entry: Problem) -> None:
         stated = self.stated
         if (confidential := stated.confidential) is not None:
-            self._leave_out(f"confidential: {_said(confidential)}", entry)
+            self._leave_out(entry.leaves, f"confidential: {_said(confidential)}")
             _end(
                 self.chart,
                 change(entry, visit="", instance="", listed=True, gone="withheld", ended=confidential),
@@ -239,12 +237,14 @@ class _Taking:
             return
         removed = stated.item["problem.action"] if stated.action == "delete" else stated.state("removed")
         if removed is not None:
-            self._leave_out(f"deleted: {_said(removed)}", entry)
+            self._leave_out(entry.leaves, f"deleted: {_said(removed)}")
             _end(self.chart, change(entry, gone="removed", ended=removed))
             return
         withheld = self._withheld(entry)
         if withheld is not None:
-            self._leave_out("confidential: an earlier message withheld it, and none has released it", entry)
+            self._leave_out(
+                entry.leaves, "confidential: an earlier message withheld it, and none has released it"
+            )
             return
         known = next((other for other in self.chart.problems if _same_entry(other, entry)), None)
         if known is not None and known.at > entry.at:
@@ -254,7 +254,7 @@ class _Taking:
         entry = self._with_state(entry, known)
         self._forget_other_codes(entry)
         if entry.ended is not None:
-            self._leave_out(f"no longer active: {_said(entry.ended)}", entry)
+            self._leave_out(entry.leaves, f"no longer active: {_said(entry.ended)}")
             _end(self.chart, entry)
             return
         _put(self.chart, _as_ended_since(self.chart, entry))

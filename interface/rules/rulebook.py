@@ -50,7 +50,7 @@ class Event:
     """The orders that a discharge ended run on."""
     adds_to_orders: bool = False
     """Dispenses and administrations: they add to orders, but never change or end one."""
-    needs: frozenset[str] = frozenset()
+    needs: tuple[str, ...] = ()
     """Without one of these segments the message is ignored."""
     identity: str = ""
     """One of `IDENTITY`."""
@@ -61,7 +61,7 @@ class Event:
     @property
     def without(self) -> Event:
         """What it is without any of the segments it needs."""
-        return replace(self, does="ignore", say=f"it holds none of {', '.join(sorted(self.needs))}")
+        return replace(self, does="ignore", say=f"it holds none of {', '.join(self.needs)}")
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ def _event(kind: str, body: object, file: str, line: int) -> Event:
         ends_inpatient_orders=bool(body.get("ends_inpatient_orders", False)),
         cancels_discharge=bool(body.get("cancels_discharge", False)),
         adds_to_orders=bool(body.get("adds_to_orders", False)),
-        needs=frozenset(str(name) for name in body.get("needs", ())),
+        needs=tuple(str(name) for name in body.get("needs", ())),
         identity=identity,
         cancels_when_empty=cancels == "when-empty",
         rule=f"{file}#{kind}",

@@ -172,7 +172,9 @@ class _Timing:
                 return self._fact(context, scope, sent)
             unknown += [(words, source) for words, source, _ in sent]
         if unknown:
-            return self._in_text(context, unknown, "a timing that is neither an event nor an interval")
+            return self._in_text(
+                context, unknown, "a timing that is neither an event nor an interval: the text keeps it"
+            )
         self._note_misplaced(context, scope)
         return deleted_fact(self.rule, context, deleted) if deleted else None
 
@@ -182,20 +184,23 @@ class _Timing:
             for repetition in path.repetitions(scope):
                 sent = path.text(repetition)
                 if sent and pattern_row(sent, self.table):
-                    why = f"a timing where the priority belongs; it is read from {self.paths[0]}"
-                    context.leave_out(path.source(repetition), sent, why)
+                    context.leave_out(path.source(repetition), sent, "a timing where the priority belongs")
 
     def _fact(
         self, context: Context, scope: Scope, sent: list[tuple[str, str, dict[str, Any] | None]]
     ) -> Fact:
         texts = [(words, source) for words, source, _ in sent]
         if any(row != sent[0][2] for _, _, row in sent):
-            return self._in_text(context, texts, "several timings that differ")
+            return self._in_text(context, texts, "several timings that differ: the text keeps them")
         words, source, row = sent[0]
         if not row:
-            return self._in_text(context, texts[:1], "a timing that is neither an event nor an interval")
+            return self._in_text(
+                context, texts[:1], "a timing that is neither an event nor an interval: the text keeps it"
+            )
         if self._as_needed(scope):
-            return self._in_text(context, [(f"{words} PRN", source)], "a timing as needed (PRN)")
+            return self._in_text(
+                context, [(f"{words} PRN", source)], "a timing as needed (PRN): the text keeps it"
+            )
         leaves = tuple(Leaf(f".{key}", part, source) for key, part in row.items())
         return Fact(dict(row), leaves, self.rule, context.at, context.control_id)
 
@@ -207,7 +212,6 @@ class _Timing:
         )
 
     def _in_text(self, context: Context, sent: list[tuple[str, str]], why: str) -> Fact:
-        why = f"{why}: the text keeps it"
         for words, source in sent:
             context.leave_out(source, words, why)
         text, source = "; ".join(dict.fromkeys(words for words, _ in sent)), sent[0][1]

@@ -81,7 +81,7 @@ class TestMessages:
     def test_another_services_order_is_ignored_with_all_it_says(self, told, segments):
         answer = told.tell("ORM^O01", told.PID, orc(), *segments)
         assert (answer["decision"], answer["reasons"][0]["code"]) == ("ignore", "not-used")
-        assert "RXE, RXO" in answer["reasons"][0]["text"]
+        assert "RXO, RXE" in answer["reasons"][0]["text"]
         assert told.charts.all() == []
 
     def test_of_orders_of_several_services_the_pharmacys_are_taken(self, told):
