@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from interface.hl7.message import Repetition
+from interface.hl7.message import Repetition, Segment
 from interface.rules.context import Context, deleted_fact, no_fact
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
@@ -49,6 +49,10 @@ class Spec:
             raise self.error(key, f"no table '{name}'{nearest(str(name), self.tables)}")
         return self.tables[name]
 
+    def words(self, key: str) -> Words:
+        """The table an option must name, for codes as people write them."""
+        return Words(self.needed_table(key))
+
     def needed_table(self, key: str) -> Table:
         """The table an option must name."""
         table = self.table(key)
@@ -83,6 +87,64 @@ class Spec:
         return value
 
 
+def loose(code: str) -> str:
+    """How words of senders are compared: `No-Show`, `NO SHOW` and `noshow` are one."""
+    return "".join(character for character in code.upper() if character.isalnum())
+
+
+class Words:
+    """A table whose codes are words as people write them: looked up as sent, then without blanks and punctuation."""
+
+    __slots__ = ("_loose", "table")
+
+    def __init__(self, table: Table):
+        self.table = table
+        self._loose = {key: value for code, value in table.rows.items() if (key := loose(code))}
+
+    def get(self, sent: str) -> Any:
+        """The row's value; None when the table has no such code."""
+        found = self.table.get(sent)
+        return found if found is not None else self._loose.get(loose(sent))
+
+    def __contains__(self, sent: str) -> bool:
+        return self.get(sent) is not None
+
+
+# What an appointment is booked for: each may be taken out of it again, alone or with its group (HL7 v2, chapter 10).
+RESOURCES = frozenset(("AIS", "AIG", "AIL", "AIP"))
+_DELETED = "D"  # HL7 table 0206
+
+
+def is_deleted(segment: Segment, context: Context) -> bool:
+    """Whether a resource, or the group (RGS) it stands in, is taken out of the appointment."""
+    if segment.text(2).strip().upper() == _DELETED:
+        return True
+    if not any(group.text(2).strip().upper() == _DELETED for group in context.message.all("RGS")):
+        return False
+    group = ""
+    for entry in context.message.segments:
+        if entry.name == "RGS":
+            group = entry.text(2).strip().upper()
+        elif entry is segment:
+            return group == _DELETED
+    return False
+
+
+def standing(name: str, context: Context, scope: Scope) -> Sequence[Segment]:
+    """The segments of that name, without resources that were taken out of the appointment."""
+    segments = scope.all(name)
+    if name not in RESOURCES:
+        return segments
+    return [segment for segment in segments if not is_deleted(segment, context)]
+
+
+def repetitions(path: Path, context: Context, scope: Scope) -> Sequence[Repetition]:
+    """What stands at a path, in order, without resources that were taken out of the appointment."""
+    if path.segment not in RESOURCES:
+        return path.repetitions(scope)
+    return [entry for segment in standing(path.segment, context, scope) for entry in segment.reps(path.field)]
+
+
 @dataclass(frozen=True)
 class Value:
     """What one candidate yields: the value, its scalars with their sources, and what was repaired."""
@@ -112,7 +174,7 @@ def first_valid(spec: Spec, convert: Convert, *, note_unfit: bool = False) -> Re
     def read(context: Context, scope: Scope) -> Fact | None:
         why = deleted = ""
         for path in paths:
-            for repetition in path.repetitions(scope):
+            for repetition in repetitions(path, context, scope):
                 if repetition.is_null:
                     deleted = deleted or path.source(repetition)
                     continue

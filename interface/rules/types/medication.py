@@ -373,7 +373,7 @@ def duration(spec: Spec) -> Reader:
 def facility(spec: Spec) -> Reader:
     """The prescribing facility's name, with the address of `address:` where its ZIP is valid."""
     spec.options("address", "states", "countries")
-    tables = AddressTables(spec.needed_table("states"), spec.needed_table("countries"))
+    tables = AddressTables(spec.words("states"), spec.words("countries"))
     address_path = spec.path("address")
 
     def convert(context: Context, path: Path, repetition: Repetition) -> Value | None:
