@@ -26,6 +26,8 @@ class Context:
     at: str
     today: date
     left_out: list[LeftOut] = field(default_factory=list)
+    gone: frozenset[Segment] | None = None
+    """Resources that were taken out of the appointment; None: nobody has asked yet."""
 
     def leave_out(self, source: str, value: str, why: str) -> None:
         """Note a value that does not reach the request."""

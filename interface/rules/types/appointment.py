@@ -77,6 +77,8 @@ def appointment_date(spec: Spec) -> Reader:
 
 
 def _note_deleted(context: Context, scope: Scope, path: Path) -> None:
+    if context.gone is not None and not context.gone:
+        return
     for segment in scope.all(path.segment):
         if is_deleted(segment, context):
             name = path.segment

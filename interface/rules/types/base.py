@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from interface.hl7.message import Repetition, Segment
+from interface.hl7.message import Message, Repetition, Segment
 from interface.rules.context import Context, deleted_fact, no_fact
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
@@ -95,15 +95,18 @@ def loose(code: str) -> str:
 class Words:
     """A table whose codes are words as people write them: looked up as sent, then without blanks and punctuation."""
 
-    __slots__ = ("_loose", "table")
+    __slots__ = ("_loose", "_rows", "table")
 
     def __init__(self, table: Table):
         self.table = table
+        self._rows = table.rows
         self._loose = {key: value for code, value in table.rows.items() if (key := loose(code))}
 
     def get(self, sent: str) -> Any:
         """The row's value; None when the table has no such code."""
-        found = self.table.get(sent)
+        found = self._rows.get(sent)  # nearly all are sent as the table has them
+        if found is None:
+            found = self.table.get(sent)
         return found if found is not None else self._loose.get(loose(sent))
 
     def __contains__(self, sent: str) -> bool:
@@ -117,23 +120,35 @@ _DELETED = "D"  # HL7 table 0206
 
 def is_deleted(segment: Segment, context: Context) -> bool:
     """Whether a resource, or the group (RGS) it stands in, is taken out of the appointment."""
-    if segment.text(2).strip().upper() == _DELETED:
-        return True
-    if not any(group.text(2).strip().upper() == _DELETED for group in context.message.all("RGS")):
-        return False
-    group = ""
-    for entry in context.message.segments:
-        if entry.name == "RGS":
-            group = entry.text(2).strip().upper()
-        elif entry is segment:
-            return group == _DELETED
-    return False
+    gone = context.gone
+    if gone is None:
+        gone = context.gone = _gone(context.message)
+    return segment in gone
+
+
+def _gone(message: Message) -> frozenset[Segment]:
+    """Resources whose segment action code, or that of their group, is D (HL7 table 0206)."""
+    marked = [
+        segment
+        for name in ("RGS", *RESOURCES)
+        for segment in message.all(name)
+        if segment.raw(2) and segment.text(2).strip().upper() == _DELETED
+    ]
+    if not any(segment.name == "RGS" for segment in marked):
+        return frozenset(marked)
+    group = False
+    for segment in message.segments:
+        if segment.name == "RGS":
+            group = segment in marked
+        elif group and segment.name in RESOURCES:
+            marked.append(segment)
+    return frozenset(marked)
 
 
 def standing(name: str, context: Context, scope: Scope) -> Sequence[Segment]:
     """The segments of that name, without resources that were taken out of the appointment."""
     segments = scope.all(name)
-    if name not in RESOURCES:
+    if not segments or name not in RESOURCES:
         return segments
     return [segment for segment in segments if not is_deleted(segment, context)]
 
@@ -169,12 +184,13 @@ def first_valid(spec: Spec, convert: Convert, *, note_unfit: bool = False) -> Re
 
     When none does, the first unfit one's reason is kept; `note_unfit` also lists each in `left_out`.
     """
-    paths, rule = spec.paths, spec.name
+    rule = spec.name
+    paths = [(path, path.segment in RESOURCES) for path in spec.paths]
 
     def read(context: Context, scope: Scope) -> Fact | None:
         why = deleted = ""
-        for path in paths:
-            for repetition in repetitions(path, context, scope):
+        for path, resource in paths:
+            for repetition in repetitions(path, context, scope) if resource else path.repetitions(scope):
                 if repetition.is_null:
                     deleted = deleted or path.source(repetition)
                     continue

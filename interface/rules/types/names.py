@@ -37,7 +37,7 @@ class NameParts:
         leaves: list[Leaf] = []
 
         def take(path: str, part: Part) -> str:
-            text = clean_text(part[0])
+            text = clean_text(part[0]) if part[0] else ""
             if text:
                 leaves.append(Leaf(path, text, part[1]))
                 if text != part[0]:
@@ -61,7 +61,7 @@ class NameParts:
 
 def _part(repetition: Repetition, component: int, sub: int = 0) -> Part:
     text = repetition.sub(component, sub or 1).strip()
-    return text, repetition.at(component, sub)
+    return (text, repetition.at(component, sub)) if text else _NOTHING
 
 
 def _family(repetition: Repetition, component: int) -> Part:

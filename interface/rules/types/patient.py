@@ -152,15 +152,16 @@ class AddressTables:
     others: Words | None = None
     """The names of all other countries."""
 
-    def value(self, context: Context, repetition: Repetition) -> Value:
-        """The contract's Address of an XAD (HL7 2A.84); `zip` only when it is a US ZIP."""
+    def value(self, context: Context, repetition: Repetition, zip_code: str | Unfit | None = None) -> Value:
+        """The contract's Address of an XAD (HL7 2A.84); `zip` only when it is a US ZIP (`zip_of`, where known)."""
         said: list[str] = []
         leaves: list[Leaf] = []
         value: dict[str, object] = {}
 
-        def take(path: str, sent: str, source: str) -> str:
-            text = clean_text(sent)
+        def take(path: str, sent: str, component: int) -> str:
+            text = clean_text(sent) if sent else ""
             if text:
+                source = repetition.at(component)
                 leaves.append(Leaf(path, text, source))
                 if text != sent:
                     said.append(f"{source}: forbidden characters became blanks")
@@ -168,20 +169,20 @@ class AddressTables:
 
         lines: list[str] = []
         for sent, component in ((_street(context, repetition), 1), (repetition.component(2).strip(), 2)):
-            if text := take(f".lines[{len(lines)}]", sent, repetition.at(component)):
+            if text := take(f".lines[{len(lines)}]", sent, component):
                 lines.append(text)
         if lines:
             value["lines"] = lines
-        if city := take(".city", repetition.component(3).strip(), repetition.at(3)):
+        if city := take(".city", repetition.component(3).strip(), 3):
             value["city"] = city
-        sent, source = repetition.component(4).strip(), repetition.at(4)
+        sent = repetition.component(4).strip()
         state = self.states.get(sent) if sent else None
         if state:
             value["state"] = state
-            leaves.append(Leaf(".state", state, source))
+            leaves.append(Leaf(".state", state, repetition.at(4)))
         elif sent:
-            context.leave_out(source, sent, "not a US state or territory")
-        found = self.zip_of(repetition)
+            context.leave_out(repetition.at(4), sent, "not a US state or territory")
+        found = self.zip_of(repetition) if zip_code is None else zip_code
         if isinstance(found, str):
             value["zip"] = found
             leaves.append(Leaf(".zip", found, repetition.at(5)))
@@ -263,7 +264,7 @@ def address(spec: Spec) -> Reader:
         for _, entry in ranked:
             zip_code = tables.zip_of(entry)
             if isinstance(zip_code, str):
-                return as_fact(tables.value(context, entry), rule, context)
+                return as_fact(tables.value(context, entry, zip_code), rule, context)
             troubles.append(zip_code.why)
         if not ranked:
             return no_fact(rule, context, f"{path} has no home address") if sent else None
