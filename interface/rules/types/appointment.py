@@ -135,13 +135,11 @@ def appointment_status(spec: Spec) -> Reader:
 
     def found_in(context: Context, scope: Scope) -> Iterator[Value]:
         for name, field in fields:
-            known = [
-                value
-                for segment in standing(name, context, scope)
-                if (value := of_segment(segment, field, context)) is not None
-            ]
+            said = [of_segment(segment, field, context) for segment in standing(name, context, scope)]
+            known = [value for value in said if value is not None]
             yield from (value for value in known if value.value != "cancelled")
-            yield from known
+            if len(known) == len(said):
+                yield from known
 
     def read(context: Context, scope: Scope) -> Fact | None:
         found = next(found_in(context, scope), None)

@@ -53,6 +53,8 @@ class NameParts:
                 if kept := take(f".given[{len(givens)}]", (text, self.further[1])):
                     givens.append(kept)
             value["given"] = givens
+        elif self.further[0]:
+            said.append(f"{self.further[1]}: a further name without a given name is not sent")
         for path, part in (("prefix", self.prefix), ("suffix", self.suffix)):
             if kept := take(f".{path}", part):
                 value[path] = kept
@@ -105,7 +107,9 @@ def mended(name: NameParts, affixes: Words, degrees: bool) -> NameParts:
     text, source = name.family
     pieces, suffix, dropped = _without_affixes(text, affixes, degrees)
     said = (f"{source} is split at its comma", *(f"{source}: a degree is not sent" for _ in dropped[:1]))
-    family, given = pieces[0] if pieces else "", name.given
+    given = name.given
+    family, junior = _family_name(pieces[0] if pieces else "", affixes)
+    suffix = suffix or junior
     if not given[0]:
         words, found, more = _trimmed(" ".join(pieces[1:]).split(), affixes, degrees)
         given, suffix = (" ".join(words), source), suffix or found
@@ -124,9 +128,10 @@ def name_in_text(text: str, source: str, affixes: Words) -> Value | None:
     """
     pieces, suffix, dropped = _without_affixes(text, affixes, degrees=True)
     if len(pieces) > 1:
-        family, words = pieces[0], " ".join(pieces[1:]).split()
-        words, prefix = _titled(words, affixes)
+        family, junior = _family_name(pieces[0], affixes)
+        words, prefix = _titled(" ".join(pieces[1:]).split(), affixes)
         words, found, more = _trimmed(words, affixes, degrees=True)
+        found = found or junior
     else:
         words, prefix = _titled(text.split(",")[0].split(), affixes, keep=2)
         words, found, more = _trimmed(words, affixes, degrees=True, keep=2)
@@ -159,6 +164,12 @@ def _without_affixes(text: str, affixes: Words, degrees: bool) -> tuple[list[str
             else:
                 dropped.append(word)
     return pieces, suffix, dropped
+
+
+def _family_name(text: str, affixes: Words) -> tuple[str, str]:
+    """`Quill Jr.` as family name and suffix."""
+    words, suffix, _ = _trimmed(text.split(), affixes, degrees=False)
+    return " ".join(words), suffix
 
 
 def _titled(words: list[str], affixes: Words, keep: int = 1) -> tuple[list[str], str]:
@@ -228,7 +239,7 @@ def person_name(spec: Spec) -> Reader:
 
     def read(context: Context, scope: Scope) -> Fact | None:
         repetitions = list(path.repetitions(scope))
-        named = [entry for entry in repetitions if not entry.is_null and entry.raw.strip("^& ")]
+        named = [entry for entry in repetitions if not entry.is_null and _says_a_name(entry)]
         if not named:
             return deleted_fact(rule, context, str(path)) if repetitions else None
         candidates = order(context, named)
@@ -248,6 +259,10 @@ def person_name(spec: Spec) -> Reader:
         return _incomplete(rule, context, candidates[0], partial)
 
     return read
+
+
+def _says_a_name(entry: Repetition) -> bool:
+    return any(entry.component(number).strip("& ") for number in (1, 2, 3))
 
 
 def _incomplete(

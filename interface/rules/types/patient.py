@@ -260,10 +260,12 @@ def address(spec: Spec) -> Reader:
                 why = "an address of this type is not where the patient lives"
                 context.leave_out(entry.path, entry.text(), why)
         ranked.sort(key=lambda pair: pair[0])
-        troubles = []
+        troubles: list[str] = []
         for _, entry in ranked:
             zip_code = tables.zip_of(entry)
             if isinstance(zip_code, str):
+                for (_, passed), trouble in zip(ranked, troubles, strict=False):
+                    context.leave_out(passed.path, passed.text(), trouble)
                 return as_fact(tables.value(context, entry, zip_code), rule, context)
             troubles.append(zip_code.why)
         if not ranked:

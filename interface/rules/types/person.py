@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from interface.hl7.message import Repetition, Segment
 from interface.rules.context import Context, no_fact
@@ -12,7 +12,7 @@ from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
 from interface.rules.tables import Table, normal
 from interface.rules.types.base import Reader, Spec, TypeMaker, Value, Words, is_deleted, repetitions
-from interface.rules.types.names import name_in_text, name_of_xcn
+from interface.rules.types.names import NameParts, name_in_text, name_of_xcn
 
 _WORD = re.compile(r"[^\W\d_]", re.UNICODE)
 _NOTHING = Value({}, ())
@@ -153,6 +153,9 @@ class Readings:
             name = name_in_text(text, source, self.affixes)
             if name is not None:
                 return self._of_cwe(context, repetition, name)
+        if typed and (second or repetition.component(1).strip()):
+            family = NameParts((second, repetition.at(2)), ("", "")).value()
+            return self._of_cwe(context, repetition, family or _NOTHING)
         return None
 
     def _of_cwe(self, context: Context, repetition: Repetition, name: Value) -> Person:
@@ -220,17 +223,14 @@ class _ProviderRule:
         npi, source, name = person.npi, person.id_source, person.name
         if not npi or person.spelled is None:
             lenders = list(self._lenders(context))
-            if not npi:
-                npi, source = next(
-                    (
-                        (lender.npi, lender.id_source)
-                        for lender in lenders
-                        if lender.npi and lender.same_as(person)
-                    ),
-                    (npi, source),
-                )
             if person.spelled is None:
                 name = next((lender.name for lender in lenders if person.is_named_by(lender)), name)
+            if not npi:
+                whole = replace(person, name=name)
+                for lender in lenders:
+                    if lender.npi and lender.same_as(whole):
+                        npi, source = lender.npi, lender.id_source
+                        break
         value: dict[str, object] = {"npi": npi} if npi else {}
         leaves = [Leaf(".npi", npi, source)] if npi else []
         if name.value:

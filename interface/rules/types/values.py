@@ -133,9 +133,11 @@ def flag(spec: Spec) -> Reader:
 def full_day(path: Path, repetition: Repetition) -> tuple[DTM, date] | Unfit | None:
     """The time a field holds, with its day as written; Unfit when it is no date or names no day."""
     sent = path.text(repetition)
-    if not sent or not sent.strip("0"):
+    if not sent:
         return None
     source = path.source(repetition)
+    if not sent.strip("0"):
+        return Unfit(f"{source} is all zeros: no date")
     stamp = parse_dtm(sent)
     if stamp is None and path.component:  # a TS within a TQ: time & precision
         stamp = parse_dtm(repetition.sub(path.component, 1))
