@@ -1,7 +1,7 @@
 """Data types that need more than their components: times (DTM).
 
-The others (CX, XPN, XCN, XAD, XTN, CWE, PL, TQ) are read component by component in `interface/rules/types/`, where each part keeps
-its source; as values of their own they took two to three times as long and lost it.
+The others (CX, XPN, XCN, XAD, XTN, CWE, PL, TQ) are read component by component in `interface/rules/types/`, where each
+part keeps its source; as values of their own they took two to three times as long and lost it.
 """
 
 from .dtm import DTM, parse_dtm

@@ -8,6 +8,7 @@ from interface.rules.types import (
     appointment,
     clinical,
     contacts,
+    identity,
     medication,
     names,
     patient,
@@ -23,6 +24,7 @@ TYPES: dict[str, TypeMaker] = {
     **contacts.TYPES,
     **appointment.TYPES,
     **person.TYPES,
+    **identity.TYPES,
     **clinical.TYPES,
     **medication.TYPES,
 }
