@@ -89,6 +89,10 @@ class Step:
             outcome = self._chart(*self._why_chart())
         return self._with_rest(outcome)
 
+    def again(self) -> Outcome:
+        """Decide once more about a message whose facts are in the chart already."""
+        return self._post() if self.does == "post" else self._chart(*self._why_chart())
+
     def so_far(self) -> Composed:
         """What could be composed when whose message it is can't be told."""
         self._take()
