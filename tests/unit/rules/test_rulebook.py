@@ -31,7 +31,10 @@ def test_every_field_of_the_mapping_is_filled_by_one_rule():
     assert {rule.field for rule in book.problems["DG1"]} == set(PROBLEM)
     assert {rule.field for rule in book.orders["order"]} == set(ORDER)
     assert set(book.settings) == set(SETTING)
-    assert book.size == (len(MESSAGE) - 1 + len(MERGE) + len(PROBLEM) + len(ORDER) + len(SETTING), len(book.tables))
+    assert book.size == (
+        len(MESSAGE) - 1 + len(MERGE) + len(PROBLEM) + len(ORDER) + len(SETTING),
+        len(book.tables),
+    )
 
 
 @pytest.mark.parametrize(
