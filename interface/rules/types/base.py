@@ -160,6 +160,17 @@ def repetitions(path: Path, context: Context, scope: Scope) -> Sequence[Repetiti
     return [entry for segment in standing(path.segment, context, scope) for entry in segment.reps(path.field)]
 
 
+def says_something(entry: Repetition) -> bool:
+    """Whether any component holds text; separators, blanks and HL7 null do not."""
+    return any(entry.component(number).strip("& ") for number in range(1, entry.component_count + 1))
+
+
+def says_deleted(entry: Repetition) -> bool:
+    """Whether all that it says is HL7 null, as a whole or component by component."""
+    parts = range(1, entry.component_count + 1)
+    return any(entry.null_component(number) for number in parts) and not says_something(entry)
+
+
 @dataclass(frozen=True)
 class Value:
     """What one candidate yields: the value, its scalars with their sources, and what was repaired."""

@@ -83,11 +83,10 @@ def contact_points(spec: Spec) -> Reader:
         deleted = False
         for path in paths:
             for entry in path.repetitions(scope):
-                if entry.is_null:
-                    deleted = True
-                    continue
-                for point in reading.points(context, entry):
+                points = list(reading.points(context, entry))
+                for point in points:
                     found.setdefault(point.same, point)
+                deleted = deleted or (not points and entry.null_component(1))  # codes may stand beside it
         if not found:
             return deleted_fact(rule, context, str(paths[0])) if deleted else None
         leaves = tuple(

@@ -239,9 +239,10 @@ def person_name(spec: Spec) -> Reader:
 
     def read(context: Context, scope: Scope) -> Fact | None:
         repetitions = list(path.repetitions(scope))
-        named = [entry for entry in repetitions if not entry.is_null and _says_a_name(entry)]
+        named = [entry for entry in repetitions if _says_a_name(entry)]
         if not named:
-            return deleted_fact(rule, context, str(path)) if repetitions else None
+            deleted = any(entry.null_component(1) for entry in repetitions)
+            return deleted_fact(rule, context, str(path)) if deleted else None
         candidates = order(context, named)
         if not candidates:
             return no_fact(rule, context, f"{path} has only names of types that are not sent (XPN.7)")

@@ -11,7 +11,17 @@ from interface.rules.context import Context, clean_text, deleted_fact, no_fact
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
 from interface.rules.tables import Table, normal
-from interface.rules.types.base import Reader, Spec, TypeMaker, Unfit, Value, Words, as_fact
+from interface.rules.types.base import (
+    Reader,
+    Spec,
+    TypeMaker,
+    Unfit,
+    Value,
+    Words,
+    as_fact,
+    says_deleted,
+    says_something,
+)
 
 _ZIP = re.compile(r"^([0-9]{5})(?:[-\s–]\s?[0-9]{0,4}|[0-9]{4})?$")
 
@@ -204,6 +214,10 @@ class AddressTables:
             return Unfit(f"{repetition.at(5)} is no US ZIP")
         return match.group(1)
 
+    def knows(self, country: str) -> bool:
+        """Whether a table has this country (XAD.6)."""
+        return country in self.countries or (self.others is not None and country in self.others)
+
     def _country_name(self, sent: str) -> str:
         """A country to name in a reason: never a text that could be something of the patient's."""
         name = self.others.get(sent) if self.others is not None else None
@@ -247,13 +261,12 @@ def address(spec: Spec) -> Reader:
         return int(found or 0)
 
     def read(context: Context, scope: Scope) -> Fact | None:
-        sent = [entry for entry in path.repetitions(scope) if entry.raw.strip("^& ")]
-        if sent and all(entry.is_null for entry in sent):
+        entries = path.repetitions(scope)
+        sent = [entry for entry in entries if says_something(entry)]
+        if not sent and any(says_deleted(entry) for entry in entries):
             return deleted_fact(rule, context, str(path))
         ranked = []
         for entry in sent:
-            if entry.is_null:
-                continue
             if order := place(context, entry):
                 ranked.append((order, entry))
             else:
@@ -273,6 +286,8 @@ def address(spec: Spec) -> Reader:
         for (_, entry), trouble in zip(ranked, troubles, strict=True):
             if code := entry.component(5).strip():
                 context.leave_out(entry.at(5), code, trouble)
+            if (country := entry.component(6).strip()) and not tables.knows(country):
+                context.leave_out(entry.at(6), country, "no table of countries has such a code")
         rest = tables.value(context, ranked[0][1])
         return Fact(
             rest.value, rest.leaves, rule, context.at, context.control_id, rest.said, troubles[0], weak=True

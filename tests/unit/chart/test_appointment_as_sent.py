@@ -99,6 +99,19 @@ class TestStatus:
         segments = [f"AIS|{n}||X{n}|||||||{status}" for n, status in enumerate(services, 1)]
         assert tell(story, sch(), QUILL, *segments)["decision"] == decision
 
+    @pytest.mark.parametrize(
+        ("first", "services", "where"),
+        [
+            (sch(f25="Blocked"), [], "SCH-25 says"),
+            (sch(f25="Complete"), [], "SCH-25 says"),
+            (sch(f25="X^Cancelled"), [], "SCH-25 of SIU^S12 says"),
+            (sch(f6="Noshow"), [], "SCH-6 of SIU^S12 says"),
+            (sch(), ["AIS|1||X|||||||Complete"], "AIS-10 says"),
+        ],
+    )
+    def test_the_reason_names_the_field_that_says_it(self, story, first, services, where):
+        assert where in tell(story, first, QUILL, *services)["reasons"][0]["text"]
+
     def test_a_status_in_an_order_says_nothing_of_an_appointment(self, story):
         told = story()
         answer = told.tell("RDE^O11", told.PID, "ORC|NW|O1", "TQ1|1||||||2026", "RXE||1^Amlo")

@@ -189,3 +189,33 @@ class TestContactPoints:
         assert [p["value"].casefold() for p in found["contactPoints"]] == [
             "6085550142", "robin@example.org", "6085550143"
         ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("field", "sent", "gone"),
+    [
+        ("f5", '""^""', "name"),
+        ("f11", '""^""^""^""^""', "address"),
+        ("f13", '""^PRN^PH', "contactPoints"),
+        # nothing in it says nothing
+        ("f5", "^^^^^^L", ""),
+        ("f5", "^", ""),
+        ("f11", "^^^^^^H", ""),
+        ("f13", "^PRN^PH", ""),
+    ],
+)
+def test_null_in_every_part_deletes_and_emptiness_does_not(story, field, sent, gone):
+    told = story()
+    told.tell("ADT^A28", told.PID)
+    found = told.book(pid=told.pid(**{field: sent}))["request"]["patient"]
+    assert {"name", "address", "contactPoints"} - set(found) == ({gone} if gone else set())
+
+
+def test_a_null_number_beside_an_address_deletes_nothing(story):
+    _, found = patient(story, f13='""^NET^Internet^robin@example.org')
+    assert [point["value"] for point in found["contactPoints"]] == ["robin@example.org"]
+
+
+def test_a_country_that_no_table_knows_is_said(story):
+    answer, _ = patient(story, f11="1 Way^^Town^WI^53703^Dane County")
+    assert [entry["source"] for entry in answer["left_out"]] == ["PID-11.5", "PID-11.6"]
