@@ -73,3 +73,8 @@ def clean_text(text: str) -> str:
     if text.isalnum():
         return text
     return " ".join(text.translate(_CONTROL).translate(_BLANKED).split())
+
+
+def is_repaired(sent: str, cleaned: str) -> bool:
+    """Whether more than runs of blanks was mended."""
+    return cleaned != sent and cleaned != " ".join(sent.split())

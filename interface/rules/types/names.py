@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from interface.hl7.message import Repetition
-from interface.rules.context import Context, clean_text, deleted_fact, no_fact
+from interface.rules.context import Context, clean_text, deleted_fact, is_repaired, no_fact
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Scope
 from interface.rules.types.base import Reader, Spec, TypeMaker, Value, Words, as_fact
@@ -40,7 +40,7 @@ class NameParts:
             text = clean_text(part[0]) if part[0] else ""
             if text:
                 leaves.append(Leaf(path, text, part[1]))
-                if text != part[0]:
+                if is_repaired(part[0], text):
                     said.append(f"{part[1]}: forbidden characters became blanks")
             return text
 

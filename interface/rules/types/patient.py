@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from interface.hl7.message import Repetition
-from interface.rules.context import Context, clean_text, deleted_fact, no_fact
+from interface.rules.context import Context, clean_text, deleted_fact, is_repaired, no_fact
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
 from interface.rules.tables import Table, normal
@@ -37,8 +37,8 @@ class Number:
     kind: str
 
     def of(self, authorities: Sequence[str]) -> bool:
-        """Whether one of these gave it (normalised names or OIDs)."""
-        return (
+        """Whether one of these gave it (names or OIDs as `plain_authority` has them)."""
+        return bool(authorities) and (
             plain_authority(self.authority) in authorities or plain_authority(self.universal) in authorities
         )
 
@@ -77,9 +77,10 @@ def plain_authority(name: str) -> str:
 
 def other_kind(types: Table, kind: str) -> bool:
     """Whether an identifier type (CX.5) is another kind of number than a medical record number (HL7 table 0203)."""
-    if len(kind) == 5 and kind.startswith("NN") and kind.isalpha():
-        kind = "NNXXX"  # a national identifier: NN and the country's three letters
-    return bool(types.get(kind) == "other")
+    found = types.get(kind) if kind else None
+    if found is None and len(kind) == 5 and kind.startswith("NN") and kind.isalpha():
+        found = types.get("NNXXX")  # a national identifier: NN and the country's three letters
+    return bool(found == "other")
 
 
 def _unaltered(chosen: Number) -> Number | Unfit:
@@ -173,7 +174,7 @@ class AddressTables:
             if text:
                 source = repetition.at(component)
                 leaves.append(Leaf(path, text, source))
-                if text != sent:
+                if is_repaired(sent, text):
                     said.append(f"{source}: forbidden characters became blanks")
             return text
 

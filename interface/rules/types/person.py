@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from interface.hl7.message import Repetition, Segment
 from interface.rules.context import Context, no_fact
@@ -144,7 +145,7 @@ class Readings:
             and "," not in second
             and " " not in second
             and _WORD.search(third)
-            and not _is_system(third)
+            and not self._is_system(third)
         ):
             return self.of_xcn(context, repetition)
         for text, source in ((second, repetition.at(2)), (repetition.component(5).strip(), repetition.at(5))):
@@ -168,15 +169,15 @@ class Readings:
         first, second = found
         return second if second.npi and not first.npi else first
 
+    def _is_system(self, text: str) -> bool:
+        """Whether CWE.3 names a coding system: then the field is no XCN, whose third component is a given name."""
+        upper = text.upper()
+        return upper == "L" or upper.startswith(("HL7", "99", "LOCAL")) or text in self.npi_names
+
     def _is_thing(self, text: str) -> bool:
         return self.things is not None and any(
             word in self.things for word in re.split(r"[\s,]+", text) if word
         )
-
-
-def _is_system(text: str) -> bool:
-    upper = text.upper()
-    return upper in ("L", "NPI") or upper.startswith(("HL7", "99", "LOCAL"))
 
 
 class _Roles:
@@ -185,8 +186,9 @@ class _Roles:
     def __init__(self, table: Table):
         self.name = table.name
         self._ranks = {" ".join(_words(code)): int(rank) for code, rank in table.rows.items()}
+        self.rank = lru_cache(maxsize=1024)(self._rank)  # feeds have few roles, and each message has them
 
-    def rank(self, *texts: str) -> int | None:
+    def _rank(self, *texts: str) -> int | None:
         """Of the first text that says one; a text whole before its parts."""
         for text in texts:
             found = self._ranks.get(" ".join(_words(text)))

@@ -7,7 +7,7 @@ from datetime import date
 
 from interface.hl7.datatypes.dtm import DTM, parse_dtm
 from interface.hl7.message import Repetition
-from interface.rules.context import Context, clean_text, deleted_fact
+from interface.rules.context import Context, clean_text, deleted_fact, is_repaired
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
 from interface.rules.types.base import Reader, Spec, TypeMaker, Unfit, Value, as_fact, first_valid, one
@@ -49,7 +49,9 @@ def clean(spec: Spec) -> Reader:
         if not repaired:
             return None
         said = (
-            () if repaired == found else (f"{path.source(repetition)}: forbidden characters became blanks",)
+            ()
+            if not is_repaired(found, repaired)
+            else (f"{path.source(repetition)}: forbidden characters became blanks",)
         )
         return Value(repaired, (Leaf("", repaired, path.source(repetition)),), said)
 

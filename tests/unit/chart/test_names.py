@@ -97,3 +97,10 @@ def test_two_given_names_that_are_equal_keep_their_sources(story):
     answer, _ = named(story, "Sample^A^A")
     sources = {entry["field"]: entry["source"] for entry in answer["fields"]}
     assert (sources["patient.name.given[0]"], sources["patient.name.given[1]"]) == ("PID-5.2", "PID-5.3")
+
+
+@pytest.mark.parametrize(("pid5", "said"), [("Sample^Mary  Jo", []), ("Sample^Mary;Jo", ["PID-5.2"])])
+def test_a_repair_is_said_but_not_that_blanks_were_many(story, pid5, said):
+    answer, name = named(story, pid5)
+    assert name["given"] == ["Mary Jo"]
+    assert [text.split(":")[0] for text in answer["said"]] == said
