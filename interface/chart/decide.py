@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from interface.chart.holds import hold
 from interface.chart.identity import decide_identity
 from interface.chart.model import Chart
 from interface.chart.outcome import Outcome
@@ -141,7 +142,7 @@ class Engine:
         """Two people never share a chart: of a message that names several nothing is taken."""
         does = self._does(reading)
         decision = {"post": "hold", "cancel": "hold"}.get(does, does)
-        text = f"{reading.type} names several patients (PID): nothing is taken from it; send one message for each"
+        text = f"{reading.type} {hold('several-patients').text}"
         return _plain(reading, decision, Reason("several-patients", text))
 
     def _unknown_patient(
@@ -150,7 +151,7 @@ class Engine:
         """It can't be told whose message it is: held, with what to do; nothing is charted."""
         mrn = reading.facts.get("patient.mrn.extension")
         why = mrn.why if mrn is not None and mrn.why else "PID-3 is empty"
-        reason = Reason("no-mrn", f"whose message it is can't be told: {why}")
+        reason = Reason("no-mrn", f"{hold('no-mrn').text}: {why}")
         step = Step(self.policy, reading, does, self._settling(chart, today, reading.control_id, new_id))
         draft = step.so_far().draft
         return Outcome(
