@@ -21,7 +21,7 @@ _COMMON = ("field", "type", "from", "each", "only", "about")
 _OPTIONS = {
     "own_types": "types (CX.5) that may be it:",
     "first_types": "looked for first:",
-    "other_types": "never the types of",
+    "other_types": "never what is *other* in",
     "types": "order by type:",
     "untyped": "without a type as",
     "representations": "of one type by representation (XPN.8)",

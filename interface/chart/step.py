@@ -146,18 +146,18 @@ class Step:
             return (Reason("status", f"{where} says complete, pending or wait-listed: nothing to request"),)
         return (Reason("charted", f"{self.reading.type} adds to what is known of the patient"),)
 
+    def _why_cancelled(self, what: str) -> Reason:
+        facts = self.reading.facts
+        if self.reading.event.does == "post" and text_of(facts, "appointment.status") == "cancelled":
+            where = place_of(facts, "appointment.status")
+            return Reason("cancelled", f"{where} of {self.reading.type} says that the {what} is cancelled")
+        return Reason("cancelled", f"{self.reading.type} cancels the {what}")
+
     def _cancel(self, in_time: bool) -> Outcome:
         if not in_time:
             return self._chart(Reason("older", "older than what is known of the appointment: only kept"))
         what = "appointment" if self.about_appointment else "visit"
-        says = f"{self.reading.type} cancels the {what}"
-        if (
-            self.reading.event.does == "post"
-            and text_of(self.reading.facts, "appointment.status") == "cancelled"
-        ):
-            where = place_of(self.reading.facts, "appointment.status")
-            says = f"{where} of {self.reading.type} says that the {what} is cancelled"
-        reasons = [Reason("cancelled", says)]
+        reasons = [self._why_cancelled(what)]
         appointment = self.chart.appointments.get(self.key)
         if not self.known:
             reasons.append(Reason("not-known", f"no such {what} is known here: nothing to withdraw"))
