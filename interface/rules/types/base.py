@@ -88,9 +88,12 @@ class Spec:
         return value
 
 
+_PUNCTUATION = dict.fromkeys(map(ord, " \t.,:;-_/'()&"))
+
+
 def loose(code: str) -> str:
-    """How words of senders are compared: `No-Show`, `NO SHOW` and `noshow` are one."""
-    return "".join(character for character in code.upper() if character.isalnum())
+    """How words of senders are compared: `No-Show`, `NO SHOW` and `noshow` are one. A `?` says something."""
+    return code.upper().translate(_PUNCTUATION)
 
 
 class Words:

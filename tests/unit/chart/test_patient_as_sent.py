@@ -27,6 +27,11 @@ def test_a_sex_in_words(story, pid8, gender, source):
     assert [f["source"] for f in answer["fields"] if f["field"] == "patient.gender"] == [source]
 
 
+def test_a_doubt_about_the_sex_is_no_sex(story):
+    answer, found = patient(story, f8="F?")
+    assert (found["gender"], [e["value"] for e in answer["left_out"]]) == ("UNKNOWN", ["F?"])
+
+
 def test_a_birth_date_of_zeros_is_held_as_what_it_is(story):
     answer, _ = patient(story, f7="00000000")
     assert "PID-7 is all zeros" in answer["reasons"][0]["text"]
