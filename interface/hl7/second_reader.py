@@ -117,9 +117,7 @@ def _doubled_escape(found: Difference) -> bool:
 
 
 def _separators(found: Difference) -> bool:
-    """The characters of MSH-2 as they stand are not the ones we read with: something was mended."""
-    delimiters = found.message.delimiters
-    return found.message.segments[0].text(2).strip() != delimiters.encoding_characters
+    return any(note.startswith("MSH-2") for note in found.message.notes)
 
 
 def _blanks(found: Difference) -> bool:
@@ -185,7 +183,7 @@ KINDS = (
     Kind("null", 'HL7 null ("") is text for python-hl7; we tell it from empty', _null),
     Kind("doubled escape", "MSH-2 doubles its backslash: python-hl7 makes it a separator, we count it once",
          _doubled_escape),
-    Kind("repeated separators", "MSH-2 is not four characters, each once: we mend it, python-hl7 does not",
+    Kind("repeated separators", "MSH-2 is not four or five characters, each once: we mend it, python-hl7 does not",
          _separators),
     Kind("blanks at the end", "python-hl7 strips the message's end; we trim nothing", _blanks),
     Kind("lower-case segment", "segment names are upper case for us; python-hl7 leaves them", _lower_case),

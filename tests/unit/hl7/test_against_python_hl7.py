@@ -100,7 +100,7 @@ def made(line: str, msh: str = "MSH|^~\\&|A|B|||2026||ADT^A08|1|P|2.5.1") -> Mes
 WAYS = {
     "null": (made('""'),),
     "doubled escape": (made("a&b", "MSH|^~\\\\&|A|B|||2026||ADT^A08|1|P|2.5.1"),),
-    "repeated separators": (made("a&b^c", "MSH|^^~\\&|A|B|||2026||ADT^A08|1|P|2.5.1"),),
+    "repeated separators": (made("a&b^c", "MSH|^~&|A|B|||2026||ADT^A08|1|P|2.5.1"),),
     "blanks at the end": (Message(b"MSH|^~\\&|A|B|||2026||ADT^A08|1|P|2.5.1\rZ01|a "),),
     "lower-case segment": (Message(b"MSH|^~\\&|A|B|||2026||ADT^A08|1|P|2.5.1\rpid|1|.\r"),),
     "reading stopped": (Message(b"MSH|^~\\&|A|B|||2026||ADT^A08|1|P|2.5.1\rBTS|1|.\r"),),
