@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from interface.chart.decide import Engine
-from interface.chart.model import Chart
+from interface.chart.offline import Offline
 from interface.chart.outcome import Outcome, fields_json, left_out_json
 from interface.cli.common import add_later_option, read_file
 from interface.cli.run import a_time
@@ -76,16 +75,9 @@ def read_messages(names: Iterable[str]) -> Iterator[bytes]:
 
 def explain(engine: Engine, messages: Iterable[bytes], now: datetime) -> Iterator[tuple[Reading, Outcome]]:
     """Decide each message in order; together they build up the charts."""
-    charts: dict[str, Chart] = {}
-    ids = itertools.count(1)
+    offline = Offline(engine)
     for raw in messages:
-        reading = engine.read(raw, received_at=now)
-        chart = next((charts[key] for key in reading.keys if key in charts), None)
-        outcome = engine.decide(reading, chart, now=now, new_id=lambda: next(ids))
-        if outcome.chart is not None:
-            for key in outcome.chart.keys:
-                charts[key] = outcome.chart
-        yield reading, outcome
+        yield offline.take(raw, now=now)
 
 
 def as_json(reading: Reading, outcome: Outcome, findings: Sequence[Finding] | None = None) -> dict[str, Any]:
