@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import date, timedelta
 from functools import lru_cache
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from interface.report import words
-from interface.report.model import LEVELS, Report, SenderReport, Volume
+from interface.report.model import LEVELS, Finding, Report, SenderReport, Volume
 
 _TEMPLATE = "feed_report.html.j2"
 _MOST_DAYS = 120
+_LONGEST_SPAN = 36_500  # days
 
 
 class Bar(NamedTuple):
@@ -33,6 +37,7 @@ def _template() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["groupby_level"] = _by_level
     environment.globals |= {
         "words": words,
         "levels": LEVELS,
@@ -53,6 +58,11 @@ def _anchor(sender: SenderReport, report: Report) -> str:
     return f"sender-{report.senders.index(sender) + 1}"
 
 
+def _by_level(findings: Iterable[Finding]) -> list[tuple[str, list[Finding]]]:
+    """Findings, sorted already, by how much they hurt."""
+    return [(level, list(group)) for level, group in groupby(findings, key=lambda finding: finding.level)]
+
+
 def _why(kind: str) -> str:
     from interface.report.sampled import Sampled
 
@@ -61,12 +71,16 @@ def _why(kind: str) -> str:
 
 def day_bars(volume: Volume, width: float = 640, height: float = 96) -> list[Bar]:
     """Messages by day; a long time is put together to at most `_MOST_DAYS` bars."""
-    days = list(volume.days.items())
+    if not volume.days:
+        return []
+    first, last = (date.fromisoformat(day) for day in (min(volume.days), max(volume.days)))
+    span = (first + timedelta(days=n) for n in range(min((last - first).days, _LONGEST_SPAN) + 1))
+    days = [(day.isoformat(), volume.days.get(day.isoformat(), 0)) for day in span]
     step = -(-len(days) // _MOST_DAYS) or 1
     groups = [days[start : start + step] for start in range(0, len(days), step)]
     counts = [sum(count for _, count in group) for group in groups]
     labels = [group[0][0] if len(group) == 1 else f"{group[0][0]} to {group[-1][0]}" for group in groups]
-    return _bars(counts, labels, width, height, widest=40)
+    return _bars(counts, labels, width, height, widest=80)
 
 
 def hour_bars(volume: Volume, width: float = 640, height: float = 96) -> list[Bar]:

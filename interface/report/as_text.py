@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from interface.report import words
-from interface.report.model import LEVELS, Finding, Report, SenderReport
+from interface.report.model import LEVELS, STANDARD, Finding, Report, SenderReport
 
-MOST_FINDINGS = 12
+MOST_FINDINGS = 8
 """Of one level that are told here; JSON and the page have all."""
 _LABEL = 12
 
@@ -20,9 +20,10 @@ def as_text(report: Report, width: int = 100) -> str:
 
 
 def _lines(report: Report, width: int) -> Iterator[str]:
-    senders = "1 sender" if len(report.senders) == 1 else f"{len(report.senders)} senders"
     made = report.made_at.strftime("%Y-%m-%d %H:%M %Z").strip()
-    yield f"feed report of {made}: {report.messages} messages from {'the journal' if report.source == 'journal' else 'files'}, {senders}"
+    source = "the journal" if report.source == "journal" else "files"
+    counts = f"{words.number(report.messages, 'messages')} from {source}, {words.number(len(report.senders), 'senders')}"
+    yield f"feed report of {made}: {counts}"
     for note in report.notes:
         yield from _folded("  note: ", note, width)
     for sender in report.senders:
@@ -34,8 +35,7 @@ def _sender(sender: SenderReport, source: str, width: int) -> Iterator[str]:
     yield f"== {sender.name}"
     yield words.headline(sender)
     yield from _facts(sender, width)
-    shown = [finding for finding in sender.findings if finding.level in LEVELS]
-    for level, group in groupby(shown, key=lambda finding: finding.level):
+    for level, group in groupby(sender.findings, key=lambda finding: finding.level):
         findings = list(group)
         yield ""
         yield f"{LEVELS[level]}:"
@@ -51,8 +51,8 @@ def _sender(sender: SenderReport, source: str, width: int) -> Iterator[str]:
 def _facts(sender: SenderReport, width: int) -> Iterator[str]:
     volume = sender.volume
     days = len(volume.days)
-    rate = f"; {days} days with messages, at most {volume.busiest_hour} within an hour" if days else ""
-    yield from _fact("messages", f"{sender.messages}, {words.span(sender)}{rate}".replace(", ;", ";"), width)
+    when = f", {words.span(sender)}; on {words.number(days, 'days')}, at most {volume.busiest_hour} within an hour"
+    yield from _fact("messages", f"{sender.messages}{when if days else ''}", width)
     for kind in sender.types:
         decided = ", ".join(f"{decision} {count}" for decision, count in kind.decisions.items())
         yield from _fact(
@@ -81,29 +81,29 @@ def _fact(name: str, text: str, width: int) -> Iterator[str]:
 
 def _finding(count: str, finding: Finding, source: str, width: int) -> Iterator[str]:
     head = f"  {count}  "
-    where = f"  [{finding.where}]" if finding.where and finding.where not in finding.what else ""
-    yield from _folded(head, f"{finding.what}{where}", width)
+    place = finding.where if finding.where and finding.where not in finding.what else ""
+    example = words.position(finding.example, source)
+    if finding.level == STANDARD:  # there are many of them, and the same types stand above
+        yield from _folded(head, f"{place}: {finding.what}; e.g. {example}", width)
+        return
+    yield from _folded(head, f"{finding.what}{f'  [{place}]' if place else ''}", width)
     inner = " " * len(head)
     if finding.codes:
         yield from _folded(f"{inner}codes: ", words.codes(finding), width)
     if finding.ask:
         yield from _folded(f"{inner}ask: ", finding.ask, width)
-    example = words.position(finding.example, source)
-    yield from _folded(
-        f"{inner}", f"{words.types(finding)}; e.g. {example}" if example else words.types(finding), width
-    )
+    yield from _folded(inner, f"{words.types(finding)}; e.g. {example}", width)
 
 
 def _never(sender: SenderReport, width: int) -> Iterator[str]:
-    alone = [entry for entry in sender.never_filled if not entry.instead]
-    if not alone:
+    rows = words.never_filled(sender)
+    if not rows:
         return
     yield ""
-    yield "sources of our mapping that are never filled, with no other in their place:"
-    column = max(len(entry.path) for entry in alone)
-    for entry in alone:
-        head = f"  {entry.path.ljust(column)}  0 of {entry.of}  "
-        yield from _folded(head, ", ".join(entry.fields), width)
+    yield "never filled, with nothing else in its place:"
+    column = max(len(field) for field, _, _ in rows)
+    for field, paths, of in rows:
+        yield from _folded(f"  {field.ljust(column)}  ", f"{', '.join(paths)} (0 of {of})", width)
 
 
 def _folded(head: str, text: str, width: int) -> Iterator[str]:

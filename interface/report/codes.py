@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from interface.report.model import LOSES, CodeCount, Finding
+from interface.report.asks import detail_of
+from interface.report.model import LOSES, NOTE, CodeCount, Finding
 from interface.report.privacy import FREE_TEXT, Sightings, general, looks_like_code
 from interface.report.seen import Row, Seen, Tally
 
@@ -40,8 +41,10 @@ class Codes:
             elif found := _NO_LIST.match(why):
                 self._code(_SYSTEMS, path, found[1], seen, source)
             else:
-                told = "" if value in why.split() or seen.private.quoted_in(why) else general(why)
-                self._left.add((path, told), seen, seen.segment_of(source))
+                quoted = value in why.split() or seen.private.quoted_in(why)
+                self._left.add(
+                    (path, general(detail_of(why) if quoted else why)), seen, seen.segment_of(source)
+                )
 
     def _code(self, table: str, path: str, code: str, seen: Seen, source: str) -> None:
         key = (table, path)
@@ -57,31 +60,22 @@ class Codes:
         if not known.tainted and seen.private is not None and seen.private.holds(text, path):
             known.tainted = True
 
-    def findings(self) -> Iterator[Finding]:
-        """Unknown codes by table, and what else is left out."""
+    def findings(self, held: frozenset[str]) -> Iterator[Finding]:
+        """Unknown codes by table, and what else is left out; not what held requests by one of these details."""
         for row in self._unknown:
             table, path = row.key
-            yield Finding(
-                LOSES, "unknown-code", table, path, f"codes that our table {table} does not know",
-                "Send the standard's codes here, or send us the list of yours with their meaning: we add them.",
-                row.count, 0, "values", row.by_type(), row.example, self._shown(row),
-            )  # fmt: skip
+            what = f"codes that our table {table} does not know"
+            ask = "Send the standard's codes here, or send us the list of yours with their meaning: we add them."
+            yield row.finding(
+                LOSES, "unknown-code", table, path, what, ask, unit="values", codes=self._shown(row)
+            )
         for left in self._left:
             path, why = left.key
-            what = f"left out: {why}" if why else "left out for a reason that would quote it"
-            yield Finding(
-                LOSES,
-                "left-out",
-                path,
-                path,
-                what,
-                _ask(why),
-                left.count,
-                0,
-                "values",
-                left.by_type(),
-                left.example,
-            )
+            if why and general(detail_of(why)) in held:
+                continue
+            level = NOTE if any(words in why for words in _ON_PURPOSE) else LOSES
+            what = f"left out: {why}" if why else "left out"
+            yield left.finding(level, "left-out", path, path, what, _ask(why), unit="values")
 
     def _shown(self, row: Row[tuple[str, str]]) -> tuple[CodeCount, ...]:
         codes = self._codes.get(row.key, {})
@@ -92,6 +86,16 @@ class Codes:
         rest = row.count - sum(one.count for one in shown)
         return (*shown, CodeCount(FREE_TEXT, rest)) if rest else tuple(shown)
 
+
+_ON_PURPOSE = (
+    "is not sent",
+    "of this type is sent",
+    "not where the patient lives",
+    "neither an event nor an interval",
+    "a procedure system",
+    "deleted:",
+)
+"""Words of reasons that are no fault of the sender: the request has no place for the value."""
 
 _ASKS = (
     ("no coding system is declared", "Declare the coding system beside the code (CWE.3, or DG1-2)."),

@@ -38,6 +38,7 @@ class ControlIds:
         if before is not None:
             self._again.add("same" if before == content else "other", seen)
         if seen.entry.duplicates:
+            self._messages += seen.entry.duplicates
             self._again.add("same", seen, times=seen.entry.duplicates)
         if _holds_number(control_id, seen):
             self._again.add("number", seen)
@@ -47,19 +48,7 @@ class ControlIds:
         """What of the ids is not as it should be."""
         for row in self._again:
             level, kind, what, ask = _TOLD[row.key]
-            yield Finding(
-                level,
-                kind,
-                row.key,
-                "MSH-10",
-                what,
-                ask,
-                row.count,
-                self._messages,
-                "messages",
-                row.by_type(),
-                row.example,
-            )
+            yield row.finding(level, kind, row.key, "MSH-10", what, ask, of=self._messages)
 
 
 _TOLD = {

@@ -26,7 +26,6 @@ class Decisions:
         self._alone: Counter[tuple[str, str]] = Counter()
         self._rejected: Tally[str] = Tally()
         self._other: Tally[str] = Tally()
-        self._completed = 0
 
     def take(self, seen: Seen) -> None:
         """Count one message."""
@@ -39,7 +38,7 @@ class Decisions:
         if outcome.decision == "hold":
             found = {(general(one.code), general(detail_of(one.text))) for one in outcome.reasons}
             for key in found:
-                self._held.add(key, seen)
+                self._held.add(key, seen, seen.segment_of(ask_for(key[0]).where))
                 self._alone[key] += len(found) == 1
         elif outcome.decision == "reject":
             for code in codes:
@@ -48,7 +47,6 @@ class Decisions:
             for code in codes & _WORTH_TELLING.keys():
                 if seen.type.startswith(_WORTH_TELLING[code]):
                     self._other.add(code, seen)
-        self._completed += "completes-held" in codes
         if outcome.request is not None and outcome.decision in ("post", "hold"):
             self._share(seen)
 
@@ -75,38 +73,20 @@ class Decisions:
             more = f"; for {alone} of them nothing else is missing" if alone and held > alone else ""
             what = f"held: {known.what}{f' ({detail})' if detail else ''}{more}"
             ask = known.ask or "Nothing to change at the sender."
-            yield Finding(
-                STOPS,
-                "held",
-                code,
-                known.where,
-                what,
-                ask,
-                row.count,
-                asked,
-                "requests",
-                row.by_type(),
-                row.example,
-            )
+            yield row.finding(STOPS, "held", code, known.where, what, ask, of=asked, unit="requests")
         for rejected in self._rejected:
             known = ask_for(rejected.key)
             what = f"rejected: {known.what}"
-            yield Finding(
-                STOPS, "rejected", rejected.key, known.where, what, known.ask, rejected.count, total, "messages",
-                rejected.by_type(), rejected.example,
-            )  # fmt: skip
+            yield rejected.finding(STOPS, "rejected", rejected.key, known.where, what, known.ask, of=total)
         for other in self._other:
             known = ask_for(other.key)
             what = f"nothing requested: {known.what}"
-            yield Finding(
-                LOSES, "not-requested", other.key, known.where, what, known.ask, other.count, total, "messages",
-                other.by_type(), other.example,
-            )  # fmt: skip
+            yield other.finding(LOSES, "not-requested", other.key, known.where, what, known.ask, of=total)
 
     @property
-    def completed(self) -> int:
-        """How many held requests a later message completed."""
-        return self._completed
+    def held_details(self) -> frozenset[str]:
+        """What is told of the values for which requests were held."""
+        return frozenset(row.key[1] for row in self._held)
 
     @property
     def held_codes(self) -> frozenset[str]:

@@ -67,19 +67,7 @@ class Encoding:
             yield self._finding("reading", "", row.key, ask or "Send one whole message at a time.", row)
 
     def _finding(self, kind: str, where: str, what: str, ask: str, row: Row[str]) -> Finding:
-        return Finding(
-            MEND,
-            kind,
-            what,
-            where,
-            what,
-            ask,
-            row.count,
-            self._messages,
-            "messages",
-            row.by_type(),
-            row.example,
-        )
+        return row.finding(MEND, kind, what, where, what, ask, of=self._messages)
 
 
 def _charset(message: Message) -> str:

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-STOPS, LOSES, MEND, STANDARD, OURS = "stops", "loses", "mend", "standard", "ours"
+STOPS, LOSES, MEND, STANDARD, NOTE, OURS = "stops", "loses", "mend", "standard", "note", "ours"
 LEVELS: Mapping[str, str] = {
     STOPS: "stops requests",
     LOSES: "loses data",
     MEND: "should be mended",
     STANDARD: "departs from the HL7 version",
+    NOTE: "left out on purpose",
     OURS: "for us, not for the sender",
 }
 """How much a finding hurts, worst first, and how it is called."""
@@ -59,7 +60,7 @@ class Finding:
     of: int
     """Out of how many; 0: not known."""
     unit: str
-    """What is counted: messages, requests, segments, values."""
+    """What is counted: messages, requests, appointments, diagnoses, drugs, values."""
     types: Mapping[str, int] = field(default_factory=dict)
     """The count by message type, largest first."""
     example: Position | None = None
@@ -114,7 +115,7 @@ class FieldUse:
 
     path: str
     fields: tuple[str, ...]
-    """The request's fields that would take it."""
+    """The fields that would take it, as the mapping names them."""
     of: int
     """In how many segments it was looked for."""
     instead: str

@@ -73,6 +73,9 @@ _PARTS: Mapping[str, tuple[int, ...]] = {
 """The components that matter of a field that a rule reads whole, by the rule's `type:`."""
 
 
+_SELDOM = frozenset(("patient.contactPoints.other", "patient.restricted", "order.confidential", "order.stop"))
+"""Fields that are rightly empty in most messages; so are those of the type `flag`."""
+
 Target = tuple[str, int]
 """A field of the request, and the component that a rule reads for it where it reads several; 0: the value itself."""
 Sources = Mapping[str, Mapping[int, Mapping[int, tuple[Target, ...]]]]
@@ -140,10 +143,8 @@ class Presence:
             thing = _THINGS[row.key]
             if thing.field and any(code == "no-mrn" or f":{thing.field}" in code for code in held):
                 continue
-            yield Finding(
-                LOSES, "missing", row.key, thing.where, thing.what, thing.ask, row.count, self._of[row.key], thing.unit,
-                row.by_type(), row.example,
-            )  # fmt: skip
+            of, unit = self._of[row.key], thing.unit
+            yield row.finding(LOSES, "missing", row.key, thing.where, thing.what, thing.ask, of=of, unit=unit)
 
     def missing(self) -> tuple[Missing, ...]:
         """Each of the things that messages could have had, and how often it was not there."""
@@ -195,6 +196,8 @@ def _sources(book: Rulebook) -> Sources:
     groups = (*book.problems.values(), *book.orders.values())
     found: dict[str, dict[int, dict[int, tuple[Target, ...]]]] = {}
     for rule in (*book.message, *(rule for group in groups for rule in group)):
+        if rule.type == "flag" or rule.field in _SELDOM:
+            continue
         for path in rule.paths:
             parts = (path.component,) if path.component else _PARTS.get(rule.type, (0,))
             components = found.setdefault(path.segment, {}).setdefault(path.field, {})

@@ -60,16 +60,11 @@ class Sampled:
         checked = self.checked.total()
         for row in self._departures:
             where, text = row.key
-            yield Finding(
-                STANDARD, "conformance", text, where, text, "", row.count, checked, "messages looked at", row.by_type(),
-                row.example,
-            )  # fmt: skip
+            yield row.finding(STANDARD, "conformance", text, where, text, of=checked, unit="looked at")
         for other in self._unexplained:
             what = "our reader and python-hl7 read this differently, and we do not know why"
-            yield Finding(
-                OURS, "second-reader", other.key[0], other.key[0], what, "", other.count, checked, "messages looked at",
-                other.by_type(), other.example,
-            )  # fmt: skip
+            where = other.key[0]
+            yield other.finding(OURS, "second-reader", where, where, what, of=checked, unit="looked at")
 
     @staticmethod
     def why(kind: str) -> str:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from interface.chart.outcome import Outcome
 from interface.hl7.message import Message, Segment
-from interface.report.model import Position
+from interface.report.model import CodeCount, Finding, Position
 from interface.report.privacy import Private, control_id_label
 from interface.rules.reading import Reading
 
@@ -90,9 +90,22 @@ class Row(Generic[Key]):
     types: Counter[str]
     example: Position
 
-    def by_type(self) -> dict[str, int]:
-        """The count by message type, largest first."""
-        return dict(sorted(self.types.items(), key=lambda item: (-item[1], item[0])))
+    def finding(
+        self,
+        level: str,
+        kind: str,
+        code: str,
+        where: str,
+        what: str,
+        ask: str = "",
+        *,
+        of: int = 0,
+        unit: str = "messages",
+        codes: tuple[CodeCount, ...] = (),
+    ) -> Finding:
+        """What was counted, with words to it (see `Finding`)."""
+        types = dict(sorted(self.types.items(), key=lambda item: (-item[1], item[0])))
+        return Finding(level, kind, code, where, what, ask, self.count, of, unit, types, self.example, codes)
 
 
 class Tally(Generic[Key]):

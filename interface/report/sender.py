@@ -50,7 +50,7 @@ class SenderTally:
         findings = [
             *decisions.findings(),
             *self._presence.findings(decisions.held_codes),
-            *self._codes.findings(),
+            *self._codes.findings(decisions.held_details),
             *self._control_ids.findings(),
             *self._times.findings(),
             *self._encoding.findings(),

@@ -94,10 +94,7 @@ class Times:
         """What is odd about the times."""
         for row in self._odd:
             code, where, what = row.key
-            yield Finding(
-                MEND, "clock", code, where, what, _ASKS[code], row.count, self._messages, "messages", row.by_type(),
-                row.example,
-            )  # fmt: skip
+            yield row.finding(MEND, "clock", code, where, what, _ASKS[code], of=self._messages)
 
     def clock(self) -> Clock:
         """The sender's clock against ours."""

@@ -16,9 +16,14 @@ def percent(part: int, whole: int) -> str:
 
 def counted(finding: Finding) -> str:
     """`12 of 230 requests`, `7 values`."""
-    return (
-        f"{finding.count} of {finding.of} {finding.unit}" if finding.of else f"{finding.count} {finding.unit}"
-    )
+    if finding.of:
+        return f"{finding.count} of {finding.of} {finding.unit}"
+    return number(finding.count, finding.unit)
+
+
+def number(count: int, plural: str) -> str:
+    """`1 day`, `2 days`."""
+    return f"{count} {plural if count != 1 else plural.removesuffix('s')}"
 
 
 def types(finding: Finding, most: int = 4) -> str:
@@ -87,9 +92,27 @@ def headline(sender: SenderReport) -> str:
     asked = held + posted
     parts = []
     if rejected:
-        parts.append(f"{rejected} of {sender.messages} messages are rejected")
+        parts.append(f"{rejected} of {number(sender.messages, 'messages')} rejected")
     if held:
-        parts.append(f"{held} of {asked} requests are held ({percent(held, asked)})")
+        parts.append(f"{held} of {number(asked, 'requests')} held ({percent(held, asked)})")
+        if completed := sum(
+            count for kind in sender.types for _, code, count in kind.reasons if code == "completes-held"
+        ):
+            parts.append(f"{number(completed, 'held requests')} completed by a later message")
     if not parts:
-        return f"No request is held: {posted} go out." if posted else "Nothing is held or rejected."
+        return (
+            f"No request is held; {number(posted, 'requests')} would go out."
+            if posted
+            else "Nothing is held or rejected."
+        )
     return "; ".join(parts) + "."
+
+
+def never_filled(sender: SenderReport) -> list[tuple[str, list[str], int]]:
+    """Sources nobody fills and nothing stands in for, put together: (field, paths, looked for in so many segments)."""
+    found: dict[tuple[str, int], list[str]] = {}
+    for entry in sender.never_filled:
+        if not entry.instead:
+            for field in entry.fields:
+                found.setdefault((field, entry.of), []).append(entry.path)
+    return [(field, paths, of) for (field, of), paths in found.items()]
