@@ -136,6 +136,12 @@ DETAILS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"PATH says the value is deleted", "{1} deletes it (HL7 null)"),
         (r"no message names the clinician", "no message names one"),
         (r"PATH is empty", "{1} is empty"),
+        (r"an NDC of this form", "an NDC of this form can't be told apart"),
+        (r"no coding system is declared", "no coding system is declared"),
+        (r"no code of .* has this form", "no code of its system has this form"),
+        (r"not a telephone number", "not a telephone number"),
+        (r"not an e-mail address", "not an e-mail address"),
+        (r"not a number", "not a number"),
     )
 )
 """Sentences of reasons that add to their code, and how they are told; the first that is found counts."""

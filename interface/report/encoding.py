@@ -14,6 +14,8 @@ from interface.report.privacy import general, version_label
 from interface.report.seen import Row, Seen, Tally
 
 _NUMBER = re.compile(r"\b\d+ lines\b")
+_BEHIND = re.compile(r"behind segment \d+")
+_END_OF = re.compile(r"the end of .*")
 _NAME = re.compile(r"[A-Za-z0-9 ./_-]{1,24}", re.ASCII)
 _ASK_CHARSET = "Send UTF-8 and say UNICODE UTF-8 in MSH-18 (or 8859/1 and send that)."
 
@@ -48,7 +50,7 @@ class Encoding:
             self._ends.add(end, seen)
         for note in message.notes:
             if not note.startswith("MSH-2"):
-                self._notes.add(general(_NUMBER.sub("several lines", note)), seen)
+                self._notes.add(_general_note(note), seen)
 
     def findings(self) -> Iterator[Finding]:
         """What is not as the standard has it."""
@@ -68,6 +70,12 @@ class Encoding:
 
     def _finding(self, kind: str, where: str, what: str, ask: str, row: Row[str]) -> Finding:
         return row.finding(MEND, kind, what, where, what, ask, of=self._messages)
+
+
+def _general_note(note: str) -> str:
+    """A note of the reader without numbers and names: what it takes for a segment's name may be text."""
+    note = _NUMBER.sub("several lines", _BEHIND.sub("behind a segment", note))
+    return general(_END_OF.sub("the end of the segment before", note))
 
 
 def _charset(message: Message) -> str:

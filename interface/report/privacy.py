@@ -13,6 +13,7 @@ SEEN_FOR = 2
 """A code is shown when it came for at least that many patients."""
 
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:+#*%-]{0,15}", re.ASCII)
+_TABLE = re.compile(r"HL7\d{4}", re.ASCII)
 _OID = re.compile(r"(?:urn:oid:)?[0-2](?:\.\d{1,9}){3,20}", re.ASCII)
 _NUMBER = re.compile(r"\d{5}")  # what could be an MRN, a telephone number, a date
 _TYPE = re.compile(r"[A-Z][A-Z0-9]{2}(?:\^[A-Z0-9]{1,4})?", re.ASCII)
@@ -62,7 +63,7 @@ def general(text: str) -> str:
 
 def looks_like_code(text: str) -> bool:
     """Short, no blanks, no run of digits that could be somebody's number; OIDs too."""
-    if _OID.fullmatch(text):
+    if _OID.fullmatch(text) or _TABLE.fullmatch(text):
         return True
     return _CODE.fullmatch(text) is not None and _NUMBER.search(text) is None
 

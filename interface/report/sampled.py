@@ -15,6 +15,7 @@ from interface.report.seen import Seen, Tally
 LARGEST = 256 * 1024
 """Bytes; a larger message would take seconds."""
 _REPETITIONS = re.compile(r"\b\d+ repetitions")
+_A_SEGMENT = "(segment)"
 _NO_SEGMENT = "has no such segment"
 _WHY = {kind.name: kind.why for kind in KINDS}
 
@@ -43,12 +44,12 @@ class Sampled:
         found: dict[tuple[str, str], str] = {}
         for finding in conformance(message):
             # a line of text may look like a segment: its first letters are nobody's business
-            where = "(segment)" if _NO_SEGMENT in finding.text else general(finding.where)
+            where = _A_SEGMENT if _NO_SEGMENT in finding.text else general(finding.where)
             found.setdefault(
                 (where, general(_REPETITIONS.sub("several repetitions", finding.text))), finding.where
             )
         for key, place in found.items():
-            self._departures.add(key, seen, seen.segment_of(place))
+            self._departures.add(key, seen, seen.segment_of(place) if key[0] != _A_SEGMENT else None)
         compared = compare(message)
         self.differences.update({one.kind for one in compared})
         for one in compared:
