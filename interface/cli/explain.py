@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from interface.chart.decide import Engine
-from interface.chart.offline import Offline
 from interface.chart.outcome import Outcome, fields_json, left_out_json
+from interface.chart.registry import Registry
 from interface.cli.common import add_later_option, read_file
 from interface.cli.run import a_time
 from interface.hl7.batch import messages_in_file
@@ -75,9 +76,13 @@ def read_messages(names: Iterable[str]) -> Iterator[bytes]:
 
 def explain(engine: Engine, messages: Iterable[bytes], now: datetime) -> Iterator[tuple[Reading, Outcome]]:
     """Decide each message in order; together they build up the charts."""
-    offline = Offline(engine)
+    charts = Registry()
+    ids = itertools.count(1)
     for raw in messages:
-        yield offline.take(raw, now=now)
+        reading = engine.read(raw, received_at=now)
+        outcome = engine.decide(reading, charts.find(reading.keys), now=now, new_id=ids.__next__)
+        charts.keep(reading, outcome)
+        yield reading, outcome
 
 
 def as_json(reading: Reading, outcome: Outcome, findings: Sequence[Finding] | None = None) -> dict[str, Any]:

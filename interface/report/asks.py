@@ -74,6 +74,16 @@ FIELDS: dict[str, Ask] = {
 
 REASONS: dict[str, Ask] = {
     "no-mrn": FIELDS["patient.mrn"],
+    "no-prior-mrn": Ask(
+        "MRG-1",
+        "a merge or move names no number it is about",
+        "Send the retired medical record number in MRG-1, with its assigning authority and type.",
+    ),
+    "several-patients": Ask(
+        "PID",
+        "one message names several patients: nothing is taken from it",
+        "Send one message for each patient.",
+    ),
     "no-appointment-id": Ask(
         "SCH-2, SCH-1", "the appointment has no number", "Send the scheduling system's number of it in SCH-2."
     ),

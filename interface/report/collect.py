@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -9,7 +10,8 @@ from typing import NamedTuple
 
 from interface import __version__
 from interface.chart.decide import Engine
-from interface.chart.offline import Offline
+from interface.chart.registry import Registry
+from interface.chart.shelf import Shelf
 from interface.hl7.errors import NotHL7
 from interface.hl7.header import read_header
 from interface.hl7.message import Message
@@ -65,7 +67,9 @@ class Collector:
 
         """
         self._engine = engine
-        self._offline = Offline(engine, MOST_CHARTS)
+        self._shelf = Shelf(MOST_CHARTS)
+        self._charts = Registry(self._shelf)
+        self._ids = itertools.count(1)
         self._stride = {key: 1 if sample is None else -(-total // sample) for key, total in totals.items()}
         self._place: Counter[SenderKey] = Counter()
         self._now = now
@@ -92,9 +96,10 @@ class Collector:
             moment = self._time_of(message)
         else:
             moment = self._own_time
-        reading, outcome = self._offline.take(
-            entry.raw, now=moment, received_at=entry.received_at, listener=entry.listener
-        )
+        reading = self._engine.read(entry.raw, received_at=moment, listener=entry.listener)
+        known = self._charts.find(reading.keys)
+        outcome = self._engine.decide(reading, known, now=moment, new_id=self._ids.__next__)
+        self._charts.keep(reading, outcome)
         key = sender_key(entry.raw, entry.listener, charset)
         kind = key.type
         if kind not in self._types:
@@ -141,8 +146,8 @@ class Collector:
             notes.append(
                 "no time zone is set: times without an offset are taken for UTC, small clock errors not told"
             )
-        if self._offline.forgotten:
-            notes.append(f"{self._offline.forgotten} charts longest not seen were forgotten on the way")
+        if self._shelf.forgotten:
+            notes.append(f"{self._shelf.forgotten} charts longest not seen were forgotten on the way")
         large = sum(tally.sampled.too_large for tally in self._senders.values())
         if large:
             notes.append(f"{large} messages over 256 KB were not held against the standard")
