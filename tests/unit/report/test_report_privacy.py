@@ -203,3 +203,27 @@ def test_what_slipped_into_msh_9_is_not_told(report_of, say, kind):
 def test_a_line_of_text_that_looks_like_a_segment_is_not_told(report_of, book):
     report = report_of([book("1001", "LEE|called about the results")])
     assert all("LEE" not in text for text in renderings(report).values())
+
+
+def test_a_reasons_sentence_that_names_a_value_is_told_without_it(report_of, book, look):
+    """`PID-11.6 is KWX` is what the hold and what is left out say."""
+    pid = "PID|1||{mrn}^^^LFC^MR||Sample^Robin||19700131|F|||12 Birch Ln^^Madison^WI^53703^KWX"
+    report = report_of([book("1001", pid=pid)])
+    assert look(report, "held")[0].what == "held: no US address with a ZIP (PID-11.6 names another country)"
+    assert all("KWX" not in text for text in renderings(report).values())
+    # here it holds nothing, so that what is left out is told
+    adt = book("1001", pid=pid).replace(b"SIU^S12", b"ADT^A31")
+    report = report_of([adt])
+    assert [finding.what for finding in look(report, "left-out")] == [
+        "left out: PID-11.6 names another country"
+    ]
+    assert all("KWX" not in text for text in renderings(report).values())
+
+
+def test_a_coding_system_that_is_none_is_free_text(report_of, book, look):
+    report = report_of(
+        [book("1001", "DG1|1||E11.9^x^Quimbelshaw Ada"), book("1002", "DG1|1||E11.9^x^Quimbelshaw Ada")]
+    )
+    (finding,) = look(report, "unknown-code", "diagnosis_systems")
+    assert [(entry.code, entry.count) for entry in finding.codes] == [(FREE_TEXT, 2)]
+    assert all("Quimbelshaw" not in text for text in renderings(report).values())
