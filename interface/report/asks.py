@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from interface.chart.holds import release_of
+
 
 @dataclass(frozen=True, slots=True)
 class Ask:
@@ -34,6 +36,7 @@ FIELDS: dict[str, Ask] = {
         "no medical record number",
         "Send the medical record number in PID-3 with its assigning authority (PID-3.4) and type MR (PID-3.5).",
     ),
+    "patient.mrn.root": Ask("", "our own assigning authority is not set", ""),
     "patient.name.given": Ask(
         "PID-5.2", "no given name", "Send family and given name in PID-5.1 and PID-5.2."
     ),
@@ -114,12 +117,19 @@ def ask_for(code: str) -> Ask:
     if code in REASONS:
         return REASONS[code]
     problem, _, field = code.partition(":")
+    field = field.replace("requestingProvider", "upcomingAppointmentProvider")  # its name in version 2
     for name in sorted(FIELDS, key=len, reverse=True):
         if field.startswith(name):
             found = FIELDS[name]
             refused = problem == "invalid" and "refused" not in found.what
             return Ask(found.where, found.what + _PROBLEMS["invalid"], found.ask) if refused else found
     return Ask("", f"reason {field or code}", "")
+
+
+def release_here(code: str) -> str:
+    """What is said where the sender has nothing to mend."""
+    release = release_of(code)
+    return "Nothing to change at the sender." + (f" What releases it: {release}." if release else "")
 
 
 _PATH = r"([A-Z][A-Z0-9]{2}(?:\[\d+\])?-\d+(?:\[\d+\])?(?:\.\d+){0,2})"

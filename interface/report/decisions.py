@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from interface.report.asks import ask_for, detail_of
+from interface.report.asks import ask_for, detail_of, release_here
 from interface.report.model import LOSES, STOPS, Finding, Shares
 from interface.report.privacy import general
 from interface.report.seen import Seen, Tally
@@ -72,7 +72,7 @@ class Decisions:
             alone = self._alone[row.key]
             more = f"; for {alone} of them nothing else is missing" if alone and held > alone else ""
             what = f"held: {known.what}{f' ({detail})' if detail else ''}{more}"
-            ask = known.ask or "Nothing to change at the sender."
+            ask = known.ask or release_here(code)
             yield row.finding(STOPS, "held", code, known.where, what, ask, of=asked, unit="requests")
         for rejected in self._rejected:
             known = ask_for(rejected.key)

@@ -16,7 +16,8 @@ from interface.rules.tables import Table
 Reader = Callable[[Context, Scope], Fact | None]
 TypeMaker = Callable[["Spec"], Reader]
 
-COMMON_KEYS = ("field", "type", "from", "each", "only")
+COMMON_KEYS = ("field", "type", "from", "each", "only", "about")
+"""Keys of every rule. `about` is a sentence for docs/mapping.md, where the other keys do not say all of it."""
 
 
 @dataclass(frozen=True)
