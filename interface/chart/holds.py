@@ -141,6 +141,11 @@ CODES = (
         "a newer message with PID-31 = N, once the sender knows",
     ),
     Hold(
+        "history",
+        "complete only since history was loaded, which sends nothing",
+        "the next message of this patient; the next day or start does it too",
+    ),
+    Hold(
         "protected",
         "the patient is protected (PD1-12, PV2-22 or ARV-3): held until a person releases it",
         'a newer message with PD1-12 = N (after ARV-3: with ARV-3 = ""); releasing by a person is not available yet',

@@ -26,6 +26,8 @@ from interface.rules.facts import LeftOut, Reason, place_of, text_of
 from interface.rules.policy import Policy
 from interface.rules.reading import Reading
 
+_HISTORY = Reason("history", "history: it adds to what is known, and nothing is requested")
+
 
 class Step:
     """One message and one chart: take what the message says, then settle."""
@@ -81,6 +83,8 @@ class Step:
         in_time = self._take()
         if self.does == "cancel":
             outcome = self._cancel(in_time)
+        elif self.does == "post" and in_time and self.reading.history:
+            outcome = self._chart(_HISTORY)
         elif self.does == "post" and in_time:
             outcome = self._post()
         elif not in_time:

@@ -45,7 +45,7 @@ COMMANDS = (
     Command("sandbox", "interface.sandbox.command", "the simulated API by itself"),
     Command("patients", None, "list, show and rebuild charts"),
     Command("appointments", None, "list and show appointments"),
-    Command("load", None, "take history into the charts before go-live"),
+    Command("load", "interface.cli.load", "take history into the charts before go-live"),
     Command("feed-report", "interface.cli.feed_report", "what a sender's feed is like and lacks"),
     Command("onboarding", None, "the steps from staging to production"),
     Command("backup", None, "copy the store while it runs"),
