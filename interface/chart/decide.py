@@ -16,7 +16,7 @@ from interface.chart.model import Chart
 from interface.chart.outcome import Outcome
 from interface.chart.settle import Settling
 from interface.chart.step import Step
-from interface.rules.facts import Reason, text_of
+from interface.rules.facts import Reason, place_of, text_of
 from interface.rules.policy import Policy
 from interface.rules.reading import Reading, read_message
 from interface.rules.rulebook import Rulebook
@@ -121,7 +121,8 @@ class Engine:
 
     def _why_ignored(self, reading: Reading) -> Reason:
         if text_of(reading.facts, "appointment.status") == "blocked":
-            return Reason("blocked", "SCH-25 says blocked: a slot, not an appointment")
+            where = place_of(reading.facts, "appointment.status")
+            return Reason("blocked", f"{where} says blocked: a slot, not an appointment")
         return Reason("forward", f'{reading.type} is ignored by [forward] "{reading.type}" = "ignore"')
 
     def _without_chart(self, reading: Reading) -> Outcome | None:

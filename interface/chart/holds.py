@@ -168,7 +168,7 @@ def hold_of(violation: Violation, why: dict[str, str]) -> tuple[str, str]:
     `why` has the reasons of the messages, by field; they count before the table's.
     """
     place = violation.field
-    row = _BY_KEY.get(place if violation.problem == "invalid" else _INDEX.sub("", place))
+    row = _BY_KEY.get(f"invalid:{place}" if violation.problem == "invalid" else _INDEX.sub("", place))
     known = why.get(place) or why.get(place.rsplit(".", 1)[0]) or (row.text if row is not None else "")
     text = f"{violation.text}: {known}" if known else violation.text
     return f"{violation.problem}:{place}", text

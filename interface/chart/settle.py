@@ -9,7 +9,8 @@ from datetime import date
 
 import orjson
 
-from interface.chart.compose import Draft, compose
+from interface.chart.compose import compose
+from interface.chart.draft import Draft
 from interface.chart.holds import hold, hold_of
 from interface.chart.model import Appointment, Asked, Chart, change
 from interface.chart.outcome import Close, NewRequest, RequestChange, Rewrite, detail

@@ -46,7 +46,7 @@ COMMANDS = (
     Command("patients", None, "list, show and rebuild charts"),
     Command("appointments", None, "list and show appointments"),
     Command("load", "interface.cli.load", "take history into the charts before go-live"),
-    Command("feed-report", None, "what a sender's feed is like and lacks"),
+    Command("feed-report", "interface.cli.feed_report", "what a sender's feed is like and lacks"),
     Command("onboarding", None, "the steps from staging to production"),
     Command("backup", None, "copy the store while it runs"),
     Command("purge", None, "delete what is older than the settings keep"),

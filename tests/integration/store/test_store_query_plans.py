@@ -182,6 +182,7 @@ def test_details_and_the_backlog(plans, store, fill):
 
     def look():
         store.views.message(message)
+        store.views.bodies([message, 1, 2])
         store.views.request(request)
         store.views.backlog()
 

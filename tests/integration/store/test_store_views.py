@@ -135,6 +135,16 @@ def test_a_store_is_writable_or_says_why_not(store):
         store.check_writable()
 
 
+def test_bodies_of_many_messages_oldest_first(store, fill):
+    first, second = fill.message(raw=b"one"), fill.message(raw=b"two", listener="pharmacy")
+    found = store.views.bodies([second, 999, first])
+    assert [(one.summary.id, one.summary.listener, one.raw) for one in found] == [
+        (first, "main", b"one"),
+        (second, "pharmacy", b"two"),
+    ]
+    assert store.views.bodies([]) == []
+
+
 def test_what_waits_of_a_listener(store, fill):
     first = fill.message(listener="load")
     fill.message(listener="load")
