@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
+from interface.chart.dateless import asks_without_date, take_person, why_person, withdraw_person
 from interface.chart.model import Appointment, Chart, change
 from interface.chart.outcome import NewRequest, Outcome
 from interface.chart.settle import Composed, Settling, is_true, unchanged
@@ -241,14 +242,16 @@ class _Step:
         what = "appointment" if self.about_appointment else "visit"
         reasons = [Reason("cancelled", f"{self.reading.type} cancels the {what}")]
         appointment = self.chart.appointments.get(self.key)
-        if not self.known:
+        withdrawn = not self.about_appointment and withdraw_person(self.settling, self.reading, reasons[0])
+        if not self.known and not withdrawn:
             reasons.append(Reason("not-known", f"no such {what} is known here: nothing to withdraw"))
         elif appointment is not None:
             if appointment.status != "cancelled":
                 appointment = change(appointment, status="cancelled")
                 self.chart.appointments[self.key] = appointment
-            if self.settling.close(appointment, "withdrawn", reasons[0]):
-                reasons.append(Reason("withdrawn", "requests not yet sent are withdrawn"))
+            withdrawn = self.settling.close(appointment, "withdrawn", reasons[0]) or withdrawn
+        if withdrawn:
+            reasons.append(Reason("withdrawn", "requests not yet sent are withdrawn"))
         return self._outcome("cancel", *reasons)
 
     def _post(self) -> Outcome:
@@ -261,6 +264,8 @@ class _Step:
             return self._chart(
                 Reason("deceased", "the patient is deceased (PID-30, PID-29): nothing is requested")
             )
+        if asks_without_date(self.engine.policy, self.reading, target, self.today.isoformat()):
+            target = take_person(self.chart, self.reading)
         if target is None or target.status != "booked":
             return self._chart(self._why_no_date())
         if target.date and target.date < self.today.isoformat():
@@ -272,8 +277,9 @@ class _Step:
             return self._chart(self._why_no_date())
         composed = self.settling.compose(target)
         if self.engine.policy.unchanged == "skip" and not composed.holds and unchanged(target, composed):
+            what = "person" if target.is_person else "appointment"
             return self._chart(
-                Reason("unchanged", "the request is unchanged: it equals the last one for this appointment")
+                Reason("unchanged", f"the request is unchanged: it equals the last one for this {what}")
             )
         asked = target.asked
         if not (
@@ -283,6 +289,8 @@ class _Step:
         if composed.holds:
             return self._outcome("hold", *composed.holds, composed=composed)
         why = Reason("request", f"{self.reading.type} asks for the records of this appointment")
+        if target.is_person:
+            why = why_person(self.reading)
         if asked is not None and asked.state == "held":
             why = Reason("completes-held", f"{self.reading.type} completes a request that was held")
         return self._outcome("post", why, composed=composed)

@@ -10,10 +10,11 @@ from typing import Any
 
 import orjson
 
-from interface.chart.compose import Draft, compose
+from interface.chart.compose import compose
+from interface.chart.draft import Draft
 from interface.chart.model import Appointment, Asked, Chart, change
 from interface.chart.outcome import Close, NewRequest, RequestChange, Rewrite, detail
-from interface.contract import v1
+from interface.contract.versions import version
 from interface.contract.violations import Violation
 from interface.rules.facts import Reason
 from interface.rules.policy import Policy
@@ -56,7 +57,9 @@ class Settling:
     def compose(self, appointment: Appointment) -> Composed:
         """The appointment's request from the chart, checked against the contract."""
         draft = compose(self.book, self.policy, self.chart, appointment, self.trigger, self.today)
-        body, violations = v1.validated(draft.request, self.today)
+        body, violations = version(self.policy.api_version).validated(draft.request, self.today)
+        if "upcomingAppointmentDate" not in draft.request and self._needs_date(appointment):
+            violations = (*violations, _NO_DATE)
         holds = [Reason(*hold_of(violation, draft.why)) for violation in violations]
         holds += _patient_holds(self.chart)
         if body is None:
@@ -64,6 +67,12 @@ class Settling:
         digest = hashlib.blake2b(body, digest_size=16).digest()
         day = date.fromisoformat(appointment.date) if appointment.date else None
         return Composed(draft, body, digest, tuple(holds), day)
+
+    def _needs_date(self, appointment: Appointment) -> bool:
+        """Whether a date must be there though the contract does without one (version 2)."""
+        if self.policy.api_version == 1:
+            return False
+        return not appointment.is_person or self.policy.without_date != "post"
 
     def ask(self, appointment: Appointment, composed: Composed) -> None:
         """A new request; an open one of the appointment is superseded unless the site wants one per message."""
@@ -150,6 +159,8 @@ def is_true(chart: Chart, field_name: str) -> bool:
     return fact is not None and fact.value is True
 
 
+_NO_DATE = Violation("upcomingAppointmentDate", "missing", "upcomingAppointmentDate is missing")
+
 # What an analyst is told when a field the contract needs is missing and no message said anything of it.
 _SOURCES = {
     "patient.mrn.root": "set site.mrn_root",
@@ -161,11 +172,17 @@ _SOURCES = {
     "patient.birthDate": "PID-7 is empty",
     "patient.address": "PID-11 is empty: no US ZIP",
     "patient.address.zip": "PID-11.5 gives no US ZIP",
+    "patient.addresses": "PID-11 is empty: no US ZIP",
+    "patient.addresses[0].zip": "PID-11.5 gives no US ZIP",
     "upcomingAppointmentDate": "no start in SCH-11, TQ1-7, AIS-4, AIP-6, AIG-8 or AIL-6",
     "upcomingAppointmentProvider": "no message names the clinician (AIP-3, AIG-3, PV1-7)",
     "upcomingAppointmentProvider.npi": "no NPI for the clinician",
     "upcomingAppointmentProvider.name": "the clinician has no name",
     "upcomingAppointmentProvider.name.given": "the clinician has no given name",
+    "requestingProvider": "no message names the clinician (AIP-3, AIG-3, PV1-7; without an appointment also PD1-4)",
+    "requestingProvider.npi": "no NPI for the clinician",
+    "requestingProvider.name": "the clinician has no name",
+    "requestingProvider.name.given": "the clinician has no given name",
 }
 
 

@@ -47,6 +47,8 @@ class Rule:
     """Message codes (MSH-9.1) it is for; empty: all."""
     segments: frozenset[str]
     """The segments it looks in."""
+    version: int = 0
+    """The version of the API it is for; 0: all."""
 
 
 @dataclass(frozen=True)
@@ -218,4 +220,8 @@ def _read_rule(
         paths.append(path)
     spec = Spec(f"{file}#{name}", file, line, body, tuple(paths), tables)
     segments = frozenset(path.segment for path in paths)
-    rules[scope].append(Rule(spec.name, field, TYPES[kind](spec), frozenset(spec.strings("only")), segments))
+    version = body.get("version", 0)
+    if version not in (0, 1, 2):
+        raise fail("version", f"version: '{version}' is none of the API's versions, 1 and 2")
+    only = frozenset(spec.strings("only"))
+    rules[scope].append(Rule(spec.name, field, TYPES[kind](spec), only, segments, version))

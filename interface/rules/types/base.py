@@ -16,7 +16,7 @@ from interface.rules.tables import Table
 Reader = Callable[[Context, Scope], Fact | None]
 TypeMaker = Callable[["Spec"], Reader]
 
-COMMON_KEYS = ("field", "type", "from", "each", "only")
+COMMON_KEYS = ("field", "type", "from", "each", "only", "version")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Problems: coded diagnoses in the systems the contract has lists for."""
+"""Problems: coded diagnoses in the systems the contract has a place for."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ _FORMS = {
     "SNOMED": re.compile(r"^[1-9]\d{5,17}$"),
 }
 """What a code must look like to be one at all; text in a code's place is none (release formats of the three systems)."""
+_ANY_FORM = re.compile(r"^\S+$")
+"""Of a system whose codes are not known here: text has blanks, a code has none."""
 
 
 def dotted(system: str, code: str) -> str:
@@ -34,7 +36,7 @@ def dotted(system: str, code: str) -> str:
 
     What has not the form of an ICD code gets no dot.
     """
-    if system == "SNOMED":
+    if system not in _UNDOTTED:
         return code
     upper = code.upper().rstrip(".")
     match = _UNDOTTED[system].match(upper)
@@ -52,13 +54,15 @@ def by_shape(code: str) -> str:
 
 
 def diagnosis(spec: Spec) -> Reader:
-    """DG1-3 or PRB-3: every coding whose system the contract has a list for, as `[{"system", "code", "label"}, …]`.
+    """DG1-3 or PRB-3: every coding whose system the contract has a place for, as `[{"system", "code", "label"}, …]`.
+
+    Version 1 has lists for ICD-10, ICD-9 and SNOMED CT; version 2 takes every system whose OID `oids:` knows.
 
     The system is named by CWE.3/.6, else by `system_from:`; undeclared it is the site's default, else told by shape
     only where no other system could have the code. What is left out is noted with its reason.
     """
-    spec.options("systems", "system_from", "label_from")
-    systems, rule, path = spec.needed_table("systems"), spec.name, spec.paths[0]
+    spec.options("systems", "oids", "system_from", "label_from")
+    systems, oids, rule, path = spec.needed_table("systems"), spec.table("oids"), spec.name, spec.paths[0]
     system_from, label_from = spec.path_list("system_from"), spec.path_list("label_from")
 
     def elsewhere(paths: tuple[Path, ...], scope: Scope) -> tuple[str, str]:
@@ -76,7 +80,11 @@ def diagnosis(spec: Spec) -> Reader:
                 return found, ""
             if found == "procedure":
                 return "", "a procedure system holds no diagnoses"
-            return "", f"the request has no list for the coding system {sent}"
+            if context.policy.api_version == 1:
+                return "", f"the request has no list for the coding system {sent}"
+            if found is not None and oids is not None and found in oids:
+                return found, ""
+            return "", f"tables diagnosis_systems and diagnosis_oids know no OID of the coding system {sent}"
         if context.policy.default_problem_system:
             return context.policy.default_problem_system, ""
         shape = by_shape(code)
@@ -90,8 +98,8 @@ def diagnosis(spec: Spec) -> Reader:
         for repetition in path.repetitions(scope):
             if repetition.is_null:
                 continue
-            shared_system, _ = elsewhere(system_from, scope)
-            shared_label, shared_source = elsewhere(label_from, scope)
+            shared_system, shared_source = elsewhere(system_from, scope)
+            shared_label, shared_label_source = elsewhere(label_from, scope)
             for number in (1, 4):
                 coding = _coding(repetition, number)
                 if not coding[0].strip("."):
@@ -99,13 +107,15 @@ def diagnosis(spec: Spec) -> Reader:
                         context.leave_out(repetition.at(number), coding[1] or coding[0], "no code")
                     continue
                 code, label, sent = coding
-                sent = sent or (shared_system if number == 1 else "")
+                named = repetition.at(number + 2)
+                if not sent and number == 1:
+                    sent, named = shared_system, shared_source
                 system, trouble = system_of(context, sent, code)
                 source = repetition.at(number)
                 if not trouble and not (is_clean(code) and code.isprintable()):
                     trouble = "the code holds a character that is forbidden in codes"
-                if not trouble and not _FORMS[system].match(code.upper().rstrip(".")):
-                    trouble = f"no code of {_NAMES[system]} has this form"
+                if not trouble and not _FORMS.get(system, _ANY_FORM).match(code.upper().rstrip(".")):
+                    trouble = f"no code of {_NAMES.get(system, system)} has this form"
                 if trouble:
                     why = why or trouble
                     context.leave_out(source, code, trouble)
@@ -119,7 +129,7 @@ def diagnosis(spec: Spec) -> Reader:
                     if other:
                         label, label_source = other, repetition.at(5 if number == 1 else 2)
                     elif shared_label:
-                        label, label_source = shared_label, shared_source
+                        label, label_source = shared_label, shared_label_source
                     else:
                         label, label_source = whole, source
                         said.append(f"{source} has no label: the code stands for it")
@@ -129,6 +139,9 @@ def diagnosis(spec: Spec) -> Reader:
                     Leaf(f"{where}.code", whole, source),
                     Leaf(f"{where}.displayName", label, label_source),
                 ]
+                if context.policy.api_version != 1:
+                    said_by = named if sent else _undeclared(context, source)
+                    leaves.append(Leaf(f"{where}.codeSystem", sent or system, said_by))
         if not path_is_valued(path, scope):
             label, source = elsewhere(label_from, scope)
             if label:
@@ -138,6 +151,13 @@ def diagnosis(spec: Spec) -> Reader:
         return no_fact(rule, context, why) if why else None
 
     return read
+
+
+def _undeclared(context: Context, code_source: str) -> str:
+    """Where the system of a code comes from that names none: the setting, else the form of the code."""
+    return (
+        "settings:mappings.default_problem_system" if context.policy.default_problem_system else code_source
+    )
 
 
 def path_is_valued(path: Path, scope: Scope) -> bool:

@@ -220,6 +220,46 @@ def address(spec: Spec) -> Reader:
     return read
 
 
+def other_addresses(spec: Spec) -> Reader:
+    """PID-11: the valid addresses behind the one that `address` takes, in the same order, each once; at most `most:`.
+
+    None when there is no valid one at all: then what is known of before stays.
+    """
+    spec.options("prefer", "states", "countries", "most")
+    tables = AddressTables(spec.needed_table("states"), spec.needed_table("countries"))
+    prefer, path, rule, most = spec.strings("prefer"), spec.paths[0], spec.name, int(spec.body.get("most", 2))
+
+    def read(context: Context, scope: Scope) -> Fact | None:
+        ranked = sorted(
+            (prefer.index(kind), number, entry)
+            for number, entry in enumerate(path.repetitions(scope))
+            if (kind := entry.component(7).strip().upper()) in prefer
+            and isinstance(tables.zip_of(entry), str)
+        )
+        if not ranked:
+            return None
+        seen = [_written(ranked[0][2])]
+        found: list[object] = []
+        leaves: list[Leaf] = []
+        said: list[str] = []
+        for _, _, entry in ranked[1:]:
+            if len(found) == most or _written(entry) in seen:
+                continue
+            seen.append(_written(entry))
+            whole = tables.value(context, entry)
+            leaves += [Leaf(f"[{len(found)}]{leaf.path}", leaf.value, leaf.source) for leaf in whole.leaves]
+            found.append(whole.value)
+            said += whole.said
+        return Fact(found, tuple(leaves), rule, context.at, context.control_id, tuple(said))
+
+    return read
+
+
+def _written(entry: Repetition) -> list[str]:
+    """An address as far as the request has it, to tell two apart: not by their types."""
+    return [" ".join(entry.component(number).split()).casefold() for number in range(1, 7)]
+
+
 @dataclass(frozen=True)
 class _Point:
     value: str
@@ -330,4 +370,9 @@ def _dialled(number: str) -> str:
     return digits if len(digits) >= 7 and digits.strip("0") else ""
 
 
-TYPES: dict[str, TypeMaker] = {"mrn": mrn, "address": address, "contact_points": contact_points}
+TYPES: dict[str, TypeMaker] = {
+    "mrn": mrn,
+    "address": address,
+    "other_addresses": other_addresses,
+    "contact_points": contact_points,
+}

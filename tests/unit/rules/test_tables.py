@@ -38,7 +38,7 @@ def test_a_table_knows_every_code_of_the_standards(table, standard):
         ("order_control", {"open", "end", "none"}),
         ("order_status", {"end", "none"}),
         ("appointment_status", {"booked", "cancelled", "chart", "blocked"}),
-        ("diagnosis_systems", {"ICD10", "ICD9", "SNOMED", "procedure"}),
+        ("diagnosis_systems", {*ROWS["diagnosis_oids"], "procedure"}),
         ("diagnosis_actions", {"add", "update", "delete", "none"}),
     ],
 )

@@ -1,0 +1,136 @@
+"""The problems of a request: of each code what is known of it, in the lists of version 1 or the one of version 2."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from interface.chart.draft import Draft, Provenance
+from interface.chart.model import Chart, Problem
+from interface.rules.facts import Fact, LeftOut
+from interface.rules.policy import Policy
+from interface.rules.rulebook import Rulebook
+
+_LISTS = {"ICD10": "activeIcd10Diagnoses", "ICD9": "activeIcd9Diagnoses", "SNOMED": "activeSnomedDiagnoses"}
+_OIDS = "diagnosis_oids"
+
+
+@dataclass(frozen=True)
+class Known:
+    """One code with all that is known of it today."""
+
+    shown: Problem
+    """The sighting that label and sources are taken from."""
+    date: Fact | None
+    """The earliest."""
+    why_inactive: str = ""
+    """Empty: it is active."""
+    inactive_by: str = ""
+    """The setting that makes it so; empty: the message."""
+
+
+def known_problems(policy: Policy, chart: Chart, today: date) -> list[Known]:
+    """Each code once, in the order in which the codes became known. It is active if one of its sightings is."""
+    days = policy.visit_diagnosis_days
+    limit = (today - timedelta(days=days)).isoformat() if days else ""
+    same: dict[tuple[str, str], list[Problem]] = {}
+    for problem in chart.problems:
+        same.setdefault((problem.system, problem.code), []).append(problem)
+    return [_known(sightings, limit, days) for sightings in same.values()]
+
+
+def _known(sightings: list[Problem], limit: str, days: int) -> Known:
+    stated = [entry for entry in sightings if entry.active]
+    active = [entry for entry in stated if entry.at[:10] >= limit]
+    if active:
+        return Known(active[0], _earliest(active))
+    if stated:
+        text = f"not seen for {days} days: no longer active"
+        return Known(_newest(sightings), _earliest(sightings), text, "settings:mappings.visit_diagnosis_days")
+    return Known(_newest(sightings), _earliest(sightings), "no longer active")
+
+
+def _newest(sightings: list[Problem]) -> Problem:
+    return max(sightings, key=lambda entry: entry.at)
+
+
+def _earliest(sightings: list[Problem]) -> Fact | None:
+    dates = [fact for entry in sightings if (fact := entry.date) is not None and fact.value is not None]
+    return min(dates, key=lambda fact: str(fact.value), default=None)
+
+
+def _source(draft: Draft, problem: Problem, part: str = ".code") -> str:
+    """Where a part of the problem stands; what has no source of its own stands where the code does."""
+    sources = {leaf.path: leaf.source for leaf in problem.leaves}
+    return draft.source(sources.get(part, problem.leaves[0].source), problem.message)
+
+
+def _leave_out(draft: Draft, problem: Problem, why: str) -> None:
+    draft.left_out.append(LeftOut(_source(draft, problem), problem.code, why))
+
+
+def _put_texts(draft: Draft, where: str, problem: Problem) -> None:
+    """The provenance of code and label."""
+    for leaf in problem.leaves:
+        if leaf.path in (".code", ".displayName"):
+            source = draft.source(leaf.source, problem.message)
+            draft.fields.append(Provenance(where + leaf.path, leaf.value, source, problem.rule))
+
+
+def _put_date(draft: Draft, where: str, entry: dict[str, Any], known: Known) -> None:
+    if known.date is not None:
+        entry["date"] = known.date.value
+        draft.leaves(f"{where}.date", known.date)
+
+
+def lists_by_system(draft: Draft, book: Rulebook, problems: Sequence[Known]) -> None:  # noqa: ARG001 - as `diagnoses`
+    """Version 1: the active problems, in a list for each of the three systems; the others are left out."""
+    lists: dict[str, list[dict[str, Any]]] = {}
+    for known in problems:
+        shown = known.shown
+        name = _LISTS.get(shown.system)
+        if name is None:
+            _leave_out(draft, shown, f"version 1 has no list for the coding system {shown.system}")
+            continue
+        if known.why_inactive:
+            _leave_out(draft, shown, known.why_inactive)
+            continue
+        entries = lists.setdefault(name, [])
+        where = f"{name}[{len(entries)}]"
+        entry: dict[str, Any] = {"code": shown.code, "displayName": shown.label}
+        _put_texts(draft, where, shown)
+        _put_date(draft, where, entry, known)
+        entries.append(entry)
+    for name in _LISTS.values():
+        if name in lists:
+            draft.request[name] = lists[name]
+
+
+def diagnoses(draft: Draft, book: Rulebook, problems: Sequence[Known]) -> None:
+    """Version 2: all problems, active or not, with the OID of their system."""
+    oids = book.tables.get(_OIDS)
+    entries: list[dict[str, Any]] = []
+    for known in problems:
+        shown = known.shown
+        oid = oids.get(shown.system) if oids is not None else None
+        if oid is None:
+            _leave_out(draft, shown, f"table {_OIDS} has no OID for the coding system {shown.system}")
+            continue
+        where, active = f"diagnoses[{len(entries)}]", not known.why_inactive
+        entry: dict[str, Any] = {
+            "code": shown.code,
+            "codeSystem": str(oid),
+            "displayName": shown.label,
+            "active": active,
+        }
+        _put_texts(draft, where, shown)
+        system = _source(draft, shown, ".codeSystem")
+        draft.fields.append(Provenance(f"{where}.codeSystem", entry["codeSystem"], system, shown.rule))
+        stated = known.inactive_by or _source(draft, shown, ".active")
+        draft.fields.append(Provenance(f"{where}.active", active, stated, shown.rule))
+        _put_date(draft, where, entry, known)
+        entries.append(entry)
+    if entries:
+        draft.request["diagnoses"] = entries
