@@ -39,16 +39,17 @@ class HandCouriers:
     """Keeps what it is given until it is told the reply."""
 
     def __init__(self):
-        self.jobs, self.sent, self.back = [], [], []
+        self.jobs, self.sent, self.back, self.parcels = [], [], [], []
         self.free = 4
 
     @property
     def in_flight(self):
         return len(self.jobs)
 
-    def put(self, job):
-        self.jobs.append(job)
-        self.sent.append(orjson.loads(job.body))
+    def put(self, *jobs):
+        self.jobs += jobs
+        self.sent += [orjson.loads(job.body) for job in jobs]
+        self.parcels.append([job.patient_id for job in jobs])
 
     def collect(self):
         back, self.back = self.back, []
