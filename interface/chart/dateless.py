@@ -6,9 +6,10 @@ They stand in the chart as one entry of its appointments, with the key `PERSON`.
 from __future__ import annotations
 
 from interface.chart.model import PERSON, Appointment, Chart
+from interface.chart.people import same_number
 from interface.chart.settle import Settling
-from interface.chart.update import clinician, merge, text_of, visit_of
-from interface.rules.facts import Reason
+from interface.chart.update import clinician, merge, visit_of
+from interface.rules.facts import Reason, text_of
 from interface.rules.policy import Policy
 from interface.rules.reading import Reading
 
@@ -43,8 +44,8 @@ def take_person(chart: Chart, reading: Reading) -> Appointment:
 
 def withdraw_person(settling: Settling, reading: Reading, reason: Reason) -> bool:
     """End the person's unsent request when the visit that it was asked for is cancelled; whether there was one."""
-    person, visit = settling.chart.appointments.get(PERSON), visit_of(reading)
-    if person is None or not visit or text_of(person.facts, "visit.number") != visit:
+    person = settling.chart.appointments.get(PERSON)
+    if person is None or not same_number(text_of(person.facts, "visit.number"), visit_of(reading)):
         return False
     return settling.close(person, "withdrawn", reason)
 

@@ -16,7 +16,9 @@ from interface.rules.types import TYPES, Reader, Spec
 
 DOES = ("post", "chart", "cancel", "ignore")
 ABOUT = ("", "appointment", "visit", "medication", "person")
-_EVENT_KEYS = ("does", "about", "say", "not_yet", "reopens", "ends_inpatient_orders")
+IDENTITY = ("", "merge", "renumber", "move-number", "move-account", "move-visit", "link", "remove")
+"""What an event does to whose chart things are in (HL7 v2, chapter 3: merge, move, change, link, delete)."""
+_EVENT_KEYS = ("does", "about", "say", "not_yet", "reopens", "ends_inpatient_orders", "identity", "cancels")
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,10 @@ class Event:
     reopens: bool = True
     """Whether it opens a cancelled visit again."""
     ends_inpatient_orders: bool = False
+    identity: str = ""
+    """One of `IDENTITY`."""
+    cancels_when_empty: bool = False
+    """S20 to S22: a cancel when no resource of the appointment is left."""
     rule: str = ""
 
 
@@ -67,6 +73,8 @@ class Rulebook:
     events: Mapping[str, Event]
     default: Event
     message: tuple[Rule, ...]
+    merge: tuple[Rule, ...]
+    """Of each MRG."""
     problems: Mapping[str, tuple[Rule, ...]]
     """By the segment that lists them: DG1, PRB."""
     orders: Mapping[str, tuple[Rule, ...]]
@@ -83,7 +91,8 @@ class Rulebook:
     def size(self) -> tuple[int, int]:
         """How many rules and tables there are."""
         lists = (*self.problems.values(), *self.orders.values())
-        return len(self.message) + sum(map(len, lists)) + len(self.settings), len(self.tables)
+        rules = (self.message, self.merge, *lists)
+        return sum(map(len, rules)) + len(self.settings), len(self.tables)
 
 
 @lru_cache(maxsize=1)
@@ -114,6 +123,7 @@ def read_rulebook(folder: Traversable) -> Rulebook:
         events=events,
         default=default,
         message=tuple(rules[""]),
+        merge=tuple(rules["MRG"]),
         problems={
             scope: tuple(found) for scope, found in rules.items() if SCOPES[scope] is PROBLEM and found
         },
@@ -147,6 +157,13 @@ def _event(kind: str, body: object, file: str, line: int) -> Event:
         )
     if about not in ABOUT:
         raise RuleError(f"{file}:{line}: {kind}: about: '{about}' is unknown{nearest(about, ABOUT)}")
+    identity, cancels = str(body.get("identity", "")), str(body.get("cancels", ""))
+    if cancels not in ("", "when-empty"):
+        raise RuleError(f"{file}:{line}: {kind}: cancels: '{cancels}' is unknown; there is when-empty")
+    if identity not in IDENTITY:
+        raise RuleError(
+            f"{file}:{line}: {kind}: identity: '{identity}' is unknown{nearest(identity, IDENTITY)}"
+        )
     return Event(
         type=kind,
         does=does,
@@ -155,6 +172,8 @@ def _event(kind: str, body: object, file: str, line: int) -> Event:
         not_yet=bool(body.get("not_yet", False)),
         reopens=bool(body.get("reopens", True)),
         ends_inpatient_orders=bool(body.get("ends_inpatient_orders", False)),
+        identity=identity,
+        cancels_when_empty=cancels == "when-empty",
         rule=f"{file}#{kind}",
     )
 

@@ -20,8 +20,8 @@ _EXTENSION = re.compile(r"(?i)(?<=\d)\s*(?:[,;]\s*)?(?:extension|ext\.?|x|b|c|\#
 
 
 @dataclass(frozen=True)
-class _Number:
-    """One repetition of PID-3 or PID-2."""
+class Number:
+    """One repetition of PID-3, PID-2 or MRG-1."""
 
     repetition: Repetition
     number: str
@@ -30,16 +30,19 @@ class _Number:
     kind: str
 
     def of(self, authorities: Sequence[str]) -> bool:
+        """Whether one of these gave it (normalised names or OIDs)."""
         return normal(self.authority) in authorities or normal(self.universal) in authorities
 
     @property
     def bare(self) -> bool:
+        """Whether it names no authority."""
         return not self.authority and not self.universal
 
 
-def _numbers(path: Path, scope: Scope) -> list[_Number]:
+def numbers_of(path: Path, scope: Scope) -> list[Number]:
+    """The numbers of a CX field, in order; empty repetitions left out."""
     return [
-        _Number(
+        Number(
             entry,
             entry.component(1).strip(),
             entry.sub(4, 1).strip(),
@@ -51,7 +54,14 @@ def _numbers(path: Path, scope: Scope) -> list[_Number]:
     ]
 
 
-def _unaltered(chosen: _Number) -> _Number | Unfit:
+def key_authority(number: Number, authorities: Sequence[str]) -> str:
+    """The authority as identity keys have it: empty for the site's own and for none."""
+    if number.bare or number.of(authorities):
+        return ""
+    return normal(number.authority or number.universal)
+
+
+def _unaltered(chosen: Number) -> Number | Unfit:
     """The number, unless it holds what nobody can see: an identifier is never altered."""
     if chosen.number.isprintable():
         return chosen
@@ -70,7 +80,7 @@ def mrn(spec: Spec) -> Reader:
     own, first = spec.strings("own_types"), spec.strings("first_types")
     other, paths, rule = spec.needed_table("other_types"), spec.paths, spec.name
 
-    def choose(path: Path, numbers: list[_Number], authorities: Sequence[str]) -> _Number | Unfit | None:
+    def choose(path: Path, numbers: list[Number], authorities: Sequence[str]) -> Number | Unfit | None:
         if authorities:
             mine = sorted((e for e in numbers if e.kind in own), key=lambda entry: own.index(entry.kind))
             bare = (
@@ -102,13 +112,9 @@ def mrn(spec: Spec) -> Reader:
         authorities = [normal(entry) for entry in context.policy.mrn_authority]
         why = ""
         for path in paths:
-            found = choose(path, _numbers(path, scope), authorities)
-            if isinstance(found, _Number):
-                if found.bare or found.of(authorities):
-                    authority = ""  # the site's own
-                else:
-                    authority = normal(found.authority or found.universal)
-                value = {"extension": found.number, "authority": authority}
+            found = choose(path, numbers_of(path, scope), authorities)
+            if isinstance(found, Number):
+                value = {"extension": found.number, "authority": key_authority(found, authorities)}
                 leaves = (Leaf("", found.number, found.repetition.at(1)),)
                 return Fact(value, leaves, rule, context.at, context.control_id)
             if isinstance(found, Unfit):

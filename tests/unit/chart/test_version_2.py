@@ -404,6 +404,23 @@ def test_cancelling_the_visit_withdraws_what_was_asked_for_it_without_a_date(dat
     assert told.states() == [("Close", 1, "withdrawn")]
 
 
+def test_deleting_the_visit_or_the_person_withdraws_it_too(dateless):
+    for deletion in ("ADT^A23", "ADT^A29"):
+        told = dateless()
+        told.tell("ADT^A01", told.PID, VISIT)
+        answer = told.tell(deletion, told.PID, VISIT)
+        assert codes(answer)[:2] == ["cancelled", "withdrawn"]
+        assert told.states() == [("Close", 1, "withdrawn")]
+
+
+def test_of_two_persons_that_become_one_the_newer_request_without_a_date_stays(dateless):
+    told = dateless()
+    told.tell("ADT^A28", told.PID, VISIT)
+    told.tell("ADT^A28", told.pid(f3="T1002^^^LFC^MR"), VISIT)
+    told.tell("ADT^A40", told.PID, "MRG|T1002^^^LFC^MR")
+    assert ("Close", 1, "superseded") in told.states()
+
+
 def test_news_of_a_cancelled_visit_asks_for_nothing(dateless):
     told = dateless()
     told.tell("ADT^A05", told.PID, VISIT, "PV2||||||||20260309")
