@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from interface.chart.holds import hold
 from interface.chart.identity import decide_identity
 from interface.chart.model import Chart
 from interface.chart.outcome import Outcome
@@ -61,6 +62,16 @@ class Engine:
         step = Step(self.policy, reading, does, self._settling(fresh, today, reading.control_id, new_id))
         return step.run()
 
+    def decide_again(self, reading: Reading, settling: Settling) -> Outcome | None:
+        """What the message would lead to now, its facts being in the chart already; None: to no request of its own."""
+        if self._without_chart(reading) is not None or reading.moves or self._does(reading) != "post":
+            return None
+        return Step(self.policy, reading, "post", settling).again()
+
+    def settling(self, chart: Chart, *, now: datetime, trigger: str, new_id: Callable[[], int]) -> Settling:
+        """A settling of a chart that may be changed."""
+        return self._settling(chart, self.today(now), trigger, new_id)
+
     def resettle(self, chart: Chart, *, now: datetime, new_id: Callable[[], int]) -> Outcome:
         """The open requests again, when the day or the settings have changed."""
         settling = self._settling(chart.copy(), self.today(now), "", new_id)
@@ -68,6 +79,17 @@ class Engine:
             settling.refresh(appointment)
         changed = settling.chart if settling.changes else None
         return Outcome("chart", (), chart=changed, requests=tuple(settling.changes))
+
+    def release(
+        self, chart: Chart, request: int, *, now: datetime, new_id: Callable[[], int]
+    ) -> Outcome | None:
+        """A person lets a held request of a protected patient go; None: no such request is held."""
+        settling = self._settling(chart.copy(), self.today(now), "", new_id)
+        for appointment in settling.chart.appointments.values():
+            if appointment.asked is not None and appointment.asked.id == request:
+                settling.release(appointment)
+                return Outcome("chart", (), chart=settling.chart, requests=tuple(settling.changes))
+        return None
 
     def today(self, now: datetime) -> date:
         """The site's calendar day."""
@@ -119,7 +141,7 @@ class Engine:
         """Two people never share a chart: of a message that names several nothing is taken."""
         does = self._does(reading)
         decision = {"post": "hold", "cancel": "hold"}.get(does, does)
-        text = f"{reading.type} names several patients (PID): nothing is taken from it; send one message for each"
+        text = f"{reading.type} {hold('several-patients').text}"
         return _plain(reading, decision, Reason("several-patients", text))
 
     def _unknown_patient(
@@ -128,7 +150,7 @@ class Engine:
         """It can't be told whose message it is: held, with what to do; nothing is charted."""
         mrn = reading.facts.get("patient.mrn.extension")
         why = mrn.why if mrn is not None and mrn.why else "PID-3 is empty"
-        reason = Reason("no-mrn", f"whose message it is can't be told: {why}")
+        reason = Reason("no-mrn", f"{hold('no-mrn').text}: {why}")
         step = Step(self.policy, reading, does, self._settling(chart, today, reading.control_id, new_id))
         draft = step.so_far().draft
         return Outcome(

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from interface.chart.holds import hold
 from interface.chart.model import Asked, Chart
-from interface.chart.outcome import Close, Other, Outcome
+from interface.chart.outcome import Other, Outcome
 from interface.chart.people import absorb, give_up_number, move, renumber, take_number
 from interface.chart.settle import Composed, Settling
 from interface.chart.update import take_patient
@@ -92,11 +93,9 @@ def _trouble(reading: Reading) -> Reason | None:
     needs_prior = reading.event.identity in ("merge", "move-number", "move-account")
     for group in reading.moves:
         if not group.key:
-            return Reason("no-mrn", f"whose message it is can't be told: {group.why or 'PID-3 is empty'}")
+            return Reason("no-mrn", f"{hold('no-mrn').text}: {group.why or 'PID-3 is empty'}")
         if needs_prior and not group.prior:
-            return Reason(
-                "no-prior-mrn", f"{reading.type}: which number it is about can't be told: {group.why}"
-            )
+            return Reason("no-prior-mrn", f"{reading.type}: {hold('no-prior-mrn').text}: {group.why}")
     return None
 
 
@@ -215,7 +214,7 @@ def _settle(person: _Person, settling: Settling) -> tuple[Settling, Composed | N
     """The person's open requests as they are now; the one that this released from a hold."""
     released: Composed | None = None
     for asked in person.twice:
-        settling.changes += [Close(number, "superseded", (_TWICE,)) for number in (*asked.beside, asked.id)]
+        settling.end(asked, "superseded", _TWICE)
     for key, appointment in list(person.chart.appointments.items()):
         released = settling.refresh(appointment, moved=key in person.arrived) or released
     return settling, released

@@ -14,7 +14,7 @@ from interface.rules.policy import Policy
 from interface.rules.rulebook import Rulebook
 
 _LISTS = {"ICD10": "activeIcd10Diagnoses", "ICD9": "activeIcd9Diagnoses", "SNOMED": "activeSnomedDiagnoses"}
-_OIDS = "diagnosis_oids"
+_UNSEEN = "settings:mappings.visit_diagnosis_days"
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,9 @@ class Known:
     """The sighting that label and sources are taken from."""
     date: Fact | None
     """The earliest."""
-    why_inactive: str = ""
-    """Empty: it is active."""
-    inactive_by: str = ""
-    """The setting that makes it so; empty: the message."""
+    active: bool = True
+    unseen_days: int = 0
+    """It is not active because nobody has named it for so long; 0: because a message says so."""
 
 
 def known_problems(policy: Policy, chart: Chart, today: date) -> list[Known]:
@@ -46,14 +45,8 @@ def _known(sightings: list[Problem], limit: str, days: int) -> Known:
     active = [entry for entry in stated if entry.at[:10] >= limit]
     if active:
         return Known(active[0], _earliest(active))
-    if stated:
-        text = f"not seen for {days} days: no longer active"
-        return Known(_newest(sightings), _earliest(sightings), text, "settings:mappings.visit_diagnosis_days")
-    return Known(_newest(sightings), _earliest(sightings), "no longer active")
-
-
-def _newest(sightings: list[Problem]) -> Problem:
-    return max(sightings, key=lambda entry: entry.at)
+    newest = max(sightings, key=lambda entry: entry.at)
+    return Known(newest, _earliest(sightings), active=False, unseen_days=days if stated else 0)
 
 
 def _earliest(sightings: list[Problem]) -> Fact | None:
@@ -67,8 +60,12 @@ def _source(draft: Draft, problem: Problem, part: str = ".code") -> str:
     return draft.source(sources.get(part, problem.leaves[0].source), problem.message)
 
 
-def _leave_out(draft: Draft, problem: Problem, why: str) -> None:
-    draft.left_out.append(LeftOut(_source(draft, problem), problem.code, why))
+def _leave_out_inactive(draft: Draft, known: Known) -> None:
+    source, code, days = _source(draft, known.shown), known.shown.code, known.unseen_days
+    if days:
+        draft.left_out.append(LeftOut(source, code, f"not seen for {days} days: no longer active"))
+    else:
+        draft.left_out.append(LeftOut(source, code, "the message says that it is no longer active"))
 
 
 def _put_texts(draft: Draft, where: str, problem: Problem) -> None:
@@ -92,10 +89,11 @@ def lists_by_system(draft: Draft, book: Rulebook, problems: Sequence[Known]) -> 
         shown = known.shown
         name = _LISTS.get(shown.system)
         if name is None:
-            _leave_out(draft, shown, f"version 1 has no list for the coding system {shown.system}")
+            why = f"version 1 has no list for the coding system {shown.system}"
+            draft.left_out.append(LeftOut(_source(draft, shown), shown.code, why))
             continue
-        if known.why_inactive:
-            _leave_out(draft, shown, known.why_inactive)
+        if not known.active:
+            _leave_out_inactive(draft, known)
             continue
         entries = lists.setdefault(name, [])
         where = f"{name}[{len(entries)}]"
@@ -110,26 +108,27 @@ def lists_by_system(draft: Draft, book: Rulebook, problems: Sequence[Known]) -> 
 
 def diagnoses(draft: Draft, book: Rulebook, problems: Sequence[Known]) -> None:
     """Version 2: all problems, active or not, with the OID of their system."""
-    oids = book.tables.get(_OIDS)
+    oids = book.tables.get("diagnosis_oids")
     entries: list[dict[str, Any]] = []
     for known in problems:
         shown = known.shown
         oid = oids.get(shown.system) if oids is not None else None
         if oid is None:
-            _leave_out(draft, shown, f"table {_OIDS} has no OID for the coding system {shown.system}")
+            why = f"table diagnosis_oids has no OID for the coding system {shown.system}"
+            draft.left_out.append(LeftOut(_source(draft, shown), shown.code, why))
             continue
-        where, active = f"diagnoses[{len(entries)}]", not known.why_inactive
+        where = f"diagnoses[{len(entries)}]"
         entry: dict[str, Any] = {
             "code": shown.code,
             "codeSystem": str(oid),
             "displayName": shown.label,
-            "active": active,
+            "active": known.active,
         }
         _put_texts(draft, where, shown)
         system = _source(draft, shown, ".codeSystem")
         draft.fields.append(Provenance(f"{where}.codeSystem", entry["codeSystem"], system, shown.rule))
-        stated = known.inactive_by or _source(draft, shown, ".active")
-        draft.fields.append(Provenance(f"{where}.active", active, stated, shown.rule))
+        stated = _UNSEEN if known.unseen_days else _source(draft, shown, ".active")
+        draft.fields.append(Provenance(f"{where}.active", known.active, stated, shown.rule))
         _put_date(draft, where, entry, known)
         entries.append(entry)
     if entries:

@@ -6,12 +6,12 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
 
 import orjson
 
 from interface.chart.compose import compose
 from interface.chart.draft import Draft
+from interface.chart.holds import hold, hold_of
 from interface.chart.model import Appointment, Asked, Chart, change
 from interface.chart.outcome import Close, NewRequest, RequestChange, Rewrite, detail
 from interface.contract.versions import version
@@ -22,6 +22,7 @@ from interface.rules.rulebook import Rulebook
 
 OPEN = ("waiting", "held")
 _MOST_BESIDE = 50
+_PROTECTED = "protected"
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,12 @@ class Settling:
         if "upcomingAppointmentDate" not in draft.request and self._needs_date(appointment):
             violations = (*violations, _NO_DATE)
         holds = [Reason(*hold_of(violation, draft.why)) for violation in violations]
-        holds += _patient_holds(self.chart)
+        released = appointment.asked is not None and appointment.asked.released
+        holds += [why for why in _patient_holds(self.chart) if not (released and why.code == _PROTECTED)]
         if body is None:
             body = orjson.dumps(draft.request)
-        digest = hashlib.blake2b(body, digest_size=16).digest()
+        codes = "".join(hold.code for hold in holds)  # what is held for another reason is no longer the same
+        digest = hashlib.blake2b(body + codes.encode(), digest_size=16).digest()
         day = date.fromisoformat(appointment.date) if appointment.date else None
         return Composed(draft, body, digest, tuple(holds), day)
 
@@ -91,16 +94,29 @@ class Settling:
             supersedes=old,
         )
         self.changes.append(made)
-        self._set(appointment, Asked(made.id, made.state, composed.digest, beside=beside))
+        released = asked is not None and asked.released
+        self._set(appointment, Asked(made.id, made.state, composed.digest, False, beside, released))
 
     def close(self, appointment: Appointment, state: str, reason: Reason) -> bool:
         """End the appointment's open request unsent; False when it has none."""
         asked = appointment.asked
         if asked is None or asked.state not in OPEN:
             return False
-        self.changes += [Close(number, state, (reason,)) for number in (*asked.beside, asked.id)]
+        self.end(asked, state, reason)
         self._set(appointment, change(asked, state="closed", beside=()))
         return True
+
+    def release(self, appointment: Appointment) -> bool:
+        """A person lets a protected patient's held request go; whether it waits to be sent now."""
+        asked = appointment.asked
+        if asked is None or asked.state != "held":
+            return False
+        self._set(appointment, change(asked, released=True))
+        return self.refresh(self.chart.appointments[appointment.key]) is not None
+
+    def end(self, asked: Asked, state: str, reason: Reason) -> None:
+        """End an open request whose appointment is not in this chart (any more)."""
+        self.changes += [Close(number, state, (reason,)) for number in (*asked.beside, asked.id)]
 
     def refresh(self, appointment: Appointment, *, moved: bool = False) -> Composed | None:
         """Compose an open request anew in place; the Composed when that released it from a hold.
@@ -128,7 +144,9 @@ class Settling:
         released = asked.state == "held" and composed.state == "waiting"
         kept = released or asked.state == "held"  # a held request can't have been sent meanwhile
         digest, rewritten = (composed.digest, False) if kept else (asked.digest, True)
-        self._set(appointment, Asked(asked.id, composed.state, digest, rewritten, asked.beside))
+        self._set(
+            appointment, Asked(asked.id, composed.state, digest, rewritten, asked.beside, asked.released)
+        )
         return composed if released else None
 
     def _set(self, appointment: Appointment, asked: Asked) -> None:
@@ -151,12 +169,12 @@ def unchanged(appointment: Appointment, composed: Composed) -> bool:
 def _patient_holds(chart: Chart) -> list[Reason]:
     holds = []
     if is_true(chart, "patient.deceased"):
-        holds.append(Reason("deceased", "the patient is deceased (PID-30, PID-29): nothing is requested"))
+        holds.append(hold("deceased"))
     if is_true(chart, "patient.identityUnknown"):
-        holds.append(Reason("identity-unknown", "PID-31 is Y: the sender does not know who the patient is"))
-    if is_true(chart, "patient.protected") or chart.patient.get("patient.restricted") is not None:
-        text = "the patient is protected (PD1-12, PV2-22 or ARV-3): held until a person releases it"
-        holds.append(Reason("protected", text))
+        holds.append(hold("identity-unknown"))
+    restricted = chart.patient.get("patient.restricted")
+    if is_true(chart, "patient.protected") or (restricted is not None and restricted.value is not None):
+        holds.append(hold(_PROTECTED))
     return holds
 
 
@@ -167,35 +185,3 @@ def is_true(chart: Chart, field_name: str) -> bool:
 
 
 _NO_DATE = Violation("upcomingAppointmentDate", "missing", "upcomingAppointmentDate is missing")
-
-# What an analyst is told when a field the contract needs is missing and no message said anything of it.
-_SOURCES = {
-    "patient.mrn.root": "set site.mrn_root",
-    "patient.mrn.extension": "PID-3 and PID-2 give no medical record number",
-    "patient.mrn": "PID-3 and PID-2 give no medical record number",
-    "patient.name": "PID-5 is empty",
-    "patient.name.family": "PID-5.1 is empty",
-    "patient.name.given": "PID-5.2 is empty: no given name",
-    "patient.birthDate": "PID-7 is empty",
-    "patient.address": "PID-11 is empty: no US ZIP",
-    "patient.address.zip": "PID-11.5 gives no US ZIP",
-    "patient.addresses": "PID-11 is empty: no US ZIP",
-    "patient.addresses[0].zip": "PID-11.5 gives no US ZIP",
-    "upcomingAppointmentDate": "no start in SCH-11, TQ1-7, AIS-4, AIP-6, AIG-8 or AIL-6",
-    "upcomingAppointmentProvider": "no message names the clinician (AIP-3, AIG-3, PV1-7)",
-    "upcomingAppointmentProvider.npi": "no NPI for the clinician",
-    "upcomingAppointmentProvider.name": "the clinician has no name",
-    "upcomingAppointmentProvider.name.given": "the clinician has no given name",
-    "requestingProvider": "no message names the clinician (AIP-3, AIG-3, PV1-7; without an appointment also PD1-4)",
-    "requestingProvider.npi": "no NPI for the clinician",
-    "requestingProvider.name": "the clinician has no name",
-    "requestingProvider.name.given": "the clinician has no given name",
-}
-
-
-def hold_of(violation: Violation, why: dict[str, str]) -> tuple[str, str]:
-    """Code and sentence of a hold: what is missing, and where it would come from."""
-    place: Any = violation.field
-    known = why.get(place) or why.get(place.rsplit(".", 1)[0]) or _SOURCES.get(place, "")
-    text = f"{violation.text}: {known}" if known else violation.text
-    return f"{violation.problem}:{place}", text

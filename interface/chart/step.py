@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from interface.chart.dateless import asks_without_date, take_person, why_person, withdraw_person
+from interface.chart.holds import hold
 from interface.chart.model import Appointment, change
 from interface.chart.outcome import NewRequest, Outcome
 from interface.chart.people import remove_person, remove_visit
@@ -89,6 +90,10 @@ class Step:
         else:
             outcome = self._chart(*self._why_chart())
         return self._with_rest(outcome)
+
+    def again(self) -> Outcome:
+        """Decide once more about a message whose facts are in the chart already."""
+        return self._post() if self.does == "post" else self._chart(*self._why_chart())
 
     def so_far(self) -> Composed:
         """What could be composed when whose message it is can't be told."""
@@ -185,14 +190,10 @@ class Step:
 
     def _post(self) -> Outcome:
         if self.about_appointment and not self.key:
-            return self._hold_without_row(
-                Reason("no-appointment-id", "SCH-2 and SCH-1 are empty: the appointment can't be told")
-            )
+            return self._hold_without_row(hold("no-appointment-id"))
         target = self._target()
         if is_true(self.chart, "patient.deceased"):
-            return self._chart(
-                Reason("deceased", "the patient is deceased (PID-30, PID-29): nothing is requested")
-            )
+            return self._chart(hold("deceased"))
         if asks_without_date(self.policy, self.reading, target, self.today.isoformat()):
             target = take_person(self.chart, self.reading)
         if target is None or target.status != "booked":

@@ -35,7 +35,9 @@ _COUNT_DUPLICATES = (
         last_duplicate_at=bindparam("last_duplicate_at_now"),
     )
 )
-_INSERT_MESSAGES = Prepared(insert(messages), [column.key for column in messages.columns])
+_INSERT_MESSAGES = Prepared(
+    insert(messages), [column.key for column in messages.columns if column.server_default is None]
+)
 _INSERT_BODIES = Prepared(insert(message_bodies), ["message_id", "body"])
 
 

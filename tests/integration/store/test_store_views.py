@@ -7,6 +7,7 @@ from datetime import date
 import pytest
 
 from interface.store.errors import StoreError
+from interface.store.migrations import MIGRATIONS
 from interface.store.records import Backlog, MessageDone, MessageFilter, RequestFilter, Turn
 
 
@@ -114,7 +115,7 @@ def test_stats_name_the_files(store, fill):
     fill.message()
     stats = store.stats()
     assert stats.path == str(store.path)
-    assert stats.schema_version == 1
+    assert stats.schema_version == MIGRATIONS[-1].version
     assert stats.size_bytes > 0
     assert stats.wal_bytes > 0
     assert stats.free_bytes > 0
