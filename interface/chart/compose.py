@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from interface.chart.diagnoses import Known, diagnoses, known_problems, lists_by_system
 from interface.chart.draft import Draft, Provenance
 from interface.chart.model import Appointment, Chart, Order
-from interface.chart.problems import Known, diagnoses, known_problems, lists_by_system
 from interface.rules.facts import Fact, LeftOut, Scalar
 from interface.rules.policy import Policy
 from interface.rules.rulebook import Rulebook

@@ -9,6 +9,7 @@ from interface.hl7.message import Repetition
 from interface.rules.context import Context, no_fact
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
+from interface.rules.tables import Table
 from interface.rules.types.base import Reader, Spec, TypeMaker
 
 _ICD10_SHAPE = re.compile(r"^[A-Z]\d[0-9A-Z](?:\.?[0-9A-Z]{1,4})?$")
@@ -27,6 +28,7 @@ _FORMS = {
     "SNOMED": re.compile(r"^[1-9]\d{5,17}$"),
 }
 """What a code must look like to be one at all; text in a code's place is none (release formats of the three systems)."""
+_OID = re.compile(r"^(?:urn:oid:)?([0-2](?:\.(?:0|[1-9]\d*)){3,})$", re.ASCII | re.IGNORECASE)
 _ANY_FORM = re.compile(r"^\S+$")
 """Of a system whose codes are not known here: text has blanks, a code has none."""
 
@@ -56,7 +58,8 @@ def by_shape(code: str) -> str:
 def diagnosis(spec: Spec) -> Reader:
     """DG1-3 or PRB-3: every coding whose system the contract has a place for, as `[{"system", "code", "label"}, …]`.
 
-    Version 1 has lists for ICD-10, ICD-9 and SNOMED CT; version 2 takes every system whose OID `oids:` knows.
+    Version 1 has lists for ICD-10, ICD-9 and SNOMED CT. Version 2 takes every other system that `systems:` knows and that
+    has an OID, by `oids:` or as it was sent; the OID is then its name.
 
     The system is named by CWE.3/.6, else by `system_from:`; undeclared it is the site's default, else told by shape
     only where no other system could have the code. What is left out is noted with its reason.
@@ -82,9 +85,10 @@ def diagnosis(spec: Spec) -> Reader:
                 return "", "a procedure system holds no diagnoses"
             if context.policy.api_version == 1:
                 return "", f"the request has no list for the coding system {sent}"
-            if found is not None and oids is not None and found in oids:
-                return found, ""
-            return "", f"tables diagnosis_systems and diagnosis_oids know no OID of the coding system {sent}"
+            if found is None:
+                return "", f"table {systems.name} has no coding system {sent}"
+            oid = _oid_of(sent, oids)
+            return oid, "" if oid else f"table diagnosis_oids has no OID of the coding system {sent}"
         if context.policy.default_problem_system:
             return context.policy.default_problem_system, ""
         shape = by_shape(code)
@@ -151,6 +155,12 @@ def diagnosis(spec: Spec) -> Reader:
         return no_fact(rule, context, why) if why else None
 
     return read
+
+
+def _oid_of(sent: str, oids: Table | None) -> str:
+    """The OID of a coding system that is known and has no list: by table, or as it was sent; empty when there is none."""
+    match = _OID.match(sent.strip())
+    return match[1] if match else str(oids.get(sent) or "") if oids is not None else ""
 
 
 def _undeclared(context: Context, code_source: str) -> str:

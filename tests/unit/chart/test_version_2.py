@@ -205,12 +205,23 @@ def test_a_system_that_version_1_has_no_list_for_goes_out_with_its_oid(v2, story
     assert "no list for the coding system IMO" in answer["left_out"][0]["why"]
 
 
-def test_a_system_whose_oid_is_not_known_is_left_out_with_what_to_do(v2):
-    answer = v2().book("DG1|1||X1^Something^LOCALDX")
+@pytest.mark.parametrize(
+    "sent", ["IMO", "2.16.840.1.113883.3.247.1.1", "urn:oid:2.16.840.1.113883.3.247.1.1"]
+)
+def test_a_system_is_one_however_it_is_named(v2, sent):
+    answer = v2().book("DG1|1||30422^Hypertension^IMO", f"DG1|2||30422^Hypertension^{sent}")
+    assert [entry["codeSystem"] for entry in answer["request"]["diagnoses"]] == [
+        "2.16.840.1.113883.3.247.1.1"
+    ]
+
+
+@pytest.mark.parametrize("sent", ["LOCALDX", "1.2.3.4.5"])
+def test_a_system_that_no_table_knows_is_left_out_with_what_to_do(v2, sent):
+    answer = v2().book(f"DG1|1||X1^Something^{sent}")
     assert "diagnoses" not in answer["request"]
     (left,) = answer["left_out"]
     assert (left["source"], left["value"]) == ("DG1-3.1", "X1")
-    assert "diagnosis_oids" in left["why"] and "LOCALDX" in left["why"]
+    assert left["why"] == f"table diagnosis_systems has no coding system {sent}"
 
 
 @pytest.mark.parametrize("code", ["chest pain", "a;b"])
@@ -252,7 +263,7 @@ def test_a_chart_of_version_2_can_be_composed_in_version_1(v2, story):
     told = story()
     told.charts = old.charts
     answer = told.book(start="20260311")
-    assert "no list for the coding system IMO" in answer["left_out"][0]["why"]
+    assert "no list for the coding system" in answer["left_out"][0]["why"]
     assert not any(field.startswith("active") for field in answer["request"])
 
 

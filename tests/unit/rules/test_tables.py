@@ -38,12 +38,22 @@ def test_a_table_knows_every_code_of_the_standards(table, standard):
         ("order_control", {"open", "end", "none"}),
         ("order_status", {"end", "none"}),
         ("appointment_status", {"booked", "cancelled", "chart", "blocked"}),
-        ("diagnosis_systems", {*ROWS["diagnosis_oids"], "procedure"}),
+        ("diagnosis_systems", {"ICD10", "ICD9", "SNOMED", "procedure", "other"}),
         ("diagnosis_actions", {"add", "update", "delete", "none"}),
     ],
 )
 def test_a_table_says_only_what_the_program_knows(table, values):
     assert set(ROWS[table].values()) == values
+
+
+def test_every_system_with_an_oid_is_one_of_diagnoses():
+    systems = BOOK.tables["diagnosis_systems"]
+    kinds = {name: systems.get(name) for name in ROWS["diagnosis_oids"]}
+    assert {name: kind for name, kind in kinds.items() if kind != "other"} == {
+        "ICD10": "ICD10",
+        "ICD9": "ICD9",
+        "SNOMED": "SNOMED",
+    }
 
 
 def test_timing_rows_are_events_of_the_contract():

@@ -107,20 +107,18 @@ def lists_by_system(draft: Draft, book: Rulebook, problems: Sequence[Known]) -> 
 
 
 def diagnoses(draft: Draft, book: Rulebook, problems: Sequence[Known]) -> None:
-    """Version 2: all problems, active or not, with the OID of their system."""
-    oids = book.tables.get("diagnosis_oids")
+    """Version 2: all problems, active or not, with the OID of their system.
+
+    A system without a list in version 1 has its OID as its name.
+    """
+    oids = book.tables["diagnosis_oids"]
     entries: list[dict[str, Any]] = []
     for known in problems:
         shown = known.shown
-        oid = oids.get(shown.system) if oids is not None else None
-        if oid is None:
-            why = f"table diagnosis_oids has no OID for the coding system {shown.system}"
-            draft.left_out.append(LeftOut(_source(draft, shown), shown.code, why))
-            continue
         where = f"diagnoses[{len(entries)}]"
         entry: dict[str, Any] = {
             "code": shown.code,
-            "codeSystem": str(oid),
+            "codeSystem": str(oids.get(shown.system) or shown.system),
             "displayName": shown.label,
             "active": known.active,
         }
