@@ -201,6 +201,8 @@ def event_notes(event: Event) -> str:
         if part.name == "identity":
             notes.append(_IDENTITY.get(value, value))
             continue
+        if isinstance(value, tuple):
+            value = " or ".join(value)
         notes.append(name if value is True else f"{name}: {'no' if value is False else value}")
     return "; ".join(notes)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from interface.chart.draft import Draft, Provenance
 from interface.chart.model import Chart, Problem
+from interface.chart.problems import Standing, by_code, first_date, standing
 from interface.rules.facts import Fact, LeftOut
 from interface.rules.policy import Policy
 from interface.rules.rulebook import Rulebook
@@ -22,50 +23,29 @@ class Known:
     """One code with all that is known of it today."""
 
     shown: Problem
-    """The sighting that label and sources are taken from."""
+    """The sighting that label and sources are taken from: the first active one, else the newest."""
+    standing: Standing
     date: Fact | None
     """The earliest."""
-    active: bool = True
-    unseen_days: int = 0
-    """It is not active because nobody has named it for so long; 0: because a message says so."""
 
 
 def known_problems(policy: Policy, chart: Chart, today: date) -> list[Known]:
     """Each code once, in the order in which the codes became known. It is active if one of its sightings is."""
     days = policy.visit_diagnosis_days
-    limit = (today - timedelta(days=days)).isoformat() if days else ""
-    same: dict[tuple[str, str], list[Problem]] = {}
-    for problem in chart.problems:
-        same.setdefault((problem.system, problem.code), []).append(problem)
-    return [_known(sightings, limit, days) for sightings in same.values()]
+    return [_known(sightings, today, days) for _, sightings in by_code(chart)]
 
 
-def _known(sightings: list[Problem], limit: str, days: int) -> Known:
-    stated = [entry for entry in sightings if entry.active]
-    active = [entry for entry in stated if entry.at[:10] >= limit]
-    if active:
-        return Known(active[0], _earliest(active))
-    newest = max(sightings, key=lambda entry: entry.at)
-    return Known(newest, _earliest(sightings), active=False, unseen_days=days if stated else 0)
-
-
-def _earliest(sightings: list[Problem]) -> Fact | None:
-    dates = [fact for entry in sightings if (fact := entry.date) is not None and fact.value is not None]
-    return min(dates, key=lambda fact: str(fact.value), default=None)
+def _known(sightings: list[Problem], today: date, days: int) -> Known:
+    standings = [(entry, standing(entry, today, days)) for entry in sightings]
+    active = [pair for pair in standings if pair[1].active]
+    shown, judged = active[0] if active else max(standings, key=lambda pair: pair[0].at)
+    return Known(shown, judged, first_date(sightings) or shown.date)
 
 
 def _source(draft: Draft, problem: Problem, part: str = ".code") -> str:
     """Where a part of the problem stands; what has no source of its own stands where the code does."""
     sources = {leaf.path: leaf.source for leaf in problem.leaves}
     return draft.source(sources.get(part, problem.leaves[0].source), problem.message)
-
-
-def _leave_out_inactive(draft: Draft, known: Known) -> None:
-    source, code, days = _source(draft, known.shown), known.shown.code, known.unseen_days
-    if days:
-        draft.left_out.append(LeftOut(source, code, f"not seen for {days} days: no longer active"))
-    else:
-        draft.left_out.append(LeftOut(source, code, "the message says that it is no longer active"))
 
 
 def _put_texts(draft: Draft, where: str, problem: Problem) -> None:
@@ -76,8 +56,13 @@ def _put_texts(draft: Draft, where: str, problem: Problem) -> None:
             draft.fields.append(Provenance(where + leaf.path, leaf.value, source, problem.rule))
 
 
+def _put_active(draft: Draft, where: str, judged: Standing) -> None:
+    source = _UNSEEN if judged.aged else draft.source(judged.source, judged.message)
+    draft.fields.append(Provenance(f"{where}.active", judged.active, source, judged.rule))
+
+
 def _put_date(draft: Draft, where: str, entry: dict[str, Any], known: Known) -> None:
-    if known.date is not None:
+    if known.date is not None and known.date.value is not None:
         entry["date"] = known.date.value
         draft.leaves(f"{where}.date", known.date)
 
@@ -92,8 +77,8 @@ def lists_by_system(draft: Draft, book: Rulebook, problems: Sequence[Known]) -> 
             why = f"version 1 has no list for the coding system {shown.system}"
             draft.left_out.append(LeftOut(_source(draft, shown), shown.code, why))
             continue
-        if not known.active:
-            _leave_out_inactive(draft, known)
+        if not known.standing.active:
+            draft.left_out.append(LeftOut(_source(draft, shown), shown.code, known.standing.why))
             continue
         entries = lists.setdefault(name, [])
         where = f"{name}[{len(entries)}]"
@@ -120,13 +105,12 @@ def diagnoses(draft: Draft, book: Rulebook, problems: Sequence[Known]) -> None:
             "code": shown.code,
             "codeSystem": str(oids.get(shown.system) or shown.system),
             "displayName": shown.label,
-            "active": known.active,
+            "active": known.standing.active,
         }
         _put_texts(draft, where, shown)
         system = _source(draft, shown, ".codeSystem")
         draft.fields.append(Provenance(f"{where}.codeSystem", entry["codeSystem"], system, shown.rule))
-        stated = _UNSEEN if known.unseen_days else _source(draft, shown, ".active")
-        draft.fields.append(Provenance(f"{where}.active", known.active, stated, shown.rule))
+        _put_active(draft, where, known.standing)
         _put_date(draft, where, entry, known)
         entries.append(entry)
     if entries:

@@ -1,4 +1,4 @@
-"""A request while it is composed: its values, where each came from, and why others are missing."""
+"""A request while it is composed: its values, where each came from, and why parts of it are missing."""
 
 from __future__ import annotations
 

@@ -8,18 +8,17 @@ from typing import Any
 from interface.chart.dateless import asks_without_date, take_person, why_person, withdraw_person
 from interface.chart.holds import hold
 from interface.chart.model import Appointment, change
+from interface.chart.orders import note_discharge, take_orders
 from interface.chart.outcome import NewRequest, Outcome
 from interface.chart.people import remove_person, remove_visit
+from interface.chart.problems import take_problems
 from interface.chart.settle import Composed, Settling, is_true, unchanged
 from interface.chart.update import (
-    end_inpatient_orders,
     forget_past,
     lend_provider,
     resources_left,
     take_appointment,
-    take_orders,
     take_patient,
-    take_problems,
     take_visit,
     visit_key,
     visit_of,
@@ -110,8 +109,7 @@ class Step:
             return True  # of a visit that was taken out since
         take_problems(chart, reading, self.left_out)
         take_orders(chart, reading, self.left_out)
-        if reading.event.ends_inpatient_orders:
-            end_inpatient_orders(chart, reading)
+        note_discharge(chart, reading)
         if self.about_appointment and self.key:
             status = {"post": "booked", "cancel": "cancelled"}.get(self.does, "other")
             return take_appointment(chart, reading, self.key, status)

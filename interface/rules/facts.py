@@ -66,10 +66,14 @@ Item = dict[str, Fact]
 """The facts of one problem or order, by field."""
 
 
-def text_of(facts: Item, field: str) -> str:
+def value_of(fact: Fact | None) -> str:
     """A fact's value as text; empty when there is none."""
-    fact = facts.get(field)
     return str(fact.value) if fact is not None and fact.value is not None else ""
+
+
+def text_of(facts: Item, field: str) -> str:
+    """The value of a field as text; empty when there is none."""
+    return value_of(facts.get(field))
 
 
 def scalar(value: Scalar, source: str, **parts: Any) -> Fact:

@@ -80,6 +80,8 @@ def read_message(
     if not control_id:
         return _rejected(control_id, kind, "missing-control-id")
     event = book.event(message.message_code, message.trigger_event)
+    if event.needs and message.names.isdisjoint(event.needs):
+        event = event.without
     zone = policy.listener_timezones.get(listener) or policy.timezone
     context = Context(
         message=message,

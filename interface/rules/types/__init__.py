@@ -4,7 +4,7 @@ A type is made once for each rule (`make(spec)` checks its options and gives a r
 (`reader(context, scope) -> Fact | None`; None: the message says nothing of it).
 """
 
-from interface.rules.types import clinical, identity, medication, patient, person, values
+from interface.rules.types import clinical, dosage, identity, medication, orders, patient, person, values
 from interface.rules.types.base import Reader, Spec, TypeMaker
 
 TYPES: dict[str, TypeMaker] = {
@@ -14,6 +14,8 @@ TYPES: dict[str, TypeMaker] = {
     **identity.TYPES,
     **clinical.TYPES,
     **medication.TYPES,
+    **dosage.TYPES,
+    **orders.TYPES,
 }
 
 __all__ = ["TYPES", "Reader", "Spec", "TypeMaker"]
