@@ -76,6 +76,10 @@ class Rule:
     """Message codes (MSH-9.1) it is for; empty: all."""
     segments: frozenset[str]
     """The segments it looks in."""
+    paths: tuple[Path, ...] = ()
+    """Its sources in order (`from:`)."""
+    type: str = ""
+    """The kind of value (`type:`)."""
     version: int = 0
     """The version of the API it is for; 0: all."""
 
@@ -269,4 +273,4 @@ def _read_rule(
     if version not in (0, 1, 2):
         raise fail("version", f"version: '{version}' is none of the API's versions, 1 and 2")
     only = frozenset(spec.strings("only"))
-    rules[scope].append(Rule(spec.name, field, TYPES[kind](spec), only, segments, version))
+    rules[scope].append(Rule(spec.name, field, TYPES[kind](spec), only, segments, spec.paths, kind, version))

@@ -134,6 +134,10 @@ def test_up_to_three_addresses_where_the_patient_lives_each_once(v2):
         "53705", "PID-11[6].5", "patient.yaml#other_addresses"
     )  # fmt: skip
     assert any("ZIP+4" in text for text in answer["said"])
+    left_out = {left["source"]: left["why"] for left in answer["left_out"]}
+    assert left_out.keys() == {"PID-11[3]", "PID-11[5]", "PID-11"}, "work, abroad, and the fourth"
+    assert "no room" in left_out["PID-11"]
+    assert "CA" in left_out["PID-11[5]"]
 
 
 def test_a_later_message_with_one_address_leaves_only_that_one(v2):
