@@ -135,15 +135,27 @@ def mrn(spec: Spec) -> Reader:
                 )
         return Unfit(f"{path} has only other kinds of numbers") if numbers else None
 
+    def several(numbers: list[Number], chosen: Number, authorities: Sequence[str]) -> tuple[str, ...]:
+        alike = {e.number for e in numbers if e.kind == chosen.kind and e.of(authorities)}
+        if len(alike) < 2 or chosen.number not in alike:
+            return ()
+        source = chosen.repetition.at(1)
+        return (f"{source}: the first of {len(alike)} numbers of the site's assigning authority counts",)
+
     def read(context: Context, scope: Scope) -> Fact | None:
         authorities = [plain_authority(entry) for entry in context.policy.mrn_authority]
         why = ""
         for path in paths:
-            found = choose(path, numbers_of(path, scope), authorities)
+            numbers = numbers_of(path, scope)
+            if context.retired:
+                numbers = [entry for entry in numbers if entry.number not in context.retired]
+            found = choose(path, numbers, authorities)
             if isinstance(found, Number):
                 value = {"extension": found.number, "authority": key_authority(found, authorities)}
                 leaves = (Leaf("", found.number, found.repetition.at(1)),)
-                return Fact(value, leaves, rule, context.at, context.control_id)
+                return Fact(
+                    value, leaves, rule, context.at, context.control_id, several(numbers, found, authorities)
+                )
             if isinstance(found, Unfit):
                 why = why or found.why
                 if "could be the MRN" in found.why:
