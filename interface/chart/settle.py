@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -97,6 +97,10 @@ class Settling:
             supersedes=old,
         )
         self.changes.append(made)
+        if opened is not None and beside and opened.state != made.state:
+            self._rewrite(
+                beside, composed
+            )  # what holds or releases one of the appointment's does so with all
         released = asked is not None and asked.released
         self._set(appointment, Asked(made.id, made.state, composed.digest, False, beside, released))
 
@@ -138,12 +142,8 @@ class Settling:
         same = composed.digest == asked.digest and composed.state == asked.state and not asked.rewritten
         if same and not moved:
             return None
-        self.changes += [
-            Rewrite(
-                number, composed.state, composed.holds, composed.body, detail(composed.draft), composed.date
-            )
-            for number in (*(asked.beside if moved else ()), asked.id)
-        ]
+        beside = asked.beside if moved or composed.state != asked.state else ()
+        self._rewrite((*beside, asked.id), composed)
         if same:
             return None
         released = asked.state == "held" and composed.state == "waiting"
@@ -153,6 +153,12 @@ class Settling:
             appointment, Asked(asked.id, composed.state, digest, rewritten, asked.beside, asked.released)
         )
         return composed if released else None
+
+    def _rewrite(self, numbers: Iterable[int], composed: Composed) -> None:
+        state, body, day = composed.state, composed.body, composed.date
+        self.changes += [
+            Rewrite(number, state, composed.holds, body, detail(composed.draft), day) for number in numbers
+        ]
 
     def _set(self, appointment: Appointment, asked: Asked) -> None:
         self.chart.appointments[appointment.key] = change(

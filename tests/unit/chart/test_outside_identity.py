@@ -1,0 +1,402 @@
+"""What a check from outside found in the life of appointments and visits, in merges, protection and `[forward]`."""
+
+from __future__ import annotations
+
+import functools
+
+import pytest
+
+from interface.chart.outcome import Close, Rewrite
+
+DG1 = "DG1|1||E11.9^Diabetes^I10"
+ABOUT = "PID|1||T1001^^^LFC^MR"
+CLINICIAN = "1234567893^Quill^Avery^^^^^^NPI"
+
+
+@pytest.fixture
+def story(story):
+    """At a site that says which numbers are its own."""
+    return functools.partial(story, mrn_authority=("LFC",))
+
+
+def pid(number):
+    return f"PID|1||{number}^^^LFC^MR||Sample^Robin||19700131|F|||12 Birch Ln^^Madison^WI^53703"
+
+
+def mrg(number="", visit=""):
+    return f"MRG|{number}^^^LFC^MR||||{visit}" if number else "MRG|"
+
+
+def pv1(visit="V1", admitted=""):
+    return f"PV1|1|O|||||{CLINICIAN}{'|' * 12}{visit}{'|' * 25}{admitted}"
+
+
+def expected(day="20260310"):
+    return f"PV2||||||||{day}"
+
+
+def codes(answer):
+    return [reason["code"] for reason in answer["reasons"]]
+
+
+def diagnoses(answer):
+    return [entry["code"] for entry in answer["request"].get("activeIcd10Diagnoses", ())]
+
+
+def number(answer):
+    return answer["request"]["patient"]["mrn"]["extension"]
+
+
+def at(minute):
+    return f"2026030208{minute:02d}"
+
+
+# ---------------------------------------------------------------- visits and what cancels them
+
+
+@pytest.mark.parametrize("event", ["A11", "A38", "A27", "A23"])
+class TestCancelledVisits:
+    @pytest.mark.parametrize(("known", "sent"), [("V1^^^LFC^VN", "V1"), ("V1", "V1^^^LFC^VN")])
+    def test_an_authority_may_be_missing_on_one_side(self, story, event, known, sent):
+        told = story()
+        told.tell("ADT^A05", told.PID, pv1(known), expected())
+        assert codes(told.tell(f"ADT^{event}", told.PID, pv1(sent)))[:2] == ["cancelled", "withdrawn"]
+
+    def test_two_visits_that_a_number_may_be_are_left_alone(self, story, event):
+        told = story()
+        told.tell("ADT^A05", told.PID, pv1("V1^^^LFC"), expected())
+        told.tell("ADT^A05", told.PID, pv1("V1^^^XYZ"), expected("20260311"))
+        assert codes(told.tell(f"ADT^{event}", told.PID, pv1("V1"))) == ["cancelled", "not-known"]
+
+    def test_a_cancel_older_than_the_booking_changes_nothing(self, story, event):
+        told = story()
+        told.tell("ADT^A05", told.PID, pv1(), expected(), at=at(20))
+        late = told.tell(f"ADT^{event}", told.PID, pv1(), at=at(10))
+        assert (late["decision"], codes(late), told.changes) == ("chart", ["older"], [])
+        assert told.tell("ADT^A08", told.PID, pv1(), DG1, at=at(30))["decision"] == "post"
+
+    def test_a_booking_older_than_the_cancel_books_nothing(self, story, event):
+        told = story()
+        told.tell(f"ADT^{event}", told.PID, pv1(), at=at(20))
+        late = told.tell("ADT^A05", told.PID, pv1(), expected(), at=at(10))
+        assert late["decision"] == "chart"
+        assert told.changes == []
+
+    def test_news_of_the_visit_between_do_not_keep_a_late_cancel_out(self, story, event):
+        told = story()
+        told.tell("ADT^A05", told.PID, pv1(), expected(), at=at(10))
+        told.tell("ADT^A08", told.PID, pv1(), DG1, at=at(30))
+        assert told.tell(f"ADT^{event}", told.PID, pv1(), at=at(20))["decision"] == "cancel"
+
+    def test_news_of_the_visit_do_not_open_it_again(self, story, event):
+        told = story()
+        told.tell("ADT^A05", told.PID, pv1(), expected())
+        told.tell(f"ADT^{event}", told.PID, pv1())
+        news = told.tell("ADT^A08", told.PID, pv1(), expected(), DG1)
+        assert (news["decision"], codes(news)) == ("chart", ["visit-cancelled"])
+        assert told.tell("ADT^A05", told.PID, pv1(), expected())["decision"] == "post"
+
+    def test_a_cancel_of_a_visit_not_known_yet_holds_against_its_news(self, story, event):
+        told = story()
+        assert "not-known" in codes(told.tell(f"ADT^{event}", told.PID, pv1()))
+        assert told.tell("ADT^A08", told.PID, pv1(), expected())["decision"] == "chart"
+
+    def test_a_cancel_without_a_visit_number_holds_against_no_other_visit(self, story, event):
+        told = story()
+        told.tell(f"ADT^{event}", told.PID, pv1(""))
+        assert told.tell("ADT^A08", told.PID, pv1(""), expected())["decision"] == "post"
+
+    def test_without_dates_a_cancelled_visit_asks_for_nobody(self, story, event):
+        told = story(api_version=2, without_date="post")
+        assert told.tell("ADT^A04", told.PID, pv1())["decision"] == "post"
+        assert "withdrawn" in codes(told.tell(f"ADT^{event}", told.PID, pv1()))
+        assert told.tell("ADT^A08", told.PID, pv1())["decision"] == "chart"
+
+
+def test_a_known_visit_without_a_number_is_taken_out_for_good(story):
+    told = story()
+    told.tell("ADT^A05", told.PID, pv1(""), expected())
+    told.tell("ADT^A23", told.PID, pv1(""))
+    assert told.tell("ADT^A08", told.PID, pv1(""), expected(), DG1)["decision"] == "chart"
+
+
+def test_news_of_the_person_count_for_the_visit_to_come(story):
+    told = story()
+    told.tell("ADT^A05", told.PID, pv1("V1"), expected("20260320"))
+    told.tell("ADT^A05", told.PID, pv1("V2"), expected("20260310"))
+    answer = told.tell("ADT^A31", told.PID, DG1)
+    assert answer["decision"] == "post"
+    assert answer["request"]["upcomingAppointmentDate"] == "2026-03-10"
+
+
+def test_a_trace_of_a_cancelled_visit_does_not_stay_for_ever(story):
+    told = story()
+    told.tell("ADT^A11", told.PID, pv1(), at="202512010800")
+    told.book()
+    assert list(told.chart.appointments) == ["A:F1"]
+
+
+# ---------------------------------------------------------------- visits with new numbers, visits that move
+
+RENUMBERS = ("A35", "A41", "A42", "A49", "A50", "A51")
+
+
+@pytest.mark.parametrize("event", RENUMBERS)
+def test_a_cancel_under_the_old_number_of_a_visit_is_its_cancel(story, event):
+    told = story()
+    told.tell("ADT^A05", told.PID, pv1("V1"), expected())
+    told.tell(f"ADT^{event}", told.PID, mrg("T1001", visit="V1"), pv1("V2"))
+    assert "withdrawn" in codes(told.tell("ADT^A38", told.PID, pv1("V1")))
+
+
+@pytest.mark.parametrize("event", RENUMBERS)
+def test_a_new_visit_number_may_come_before_the_visit(story, event):
+    told = story()
+    told.tell(f"ADT^{event}", told.PID, mrg("T1001", visit="V1"), pv1("V2"))
+    told.tell("ADT^A05", told.PID, pv1("V1"), expected())
+    assert "withdrawn" in codes(told.tell("ADT^A38", told.PID, pv1("V2")))
+
+
+def test_visit_numbers_in_a_chain_and_back_again(story):
+    told = story()
+    told.tell("ADT^A50", told.PID, mrg("T1001", visit="V2"), pv1("V3"))
+    told.tell("ADT^A50", told.PID, mrg("T1001", visit="V1"), pv1("V2"))
+    told.tell("ADT^A05", told.PID, pv1("V1"), expected())
+    assert list(told.chart.appointments) == ["V:V3"]
+    told.tell("ADT^A50", told.PID, mrg("T1001", visit="V3"), pv1("V1"))
+    assert list(told.chart.appointments) == ["V:V1"]
+    told.tell("ADT^A08", told.PID, pv1("V2"), expected("20260312"))
+    assert list(told.chart.appointments) == ["V:V1"]
+
+
+def test_late_news_of_a_visit_that_moved_are_not_charted_for_the_person_of_before(story):
+    told = story()
+    told.tell("ADT^A01", pid("T2002"), pv1(), DG1, at=at(10))
+    told.tell("ADT^A45", told.PID, mrg("T2002", visit="V1"), pv1(), at=at(30))
+    late = told.tell("ADT^A08", pid("T2002"), pv1(), "DG1|1||I10^Hypertension^I10", at=at(20))
+    assert (late["decision"], codes(late)) == ("chart", ["older"])
+    assert diagnoses(told.book(pid=pid("T2002"), at=at(40))) == []
+    assert diagnoses(told.book(key="F2", at=at(41))) == ["E11.9"]
+
+
+def test_so_they_are_when_nobody_knew_of_the_visit(story):
+    told = story()
+    told.tell("ADT^A45", told.PID, mrg("T2002", visit="V1"), pv1(), at=at(30))
+    told.tell("ADT^A01", pid("T2002"), pv1(), DG1, at=at(20))
+    assert diagnoses(told.book(pid=pid("T2002"), at=at(40))) == []
+
+
+def test_a_move_that_comes_again_takes_nothing_newer(story):
+    told = story()
+    told.tell("ADT^A45", told.PID, mrg("T2002", visit="V1"), pv1(), at=at(10))
+    told.tell("ADT^A01", pid("T2002"), pv1(), DG1, at=at(20))
+    told.tell("ADT^A45", told.PID, mrg("T2002", visit="V1"), pv1(), at=at(10))
+    assert diagnoses(told.book(pid=pid("T2002"), at=at(40))) == ["E11.9"]
+
+
+def test_older_news_under_a_number_that_moved_here_are_perhaps_anothers(story):
+    told = story()
+    told.tell("ADT^A43", told.PID, mrg("T2002"), at=at(30))
+    late = told.tell("ADT^A08", pid("T2002"), DG1, at=at(20))
+    assert (late["decision"], codes(late)) == ("chart", ["older"])
+    assert diagnoses(told.book(at=at(40))) == []
+    assert number(told.book(pid=pid("T2002"), key="F2", at=at(41))) == "T1001"
+
+
+# ---------------------------------------------------------------- merges
+
+
+@pytest.mark.parametrize("again", [at(10), at(50)])
+def test_the_first_merge_of_a_chain_again_does_not_bring_its_number_back(story, again):
+    told = story()
+    told.tell("ADT^A08", pid("T2002"), DG1, at=at(5))
+    told.tell("ADT^A40", told.PID, mrg("T2002"), at=at(10))
+    told.tell("ADT^A40", pid("T3003"), mrg("T1001"), at=at(20))
+    assert codes(told.tell("ADT^A40", told.PID, mrg("T2002"), at=again)) == ["already-merged"]
+    booked = told.book(pid=pid("T2002"), at=at(55))
+    assert (number(booked), diagnoses(booked)) == ("T3003", ["E11.9"])
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_the_merges_of_a_chain_in_the_other_order(story, known):
+    told = story()
+    if known:
+        told.tell("ADT^A08", told.PID)
+        told.tell("ADT^A08", pid("T2002"), DG1)
+    told.tell("ADT^A40", pid("T3003"), mrg("T1001"))
+    told.tell("ADT^A40", told.PID, mrg("T2002"))
+    told.tell("ADT^A08", pid("T2002"), DG1)
+    booked = told.book(pid=pid("T2002"))
+    assert (number(booked), diagnoses(booked)) == ("T3003", ["E11.9"])
+
+
+def test_an_older_merge_that_comes_again_is_not_the_newest_word_on_the_number(story):
+    told = story()
+    told.tell("ADT^A40", told.PID, mrg("T2002"), at=at(10))
+    told.tell("ADT^A08", told.PID, at=at(30))
+    told.tell("ADT^A40", told.PID, mrg("T2002"), at=at(10))
+    told.tell("ADT^A40", pid("T2002"), mrg("T1001"), at=at(20))  # of a circle, and older than the A08
+    assert number(told.book(at=at(40))) == "T1001"
+
+
+@pytest.mark.parametrize("both", ["T1001^^^LFC^MR~T2002^^^LFC^MR", "T2002^^^LFC^MR~T1001^^^LFC^MR"])
+def test_a_merge_may_list_both_numbers_in_pid_3(story, both):
+    told = story()
+    told.tell("ADT^A08", pid("T2002"), DG1)
+    assert codes(told.tell("ADT^A40", told.pid(f3=both), mrg("T2002"))) == ["merged"]
+    booked = told.book()
+    assert (number(booked), diagnoses(booked)) == ("T1001", ["E11.9"])
+
+
+def test_of_several_own_numbers_the_first_counts_and_it_is_said(story):
+    told = story()
+    answer = told.book(pid=told.pid(f3="T1001^^^LFC^MR~T9^^^LFC^MR"))
+    assert number(answer) == "T1001"
+    assert any("the first of 2 numbers" in text for text in told.outcome.said)
+
+
+def test_without_an_authority_setting_a_bare_number_in_mrg_is_of_the_one_in_pid(story):
+    told = story(mrn_authority=())
+    told.tell("ADT^A08", pid("T2002"), DG1)
+    assert codes(told.tell("ADT^A40", told.PID, "MRG|T2002")) == ["merged"]
+    assert diagnoses(told.book()) == ["E11.9"]
+
+
+def test_deleting_a_retired_number_does_not_delete_the_survivor(story):
+    told = story()
+    told.tell("ADT^A08", told.PID, DG1)
+    told.tell("ADT^A40", told.PID, mrg("T2002"))
+    answer = told.tell("ADT^A29", pid("T2002"))
+    assert (answer["decision"], codes(answer)) == ("chart", ["number-retired"])
+    assert diagnoses(told.book()) == ["E11.9"]
+
+
+# ---------------------------------------------------------------- appointments by their placer
+
+
+def sch(placer="", filler="", start="20260310093000", occurrence=""):
+    return f"SCH|{placer}|{filler}|{occurrence}||||||||^^^{start}"
+
+
+def test_the_fillers_number_may_come_after_the_placers(story):
+    told = story()
+    told.tell("SIU^S12", sch("P1"), told.PID, told.AIP)
+    assert codes(told.tell("SIU^S14", sch("P1", "F1"), told.PID, told.AIP)) == ["unchanged"]
+    assert "withdrawn" in codes(told.tell("SIU^S15", sch("", "F1"), told.PID))
+
+
+def test_a_cancel_with_both_numbers_ends_the_appointment_known_by_its_placer(story):
+    told = story()
+    told.tell("SIU^S12", sch("P1", occurrence="1"), told.PID, told.AIP)
+    told.tell("SIU^S12", sch("P1", occurrence="2"), told.PID, told.AIP)
+    second = told.changes[0].id
+    told.tell("SIU^S15", sch("P1", "F1", occurrence="2"), told.PID)
+    assert [change.id for change in told.changes if isinstance(change, Close)] == [second]
+
+
+def test_a_filler_of_its_own_is_an_appointment_of_its_own(story):
+    told = story()
+    told.tell("SIU^S12", sch("P1", "F1"), told.PID, told.AIP)
+    assert told.tell("SIU^S12", sch("P1", "F2"), told.PID, told.AIP)["decision"] == "post"
+
+
+def test_a_placers_number_is_not_the_fillers_of_another_appointment(story):
+    told = story()
+    told.tell("SIU^S12", sch("P1", "77"), told.PID, told.AIP)
+    assert codes(told.tell("SIU^S15", sch("77"), told.PID)) == ["cancelled", "not-known"]
+
+
+# ---------------------------------------------------------------- protection
+
+
+@pytest.mark.parametrize(
+    ("protects", "denies"),
+    [
+        ("PD1||||||||||||Y", "PV2||||||||||||||||||||||N"),
+        ("PV2||||||||||||||||||||||Y", "PD1||||||||||||N"),
+        ("ARV|1|A|REST^x", "PD1||||||||||||N"),
+        ("ARV|1|A|REST^x", "ARV|1|D|OTHER^x"),
+    ],
+)
+def test_one_protection_is_not_lifted_by_another(story, protects, denies):
+    told = story()
+    told.tell("ADT^A08", told.PID, protects)
+    assert codes(told.book(denies)) == ["protected"]
+
+
+def test_a_visits_protection_is_lifted_by_its_own_no_alone(story):
+    told = story()
+    told.tell("ADT^A08", told.PID, pv1("V1"), "PV2||||||||||||||||||||||Y")
+    told.tell("ADT^A08", told.PID, pv1("V2"), "PV2||||||||||||||||||||||N")
+    assert told.book()["decision"] == "hold"
+    assert told.tell("ADT^A08", told.PID, pv1("V1"), "PV2||||||||||||||||||||||N")["decision"] == "post"
+
+
+def test_a_restriction_ends_when_it_is_deleted(story):
+    told = story()
+    told.tell("ADT^A08", told.PID, "ARV|1|A|ONE", "ARV|2|A|TWO")
+    told.tell("ADT^A08", told.PID, "ARV|1|D|ONE")
+    assert told.book()["decision"] == "hold"
+    assert told.tell("ADT^A08", told.PID, "ARV|1|D|TWO")["decision"] == "post"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [("ADT^A31", "PID|1||T1001^^^LFC^MR||||||||||||||||||||||||||Y"), ("ADT^A43", "PID|1||T5^^^LFC^MR")],
+)
+def test_what_holds_one_of_an_appointments_requests_holds_all(story, more):
+    told = story(supersede=False)
+    told.book()
+    told.book(DG1, kind="SIU^S14")
+    event, who = more
+    told.tell(event, who, mrg("T1001"))
+    held = [change for change in told.changes if isinstance(change, Rewrite) and change.state == "held"]
+    assert [change.id for change in held] == [1, 2]
+
+
+def test_what_completes_one_of_an_appointments_requests_completes_all(story):
+    told = story(supersede=False)
+    told.book(pid=told.pid(f11=""))
+    told.book()
+    assert told.states() == [("NewRequest", 2, "waiting"), ("Rewrite", 1, "waiting")]
+
+
+# ---------------------------------------------------------------- what a site and an environment say
+
+
+@pytest.mark.parametrize("code", ["T", "t", "d", "D^A"])
+def test_production_ignores_what_is_not_production_however_it_is_written(story, code):
+    told = story(environment="production")
+    assert codes(told.book(msh11=code)) == ["processing-id"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted"), [("SIU^S26", "ignore"), ("SIU^S26", "chart"), ("SIU^S15", "chart")]
+)
+def test_forward_changes_what_cancels_an_appointment(story, kind, wanted):
+    told = story(decisions={kind: wanted})
+    told.book()
+    assert told.book(kind=kind)["decision"] == wanted
+    assert told.changes == []
+
+
+@pytest.mark.parametrize("event", ["A11", "A23", "A29"])
+@pytest.mark.parametrize("wanted", ["chart", "ignore"])
+def test_forward_changes_what_cancels_a_visit_or_a_person(story, event, wanted):
+    told = story(decisions={f"ADT^{event}": wanted})
+    told.tell("ADT^A05", told.PID, pv1(), expected(), DG1)
+    assert told.tell(f"ADT^{event}", told.PID, pv1())["decision"] == wanted
+    assert told.changes == []
+    assert diagnoses(told.book()) == ["E11.9"]
+
+
+def test_forward_takes_in_a_type_that_is_ignored_otherwise(story):
+    told = story(decisions={"BAR^P01": "chart"})
+    assert told.tell("BAR^P01", told.PID, DG1)["decision"] == "chart"
+    assert diagnoses(told.book()) == ["E11.9"]
+
+
+def test_forward_does_not_keep_a_status_from_cancelling(story):
+    told = story(decisions={"SIU^S14": "chart"})
+    told.book()
+    assert "withdrawn" in codes(told.book(kind="SIU^S14", status="Cancelled"))
