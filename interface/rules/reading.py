@@ -9,11 +9,13 @@ from zoneinfo import ZoneInfo
 from interface.hl7.datatypes.dtm import parse_dtm
 from interface.hl7.errors import REJECTS, HeaderError
 from interface.hl7.message import Message, Segment
+from interface.rules.compiling import Rule
 from interface.rules.context import Context, Group
+from interface.rules.events import Event
 from interface.rules.facts import Fact, Item, LeftOut, Reason
 from interface.rules.fields import ORDERS
 from interface.rules.policy import Policy
-from interface.rules.rulebook import Event, Rule, Rulebook
+from interface.rules.rulebook import Rulebook
 
 _ORDER_SEGMENTS = frozenset(("ORC", "RXE", "RXO", "RXR", "RXC", "RXD", "TQ1", "TQ2", "NTE", "FT1", "OBX"))
 _CLOCK_SLACK = timedelta(days=1)
