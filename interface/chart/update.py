@@ -40,7 +40,7 @@ def take_patient(chart: Chart, reading: Reading) -> None:
             merge(chart.patient, field, fact)
     mrn = reading.facts.get("patient.mrn.extension")
     if mrn is not None and mrn.value is not None:
-        fact = Fact(mrn.value["extension"], mrn.leaves, mrn.rule, mrn.at, mrn.message, mrn.said)
+        fact = change(mrn, value=mrn.value["extension"])
         merge(chart.patient, "patient.mrn.extension", fact)
 
 

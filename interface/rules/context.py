@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo
 from interface.contract.texts import CLEAN_TEXT_FORBIDDEN
 from interface.hl7.message import Message, Segment
 from interface.rules.facts import Fact, LeftOut
+from interface.rules.mrn_form import AS_SENT, MrnForm
 from interface.rules.policy import Policy
+from interface.rules.site import NOTHING, Site
 
 
 @dataclass
@@ -26,6 +28,10 @@ class Context:
     at: str
     today: date
     left_out: list[LeftOut] = field(default_factory=list)
+    site: Site = NOTHING
+    """The lists of the site's overlay."""
+    mrn_form: MrnForm = AS_SENT
+    """How this sender's numbers become the site's."""
 
     def leave_out(self, source: str, value: str, why: str) -> None:
         """Note a value that does not reach the request."""

@@ -22,6 +22,17 @@ _CLOCK_SLACK = timedelta(days=1)
 
 
 @dataclass(frozen=True)
+class SiteList:
+    """Problems or medications as a site's Z-segments list them; each segment is one entry."""
+
+    segment: str
+    snapshot: bool
+    """Whether it is the whole list, and takes the place of what the segment listed before."""
+    problems: tuple[Item, ...] = ()
+    orders: tuple[Item, ...] = ()
+
+
+@dataclass(frozen=True)
 class Reading:
     """What one message says. Frozen; the chart decides what of it is taken."""
 
@@ -39,6 +50,8 @@ class Reading:
     facts: dict[str, Fact] = field(default_factory=dict)
     problems: tuple[Item, ...] = ()
     orders: tuple[Item, ...] = ()
+    lists: tuple[SiteList, ...] = ()
+    """What the site's own segments list."""
     left_out: tuple[LeftOut, ...] = ()
     said: tuple[str, ...] = ()
     """How the bytes were read, where that was not plain."""
@@ -57,6 +70,7 @@ def read_message(
         return _rejected(control_id, kind, "missing-type")
     if not control_id:
         return _rejected(control_id, kind, "missing-control-id")
+    book = book.of_sender(listener, message)
     event = book.event(message.message_code, message.trigger_event)
     zone = policy.listener_timezones.get(listener) or policy.timezone
     context = Context(
@@ -66,6 +80,8 @@ def read_message(
         control_id=control_id,
         at=event_time(message, zone, received_at),
         today=received_at.astimezone(policy.timezone or received_at.tzinfo).date(),
+        site=book.site,
+        mrn_form=book.mrn_form,
     )
     said = (*message.charset_notes, *message.notes)
     if event.does == "ignore" or message.first("PID") is None:
@@ -95,9 +111,25 @@ def read_message(
             for segment in message.all(name)
         ),
         orders=tuple(_read(book.orders[ORDERS], context, group) for group in order_groups(message)),
+        lists=_lists(book, context) if book.lists else (),
         left_out=tuple(context.left_out),
         said=said,
     )
+
+
+def _lists(book: Rulebook, context: Context) -> tuple[SiteList, ...]:
+    """The Z-segments that list problems or medications, each with what it says."""
+    message, found = context.message, []
+    for name, rules in book.lists.items():
+        segments = message.all(name)
+        if not segments:
+            continue
+        own = frozenset((name,))
+        items = tuple(_read(rules, context, Group((segment,), message, own)) for segment in segments)
+        of_problems = rules[0].field.startswith("problem.")
+        whole = any(rule.snapshot for rule in rules)
+        found.append(SiteList(name, whole, items if of_problems else (), () if of_problems else items))
+    return tuple(found)
 
 
 def _rejected(control_id: str, kind: str, why: str) -> Reading:

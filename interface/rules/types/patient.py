@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from interface.hl7.message import Repetition
+from interface.rules.conditions import plain
 from interface.rules.context import Context, clean_text, deleted_fact, no_fact
 from interface.rules.facts import Fact, Leaf
+from interface.rules.mrn_form import OPTIONS, MrnForm
 from interface.rules.paths import Path, Scope
 from interface.rules.tables import Table, normal
 from interface.rules.types.base import Reader, Spec, TypeMaker, Unfit, Value, as_fact
@@ -20,38 +22,69 @@ _EXTENSION = re.compile(r"(?i)(?<=\d)\s*(?:[,;]\s*)?(?:extension|ext\.?|x|b|c|\#
 
 
 @dataclass(frozen=True)
-class _Number:
-    """One repetition of PID-3 or PID-2."""
+class Number:
+    """One repetition of PID-3, PID-2 or MRG-1."""
 
     repetition: Repetition
     number: str
+    """In the site's form, as the rule of the MRN says."""
     authority: str
     universal: str
     kind: str
 
     def of(self, authorities: Sequence[str]) -> bool:
-        return normal(self.authority) in authorities or normal(self.universal) in authorities
+        """Whether one of these gave it (names or OIDs, ready to compare)."""
+        return plain(self.authority) in authorities or plain(self.universal) in authorities
 
     @property
     def bare(self) -> bool:
+        """Whether it names no authority."""
         return not self.authority and not self.universal
 
 
-def _numbers(path: Path, scope: Scope) -> list[_Number]:
+def numbers_of(path: Path, scope: Scope, form: MrnForm) -> list[Number]:
+    """The numbers of a CX field, in order; empty repetitions left out."""
     return [
-        _Number(
+        Number(
             entry,
-            entry.component(1).strip(),
+            form.apply(sent),
             entry.sub(4, 1).strip(),
             entry.sub(4, 2).strip(),
             entry.component(5).strip().upper(),
         )
         for entry in path.repetitions(scope)
-        if entry.component(1).strip()
+        if (sent := entry.component(1).strip())
     ]
 
 
-def _unaltered(chosen: _Number) -> _Number | Unfit:
+def own_authorities(context: Context) -> list[str]:
+    """Whose numbers are the site's: those of the settings, then those it has roots for; none: not known."""
+    return [*map(plain, context.policy.mrn_authority), *context.site.roots]
+
+
+def key_authority(number: Number, context: Context) -> str:
+    """The authority as identity keys have it: empty for the site's own and for none.
+
+    Of authorities with roots of their own the root: the same number of two of them is of two persons.
+    """
+    if number.bare:
+        return ""
+    root = context.site.root((number.authority, number.universal))
+    if root is not None and root.root != context.policy.mrn_root:
+        return root.root
+    if root is not None or number.of(own_authorities(context)):
+        return ""
+    return normal(number.authority or number.universal)
+
+
+def authority_ids(number: Number) -> tuple[Leaf, ...]:
+    """Who gave the number, for the site's tables of roots and of patients who opted out."""
+    source = number.repetition.at(4)
+    names = dict.fromkeys(name for name in (number.authority, number.universal) if name)
+    return tuple(Leaf("", name, source) for name in names)
+
+
+def _unaltered(chosen: Number) -> Number | Unfit:
     """The number, unless it holds what nobody can see: an identifier is never altered."""
     if chosen.number.isprintable():
         return chosen
@@ -63,22 +96,25 @@ def _unaltered(chosen: _Number) -> _Number | Unfit:
 def mrn(spec: Spec) -> Reader:
     """The medical record number and whose it is: `{"extension": …, "authority": …}`; the authority is not sent.
 
-    With `site.mrn_authority` the repetition of that authority, or of none; without it type MR, then the only
-    repetition that is not another kind of number, then the next path. Several in question: no value, said.
+    With `site.mrn_authority` (or roots by authority) the repetition of that authority, the first named before the
+    others, or of none; without it type MR, then the only repetition that is not another kind of number, then the next
+    path. Several in question: no value, said. Prefix and leading zeros as the options say (`mrn_form`), else unaltered.
     """
-    spec.options("own_types", "first_types", "other_types")
+    spec.options("own_types", "first_types", "other_types", *OPTIONS)
     own, first = spec.strings("own_types"), spec.strings("first_types")
     other, paths, rule = spec.needed_table("other_types"), spec.paths, spec.name
 
-    def choose(path: Path, numbers: list[_Number], authorities: Sequence[str]) -> _Number | Unfit | None:
+    def choose(path: Path, numbers: list[Number], authorities: Sequence[str]) -> Number | Unfit | None:
         if authorities:
             mine = sorted((e for e in numbers if e.kind in own), key=lambda entry: own.index(entry.kind))
             bare = (
                 mine if path == paths[0] else []
             )  # PID-2 may be another's number: only where it names the site's
-            for wanted in ([e for e in mine if e.of(authorities)], [e for e in bare if e.bare]):
-                if wanted:
+            for name in authorities:
+                if wanted := [e for e in mine if e.of((name,))]:
                     return _unaltered(wanted[0])
+            if wanted := [e for e in bare if e.bare]:
+                return _unaltered(wanted[0])
             return (
                 Unfit(f"{path} has no number of the site's assigning authority (site.mrn_authority)")
                 if numbers
@@ -99,18 +135,19 @@ def mrn(spec: Spec) -> Reader:
         return Unfit(f"{path} has only other kinds of numbers") if numbers else None
 
     def read(context: Context, scope: Scope) -> Fact | None:
-        authorities = [normal(entry) for entry in context.policy.mrn_authority]
+        authorities = own_authorities(context)
         why = ""
         for path in paths:
-            found = choose(path, _numbers(path, scope), authorities)
-            if isinstance(found, _Number):
-                if found.bare or found.of(authorities):
-                    authority = ""  # the site's own
-                else:
-                    authority = normal(found.authority or found.universal)
-                value = {"extension": found.number, "authority": authority}
-                leaves = (Leaf("", found.number, found.repetition.at(1)),)
-                return Fact(value, leaves, rule, context.at, context.control_id)
+            found = choose(path, numbers_of(path, scope, context.mrn_form), authorities)
+            if isinstance(found, Number):
+                value = {"extension": found.number, "authority": key_authority(found, context)}
+                source = found.repetition.at(1)
+                leaves = (Leaf("", found.number, source),)
+                said: tuple[str, ...] = ()
+                if found.number != found.repetition.component(1).strip():
+                    said = (f"{source}: prefix and leading zeros as {context.mrn_form.rule} says",)
+                ids = authority_ids(found)
+                return Fact(value, leaves, rule, context.at, context.control_id, said, ids=ids)
             if isinstance(found, Unfit):
                 why = why or found.why
                 if "could be the MRN" in found.why:

@@ -10,8 +10,10 @@ from interface.hl7.message import Repetition, Segment
 from interface.rules.context import Context, clean_text, deleted_fact, no_fact
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
+from interface.rules.site import Provider
 from interface.rules.tables import Table, normal
 from interface.rules.types.base import Reader, Spec, TypeMaker, Value, as_fact
+from interface.rules.types.clinician import by_table, completed
 
 _WORD = re.compile(r"[^\W\d_]", re.UNICODE)
 
@@ -156,6 +158,10 @@ class Person:
     """Empty: the field gives none."""
     authority: str = ""
     """Who gave the id, ready to compare; empty where the field does not say."""
+    authorities: tuple[str, ...] = ()
+    """The same as sent, name and OID, for the site's table of clinicians."""
+    declared: bool = False
+    """Whether the field says that the id is an NPI, and it is one."""
 
     def same_as(self, other: Person) -> bool:
         """The same id, or the same family and first given name; never where something else tells the two apart."""
@@ -198,8 +204,10 @@ def _looks_like_npi(number: str) -> bool:
     return len(number) == 10 and number.isascii() and number.isdigit() and number[0] in "12"
 
 
-def person_of_xcn(context: Context, names: Table, repetition: Repetition) -> Person | None:
-    """The person an XCN names; None when it names nobody."""
+def person_of_xcn(
+    context: Context, names: Table, repetition: Repetition, *, bare: bool = True
+) -> Person | None:
+    """The person an XCN names; None when it names nobody. `bare`: whether an id that nobody declares may be an NPI."""
     number = repetition.component(1).strip()
     name = name_of_xcn(repetition)
     if name is None and not number:
@@ -211,7 +219,7 @@ def person_of_xcn(context: Context, names: Table, repetition: Repetition) -> Per
         repetition.component(8).strip(),
         repetition.component(12).strip(),
     )
-    bound = bool(any(authority) or declared[0])
+    bound = bool(any(authority) or declared[0]) or not bare
     npi = _npi(context, names, number, declared, bound)
     return Person(
         repetition.path,
@@ -220,6 +228,8 @@ def person_of_xcn(context: Context, names: Table, repetition: Repetition) -> Per
         name or Value({}, ()),
         npi,
         normal(authority[0] or authority[1]),
+        tuple(text for text in authority if text),
+        bool(npi) and any(text and text in names for text in declared),
     )
 
 
@@ -230,6 +240,9 @@ def person_of_resource(
     second, third = repetition.component(2).strip(), repetition.component(3).strip()
     if third and "," not in second and " " not in second and _WORD.search(third) and not _is_system(third):
         return person_of_xcn(context, names, repetition)
+    number = repetition.component(1).strip()
+    if not second and context.site.provider(number) is not None:  # an id alone, which the site's table knows
+        return Person(repetition.path, number, repetition.at(1), Value({}, ()), "")
     words = second.replace(",", " ").split()
     if len(words) < 2 or any(character.isdigit() for character in second):
         return None
@@ -242,9 +255,9 @@ def person_of_resource(
         given, _, family = second.rpartition(" ")
     first, _, further = given.strip().partition(" ")
     name = NameParts((family.strip(), source), (first, source), (further, source)).value()
-    number = repetition.component(1).strip()
     npi = _npi(context, names, number, (third,), bool(third))
-    return Person(repetition.path, number, repetition.at(1), name or Value({}, ()), npi)
+    declared = bool(npi) and bool(third) and third in names
+    return Person(repetition.path, number, repetition.at(1), name or Value({}, ()), npi, declared=declared)
 
 
 def _is_system(text: str) -> bool:
@@ -265,6 +278,17 @@ def _is_deleted(segment: Segment, context: Context) -> bool:
     return False
 
 
+_ROLES = {"ROL": (3, 2), "PRT": (4, 2)}
+"""Where ROL and PRT say in which role somebody is, and what becomes of him (HL7 tables 0443, 0912; 0287)."""
+
+
+def table_ids(person: Person) -> tuple[Leaf, ...]:
+    """The ids by which the site's table of clinicians may know a person; none where the field declares the NPI."""
+    if person.declared or not person.id:
+        return ()
+    return tuple(Leaf(name, person.id, person.id_source) for name in person.authorities or ("",))
+
+
 @dataclass(frozen=True)
 class _ProviderRule:
     rule: str
@@ -274,24 +298,35 @@ class _ProviderRule:
     things: Table | None
     lenders: tuple[Path, ...]
     needs_npi: bool
+    by_table: frozenset[Path] = frozenset()
+    """Fields whose ids are no NPIs (a DEA number): only the site's table of clinicians tells who it is."""
+    only_roles: frozenset[str] = frozenset()
+    """Of ROL and PRT those in these roles; empty: all."""
 
     def read(self, context: Context, scope: Scope) -> Fact | None:
         person = self._person(context, scope)
         if person is None:
             return None
-        npi, source = person.npi, person.id_source
+        npi, source, ids = person.npi, person.id_source, table_ids(person)
         if not npi:
-            for lender in self._lenders(context):
-                if lender.npi and lender.same_as(person):
+            same = [entry for entry in self._lenders(context) if entry.same_as(person)]
+            for lender in same:
+                if lender.npi:
                     npi, source = lender.npi, lender.id_source
                     break
+            else:
+                ids += tuple(leaf for lender in same for leaf in table_ids(lender) if leaf not in ids)
+        if self.needs_npi and ids and not person.declared:
+            found = by_table(context.site, person.name.value, ids)
+            if found is not None:
+                return self._of_table(context, person, *found)
         said = person.name.said
         value: dict[str, object] = {"npi": npi} if npi else {}
         leaves = [Leaf(".npi", npi, source)] if npi else []
         if person.name.value:
             value["name"] = person.name.value
             leaves += [Leaf(f".name{leaf.path}", leaf.value, leaf.source) for leaf in person.name.leaves]
-        if not npi and _looks_like_npi(person.id):
+        if not npi and _looks_like_npi(person.id) and context.site.provider(person.id) is None:
             context.leave_out(
                 person.id_source, person.id, "no NPI: it fails the check digit or is another authority's"
             )
@@ -303,7 +338,16 @@ class _ProviderRule:
         if self.needs_npi and why:
             context.leave_out(person.path, person.id, why)
             return no_fact(self.rule, context, why, said)
-        return Fact(value, tuple(leaves), self.rule, context.at, context.control_id, said, why)
+        return Fact(value, tuple(leaves), self.rule, context.at, context.control_id, said, why, ids=ids)
+
+    def _of_table(self, context: Context, person: Person, row: Provider, leaf: Leaf) -> Fact:
+        """A clinician whom the site's table names."""
+        value, leaves = completed(person.name.value, person.name.leaves, row, leaf.source)
+        said = person.name.said
+        if "name" not in value or not value["name"].get("given"):
+            why = f"no family and given name for the person in {person.path}"
+            return no_fact(self.rule, context, why, said)
+        return Fact(value, leaves, self.rule, context.at, context.control_id, said)
 
     def _person(self, context: Context, scope: Scope) -> Person | None:
         for path in self.paths:
@@ -323,14 +367,24 @@ class _ProviderRule:
                 rank = (
                     self._rank(segment.text(4), segment.text(4, 2)) if path.segment in ("AIP", "AIG") else 4
                 )
+                if path.segment in _ROLES and not self._in_role(segment):
+                    continue
                 if path.segment != "AIG":
-                    person = person_of_xcn(context, self.names, repetition)
+                    person = person_of_xcn(context, self.names, repetition, bare=path not in self.by_table)
                 elif rank is None and scope.all("AIP"):
                     person = None  # an AIP names the persons; an untyped AIG is a thing
                 else:
                     person = person_of_resource(context, self.names, self.things, repetition)
                 if person is not None and rank != 99:
                     yield 4 if rank is None else rank, person
+
+    def _in_role(self, segment: Segment) -> bool:
+        """Whether a ROL or PRT names somebody in a role that counts, and takes him not out again."""
+        role, action = _ROLES[segment.name]
+        if normal(segment.text(action)) in ("D", "DE"):
+            return False
+        said = {normal(segment.text(role)), normal(segment.text(role, 2))}
+        return not self.only_roles or not self.only_roles.isdisjoint(said)
 
     def _rank(self, *role: str) -> int | None:
         for text in role:
@@ -344,7 +398,7 @@ class _ProviderRule:
                 if path.segment == "AIG":
                     person = person_of_resource(context, self.names, self.things, repetition)
                 else:
-                    person = person_of_xcn(context, self.names, repetition)
+                    person = person_of_xcn(context, self.names, repetition, bare=path not in self.by_table)
                 if person is not None:
                     yield person
 
@@ -354,7 +408,7 @@ def provider(spec: Spec) -> Reader:
 
     The persons of a path are ranked by role (AIP-4, AIG-4); the same person elsewhere in the message may lend the NPI.
     """
-    spec.options("roles", "not_persons", "npi_names", "lenders", "needs_npi")
+    spec.options("roles", "not_persons", "npi_names", "lenders", "needs_npi", "by_table", "only_roles")
     return _ProviderRule(
         rule=spec.name,
         paths=spec.paths,
@@ -363,6 +417,8 @@ def provider(spec: Spec) -> Reader:
         things=spec.table("not_persons"),
         lenders=spec.path_list("lenders"),
         needs_npi=spec.flag("needs_npi"),
+        by_table=frozenset(spec.path_list("by_table")),
+        only_roles=frozenset(map(normal, spec.strings("only_roles"))),
     ).read
 
 
