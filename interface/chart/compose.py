@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
+from interface.chart.by_site import View, seen_by_site
 from interface.chart.model import Appointment, Chart, Order, Problem
 from interface.rules.facts import Fact, LeftOut, Scalar
 from interface.rules.policy import Policy
@@ -46,7 +47,9 @@ class Draft:
     def leaves(self, where: str, fact: Fact) -> None:
         """The provenance of a fact that now stands at `where`."""
         self.fields += [
-            Provenance(where + leaf.path, leaf.value, self.source(leaf.source, fact.message), fact.rule)
+            Provenance(
+                where + leaf.path, leaf.value, self.source(leaf.source, fact.message), leaf.rule or fact.rule
+            )
             for leaf in fact.leaves
         ]
 
@@ -71,6 +74,8 @@ def compose(
 ) -> Draft:
     """The request for an appointment from all that is known; incomplete where nothing is known."""
     draft = Draft(trigger)
+    seen = seen_by_site(View(book, policy, chart, appointment), draft.source, draft.left_out)
+    book, policy, chart, appointment = seen.book, seen.policy, seen.chart, seen.appointment
     _patient(draft, book, policy, chart)
     _appointment(draft, book, policy, appointment)
     _settings(draft, book, policy, appointment)
@@ -139,7 +144,7 @@ def _setting(
     rule = book.settings.get(name)
     if rule is not None:
         holder[key] = value
-        draft.fields.append(Provenance(name, value, f"settings:{rule.setting}", rule.name))
+        draft.fields.append(Provenance(name, value, rule.source, rule.name))
 
 
 def _settings(draft: Draft, book: Rulebook, policy: Policy, appointment: Appointment) -> None:
@@ -161,16 +166,21 @@ def _settings(draft: Draft, book: Rulebook, policy: Policy, appointment: Appoint
         }
         draft.request["medicalSummaryPeriod"] = period
         for key, value in period.items():
-            draft.fields.append(
-                Provenance(f"medicalSummaryPeriod.{key}", value, f"settings:{rule.setting}", rule.name)
-            )
+            draft.fields.append(Provenance(f"medicalSummaryPeriod.{key}", value, rule.source, rule.name))
 
 
 def _directives(draft: Draft, book: Rulebook, policy: Policy, appointment: Appointment) -> None:
     directives: dict[str, Any] = {}
     rule = book.settings.get("directives.newPatient")
     kind = appointment.facts.get("appointment.type")
-    if rule is not None and policy.request.new_patient_types and kind is not None and kind.value is not None:
+    if rule is not None and policy.request.new_patient is not None:
+        directives["newPatient"] = policy.request.new_patient
+        draft.fields.append(
+            Provenance("directives.newPatient", policy.request.new_patient, rule.source, rule.name)
+        )
+    elif (
+        rule is not None and policy.request.new_patient_types and kind is not None and kind.value is not None
+    ):
         wanted = {entry.casefold() for entry in policy.request.new_patient_types}
         directives["newPatient"] = str(kind.value).casefold() in wanted
         source = draft.source(kind.leaves[0].source, kind.message)
@@ -180,7 +190,7 @@ def _directives(draft: Draft, book: Rulebook, policy: Policy, appointment: Appoi
         directives["diagnosticCategories"] = dict.fromkeys(policy.request.diagnostic_categories, True)
         for name in policy.request.diagnostic_categories:
             where = f"directives.diagnosticCategories.{name}"
-            draft.fields.append(Provenance(where, True, f"settings:{rule.setting}", rule.name))
+            draft.fields.append(Provenance(where, True, rule.source, rule.name))
     if directives:
         draft.request["directives"] = directives
 

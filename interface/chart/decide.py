@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
+from interface.chart.filters import appointment_left, person_left
+from interface.chart.lists import take_lists
 from interface.chart.model import Appointment, Chart, change
 from interface.chart.outcome import NewRequest, Outcome
 from interface.chart.settle import Composed, Settling, is_true, unchanged
@@ -57,6 +59,9 @@ class Engine:
             return _plain(reading, "ignore", self._why_ignored(reading))
         today = self.today(now)
         fresh = chart.copy() if chart is not None else Chart(list(reading.keys))
+        left = self._left(reading, chart, today)
+        if left is not None:
+            return left
         if not reading.keys:
             return self._unknown_patient(reading, fresh, does, today, new_id)
         step = _Step(self, reading, does, self._settling(fresh, today, reading.control_id, new_id))
@@ -88,6 +93,21 @@ class Engine:
             return does
         status = text_of(reading.facts, "appointment.status")
         return {"cancelled": "cancel", "chart": "chart", "blocked": "ignore"}.get(status, does)
+
+    def _left(self, reading: Reading, chart: Chart | None, today: date) -> Outcome | None:
+        """A patient none of whose messages is for us: what is open of his is withdrawn."""
+        known = chart.patient if chart is not None else {}
+        reason = person_left(self.book, self.policy, reading.keys, reading.facts, known)
+        if reason is None:
+            return None
+        outcome = _plain(reading, "ignore", reason)
+        if chart is None:
+            return outcome
+        settling = self._settling(chart.copy(), today, reading.control_id, _no_request)
+        for appointment in list(settling.chart.appointments.values()):
+            settling.close(appointment, "withdrawn", reason)
+        changed = settling.chart if settling.changes else None
+        return replace(outcome, chart=changed, requests=tuple(settling.changes))
 
     def _why_ignored(self, reading: Reading) -> Reason:
         if text_of(reading.facts, "appointment.status") == "blocked":
@@ -129,6 +149,10 @@ class Engine:
             left_out=(*reading.left_out, *draft.left_out),
             said=reading.said,
         )
+
+
+def _no_request() -> int:
+    raise AssertionError("nothing is requested of a patient who is left alone")
 
 
 def _plain(reading: Reading, decision: str, reason: Reason) -> Outcome:
@@ -175,6 +199,9 @@ class _Step:
     def run(self) -> Outcome:
         """The whole step."""
         forget_past(self.chart, self.today)
+        left = self._left()
+        if left is not None:
+            return left
         in_time = self._take()
         if self.does == "cancel":
             outcome = self._cancel(in_time)
@@ -185,6 +212,23 @@ class _Step:
         else:
             outcome = self._chart(*self._why_chart())
         return self._with_rest(outcome)
+
+    def _left(self) -> Outcome | None:
+        """An appointment that `[filters]` leaves: nothing of the message is taken, what is open of it is withdrawn."""
+        filters = self.settling.policy.filters
+        if not (filters.of_appointments and self.about_appointment and self.key and self.does == "post"):
+            return None
+        known = self.chart.appointments.get(self.key)
+        facts = {**(known.facts if known is not None else {}), **self.reading.facts}
+        said = Appointment(self.key, self.reading.at, facts)
+        reason = appointment_left(self.settling.book, filters, said)
+        if reason is None:
+            return None
+        if known is not None and self.reading.at >= known.at:
+            self.settling.close(known, "withdrawn", reason)
+            known = self.chart.appointments[self.key]
+            self.chart.appointments[self.key] = change(known, status="other", at=self.reading.at)
+        return self._outcome("ignore", reason)
 
     def so_far(self) -> Composed:
         """What could be composed when whose message it is can't be told."""
@@ -199,6 +243,7 @@ class _Step:
         take_patient(chart, reading)
         take_problems(chart, reading, self.left_out)
         take_orders(chart, reading, self.left_out)
+        take_lists(chart, reading, self.left_out)
         if reading.event.ends_inpatient_orders:
             end_inpatient_orders(chart, reading)
         if self.about_appointment and self.key:
@@ -270,6 +315,10 @@ class _Step:
             )
         if target.is_visit and not target.date:
             return self._chart(self._why_no_date())
+        left = self.settling.left(target)
+        if left is not None:
+            self.settling.close(target, "withdrawn", left)
+            return self._chart(left)
         composed = self.settling.compose(target)
         if self.engine.policy.unchanged == "skip" and not composed.holds and unchanged(target, composed):
             return self._chart(

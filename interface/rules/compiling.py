@@ -43,11 +43,13 @@ class SettingRule:
     name: str
     field: str
     setting: str
+    origin: str = ""
+    """Where the value comes from instead, when a site's rule or table brings it."""
 
     @property
     def source(self) -> str:
         """Where the value comes from, for provenance."""
-        return f"settings:{self.setting}"
+        return self.origin or f"settings:{self.setting}"
 
 
 @dataclass(frozen=True)

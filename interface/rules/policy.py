@@ -27,7 +27,7 @@ class RequestDefaults:
 
 @dataclass(frozen=True)
 class Filters:
-    """`[filters]`: which appointments and persons are for us. Names are compared in upper case; an empty `take` takes all."""
+    """`[filters]`: which appointments and persons are for us. Names in upper case; an empty `take` takes all."""
 
     take_types: frozenset[str] = frozenset()
     leave_types: frozenset[str] = frozenset()

@@ -116,6 +116,11 @@ class Rulebook:
         rule = next((rule for rule in self.message if rule.field == _MRN), None)
         return MrnForm.of(rule.body, rule.name) if rule is not None else AS_SENT
 
+    @cached_property
+    def has_overlay(self) -> bool:
+        """Whether a site's folder says anything that counts when a request is composed."""
+        return bool(self.fixed) or self.site != NOTHING
+
     @property
     def size(self) -> tuple[int, int]:
         """How many rules and tables there are."""

@@ -34,12 +34,15 @@ def _agrees(row: Provider, name: Mapping[str, Any]) -> bool:
     sent = str(name.get("family", ""))
     if not sent or not row.family:
         return True
-    mine, theirs = _words(row.family), _words(sent)
-    return not mine.isdisjoint(theirs) or "".join(sorted(mine)) == "".join(sorted(theirs))
+    return not _words(row.family).isdisjoint(_words(sent)) or _letters(row.family) == _letters(sent)
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalnum, name)).casefold()
 
 
 def _words(name: str) -> set[str]:
-    return {"".join(filter(str.isalnum, word)).casefold() for word in name.replace("-", " ").split()} - {""}
+    return {_letters(word) for word in name.replace("-", " ").split()} - {""}
 
 
 def completed(
