@@ -15,6 +15,7 @@ from interface.chart.filters import appointment_left, person_left
 from interface.chart.lists import take_lists
 from interface.chart.model import Appointment, Chart, change
 from interface.chart.outcome import NewRequest, Outcome
+from interface.chart.replaced import end_replaced
 from interface.chart.settle import Composed, Settling, is_true, unchanged
 from interface.chart.update import (
     end_inpatient_orders,
@@ -203,6 +204,7 @@ class _Step:
         if left is not None:
             return left
         in_time = self._take()
+        end_replaced(self.settling, self.reading, self.key)
         if self.does == "cancel":
             outcome = self._cancel(in_time)
         elif self.does == "post" and in_time:

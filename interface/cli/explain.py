@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from interface.chart.decide import Engine
 from interface.chart.model import Chart
 from interface.chart.outcome import Outcome, fields_json, left_out_json
-from interface.cli.common import add_later_option, read_file
+from interface.cli.common import UsageError, add_later_option, read_file
 from interface.cli.run import a_time
 from interface.hl7.batch import messages_in_file
 from interface.rules import Policy, Reading, load_rulebook
@@ -32,19 +32,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--strict", action="store_true", help="also where a message departs from the HL7 version it declares"
     )
+    parser.add_argument(
+        "--listener", metavar="NAME", default="", help="as if they came on this listener of the settings file"
+    )
     add_later_option(parser, "--mask", "hide patient data")
 
 
 def run(args: argparse.Namespace) -> int:
     """Exit 1 only when a message was rejected."""
     now = args.now or datetime.now(UTC)
-    policy = Policy()
+    book, policy = load_rulebook(), Policy()
     if args.config is not None:
         from interface.settings import load_settings
 
-        policy = load_settings(args.config).policy()
+        settings = load_settings(args.config)
+        book, policy = settings.rulebook(), settings.policy()
+        check_listener(args.listener, [entry.name for entry in settings.listeners])
     messages = list(read_messages(args.files))
-    explained = list(explain(Engine(load_rulebook(), policy), messages, now))
+    explained = list(explain(Engine(book, policy), messages, now, args.listener))
     findings = [departures(raw) if args.strict else None for raw in messages]
     if args.json:
         from interface.cli.output import print_json
@@ -58,6 +63,12 @@ def run(args: argparse.Namespace) -> int:
         for entry, found in zip(explained, findings, strict=True):
             print_explained(*entry, found)
     return 1 if any(outcome.decision == "reject" for _, outcome in explained) else 0
+
+
+def check_listener(name: str, known: list[str]) -> None:
+    """Raise UsageError for a listener that the settings do not have."""
+    if name and name not in known:
+        raise UsageError(f"explain: no listener {name!r} in the settings; there are {', '.join(known)}")
 
 
 def departures(raw: bytes) -> tuple[Finding, ...]:
@@ -74,12 +85,14 @@ def read_messages(names: Iterable[str]) -> Iterator[bytes]:
         yield from messages_in_file(data) or [data]
 
 
-def explain(engine: Engine, messages: Iterable[bytes], now: datetime) -> Iterator[tuple[Reading, Outcome]]:
+def explain(
+    engine: Engine, messages: Iterable[bytes], now: datetime, listener: str = ""
+) -> Iterator[tuple[Reading, Outcome]]:
     """Decide each message in order; together they build up the charts."""
     charts: dict[str, Chart] = {}
     ids = itertools.count(1)
     for raw in messages:
-        reading = engine.read(raw, received_at=now)
+        reading = engine.read(raw, received_at=now, listener=listener)
         chart = next((charts[key] for key in reading.keys if key in charts), None)
         outcome = engine.decide(reading, chart, now=now, new_id=lambda: next(ids))
         if outcome.chart is not None:

@@ -20,9 +20,11 @@ from interface.rules.overlay import Overlay, read_overlay
 from interface.rules.site import NOTHING, Site
 from interface.rules.site_files import Checks, make_site
 from interface.rules.source import Lines, RuleError, nearest, read_text, read_yaml
-from interface.rules.tables import Table, read_table
+from interface.rules.tables import Table, read_table, with_values
 
 _MRN = "patient.mrn.extension"
+TABLES = "tables.yaml"
+"""What the rows of each table may say."""
 _MOST_SENDERS = 512
 """Combinations of listener, sender and message type whose rules are kept ready."""
 
@@ -169,6 +171,7 @@ def read_rulebook(
     """The mapping in a folder of YAML files with `tables/`, as `own` changes it. Raises RuleError with file and line."""
     shipped_tables = _read_tables(folder)
     files = {entry.name: read_yaml(read_text(entry, entry.name), entry.name) for entry in _yaml(folder)}
+    shipped_tables = with_values(shipped_tables, files.pop(TABLES, None))
     layers = shipped_layer(
         rule for name, found in files.items() if "events" not in found for rule in written_rules(found, name)
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from interface.rules.source import Lines, RuleError, check_keys, nearest
 
+_FORMS = "is text, number, a list of words, or columns with one of these each"
 _KEYS = ("source", "about", "values", "rows", "replace")
 
 
@@ -128,6 +129,25 @@ class Table:
         return replace(whole, rows={**self.rows, **checked.rows})
 
 
+def with_values(tables: Mapping[str, Table], found: Lines | None) -> dict[str, Table]:
+    """The tables, each held against what `tables.yaml` says its rows may say. Raises RuleError."""
+    checked = dict(tables)
+    if found is None:
+        return checked
+    check_keys(found, ("tables",), "tables")
+    given = found.get("tables")
+    if not isinstance(given, Lines):
+        raise RuleError(f"{found.place('tables')}: tables: is a list of 'table: values'")
+    for name, spec in given.items():
+        values = Values.parse(spec)
+        if name not in tables:
+            raise RuleError(f"{given.place(name)}: no table '{name}'{nearest(name, tables)}")
+        if values is None:
+            raise RuleError(f"{given.place(name)}: {name}: {_FORMS}")
+        checked[name] = tables[name].checked(values)
+    return checked
+
+
 def name_of(file_name: str) -> str:
     """A table's name: its file's without folder and ending."""
     return file_name.rsplit("/", 1)[-1].rsplit(".", 1)[0]
@@ -148,9 +168,7 @@ def read_table(found: Lines, source: str = "") -> Table:
     if "values" in found:
         values = Values.parse(found["values"])
         if values is None:
-            raise RuleError(
-                f"{found.place('values')}: values: is text, number, a list of words, or columns with one of these each"
-            )
+            raise RuleError(f"{found.place('values')}: values: {_FORMS}")
     return make_table(
         name_of(found.file),
         str(found.get("source") or source),
