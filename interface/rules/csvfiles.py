@@ -31,11 +31,19 @@ class _Feed:
                 return line
 
 
-def read_csv(text: str, file: str, required: Sequence[str] = (), optional: Sequence[str] = ()) -> list[Lines]:
+def read_csv(
+    text: str,
+    file: str,
+    required: Sequence[str] = (),
+    optional: Sequence[str] = (),
+    *,
+    private: bool = False,
+) -> list[Lines]:
     """The rows by column name, cells without outer blanks, each with its line; empty cells are left out.
 
     The header may have the columns in any order and case; comma, semicolon or tab separates. Lines that begin with #
-    and blank lines are passed over. With neither `required` nor `optional` any columns are taken.
+    and blank lines are passed over. With neither `required` nor `optional` any columns are taken. Of a `private` file
+    no error quotes anything.
 
     Raises:
         RuleError: file, line and what: no header, an unknown or missing column, a row that is too long, open quotes.
@@ -45,7 +53,7 @@ def read_csv(text: str, file: str, required: Sequence[str] = (), optional: Seque
     rows: list[Lines] = []
     for line, cells in _cells(text, file):
         if not columns:
-            columns = _header(cells, f"{file}:{line}", required, optional)
+            columns = _header(cells, f"{file}:{line}", required, optional, private=private)
             continue
         if any(cells[len(columns) :]):
             raise RuleError(
@@ -85,7 +93,9 @@ def _cells(text: str, file: str) -> Iterator[tuple[int, list[str]]]:
             yield feed.first, cells
 
 
-def _header(cells: list[str], place: str, required: Sequence[str], optional: Sequence[str]) -> list[str]:
+def _header(
+    cells: list[str], place: str, required: Sequence[str], optional: Sequence[str], *, private: bool
+) -> list[str]:
     names = [cell.casefold() for cell in cells]
     while names and not names[-1]:
         names.pop()
@@ -94,6 +104,8 @@ def _header(cells: list[str], place: str, required: Sequence[str], optional: Seq
         if names.count(name) > 1:
             raise RuleError(f"{place}: the column '{name}' stands twice in the header; keep one")
         if known and name not in known:
+            if private:
+                raise RuleError(f"{place}: the first row is the header: {','.join(known)}")
             hint = nearest(name, known) or f"; the first row is the header: {','.join(known)}"
             raise RuleError(f"{place}: unknown column '{name}'{hint}")
         if not name:

@@ -29,6 +29,8 @@ COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 """The lists and their columns: those that must be there, and those that may. `note` is for people."""
 
+_PRIVATE = ("opt_out",)
+"""What stands in them is patient data: errors quote nothing of them."""
 _OID = re.compile(r"[0-2](?:\.(?:0|[1-9][0-9]*))+")
 _LISTS = ("ICD10", "ICD9", "SNOMED")
 
@@ -53,9 +55,9 @@ def read_list(text: str, file: str, label: str) -> Source:
     name = name_of(file)
     required, optional = COLUMNS[name]
     if file.endswith(".csv"):
-        rows = read_csv(text, file, required, optional)
+        rows = read_csv(text, file, required, optional, private=name in _PRIVATE)
     else:
-        rows = _yaml_rows(read_yaml(text, file), (*required, *optional))
+        rows = _yaml_rows(read_yaml(text, file, private=name in _PRIVATE), (*required, *optional))
     for row in rows:
         for column in required:
             if not row.get(column):

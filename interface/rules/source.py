@@ -56,6 +56,7 @@ class Lines(dict[str, Any]):
 
 class _MarkedLoader(_Loader):  # type: ignore[misc]
     file_name = ""
+    private = False
 
     def construct_lines(self, node: yaml.MappingNode) -> Lines:
         """The mapping, keys as text; a key that stands twice is an error."""
@@ -66,9 +67,9 @@ class _MarkedLoader(_Loader):  # type: ignore[misc]
             if key is None:
                 raise RuleError(f"{self.file_name}:{line}: a key must be plain text")
             if key in found:
-                first = found.lines[key]
+                first, named = found.lines[key], "a key" if self.private else f"'{key}'"
                 raise RuleError(
-                    f"{self.file_name}:{line}: '{key}' stands twice (first on line {first}); keep one"
+                    f"{self.file_name}:{line}: {named} stands twice (first on line {first}); keep one"
                 )
             found.put(key, self.construct_object(value_node, deep=True), line)
         return found
@@ -94,16 +95,17 @@ _MarkedLoader.add_constructor("tag:yaml.org,2002:float", _as_written)
 _MarkedLoader.add_constructor("tag:yaml.org,2002:timestamp", _as_written)
 
 
-def read_yaml(text: str, file_name: str) -> Lines:
-    """The file's top mapping. Raises RuleError with file and line."""
+def read_yaml(text: str, file_name: str, *, private: bool = False) -> Lines:
+    """The file's top mapping. Raises RuleError with file and line; of a `private` file it quotes nothing."""
     loader = None
     try:
         loader = _MarkedLoader(text)
-        loader.file_name = file_name
+        loader.file_name, loader.private = file_name, private
         found = loader.get_single_data()
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise RuleError(f"{file_name}:{line}: not YAML: {error.problem}") from None
+        said = "" if private else f": {error.problem}"
+        raise RuleError(f"{file_name}:{line}: not YAML{said}") from None
     except yaml.reader.ReaderError as error:
         at = error.position if isinstance(error.position, int) else 0
         line = text.count("\n", 0, at) + 1

@@ -66,6 +66,10 @@ class Intake:
         self._cache = ChartCache(cached)
         self._deferred: dict[int, int] = {}
 
+    def use(self, engine: Engine) -> None:
+        """Decide by another mapping from now on."""
+        self._engine = engine
+
     @property
     def deferred(self) -> int:
         """How many messages wait for an attempt; ask the journal for so many more."""
