@@ -128,6 +128,9 @@ def _root(
             origin = source(leaf.source, mrn.message)
             settings["patient.mrn.root"] = SettingRule(row.rule, "patient.mrn.root", "site.mrn_root", origin)
             return replace(policy, mrn_root=row.root)
+    authority = chart.keys[0].partition("|")[0] if chart.keys else ""
+    if any(row.root == authority for row in site.roots.values()):  # a number that a merge or move brought
+        return replace(policy, mrn_root=authority)
     return policy
 
 

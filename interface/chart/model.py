@@ -30,6 +30,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     visit: str = ""
     date: Fact | None = None
     active: bool = True
+    account: str = ""
 
 
 class Order(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -44,6 +45,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     """What opened or ended it last, as provenance of `active`."""
     ended_message: str = ""
     visit: str = ""
+    account: str = ""
 
 
 class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -68,6 +70,8 @@ class Appointment(msgspec.Struct, frozen=True, omit_defaults=True):
     status: str = "booked"
     """booked, cancelled, or other (complete, pending, wait-listed)."""
     asked: Asked | None = None
+    account: str = ""
+    """Of a visit: the account it is billed to."""
 
     @property
     def is_visit(self) -> bool:
@@ -85,6 +89,7 @@ class Chart(msgspec.Struct, omit_defaults=True):
     """What is known of one patient."""
 
     keys: list[str]
+    """`AUTHORITY|NUMBER`: the patient's own, then those that merges have retired; empty: the number moved elsewhere."""
     version: int = VERSION
     patient: dict[str, Fact] = {}
     problems: list[Problem] = []
@@ -92,6 +97,8 @@ class Chart(msgspec.Struct, omit_defaults=True):
     appointments: dict[str, Appointment] = {}
     snapshots: dict[str, str] = {}
     """Visit number to the time of its last list of diagnoses."""
+    removed: dict[str, str] = {}
+    """Visit number (empty: the person) to the time at which it was taken out (A23, A29): nothing older comes back."""
 
     def copy(self) -> Chart:
         """A chart that can be changed without changing this one."""
@@ -103,6 +110,7 @@ class Chart(msgspec.Struct, omit_defaults=True):
             list(self.orders),
             dict(self.appointments),
             dict(self.snapshots),
+            dict(self.removed),
         )
 
 

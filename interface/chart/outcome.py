@@ -55,6 +55,18 @@ RequestChange = NewRequest | Rewrite | Close
 
 
 @dataclass(frozen=True)
+class Other:
+    """A further patient whose chart a merge or move changes."""
+
+    key: str
+    """Leads to the chart as it was; of a new patient to the one made here."""
+    chart: Chart
+    requests: tuple[RequestChange, ...] = ()
+    absorbed: tuple[str, ...] = ()
+    """Keys of charts that are part of this one from now on."""
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What a message came to."""
 
@@ -69,6 +81,11 @@ class Outcome:
     fields: tuple[Provenance, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     said: tuple[str, ...] = ()
+    key: str = ""
+    """Leads to the chart that `chart` takes the place of; empty: the first of the reading's keys does."""
+    absorbed: tuple[str, ...] = ()
+    """Keys of charts that are part of `chart` from now on."""
+    others: tuple[Other, ...] = ()
 
     @property
     def note(self) -> bytes:

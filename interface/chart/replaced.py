@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from interface.chart.model import change
 from interface.chart.settle import Settling
-from interface.chart.update import text_of
-from interface.rules.facts import Reason
+from interface.rules.facts import Reason, text_of
 from interface.rules.reading import Reading
 
 _RESCHEDULED = "SIU^S13"

@@ -94,8 +94,11 @@ class Settling:
         self._set(appointment, change(asked, state="closed", beside=()))
         return True
 
-    def refresh(self, appointment: Appointment) -> Composed | None:
-        """Compose an open request anew in place; the Composed when that released it from a hold."""
+    def refresh(self, appointment: Appointment, *, moved: bool = False) -> Composed | None:
+        """Compose an open request anew in place; the Composed when that released it from a hold.
+
+        `moved`: it was another patient's, so it is written even when its text stays.
+        """
         asked = appointment.asked
         if asked is None or asked.state not in OPEN:
             return None
@@ -107,13 +110,17 @@ class Settling:
             self.close(appointment, "expired", Reason("past-date", "the appointment's date has passed"))
             return None
         composed = self.compose(appointment)
-        if composed.digest == asked.digest and composed.state == asked.state and not asked.rewritten:
+        same = composed.digest == asked.digest and composed.state == asked.state and not asked.rewritten
+        if same and not moved:
             return None
-        self.changes.append(
+        self.changes += [
             Rewrite(
-                asked.id, composed.state, composed.holds, composed.body, detail(composed.draft), composed.date
+                number, composed.state, composed.holds, composed.body, detail(composed.draft), composed.date
             )
-        )
+            for number in (*(asked.beside if moved else ()), asked.id)
+        ]
+        if same:
+            return None
         released = asked.state == "held" and composed.state == "waiting"
         kept = released or asked.state == "held"  # a held request can't have been sent meanwhile
         digest, rewritten = (composed.digest, False) if kept else (asked.digest, True)

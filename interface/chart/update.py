@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 from interface.chart.model import Appointment, Chart, Order, Problem, change
-from interface.rules.facts import Fact, Item, Leaf, LeftOut
+from interface.rules.facts import Fact, Item, Leaf, LeftOut, text_of
 from interface.rules.reading import Reading
 
 _APPOINTMENT_FACTS = (
@@ -16,6 +17,7 @@ _APPOINTMENT_FACTS = (
     "appointment.type",
     "appointment.placer",
 )
+_RESOURCES = "appointment.resources"
 _KEEP_PAST = timedelta(days=60)
 
 
@@ -33,21 +35,15 @@ def merge(known: dict[str, Fact], field: str, new: Fact) -> None:
     known[field] = new
 
 
-def take_patient(chart: Chart, reading: Reading) -> None:
-    """Demographics."""
-    for field, fact in reading.facts.items():
+def take_patient(chart: Chart, facts: Item, keys: Sequence[str]) -> None:
+    """Demographics. The number is taken only where it is the patient's own: a retired one leads here, and no more."""
+    for field, fact in facts.items():
         if field.startswith("patient.") and field != "patient.mrn.extension":
             merge(chart.patient, field, fact)
-    mrn = reading.facts.get("patient.mrn.extension")
-    if mrn is not None and mrn.value is not None:
+    mrn = facts.get("patient.mrn.extension")
+    if mrn is not None and mrn.value is not None and keys[:1] == tuple(chart.keys[:1]):
         fact = change(mrn, value=mrn.value["extension"])
         merge(chart.patient, "patient.mrn.extension", fact)
-
-
-def text_of(facts: Item, field: str) -> str:
-    """A fact's value as text; empty when there is none."""
-    fact = facts.get(field)
-    return str(fact.value) if fact is not None and fact.value is not None else ""
 
 
 def visit_of(reading: Reading) -> str:
@@ -69,10 +65,10 @@ def take_problems(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> No
         chart.snapshots[visit] = reading.at
         chart.problems = [entry for entry in chart.problems if entry.visit != visit]
     for item in codings:
-        _take_problem(chart, item, visit, left_out)
+        _take_problem(chart, item, visit, text_of(reading.facts, "visit.account"), left_out)
 
 
-def _take_problem(chart: Chart, item: Item, visit: str, left_out: list[LeftOut]) -> None:
+def _take_problem(chart: Chart, item: Item, visit: str, account: str, left_out: list[LeftOut]) -> None:
     fact = item["problem.codings"]
     if fact.value is None:
         return
@@ -108,6 +104,7 @@ def _take_problem(chart: Chart, item: Item, visit: str, left_out: list[LeftOut])
             fact.message,
             visit,
             day,
+            account=account,
         )
         _place_problem(chart, entry, action)
 
@@ -216,6 +213,7 @@ def _take_order(
         ended_leaf=ended_leaf,
         ended_message=message,
         visit=visit_of(reading) or (old.visit if old is not None else ""),
+        account=text_of(reading.facts, "visit.account") or (old.account if old is not None else ""),
     )
     if old is None:
         chart.orders.append(order)
@@ -272,10 +270,35 @@ def take_appointment(chart: Chart, reading: Reading, key: str, status: str) -> b
         if field == "upcomingAppointmentProvider" and known is not None and _same_person(known, fact):
             continue  # the same person, now without the NPI that is known
         merge(facts, field, fact)
+    _take_resources(facts, reading)
     chart.appointments[key] = Appointment(
         key, reading.at, facts, status, old.asked if old is not None else None
     )
     return True
+
+
+def resources_left(known: Item, facts: Item) -> list[str]:
+    """What is left of an appointment's resources after a message that takes some out (S20 to S22)."""
+    before, now = known.get(_RESOURCES), facts.get(_RESOURCES)
+    there = [
+        *(before.value["there"] if before is not None else ()),
+        *(now.value["there"] if now is not None else ()),
+    ]
+    gone = now.value["gone"] if now is not None else ()
+    return [name for name in dict.fromkeys(there) if name not in gone]
+
+
+def _take_resources(facts: dict[str, Fact], reading: Reading) -> None:
+    """The resources that a message lists, or what S20 to S22 leave of them; with a clinician his part as provider goes."""
+    fact = reading.facts.get(_RESOURCES)
+    if fact is None:
+        return
+    gone = {name.partition(":")[2] for name in fact.value["gone"]}
+    provider = facts.get("upcomingAppointmentProvider")
+    if provider is not None and provider.value is not None and provider.value.get("npi") in gone:
+        del facts["upcomingAppointmentProvider"]
+    left = resources_left(facts, reading.facts) if reading.event.cancels_when_empty else fact.value["there"]
+    facts[_RESOURCES] = change(fact, value={"there": left, "gone": []})
 
 
 def _same_person(known: Fact, new: Fact) -> bool:
@@ -312,8 +335,9 @@ def take_visit(chart: Chart, reading: Reading, key: str, today: date) -> None:
         if fact is not None:
             merge(facts, field, fact)
     status = old.status if old is not None and not reading.event.reopens else "booked"
+    account = text_of(reading.facts, "visit.account") or (old.account if old is not None else "")
     chart.appointments[key] = Appointment(
-        key, reading.at, facts, status, old.asked if old is not None else None
+        key, reading.at, facts, status, old.asked if old is not None else None, account
     )
 
 

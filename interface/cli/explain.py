@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from interface.chart.decide import Engine
-from interface.chart.model import Chart
 from interface.chart.outcome import Outcome, fields_json, left_out_json
+from interface.chart.registry import Registry
 from interface.cli.common import UsageError, add_later_option, read_file
 from interface.cli.run import a_time
 from interface.hl7.batch import messages_in_file
@@ -89,15 +89,12 @@ def explain(
     engine: Engine, messages: Iterable[bytes], now: datetime, listener: str = ""
 ) -> Iterator[tuple[Reading, Outcome]]:
     """Decide each message in order; together they build up the charts."""
-    charts: dict[str, Chart] = {}
+    charts = Registry()
     ids = itertools.count(1)
     for raw in messages:
         reading = engine.read(raw, received_at=now, listener=listener)
-        chart = next((charts[key] for key in reading.keys if key in charts), None)
-        outcome = engine.decide(reading, chart, now=now, new_id=lambda: next(ids))
-        if outcome.chart is not None:
-            for key in outcome.chart.keys:
-                charts[key] = outcome.chart
+        outcome = engine.decide(reading, charts.find(reading.keys), now=now, new_id=ids.__next__)
+        charts.keep(reading, outcome)
         yield reading, outcome
 
 

@@ -10,7 +10,9 @@ from interface.rules.source import Lines, RuleError, check_keys, nearest
 
 DOES = ("post", "chart", "cancel", "ignore")
 ABOUT = ("", "appointment", "visit", "medication", "person")
-_EVENT_KEYS = ("does", "about", "say", "not_yet", "reopens", "ends_inpatient_orders")
+IDENTITY = ("", "merge", "renumber", "move-number", "move-account", "move-visit", "link", "remove")
+"""What an event does to whose chart things are in (HL7 v2, chapter 3: merge, move, change, link, delete)."""
+_EVENT_KEYS = ("does", "about", "say", "not_yet", "reopens", "ends_inpatient_orders", "identity", "cancels")
 _SITE_KEYS = ("does", "about", "say", "reopens", "ends_inpatient_orders")
 _TYPE = re.compile(r"^[A-Z][A-Z0-9]{2}\^(?:[A-Z0-9]{3}|\*)$")
 
@@ -28,6 +30,10 @@ class Event:
     reopens: bool = True
     """Whether it opens a cancelled visit again."""
     ends_inpatient_orders: bool = False
+    identity: str = ""
+    """One of `IDENTITY`."""
+    cancels_when_empty: bool = False
+    """S20 to S22: a cancel when no resource of the appointment is left."""
     rule: str = ""
 
 
@@ -71,7 +77,7 @@ def _may_change(known: Event | None, kind: str, body: Lines, place: str) -> None
         return
     if known.not_yet:
         raise RuleError(f"{place}: {kind}: what it does is not available yet; it can't be changed")
-    if getattr(known, "identity", "") and str(body.get("does", known.does)) not in (known.does, "ignore"):
+    if known.identity and str(body.get("does", known.does)) not in (known.does, "ignore"):
         raise RuleError(
             f"{place}: {kind}: it says whose chart things are in; only 'does: ignore' is possible"
         )
@@ -88,6 +94,11 @@ def _event(kind: str, body: object, file: str, place: str) -> Event:
         raise RuleError(f"{place}: {kind}: about: '{about}' is unknown{nearest(about, ABOUT)}")
     if does in ("post", "cancel") and about not in ("appointment", "visit", "person"):
         raise RuleError(f"{place}: {kind}: does: '{does}' needs 'about: appointment' or 'about: visit'")
+    identity, cancels = str(body.get("identity", "")), str(body.get("cancels", ""))
+    if cancels not in ("", "when-empty"):
+        raise RuleError(f"{place}: {kind}: cancels: '{cancels}' is unknown; there is when-empty")
+    if identity not in IDENTITY:
+        raise RuleError(f"{place}: {kind}: identity: '{identity}' is unknown{nearest(identity, IDENTITY)}")
     for key in ("not_yet", "reopens", "ends_inpatient_orders"):
         if not isinstance(body.get(key, False), bool):
             raise RuleError(f"{body.place(key)}: {kind}: {key}: is true or false")
@@ -99,5 +110,7 @@ def _event(kind: str, body: object, file: str, place: str) -> Event:
         not_yet=bool(body.get("not_yet", False)),
         reopens=bool(body.get("reopens", True)),
         ends_inpatient_orders=bool(body.get("ends_inpatient_orders", False)),
+        identity=identity,
+        cancels_when_empty=cancels == "when-empty",
         rule=f"{file}#{kind}",
     )

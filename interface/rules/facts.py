@@ -70,6 +70,12 @@ Item = dict[str, Fact]
 """The facts of one problem or order, by field."""
 
 
+def text_of(facts: Item, field: str) -> str:
+    """A fact's value as text; empty when there is none."""
+    fact = facts.get(field)
+    return str(fact.value) if fact is not None and fact.value is not None else ""
+
+
 def scalar(value: Scalar, source: str, **parts: Any) -> Fact:
     """A fact of a single value; `parts` are the other fields of `Fact`."""
     return Fact(value=value, leaves=(Leaf("", value, source),), **parts)

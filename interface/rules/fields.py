@@ -22,13 +22,18 @@ MESSAGE = (
     "upcomingAppointmentProvider",
     "clinicName",
     "clinicNpi",
+    "appointment.resources",
     "visit.number",
+    "visit.account",
     "visit.class",
     "visit.expected",
     "visit.admitted",
     "visit.provider",
 )
 """Of the whole message."""
+
+MERGE = ("merge.prior", "merge.account", "merge.visit")
+"""Of one MRG, with the PID before it and the PV1 behind it."""
 
 PROBLEM = ("problem.codings", "problem.date", "problem.action", "problem.confidential")
 """Of one DG1 or PRB."""
@@ -78,5 +83,5 @@ SETTING = {
 ORDERS = "order"
 """`each:` of the standard's pharmacy orders: ORC with what follows it up to the next ORC."""
 
-SCOPES = {"": MESSAGE, "DG1": PROBLEM, "PRB": PROBLEM, ORDERS: ORDER}
+SCOPES = {"": MESSAGE, "MRG": MERGE, "DG1": PROBLEM, "PRB": PROBLEM, ORDERS: ORDER}
 """What stands in `each:`, and the fields such a rule may fill. A segment's name: of each segment of that name."""

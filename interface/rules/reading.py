@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 from interface.hl7.datatypes.dtm import parse_dtm
 from interface.hl7.errors import REJECTS, HeaderError
-from interface.hl7.message import Message, Segment
+from interface.hl7.message import Message
 from interface.rules.compiling import Rule
 from interface.rules.context import Context, Group
 from interface.rules.events import Event
-from interface.rules.facts import Fact, Item, LeftOut, Reason
+from interface.rules.facts import Fact, Item, LeftOut, Reason, text_of
 from interface.rules.fields import ORDERS
+from interface.rules.groups import first_patient, merge_groups, order_groups
 from interface.rules.policy import Policy
 from interface.rules.rulebook import Rulebook
 
-_ORDER_SEGMENTS = frozenset(("ORC", "RXE", "RXO", "RXR", "RXC", "RXD", "TQ1", "TQ2", "NTE", "FT1", "OBX"))
 _CLOCK_SLACK = timedelta(days=1)
 
 
@@ -30,6 +31,23 @@ class SiteList:
     """Whether it is the whole list, and takes the place of what the segment listed before."""
     problems: tuple[Item, ...] = ()
     orders: tuple[Item, ...] = ()
+
+
+@dataclass(frozen=True)
+class Move:
+    """One group of a merge, move or change of numbers: the person of PID, and what MRG says of before."""
+
+    facts: Item
+    """Of the group alone: the person, and the visit and account as they are called from now on."""
+    key: str
+    """Of the person in PID; empty: can't be told, `why` says so."""
+    prior: tuple[str, ...]
+    """Of the numbers in MRG-1 (MRG-4); none: there are none, or they can't be told."""
+    account: str = ""
+    """MRG-3: the account's number before."""
+    visit: str = ""
+    """MRG-5: the visit's number before."""
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,12 +64,18 @@ class Reading:
     """Time of the event (EVN-2, else MSH-7, else receipt) in UTC, `2026-03-02T15:00:00`: compares as text."""
     has_patient: bool = False
     keys: tuple[str, ...] = ()
-    """`AUTHORITY|NUMBER` of the patient, the site's own authority empty; none: whose message it is can't be told."""
+    """`AUTHORITY|NUMBER` of everyone whose chart the message may change, the site's own authority empty. The first is the
+    patient's; further ones are of a merge or move. None: whose message it is can't be told.
+    """
     facts: dict[str, Fact] = field(default_factory=dict)
     problems: tuple[Item, ...] = ()
     orders: tuple[Item, ...] = ()
     lists: tuple[SiteList, ...] = ()
     """What the site's own segments list."""
+    moves: tuple[Move, ...] = ()
+    """What becomes of whose chart, in the order of the message."""
+    several_patients: bool = False
+    """It names more than one patient where one is meant: nothing of it is taken."""
     left_out: tuple[LeftOut, ...] = ()
     said: tuple[str, ...] = ()
     """How the bytes were read, where that was not plain."""
@@ -83,37 +107,37 @@ def read_message(
         site=book.site,
         mrn_form=book.mrn_form,
     )
-    said = (*message.charset_notes, *message.notes)
-    if event.does == "ignore" or message.first("PID") is None:
-        return Reading(
-            control_id,
-            kind,
-            event,
-            None,
-            message.processing_id,
-            context.at,
-            message.first("PID") is not None,
-            said=said,
-        )
-    facts = _read(book.message, context, message)
-    return Reading(
-        control_id=control_id,
-        type=kind,
-        event=event,
+    reading = Reading(
+        control_id,
+        kind,
+        event,
         processing_id=message.processing_id,
         at=context.at,
-        has_patient=True,
+        has_patient=message.first("PID") is not None,
+        said=(*message.charset_notes, *message.notes),
+    )
+    if event.does == "ignore" or not reading.has_patient:
+        return reading
+    if event.identity and event.identity not in ("link", "remove"):
+        return _read_moves(book, context, reading)
+    scope: Message | Group = message
+    if len(message.all("PID")) > 1:
+        if event.identity == "link" or len(_patients(book, context)) > 1:
+            return replace(reading, several_patients=True)
+        scope = first_patient(message)
+    facts = _read(book.message, context, scope)
+    return replace(
+        reading,
         keys=_keys(facts.get("patient.mrn.extension")),
         facts=facts,
         problems=tuple(
             _read(rules, context, Group((segment,), message, frozenset((name,))))
             for name, rules in book.problems.items()
-            for segment in message.all(name)
+            for segment in scope.all(name)
         ),
         orders=tuple(_read(book.orders[ORDERS], context, group) for group in order_groups(message)),
         lists=_lists(book, context) if book.lists else (),
         left_out=tuple(context.left_out),
-        said=said,
     )
 
 
@@ -130,6 +154,43 @@ def _lists(book: Rulebook, context: Context) -> tuple[SiteList, ...]:
         whole = any(rule.snapshot for rule in rules)
         found.append(SiteList(name, whole, items if of_problems else (), () if of_problems else items))
     return tuple(found)
+
+
+def _read_moves(book: Rulebook, context: Context, reading: Reading) -> Reading:
+    """A merge, move or change of numbers: what each MRG says, and of whom."""
+    moves = tuple(_move(book, context, group) for group in merge_groups(context.message))
+    known = [key for move in moves if move.key and move.prior for key in (move.key, *move.prior)]
+    return replace(
+        reading,
+        keys=tuple(dict.fromkeys(known or [move.key for move in moves if move.key])),
+        facts=moves[0].facts if moves else {},
+        moves=moves,
+        left_out=tuple(context.left_out),
+    )
+
+
+def _move(book: Rulebook, context: Context, group: Group) -> Move:
+    facts = _read(book.message, context, group)
+    before = _read(book.merge, context, group)
+    mrn, prior = facts.get("patient.mrn.extension"), before.get("merge.prior")
+    why = [fact.why for fact in (mrn, prior) if fact is not None and fact.why]
+    if prior is None:
+        why.append("MRG-1 and MRG-4 are empty")
+    return Move(
+        facts=facts,
+        key=next(iter(_keys(mrn)), ""),
+        prior=tuple(_key(entry) for entry in (prior.value or () if prior is not None else ())),
+        account=text_of(before, "merge.account"),
+        visit=text_of(before, "merge.visit"),
+        why="; ".join(why),
+    )
+
+
+def _patients(book: Rulebook, context: Context) -> set[tuple[str, ...]]:
+    """Whom the PIDs of a message are about."""
+    rules = tuple(rule for rule in book.message if rule.field == "patient.mrn.extension")
+    groups = merge_groups(context.message)
+    return {_keys(_read(rules, context, group).get("patient.mrn.extension")) for group in groups}
 
 
 def _rejected(control_id: str, kind: str, why: str) -> Reading:
@@ -152,20 +213,11 @@ def _read(rules: tuple[Rule, ...], context: Context, scope: Message | Group) -> 
 
 
 def _keys(mrn: Fact | None) -> tuple[str, ...]:
-    if mrn is None or mrn.value is None:
-        return ()
-    return (f"{mrn.value['authority']}|{mrn.value['extension']}",)
+    return () if mrn is None or mrn.value is None else (_key(mrn.value),)
 
 
-def order_groups(message: Message) -> list[Group]:
-    """The orders of a message: each ORC with what follows it up to the next; an RXE before any ORC begins one too."""
-    groups: list[list[Segment]] = []
-    for segment in message.segments:
-        if segment.name == "ORC" or (segment.name in ("RXE", "RXO") and not groups):
-            groups.append([segment])
-        elif groups and segment.name in _ORDER_SEGMENTS:
-            groups[-1].append(segment)
-    return [Group(tuple(group), message, _ORDER_SEGMENTS) for group in groups]
+def _key(number: Mapping[str, str]) -> str:
+    return f"{number['authority']}|{number['extension']}"
 
 
 def event_time(message: Message, zone: ZoneInfo | None, received_at: datetime) -> str:

@@ -98,6 +98,11 @@ class Rulebook:
         return self.scopes[""]
 
     @cached_property
+    def merge(self) -> tuple[Rule, ...]:
+        """Of each MRG."""
+        return self.scopes.get("MRG", ())
+
+    @cached_property
     def problems(self) -> Mapping[str, tuple[Rule, ...]]:
         """By the standard's segment that lists them: DG1, PRB."""
         return {name: rules for name, rules in self.scopes.items() if SCOPES.get(name) is PROBLEM and rules}

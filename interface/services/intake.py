@@ -12,7 +12,7 @@ lost to an attempt that fails and is tried again, and a crash in between costs n
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -64,7 +64,7 @@ class Intake:
         self._new_patient = new_patient
         self._new_request = new_request
         self._cache = ChartCache(cached)
-        self._deferred: dict[int, int] = {}
+        self._deferred: dict[int, frozenset[int]] = {}
 
     def use(self, engine: Engine) -> None:
         """Decide by another mapping from now on."""
@@ -75,17 +75,22 @@ class Intake:
         """How many messages wait for an attempt; ask the journal for so many more."""
         return len(self._deferred)
 
+    @property
+    def blocked(self) -> frozenset[int]:
+        """Patients whose messages wait for an attempt."""
+        return frozenset().union(*self._deferred.values())
+
     def is_deferred(self, message: int) -> bool:
         """Whether a message waits for an attempt."""
         return message in self._deferred
 
-    def plan(self, rows: Sequence[JournalRow], now: datetime, sending: Container[int]) -> Plan:
-        """Decide journal rows, which come in arrival order; `sending` are the requests being POSTed now.
+    def plan(self, rows: Sequence[JournalRow], now: datetime, sending: Mapping[int, int]) -> Plan:
+        """Decide journal rows, which come in arrival order; `sending`: the requests being POSTed now, and whose.
 
         Raises what the store raises while charts are read; a message that cannot be decided is `failed` and
         the next one goes on.
         """
-        plan = Plan(deferred=dict(self._deferred), blocked=set(self._deferred.values()))
+        plan = Plan(deferred=dict(self._deferred), blocked=set(self.blocked))
         readings = [(row, self._read(plan, row)) for row in rows if row.id not in self._deferred]
         self._load(plan, {key for _, reading in readings if reading is not None for key in reading.keys})
         for row, reading in readings:
@@ -112,7 +117,7 @@ class Intake:
                 if _touches(outcome, sending):
                     plan.unsettled.add(row.id)
                 else:
-                    plan.take(outcome, row.id, chart, None)
+                    plan.take(outcome.chart, outcome.requests, row.id, chart, None)
             except _ChartUnreadableError:
                 event(log, logging.ERROR, "chart-unreadable", patient=row.id)
             except Exception as broken:
@@ -134,10 +139,16 @@ class Intake:
         self._cache.clear()
 
     def released(self, patients: Container[int]) -> None:
-        """Attempts of these patients are back: what waited for them is decided in the next turn."""
-        self._deferred = {
-            message: patient for message, patient in self._deferred.items() if patient not in patients
-        }
+        """Attempts of these patients are back: what waited for them is decided in the next turn.
+
+        With it what waited behind it: a merge holds up the messages of both patients.
+        """
+        freed: set[int] = set()
+        more = {patient for patient in self.blocked if patient in patients}
+        while more - freed:
+            freed |= more
+            more = {p for about in self._deferred.values() if not about.isdisjoint(freed) for p in about}
+        self._deferred = {m: about for m, about in self._deferred.items() if about.isdisjoint(freed)}
 
     def _read(self, plan: Plan, row: JournalRow) -> Reading | None:
         """The reading; None when the message is done with: it is `failed`."""
@@ -175,13 +186,10 @@ class Intake:
             event(log, logging.ERROR, "chart-unreadable", patient=row.id, error=where(broken))
             plan.unreadable.add(row.id)
 
-    def _find(self, plan: Plan, reading: Reading) -> int | None:
-        """The patient the keys lead to: that of the first known key."""
-        found = [plan.ids[key] if key in plan.ids else self._cache.find(key) for key in reading.keys]
-        known = [patient for patient in found if patient is not None]
-        if len(set(known)) > 1:
-            plan.keys_disagreed += 1
-        return known[0] if known else None
+    def _find(self, plan: Plan, reading: Reading) -> dict[str, int]:
+        """The patients that the keys lead to; keys of nobody are left out."""
+        found = {key: plan.ids[key] if key in plan.ids else self._cache.find(key) for key in reading.keys}
+        return {key: patient for key, patient in found.items() if patient is not None}
 
     def _chart(self, plan: Plan, patient: int) -> Chart:
         if patient in plan.unreadable:
@@ -192,23 +200,59 @@ class Intake:
         return chart
 
     def _decide(
-        self, plan: Plan, row: JournalRow, reading: Reading, now: datetime, sending: Container[int]
+        self, plan: Plan, row: JournalRow, reading: Reading, now: datetime, sending: Mapping[int, int]
     ) -> None:
-        patient = self._find(plan, reading)
-        if patient is not None and patient in plan.blocked:
-            plan.deferred[row.id] = patient
+        ids = self._find(plan, reading)
+        about = frozenset(ids.values())
+        if not about.isdisjoint(plan.blocked):
+            plan.deferred[row.id] = about
+            plan.blocked |= about
             return
-        chart = None if patient is None else self._chart(plan, patient)
-        outcome = self._engine.decide(reading, chart, now=now, new_id=self._new_request)
-        if patient is not None and _touches(outcome, sending):
-            plan.deferred[row.id] = patient
-            plan.blocked.add(patient)
+        charts = {key: self._chart(plan, patient) for key, patient in ids.items()}
+        outcome = self._engine.decide(reading, charts, now=now, new_id=self._new_request)
+        if _must_wait(outcome, about, sending):
+            plan.deferred[row.id] = about
+            plan.blocked |= about
             return
+        patient, request = self._take(plan, row.id, reading, ids, charts, outcome)
+        why, note = reasons(outcome.reasons), outcome.note
+        plan.messages.append(MessageDone(row.id, "done", outcome.decision, why, note, patient, request))
+
+    def _take(
+        self,
+        plan: Plan,
+        message: int,
+        reading: Reading,
+        ids: dict[str, int],
+        charts: dict[str, Chart],
+        outcome: Outcome,
+    ) -> tuple[int | None, int | None]:
+        """Take an outcome into the plan: the message's patient and request."""
+        key = outcome.key or next(iter(reading.keys), "")
+        patient = ids.get(key)
         if patient is None and outcome.chart is not None:
             patient = self._new_patient()
-        why, note = reasons(outcome.reasons), outcome.note
-        request = plan.take(outcome, patient, chart, row.id)
-        plan.messages.append(MessageDone(row.id, "done", outcome.decision, why, note, patient, request))
+        # the message's own patient last: a number that others give up leads to him
+        for other in outcome.others:
+            owner = ids[other.key] if other.key in ids else self._new_patient()
+            self._retire(plan, other.absorbed, ids, charts, owner)
+            plan.take(other.chart, other.requests, owner, charts.get(other.key), message)
+        if patient is not None:
+            self._retire(plan, outcome.absorbed, ids, charts, patient)
+        return patient, plan.take(outcome.chart, outcome.requests, patient, charts.get(key), message)
+
+    def _retire(
+        self, plan: Plan, keys: Iterable[str], ids: dict[str, int], charts: dict[str, Chart], into: int
+    ) -> None:
+        for key in keys:
+            plan.retire(ids[key], charts[key], into)
+
+
+def _must_wait(outcome: Outcome, about: frozenset[int], sending: Mapping[int, int]) -> bool:
+    """Whether an attempt must come back first. Of a merge or move nobody may have a request that is being sent."""
+    if outcome.absorbed or outcome.others:
+        return not about.isdisjoint(sending.values())
+    return _touches(outcome, sending)
 
 
 def _touches(outcome: Outcome, sending: Container[int]) -> bool:

@@ -281,6 +281,7 @@ class WorkLoop:
             requests=changes.requests,
             attempts=ended,
             claims=claims,
+            blocked=frozenset(plan.blocked) if plan is not None else self._intake.blocked,
         )
         changed = bool(turn.messages or turn.patients or turn.requests or turn.attempts)
         claimed = self._store.commit(turn).claimed if changed or claims else ()
@@ -296,7 +297,6 @@ class WorkLoop:
         self._resettle |= plan.unsettled
         for message in plan.messages:
             self._stats.count(f"messages_{message.decision or message.state}")
-        self._stats.count("keys_disagreed", plan.keys_disagreed)
 
     def _after_commit(self, turn: Turn) -> None:
         self._stats.attempts(turn.attempts)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from interface.chart.model import Chart, encode_chart
-from interface.chart.outcome import Close, NewRequest, Outcome, RequestChange, Rewrite
+from interface.chart.outcome import Close, NewRequest, RequestChange, Rewrite
 from interface.rules.facts import Reason
 from interface.store.records import (
     CloseRow,
@@ -41,13 +41,12 @@ class Plan:
     anybody's.
     """
     unreadable: set[int] = field(default_factory=set)
-    deferred: dict[int, int] = field(default_factory=dict)
-    """Patient id by message id."""
+    deferred: dict[int, frozenset[int]] = field(default_factory=dict)
+    """By message id the patients it is about."""
     blocked: set[int] = field(default_factory=set)
-    """Patients whose messages wait for an attempt."""
+    """Patients whose messages wait for an attempt: nothing more of theirs is claimed."""
     unsettled: set[int] = field(default_factory=set)
     """Patients who could not be settled because of an attempt."""
-    keys_disagreed: int = 0
 
     @property
     def requests(self) -> list[RequestRow]:
@@ -55,23 +54,32 @@ class Plan:
         return [*self.made.values(), *self.changes]
 
     def take(
-        self, outcome: Outcome, patient: int | None, before: Chart | None, message: int | None
+        self,
+        after: Chart | None,
+        changes: Sequence[RequestChange],
+        patient: int | None,
+        before: Chart | None,
+        message: int | None,
     ) -> int | None:
         """Take in what was decided for `patient`, whose chart was `before`; gives the request it is about.
 
         Raises, with nothing taken in, when the chart cannot be encoded or requests have no patient.
         """
         if patient is None:
-            if outcome.requests:
+            if changes:
                 raise ValueError("requests without a patient")
             return None
-        if outcome.chart is not None:
-            self._write(patient, before, outcome.chart)
-        for change in outcome.requests:
+        if after is not None:
+            self._write(patient, before, after)
+        for change in changes:
             self._change(change, patient, message)
-        return next((change.id for change in outcome.requests if not isinstance(change, Close)), None)
+        return next((change.id for change in changes if not isinstance(change, Close)), None)
 
-    def _write(self, patient: int, before: Chart | None, after: Chart) -> None:
+    def retire(self, patient: int, chart: Chart, into: int) -> None:
+        """A patient whose chart is part of another's from now on: the row stays, for messages and requests of before."""
+        self._write(patient, chart, Chart([]), into)
+
+    def _write(self, patient: int, before: Chart | None, after: Chart, into: int | None = None) -> None:
         """A chart to store; of several of one patient in a turn the last, with all that was said of the keys."""
         document = encode_chart(after)
         earlier = self.patients.get(patient)
@@ -80,7 +88,7 @@ class Plan:
         if before is None or set(known) != set(after.keys):
             keys = tuple(after.keys)
         is_new = before is None or (earlier is not None and earlier.new)
-        self.patients[patient] = PatientWrite(patient, document, is_new, keys)
+        self.patients[patient] = PatientWrite(patient, document, is_new, keys, into)
         self.charts[patient] = after
         self.ids.update(dict.fromkeys(key for key in known if key not in after.keys))
         self.ids.update(dict.fromkeys(after.keys, patient))
@@ -97,7 +105,7 @@ class Plan:
                 self.made[replaced.id] = replace(replaced, state="superseded")
         elif made is not None:
             if made.state in OPEN:
-                self.made[made.id] = _changed(made, change, message)
+                self.made[made.id] = replace(_changed(made, change, message), patient_id=patient)
         elif isinstance(change, Rewrite):
             self.changes.append(_rewrite(change, patient, message))
         else:

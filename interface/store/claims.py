@@ -54,11 +54,17 @@ _MARK_IN_FLIGHT = (
 )
 
 
-def claim(connection: Connection, keyring: Keyring, now: float, limit: int) -> tuple[Claimed, ...]:
-    """Mark up to `limit` due requests as being sent, those due longest first; in the caller's transaction."""
+def claim(
+    connection: Connection, keyring: Keyring, now: float, limit: int, blocked: frozenset[int] = frozenset()
+) -> tuple[Claimed, ...]:
+    """Mark up to `limit` due requests as being sent, those due longest first; in the caller's transaction.
+
+    Nothing of the patients in `blocked`, who are few.
+    """
     if limit <= 0:
         return ()
-    found = connection.execute(_FIND_DUE, {"now": now, "count": limit}).all()
+    due = connection.execute(_FIND_DUE, {"now": now, "count": limit + len(blocked)})
+    found = [row for row in due if row[0] not in blocked][:limit]
     if not found:
         return ()
     connection.execute(_MARK_SENDING, [{"b_id": row[1], "b_now": now} for row in found])

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, inspect, select
+from sqlalchemy.schema import CreateColumn
 from sqlalchemy.sql.functions import max as sql_max
 
 from interface.store import schema
@@ -20,7 +21,7 @@ from interface.store.errors import StoreError, Unreadable
 
 _PROOF = b"this store was made with this key"
 
-COUNTERS = ("message", "patient", "request", "webhook")
+COUNTERS = ("message", "patient", "request", "webhook", "command")
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,21 @@ def _first_tables(connection: Connection) -> None:
     connection.execute(insert(schema.liveness).values(id=1, checked_at=0.0))
 
 
-MIGRATIONS: tuple[Migration, ...] = (Migration(1, "first tables", _first_tables),)
+def _merges_and_commands(connection: Connection) -> None:
+    """Whose chart became part of whose, messages by patient, and what persons ask the work to do."""
+    for table, column in ((schema.messages, "set_aside"), (schema.patients, "merged_into")):
+        made = CreateColumn(table.c[column]).compile(dialect=connection.dialect)
+        connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {made}")
+    for table, index in ((schema.messages, "messages_by_patient"), (schema.patients, "patients_merged")):
+        next(found for found in table.indexes if found.name == index).create(connection)
+    schema.commands.create(connection)
+    connection.execute(insert(schema.counters).values(name="command", next=1))
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(1, "first tables", _first_tables),
+    Migration(2, "merges and commands", _merges_and_commands),
+)
 
 
 def stored_version(connection: Connection) -> int:

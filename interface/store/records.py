@@ -116,6 +116,8 @@ class PatientWrite:
     keys: tuple[str, ...] | None = None
     """All identity keys of the patient; those it no longer has are taken away, those of other patients move
     here. None: as they are stored."""
+    merged_into: int | None = None
+    """The patient whose chart this one's is part of from now on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +218,8 @@ class Turn:
     """What came of claimed requests; stored before `requests`, which may change those that wait again."""
     claims: int = 0
     """How many requests to claim in the same transaction."""
+    blocked: frozenset[int] = frozenset()
+    """Patients of whom nothing is claimed: a merge waits until both are idle."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,10 @@ messages = Table(
     Column("attempts", Integer, nullable=False),
     Column("patient_id", BigInteger),
     Column("request_id", BigInteger),
+    Column("set_aside", Boolean, nullable=False, server_default="0"),  # a person took it out of the chart
 )
+# which messages made a patient's chart: rebuilding it reads these and no others
+_filled_index("messages_by_patient", messages.c.patient_id, messages.c.id)
 Index("messages_by_state", messages.c.state, messages.c.decision, messages.c.id)
 # Finds duplicates and serves lists. Control ids mostly count up, so the index grows at a few places; one by
 # the keyed hash alone would change a page for each row
@@ -144,7 +147,11 @@ patients = Table(
     Column("fence", BigInteger, nullable=False, server_default="0"),
     Column("created_at", Double, nullable=False),
     Column("changed_at", Double, nullable=False),
+    Column(
+        "merged_into", BigInteger
+    ),  # the patient whose chart this one's is part of; NULL: a chart of its own
 )
+_filled_index("patients_merged", patients.c.merged_into)
 _partial_index(
     "patients_due",
     and_(patients.c.in_flight.is_(None), patients.c.due_at.is_not(None)),
@@ -246,3 +253,16 @@ webhooks = Table(
 Index("webhooks_by_state", webhooks.c.state, webhooks.c.id)
 _filled_index("webhooks_by_correlation_id", webhooks.c.correlation_id)
 Index("webhooks_by_digest", webhooks.c.content_digest)
+
+commands = Table(
+    "commands",
+    metadata,
+    Column("id", _ID, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Column("arguments", LargeBinary, nullable=False),  # sealed: command
+    Column("state", Text, nullable=False),  # waiting, done or failed
+    Column("result", LargeBinary),  # sealed: command
+    Column("created_at", Double, nullable=False),
+    Column("ended_at", Double),
+)
+Index("commands_by_state", commands.c.state, commands.c.id)

@@ -239,6 +239,9 @@ _INSERT_CHARTS = insert(charts)
 _UPDATE_CHART = (
     update(charts).where(charts.c.patient_id == bindparam("b_id")).values(chart=bindparam("b_chart"))
 )
+_SET_MERGED = (
+    update(patients).where(patients.c.id == bindparam("b_id")).values(merged_into=bindparam("b_into"))
+)
 _KEYS_OF = select(patient_keys.c.key_hash, patient_keys.c.patient_id).where(
     patient_keys.c.patient_id.in_(bindparam("ids", expanding=True))
 )
@@ -272,6 +275,9 @@ def write_charts(connection: Connection, keyring: Keyring, writes: Sequence[Pati
     keys = {write.id: write.keys for write in writes if write.keys is not None}
     if keys:
         _write_keys(connection, keyring, keys, new)
+    merged = [{"b_id": write.id, "b_into": write.merged_into} for write in writes if write.keys is not None]
+    if any(row["b_into"] is not None for row in merged):
+        connection.execute(_SET_MERGED, merged)
 
 
 def _write_keys(

@@ -172,7 +172,7 @@ class Work(Part):
             touched.update(end.patient_id for end in turn.attempts)
             touched.update(write.id for write in turn.patients)
             turns.set_due(connection, touched, now)
-            claimed = claims.claim(connection, keyring, now, turn.claims)
+            claimed = claims.claim(connection, keyring, now, turn.claims, turn.blocked)
         return Committed(claimed, missed)
 
     def claim(self, now: float, limit: int) -> list[Claimed]:

@@ -38,7 +38,8 @@ def test_every_message_makes_exactly_one_waiting_request() -> None:
     types = set()
     for index in range(3 * LAG + 60):
         reading = engine.read(feed.message(index), received_at=NOW, listener="main")
-        outcome = engine.decide(reading, charts.get(reading.keys[0]), now=NOW, new_id=lambda: next(ids))
+        known = {key: charts[key] for key in reading.keys if key in charts}
+        outcome = engine.decide(reading, known, now=NOW, new_id=ids.__next__)
         charts[reading.keys[0]] = outcome.chart
         types.add(reading.type)
         assert outcome.decision == "post", (index, outcome.reasons)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 
 from interface.chart.decide import Engine
 from interface.chart.model import Chart, decode_chart, encode_chart
+from interface.chart.outcome import Outcome
+from interface.chart.registry import Registry
 from interface.cli.explain import as_json
 from interface.rules import Policy, load_rulebook
 
@@ -37,7 +40,7 @@ class Story:
 
     def __init__(self, **policy: Any):
         self.engine = Engine(load_rulebook(), Policy(**policy))
-        self.charts: dict[str, Chart] = {}
+        self.charts = Registry()
         self.ids = itertools.count(1)
         self.changes: list[Any] = []
         self.number = 0
@@ -54,15 +57,14 @@ class Story:
 
     def raw(self, raw: bytes) -> dict[str, Any]:
         reading = self.engine.read(raw, received_at=self.now)
-        chart = next((self.charts[key] for key in reading.keys if key in self.charts), None)
-        before = encode_chart(chart) if chart is not None else b""
-        outcome = self.engine.decide(reading, chart, now=self.now, new_id=lambda: next(self.ids))
-        assert chart is None or encode_chart(chart) == before, "a decision changed the chart it was given"
-        self.changes = list(outcome.requests)
-        if outcome.chart is not None:
-            kept = decode_chart(encode_chart(outcome.chart))  # as the store keeps it
-            for key in kept.keys:
-                self.charts[key] = kept
+        charts = self.charts.find(reading.keys)
+        before = [encode_chart(chart) for chart in charts.values()]
+        outcome = self.engine.decide(reading, charts, now=self.now, new_id=self.ids.__next__)
+        after = [encode_chart(chart) for chart in charts.values()]
+        assert after == before, "a decision changed a chart it was given"
+        self.outcome = outcome
+        self.changes = [*outcome.requests, *(change for other in outcome.others for change in other.requests)]
+        self.charts.keep(reading, _as_stored(outcome))
         return as_json(reading, outcome)
 
     def book(
@@ -87,12 +89,25 @@ class Story:
     @property
     def chart(self) -> Chart:
         """The only chart there is."""
-        (chart,) = {id(chart): chart for chart in self.charts.values()}.values()
+        (chart,) = self.charts.all()
         return chart
+
+    def chart_of(self, number: str) -> Chart:
+        """The chart that a number of the site's leads to."""
+        return self.charts.find((f"|{number}",))[f"|{number}"]
 
     def states(self) -> list[tuple[str, int, str]]:
         """The changes of requests the last message made: kind, number, state."""
         return [(type(change).__name__, change.id, change.state) for change in self.changes]
+
+
+def _as_stored(outcome: Outcome) -> Outcome:
+    """The outcome with its charts as the store gives them back."""
+    if outcome.chart is None:
+        return outcome
+    kept = decode_chart(encode_chart(outcome.chart))
+    others = tuple(replace(o, chart=decode_chart(encode_chart(o.chart))) for o in outcome.others)
+    return replace(outcome, chart=kept, others=others)
 
 
 @pytest.fixture

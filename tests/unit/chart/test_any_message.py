@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from interface.chart.decide import Engine
 from interface.chart.model import decode_chart, encode_chart
+from interface.chart.registry import Registry
 from interface.cli.samples import load_samples
 from interface.contract import v1
 from interface.rules import Policy, load_rulebook
@@ -68,13 +69,14 @@ class Feed:
 
     def __init__(self, engine: Engine = ENGINE):
         self.engine = engine
-        self.charts = {}
+        self.charts = Registry()
         self.ids = itertools.count(1)
 
     def take(self, raw: bytes):
         reading = self.engine.read(raw, received_at=NOW)
-        chart = next((self.charts[key] for key in reading.keys if key in self.charts), None)
-        outcome = self.engine.decide(reading, chart, now=NOW, new_id=lambda: next(self.ids))
+        outcome = self.engine.decide(
+            reading, self.charts.find(reading.keys), now=NOW, new_id=self.ids.__next__
+        )
         assert outcome.decision in DECISIONS
         assert outcome.reasons
         assert all(reason.code and reason.text for reason in outcome.reasons)
@@ -84,20 +86,19 @@ class Feed:
         for change in outcome.requests:
             if getattr(change, "body", None) and change.state == "waiting":
                 assert v1.check(orjson.loads(change.body), TODAY) == ()
-        if outcome.chart is not None:
-            kept = decode_chart(encode_chart(outcome.chart))
-            for key in kept.keys:
-                self.charts[key] = kept
+        self.charts.keep(reading, outcome)
+        for chart in self.charts.all():
+            assert encode_chart(decode_chart(encode_chart(chart))) == encode_chart(chart)
         return outcome
 
     def known(self):
         """The charts without what is counted: numbers of requests."""
         found = {}
-        for key, chart in self.charts.items():
+        for chart in self.charts.all():
             document = orjson.loads(encode_chart(chart))
             for entry in document.get("appointments", {}).values():
                 entry.get("asked", {}).pop("id", None)
-            found[key] = document
+            found[chart.keys[0]] = document
         return found
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from interface.rules import RuleError, load_rulebook
-from interface.rules.fields import MESSAGE, ORDER, PROBLEM, SETTING
+from interface.rules.fields import MERGE, MESSAGE, ORDER, PROBLEM, SETTING
 from interface.rules.paths import Path as FieldPath
 from interface.rules.rulebook import read_rulebook
 from interface.rules.source import read_yaml
@@ -26,11 +26,16 @@ def folder(tmp_path):
 
 def test_every_field_of_the_mapping_is_filled_by_one_rule():
     book = load_rulebook()
-    assert {rule.field for rule in book.message} == set(MESSAGE) - {"appointment.replaces"}  # a site's rule fills that one
+    assert {rule.field for rule in book.message} == set(MESSAGE) - {
+        "appointment.replaces"
+    }  # a site's rule fills that one
     assert {rule.field for rule in book.problems["DG1"]} == set(PROBLEM)
     assert {rule.field for rule in book.orders["order"]} == set(ORDER)
     assert set(book.settings) == set(SETTING)
-    assert book.size == (len(MESSAGE) - 1 + len(PROBLEM) + len(ORDER) + len(SETTING), len(book.tables))
+    assert book.size == (
+        len(MESSAGE) - 1 + len(MERGE) + len(PROBLEM) + len(ORDER) + len(SETTING),
+        len(book.tables),
+    )
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from itertools import count
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 
 import orjson
 import pytest
@@ -36,7 +36,10 @@ class FakeEngine:
             raise ValueError("PATIENT NAME in an exception")
         return SimpleNamespace(keys=() if keys == "-" else tuple(keys.split(",")), action=action, name=name)
 
-    def decide(self, reading, chart, *, now, new_id):
+    def decide(self, reading, charts, *, now, new_id):
+        chart = charts.get(reading.keys[0]) if reading.keys else None
+        if reading.action == "merge":
+            return self._merge(reading, charts, new_id)
         if reading.action == "ignore":
             return Outcome("ignore", (Reason("x", "y"),))
         after = Chart(list(reading.keys)) if chart is None else chart.copy()
@@ -52,6 +55,17 @@ class FakeEngine:
         if reading.action == "unwritable":
             after.snapshots["seen"] = object()
         return Outcome("post" if requests else "chart", (), after, requests)
+
+    def _merge(self, reading, charts, new_id):
+        """All keys become the first one's; its own waiting request and those of the others are written anew."""
+        known = [key for key in reading.keys if key in charts]
+        opened = [int(charts[key].snapshots["open"]) for key in known if "open" in charts[key].snapshots]
+        after = Chart(list(reading.keys))
+        after.snapshots["seen"] = " ".join(
+            [*(name for key in known for name in seen(charts[key])), reading.name]
+        )
+        changes = tuple(Rewrite(id_, "waiting", (), reading.name.encode(), b"", DAY) for id_ in opened)
+        return Outcome("chart", (), after, changes, key=known[0], absorbed=tuple(known[1:]))
 
     def _requests(self, reading, opened, new_id):
         body = reading.name.encode()
@@ -114,7 +128,7 @@ def rows(*texts, start=1):
     ]
 
 
-def turn(intake, store, *texts, start=1, sending=()):
+def turn(intake, store, *texts, start=1, sending=MappingProxyType({})):
     """Plan and store the messages; gives the plan."""
     plan = intake.plan(rows(*texts, start=start), NOW, sending)
     store.take(plan)
@@ -183,11 +197,39 @@ def test_keys_are_written_only_when_they_changed(intake, store):
     assert turn(intake, store, "K1,K2 chart c", start=3).patients[1].keys == ("K1", "K2")
 
 
-def test_of_two_patients_the_first_keys_chart_is_taken_and_it_is_counted(intake, store):
-    turn(intake, store, "K1 chart a", "K2 chart b")
-    plan = turn(intake, store, "K2,K1 chart c", start=3)
-    assert plan.messages[0].patient_id == 2
-    assert plan.keys_disagreed == 1
+def test_a_merge_leaves_one_chart_and_an_empty_row_that_says_where_it_went(intake, store):
+    turn(intake, store, "K1 post a", "K2 post b")
+    plan = turn(intake, store, "K2,K1 merge c", "K1 chart d", start=3)
+    assert states(plan) == [(3, "done", "chart"), (4, "done", "chart")]
+    assert seen_of(plan.patients[2]) == ("b", "a", "c", "d")
+    assert (plan.patients[1].merged_into, plan.patients[1].keys) == (2, ())
+    assert decode_chart(plan.patients[1].chart).keys == []
+    assert [message.patient_id for message in plan.messages] == [2, 2]
+    assert store.keys == {"K1": 2, "K2": 2}
+
+
+def test_a_merge_in_the_turn_that_made_both_moves_what_was_made(intake, store):
+    plan = turn(intake, store, "K1 post a", "K2 post b", "K2,K1 merge c", "K1 chart d")
+    assert {row.id: (row.patient_id, row.body) for row in plan.requests} == {100: (2, b"c"), 101: (2, b"c")}
+    assert seen_of(plan.patients[2]) == ("b", "a", "c", "d")
+
+
+def test_a_merge_takes_the_waiting_requests_of_the_retired_number_along(intake, store):
+    turn(intake, store, "K1 post a", "K2 post b")
+    plan = turn(intake, store, "K2,K1 merge c", start=3)
+    assert [(row.id, row.patient_id) for row in plan.requests] == [(101, 2), (100, 2)]
+
+
+@pytest.mark.parametrize("sending", [{100: 1}, {101: 2}])
+def test_a_merge_waits_until_nothing_of_either_is_being_sent(intake, store, sending):
+    turn(intake, store, "K1 post a", "K2 post b")
+    plan = turn(intake, store, "K2,K1 merge c", "K1 chart d", "K2 chart e", start=3, sending=sending)
+    assert states(plan) == []
+    assert plan.blocked == {1, 2} == intake.blocked
+    intake.released(set(sending.values()))
+    plan = turn(intake, store, "K2,K1 merge c", "K1 chart d", "K2 chart e", start=3)
+    assert states(plan) == [(3, "done", "chart"), (4, "done", "chart"), (5, "done", "chart")]
+    assert not intake.blocked
 
 
 def test_a_message_without_keys_gets_a_chart_of_its_own_or_none(intake, store):
@@ -218,7 +260,7 @@ def test_a_damaged_message_and_a_damaged_chart_are_failed_and_the_rest_goes_on(i
     store.rows[8] = PatientRow(8, b"no chart")
     messages = rows("K1 chart a", "K2 chart b", "K3 chart c", "K4 chart d")
     messages[2] = replace(messages[2], raw=b"", readable=False)
-    plan = intake.plan(messages, NOW, ())
+    plan = intake.plan(messages, NOW, {})
     reasons = {done.id: orjson.loads(done.reasons) for done in plan.messages}
     assert {id_: found[0]["code"] for id_, found in reasons.items() if found} == {
         1: "chart-unreadable",
@@ -230,7 +272,7 @@ def test_a_damaged_message_and_a_damaged_chart_are_failed_and_the_rest_goes_on(i
 
 def test_a_message_that_ended_the_process_time_and_again_is_failed(intake, store):
     message = replace(rows("K1 post a")[0], attempts=MOST_BEGINNINGS)
-    plan = intake.plan([message], NOW, ())
+    plan = intake.plan([message], NOW, {})
     assert orjson.loads(plan.messages[0].reasons)[0]["code"] == "intake-crashed"
     assert not plan.requests
 
@@ -264,11 +306,11 @@ def test_what_is_in_the_store_is_rewritten_and_closed_there(intake, store):
 
 def test_a_change_of_a_request_being_sent_waits_with_all_later_messages_of_the_patient(intake, store):
     turn(intake, store, "K1 post a")
-    plan = turn(intake, store, "K1 cancel b", "K1 chart c", "K2 chart d", start=2, sending={100})
+    plan = turn(intake, store, "K1 cancel b", "K1 chart c", "K2 chart d", start=2, sending={100: 1})
     assert states(plan) == [(4, "done", "chart")]
     assert intake.deferred == 2
     assert intake.is_deferred(2) and intake.is_deferred(3) and not intake.is_deferred(4)
-    assert states(turn(intake, store, "K1 cancel b", "K1 chart c", start=2, sending={100})) == []
+    assert states(turn(intake, store, "K1 cancel b", "K1 chart c", start=2, sending={100: 1})) == []
 
     intake.released({1})
     plan = turn(intake, store, "K1 cancel b", "K1 chart c", start=2)
@@ -279,13 +321,13 @@ def test_a_change_of_a_request_being_sent_waits_with_all_later_messages_of_the_p
 
 def test_superseding_a_request_being_sent_waits_for_nothing(intake, store):
     turn(intake, store, "K1 post a")
-    plan = turn(intake, store, "K1 post b", start=2, sending={100})
+    plan = turn(intake, store, "K1 post b", start=2, sending={100: 1})
     assert states(plan) == [(2, "done", "post")]
 
 
 def test_a_plan_that_was_not_stored_leaves_nothing_behind(intake, store):
     turn(intake, store, "K1 chart a")
-    intake.plan(rows("K1 chart b", "K2 post c", start=2), NOW, ())
+    intake.plan(rows("K1 chart b", "K2 post c", start=2), NOW, {})
     intake.forget()
     plan = turn(intake, store, "K1 chart b", "K2 post c", start=2)
     assert seen_of(plan.patients[1]) == ("a", "b")
@@ -295,7 +337,7 @@ def test_a_plan_that_was_not_stored_leaves_nothing_behind(intake, store):
 def test_a_new_day_closes_what_is_past_and_skips_what_is_being_sent(intake, store):
     turn(intake, store, "K1 post a", "K2 post b", "K3 chart broken")
     patients = [store.rows[id_] for id_ in (1, 2, 3)]
-    plan = new_intake(store).settle(patients, NOW, {101})
+    plan = new_intake(store).settle(patients, NOW, {101: 2})
     assert plan.requests == [CloseRow(100, 1, "expired")]
     assert plan.unsettled == {2}
     assert list(plan.patients) == [1]

@@ -1,0 +1,196 @@
+"""Whose chart things are in: merges, moves, new numbers, deletions (HL7 v2, chapter 3).
+
+Each function changes charts that are copies already; whether anybody may do so is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from interface.chart.model import Appointment, Asked, Chart, Order, Problem, change
+from interface.chart.update import merge
+from interface.rules.facts import Fact, Item
+
+_Entry = TypeVar("_Entry", Problem, Order, Appointment)
+OPEN = ("waiting", "held")
+
+
+def same_number(one: str, other: str) -> bool:
+    """Whether two visit or account numbers (`NUMBER^AUTHORITY`) are one; an authority may be missing on one side."""
+    if not one or not other:
+        return False
+    first, _, first_authority = one.partition("^")
+    second, _, second_authority = other.partition("^")
+    return first == second and (
+        first_authority == second_authority or not (first_authority and second_authority)
+    )
+
+
+def absorb(chart: Chart, retired: Chart) -> list[Asked]:
+    """Everything of a retired chart becomes part of the surviving one; later facts count, wherever they stood.
+
+    Gives what was asked twice: of an appointment that stood in both charts the request that is to end.
+    """
+    chart.keys += [key for key in retired.keys if key not in chart.keys]
+    for field, fact in retired.patient.items():
+        if field != "patient.mrn.extension":
+            merge(chart.patient, field, fact)
+    for problem in retired.problems:
+        _absorb_problem(chart, problem)
+    for order in retired.orders:
+        _absorb_order(chart, order)
+    twice = [
+        asked
+        for key, appointment in retired.appointments.items()
+        if (asked := _absorb_appointment(chart, key, appointment)) is not None
+    ]
+    for visit, at in retired.snapshots.items():
+        chart.snapshots[visit] = max(at, chart.snapshots.get(visit, ""))
+    for visit, at in retired.removed.items():
+        if visit:  # that the other number's person was deleted says nothing of this one
+            chart.removed[visit] = max(at, chart.removed.get(visit, ""))
+    return twice
+
+
+def _absorb_problem(chart: Chart, problem: Problem) -> None:
+    for index, known in enumerate(chart.problems):
+        if (known.system, known.code, known.visit) == (problem.system, problem.code, problem.visit):
+            newer = max(known, problem, key=lambda entry: entry.at)
+            days = [day for entry in (known, problem) if (day := entry.date) is not None and day.value]
+            earliest = min(days, key=lambda day: str(day.value), default=None)
+            chart.problems[index] = change(newer, date=earliest)
+            return
+    chart.problems.append(problem)
+
+
+def _absorb_order(chart: Chart, order: Order) -> None:
+    for index, known in enumerate(chart.orders):
+        if not set(known.ids).isdisjoint(order.ids):
+            chart.orders[index] = max(known, order, key=lambda entry: entry.at)
+            return
+    chart.orders.append(order)
+
+
+def _absorb_appointment(chart: Chart, key: str, appointment: Appointment) -> Asked | None:
+    known = chart.appointments.get(key)
+    if known is None:
+        chart.appointments[key] = appointment
+        return None
+    newer = max(known, appointment, key=lambda entry: entry.at)
+    asked = sorted(
+        (entry.asked for entry in (known, appointment) if entry.asked is not None),
+        key=lambda entry: (entry.state in OPEN, entry.id),
+    )
+    chart.appointments[key] = change(newer, asked=asked[-1] if asked else None)
+    return asked[0] if len(asked) > 1 and asked[0].state in OPEN else None
+
+
+def take_number(chart: Chart, mrn: Fact | None, key: str) -> None:
+    """The number in PID is the patient's own from now on, and the others lead to the same chart."""
+    chart.keys = [key, *(known for known in chart.keys if known != key)]
+    if mrn is not None and mrn.value is not None:
+        chart.patient["patient.mrn.extension"] = change(mrn, value=mrn.value["extension"])
+
+
+def give_up_number(chart: Chart, key: str, facts: Item) -> None:
+    """A number that is another person's from now on (A43); without one left nothing can be requested for this chart."""
+    chart.keys = [known for known in chart.keys if known != key]
+    mrn = facts.get("patient.mrn.extension")
+    if mrn is None:
+        return
+    if chart.keys:
+        own = chart.keys[0].partition("|")[2]
+        leaves = tuple(change(leaf, value=own) for leaf in mrn.leaves)
+        chart.patient["patient.mrn.extension"] = Fact(own, leaves, mrn.rule, mrn.at, mrn.message)
+    else:
+        chart.patient["patient.mrn.extension"] = Fact(
+            None,
+            (),
+            mrn.rule,
+            mrn.at,
+            mrn.message,
+            (),
+            "the number moved to another person (A43)",
+            deleted=True,
+        )
+
+
+def renumber(chart: Chart, *, visit: tuple[str, str] = ("", ""), account: tuple[str, str] = ("", "")) -> bool:
+    """Visits and accounts get new numbers (before, after); whether anything bore the old ones."""
+    (old_visit, new_visit), (old_account, new_account) = visit, account
+    touched = False
+
+    def renamed(entry: _Entry, number: str) -> _Entry:
+        nonlocal touched
+        parts = {}
+        if new_visit and same_number(number, old_visit) and not isinstance(entry, Appointment):
+            parts["visit"] = new_visit
+        if new_account and same_number(entry.account, old_account):
+            parts["account"] = new_account
+        touched = touched or bool(parts)
+        return change(entry, **parts) if parts else entry
+
+    chart.problems = [renamed(entry, entry.visit) for entry in chart.problems]
+    chart.orders = [renamed(entry, entry.visit) for entry in chart.orders]
+    for key, entry in list(chart.appointments.items()):
+        kept = renamed(entry, "")
+        chart.appointments[key] = kept
+        if new_visit and kept.is_visit and same_number(key[2:], old_visit):
+            touched = True
+            del chart.appointments[key]
+            _absorb_appointment(chart, f"V:{new_visit}", change(kept, key=f"V:{new_visit}"))
+    for number in [known for known in chart.snapshots if new_visit and same_number(known, old_visit)]:
+        chart.snapshots[new_visit] = max(chart.snapshots.pop(number), chart.snapshots.get(new_visit, ""))
+    return touched
+
+
+def move(source: Chart, target: Chart, *, visit: str = "", account: str = "") -> list[str]:
+    """What belongs to a visit or an account goes from one person's chart to another's; the appointments that went."""
+
+    def goes(number: str, billed: str) -> bool:
+        return same_number(number, visit) or same_number(billed, account)
+
+    def split(entries: list[_Entry], number: Callable[[_Entry], str]) -> tuple[list[_Entry], list[_Entry]]:
+        gone = [entry for entry in entries if goes(number(entry), entry.account)]
+        return gone, [entry for entry in entries if entry not in gone]
+
+    problems, source.problems = split(source.problems, lambda entry: entry.visit)
+    orders, source.orders = split(source.orders, lambda entry: entry.visit)
+    moved, kept = split(
+        list(source.appointments.values()), lambda entry: entry.key[2:] if entry.is_visit else ""
+    )
+    source.appointments = {entry.key: entry for entry in kept}
+    visits = {entry.visit for entry in problems} | {entry.visit for entry in orders}
+    snapshots = {v: at for v, at in source.snapshots.items() if v in visits - {""} or same_number(v, visit)}
+    for number in snapshots:
+        del source.snapshots[number]
+    absorb(
+        target,
+        Chart(
+            [], problems=problems, orders=orders, appointments={e.key: e for e in moved}, snapshots=snapshots
+        ),
+    )
+    return [entry.key for entry in moved]
+
+
+def remove_visit(chart: Chart, visit: str, at: str) -> bool:
+    """A23: what a visit said up to then goes, and nothing older of it comes back; whether there was anything."""
+
+    def stays(entry: Problem | Order | Appointment, number: str) -> bool:
+        return entry.at > at or not same_number(number, visit)
+
+    before = len(chart.problems) + len(chart.orders) + len(chart.appointments)
+    chart.problems = [entry for entry in chart.problems if stays(entry, entry.visit)]
+    chart.orders = [entry for entry in chart.orders if stays(entry, entry.visit)]
+    chart.appointments = {
+        key: entry for key, entry in chart.appointments.items() if not entry.is_visit or stays(entry, key[2:])
+    }
+    chart.removed[visit] = max(at, chart.removed.get(visit, ""))
+    return before > len(chart.problems) + len(chart.orders) + len(chart.appointments)
+
+
+def remove_person(chart: Chart, at: str) -> None:
+    """A29: all that is known of the person but the numbers; nothing older comes back."""
+    chart.patient, chart.problems, chart.orders = {}, [], []
+    chart.appointments, chart.snapshots, chart.removed = {}, {}, {"": at}

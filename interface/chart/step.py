@@ -1,0 +1,303 @@
+"""One message about one patient: take what it says into the chart, then say what becomes of the requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from interface.chart.filters import appointment_left
+from interface.chart.lists import take_lists
+from interface.chart.model import Appointment, change
+from interface.chart.outcome import NewRequest, Outcome
+from interface.chart.people import remove_person, remove_visit
+from interface.chart.replaced import end_replaced
+from interface.chart.settle import Composed, Settling, is_true, unchanged
+from interface.chart.update import (
+    end_inpatient_orders,
+    forget_past,
+    lend_provider,
+    resources_left,
+    take_appointment,
+    take_orders,
+    take_patient,
+    take_problems,
+    take_visit,
+    visit_key,
+    visit_of,
+)
+from interface.rules.facts import Item, LeftOut, Reason, text_of
+from interface.rules.policy import Policy
+from interface.rules.reading import Reading
+
+
+class Step:
+    """One message and one chart: take what the message says, then settle."""
+
+    def __init__(self, policy: Policy, reading: Reading, does: str, settling: Settling):
+        self.policy = policy
+        self.reading = reading
+        self.does = does
+        self.settling = settling
+        self.chart = settling.chart
+        self.today = settling.today
+        self.left_out: list[LeftOut] = list(reading.left_out)
+        self.said: list[str] = list(reading.said)
+        self.about_appointment = reading.event.about == "appointment"
+        self.key = self._key()
+        self.known = self.key in self.chart.appointments
+        if reading.event.cancels_when_empty and self.does == "post" and self._nothing_is_left():
+            self.does = "cancel"
+
+    def _nothing_is_left(self) -> bool:
+        """Whether S20 to S22 take the last resource out of the appointment."""
+        known = self.chart.appointments.get(self.key)
+        return not resources_left(known.facts if known is not None else {}, self.reading.facts)
+
+    def _key(self) -> str:
+        if self.about_appointment:
+            number = text_of(self.reading.facts, "appointment.id")
+            return self._by_placer(f"A:{number}") if number else ""
+        return visit_key(self.reading) if self.reading.event.about == "visit" else ""
+
+    def _by_placer(self, key: str) -> str:
+        """The key of the one known appointment with this placer, where the message (SCH-1 alone) names no other."""
+        identity, placer = (
+            self.reading.facts["appointment.id"],
+            text_of(self.reading.facts, "appointment.placer"),
+        )
+        if key in self.chart.appointments or not identity.leaves[0].source.startswith("SCH-1"):
+            return key
+        known = [
+            entry.key
+            for entry in self.chart.appointments.values()
+            if text_of(entry.facts, "appointment.placer") == placer
+        ]
+        return known[0] if len(known) == 1 else key
+
+    def run(self) -> Outcome:
+        """The whole step."""
+        forget_past(self.chart, self.today)
+        if self.reading.at < self.chart.removed.get("", ""):
+            return self._outcome("chart", Reason("older", "older than the deletion of the person: only kept"))
+        if self.reading.event.identity == "remove":
+            return self._with_rest(self._remove())
+        left = self._left()
+        if left is not None:
+            return left
+        in_time = self._take()
+        end_replaced(self.settling, self.reading, self.key)
+        if self.does == "cancel":
+            outcome = self._cancel(in_time)
+        elif self.does == "post" and in_time:
+            outcome = self._post()
+        elif not in_time:
+            outcome = self._chart(Reason("older", "older than what is known of the appointment: only kept"))
+        else:
+            outcome = self._chart(*self._why_chart())
+        return self._with_rest(outcome)
+
+    def _left(self) -> Outcome | None:
+        """An appointment that `[filters]` leaves: nothing of the message is taken, what is open of it is withdrawn."""
+        filters = self.policy.filters
+        if not (filters.of_appointments and self.about_appointment and self.key and self.does == "post"):
+            return None
+        known = self.chart.appointments.get(self.key)
+        facts = {**(known.facts if known is not None else {}), **self.reading.facts}
+        said = Appointment(self.key, self.reading.at, facts)
+        reason = appointment_left(self.settling.book, filters, said)
+        if reason is None:
+            return None
+        if known is not None and self.reading.at >= known.at:
+            self.settling.close(known, "withdrawn", reason)
+            known = self.chart.appointments[self.key]
+            self.chart.appointments[self.key] = change(known, status="other", at=self.reading.at)
+        return self._outcome("ignore", reason)
+
+    def so_far(self) -> Composed:
+        """What could be composed when whose message it is can't be told."""
+        self._take()
+        return self.settling.compose(self._target() or Appointment("", self.reading.at, {}))
+
+    # ------------------------------------------------------------ taking
+
+    def _take(self) -> bool:
+        """Put everything the message says into the chart; False when the appointment's part is out of date."""
+        reading, chart = self.reading, self.chart
+        take_patient(chart, reading.facts, reading.keys)
+        if reading.at < chart.removed.get(visit_of(reading), ""):
+            return True  # of a visit that was taken out since
+        take_problems(chart, reading, self.left_out)
+        take_orders(chart, reading, self.left_out)
+        take_lists(chart, reading, self.left_out)
+        if reading.event.ends_inpatient_orders:
+            end_inpatient_orders(chart, reading)
+        if self.about_appointment and self.key:
+            status = {"post": "booked", "cancel": "cancelled"}.get(self.does, "other")
+            return take_appointment(chart, reading, self.key, status)
+        if self.key and self.does == "post":
+            take_visit(chart, reading, self.key, self.today)
+            booked = self._booked()
+            if booked is not None:
+                lend_provider(chart, reading, booked)
+        return True
+
+    def _target(self) -> Appointment | None:
+        """The appointment a request is for: the message's own, else the nearest booked one to come, else the visit."""
+        if self.about_appointment:
+            return self.chart.appointments.get(self.key)
+        return self._booked() or (self.chart.appointments.get(self.key) if self.key else None)
+
+    def _booked(self) -> Appointment | None:
+        """The nearest booked appointment that is not past."""
+        today = self.today.isoformat()
+        booked = [
+            entry
+            for entry in self.chart.appointments.values()
+            if not entry.is_visit and entry.status == "booked" and entry.date >= today
+        ]
+        return min(booked, key=lambda entry: entry.date, default=None)
+
+    # ------------------------------------------------------------ deciding
+
+    def _why_chart(self) -> tuple[Reason, ...]:
+        status = text_of(self.reading.facts, "appointment.status")
+        if self.about_appointment and status == "chart":
+            return (Reason("status", "SCH-25 says complete, pending or wait-listed: nothing to request"),)
+        return (Reason("charted", f"{self.reading.type} adds to what is known of the patient"),)
+
+    def _cancel(self, in_time: bool) -> Outcome:
+        if not in_time:
+            return self._chart(Reason("older", "older than what is known of the appointment: only kept"))
+        what = "appointment" if self.about_appointment else "visit"
+        reasons = [Reason("cancelled", f"{self.reading.type} cancels the {what}")]
+        appointment = self.chart.appointments.get(self.key)
+        if not self.known:
+            reasons.append(Reason("not-known", f"no such {what} is known here: nothing to withdraw"))
+        elif appointment is not None:
+            if appointment.status != "cancelled":
+                appointment = change(appointment, status="cancelled")
+                self.chart.appointments[self.key] = appointment
+            if self.settling.close(appointment, "withdrawn", reasons[0]):
+                reasons.append(Reason("withdrawn", "requests not yet sent are withdrawn"))
+        return self._outcome("cancel", *reasons)
+
+    def _remove(self) -> Outcome:
+        """A23 takes the visit out of the chart, A29 the person; requests not yet sent are withdrawn."""
+        whole, at = self.reading.event.about == "person", self.reading.at
+        what = "person" if whole else "visit"
+        newest = max((fact.at for fact in self.chart.patient.values()), default="")
+        if whole and newest > at:
+            return self._chart(Reason("older", "older than what is known of the person: only kept"))
+        reasons = [Reason("cancelled", f"{self.reading.type} takes the {what} out of the chart")]
+        closed = [
+            self.settling.close(entry, "withdrawn", reasons[0])
+            for key, entry in list(self.chart.appointments.items())
+            if whole or key == self.key
+        ]
+        if any(closed):
+            reasons.append(Reason("withdrawn", "requests not yet sent are withdrawn"))
+        known = bool(self.chart.patient or self.chart.problems or self.chart.orders) if whole else self.known
+        if whole:
+            remove_person(self.chart, at)
+        elif visit := visit_of(self.reading):
+            known = remove_visit(self.chart, visit, at) or known
+        if not known:
+            reasons.append(Reason("not-known", f"no such {what} is known here: nothing to withdraw"))
+        return self._outcome("cancel", *reasons)
+
+    def _post(self) -> Outcome:
+        if self.about_appointment and not self.key:
+            return self._hold_without_row(
+                Reason("no-appointment-id", "SCH-2 and SCH-1 are empty: the appointment can't be told")
+            )
+        target = self._target()
+        if is_true(self.chart, "patient.deceased"):
+            return self._chart(
+                Reason("deceased", "the patient is deceased (PID-30, PID-29): nothing is requested")
+            )
+        if target is None or target.status != "booked":
+            return self._chart(self._why_no_date())
+        if target.date and target.date < self.today.isoformat():
+            self.settling.close(target, "expired", Reason("past-date", "the appointment's date has passed"))
+            return self._chart(
+                Reason("past-date", "the appointment's date has passed: a past date is not sent")
+            )
+        if target.is_visit and not target.date:
+            return self._chart(self._why_no_date())
+        left = self.settling.left(target)
+        if left is not None:
+            self.settling.close(target, "withdrawn", left)
+            return self._chart(left)
+        composed = self.settling.compose(target)
+        if self.policy.unchanged == "skip" and not composed.holds and unchanged(target, composed):
+            return self._chart(
+                Reason("unchanged", "the request is unchanged: it equals the last one for this appointment")
+            )
+        asked = target.asked
+        if not (
+            composed.holds and asked is not None and asked.state == "held" and asked.digest == composed.digest
+        ):
+            self.settling.ask(target, composed)
+        if composed.holds:
+            return self._outcome("hold", *composed.holds, composed=composed)
+        why = Reason("request", f"{self.reading.type} asks for the records of this appointment")
+        if asked is not None and asked.state == "held":
+            why = Reason("completes-held", f"{self.reading.type} completes a request that was held")
+        return self._outcome("post", why, composed=composed)
+
+    def _why_no_date(self) -> Reason:
+        admitted = text_of(self.reading.facts, "visit.admitted")
+        if admitted and admitted < self.today.isoformat():
+            return Reason(
+                "past-date", "PV1-44 has passed, and no other date is known: a past date is not sent"
+            )
+        return Reason("no-date", "no appointment or visit date to come is known (SCH-11, PV2-8, PV1-44)")
+
+    def _hold_without_row(self, reason: Reason) -> Outcome:
+        composed = self.settling.compose(Appointment("", self.reading.at, dict(self.reading.facts)))
+        return self._outcome("hold", reason, *composed.holds, composed=composed)
+
+    def _items(self) -> Iterator[Item]:
+        """What the message says of each problem and order."""
+        yield from (*self.reading.problems, *self.reading.orders)
+        for found in self.reading.lists:
+            yield from (*found.problems, *found.orders)
+
+    def _chart(self, *reasons: Reason) -> Outcome:
+        return self._outcome("chart", *reasons)
+
+    def _with_rest(self, outcome: Outcome) -> Outcome:
+        """Settle the patient's other open requests; one that this message completes makes the decision `post`."""
+        released: Composed | None = None
+        asked_now = {made.appointment for made in self.settling.changes if isinstance(made, NewRequest)}
+        for key, appointment in list(self.chart.appointments.items()):
+            if key not in asked_now:
+                released = self.settling.refresh(appointment) or released
+        outcome = replace(outcome, requests=tuple(self.settling.changes))
+        if released is None or outcome.decision != "chart":
+            return outcome
+        done = self._outcome(
+            "post", Reason("completes-held", "completes a request that was held"), composed=released
+        )
+        return replace(done, requests=tuple(self.settling.changes))
+
+    def _outcome(self, decision: str, *reasons: Reason, composed: Composed | None = None) -> Outcome:
+        left_out = list(self.left_out)
+        request: dict[str, Any] | None = None
+        fields: tuple[Any, ...] = ()
+        if composed is not None:
+            request, fields = composed.draft.request, tuple(composed.draft.fields)
+            left_out += composed.draft.left_out
+        facts = [*self.reading.facts.values()]
+        facts += [fact for item in self._items() for fact in item.values()]
+        return Outcome(
+            decision,
+            reasons,
+            chart=self.chart,
+            requests=tuple(self.settling.changes),
+            request=request,
+            fields=fields,
+            left_out=tuple(left_out),
+            said=(*self.said, *(text for fact in facts for text in fact.said)),
+        )

@@ -1,0 +1,98 @@
+"""Numbers that say whose chart something is in: those a merge retires, and what is left of an appointment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from interface.rules.context import Context, no_fact
+from interface.rules.facts import Fact, Leaf
+from interface.rules.paths import Path, Scope
+from interface.rules.tables import Table
+from interface.rules.types.base import Reader, Spec, TypeMaker
+from interface.rules.types.patient import Number, key_authority, numbers_of, own_authorities
+
+
+def prior_mrns(spec: Spec) -> Reader:
+    """MRG-1, else MRG-4: the medical record numbers that are retired, as `[{"extension": …, "authority": …}, …]`.
+
+    With `site.mrn_authority` all of that authority; without it those of type MR, else the only one that is not another
+    kind of number. Several in question: no value, said (HL7 v2, chapter 3, MRG).
+    """
+    spec.options("own_types", "first_types", "other_types")
+    own, first = spec.strings("own_types"), spec.strings("first_types")
+    other, rule, paths = spec.needed_table("other_types"), spec.name, spec.paths
+
+    def choose(found: list[Number], authorities: Sequence[str]) -> list[Number]:
+        if authorities:
+            mine = [entry for entry in found if entry.kind in own]
+            return [entry for entry in mine if entry.of(authorities)] or [e for e in mine if e.bare]
+        return [e for e in found if e.kind in first] or [e for e in found if e.kind not in other]
+
+    def read(context: Context, scope: Scope) -> Fact | None:
+        authorities = own_authorities(context)
+        why = ""
+        for path in paths:
+            found = numbers_of(path, scope, context.mrn_form)
+            chosen = choose(found, authorities)
+            if found and not chosen:
+                why = why or f"{path} has no number that could be the MRN"
+            if len({(e.number, e.authority, e.universal) for e in chosen}) > 1 and not authorities:
+                return no_fact(
+                    rule,
+                    context,
+                    f"{path} has several numbers that could be the MRN; set site.mrn_authority to yours",
+                )
+            if chosen:
+                return _fact(rule, context, path, chosen)
+        return no_fact(rule, context, why) if why else None
+
+    return read
+
+
+def _fact(rule: str, context: Context, path: Path, chosen: list[Number]) -> Fact:
+    if not all(entry.number.isprintable() for entry in chosen):
+        return no_fact(rule, context, f"{path} holds a control character; the sender must mend it")
+    value = [{"extension": e.number, "authority": key_authority(e, context)} for e in chosen]
+    leaves = tuple(Leaf(f"[{n}]", e.number, e.repetition.at(1)) for n, e in enumerate(chosen))
+    return Fact(value, leaves, rule, context.at, context.control_id)
+
+
+def resources(spec: Spec) -> Reader:
+    """The resources of an appointment (AIS, AIG, AIP, AIL): `{"there": […], "gone": […]}`, each `AIP:1234`.
+
+    Gone is what its segment action code (table 0206), or that of its group (RGS-2), says is deleted.
+    """
+    spec.options("actions")
+    actions, paths, rule = spec.needed_table("actions"), spec.paths, spec.name
+
+    def read(context: Context, scope: Scope) -> Fact | None:
+        there: list[str] = []
+        gone: list[str] = []
+        groups = _deleted_groups(context, actions)
+        for path in paths:
+            for segment in scope.all(path.segment):
+                name = f"{path.segment}:{segment.text(path.field) or segment.text(path.field, 2)}"
+                deleted = actions.get(segment.text(2)) == "delete" or segment.path in groups
+                (gone if deleted else there).append(name)
+        if not there and not gone:
+            return None
+        value = {"there": there, "gone": [name for name in gone if name not in there]}
+        return Fact(value, (), rule, context.at, context.control_id)
+
+    return read
+
+
+def _deleted_groups(context: Context, actions: Table) -> frozenset[str]:
+    """The paths of segments in resource groups whose RGS is deleted."""
+    if not context.message.all("RGS"):
+        return frozenset()
+    deleted, found = False, []
+    for segment in context.message.segments:
+        if segment.name == "RGS":
+            deleted = actions.get(segment.text(2)) == "delete"
+        elif deleted:
+            found.append(segment.path)
+    return frozenset(found)
+
+
+TYPES: dict[str, TypeMaker] = {"prior_mrns": prior_mrns, "resources": resources}
