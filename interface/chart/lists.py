@@ -22,7 +22,8 @@ def take_lists(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> None:
         if found.problems:
             if found.snapshot:
                 chart.problems = [entry for entry in chart.problems if not _lists_problem(found, entry)]
-            take_problems(chart, replace(reading, problems=found.problems), left_out)
+            facts = {name: fact for name, fact in reading.facts.items() if name != "visit.number"}
+            take_problems(chart, replace(reading, problems=found.problems, facts=facts), left_out)
         else:
             take_orders(chart, replace(reading, orders=found.orders), left_out)
             if found.snapshot:

@@ -45,6 +45,7 @@ def absorb(chart: Chart, retired: Chart) -> list[Asked]:
         for key, appointment in retired.appointments.items()
         if (asked := _absorb_appointment(chart, key, appointment)) is not None
     ]
+    chart.coded_together += [codes for codes in retired.coded_together if codes not in chart.coded_together]
     for visit, at in retired.snapshots.items():
         chart.snapshots[visit] = max(at, chart.snapshots.get(visit, ""))
     for visit, at in retired.removed.items():
@@ -194,3 +195,4 @@ def remove_person(chart: Chart, at: str) -> None:
     """A29: all that is known of the person but the numbers; nothing older comes back."""
     chart.patient, chart.problems, chart.orders = {}, [], []
     chart.appointments, chart.snapshots, chart.removed = {}, {}, {"": at}
+    chart.coded_together = []

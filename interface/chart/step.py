@@ -26,6 +26,7 @@ from interface.chart.update import (
     visit_key,
     visit_of,
 )
+from interface.chart.withhold import note_codings
 from interface.rules.facts import Item, LeftOut, Reason, text_of
 from interface.rules.policy import Policy
 from interface.rules.reading import Reading
@@ -130,6 +131,7 @@ class Step:
         take_problems(chart, reading, self.left_out)
         take_orders(chart, reading, self.left_out)
         take_lists(chart, reading, self.left_out)
+        note_codings(chart, reading)
         if reading.event.ends_inpatient_orders:
             end_inpatient_orders(chart, reading)
         if self.about_appointment and self.key:

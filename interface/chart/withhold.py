@@ -9,6 +9,7 @@ from typing import Any
 
 from interface.chart.model import Chart, Order, Problem
 from interface.rules.facts import Fact, LeftOut
+from interface.rules.reading import Reading
 from interface.rules.rulebook import Rulebook
 from interface.rules.site import Site, Withheld
 
@@ -21,7 +22,7 @@ def without_withheld(book: Rulebook, chart: Chart, source: Source, left_out: lis
     if not book.site.withholds_any:
         return chart
     shown = chart.copy()
-    shown.problems = _problems(book.site, chart.problems, source, left_out)
+    shown.problems = _problems(book.site, chart, source, left_out)
     shown.orders = _orders(book, chart.orders, source, left_out)
     return shown
 
@@ -30,36 +31,41 @@ def _why(row: Withheld) -> str:
     return f"withheld by {row.rule}" + (f": {row.reason}" if row.reason else "")
 
 
-def _problems(site: Site, problems: list[Problem], source: Source, left_out: list[LeftOut]) -> list[Problem]:
+def note_codings(chart: Chart, reading: Reading) -> None:
+    """Remember which codes a message has for one diagnosis, in whatever systems."""
+    items = [*reading.problems, *(item for found in reading.lists for item in found.problems)]
+    for item in items:
+        fact = item.get("problem.codings")
+        if fact is None or not fact.value or len(fact.value) < 2:
+            continue
+        codes = tuple(dict.fromkeys(f"{coding['system']}|{coding['code']}" for coding in fact.value))
+        if len(codes) > 1 and codes not in chart.coded_together:
+            chart.coded_together.append(codes)
+
+
+def _problems(site: Site, chart: Chart, source: Source, left_out: list[LeftOut]) -> list[Problem]:
     """A code that is on the list, and the same diagnosis in another system: what was coded together goes together."""
-    listed = {key: row for entry in problems if (row := site.withholds(*(key := (entry.system, entry.code))))}
+    codes = {f"{entry.system}|{entry.code}" for entry in chart.problems}.union(*chart.coded_together)
+    listed = {code: row for code in codes if (row := site.withholds(*code.split("|", 1)))}
     if not listed:
-        return problems
-    together: dict[tuple[str, str], Withheld] = {}
-    for entry in problems:
-        if row := listed.get((entry.system, entry.code)):
-            together.setdefault(_statement(entry), row)
-    twins = dict(listed)
-    for entry in problems:
-        if row := together.get(_statement(entry)):
-            twins.setdefault((entry.system, entry.code), row)
+        return chart.problems
+    all_listed = dict(listed)
+    for group in chart.coded_together:
+        row = next((listed[code] for code in group if code in listed), None)
+        if row is not None:
+            all_listed.update((code, row) for code in group if code not in listed)
     kept = []
     told = set()
-    for entry in problems:
-        key = (entry.system, entry.code)
-        found = twins.get(key)
+    for entry in chart.problems:
+        code = f"{entry.system}|{entry.code}"
+        found = all_listed.get(code)
         if found is None:
             kept.append(entry)
-        elif key not in told:
-            told.add(key)
-            why = _why(found) if key in listed else f"{_why(found)}: it was coded together with that"
+        elif code not in told:
+            told.add(code)
+            why = _why(found) if code in listed else f"{_why(found)}: it was coded together with that"
             left_out.append(LeftOut(source(entry.leaves[0].source, entry.message), entry.code, why))
     return kept
-
-
-def _statement(entry: Problem) -> tuple[str, str]:
-    """The field of the message that states a problem, perhaps in several systems."""
-    return entry.message, entry.leaves[0].source.partition(".")[0]
 
 
 def _orders(book: Rulebook, orders: list[Order], source: Source, left_out: list[LeftOut]) -> list[Order]:
