@@ -65,7 +65,8 @@ def rule(text):
         ),
         (
             {
-                "a.yaml": "rules:\n  a: {field: patient.gender, from: [PID-8]}\n  b: {field: patient.gender, from: [ZZ1-1]}\n"
+                "a.yaml": "rules:\n  a: {field: patient.gender, from: [PID-8]}\n"
+                "  b: {field: patient.gender, from: [ZZ1-1]}\n"
             },
             "a.yaml:3: b: 'patient.gender' is filled by another rule already (site-mappings/a.yaml#a)",
         ),
@@ -369,7 +370,8 @@ def test_hidden_files_readmes_and_an_editors_leavings_are_passed_over(tmp_path):
 
 def test_the_changes_are_told_one_by_one(tmp_path):
     files = {
-        "patient.yaml": "rules:\n  gender: {from: [ZPI-2]}\n  g2: {field: patient.gender, from: [ZA1-1], for: {facility: LFC}}\n",
+        "patient.yaml": "rules:\n  gender: {from: [ZPI-2]}\n"
+        "  g2: {field: patient.gender, from: [ZA1-1], for: {facility: LFC}}\n",
         "appointment.yaml": "rules:\n  clinic_npi: {off: true}\n",
         "messages.yaml": "events:\n  ADT^A04: {does: chart}\n",
         "tables/sex.csv": "code,value\n1,MALE\n",
