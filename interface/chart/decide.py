@@ -65,6 +65,16 @@ class Engine:
         step = Step(self.policy, reading, does, self._settling(fresh, today, reading.control_id, new_id))
         return step.run()
 
+    def decide_again(self, reading: Reading, settling: Settling) -> Outcome | None:
+        """What the message would lead to now, its facts being in the chart already; None: to no request of its own."""
+        if self._without_chart(reading) is not None or reading.moves or self._does(reading) != "post":
+            return None
+        return Step(self.policy, reading, "post", settling).again()
+
+    def settling(self, chart: Chart, *, now: datetime, trigger: str, new_id: Callable[[], int]) -> Settling:
+        """A settling of a chart that may be changed."""
+        return self._settling(chart, self.today(now), trigger, new_id)
+
     def resettle(self, chart: Chart, *, now: datetime, new_id: Callable[[], int]) -> Outcome:
         """The open requests again, when the day or the settings have changed."""
         settling = self._settling(chart.copy(), self.today(now), "", new_id)
@@ -72,6 +82,17 @@ class Engine:
             settling.refresh(appointment)
         changed = settling.chart if settling.changes else None
         return Outcome("chart", (), chart=changed, requests=tuple(settling.changes))
+
+    def release(
+        self, chart: Chart, request: int, *, now: datetime, new_id: Callable[[], int]
+    ) -> Outcome | None:
+        """A person lets a held request of a protected patient go; None: no such request is held."""
+        settling = self._settling(chart.copy(), self.today(now), "", new_id)
+        for appointment in settling.chart.appointments.values():
+            if appointment.asked is not None and appointment.asked.id == request:
+                settling.release(appointment)
+                return Outcome("chart", (), chart=settling.chart, requests=tuple(settling.changes))
+        return None
 
     def today(self, now: datetime) -> date:
         """The site's calendar day."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from interface.chart.model import Asked, Chart
-from interface.chart.outcome import Close, Other, Outcome
+from interface.chart.outcome import Other, Outcome
 from interface.chart.people import absorb, give_up_number, move, renumber, take_number
 from interface.chart.settle import Composed, Settling
 from interface.chart.update import take_patient
@@ -215,7 +215,7 @@ def _settle(person: _Person, settling: Settling) -> tuple[Settling, Composed | N
     """The person's open requests as they are now; the one that this released from a hold."""
     released: Composed | None = None
     for asked in person.twice:
-        settling.changes += [Close(number, "superseded", (_TWICE,)) for number in (*asked.beside, asked.id)]
+        settling.end(asked, "superseded", _TWICE)
     for key, appointment in list(person.chart.appointments.items()):
         released = settling.refresh(appointment, moved=key in person.arrived) or released
     return settling, released

@@ -59,6 +59,8 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
     """The open request was composed anew after it was made; whether that version was sent is not known here."""
     beside: tuple[int, ...] = ()
     """Earlier requests of the appointment that were not superseded (`[forward] supersede = false`)."""
+    released: bool = False
+    """A person has released the appointment's requests though the patient is protected."""
 
 
 class Appointment(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -22,6 +22,7 @@ from interface.rules.rulebook import Rulebook
 
 OPEN = ("waiting", "held")
 _MOST_BESIDE = 50
+_PROTECTED = "protected"
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ class Settling:
         draft = compose(self.book, self.policy, self.chart, appointment, self.trigger, self.today)
         body, violations = v1.validated(draft.request, self.today)
         holds = [Reason(*hold_of(violation, draft.why)) for violation in violations]
-        holds += _patient_holds(self.chart)
+        released = appointment.asked is not None and appointment.asked.released
+        holds += [hold for hold in _patient_holds(self.chart) if not (released and hold.code == _PROTECTED)]
         if body is None:
             body = orjson.dumps(draft.request)
         digest = hashlib.blake2b(body, digest_size=16).digest()
@@ -83,16 +85,29 @@ class Settling:
             supersedes=old,
         )
         self.changes.append(made)
-        self._set(appointment, Asked(made.id, made.state, composed.digest, beside=beside))
+        released = asked is not None and asked.released
+        self._set(appointment, Asked(made.id, made.state, composed.digest, False, beside, released))
 
     def close(self, appointment: Appointment, state: str, reason: Reason) -> bool:
         """End the appointment's open request unsent; False when it has none."""
         asked = appointment.asked
         if asked is None or asked.state not in OPEN:
             return False
-        self.changes += [Close(number, state, (reason,)) for number in (*asked.beside, asked.id)]
+        self.end(asked, state, reason)
         self._set(appointment, change(asked, state="closed", beside=()))
         return True
+
+    def release(self, appointment: Appointment) -> bool:
+        """A person lets a protected patient's held request go; whether it waits to be sent now."""
+        asked = appointment.asked
+        if asked is None or asked.state != "held":
+            return False
+        self._set(appointment, change(asked, released=True))
+        return self.refresh(self.chart.appointments[appointment.key]) is not None
+
+    def end(self, asked: Asked, state: str, reason: Reason) -> None:
+        """End an open request whose appointment is not in this chart (any more)."""
+        self.changes += [Close(number, state, (reason,)) for number in (*asked.beside, asked.id)]
 
     def refresh(self, appointment: Appointment, *, moved: bool = False) -> Composed | None:
         """Compose an open request anew in place; the Composed when that released it from a hold.
@@ -124,7 +139,9 @@ class Settling:
         released = asked.state == "held" and composed.state == "waiting"
         kept = released or asked.state == "held"  # a held request can't have been sent meanwhile
         digest, rewritten = (composed.digest, False) if kept else (asked.digest, True)
-        self._set(appointment, Asked(asked.id, composed.state, digest, rewritten, asked.beside))
+        self._set(
+            appointment, Asked(asked.id, composed.state, digest, rewritten, asked.beside, asked.released)
+        )
         return composed if released else None
 
     def left(self, appointment: Appointment) -> Reason | None:
@@ -158,7 +175,7 @@ def _patient_holds(chart: Chart) -> list[Reason]:
         holds.append(Reason("identity-unknown", "PID-31 is Y: the sender does not know who the patient is"))
     if is_true(chart, "patient.protected") or chart.patient.get("patient.restricted") is not None:
         text = "the patient is protected (PD1-12, PV2-22 or ARV-3): held until a person releases it"
-        holds.append(Reason("protected", text))
+        holds.append(Reason(_PROTECTED, text))
     return holds
 
 

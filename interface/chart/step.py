@@ -115,6 +115,10 @@ class Step:
             self.chart.appointments[self.key] = change(known, status="other", at=self.reading.at)
         return self._outcome("ignore", reason)
 
+    def again(self) -> Outcome:
+        """Decide once more about a message whose facts are in the chart already."""
+        return self._post() if self.does == "post" else self._chart(*self._why_chart())
+
     def so_far(self) -> Composed:
         """What could be composed when whose message it is can't be told."""
         self._take()

@@ -14,17 +14,25 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
 
 from interface.chart.decide import Engine
 from interface.chart.model import Chart, decode_chart
 from interface.chart.outcome import NewRequest, Outcome
 from interface.rules.reading import Reading
 from interface.services.charts import ChartCache
+from interface.services.commands import CannotError, Commanding, CommandStore, Waits
 from interface.services.courier import where
 from interface.services.logs import event
 from interface.services.plan import Plan, reasons
-from interface.store.records import JournalRow, MessageDone, PatientRow, reasons_json
+from interface.store.errors import StoreError
+from interface.store.records import (
+    Command,
+    CommandDone,
+    JournalRow,
+    MessageDone,
+    PatientRow,
+    reasons_json,
+)
 
 log = logging.getLogger(__name__)
 
@@ -33,13 +41,6 @@ MOST_DEFERRED = 1024
 """When so many messages wait for attempts, no more are taken: each is read again in every turn."""
 MOST_BEGINNINGS = 4
 """How often intake begins with a message that ends the process each time."""
-
-
-class PatientStore(Protocol):
-    """What intake reads from the store."""
-
-    def load_patients(self, keys: Iterable[str]) -> dict[str, PatientRow]:
-        """The rows of known keys."""
 
 
 class _ChartUnreadableError(Exception):
@@ -52,7 +53,7 @@ class Intake:
     def __init__(
         self,
         engine: Engine,
-        store: PatientStore,
+        store: CommandStore,
         *,
         new_patient: Callable[[], int],
         new_request: Callable[[], int],
@@ -63,12 +64,14 @@ class Intake:
         self._store = store
         self._new_patient = new_patient
         self._new_request = new_request
+        self._commanding = Commanding(engine, store, new_patient=new_patient, new_request=new_request)
+        self._command_blocks: frozenset[int] = frozenset()
         self._cache = ChartCache(cached)
         self._deferred: dict[int, frozenset[int]] = {}
 
     def use(self, engine: Engine) -> None:
         """Decide by another mapping from now on."""
-        self._engine = engine
+        self._engine = self._commanding.engine = engine
 
     @property
     def deferred(self) -> int:
@@ -77,8 +80,8 @@ class Intake:
 
     @property
     def blocked(self) -> frozenset[int]:
-        """Patients whose messages wait for an attempt."""
-        return frozenset().union(*self._deferred.values())
+        """Patients for whom a message or a command waits until nothing of theirs is being sent."""
+        return self._command_blocks.union(*self._deferred.values())
 
     def is_deferred(self, message: int) -> bool:
         """Whether a message waits for an attempt."""
@@ -123,6 +126,24 @@ class Intake:
             except Exception as broken:
                 event(log, logging.ERROR, "settle-failed", patient=row.id, error=where(broken))
         return plan
+
+    def carry_out(self, command: Command, now: datetime, sending: Mapping[int, int]) -> Plan | None:
+        """What a person's command changes; None: it waits until nothing of its patients is being sent."""
+        self._command_blocks = frozenset()
+        try:
+            found = self._commanding.plan(command, now, set(sending.values()))
+        except CannotError as why:
+            found = Plan(commands=[CommandDone(command.id, "failed", {"problem": str(why)})])
+        except StoreError:
+            raise
+        except Exception as broken:
+            event(log, logging.ERROR, "command-failed", command=command.id, error=where(broken))
+            found = Plan(commands=[CommandDone(command.id, "failed", {"problem": where(broken)})])
+        if isinstance(found, Waits):
+            self._command_blocks = found.patients
+            return None
+        found.deferred = dict(self._deferred)
+        return found
 
     def refused(self, row: JournalRow, why: str) -> Plan:
         """What there is left to do with a message whose changes the store refuses: it is `failed`."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -18,8 +18,9 @@ from typing import Protocol
 from interface.chart.decide import Engine
 from interface.services.attempts import Ledger, expired, unreadable
 from interface.services.clock import Clock
+from interface.services.commands import CommandStore
 from interface.services.courier import Couriers, Job
-from interface.services.intake import MOST_BEGINNINGS, MOST_DEFERRED, Intake, PatientStore
+from interface.services.intake import MOST_BEGINNINGS, MOST_DEFERRED, Intake
 from interface.services.logs import event
 from interface.services.plan import Plan
 from interface.services.wakes import Wakes
@@ -28,6 +29,8 @@ from interface.store.errors import StoreError
 from interface.store.records import (
     AttemptDone,
     Claimed,
+    Command,
+    CommandDone,
     Committed,
     JournalRow,
     PatientRow,
@@ -57,22 +60,26 @@ MOST_REFUSED = 20
 and all messages wait.
 """
 POLL_SECONDS = 1.0
+COMMAND_SECONDS = 0.5
+"""How often it is looked for commands of persons."""
+COMMAND_WAIT_SECONDS = 0.05
+"""How soon again for one that waits for an attempt."""
 STORE_RETRY_SECONDS = 1.0
 DRAIN_STORE_SECONDS = 5.0
 """How long the last verdicts are offered to a store that fails while the process ends."""
 
 
-class WorkStore(PatientStore, Protocol):
+class WorkStore(CommandStore, Protocol):
     """What the loop needs of the store: `interface.store.work.Work`."""
 
     def new_messages(self, limit: int = ROWS) -> list[JournalRow]:
         """Undecided messages in arrival order."""
 
+    def next_command(self) -> Command | None:
+        """The oldest command that is not carried out."""
+
     def note_attempts(self, ids: Sequence[int]) -> None:
         """Count that intake begins with these messages."""
-
-    def load_patients_by_id(self, ids: Iterable[int]) -> dict[int, PatientRow]:
-        """The rows of these patients."""
 
     def patients_with_open_requests(self, *, after: int = 0, limit: int = PAGE) -> list[PatientRow]:
         """Patients with unsent requests, by id."""
@@ -123,6 +130,8 @@ class WorkLoop:
         """Patients to be settled once nothing of theirs is being sent."""
         self._day: _DayChange | None = None
         self._alarms: list[float] = []
+        self._command_look = 0.0
+        """When to look for commands next, by the monotonic clock."""
         self._apart = 0
         """How many of the next turns are taken apart."""
         self._refused = 0
@@ -185,7 +194,7 @@ class WorkLoop:
         ended = tuple(self._ended.values())
         if self.draining:
             return self._commit(None, ended), False
-        settled = self._settle_day(PAGE) or self._settle_again(PAGE)
+        settled = self._settle_day(PAGE) or self._settle_again(PAGE) or self._carry_out()
         if settled is not None:
             return self._commit(settled, ended), True
         rows, limit = self._rows()
@@ -206,15 +215,9 @@ class WorkLoop:
             self._store_ended(ended)
         if self.draining:
             return True, False
-        settled = self._settle_day(1) or self._settle_again(1)
+        settled = self._settle_day(1) or self._settle_again(1) or self._carry_out()
         if settled is not None:
-            try:
-                self._commit(settled)
-            except Refused as refused:
-                event(
-                    log, logging.ERROR, "settling-refused", patients=list(settled.patients), problem=refused
-                )
-                self._intake.forget()
+            self._store_settled(settled)
             return True, True
         rows, _ = self._rows()
         self._store_message(rows)
@@ -222,6 +225,19 @@ class WorkLoop:
         if not rows:
             self._apart = 0
         return True, True
+
+    def _store_settled(self, settled: Plan) -> None:
+        try:
+            self._commit(settled)
+        except Refused as refused:
+            event(log, logging.ERROR, "settling-refused", patients=list(settled.patients), problem=refused)
+            self._intake.forget()
+            if settled.commands:
+                failed = [
+                    CommandDone(command.id, "failed", {"problem": str(refused)})
+                    for command in settled.commands
+                ]
+                self._commit(Plan(commands=failed, deferred=settled.deferred))
 
     def _store_ended(self, ended: AttemptDone | Unsent) -> None:
         try:
@@ -280,10 +296,12 @@ class WorkLoop:
             patients=list(changes.patients.values()),
             requests=changes.requests,
             attempts=ended,
+            again=changes.again,
+            commands=changes.commands,
             claims=claims,
             blocked=frozenset(plan.blocked) if plan is not None else self._intake.blocked,
         )
-        changed = bool(turn.messages or turn.patients or turn.requests or turn.attempts)
+        changed = bool(turn.messages or turn.patients or turn.requests or turn.attempts or turn.commands)
         claimed = self._store.commit(turn).claimed if changed or claims else ()
         if plan is not None:
             self._plan_is_stored(plan)
@@ -333,6 +351,20 @@ class WorkLoop:
             return None
         self._day = _DayChange(today, after=patients[-1].id)
         return self._settled(patients)
+
+    def _carry_out(self) -> Plan | None:
+        """The next command; None: there is none, or it waits until nothing of its patients is being sent."""
+        now = time.monotonic()
+        if now < self._command_look:
+            return None
+        command = self._store.next_command()
+        if command is None:
+            self._command_look = now + COMMAND_SECONDS
+            return None
+        plan = self._intake.carry_out(command, self._clock.at(), self._sending)
+        if plan is None:
+            self._command_look = now + COMMAND_WAIT_SECONDS
+        return plan
 
     def _settle_again(self, page: int) -> Plan | None:
         """Patients that had to wait for an attempt."""

@@ -10,6 +10,8 @@ from interface.chart.outcome import Close, NewRequest, RequestChange, Rewrite
 from interface.rules.facts import Reason
 from interface.store.records import (
     CloseRow,
+    CommandDone,
+    MessageAgain,
     MessageDone,
     NewRequestRow,
     PatientWrite,
@@ -45,6 +47,8 @@ class Plan:
     """By message id the patients it is about."""
     blocked: set[int] = field(default_factory=set)
     """Patients whose messages wait for an attempt: nothing more of theirs is claimed."""
+    again: list[MessageAgain] = field(default_factory=list)
+    commands: list[CommandDone] = field(default_factory=list)
     unsettled: set[int] = field(default_factory=set)
     """Patients who could not be settled because of an attempt."""
 
@@ -71,13 +75,21 @@ class Plan:
             return None
         if after is not None:
             self._write(patient, before, after)
-        for change in changes:
-            self._change(change, patient, message)
+        self.change(changes, patient, message)
         return next((change.id for change in changes if not isinstance(change, Close)), None)
 
-    def retire(self, patient: int, chart: Chart, into: int) -> None:
+    def change(self, changes: Iterable[RequestChange], patient: int, message: int | None) -> None:
+        """Changes of requests that are the patient's."""
+        for change in changes:
+            self._change(change, patient, message)
+
+    def retire(self, patient: int, chart: Chart, into: int | None) -> None:
         """A patient whose chart is part of another's from now on: the row stays, for messages and requests of before."""
         self._write(patient, chart, Chart([]), into)
+
+    def renew(self, patient: int, before: Chart | None, after: Chart) -> None:
+        """A chart that was rebuilt; it is its own, whatever it was before."""
+        self._write(patient, before, after, 0)
 
     def _write(self, patient: int, before: Chart | None, after: Chart, into: int | None = None) -> None:
         """A chart to store; of several of one patient in a turn the last, with all that was said of the keys."""

@@ -13,6 +13,7 @@ from typing import Self, TypeVar
 
 from sqlalchemy import Connection, Engine, bindparam, update
 
+from interface.store.commands import Commands
 from interface.store.crypto import Keyring
 from interface.store.engine import Part, make_engine, make_file, sqlite_path
 from interface.store.errors import StoreError
@@ -118,6 +119,7 @@ class Store:
         self._journal: Journal | None = None
         self._work: Work | None = None
         self._views: Views | None = None
+        self._commands: Commands | None = None
         self._probe: _Probe | None = None
 
     @property
@@ -143,6 +145,14 @@ class Store:
             if self._views is None:
                 self._views = self._keep(Views(self._engine, self._keyring))
             return self._views
+
+    @property
+    def commands(self) -> Commands:
+        """What persons ask of the work."""
+        with self._making:
+            if self._commands is None:
+                self._commands = self._keep(Commands(self._engine, self._keyring))
+            return self._commands
 
     def _keep(self, part: _PartT) -> _PartT:
         self._parts.callback(part.close)
@@ -170,7 +180,7 @@ class Store:
     def close(self) -> None:
         """Close every part; what was not committed is undone."""
         self._parts.close()
-        self._journal = self._work = self._views = self._probe = None
+        self._journal = self._work = self._views = self._commands = self._probe = None
         self._engine.dispose()
 
     def __enter__(self) -> Self:

@@ -106,6 +106,57 @@ class MessageDone:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageAgain:
+    """A message that was done with, looked at again by a person's command."""
+
+    id: int
+    patient_id: int | None
+    set_aside: bool
+    """A person took it out of the chart: rebuilding leaves it out."""
+    decided: MessageDone | None = None
+    """What was decided now; None: what was decided then stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayRow:
+    """A message that was done with, to be read again."""
+
+    id: int
+    listener: str
+    raw: bytes
+    received_at: datetime
+    """Aware, UTC."""
+    patient_id: int | None
+    set_aside: bool
+    readable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What a person asked the work to do."""
+
+    id: int
+    kind: str
+    arguments: dict[str, Any]
+    state: str
+    """waiting, done or failed."""
+    result: dict[str, Any] | None = None
+    created_at: float = 0.0
+    ended_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CommandDone:
+    """A command that has come to its end."""
+
+    id: int
+    state: str
+    """done or failed."""
+    result: dict[str, Any]
+    """What is told to who asked; no patient data but ids of ours."""
+
+
+@dataclass(frozen=True, slots=True)
 class PatientWrite:
     """A chart to store."""
 
@@ -117,7 +168,7 @@ class PatientWrite:
     """All identity keys of the patient; those it no longer has are taken away, those of other patients move
     here. None: as they are stored."""
     merged_into: int | None = None
-    """The patient whose chart this one's is part of from now on."""
+    """The patient whose chart this one's is part of from now on; 0: it is a chart of its own again; None: as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +267,8 @@ class Turn:
     requests: Sequence[NewRequestRow | RewriteRow | CloseRow] = ()
     attempts: Sequence[AttemptDone | Unsent] = ()
     """What came of claimed requests; stored before `requests`, which may change those that wait again."""
+    again: Sequence[MessageAgain] = ()
+    commands: Sequence[CommandDone] = ()
     claims: int = 0
     """How many requests to claim in the same transaction."""
     blocked: frozenset[int] = frozenset()

@@ -275,8 +275,8 @@ def write_charts(connection: Connection, keyring: Keyring, writes: Sequence[Pati
     keys = {write.id: write.keys for write in writes if write.keys is not None}
     if keys:
         _write_keys(connection, keyring, keys, new)
-    merged = [{"b_id": write.id, "b_into": write.merged_into} for write in writes if write.keys is not None]
-    if any(row["b_into"] is not None for row in merged):
+    merged = [{"b_id": w.id, "b_into": w.merged_into or None} for w in writes if w.merged_into is not None]
+    if merged:
         connection.execute(_SET_MERGED, merged)
 
 

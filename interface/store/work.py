@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine, bindparam, select, update
 from sqlalchemy.exc import DataError, IntegrityError
 
-from interface.store import attempts, claims, counters, turns
+from interface.store import attempts, claims, commands, counters, replay, turns
 from interface.store.crypto import Keyring
 from interface.store.engine import Part, cause_of
 from interface.store.errors import Unreadable
-from interface.store.records import Claimed, Committed, JournalRow, PatientRow, Turn
+from interface.store.records import Claimed, Command, Committed, JournalRow, PatientRow, ReplayRow, Turn
 from interface.store.schema import charts, message_bodies, messages, patient_keys, patients, requests
 from interface.store.turns import OPEN_STATES, Refused, chunks
 
@@ -58,6 +58,9 @@ _OPEN_PATIENTS = (
     .limit(bindparam("count"))
 )
 _SENDING = select(requests.c.id).where(requests.c.state == "sending")
+_OWNERS = select(requests.c.id, requests.c.patient_id).where(
+    requests.c.id.in_(bindparam("ids", expanding=True))
+)
 _STATES = select(requests.c.id, requests.c.state).where(requests.c.id.in_(bindparam("ids", expanding=True)))
 
 
@@ -135,6 +138,16 @@ class Work(Part):
         found = self.load_patients_by_id(ids)
         return [found[id_] for id_ in ids if id_ in found]
 
+    def request_owners(self, ids: Iterable[int]) -> dict[int, int]:
+        """Whose these requests are; unknown ones are left out."""
+        wanted = sorted(set(ids))
+        with self._reading() as connection:
+            return {
+                id_: owner
+                for part in chunks(wanted)
+                for id_, owner in connection.execute(_OWNERS, {"ids": part})
+            }
+
     def request_states(self, ids: Iterable[int]) -> dict[int, str]:
         """The states of these requests; unknown ones are left out."""
         wanted = sorted(set(ids))
@@ -146,6 +159,21 @@ class Work(Part):
                 for part in chunks(wanted)
                 for id_, state in connection.execute(_STATES, {"ids": part})
             }
+
+    def next_command(self) -> Command | None:
+        """The oldest command that is not carried out; None: there is none."""
+        with self._reading() as connection:
+            return commands.next_command(connection, self._keyring)
+
+    def family(self, ids: Iterable[int]) -> set[int]:
+        """These patients and all whose charts were merged with theirs."""
+        with self._reading() as connection:
+            return replay.family(connection, ids)
+
+    def messages_of(self, patient_ids: Iterable[int], message_ids: Iterable[int] = ()) -> list[ReplayRow]:
+        """The decided messages of these patients, and these messages, in the order of arrival."""
+        with self._reading() as connection:
+            return replay.messages_of(connection, self._keyring, patient_ids, message_ids)
 
     def next_ids(self) -> tuple[int, int]:
         """The next patient id and the next request id; the loop counts on by itself, commits keep the
@@ -169,6 +197,8 @@ class Work(Part):
             touched, missed = turns.change_requests(connection, keyring, turn.requests, now)
             turns.write_charts(connection, keyring, turn.patients)
             turns.end_messages(connection, keyring, turn.messages, now)
+            replay.decide_again(connection, keyring, turn.again, now)
+            commands.end_commands(connection, keyring, turn.commands, now)
             touched.update(end.patient_id for end in turn.attempts)
             touched.update(write.id for write in turn.patients)
             turns.set_due(connection, touched, now)

@@ -25,6 +25,8 @@ from interface.store.records import (
     AttemptDone,
     Backlog,
     Claimed,
+    Command,
+    CommandDone,
     Committed,
     JournalRow,
     MessageDone,
@@ -41,6 +43,7 @@ class FakeStore:
     def __init__(self):
         self.rows, self.turns, self.claimable, self.noted, self.asked = [], [], [], [], []
         self.open, self.failing, self.refuses = [], None, set()
+        self.commands = []
 
     def new_messages(self, limit=ROWS):
         self._maybe_fail()
@@ -49,6 +52,9 @@ class FakeStore:
 
     def note_attempts(self, ids):
         self.noted += ids
+
+    def next_command(self):
+        return self.commands[0] if self.commands else None
 
     def load_patients_by_id(self, ids):
         return {id_: PatientRow(id_, b"") for id_ in ids}
@@ -65,6 +71,7 @@ class FakeStore:
             raise Refused("the store refuses a row: SQLITE_CONSTRAINT")
         self.turns.append(turn)
         done = {message.id for message in turn.messages}
+        self.commands = self.commands[len(turn.commands) :]
         self.rows = [row for row in self.rows if row.id not in done]
         claimed, self.claimable = self.claimable[: turn.claims], self.claimable[turn.claims :]
         return Committed(tuple(claimed))
@@ -78,6 +85,7 @@ class FakeIntake:
     def __init__(self):
         self.settled, self.freed, self.forgotten, self.deferred = [], [], 0, 0
         self.unsettled = set()
+        self.blocked = frozenset()
 
     def plan(self, rows, now, sending):
         return Plan([MessageDone(row.id, "done", "chart") for row in rows])
@@ -91,6 +99,10 @@ class FakeIntake:
         unsettled, self.unsettled = self.unsettled, set()
         writes = {patient.id: PatientWrite(patient.id, b"", False) for patient in patients}
         return Plan(patients=writes, unsettled=unsettled)
+
+    def carry_out(self, command, now, sending):
+        self.blocked = frozenset(sending.values())
+        return None if sending else Plan(commands=[CommandDone(command.id, "done", {})])
 
     def is_deferred(self, message):
         return False
@@ -491,3 +503,25 @@ def test_settings_that_are_not_there_end_in_one_line(tmp_path, capsys):
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "Traceback" not in captured.err
+
+
+def test_a_command_is_carried_out_in_a_turn_of_its_own(parts):
+    parts.store.commands = [Command(1, "rebuild", {}, "waiting"), Command(2, "rebuild", {}, "waiting")]
+    parts.loop._command_look = 0.0
+    while parts.loop.turn():
+        pass
+    assert [[done.id for done in turn.commands] for turn in parts.store.turns if turn.commands] == [[1], [2]]
+
+
+def test_a_command_waits_for_an_attempt_and_meanwhile_nothing_of_its_patients_is_claimed(parts):
+    parts.store.claimable = [claim(1, 7)]
+    parts.loop.turn()
+    parts.store.commands = [Command(1, "rebuild", {}, "waiting")]
+    parts.loop._command_look = 0.0
+    parts.store.rows = rows(1)
+    parts.loop.turn()
+    assert not any(turn.commands for turn in parts.store.turns)
+    parts.couriers.answer()
+    parts.loop._command_look = 0.0
+    parts.loop.turn()
+    assert [[done.id for done in turn.commands] for turn in parts.store.turns if turn.commands] == [[1]]

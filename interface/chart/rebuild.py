@@ -1,0 +1,189 @@
+"""Charts made anew from a patient's messages: how new rules reach old traffic, and how a wrong merge is undone.
+
+The messages are replayed in the order of arrival into charts that begin empty; so no old fact ever meets a newer chart.
+What was requested is not replayed: the requests of the old charts go over to the new ones, and the open ones are settled.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from interface.chart.decide import Engine
+from interface.chart.model import Asked, Chart, change
+from interface.chart.outcome import Close, NewRequest, Outcome, RequestChange
+from interface.chart.registry import Registry
+from interface.chart.settle import OPEN, Settling
+from interface.rules.facts import Reason
+from interface.rules.reading import Reading
+
+_GONE = Reason("rebuilt", "the appointment is no longer in the chart, which was rebuilt from its messages")
+_CANCELLED = Reason(
+    "cancelled", "the appointment is cancelled, says the chart, which was rebuilt from its messages"
+)
+
+
+@dataclass(frozen=True)
+class Told:
+    """A stored message, read again."""
+
+    id: int
+    reading: Reading
+    received_at: datetime
+    patient: int | None
+    """In whose chart it was."""
+    again: bool = False
+    """Decide it anew, too: what it would post now is posted."""
+
+
+@dataclass
+class Patient:
+    """A rebuilt chart."""
+
+    chart: Chart
+    id: int | None
+    """The patient's row; None: a new one."""
+    arrived: set[str] = field(default_factory=set)
+    """Appointments whose requests are another patient's rows so far."""
+    requests: list[RequestChange] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What became of a message."""
+
+    told: Told
+    patient: Patient | None
+    """In whose chart it is now."""
+    outcome: Outcome
+    request: int | None = None
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """All that a rebuilding changes."""
+
+    patients: tuple[Patient, ...]
+    messages: tuple[Decided, ...]
+    absorbed: Mapping[int, Patient | None]
+    """Patients whose rows have no chart of their own any more, and whose charts theirs are part of."""
+    closed: tuple[tuple[int, Close], ...]
+    """Open requests whose appointment no message makes any more, and whose rows they are."""
+
+
+def rebuild(
+    engine: Engine,
+    told: Sequence[Told],
+    old: Mapping[int, Chart],
+    *,
+    now: datetime,
+    new_id: Callable[[], int],
+) -> Rebuilt:
+    """Make the charts of these messages anew. `told`: in the order of arrival; `old`: the charts they made before."""
+    registry, outcomes = _replay(engine, told, now)
+    patients = _rows(registry, told, old)
+    of = {key: patient for patient in patients for key in patient.chart.keys}
+    left = _hand_over(patients, old)
+    settlings = {
+        id(patient): engine.settling(patient.chart, now=now, trigger="", new_id=new_id)
+        for patient in patients
+    }
+    for patient in patients:
+        _settle(patient, settlings[id(patient)])
+    messages = []
+    for entry, outcome in zip(told, outcomes, strict=True):
+        owner = next((of[key] for key in entry.reading.keys[:1] if key in of), None)
+        messages.append(_decide(engine, entry, outcome, owner, settlings))
+    for patient in patients:
+        patient.requests = settlings[id(patient)].changes
+    taken = {patient.id for patient in patients}
+    absorbed = {
+        id_: next((of[key] for key in chart.keys if key in of), None)
+        for id_, chart in old.items()
+        if id_ not in taken
+    }
+    closed = [
+        (id_, Close(number, "withdrawn", (_GONE,)))
+        for id_, asked in left
+        for number in (*asked.beside, asked.id)
+    ]
+    return Rebuilt(tuple(patients), tuple(messages), absorbed, tuple(closed))
+
+
+def _replay(engine: Engine, told: Sequence[Told], now: datetime) -> tuple[Registry, list[Outcome]]:
+    registry, nowhere, outcomes = Registry(), itertools.count(1), []
+    for entry in told:
+        then = min(entry.received_at, now)
+        outcome = engine.decide(
+            entry.reading, registry.find(entry.reading.keys), now=then, new_id=nowhere.__next__
+        )
+        registry.keep(entry.reading, outcome)
+        outcomes.append(outcome)
+    return registry, outcomes
+
+
+def _rows(registry: Registry, told: Sequence[Told], old: Mapping[int, Chart]) -> list[Patient]:
+    """Give each chart the row that its own messages are in; else the row that had its number; else a new one."""
+    by_number = {key: id_ for id_, chart in old.items() for key in chart.keys}
+    wanted: list[tuple[int, Chart]] = []
+    charts = registry.all()
+    for chart in charts:
+        own = [
+            t.patient for t in told if t.patient is not None and t.reading.keys[:1] == tuple(chart.keys[:1])
+        ]
+        any_of = [
+            t.patient for t in told if t.patient is not None and set(t.reading.keys[:1]) <= set(chart.keys)
+        ]
+        wanted += [(id_, chart) for id_ in (*own, *any_of)]
+        wanted += [(by_number[key], chart) for key in chart.keys if key in by_number]
+    rows: dict[int, int] = {}
+    for id_, chart in wanted:
+        if id(chart) not in rows and id_ not in rows.values():
+            rows[id(chart)] = id_
+    return [Patient(chart, rows.get(id(chart))) for chart in charts]
+
+
+def _hand_over(patients: list[Patient], old: Mapping[int, Chart]) -> list[tuple[int, Asked]]:
+    """What was asked for each appointment goes over to the new chart; gives the open ones that found no appointment."""
+    asked: dict[str, list[tuple[int, Asked]]] = {}
+    for id_, chart in old.items():
+        for key, appointment in chart.appointments.items():
+            if appointment.asked is not None:
+                asked.setdefault(key, []).append((id_, appointment.asked))
+    for patient in patients:
+        for key, appointment in list(patient.chart.appointments.items()):
+            known = asked.get(key, [])
+            own = next((entry for entry in known if entry[0] == patient.id), known[0] if known else None)
+            if own is not None:
+                known.remove(own)
+                if own[0] != patient.id:
+                    patient.arrived.add(key)
+            patient.chart.appointments[key] = change(appointment, asked=own[1] if own is not None else None)
+    return [entry for known in asked.values() for entry in known if entry[1].state in OPEN]
+
+
+def _settle(patient: Patient, settling: Settling) -> None:
+    for key, appointment in list(patient.chart.appointments.items()):
+        if appointment.status == "cancelled":
+            settling.close(appointment, "withdrawn", _CANCELLED)
+        else:
+            settling.refresh(appointment, moved=key in patient.arrived)
+
+
+def _decide(
+    engine: Engine,
+    entry: Told,
+    outcome: Outcome,
+    owner: Patient | None,
+    settlings: Mapping[int, Settling],
+) -> Decided:
+    if owner is None or not entry.again or outcome.decision not in ("post", "hold", "chart"):
+        return Decided(entry, owner, outcome)
+    settling = settlings[id(owner)]
+    before = len(settling.changes)
+    settling.trigger = entry.reading.control_id
+    anew = engine.decide_again(entry.reading, settling)
+    made = [made.id for made in settling.changes[before:] if isinstance(made, NewRequest)]
+    return Decided(entry, owner, anew or outcome, made[-1] if made else None)

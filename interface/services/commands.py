@@ -1,0 +1,221 @@
+"""What persons ask of the work: each command becomes a plan, stored by the loop like everything else it decides.
+
+`rebuild`: make charts anew from their messages; `patients` and `messages` (ids) say whose. `again`: decide the messages
+anew, too. `set_aside`, `take_back`: messages that are left out from now on, or count again.
+`release`: let held requests of protected patients go; `requests` (ids).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from interface.chart.decide import Engine
+from interface.chart.model import Chart, decode_chart
+from interface.chart.rebuild import Decided, Rebuilt, Told, rebuild
+from interface.services.plan import Plan, reasons
+from interface.store.records import (
+    Command,
+    CommandDone,
+    MessageAgain,
+    MessageDone,
+    PatientRow,
+    ReplayRow,
+)
+
+MOST_PATIENTS = 200
+"""Charts that one command makes anew, at most: it is one transaction."""
+
+
+class CommandStore(Protocol):
+    """What commands read from the store."""
+
+    def load_patients(self, keys: Iterable[str]) -> dict[str, PatientRow]:
+        """The rows of known keys."""
+
+    def load_patients_by_id(self, ids: Iterable[int]) -> dict[int, PatientRow]:
+        """The rows of these patients."""
+
+    def family(self, ids: Iterable[int]) -> set[int]:
+        """These patients and all whose charts were merged with theirs."""
+
+    def messages_of(self, patient_ids: Iterable[int], message_ids: Iterable[int] = ()) -> list[ReplayRow]:
+        """Messages in the order of arrival."""
+
+    def request_owners(self, ids: Iterable[int]) -> dict[int, int]:
+        """Patient ids by request id."""
+
+
+class CannotError(Exception):
+    """Why a command can't be carried out; no patient data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """A command that waits until nothing of these patients is being sent."""
+
+    patients: frozenset[int]
+
+
+@dataclass(frozen=True)
+class Rebuilding:
+    """A rebuilding as it would be stored."""
+
+    old: Mapping[int, Chart]
+    rows: Mapping[int, ReplayRow]
+    rebuilt: Rebuilt
+
+
+class Commanding:
+    """Plans commands. One thread's."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        store: CommandStore,
+        *,
+        new_patient: Callable[[], int],
+        new_request: Callable[[], int],
+    ) -> None:
+        self.engine = engine
+        self._store = store
+        self._new_patient = new_patient
+        self._new_request = new_request
+
+    def plan(self, command: Command, now: datetime, busy: Collection[int]) -> Plan | Waits:
+        """What the command changes; Waits while one of its patients is in `busy`. Raises CannotError."""
+        if command.kind == "rebuild":
+            return self._rebuild(command, now, busy)
+        if command.kind == "release":
+            return self._release(command, now, busy)
+        raise CannotError(f"this program knows no command {command.kind}: was it written by a newer one?")
+
+    # ------------------------------------------------------------------------------------------ rebuild
+
+    def _rebuild(self, command: Command, now: datetime, busy: Collection[int]) -> Plan | Waits:
+        found = self.rebuilding(command.arguments, now, self._new_request)
+        concerned = frozenset(found.old)
+        if not concerned.isdisjoint(busy):
+            return Waits(concerned)
+        plan = Plan()
+        ids = {id(patient): patient.id or self._new_patient() for patient in found.rebuilt.patients}
+        for old_id, into in found.rebuilt.absorbed.items():
+            plan.retire(old_id, found.old[old_id], None if into is None else ids[id(into)])
+        for patient in found.rebuilt.patients:
+            owner = ids[id(patient)]
+            plan.renew(owner, found.old.get(owner), patient.chart)
+            plan.change(patient.requests, owner, None)
+        for owner, close in found.rebuilt.closed:
+            plan.change((close,), owner, None)
+        aside = _ids(command.arguments, "set_aside")
+        for row in found.rows.values():
+            if row.id in aside:
+                plan.again.append(MessageAgain(row.id, row.patient_id, True))
+        for decided in found.rebuilt.messages:
+            owner_now = None if decided.patient is None else ids[id(decided.patient)]
+            plan.again.append(_again(decided, owner_now))
+        result = {
+            "patients": len(found.rebuilt.patients),
+            "messages": len(found.rebuilt.messages),
+            "requests": len(plan.requests),
+            "posted": sum(decided.request is not None for decided in found.rebuilt.messages),
+        }
+        plan.commands.append(CommandDone(command.id, "done", result))
+        return plan
+
+    def rebuilding(
+        self, arguments: Mapping[str, Any], now: datetime, new_request: Callable[[], int]
+    ) -> Rebuilding:
+        """Work out a rebuilding; nothing is changed. Raises CannotError."""
+        again = _ids(arguments, "messages") if arguments.get("again") else set()
+        aside, back = _ids(arguments, "set_aside"), _ids(arguments, "take_back")
+        chosen = _ids(arguments, "messages") | aside | back
+        rows, readings = self._gather(_ids(arguments, "patients"), chosen)
+        unknown = chosen - rows.keys()
+        if unknown:
+            raise CannotError(f"there is no decided message {min(unknown)}")
+        told = [
+            Told(row.id, readings[row.id], row.received_at, row.patient_id, row.id in again)
+            for row in rows.values()
+            if row.id in readings and row.id not in aside and (not row.set_aside or row.id in back)
+        ]
+        old = self._charts(rows, _ids(arguments, "patients"))
+        return Rebuilding(old, rows, rebuild(self.engine, told, old, now=now, new_id=new_request))
+
+    def _gather(self, patients: set[int], messages: set[int]) -> tuple[dict[int, ReplayRow], dict[int, Any]]:
+        """Every message that has to do with these patients and messages, and what it says by today's rules."""
+        known: set[int] = set()
+        wanted = set(patients)
+        rows: dict[int, ReplayRow] = {}
+        readings: dict[int, Any] = {}
+        while True:
+            known |= self._store.family(wanted) if wanted else set()
+            if len(known) > MOST_PATIENTS:
+                raise CannotError(f"more than {MOST_PATIENTS} patients hang together: choose fewer")
+            rows.update((row.id, row) for row in self._store.messages_of(known, messages))
+            keys: set[str] = set()
+            for row in rows.values():
+                if row.readable and row.id not in readings:
+                    reading = self.engine.read(row.raw, received_at=row.received_at, listener=row.listener)
+                    readings[row.id] = reading
+                    keys.update(reading.keys)
+            led = {row.id for row in self._store.load_patients(keys).values()}
+            led |= {row.patient_id for row in rows.values() if row.patient_id is not None}
+            wanted = led - known
+            if not wanted:
+                return dict(sorted(rows.items())), readings
+
+    def _charts(self, rows: Mapping[int, ReplayRow], patients: set[int]) -> dict[int, Chart]:
+        ids = self._store.family(
+            {row.patient_id for row in rows.values() if row.patient_id is not None} | patients
+        )
+        found = self._store.load_patients_by_id(ids)
+        unreadable = next((id_ for id_, row in found.items() if not row.readable), None)
+        if unreadable is not None:
+            raise CannotError(f"the stored chart of patient {unreadable} cannot be opened")
+        return {id_: decode_chart(row.chart) for id_, row in found.items()}
+
+    # ------------------------------------------------------------------------------------------ release
+
+    def _release(self, command: Command, now: datetime, busy: Collection[int]) -> Plan | Waits:
+        wanted = sorted(_ids(command.arguments, "requests"))
+        owners = self._store.request_owners(wanted)
+        concerned = frozenset(owners.values())
+        if not concerned.isdisjoint(busy):
+            return Waits(concerned)
+        plan = Plan()
+        charts = {
+            id_: decode_chart(row.chart) for id_, row in self._store.load_patients_by_id(concerned).items()
+        }
+        before = dict(charts)
+        released = 0
+        for request in wanted:
+            owner = owners.get(request)
+            chart = charts.get(owner) if owner is not None else None
+            if owner is None or chart is None:
+                continue
+            outcome = self.engine.release(chart, request, now=now, new_id=self._new_request)
+            if outcome is not None and outcome.chart is not None:
+                plan.take(outcome.chart, outcome.requests, owner, before[owner], None)
+                charts[owner] = outcome.chart
+                released += any(change.state == "waiting" for change in outcome.requests)
+        result = {"requests": len(wanted), "released": released}
+        plan.commands.append(CommandDone(command.id, "done", result))
+        return plan
+
+
+def _again(decided: Decided, owner: int | None) -> MessageAgain:
+    told = decided.told
+    if not told.again:
+        return MessageAgain(told.id, owner, False)
+    outcome = decided.outcome
+    done = MessageDone(
+        told.id, "done", outcome.decision, reasons(outcome.reasons), outcome.note, owner, decided.request
+    )
+    return MessageAgain(told.id, owner, False, done)
+
+
+def _ids(arguments: Mapping[str, Any], name: str) -> set[int]:
+    return {int(entry) for entry in arguments.get(name, ())}

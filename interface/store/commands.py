@@ -1,0 +1,90 @@
+"""What persons ask of the work (console, command line): written here, carried out by the work's loop and by nobody else."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Engine, bindparam, insert, select, update
+
+from interface.store import counters
+from interface.store.crypto import Keyring
+from interface.store.engine import Part
+from interface.store.records import Command, CommandDone
+from interface.store.schema import commands
+
+_ADD = insert(commands)
+_COLUMNS = (
+    commands.c.id,
+    commands.c.kind,
+    commands.c.arguments,
+    commands.c.state,
+    commands.c.result,
+    commands.c.created_at,
+    commands.c.ended_at,
+)
+_ONE = select(*_COLUMNS).where(commands.c.id == bindparam("b_id"))
+_NEXT = select(*_COLUMNS).where(commands.c.state == "waiting").order_by(commands.c.id).limit(1)
+_END = (
+    update(commands)
+    .where(commands.c.id == bindparam("b_id"), commands.c.state == "waiting")
+    .values(state=bindparam("b_state"), result=bindparam("b_result"), ended_at=bindparam("b_now"))
+)
+
+
+class Commands(Part):
+    """The side of who asks; used by one thread, beside a running daemon or without one."""
+
+    def __init__(self, engine: Engine, keyring: Keyring) -> None:
+        super().__init__(engine)
+        self._keyring = keyring
+
+    def add(self, kind: str, arguments: Mapping[str, Any]) -> int:
+        """Ask for something; gives the command's id."""
+        sealed = _sealed(self._keyring, arguments)
+        with self._writing() as connection:
+            id_ = counters.take(connection, "command", 1)
+            row = {
+                "id": id_,
+                "kind": kind,
+                "arguments": sealed,
+                "state": "waiting",
+                "created_at": time.time(),
+            }
+            connection.execute(_ADD, row)
+        return id_
+
+    def get(self, id: int) -> Command | None:
+        """A command and what came of it."""
+        with self._reading() as connection:
+            row = connection.execute(_ONE, {"b_id": id}).one_or_none()
+        return None if row is None else _command(self._keyring, row)
+
+
+def next_command(connection: Connection, keyring: Keyring) -> Command | None:
+    """The oldest command that is not carried out."""
+    row = connection.execute(_NEXT).one_or_none()
+    return None if row is None else _command(keyring, row)
+
+
+def end_commands(connection: Connection, keyring: Keyring, done: Sequence[CommandDone], now: float) -> None:
+    """Record what came of commands, in the caller's transaction."""
+    if done:
+        rows = [
+            {"b_id": c.id, "b_state": c.state, "b_result": _sealed(keyring, c.result), "b_now": now}
+            for c in done
+        ]
+        connection.execute(_END, rows)
+
+
+def _sealed(keyring: Keyring, value: Mapping[str, Any]) -> bytes:
+    return keyring.seal("command", json.dumps(value).encode())
+
+
+def _command(keyring: Keyring, row: Any) -> Command:
+    id_, kind, arguments, state, result, created_at, ended_at = row
+    opened = json.loads(keyring.open("command", arguments))
+    told = None if result is None else json.loads(keyring.open("command", result))
+    return Command(id_, kind, opened, state, told, created_at, ended_at)

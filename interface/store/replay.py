@@ -1,0 +1,139 @@
+"""What rebuilding a chart reads and writes: the messages of a patient, and of all whose charts became part of his."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
+
+from interface.store.crypto import Keyring
+from interface.store.errors import Unreadable
+from interface.store.records import MessageAgain, ReplayRow
+from interface.store.schema import message_bodies, message_notes, messages, patients
+from interface.store.turns import chunks
+
+_COLUMNS = (
+    messages.c.id,
+    messages.c.listener,
+    message_bodies.c.body,
+    messages.c.received_at,
+    messages.c.patient_id,
+    messages.c.set_aside,
+)
+_WITH_BODY = messages.join(message_bodies, message_bodies.c.message_id == messages.c.id)
+_OF_PATIENTS = (
+    select(*_COLUMNS)
+    .select_from(_WITH_BODY)
+    .where(messages.c.patient_id.in_(bindparam("ids", expanding=True)), messages.c.state != "new")
+    .order_by(messages.c.id)
+)
+_BY_ID = (
+    select(*_COLUMNS)
+    .select_from(_WITH_BODY)
+    .where(messages.c.id.in_(bindparam("ids", expanding=True)), messages.c.state != "new")
+)
+_RELATED = select(patients.c.id, patients.c.merged_into).where(
+    or_(
+        patients.c.id.in_(bindparam("ids", expanding=True)),
+        patients.c.merged_into.in_(bindparam("ids", expanding=True)),
+    )
+)
+_AGAIN = (
+    update(messages)
+    .where(messages.c.id == bindparam("b_id"))
+    .values(patient_id=bindparam("b_patient_id"), set_aside=bindparam("b_set_aside"))
+)
+_DECIDED = (
+    update(messages)
+    .where(messages.c.id == bindparam("b_id"))
+    .values(
+        state=bindparam("b_state"),
+        decision=bindparam("b_decision"),
+        reasons=bindparam("b_reasons"),
+        processed_at=bindparam("b_now"),
+        request_id=bindparam("b_request_id"),
+    )
+)
+_DELETE_NOTE = delete(message_notes).where(message_notes.c.message_id == bindparam("b_id"))
+_INSERT_NOTE = insert(message_notes)
+
+
+def family(connection: Connection, ids: Iterable[int]) -> set[int]:
+    """These patients, all whose charts became part of theirs, and whose theirs became part of."""
+    found: set[int] = set()
+    wanted = set(ids)
+    while wanted:
+        found |= wanted
+        related: set[int] = set()
+        for part in chunks(sorted(wanted)):
+            for id_, into in connection.execute(_RELATED, {"ids": part}):
+                related |= {id_} if into is None else {id_, into}
+        wanted = related - found
+    return found
+
+
+def messages_of(
+    connection: Connection, keyring: Keyring, patient_ids: Iterable[int], message_ids: Iterable[int] = ()
+) -> list[ReplayRow]:
+    """The messages that were decided for these patients, and these messages, in the order of arrival."""
+    found: dict[int, ReplayRow] = {}
+    for statement, ids in ((_OF_PATIENTS, patient_ids), (_BY_ID, message_ids)):
+        for part in chunks(sorted(set(ids))):
+            for row in connection.execute(statement, {"ids": part}):
+                found.setdefault(row[0], _row(keyring, *row))
+    return [found[id_] for id_ in sorted(found)]
+
+
+def _row(
+    keyring: Keyring,
+    id_: int,
+    listener: str,
+    sealed: bytes,
+    received: float,
+    patient: int | None,
+    aside: bool,
+) -> ReplayRow:
+    try:
+        raw, readable = keyring.open("message", sealed), True
+    except Unreadable:
+        raw, readable = b"", False
+    return ReplayRow(
+        id_, listener, raw, datetime.fromtimestamp(received, UTC), patient, bool(aside), readable
+    )
+
+
+def decide_again(connection: Connection, keyring: Keyring, again: Sequence[MessageAgain], now: float) -> None:
+    """Record whose chart messages are in now, and what was decided anew; in the caller's transaction."""
+    if not again:
+        return
+    rows: list[dict[str, Any]] = [
+        {"b_id": row.id, "b_patient_id": row.patient_id, "b_set_aside": row.set_aside} for row in again
+    ]
+    connection.execute(_AGAIN, rows)
+    decided = [row.decided for row in again if row.decided is not None]
+    if not decided:
+        return
+    connection.execute(
+        _DECIDED,
+        [
+            {
+                "b_id": row.id,
+                "b_state": row.state,
+                "b_decision": row.decision,
+                "b_reasons": row.reasons,
+                "b_now": now,
+                "b_request_id": row.request_id,
+            }
+            for row in decided
+        ],
+    )
+    connection.execute(_DELETE_NOTE, [{"b_id": row.id} for row in decided])
+    notes = [
+        {"message_id": row.id, "note": keyring.seal("note", row.note)}
+        for row in decided
+        if row.note is not None
+    ]
+    if notes:
+        connection.execute(_INSERT_NOTE, notes)

@@ -1,0 +1,58 @@
+"""S20 to S22 take resources out of an appointment; it ends when none is left."""
+
+import pytest
+
+AIS = "AIS|1|{}|VISIT^Visit"
+AIP = "AIP|1|{}|1234567893^Quill^Avery^^^Dr^^^NPI&2.16.840.1.113883.4.6&ISO|ATND"
+NURSE = "AIP|2|{}|77^Help^Kim|RN"
+SCH = "SCH||F1|||||||||^^^20260310093000"
+
+
+def codes(answer):
+    return [reason["code"] for reason in answer["reasons"]]
+
+
+@pytest.mark.parametrize("event", ["S20", "S21", "S22"])
+def test_the_last_resource_taken_out_cancels_the_appointment(story, event):
+    told = story()
+    told.tell("SIU^S12", SCH, told.PID, AIP.format("A"))
+    answer = told.tell(f"SIU^{event}", SCH, told.PID, AIP.format("D"))
+    assert (answer["decision"], codes(answer)) == ("cancel", ["cancelled", "withdrawn"])
+    assert told.states() == [("Close", 1, "withdrawn")]
+
+
+def test_one_of_two_taken_out_leaves_the_appointment(story):
+    told = story()
+    told.tell("SIU^S12", SCH, told.PID, AIS.format("A"), AIP.format("A"))
+    answer = told.tell("SIU^S22", SCH, told.PID, AIS.format("D"))
+    assert (answer["decision"], codes(answer)) == ("chart", ["unchanged"])
+    answer = told.tell("SIU^S22", SCH, told.PID, AIP.format("D"))
+    assert answer["decision"] == "cancel"
+
+
+def test_what_the_message_itself_leaves_counts(story):
+    told = story()
+    answer = told.tell("SIU^S22", SCH, told.PID, AIP.format(""), NURSE.format("D"))
+    assert answer["decision"] == "post"
+
+
+def test_a_deleted_resource_group_takes_its_members_out(story):
+    told = story()
+    told.tell("SIU^S12", SCH, told.PID, "RGS|1|A", AIP.format(""))
+    answer = told.tell("SIU^S20", SCH, told.PID, "RGS|1|D", AIP.format(""))
+    assert answer["decision"] == "cancel"
+
+
+def test_a_clinician_who_is_taken_out_is_no_longer_the_provider(story):
+    told = story()
+    told.tell("SIU^S12", SCH, told.PID, AIP.format("A"), NURSE.format("A"))
+    answer = told.tell("SIU^S22", SCH, told.PID, AIP.format("D"), NURSE.format(""))
+    assert answer["decision"] == "hold"
+    assert "npi" not in answer["request"].get("upcomingAppointmentProvider", {})
+
+
+def test_whatever_sch_25_says(story):
+    told = story()
+    told.tell("SIU^S12", SCH, told.PID, AIP.format("A"))
+    booked = SCH + "|" * 14 + "Booked"
+    assert told.tell("SIU^S22", booked, told.PID, AIP.format("D"))["decision"] == "cancel"
