@@ -30,6 +30,11 @@ class Context:
     left_out: list[LeftOut] = field(default_factory=list)
     site: Site = NOTHING
     """The lists of the site's overlay."""
+    keep_ids: bool = False
+    """Whether facts bear all names of clinics, kinds and authorities (`Fact.ids`): for sites with an overlay or filters.
+
+    The ids of clinicians without an NPI always go along: a table that comes later completes what is held.
+    """
     mrn_form: MrnForm = AS_SENT
     """How this sender's numbers become the site's."""
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from interface.rules.source import Lines, RuleError
 
@@ -59,10 +59,10 @@ class MrnForm:
             number = self.add_prefix + number
         return number
 
-    @property
-    def changes(self) -> Callable[[str], str] | None:
-        """`apply`, where there is anything to do."""
-        return self.apply if self != MrnForm(rule=self.rule) else None
+    @cached_property
+    def changes(self) -> bool:
+        """Whether there is anything to do."""
+        return self != MrnForm(rule=self.rule)
 
 
 AS_SENT = MrnForm()

@@ -105,6 +105,7 @@ def read_message(
         at=event_time(message, zone, received_at),
         today=received_at.astimezone(policy.timezone or received_at.tzinfo).date(),
         site=book.site,
+        keep_ids=bool(book.folder) or policy.filters.of_appointments,
         mrn_form=book.mrn_form,
     )
     reading = Reading(

@@ -45,6 +45,8 @@ class Rulebook:
     variants: tuple[Variant, ...] = ()
     """A site's rules for some senders, the least specific first."""
     site: Site = NOTHING
+    folder: str = ""
+    """The overlay folder's name; empty: there is none."""
     changes: tuple[str, ...] = ()
     """What the overlay changes, a line for each, for people."""
     _ready: dict[tuple[str, ...], Rulebook] = field(default_factory=dict, compare=False, repr=False)
@@ -197,7 +199,7 @@ def read_rulebook(
     _check_own_tables(layers, own, shipped_tables, book)
     _check_listeners(layers, listeners)
     site = make_site(own.lists, Checks(tables, npi_check_digit, book.mrn_form))
-    return replace(book, site=site, changes=tuple(_changes(own, layers, shipped_tables)))
+    return replace(book, site=site, folder=own.label, changes=tuple(_changes(own, layers, shipped_tables)))
 
 
 def _book(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from interface.hl7.message import Repetition
 from interface.rules.conditions import plain
@@ -47,7 +48,7 @@ def numbers_of(path: Path, scope: Scope, form: MrnForm) -> list[Number]:
     return [
         Number(
             entry,
-            form.apply(sent),
+            form.apply(sent) if form.changes else sent,
             entry.sub(4, 1).strip(),
             entry.sub(4, 2).strip(),
             entry.component(5).strip().upper(),
@@ -57,9 +58,14 @@ def numbers_of(path: Path, scope: Scope, form: MrnForm) -> list[Number]:
     ]
 
 
-def own_authorities(context: Context) -> list[str]:
+def own_authorities(context: Context) -> tuple[str, ...]:
     """Whose numbers are the site's: those of the settings, then those it has roots for; none: not known."""
-    return [*map(plain, context.policy.mrn_authority), *context.site.roots]
+    return _comparable(context.policy.mrn_authority) + tuple(context.site.roots)
+
+
+@lru_cache(maxsize=64)
+def _comparable(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(plain, names))
 
 
 def key_authority(number: Number, context: Context) -> str:
@@ -146,7 +152,7 @@ def mrn(spec: Spec) -> Reader:
                 said: tuple[str, ...] = ()
                 if found.number != found.repetition.component(1).strip():
                     said = (f"{source}: prefix and leading zeros as {context.mrn_form.rule} says",)
-                ids = authority_ids(found)
+                ids = authority_ids(found) if context.keep_ids else ()
                 return Fact(value, leaves, rule, context.at, context.control_id, said, ids=ids)
             if isinstance(found, Unfit):
                 why = why or found.why

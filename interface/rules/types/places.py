@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from interface.rules.context import Context, clean_text, deleted_fact
+from msgspec.structs import replace
+
+from interface.hl7.message import Repetition
+from interface.rules.context import Context, clean_text
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
-from interface.rules.types.base import Reader, Spec, TypeMaker
+from interface.rules.types.base import Reader, Spec, TypeMaker, Value, first_valid, one
 from interface.rules.types.values import hd_name
 
+_BLANKED = "forbidden characters became blanks"
 _MOST = 32
 """Names kept of one message; more are no names of one appointment."""
 
@@ -20,22 +24,24 @@ def named(spec: Spec) -> Reader:
     spec.options("clean", "also")
     paths, also, rule, clean = spec.paths, spec.path_list("also"), spec.name, spec.flag("clean")
 
+    def convert(_: Context, path: Path, repetition: Repetition) -> Value | None:
+        sent = hd_name(path, repetition)
+        text = clean_text(sent) if clean else sent
+        if not text:
+            return None
+        source = path.source(repetition)
+        return one(text, source) if text == sent else one(text, source, f"{source}: {_BLANKED}")
+
+    first = first_valid(spec, convert)
+
     def read(context: Context, scope: Scope) -> Fact | None:
-        ids, deleted = _names(paths, scope)
-        for leaf in ids:
-            sent = str(leaf.value)
-            value = clean_text(sent) if clean else sent
-            if leaf.path or not value:
-                continue
-            said = () if value == sent else (f"{leaf.source}: forbidden characters became blanks",)
-            every = (*ids, *_names(also, scope)[0]) if also else ids
-            return Fact(
-                value, (Leaf("", value, leaf.source),), rule, context.at, context.control_id, said, ids=every
-            )
-        every = (*ids, *_names(also, scope)[0])
-        if every:  # an OID alone: the table may know it
-            return Fact(None, (), rule, context.at, context.control_id, ids=every)
-        return deleted_fact(rule, context, deleted) if deleted else None
+        found = first(context, scope)
+        if not context.keep_ids:
+            return found
+        ids = _names(context, (*paths, *also), scope)
+        if found is None and ids:  # an OID alone: the table may know it
+            return Fact(None, (), rule, context.at, context.control_id, ids=ids)
+        return replace(found, ids=ids) if found is not None and ids else found
 
     return read
 
@@ -48,7 +54,7 @@ def location_npi(spec: Spec) -> Reader:
     def read(context: Context, scope: Scope) -> Fact | None:
         if not context.site.locations:
             return None
-        ids, _ = _names(paths, scope)
+        ids = _names(context, paths, scope)
         for leaf in ids:
             row = context.site.location((str(leaf.value),))
             if row is not None and row.npi:
@@ -59,25 +65,20 @@ def location_npi(spec: Spec) -> Reader:
     return read
 
 
-def _names(paths: tuple[Path, ...], scope: Scope) -> tuple[tuple[Leaf, ...], str]:
-    """Every name at these paths with its source, and where HL7 null stands. Of an HD the namespace, then the OID."""
+def _names(context: Context, paths: tuple[Path, ...], scope: Scope) -> tuple[Leaf, ...]:
+    """Every name at these paths with its source. Of an HD (PL.4) the namespace, then the OID."""
     found: dict[str, Leaf] = {}
-    deleted = ""
+    separator = context.message.delimiters.subcomponent or "&"
     for path in paths:
         for repetition in path.repetitions(scope):
-            if repetition.is_null:
-                deleted = deleted or path.source(repetition)
-                continue
-            text = hd_name(path, repetition)
-            if text:
-                found.setdefault(text, Leaf("", text, path.source(repetition)))
-            if (
-                path.component
-                and not path.subcomponent
-                and (oid := repetition.sub(path.component, 2).strip())
-            ):
-                found.setdefault(oid, Leaf("oid", oid, repetition.at(path.component, 2)))
-    return tuple(found.values())[:_MOST], deleted
+            text, oid = path.text(repetition), ""
+            if separator in text and path.component and not path.subcomponent:
+                text, oid = hd_name(path, repetition), repetition.sub(path.component, 2).strip()
+            if text and text not in found:
+                found[text] = Leaf("", text, path.source(repetition))
+            if oid and oid not in found:
+                found[oid] = Leaf("", oid, repetition.at(path.component, 2))
+    return tuple(found.values())[:_MOST]
 
 
 TYPES: dict[str, TypeMaker] = {"named": named, "location_npi": location_npi}
