@@ -15,12 +15,20 @@ from interface.rules.conditions import APPOINTMENT, SENDER, Condition
 from interface.rules.fields import ORDER, ORDERS, PROBLEM, SCOPES, SETTING
 from interface.rules.paths import Path
 from interface.rules.source import Lines, RuleError, nearest
+from interface.rules.types import TYPES
 
 Z_SEGMENT = re.compile(r"^Z[A-Z0-9]{2}$")
 _OWN_KEYS = ("for", "when", "off", "snapshot")
 """Keys that say when a rule counts, not how it reads."""
 _KEPT = ("field", "each", "from", "only")
 """What stays of a rule that gets another type."""
+
+_TEXTS = ("text", "clean_text", "named", "code", "entity_identifier", "identifier", "location_npi", "sig")
+_DAYS = ("date", "birth_date", "appointment_date")
+_NUMBERS = ("number", "integer")
+_CODES = ("drug", "product", "coded")
+SHAPES = {name: shape for shape in (_TEXTS, _DAYS, _NUMBERS, _CODES) for name in shape}
+"""Types that yield values of one form; one may stand in for another. All others stand for themselves."""
 
 Slot = tuple[str, str, bool]
 """Scope, field, and whether it is filled when a request is composed."""
@@ -194,6 +202,8 @@ def _site_rule(
         _flag(rule, "off"),
         _flag(rule, "snapshot"),
     )
+    if made.base is not None and not is_composed(plain):
+        _check_shape(made, made.base)
     if made.snapshot and field not in ("problem.codings", "medication.nameCode"):
         raise rule.error(
             "snapshot", "'snapshot:' belongs to the rule for problem.codings or medication.nameCode"
@@ -207,6 +217,15 @@ def _site_rule(
             "for", "a request's own values know no sender; say for which appointments with 'when:'"
         )
     return made
+
+
+def _check_shape(made: Definition, base: Definition) -> None:
+    """A field has values of one form; a type that yields another would break what is made of them."""
+    usual, kind = str(base.body["type"]), str(made.body["type"])
+    fitting = SHAPES.get(usual, (usual,))
+    if usual not in ("setting", "fixed") and kind not in fitting and (kind in SHAPES or kind in TYPES):
+        said = f"type: '{kind}' yields no value for {made.field}; {', '.join(fitting)} can"
+        raise made.error("type", said)
 
 
 def _flag(rule: Written, key: str) -> bool:

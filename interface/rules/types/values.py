@@ -60,6 +60,13 @@ def code(spec: Spec) -> Reader:
     spec.options("table", "empty", "unknown", "quiet")
     table, rule, paths = spec.needed_table("table"), spec.name, spec.paths
     empty, unknown, quiet = spec.body.get("empty"), spec.body.get("unknown"), spec.flag("quiet")
+    for key in ("empty", "unknown"):
+        if (
+            key in spec.body
+            and table.values is not None
+            and (trouble := table.values.read(spec.body[key])[1])
+        ):
+            raise spec.error(key, f"{key}: {trouble}")
 
     def assumed(context: Context, value: str, source: str, said: str) -> Fact:
         leaves = (Leaf("", value, source),)

@@ -152,6 +152,17 @@ def test_a_rule_for_a_message_type_goes_for_it_alone(site, story):
     assert told.chart.patient["patient.gender"].leaves[0].source == "ZA1-1"
 
 
+def test_a_rule_for_a_sender_changes_what_goes_for_all_and_may_be_off(site, story):
+    rules = (
+        "rules:\n  gender: {table: ours}\n  theirs: {field: patient.gender, from: [ZA1-1], for: {facility: FAC}}\n"
+        "  none: {field: patient.birthDate, off: true, for: {facility: FAC}}\n"
+    )
+    told = story(site({"patient.yaml": rules, "tables/ours.csv": "code,value\nBOY,MALE\n"}))
+    answer = told.book("ZA1|BOY")
+    assert field(answer, "patient.gender") == ("MALE", "ZA1-1", "site-mappings/patient.yaml#theirs")
+    assert codes(answer) == ["missing:patient.birthDate"]
+
+
 def test_the_rules_of_a_sender_are_put_together_once(site, story):
     told = story(site({"patient.yaml": NAMES}))
     told.book()

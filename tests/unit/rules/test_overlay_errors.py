@@ -54,6 +54,18 @@ def rule(text):
             "patient.yaml:3: gender: unknown key 'tabel'; did you mean 'table'?",
         ),
         (rule("gender: {type: cod}"), "patient.yaml:3: gender: unknown type 'cod'; did you mean 'code'?"),
+        (
+            rule("name: {type: text}"),
+            "patient.yaml:3: name: type: 'text' yields no value for patient.name; person_name can",
+        ),
+        (
+            rule("birth_date: {type: text}"),
+            "patient.yaml:3: birth_date: type: 'text' yields no value for patient.birthDate; date, birth_date,",
+        ),
+        (
+            rule("gender: {unknown: OTHR}"),
+            "patient.yaml:3: gender: unknown: 'OTHR' is none of MALE, FEMALE, OTHER, UNKNOWN; did you mean 'OTHER'?",
+        ),
         (rule("gender: [PID-8]"), "patient.yaml:3: gender: a rule is a list of 'key: value'"),
         (
             rule("gender: {field: patient.name}"),
