@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from interface.chart.filters import person_left
+from interface.chart.holds import hold
 from interface.chart.identity import decide_identity
 from interface.chart.model import Chart
 from interface.chart.outcome import Outcome
 from interface.chart.settle import Settling
 from interface.chart.step import Step
-from interface.rules.facts import Reason, text_of
+from interface.rules.facts import Reason, place_of, text_of
 from interface.rules.policy import Policy
 from interface.rules.reading import Reading, read_message
 from interface.rules.rulebook import Rulebook
@@ -53,7 +54,7 @@ class Engine:
             return decide_identity(
                 reading,
                 charts,
-                lambda chart: self._settling(chart, today, reading.control_id, new_id),
+                lambda chart: self._settling(chart, today, reading.control_id, new_id, reading.history),
             )
         known = charts.get(reading.keys[0]) if reading.keys else None
         left = self._left(reading, known, today)
@@ -62,12 +63,19 @@ class Engine:
         fresh = known.copy() if known is not None else Chart(list(reading.keys))
         if not reading.keys:
             return self._unknown_patient(reading, fresh, does, today, new_id)
-        step = Step(self.policy, reading, does, self._settling(fresh, today, reading.control_id, new_id))
+        step = Step(
+            self.policy,
+            reading,
+            does,
+            self._settling(fresh, today, reading.control_id, new_id, reading.history),
+        )
         return step.run()
 
     def decide_again(self, reading: Reading, settling: Settling) -> Outcome | None:
         """What the message would lead to now, its facts being in the chart already; None: to no request of its own."""
-        if self._without_chart(reading) is not None or reading.moves or self._does(reading) != "post":
+        if reading.history or reading.moves or self._without_chart(reading) is not None:
+            return None
+        if self._does(reading) != "post":
             return None
         return Step(self.policy, reading, "post", settling).again()
 
@@ -98,8 +106,10 @@ class Engine:
         """The site's calendar day."""
         return now.astimezone(self.policy.timezone or now.tzinfo).date()
 
-    def _settling(self, chart: Chart, today: date, trigger: str, new_id: Callable[[], int]) -> Settling:
-        return Settling(self.book, self.policy, chart, today, trigger, new_id)
+    def _settling(
+        self, chart: Chart, today: date, trigger: str, new_id: Callable[[], int], history: bool = False
+    ) -> Settling:
+        return Settling(self.book, self.policy, chart, today, trigger, new_id, history)
 
     def _does(self, reading: Reading) -> str:
         """The event's action, as [forward] and the appointment's status change it."""
@@ -132,7 +142,8 @@ class Engine:
 
     def _why_ignored(self, reading: Reading) -> Reason:
         if text_of(reading.facts, "appointment.status") == "blocked":
-            return Reason("blocked", "SCH-25 says blocked: a slot, not an appointment")
+            where = place_of(reading.facts, "appointment.status")
+            return Reason("blocked", f"{where} says blocked: a slot, not an appointment")
         return Reason("forward", f'{reading.type} is ignored by [forward] "{reading.type}" = "ignore"')
 
     def _without_chart(self, reading: Reading) -> Outcome | None:
@@ -161,7 +172,7 @@ class Engine:
         """Two people never share a chart: of a message that names several nothing is taken."""
         does = self._does(reading)
         decision = {"post": "hold", "cancel": "hold"}.get(does, does)
-        text = f"{reading.type} names several patients (PID): nothing is taken from it; send one message for each"
+        text = f"{reading.type} {hold('several-patients').text}"
         return _plain(reading, decision, Reason("several-patients", text))
 
     def _unknown_patient(
@@ -170,7 +181,7 @@ class Engine:
         """It can't be told whose message it is: held, with what to do; nothing is charted."""
         mrn = reading.facts.get("patient.mrn.extension")
         why = mrn.why if mrn is not None and mrn.why else "PID-3 is empty"
-        reason = Reason("no-mrn", f"whose message it is can't be told: {why}")
+        reason = Reason("no-mrn", f"{hold('no-mrn').text}: {why}")
         step = Step(self.policy, reading, does, self._settling(chart, today, reading.control_id, new_id))
         draft = step.so_far().draft
         return Outcome(

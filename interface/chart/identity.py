@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from interface.chart.holds import hold
 from interface.chart.model import Asked, Chart
 from interface.chart.outcome import Other, Outcome
 from interface.chart.people import absorb, give_up_number, move, renumber, take_number
@@ -92,11 +93,9 @@ def _trouble(reading: Reading) -> Reason | None:
     needs_prior = reading.event.identity in ("merge", "move-number", "move-account")
     for group in reading.moves:
         if not group.key:
-            return Reason("no-mrn", f"whose message it is can't be told: {group.why or 'PID-3 is empty'}")
+            return Reason("no-mrn", f"{hold('no-mrn').text}: {group.why or 'PID-3 is empty'}")
         if needs_prior and not group.prior:
-            return Reason(
-                "no-prior-mrn", f"{reading.type}: which number it is about can't be told: {group.why}"
-            )
+            return Reason("no-prior-mrn", f"{reading.type}: {hold('no-prior-mrn').text}: {group.why}")
     return None
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from interface.chart.model import Chart, Order, Problem, change
-from interface.chart.update import take_orders, take_problems
+from interface.chart.orders import take_orders
+from interface.chart.problems import take_problems
 from interface.rules.facts import Leaf, LeftOut
 from interface.rules.reading import Reading, SiteList
 
@@ -40,6 +41,8 @@ def _is_newest(chart: Chart, reading: Reading, found: SiteList) -> bool:
 
 
 def _lists_problem(found: SiteList, entry: Problem) -> bool:
+    if entry.gone == "withheld":
+        return False  # that it is confidential stays known
     return any(leaf.source.startswith(found.segment) for leaf in entry.leaves[:1])
 
 
@@ -53,8 +56,14 @@ def _end_missing(chart: Chart, reading: Reading, found: SiteList) -> None:
     for index, order in enumerate(chart.orders):
         if order.ended or order.at > reading.at or not _lists_order(found, order):
             continue
-        if order.facts["medication.nameCode"].message != reading.control_id:
-            leaf = Leaf("", False, found.segment)
+        name = order.facts["medication.nameCode"]
+        if name.message != reading.control_id:
             chart.orders[index] = change(
-                order, at=reading.at, ended=True, ended_leaf=leaf, ended_message=reading.control_id
+                order,
+                at=reading.at,
+                ended=True,
+                ended_leaf=Leaf("", False, found.segment),
+                ended_message=reading.control_id,
+                ended_rule=name.rule,
+                state_at=reading.at,
             )

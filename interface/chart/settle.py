@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any
 
 import orjson
 
-from interface.chart.compose import Draft, compose
+from interface.chart.compose import compose
+from interface.chart.draft import Draft
 from interface.chart.filters import appointment_left, person_left
+from interface.chart.holds import hold, hold_of
 from interface.chart.model import Appointment, Asked, Chart, change
 from interface.chart.outcome import Close, NewRequest, RequestChange, Rewrite, detail
 from interface.contract import v1
-from interface.contract.violations import Violation
 from interface.rules.facts import Reason
 from interface.rules.policy import Policy
 from interface.rules.rulebook import Rulebook
@@ -53,6 +53,8 @@ class Settling:
     trigger: str
     """Control id of the message that is decided; empty when none is."""
     new_id: Callable[[], int]
+    history: bool = False
+    """The message was loaded: a held request that it completes stays held until the next message or day."""
     changes: list[RequestChange] = field(default_factory=list)
 
     def compose(self, appointment: Appointment) -> Composed:
@@ -61,10 +63,11 @@ class Settling:
         body, violations = v1.validated(draft.request, self.today)
         holds = [Reason(*hold_of(violation, draft.why)) for violation in violations]
         released = appointment.asked is not None and appointment.asked.released
-        holds += [hold for hold in _patient_holds(self.chart) if not (released and hold.code == _PROTECTED)]
+        holds += [why for why in _patient_holds(self.chart) if not (released and why.code == _PROTECTED)]
         if body is None:
             body = orjson.dumps(draft.request)
-        digest = hashlib.blake2b(body, digest_size=16).digest()
+        codes = "".join(hold.code for hold in holds)  # what is held for another reason is no longer the same
+        digest = hashlib.blake2b(body + codes.encode(), digest_size=16).digest()
         day = date.fromisoformat(appointment.date) if appointment.date else None
         return Composed(draft, body, digest, tuple(holds), day)
 
@@ -125,6 +128,8 @@ class Settling:
             self.close(appointment, "expired", Reason("past-date", "the appointment's date has passed"))
             return None
         composed = self.compose(appointment)
+        if self.history and asked.state == "held" and not composed.holds:
+            composed = replace(composed, holds=(hold("history"),))
         same = composed.digest == asked.digest and composed.state == asked.state and not asked.rewritten
         if same and not moved:
             return None
@@ -170,12 +175,12 @@ def unchanged(appointment: Appointment, composed: Composed) -> bool:
 def _patient_holds(chart: Chart) -> list[Reason]:
     holds = []
     if is_true(chart, "patient.deceased"):
-        holds.append(Reason("deceased", "the patient is deceased (PID-30, PID-29): nothing is requested"))
+        holds.append(hold("deceased"))
     if is_true(chart, "patient.identityUnknown"):
-        holds.append(Reason("identity-unknown", "PID-31 is Y: the sender does not know who the patient is"))
-    if is_true(chart, "patient.protected") or chart.patient.get("patient.restricted") is not None:
-        text = "the patient is protected (PD1-12, PV2-22 or ARV-3): held until a person releases it"
-        holds.append(Reason(_PROTECTED, text))
+        holds.append(hold("identity-unknown"))
+    restricted = chart.patient.get("patient.restricted")
+    if is_true(chart, "patient.protected") or (restricted is not None and restricted.value is not None):
+        holds.append(hold(_PROTECTED))
     return holds
 
 
@@ -183,30 +188,3 @@ def is_true(chart: Chart, field_name: str) -> bool:
     """Whether a yes/no fact of the patient is yes."""
     fact = chart.patient.get(field_name)
     return fact is not None and fact.value is True
-
-
-# What an analyst is told when a field the contract needs is missing and no message said anything of it.
-_SOURCES = {
-    "patient.mrn.root": "set site.mrn_root",
-    "patient.mrn.extension": "PID-3 and PID-2 give no medical record number",
-    "patient.mrn": "PID-3 and PID-2 give no medical record number",
-    "patient.name": "PID-5 is empty",
-    "patient.name.family": "PID-5.1 is empty",
-    "patient.name.given": "PID-5.2 is empty: no given name",
-    "patient.birthDate": "PID-7 is empty",
-    "patient.address": "PID-11 is empty: no US ZIP",
-    "patient.address.zip": "PID-11.5 gives no US ZIP",
-    "upcomingAppointmentDate": "no start in SCH-11, TQ1-7, AIS-4, AIP-6, AIG-8 or AIL-6",
-    "upcomingAppointmentProvider": "no message names the clinician (AIP-3, AIG-3, PV1-7)",
-    "upcomingAppointmentProvider.npi": "no NPI for the clinician",
-    "upcomingAppointmentProvider.name": "the clinician has no name",
-    "upcomingAppointmentProvider.name.given": "the clinician has no given name",
-}
-
-
-def hold_of(violation: Violation, why: dict[str, str]) -> tuple[str, str]:
-    """Code and sentence of a hold: what is missing, and where it would come from."""
-    place: Any = violation.field
-    known = why.get(place) or why.get(place.rsplit(".", 1)[0]) or _SOURCES.get(place, "")
-    text = f"{violation.text}: {known}" if known else violation.text
-    return f"{violation.problem}:{place}", text

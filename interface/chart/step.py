@@ -7,29 +7,31 @@ from dataclasses import replace
 from typing import Any
 
 from interface.chart.filters import appointment_left
+from interface.chart.holds import hold
 from interface.chart.lists import take_lists
 from interface.chart.model import Appointment, change
+from interface.chart.orders import note_discharge, take_orders
 from interface.chart.outcome import NewRequest, Outcome
 from interface.chart.people import remove_person, remove_visit
+from interface.chart.problems import take_problems
 from interface.chart.replaced import end_replaced
 from interface.chart.settle import Composed, Settling, is_true, unchanged
 from interface.chart.update import (
-    end_inpatient_orders,
     forget_past,
     lend_provider,
     resources_left,
     take_appointment,
-    take_orders,
     take_patient,
-    take_problems,
     take_visit,
     visit_key,
     visit_of,
 )
 from interface.chart.withhold import note_codings
-from interface.rules.facts import Item, LeftOut, Reason, text_of
+from interface.rules.facts import Item, LeftOut, Reason, place_of, text_of
 from interface.rules.policy import Policy
 from interface.rules.reading import Reading
+
+_HISTORY = Reason("history", "history: it adds to what is known, and nothing is requested")
 
 
 class Step:
@@ -90,6 +92,8 @@ class Step:
         end_replaced(self.settling, self.reading, self.key)
         if self.does == "cancel":
             outcome = self._cancel(in_time)
+        elif self.does == "post" and in_time and self.reading.history:
+            outcome = self._chart(_HISTORY)
         elif self.does == "post" and in_time:
             outcome = self._post()
         elif not in_time:
@@ -136,8 +140,7 @@ class Step:
         take_orders(chart, reading, self.left_out)
         take_lists(chart, reading, self.left_out)
         note_codings(chart, reading)
-        if reading.event.ends_inpatient_orders:
-            end_inpatient_orders(chart, reading)
+        note_discharge(chart, reading)
         if self.about_appointment and self.key:
             status = {"post": "booked", "cancel": "cancelled"}.get(self.does, "other")
             return take_appointment(chart, reading, self.key, status)
@@ -169,14 +172,22 @@ class Step:
     def _why_chart(self) -> tuple[Reason, ...]:
         status = text_of(self.reading.facts, "appointment.status")
         if self.about_appointment and status == "chart":
-            return (Reason("status", "SCH-25 says complete, pending or wait-listed: nothing to request"),)
+            where = place_of(self.reading.facts, "appointment.status")
+            return (Reason("status", f"{where} says complete, pending or wait-listed: nothing to request"),)
         return (Reason("charted", f"{self.reading.type} adds to what is known of the patient"),)
+
+    def _why_cancelled(self, what: str) -> Reason:
+        facts = self.reading.facts
+        if self.reading.event.does == "post" and text_of(facts, "appointment.status") == "cancelled":
+            where = place_of(facts, "appointment.status")
+            return Reason("cancelled", f"{where} of {self.reading.type} says that the {what} is cancelled")
+        return Reason("cancelled", f"{self.reading.type} cancels the {what}")
 
     def _cancel(self, in_time: bool) -> Outcome:
         if not in_time:
             return self._chart(Reason("older", "older than what is known of the appointment: only kept"))
         what = "appointment" if self.about_appointment else "visit"
-        reasons = [Reason("cancelled", f"{self.reading.type} cancels the {what}")]
+        reasons = [self._why_cancelled(what)]
         appointment = self.chart.appointments.get(self.key)
         if not self.known:
             reasons.append(Reason("not-known", f"no such {what} is known here: nothing to withdraw"))
@@ -214,14 +225,10 @@ class Step:
 
     def _post(self) -> Outcome:
         if self.about_appointment and not self.key:
-            return self._hold_without_row(
-                Reason("no-appointment-id", "SCH-2 and SCH-1 are empty: the appointment can't be told")
-            )
+            return self._hold_without_row(hold("no-appointment-id"))
         target = self._target()
         if is_true(self.chart, "patient.deceased"):
-            return self._chart(
-                Reason("deceased", "the patient is deceased (PID-30, PID-29): nothing is requested")
-            )
+            return self._chart(hold("deceased"))
         if target is None or target.status != "booked":
             return self._chart(self._why_no_date())
         if target.date and target.date < self.today.isoformat():

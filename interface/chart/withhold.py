@@ -70,18 +70,15 @@ def _problems(site: Site, chart: Chart, source: Source, left_out: list[LeftOut])
 
 def _orders(book: Rulebook, orders: list[Order], source: Source, left_out: list[LeftOut]) -> list[Order]:
     """An order whose drug or product is on the list, and all others of the same drug."""
-    keys = {
-        str(row["oid"]): str(row["key"])
-        for row in book.tables["drug_systems"].rows.values()
-        if isinstance(row, dict)
-    }
+    keys = book.drug_keys
 
     def row_of(order: Order) -> Withheld | None:
         for name in ("medication.nameCode", "prescription.code"):
             value = _value(order.facts.get(name))
             if code := value.get("code"):
-                system = keys.get(value.get("codeSystem", ""), value.get("codeSystemName", ""))
-                if found := book.site.withholds(str(system).upper(), str(code)):
+                named = str(value.get("codeSystemName", ""))
+                system = keys.get(str(value.get("codeSystem", "")), keys.get(named, named.upper()))
+                if found := book.site.withholds(system, str(code)):
                     return found
         return None
 

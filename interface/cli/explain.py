@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from interface.chart.decide import Engine
+from interface.chart.holds import release_of
 from interface.chart.outcome import Outcome, fields_json, left_out_json
 from interface.chart.registry import Registry
-from interface.cli.common import UsageError, add_later_option, read_file
+from interface.cli.common import UsageError, read_file
+from interface.cli.output import print_json
 from interface.cli.run import a_time
+from interface.cli.screen import COLOUR_CHOICES, open_screen
 from interface.hl7.batch import messages_in_file
 from interface.rules import Policy, Reading, load_rulebook
+from interface.rules.facts import Reason
+
+_MSH = re.compile(rb"(?i)M\0?S\0?H")
 
 if TYPE_CHECKING:
     from interface.hl7.conformance import Finding
@@ -35,7 +42,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--listener", metavar="NAME", default="", help="as if they came on this listener of the settings file"
     )
-    add_later_option(parser, "--mask", "hide patient data")
+    parser.add_argument(
+        "--mask", action="store_true", help="hide patient data, so that the answer can be mailed"
+    )
+    parser.add_argument(
+        "--color",
+        choices=COLOUR_CHOICES,
+        default="auto",
+        help="colours: auto (the default: on a terminal, unless NO_COLOR is set), always, never",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -48,21 +63,29 @@ def run(args: argparse.Namespace) -> int:
         settings = load_settings(args.config)
         book, policy = settings.rulebook(), settings.policy()
         check_listener(args.listener, [entry.name for entry in settings.listeners])
-    messages = list(read_messages(args.files))
-    explained = list(explain(Engine(book, policy), messages, now, args.listener))
-    findings = [departures(raw) if args.strict else None for raw in messages]
+    sent = list(read_messages(args.files))
+    messages = [raw for _, raw in sent]
+    explained = explain(Engine(book, policy), messages, now, args.listener)
+    answers = [
+        as_json(*entry, departures(raw) if args.strict else None)
+        for entry, raw in zip(explained, messages, strict=True)
+    ]
+    if args.mask:
+        from interface.cli.mask import Mask
+
+        answers = Mask(messages).answers(answers)
     if args.json:
-        from interface.cli.output import print_json
-
-        print_json(
-            {"messages": [as_json(*entry, found) for entry, found in zip(explained, findings, strict=True)]}
-        )
+        print_json({"messages": answers})
     else:
-        from interface.cli.explain_text import print_explained
+        from interface.cli.explain_text import print_explained, print_summary
 
-        for entry, found in zip(explained, findings, strict=True):
-            print_explained(*entry, found)
-    return 1 if any(outcome.decision == "reject" for _, outcome in explained) else 0
+        screen = open_screen(args.color)
+        for (file, _), answer in zip(sent, answers, strict=True):
+            told = len(args.files) > 1 or answer["decision"] == "reject"
+            print_explained(screen, answer, file if told and not args.mask else "")
+        if len(answers) > 1:
+            print_summary(screen, answers)
+    return 1 if any(answer["decision"] == "reject" for answer in answers) else 0
 
 
 def check_listener(name: str, known: list[str]) -> None:
@@ -78,11 +101,14 @@ def departures(raw: bytes) -> tuple[Finding, ...]:
     return conformance(raw)
 
 
-def read_messages(names: Iterable[str]) -> Iterator[bytes]:
-    """The messages of files, in order; a file that holds none is one message to be rejected."""
+def read_messages(names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    """The messages of files, in order, each with its file; a file that holds none is one message to be rejected."""
     for name in names:
         data = read_file(name)
-        yield from messages_in_file(data) or [data]
+        found = messages_in_file(data)
+        if not any(_MSH.search(message) for message in found):
+            found = [data]  # in a program or a picture many things look like frames
+        yield from ((name, message) for message in found)
 
 
 def explain(
@@ -105,7 +131,7 @@ def as_json(reading: Reading, outcome: Outcome, findings: Sequence[Finding] | No
         "control_id": reading.control_id,
         "type": reading.type,
         "decision": outcome.decision,
-        "reasons": [{"code": reason.code, "text": reason.text} for reason in outcome.reasons],
+        "reasons": [reason_json(reason, held=outcome.decision == "hold") for reason in outcome.reasons],
         "request": outcome.request if shown else None,
         "fields": fields_json(outcome.fields) if shown else [],
         "left_out": left_out_json(outcome.left_out),
@@ -114,3 +140,9 @@ def as_json(reading: Reading, outcome: Outcome, findings: Sequence[Finding] | No
     if findings is not None:
         answer["conformance"] = [{"where": found.where, "text": found.text} for found in findings]
     return answer
+
+
+def reason_json(reason: Reason, *, held: bool) -> dict[str, str]:
+    """A reason; of a hold with `release`, what releases it, where a row of the holds tells."""
+    release = release_of(reason.code) if held else ""
+    return {"code": reason.code, "text": reason.text} | ({"release": release} if release else {})

@@ -1,60 +1,101 @@
-"""`explain` for people: the decision, the request field by field with its sources, and what was left out."""
+"""`explain` for people: the decision and why, the request field by field, what was repaired and what was left out."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from interface.chart.outcome import Outcome
-from interface.cli.output import heading, is_terminal, safe_text, table
-from interface.rules import Reading
+from interface.cli.screen import Cell, Screen
 
-if TYPE_CHECKING:
-    from interface.hl7.conformance import Finding
-
-_COLOURS = {
-    "post": "32;1",
-    "hold": "33;1",
-    "cancel": "35;1",
-    "reject": "31;1",
-    "chart": "36;1",
-    "ignore": "2",
+_DECISIONS = {
+    "post": "bold green",
+    "hold": "bold yellow",
+    "cancel": "bold magenta",
+    "reject": "bold red",
+    "chart": "bold cyan",
+    "ignore": "dim",
 }
+"""The decisions in the order of the summary, and how each is shown."""
+
+_EARLIER = re.compile(r"^(.+):(?=[A-Z][A-Z0-9]{2}(?:\[\d+\])?(?:-|$))")
+"""A source within an earlier message: its control id, and the path behind the last colon."""
 
 
-def print_explained(reading: Reading, outcome: Outcome, findings: Sequence[Finding] | None = None) -> None:
-    """One message; with a section on conformance when it was asked for (`findings`)."""
-    decision = outcome.decision
-    if is_terminal(sys.stdout):
-        decision = f"\x1b[{_COLOURS.get(decision, '1')}m{decision}\x1b[0m"
-    print(
-        f"{safe_text(reading.control_id or '(no control id)')}  {safe_text(reading.type or 'not HL7')}  {decision}"
+def print_explained(screen: Screen, answer: Mapping[str, Any], file: str = "") -> None:
+    """One message as `explain --json` has it. `file`: where it came from, when that has to be told."""
+    decision = str(answer["decision"])
+    screen.line(
+        (answer["control_id"] or "(no control id)", "bold"),
+        (answer["type"] or "not HL7", ""),
+        (decision, _DECISIONS.get(decision, "bold")),
+        (file, "dim"),
     )
-    for reason in outcome.reasons:
-        print(f"  {safe_text(reason.text)}")
-    for said in outcome.said:
-        print(f"  note: {safe_text(said)}")
-    if outcome.fields and outcome.decision in ("post", "hold"):
-        heading("request" if outcome.decision == "post" else "request, as far as it could be composed")
-        table(
-            ("field", "value", "source", "rule"),
-            [(f.field, _shown(f.value), f.source, f.rule) for f in outcome.fields],
+    for reason in answer["reasons"]:
+        screen.line((reason["text"], ""), indent=2)
+        if release := reason.get("release"):
+            screen.line(("released by:", "yellow"), (release, ""), indent=4, sep=" ")
+    if answer["fields"]:
+        _print_fields(screen, answer["fields"], whole=decision == "post")
+    if answer["said"]:
+        screen.heading("notes (repaired, assumed or passed over)")
+        for said in answer["said"]:
+            screen.line((said, ""), indent=2)
+    if answer["left_out"]:
+        screen.heading("left out")
+        screen.table(
+            ("source", "value", "why"),
+            [
+                (_source(entry["source"]), (entry["value"], ""), (entry["why"], "dim"))
+                for entry in answer["left_out"]
+            ],
+            folded="why",
         )
-    if outcome.left_out:
-        heading("left out")
-        table(
-            ("source", "value", "why"), [(entry.source, entry.value, entry.why) for entry in outcome.left_out]
-        )
-    if findings is not None:
-        heading("conformance")
-        if findings:
-            table(("where", "what"), [(found.where, found.text) for found in findings])
-        else:
-            print("  nothing found")
-    print()
+    if "conformance" in answer:
+        _print_conformance(screen, answer["conformance"])
+    screen.gap()
 
 
-def _shown(value: object) -> object:
+def _print_fields(screen: Screen, fields: Sequence[Mapping[str, Any]], *, whole: bool) -> None:
+    screen.heading("request" if whole else "request, as far as it could be composed")
+    screen.table(
+        ("field", "value", "source", "rule"),
+        [
+            ((row["field"], ""), (_text(row["value"]), "bold"), _source(row["source"]), (row["rule"], "dim"))
+            for row in fields
+        ],
+        folded="value",
+    )
+    earlier = dict.fromkeys(found[1] for row in fields if (found := _EARLIER.match(row["source"])))
+    if earlier:
+        screen.line(("said by earlier messages:", "dim"), (", ".join(earlier), "cyan"), indent=2, sep=" ")
+
+
+def _print_conformance(screen: Screen, findings: Sequence[Mapping[str, str]]) -> None:
+    screen.heading("conformance")
+    if findings:
+        rows: list[Sequence[Cell]] = [((found["where"], ""), (found["text"], "")) for found in findings]
+        screen.table(("where", "what"), rows, folded="what")
+    else:
+        screen.line(("nothing found", ""), indent=2)
+
+
+def print_summary(screen: Screen, answers: Iterable[Mapping[str, Any]]) -> None:
+    """How many messages got which decision."""
+    counted = Counter(str(answer["decision"]) for answer in answers)
+    shown: list[Cell] = [
+        (f"{counted[name]} {name}", style) for name, style in _DECISIONS.items() if counted[name]
+    ]
+    screen.line((f"{counted.total()} messages:", "bold"), *shown)
+
+
+def _source(source: str) -> Cell:
+    """A source; one in an earlier message stands out."""
+    return source, "cyan" if _EARLIER.match(source) else ""
+
+
+def _text(value: object) -> str:
     """A value as the request's JSON writes it; texts without quotes."""
-    return {True: "true", False: "false"}[value] if isinstance(value, bool) else value
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -3,7 +3,7 @@
 import json
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime
 from typing import Any, TextIO
@@ -75,7 +75,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, right: Se
     """
     cells = [[safe_text(cell) for cell in row] for row in rows]
     if not is_terminal(sys.stdout):
-        _plain_table(columns, cells, right)
+        for line in plain_lines(columns, cells, right):
+            print(line)
         return
     from rich.console import Console
     from rich.table import Table
@@ -89,7 +90,10 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, right: Se
     Console(highlight=False, markup=False, emoji=False).print(drawn)
 
 
-def _plain_table(columns: Sequence[str], cells: Sequence[Sequence[str]], right: Sequence[str]) -> None:
+def plain_lines(
+    columns: Sequence[str], cells: Sequence[Sequence[str]], right: Sequence[str] = ()
+) -> Iterator[str]:
+    """The lines of a table as wide as its texts; the columns in `right` are set to the right."""
     lines = [list(columns), *cells]
     widths = [max(len(line[number]) for line in lines) for number in range(len(columns))]
     for line in lines:
@@ -97,7 +101,7 @@ def _plain_table(columns: Sequence[str], cells: Sequence[Sequence[str]], right: 
             cell.rjust(width) if column in right else cell.ljust(width)
             for column, cell, width in zip(columns, line, widths, strict=True)
         ]
-        print("  ".join(parts).rstrip())
+        yield "  ".join(parts).rstrip()
 
 
 def facts(pairs: Mapping[str, object]) -> None:

@@ -15,6 +15,7 @@ from interface.cli.stored import (
     open_views,
     pages,
     reasons_text,
+    releases_text,
     show_provenance,
     wants_json,
 )
@@ -174,6 +175,7 @@ def show(args: argparse.Namespace) -> int:
             "date": row.appointment_date,
             "state": row.state + (", possible duplicate" if row.possible_duplicate else ""),
             "reasons": reasons_text(row.reasons),
+            "released by": releases_text(row.reasons) if row.state == "held" else "",
             "next attempt": local_text(row.due_at),
             "correlation id": row.correlation_id,
             "supersedes": row.supersedes,

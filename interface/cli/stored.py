@@ -123,6 +123,14 @@ def reasons_text(reasons: Sequence[dict[str, Any]]) -> str:
     return "; ".join(str(reason.get("text") or reason.get("code") or "") for reason in reasons)
 
 
+def releases_text(reasons: Sequence[dict[str, Any]]) -> str:
+    """What releases a held request, in one line."""
+    from interface.chart.holds import release_of  # brings pydantic: only for those who show a held request
+
+    found = dict.fromkeys(release_of(str(reason.get("code") or "")) for reason in reasons)
+    return "; and ".join(release for release in found if release)
+
+
 def decoded(data: bytes | None) -> Any:
     """Stored JSON as a value; text that is no JSON as text; None when there is none."""
     if data is None:

@@ -10,7 +10,7 @@ from interface.rules.conditions import Condition
 from interface.rules.fields import SCOPES, SETTING
 from interface.rules.fixed import fixed_value
 from interface.rules.layers import Definition, Layers, fields_of
-from interface.rules.paths import read_path
+from interface.rules.paths import Path, read_path
 from interface.rules.source import Lines, nearest
 from interface.rules.tables import Table
 from interface.rules.types import TYPES, Reader, Spec
@@ -34,6 +34,10 @@ class Rule:
     """Of a list in Z-segments: each message has the whole of it."""
     place: str = ""
     """`FILE:LINE`."""
+    paths: tuple[Path, ...] = ()
+    """Its sources in order (`from:`)."""
+    type: str = ""
+    """The kind of value (`type:`)."""
 
 
 @dataclass(frozen=True)
@@ -158,4 +162,6 @@ def _rule(made: Definition, tables: Mapping[str, Table]) -> Rule:
         body,
         made.snapshot,
         made.written.place,
+        spec.paths,
+        kind,
     )

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from interface.rules.source import Lines, RuleError, check_keys, nearest
 
 DOES = ("post", "chart", "cancel", "ignore")
-ABOUT = ("", "appointment", "visit", "medication", "person")
+ABOUT = ("", "appointment", "visit", "medication", "problem", "person")
 IDENTITY = ("", "merge", "renumber", "move-number", "move-account", "move-visit", "link", "remove")
 """What an event does to whose chart things are in (HL7 v2, chapter 3: merge, move, change, link, delete)."""
-_EVENT_KEYS = ("does", "about", "say", "not_yet", "reopens", "ends_inpatient_orders", "identity", "cancels")
+_EVENT_KEYS = (
+    "does",
+    "about",
+    "say",
+    "not_yet",
+    "reopens",
+    "ends_inpatient_orders",
+    "cancels_discharge",
+    "adds_to_orders",
+    "needs",
+    "identity",
+    "cancels",
+)
 _SITE_KEYS = ("does", "about", "say", "reopens", "ends_inpatient_orders")
 _TYPE = re.compile(r"^[A-Z][A-Z0-9]{2}\^(?:[A-Z0-9]{3}|\*)$")
 
@@ -30,11 +42,22 @@ class Event:
     reopens: bool = True
     """Whether it opens a cancelled visit again."""
     ends_inpatient_orders: bool = False
+    cancels_discharge: bool = False
+    """The orders that a discharge ended run on."""
+    adds_to_orders: bool = False
+    """Dispenses and administrations: they add to orders, but never change or end one."""
+    needs: tuple[str, ...] = ()
+    """Without one of these segments the message is ignored."""
     identity: str = ""
     """One of `IDENTITY`."""
     cancels_when_empty: bool = False
     """S20 to S22: a cancel when no resource of the appointment is left."""
     rule: str = ""
+
+    @property
+    def without(self) -> Event:
+        """What it is without any of the segments it needs."""
+        return replace(self, does="ignore", say=f"it holds none of {', '.join(self.needs)}")
 
 
 def read_events(found: Lines, file: str) -> tuple[dict[str, Event], Event]:
@@ -99,7 +122,7 @@ def _event(kind: str, body: object, file: str, place: str) -> Event:
         raise RuleError(f"{place}: {kind}: cancels: '{cancels}' is unknown; there is when-empty")
     if identity not in IDENTITY:
         raise RuleError(f"{place}: {kind}: identity: '{identity}' is unknown{nearest(identity, IDENTITY)}")
-    for key in ("not_yet", "reopens", "ends_inpatient_orders"):
+    for key in ("not_yet", "reopens", "ends_inpatient_orders", "cancels_discharge", "adds_to_orders"):
         if not isinstance(body.get(key, False), bool):
             raise RuleError(f"{body.place(key)}: {kind}: {key}: is true or false")
     return Event(
@@ -110,6 +133,9 @@ def _event(kind: str, body: object, file: str, place: str) -> Event:
         not_yet=bool(body.get("not_yet", False)),
         reopens=bool(body.get("reopens", True)),
         ends_inpatient_orders=bool(body.get("ends_inpatient_orders", False)),
+        cancels_discharge=bool(body.get("cancels_discharge", False)),
+        adds_to_orders=bool(body.get("adds_to_orders", False)),
+        needs=tuple(str(name) for name in body.get("needs", ())),
         identity=identity,
         cancels_when_empty=cancels == "when-empty",
         rule=f"{file}#{kind}",

@@ -14,7 +14,7 @@ from interface.rules.compiling import Fixed, Rule, SettingRule, Variant, compile
 from interface.rules.conditions import Condition, plain
 from interface.rules.events import Event, changed_events, read_events
 from interface.rules.fields import ORDER, PROBLEM, SCOPES
-from interface.rules.layers import Layers, shipped_layer, with_site, written_rules
+from interface.rules.layers import Definition, Layers, shipped_layer, with_site, written_rules
 from interface.rules.mrn_form import AS_SENT, MrnForm
 from interface.rules.overlay import Overlay, read_overlay
 from interface.rules.site import NOTHING, Site
@@ -118,6 +118,12 @@ class Rulebook:
     def lists(self) -> Mapping[str, tuple[Rule, ...]]:
         """A site's own lists of problems or medications, by Z-segment."""
         return {name: rules for name, rules in self.scopes.items() if name not in SCOPES and rules}
+
+    @cached_property
+    def drug_keys(self) -> Mapping[str, str]:
+        """The key of a drug coding system by its OID and by its name, as requests have them."""
+        rows = self.tables["drug_systems"].rows.values()
+        return {row[part]: row["key"] for row in rows for part in ("oid", "name") if part in row}
 
     @cached_property
     def mrn_form(self) -> MrnForm:
@@ -253,6 +259,8 @@ def _check_own_tables(layers: Layers, own: Overlay, shipped: Mapping[str, Table]
     """A table that no rule names is a slip of its name; one in the place of a shipped one says what that may say."""
     named: set[str] = set()
     for made in (*layers.general, *layers.variants):
+        if made.written.label.startswith(f"{own.label}/"):
+            _check_words(made, book)
         for key, value in made.body.items():
             if not isinstance(value, str) or value not in book.tables:
                 continue
@@ -266,6 +274,16 @@ def _check_own_tables(layers: Layers, own: Overlay, shipped: Mapping[str, Table]
             place = next(iter(table.places.values())).rpartition(":")[0]
             hint = nearest(table.name, shipped) or "; name it in a rule (table: …)"
             raise RuleError(f"{place}:1: no rule names the table '{table.name}'{hint}")
+
+
+def _check_words(made: Definition, book: Rulebook) -> None:
+    """What stands for no code and for an unknown one must be a word that the table's rows may say."""
+    table = book.tables.get(str(made.body.get("table", "")))
+    for key in ("empty", "unknown"):
+        if key in made.written.body and table is not None and table.values is not None:
+            trouble = table.values.read(made.body[key])[1]
+            if trouble:
+                raise made.error(key, f"{key}: {trouble}")
 
 
 def _check_lists(book: Rulebook) -> None:

@@ -83,7 +83,7 @@ class Values:
                     return value, f"{name}: {trouble}"
             elif name not in self.optional:
                 return value, f"the column {name} is missing"
-        return (found, "") if found else (value, "the row is empty")
+        return found, ""
 
 
 @dataclass(frozen=True)

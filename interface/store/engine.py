@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,6 @@ _READING = "reading"
 
 _INCREMENTAL = 2
 _PRAGMAS = (
-    "journal_mode=WAL",
     "synchronous=FULL",  # a commit is on disk when it returns: what is acknowledged is safe
     "foreign_keys=ON",
     "secure_delete=ON",
@@ -112,6 +112,7 @@ def make_engine(path: Path, *, busy_ms: int = BUSY_MS) -> Engine:
         if connection.execute("PRAGMA auto_vacuum").fetchone() != (_INCREMENTAL,):
             # works while the file is empty, before WAL; set again it would wait for the lock of writers
             connection.execute(f"PRAGMA auto_vacuum={_INCREMENTAL}")
+        _set_wal(connection, busy_ms / 1000)
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
 
@@ -121,6 +122,19 @@ def make_engine(path: Path, *, busy_ms: int = BUSY_MS) -> Engine:
         connection.exec_driver_sql("BEGIN" if connection.info.get(_READING) else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _set_wal(connection: sqlite3.Connection, seconds: float) -> None:
+    """Make the file a WAL database; SQLite does not wait by itself when others are opening it just now."""
+    ends = time.monotonic() + seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if not str(error.sqlite_errorname).startswith("SQLITE_BUSY") or time.monotonic() > ends:
+                raise
+            time.sleep(0.01)
 
 
 class Part:

@@ -25,6 +25,7 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    false,
 )
 
 metadata = MetaData()
@@ -101,7 +102,7 @@ messages = Table(
     Column("attempts", Integer, nullable=False),
     Column("patient_id", BigInteger),
     Column("request_id", BigInteger),
-    Column("set_aside", Boolean, nullable=False, server_default="0"),  # a person took it out of the chart
+    Column("set_aside", Boolean, nullable=False, server_default=false()),  # a person took it out of the chart
 )
 # which messages made a patient's chart: rebuilding it reads these and no others
 _filled_index("messages_by_patient", messages.c.patient_id, messages.c.id)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import pty
+import re
+import struct
 import subprocess
 import sys
+import termios
 from itertools import groupby
 from pathlib import Path
 
@@ -108,3 +114,99 @@ def test_strict_of_what_is_no_message_says_that_it_cannot_be_checked(tmp_path: P
     (answer,) = json.loads(done.stdout)["messages"]
     assert done.returncode == 1
     assert [finding["text"].startswith("can't be checked: ") for finding in answer["conformance"]] == [True]
+
+
+STORY = [
+    str(FOLDER / "eclinicalworks-held-then-completed" / f"{name}.hl7")
+    for name in ("01-birth-year-only", "02-birth-date-learned", "03-no-show")
+]
+
+
+def on_a_terminal(columns: int, *arguments: str, **environment: str) -> str:
+    """What a person sees who gives the command on a terminal of that width."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    kept = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "interface", "explain", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        env={**kept, "TERM": "xterm-256color", **environment},
+    )
+    os.close(theirs)
+    shown = b""
+    try:
+        while part := os.read(ours, 65536):
+            shown += part
+    except OSError:  # the other end is closed
+        pass
+    finally:
+        os.close(ours)
+    assert process.wait(60) == 0
+    return shown.decode().replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_a_terminal_of_any_width_shows_all_of_it(columns: int) -> None:
+    coloured = on_a_terminal(columns, "--now", NOW, *STORY)
+    assert "\x1b[1;33mhold" in coloured
+    text = re.sub(r"\x1b\[[0-9;]*m", "", coloured)
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= columns
+    dense = re.sub(r"\s", "", text)
+    for whole in (
+        "released by: a message of this patient with the full day (YYYYMMDD) in PID-7",
+        "HPP20260302A:AIG-3.1",
+        "said by earlier messages: HPP20260302A",
+        "patient.contactPoints[1].contactPointSystem",
+        "patient.yaml#birth_date",
+        "PID-5.1 is split at its comma",
+        "3 messages: 1 post 1 hold 1 cancel",
+    ):
+        assert whole.replace(" ", "") in dense, whole
+
+
+def test_colours_can_be_refused_and_forced() -> None:
+    assert "\x1b" not in on_a_terminal(100, "--now", NOW, STORY[0], NO_COLOR="1")
+    assert "\x1b" not in on_a_terminal(100, "--now", NOW, "--color", "never", STORY[0])
+    assert b"\x1b" not in explain("--now", NOW, STORY[0]).stdout
+    assert b"\x1b[1;33mhold" in explain("--now", NOW, "--color", "always", STORY[0]).stdout
+    done = explain("--color", "sometimes", STORY[0])
+    assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
+
+
+def test_a_hold_says_what_releases_it_in_json_too() -> None:
+    answers = json.loads(explain("--json", "--now", NOW, *STORY).stdout)["messages"]
+    assert "PID-7" in answers[0]["reasons"][0]["release"]
+    assert all("release" not in reason for answer in answers[1:] for reason in answer["reasons"])
+
+
+@pytest.mark.parametrize("form", [[], ["--json"], ["--strict"], ["--json", "--strict"]])
+def test_masked_output_can_be_mailed(form: list[str]) -> None:
+    files = [str(FOLDER / story / f"{s.name}.hl7") for story, samples in SAMPLES.items() for s in samples]
+    plain, masked = (explain("--now", NOW, *form, *extra, *files) for extra in ([], ["--mask"]))
+    assert masked.returncode == plain.returncode
+    for secret in ("WHITCOMBE", "JUNO", "20417", "31 Driftwood Ave", "97301", "5035550155", "2014-09-19"):
+        assert secret in plain.stdout.decode(), secret
+        assert secret not in masked.stdout.decode(), secret
+    for control_id in ("HPP20260302A", "LKS260223001", "eclinicalworks"):
+        assert control_id not in masked.stdout.decode()
+    assert "#1" in masked.stdout.decode()
+
+
+@pytest.mark.parametrize(("given", "complaint"), [(".", "Is a directory"), ("none.hl7", "No such file")])
+def test_what_is_no_file_is_one_line_and_exit_2(tmp_path: Path, given: str, complaint: str) -> None:
+    done = explain(str(tmp_path / given))
+    assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (2, b"", 1)
+    assert complaint in done.stderr.decode()
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", bytes(range(256)) * 40, b"PK\x03\x04" + bytes(100)])
+def test_a_file_without_a_message_is_named_with_one_clear_line(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "thing.bin"
+    path.write_bytes(content)
+    done = explain(str(path))
+    assert (done.returncode, done.stderr) == (1, b"")
+    head, why, *rest = done.stdout.decode().splitlines()
+    assert head == f"(no control id)  not HL7  reject  {path}"
+    assert "no MSH segment" in why
+    assert rest == [""]

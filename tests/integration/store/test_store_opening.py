@@ -119,6 +119,9 @@ def test_two_may_open_a_new_store_at_once(url, keyring):
 # ---------------------------------------------------------------------------------------------- migrations
 
 
+NEWEST = MIGRATIONS[-1].version
+
+
 def add_colour(connection):
     connection.execute(text("ALTER TABLE messages ADD COLUMN colour TEXT"))
 
@@ -130,7 +133,7 @@ def add_then_fail(connection):
 
 @pytest.fixture
 def filled(url, keyring):
-    """A store of version 1 with a message, closed."""
+    """A store of the newest version with a message, closed."""
     with open_store(url, keyring) as store:
         row = store.journal.append([_arrival()], 1.0)[0]
     return row.id
@@ -146,41 +149,45 @@ def with_migrations(monkeypatch, *more):
 
 def test_an_older_store_is_brought_up_to_date_and_loses_nothing(monkeypatch, url, keyring, filled):
     with_migrations(
-        monkeypatch, Migration(2, "colour", add_colour), Migration(3, "nothing", lambda connection: None)
+        monkeypatch,
+        Migration(NEWEST + 1, "colour", add_colour),
+        Migration(NEWEST + 2, "nothing", lambda connection: None),
     )
     with open_store(url, keyring) as store:
-        assert store.schema_version == 3
+        assert store.schema_version == NEWEST + 2
         assert store.views.message(filled).raw == b"MSH|body"
     names = {column["name"] for column in inspect(make_engine(store.path)).get_columns("messages")}
     assert "colour" in names
     with open_store(url, keyring) as store:
-        assert store.schema_version == 3
+        assert store.schema_version == NEWEST + 2
 
 
 def test_a_store_that_is_newer_than_the_program_is_refused(monkeypatch, url, keyring, filled):
     with monkeypatch.context() as newer:
-        with_migrations(newer, Migration(2, "colour", add_colour))
+        with_migrations(newer, Migration(NEWEST + 1, "colour", add_colour))
         open_store(url, keyring).close()
-    with pytest.raises(StoreError, match="version 2, this program knows up to 1") as caught:
+    with pytest.raises(
+        StoreError, match=f"version {NEWEST + 1}, this program knows up to {NEWEST}"
+    ) as caught:
         open_store(url, keyring)
     assert one_line(caught)
 
 
 def test_a_migration_that_fails_leaves_the_store_as_it_was(monkeypatch, url, keyring, filled):
     with monkeypatch.context() as broken:
-        with_migrations(broken, Migration(2, "broken", add_then_fail))
+        with_migrations(broken, Migration(NEWEST + 1, "broken", add_then_fail))
         with pytest.raises(StoreError):
             open_store(url, keyring)
     with open_store(url, keyring) as store:
-        assert store.schema_version == 1
+        assert store.schema_version == NEWEST
     assert "colour" not in {
         column["name"] for column in inspect(make_engine(store.path)).get_columns("messages")
     }
 
 
 def test_a_program_that_only_looks_changes_no_schema(monkeypatch, url, keyring, filled):
-    with_migrations(monkeypatch, Migration(2, "colour", add_colour))
-    with pytest.raises(StoreError, match="must become 2: start the daemon"):
+    with_migrations(monkeypatch, Migration(NEWEST + 1, "colour", add_colour))
+    with pytest.raises(StoreError, match=f"must become {NEWEST + 1}: start the daemon"):
         open_store(url, keyring, create=False)
 
 
@@ -188,9 +195,43 @@ def test_migrations_are_numbered_without_gaps():
     assert [migration.version for migration in MIGRATIONS] == list(range(1, len(MIGRATIONS) + 1))
 
 
+def shape(path):
+    """Columns and indexes of every table."""
+    found = inspect(make_engine(path))
+    return {
+        table: (
+            {
+                (column["name"], str(column["type"]), column["nullable"])
+                for column in found.get_columns(table)
+            },
+            {(index["name"], tuple(index["column_names"])) for index in found.get_indexes(table)},
+        )
+        for table in found.get_table_names()
+    }
+
+
 def test_a_migrated_store_has_the_tables_of_the_schema(store):
-    engine = make_engine(store.path)
-    assert set(inspect(engine).get_table_names()) == set(schema.metadata.tables)
+    assert set(shape(store.path)) == set(schema.metadata.tables)
+
+
+def test_a_store_of_the_first_version_becomes_what_a_new_one_is_and_loses_nothing(tmp_path, keyring, store):
+    old = tmp_path / "old.db"
+    with sqlite3.connect(old) as first:
+        first.executescript(Path(__file__).with_name("version_1.sql").read_text("utf-8"))
+        proof = keyring.seal("proof", b"this store was made with this key")
+        first.execute("INSERT INTO store_keys VALUES (?, ?, 1.0)", (keyring.key_id, proof))
+        first.execute(
+            "INSERT INTO messages VALUES (1,'main','A','F','C1','SIU^S12','P','peer',1.0,8,'stored',NULL,x'00',0,0,NULL,"
+            "'done','chart','[]',1.0,0,7,NULL)"
+        )
+        first.execute("INSERT INTO message_bodies VALUES (1, ?)", (keyring.seal("message", b"MSH|body"),))
+    first.close()
+    with open_store(f"sqlite:///{old}", keyring) as opened:
+        assert opened.schema_version == NEWEST
+        assert opened.views.message(1).raw == b"MSH|body"
+        assert [row.set_aside for row in opened.work.messages_of([7])] == [False]
+        assert opened.commands.add("rebuild", {}) == 1
+    assert shape(old) == shape(store.path)
 
 
 # ---------------------------------------------------------------------------------------------- lock
@@ -205,6 +246,16 @@ def test_a_second_daemon_is_refused(url):
 
 def test_door_and_work_lock_apart(url):
     with StoreLock.beside(url), StoreLock.beside(url, "work"):
+        pass
+
+
+def test_a_lock_can_be_looked_at_without_being_taken(url):
+    lock = StoreLock.beside(url)
+    assert not lock.is_held(), "there is no file yet"
+    with StoreLock.beside(url):
+        assert lock.is_held()
+    assert not lock.is_held()
+    with StoreLock.beside(url):
         pass
 
 

@@ -16,9 +16,18 @@ import pytest
 from interface.store import Arrival, open_store
 
 CHILD = Path(__file__).with_name("work_child.py")
-_spec = importlib.util.spec_from_file_location("work_child", CHILD)
-work_child = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(work_child)
+
+
+def _beside(name):
+    """A module of this folder, which is no package."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+work_child = _beside("work_child")
+hand_site = _beside("hand_site")
 
 TAKEN = orjson.dumps({"correlationId": "11111111-2222-4333-8444-555555555555"})
 
@@ -260,3 +269,8 @@ def dead_url():
     with _free_port() as port:
         pass
     return f"http://127.0.0.1:{port}/v1/scheduled-appointment"
+
+
+@pytest.fixture
+def site(store):
+    return hand_site.Site(store)

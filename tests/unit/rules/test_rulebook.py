@@ -30,10 +30,12 @@ def test_every_field_of_the_mapping_is_filled_by_one_rule():
     book = load_rulebook()
     assert {rule.field for rule in book.message} == set(MESSAGE) - SITES
     assert {rule.field for rule in book.merge} == set(MERGE)
-    assert {rule.field for rule in book.problems["DG1"]} == set(PROBLEM)
+    lists = [rule.field for rules in book.problems.values() for rule in rules]
+    assert set(book.problems) == {"DG1", "PRB"}
+    assert set(lists) == set(PROBLEM)
     assert {rule.field for rule in book.orders["order"]} == set(ORDER)
     assert set(book.settings) == set(SETTING)
-    fields = (set(MESSAGE) - SITES, MERGE, PROBLEM, ORDER, SETTING)
+    fields = (set(MESSAGE) - SITES, MERGE, lists, ORDER, SETTING)
     assert book.size == (sum(map(len, fields)), len(book.tables))
 
 

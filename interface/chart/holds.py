@@ -1,0 +1,185 @@
+"""Why a request is held, and with what each reason is released: tables that people, `--json` and docs/mapping.md share.
+
+A reason's code is `missing:FIELD` or `invalid:FIELD` with the request's field, or one of `CODES`. Codes are stable.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from interface.contract.violations import Violation
+from interface.rules.facts import Reason
+
+
+@dataclass(frozen=True)
+class Hold:
+    """One row: what an analyst is told, and what must be sent or set, and where, before the request goes out."""
+
+    key: str
+    """A field of the request, without indices; `invalid:` before it where the value is there and refused."""
+    text: str
+    """Of a field: what is told when no message said anything of it. Of a code: the whole sentence."""
+    release: str
+    """A noun phrase: what releases it."""
+
+
+_MRN = Hold(
+    "patient.mrn",
+    "PID-3 and PID-2 give no medical record number",
+    "a message with the number in PID-3 (CX.1), its authority in CX.4 as site.mrn_authority names it, type MR in CX.5",
+)
+_NPI = (
+    "a message with the clinician's NPI in AIP-3 or PV1-7: ten digits in XCN.1, and NPI in XCN.13 or XCN.9 "
+    "(AIG-3: in CWE.3); or a row of the site's providers.csv that gives the NPI of the local id"
+)
+_ADDRESS = Hold(
+    "patient.address",
+    "PID-11 is empty: no US ZIP",
+    "a message of this patient with a home address in the United States: five or nine digits in PID-11.5",
+)
+_NAMED = "a message with the clinician's family name in XCN.2 and given name in XCN.3 of AIP-3 or PV1-7 (AIG-3: in CWE.2)"
+
+
+def _clinician(field: str) -> tuple[Hold, ...]:
+    """The rows of the clinician, who has another name in each version of the request."""
+    return (
+        Hold(
+            field,
+            "no message names the clinician (AIP-3, AIG-3, PV1-7)",
+            f"a message that names the clinician of this appointment, with the NPI: {_NPI}",
+        ),
+        Hold(f"{field}.npi", "no NPI for the clinician", _NPI),
+        Hold(f"{field}.name", "the clinician has no name", _NAMED),
+        Hold(f"{field}.name.given", "the clinician has no given name", _NAMED),
+    )
+
+
+FIELDS = (
+    Hold(
+        "patient.mrn.root",
+        "set site.mrn_root",
+        "mrn_root in [site]: the OID that Connective Health has given",
+    ),
+    _MRN,
+    Hold(_MRN.key + ".extension", _MRN.text, _MRN.release),
+    Hold(
+        "invalid:patient.mrn.extension",
+        "",
+        "a message with the number as it really is, without the character: an identifier is never altered here",
+    ),
+    Hold(
+        "patient.name",
+        "PID-5 is empty",
+        "a message of this patient with family and given name in PID-5.1 and PID-5.2",
+    ),
+    Hold(
+        "patient.name.family", "PID-5.1 is empty", "a message of this patient with the family name in PID-5.1"
+    ),
+    Hold(
+        "patient.name.given",
+        "PID-5.2 is empty: no given name",
+        "a message of this patient with the given name in PID-5.2, or `FAMILY,GIVEN` in PID-5.1",
+    ),
+    Hold(
+        "patient.birthDate",
+        "PID-7 is empty",
+        "a message of this patient with the full day (YYYYMMDD) in PID-7, not in the future, at most 125 years back",
+    ),
+    _ADDRESS,
+    Hold("patient.address.zip", "PID-11.5 gives no US ZIP", _ADDRESS.release),
+    Hold("patient.addresses", _ADDRESS.text, _ADDRESS.release),
+    Hold("patient.addresses.zip", "PID-11.5 gives no US ZIP", _ADDRESS.release),
+    Hold(
+        "upcomingAppointmentDate",
+        "no start in SCH-11, TQ1-7, AIS-4, AIP-6, AIG-8 or AIL-6",
+        "a message of this appointment with its start in SCH-11.4, TQ1-7, AIS-4, AIP-6, AIG-8 or AIL-6 (YYYYMMDD at least)",
+    ),
+    *_clinician("upcomingAppointmentProvider"),
+    *_clinician("requestingProvider"),
+    Hold("clinicNpi", "", "clinic_npi in [request] with ten digits"),
+    Hold("responseFaxNumber", "", "response_fax_number in [request] with ten digits"),
+    Hold("responseDirectAddress", "", "response_direct_address in [request] with one e-mail address"),
+    Hold(
+        "directives.diagnosticCategories",
+        "",
+        "diagnostic_categories in [request] with one category at least, or summary_months without a value",
+    ),
+)
+"""By field, those of both versions of the request. A field without a row has that of the field it belongs to."""
+
+CODES = (
+    Hold(
+        "no-mrn",
+        "whose message it is can't be told",
+        _MRN.release
+        + "; or site.mrn_authority set to the authority (CX.4) of the right number; then the message again",
+    ),
+    Hold(
+        "no-prior-mrn",
+        "which number it is about can't be told",
+        "the message again with the number before in MRG-1 (MRG-4), its authority in CX.4 as site.mrn_authority names it",
+    ),
+    Hold(
+        "several-patients",
+        "names several patients (PID): nothing is taken from it; send one message for each",
+        "a message for each of the patients, with a control id of its own",
+    ),
+    Hold(
+        "no-appointment-id",
+        "SCH-2 and SCH-1 are empty: the appointment can't be told",
+        "the message again with the appointment's number in SCH-2 (filler) or SCH-1 (placer)",
+    ),
+    Hold(
+        "deceased",
+        "the patient is deceased (PID-30, PID-29): nothing is requested",
+        "a newer message with PID-30 = N, if it was a mistake; else the request expires with its date",
+    ),
+    Hold(
+        "identity-unknown",
+        "PID-31 is Y: the sender does not know who the patient is",
+        "a newer message with PID-31 = N, once the sender knows",
+    ),
+    Hold(
+        "history",
+        "complete only since history was loaded, which sends nothing",
+        "the next message of this patient; the next day or start does it too",
+    ),
+    Hold(
+        "protected",
+        "the patient is protected (PD1-12, PV2-22 or ARV-3): held until a person releases it",
+        'a newer message with PD1-12 = N (after ARV-3: with ARV-3 = ""); releasing by a person is not available yet',
+    ),
+)
+"""By the code of a reason that is about no single field."""
+
+_BY_KEY = {hold.key: hold for hold in (*FIELDS, *CODES)}
+_INDEX = re.compile(r"\[\d+\]")
+
+
+def hold(code: str) -> Reason:
+    """The reason of one of `CODES`."""
+    return Reason(code, _BY_KEY[code].text)
+
+
+def hold_of(violation: Violation, why: dict[str, str]) -> tuple[str, str]:
+    """Code and sentence of a hold: what is missing, and where it would come from.
+
+    `why` has the reasons of the messages, by field; they count before the table's.
+    """
+    place = violation.field
+    row = _BY_KEY.get(f"invalid:{place}" if violation.problem == "invalid" else _INDEX.sub("", place))
+    known = why.get(place) or why.get(place.rsplit(".", 1)[0]) or (row.text if row is not None else "")
+    text = f"{violation.text}: {known}" if known else violation.text
+    return f"{violation.problem}:{place}", text
+
+
+def release_of(code: str) -> str:
+    """What releases a hold with this reason code; empty when no row tells (or the code is no hold's)."""
+    problem, _, place = code.rpartition(":")
+    place = _INDEX.sub("", place)
+    found = _BY_KEY.get(f"{problem}:{place}") or _BY_KEY.get(place)
+    while found is None and problem and "." in place:
+        place = place.rpartition(".")[0]
+        found = _BY_KEY.get(place)
+    return found.release if found is not None else ""

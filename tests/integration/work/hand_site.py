@@ -1,0 +1,117 @@
+"""A site's work on a real store with the real core: the clock is set by hand, couriers answer when told to."""
+
+from datetime import UTC, datetime
+from itertools import count
+
+import orjson
+
+from interface.chart.decide import Engine
+from interface.chart.model import decode_chart
+from interface.rules import Policy, load_rulebook
+from interface.services.attempts import Ledger
+from interface.services.clock import Clock
+from interface.services.courier import Attempt
+from interface.services.intake import Intake
+from interface.services.loop import WorkLoop
+from interface.services.work_stats import WorkStats
+from interface.store import Arrival
+from interface.store.records import Backlog
+
+PID = "PID|1||{patient}^^^LFC^MR||Sample^Robin||19700131|F|||12 Birch Ln^^Madison^WI^53703"
+AIP = "AIP|1||1234567893^Quill^Avery^^^^^^NPI"
+
+
+class HandClock(Clock):
+    """Stands still until it is set."""
+
+    def __init__(self, at):
+        super().__init__(zone=UTC)
+        self.moment = at
+
+    def now(self):
+        return self.moment.timestamp()
+
+
+class HandCouriers:
+    """Keeps what it is given until it is told the reply."""
+
+    def __init__(self):
+        self.jobs, self.sent, self.back = [], [], []
+        self.free = 4
+
+    @property
+    def in_flight(self):
+        return len(self.jobs)
+
+    def put(self, job):
+        self.jobs.append(job)
+        self.sent.append(orjson.loads(job.body))
+
+    def collect(self):
+        back, self.back = self.back, []
+        return back
+
+
+class Site:
+    """The work of a site, turned by hand."""
+
+    def __init__(self, store, policy=None):
+        self.policy = policy or Policy(mrn_authority=("LFC",))
+        self.store, self.numbers = store, count(1)
+        self.clock = HandClock(datetime(2026, 3, 5, 12, tzinfo=UTC))
+        self.couriers = HandCouriers()
+        patients, requests = store.work.next_ids()
+        intake = Intake(
+            Engine(load_rulebook(), self.policy),
+            store.work,
+            new_patient=count(patients).__next__,
+            new_request=count(requests).__next__,
+        )
+        stats = WorkStats(lambda: Backlog(0, None, 0, None, 0, 0), lambda line: None)
+        self.loop = WorkLoop(store.work, intake, self.couriers, Ledger(lambda: 0.0), stats, self.clock)
+
+    def tell(self, kind, *segments, patient="T1"):
+        number = next(self.numbers)
+        header = f"MSH|^~\\&|APP|FAC|R|R|2026030508{number:02d}||{kind}|M{number}|P|2.5.1"
+        self.raw(kind, f"M{number}", "\r".join((header, PID.format(patient=patient), *segments)))
+
+    def raw(self, kind, control_id, text):
+        now = self.clock.now()
+        arrival = Arrival("main", "APP", "FAC", control_id, kind, "P", "peer", text.encode(), "stored", now)
+        self.store.journal.append([arrival], now)
+        self.turn()
+
+    def book(self, start, kind="SIU^S12", patient="T1"):
+        self.tell(kind, f"SCH||F{patient}|||||||||^^^{start}0930", AIP, patient=patient)
+
+    def reply(self, reply):
+        now = self.clock.now()
+        self.couriers.back = [Attempt(job, now, now, reply) for job in self.couriers.jobs]
+        self.couriers.jobs = []
+        self.turn()
+
+    def turn(self):
+        while self.loop.turn():
+            pass
+
+    def set(self, *at):
+        self.clock.moment = datetime(*at, tzinfo=UTC)
+        self.turn()
+
+    def ask(self, kind, **arguments):
+        """A command and what came of it, once nothing is being sent."""
+        number = self.store.commands.add(kind, arguments)
+        self.look()
+        return self.store.commands.get(number)
+
+    def look(self):
+        """Look for commands, which the loop does from time to time only."""
+        self.loop._command_look = 0.0
+        self.turn()
+
+    def chart(self, patient):
+        """The chart that a number leads to."""
+        return decode_chart(self.store.work.load_patients([f"|{patient}"])[f"|{patient}"].chart)
+
+    def states(self):
+        return [request.state for request in reversed(self.store.views.requests())]

@@ -1,0 +1,173 @@
+"""Merges, rebuilding and releasing on a real store: what waits, what is being sent, and what is undone."""
+
+import orjson
+import pytest
+
+from interface.delivery.verdict import Reply
+from interface.rules import Policy
+
+TAKEN = Reply(200, is_json_object=True, correlation_id="c")
+DG1 = "DG1|1||E11.9^Diabetes^I10"
+
+
+def codes(chart):
+    return sorted(problem.code for problem in chart.problems)
+
+
+def number(sent):
+    return sent["patient"]["mrn"]["extension"]
+
+
+def merge(site, survivor="T1", retired="T2"):
+    site.tell("ADT^A40", f"MRG|{retired}^^^LFC^MR", patient=survivor)
+
+
+def test_a_waiting_request_goes_out_under_the_survivors_number(site):
+    site.couriers.free = 0
+    site.tell("ADT^A08", DG1, patient="T1")
+    site.book("20260410", patient="T2")
+    merge(site)
+    site.couriers.free = 4
+    site.turn()
+    (sent,) = site.couriers.sent
+    assert (number(sent), sent["activeIcd10Diagnoses"][0]["code"]) == ("T1", "E11.9")
+    site.reply(TAKEN)
+    assert site.states() == ["delivered"]
+    owners = site.store.work.request_owners([1])
+    assert owners == {1: site.store.work.load_patients(["|T1"])["|T1"].id}
+
+
+def test_a_merge_waits_for_what_is_being_sent_and_nothing_of_either_goes_out_meanwhile(site):
+    site.tell("ADT^A08", DG1, patient="T1")
+    site.book("20260410", patient="T2")
+    assert len(site.couriers.jobs) == 1
+    merge(site)
+    site.tell(
+        "SIU^S12", "SCH||F9|||||||||^^^202604200930", "AIP|1||1234567893^Quill^Avery^^^^^^NPI", patient="T1"
+    )
+    assert len(site.couriers.sent) == 1, "the survivor's new request waits behind the merge"
+    site.reply(TAKEN)
+    assert [number(sent) for sent in site.couriers.sent] == ["T2", "T1"]
+    assert site.states() == ["delivered", "sending"]
+
+
+def test_messages_under_the_retired_number_reach_the_survivor(site):
+    site.tell("ADT^A08", patient="T2")
+    merge(site)
+    site.tell("ADT^A08", DG1, patient="T2")
+    assert codes(site.chart("T1")) == ["E11.9"]
+    assert site.chart("T2").keys == ["|T1", "|T2"]
+
+
+def test_a_merge_is_stored_whatever_was_made_in_the_same_turn(site):
+    site.tell("ADT^A08", DG1, patient="T2")
+    merge(site)
+    merge(site, "T3", "T1")
+    assert site.chart("T2").keys == ["|T3", "|T1", "|T2"]
+    assert codes(site.chart("T1")) == ["E11.9"]
+
+
+def test_rebuilding_a_chart_changes_nothing_when_the_rules_are_the_same(site):
+    site.tell("ADT^A08", DG1)
+    site.book("20260410")
+    site.reply(TAKEN)
+    before = site.chart("T1")
+    patient = site.store.work.load_patients(["|T1"])["|T1"].id
+    done = site.ask("rebuild", patients=[patient])
+    assert (done.state, done.result) == ("done", {"patients": 1, "messages": 2, "requests": 0, "posted": 0})
+    assert site.chart("T1") == before
+    site.book("20260410", "SIU^S14")
+    assert site.states() == ["delivered"], "unchanged: what was asked is still known"
+
+
+def test_a_wrong_merge_is_undone_by_rebuilding_without_it(site):
+    site.couriers.free = 0
+    site.tell("ADT^A08", DG1, patient="T1")
+    site.book("20260410", patient="T2")
+    ids = {key: site.store.work.load_patients([f"|{key}"])[f"|{key}"].id for key in ("T1", "T2")}
+    merge(site)
+    site.tell("ADT^A08", "DG1|1||I10^Hypertension^I10", patient="T2")
+    wrong = site.store.views.messages()[1].id
+    done = site.ask("rebuild", patients=[ids["T1"]], set_aside=[wrong])
+    assert done.result["patients"] == 2
+    assert (codes(site.chart("T1")), codes(site.chart("T2"))) == (["E11.9"], ["I10"])
+    after = {key: site.store.work.load_patients([f"|{key}"])[f"|{key}"].id for key in ("T1", "T2")}
+    assert after == ids
+    assert site.store.work.request_owners([2]) == {2: ids["T2"]}
+    site.couriers.free = 4
+    site.turn()
+    (sent,) = site.couriers.sent
+    assert (number(sent), [entry["code"] for entry in sent["activeIcd10Diagnoses"]]) == ("T2", ["I10"])
+    assert {m.id: m.patient_id for m in site.store.views.messages()}[4] == ids["T2"]
+
+
+def test_a_message_set_aside_stays_out_until_it_is_taken_back(site):
+    site.tell("ADT^A08", DG1)
+    site.tell("ADT^A08", "DG1|1||I10^Hypertension^I10")
+    patient = site.store.work.load_patients(["|T1"])["|T1"].id
+    site.ask("rebuild", patients=[patient], set_aside=[2])
+    assert codes(site.chart("T1")) == ["E11.9"]
+    site.ask("rebuild", patients=[patient])
+    assert codes(site.chart("T1")) == ["E11.9"]
+    site.ask("rebuild", patients=[patient], take_back=[2])
+    assert codes(site.chart("T1")) == ["E11.9", "I10"]
+
+
+def test_a_command_waits_until_nothing_of_its_patients_is_being_sent(site):
+    site.book("20260410")
+    patient = site.store.work.load_patients(["|T1"])["|T1"].id
+    waiting = site.ask("rebuild", patients=[patient])
+    assert waiting.state == "waiting"
+    site.reply(TAKEN)
+    site.look()
+    assert site.store.commands.get(waiting.id).state == "done"
+
+
+def test_new_rules_reach_old_messages_and_what_they_allow_is_posted(site, store):
+    """Numbers of two authorities, none named in the settings: held. Then the site names its own."""
+    other = type(site)(store, policy=Policy())
+    two = "PID|1||9^^^OTHER^MR~T7^^^LFC^MR||Sample^Robin||19700131|F|||12 Birch Ln^^Madison^WI^53703"
+    raw = (
+        "MSH|^~\\&|APP|FAC|R|R|202603050830||SIU^S12|HELD|P|2.5.1\r"
+        f"SCH||F2|||||||||^^^202604100930\r{two}\rAIP|1||1234567893^Quill^Avery^^^^^^NPI"
+    )
+    other.raw("SIU^S12", "HELD", raw)
+    held = store.views.messages()[0]
+    assert (held.decision, held.patient_id) == ("hold", None)
+    later = type(site)(store)
+    done = later.ask("rebuild", messages=[held.id], again=True)
+    assert done.result["posted"] == 1
+    again = store.views.message(held.id)
+    assert (again.summary.decision, again.request.state) == ("post", "sending")
+    assert number(later.couriers.sent[-1]) == "T7"
+
+
+@pytest.mark.parametrize("arguments", [{"messages": [99]}, {"set_aside": [99]}])
+def test_a_command_about_a_message_that_is_not_there_fails_and_says_so(site, arguments):
+    done = site.ask("rebuild", **arguments)
+    assert (done.state, done.result) == ("failed", {"problem": "there is no decided message 99"})
+
+
+def test_an_unknown_command_fails(site):
+    assert site.ask("fly").state == "failed"
+
+
+def test_a_person_releases_the_request_of_a_protected_patient(site):
+    site.tell("ADT^A08", "PD1||||||||||||Y")
+    site.book("20260410")
+    assert site.states() == ["held"]
+    done = site.ask("release", requests=[1])
+    assert done.result == {"requests": 1, "released": 1}
+    assert site.states() == ["sending"]
+    site.reply(TAKEN)
+    site.book("20260411", "SIU^S13")
+    assert site.states() == ["delivered", "sending"], "the appointment's later requests go too"
+
+
+def test_releasing_does_not_send_what_lacks_something(site):
+    site.tell("ADT^A08", "PD1||||||||||||Y")
+    site.tell("SIU^S12", "SCH||F1|||||||||^^^202604100930")
+    assert site.ask("release", requests=[1]).result == {"requests": 1, "released": 0}
+    (request,) = site.store.views.requests()
+    assert request.state == "held"
+    assert orjson.dumps(request.reasons).count(b"protected") == 0
