@@ -296,5 +296,5 @@ def event_time(message: Message, zone: ZoneInfo | None, received_at: datetime) -
         except (ValueError, OverflowError):
             continue
         if moment <= received + _CLOCK_SLACK:
-            return moment.strftime("%Y-%m-%dT%H:%M:%S")
+            return moment.isoformat()[:19]
     return received.strftime("%Y-%m-%dT%H:%M:%S")
