@@ -150,7 +150,7 @@ class _Diagnosis:
             if found == "procedure":
                 return "", "a procedure system holds no diagnoses"
             if found is None:
-                return "", f"table {self.systems.name} has no coding system {sent}"
+                return "", f"table {self.systems.name} has no row for the coding system {sent}"
             return "", f"the request has no list for the coding system {sent}"
         if context.policy.default_problem_system:
             return context.policy.default_problem_system, ""
