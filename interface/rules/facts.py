@@ -76,6 +76,12 @@ def text_of(facts: Item, field: str) -> str:
     return value_of(facts.get(field))
 
 
+def place_of(facts: Item, field: str) -> str:
+    """The HL7 field a fact came from, `SCH-25` or `AIS[2]-10`; empty when there is none."""
+    fact = facts.get(field)
+    return fact.leaves[0].source.split(".")[0] if fact is not None and fact.leaves else ""
+
+
 def scalar(value: Scalar, source: str, **parts: Any) -> Fact:
     """A fact of a single value; `parts` are the other fields of `Fact`."""
     return Fact(value=value, leaves=(Leaf("", value, source),), **parts)

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
+HISTORY = "load"
+"""The listener's name under which the journal keeps what `load` brings: it is charted, and nothing is requested."""
+
 
 @dataclass(frozen=True)
 class RequestDefaults:

@@ -76,6 +76,10 @@ class Rule:
     """Message codes (MSH-9.1) it is for; empty: all."""
     segments: frozenset[str]
     """The segments it looks in."""
+    paths: tuple[Path, ...] = ()
+    """Its sources in order (`from:`)."""
+    type: str = ""
+    """The kind of value (`type:`)."""
 
 
 @dataclass(frozen=True)
@@ -263,4 +267,5 @@ def _read_rule(
         paths.append(path)
     spec = Spec(f"{file}#{name}", file, line, body, tuple(paths), tables)
     segments = frozenset(path.segment for path in paths)
-    rules[scope].append(Rule(spec.name, field, TYPES[kind](spec), frozenset(spec.strings("only")), segments))
+    only = frozenset(spec.strings("only"))
+    rules[scope].append(Rule(spec.name, field, TYPES[kind](spec), only, segments, spec.paths, kind))

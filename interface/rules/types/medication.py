@@ -243,7 +243,7 @@ def facility(spec: Spec) -> Reader:
     Only an address with a US ZIP is sent (contract: Address).
     """
     spec.options("address", "states", "countries")
-    tables = AddressTables(spec.needed_table("states"), spec.needed_table("countries"))
+    tables = AddressTables(spec.words("states"), spec.words("countries"))
     address_path, own = spec.path("address"), (spec.paths[0].segment, spec.paths[0].field)
 
     def convert(context: Context, path: Path, repetition: Repetition) -> Value | None:

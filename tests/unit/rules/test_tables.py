@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import get_args
 
+import hl7apy
 import pytest
 from hl7apy.v2_8_2.tables import TABLES
 
 from interface.contract import texts
 from interface.rules import load_rulebook
+from interface.rules.types.base import loose
 from interface.rules.types.dosage import pattern_row
+from interface.rules.types.patient import other_kind
+
+VERSIONS = ("2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.8", "2.8.1")
 
 BOOK = load_rulebook()
 ROWS = {name: table.rows for name, table in BOOK.tables.items()}
@@ -38,9 +43,72 @@ def test_a_table_knows_every_code_of_the_standards(table, standard):
     assert [code for code in codes if code not in BOOK.tables[table]] == []
 
 
+def codes_of(standard: str) -> set[str]:
+    """The codes of a table in every version; hl7apy holds a few descriptions in their place."""
+    found = {
+        code.strip()
+        for version in VERSIONS
+        for code in hl7apy.load_library(version).TABLES.get(standard, ("", ()))[1]
+    }
+    return {code for code in found if " " not in code}
+
+
+@pytest.mark.parametrize(
+    ("table", "standard"),
+    [
+        ("sex", "HL70001"),
+        ("address_types", "HL70190"),
+        ("name_types", "HL70200"),
+        ("telecommunication_use", "HL70201"),
+        ("telecommunication_equipment", "HL70202"),
+        ("identifier_types", "HL70203"),
+        ("appointment_status", "HL70278"),
+        ("provider_roles", "HL70443"),
+    ],
+)
+def test_a_table_knows_every_code_of_every_version(table, standard):
+    codes = codes_of(standard)
+    assert len(codes) > 3
+    assert sorted(code for code in codes if code not in BOOK.tables[table]) == []
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        *("sex", "address_types", "name_types", "telecommunication_use", "telecommunication_equipment"),
+        *("appointment_status", "name_affixes", "us_states", "us_countries", "countries", "provider_roles"),
+    ],
+)
+def test_words_that_differ_in_punctuation_alone_mean_the_same(table):
+    meant: dict[str, object] = {}
+    for code, value in ROWS[table].items():
+        if loose(code):
+            assert meant.setdefault(loose(code), value) == value
+
+
+def test_no_country_is_both_with_us_zips_and_without():
+    ours = {loose(code) for code in ROWS["us_countries"]}
+    assert ours.isdisjoint(loose(code) for code in ROWS["countries"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "other"),
+    [
+        *(("MR", False), ("PI", False), ("PT", False), ("U", False), ("LOCAL", False)),
+        *(("SS", True), ("MRT", True), ("PE", True), ("NPI", True), ("NNUSA", True), ("NNxxx", True)),
+    ],
+)
+def test_an_identifier_type_is_a_medical_record_number_or_another_kind(kind, other):
+    assert other_kind(BOOK.tables["identifier_types"], kind.upper()) is other
+
+
 @pytest.mark.parametrize(
     ("table", "values"),
     [
+        ("identifier_types", {"patient", "other"}),
+        ("name_types", {"legal", "sent", "never"}),
+        ("address_types", {0, 1, 3, 4, 5, 6, 7}),
+        ("name_affixes", {"prefix", "suffix", "degree"}),
         ("sex", set(get_args(texts.Gender))),
         ("order_control", {"open", "replaces", "end", "none"}),
         ("order_status", {"end", "completed", "none"}),
