@@ -80,15 +80,13 @@ def test_the_date_is_prb_16_then_prb_7(told, fields, date):
 @pytest.mark.parametrize(
     ("fields", "source"),
     [
-        *(
-            ({"f13": text}, "PRB-13")
-            for text in ("Refuted", "ruled out", "C1^Ruled Out", "410516002^Absent^SCT")
-        ),
+        *(({"f13": text}, "PRB-13") for text in ("Refuted", "ruled out", "410516002^Absent^SCT")),
         *(
             ({"f14": text}, "PRB-14")
             for text in ("Resolved", "INACTIVE", "413322009^Resolved^SCT", "In Remission")
         ),
         *(({"f9": text}, "PRB-9") for text in ("20260301", "202602", "2025", "20260302120000")),
+        ({"f13": "C1^Ruled Out"}, "PRB-13.2"),
         ({"f13": "Confirmed", "f14": "Resolved"}, "PRB-14"),
         ({"f13": "Refuted", "f14": "Active"}, "PRB-13"),
     ],
