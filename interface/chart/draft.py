@@ -37,7 +37,9 @@ class Draft:
     def leaves(self, where: str, fact: Fact) -> None:
         """The provenance of a fact that now stands at `where`."""
         self.fields += [
-            Provenance(where + leaf.path, leaf.value, self.source(leaf.source, fact.message), fact.rule)
+            Provenance(
+                where + leaf.path, leaf.value, self.source(leaf.source, fact.message), leaf.rule or fact.rule
+            )
             for leaf in fact.leaves
         ]
 
@@ -50,3 +52,14 @@ class Draft:
         if fact.value is not None:
             holder[key] = fact.value
             self.leaves(where, fact)
+
+    def put_entry(self, where: str, fact: Fact, index: int) -> None:
+        """The provenance of one entry of a fact that is a list; it now stands at `where`."""
+        head = f"[{index}]"
+        self.fields += [
+            Provenance(
+                where + leaf.path[len(head) :], leaf.value, self.source(leaf.source, fact.message), fact.rule
+            )
+            for leaf in fact.leaves
+            if leaf.path.startswith(head)
+        ]

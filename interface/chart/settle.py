@@ -11,10 +11,12 @@ import orjson
 
 from interface.chart.compose import compose
 from interface.chart.draft import Draft
+from interface.chart.filters import appointment_left, person_left
 from interface.chart.holds import hold, hold_of
 from interface.chart.model import Appointment, Asked, Chart, change
 from interface.chart.outcome import Close, NewRequest, RequestChange, Rewrite, detail
-from interface.contract import v1
+from interface.contract.versions import version
+from interface.contract.violations import Violation
 from interface.rules.facts import Reason
 from interface.rules.policy import Policy
 from interface.rules.rulebook import Rulebook
@@ -59,7 +61,9 @@ class Settling:
     def compose(self, appointment: Appointment) -> Composed:
         """The appointment's request from the chart, checked against the contract."""
         draft = compose(self.book, self.policy, self.chart, appointment, self.trigger, self.today)
-        body, violations = v1.validated(draft.request, self.today)
+        body, violations = version(self.policy.api_version).validated(draft.request, self.today)
+        if "upcomingAppointmentDate" not in draft.request and self._needs_date(appointment):
+            violations = (*violations, _NO_DATE)
         holds = [Reason(*hold_of(violation, draft.why)) for violation in violations]
         released = appointment.asked is not None and appointment.asked.released
         holds += [why for why in _patient_holds(self.chart) if not (released and why.code == _PROTECTED)]
@@ -69,6 +73,12 @@ class Settling:
         digest = hashlib.blake2b(body + codes.encode(), digest_size=16).digest()
         day = date.fromisoformat(appointment.date) if appointment.date else None
         return Composed(draft, body, digest, tuple(holds), day)
+
+    def _needs_date(self, appointment: Appointment) -> bool:
+        """Whether a date must be there though the contract does without one (version 2)."""
+        if self.policy.api_version == 1:
+            return False
+        return not appointment.is_person or self.policy.without_date != "post"
 
     def ask(self, appointment: Appointment, composed: Composed) -> None:
         """A new request; an open one of the appointment is superseded unless the site wants one per message."""
@@ -119,6 +129,10 @@ class Settling:
         asked = appointment.asked
         if asked is None or asked.state not in OPEN:
             return None
+        left = self.left(appointment)
+        if left is not None:
+            self.close(appointment, "withdrawn", left)
+            return None
         if appointment.date and appointment.date < self.today.isoformat():
             self.close(appointment, "expired", Reason("past-date", "the appointment's date has passed"))
             return None
@@ -143,6 +157,12 @@ class Settling:
             appointment, Asked(asked.id, composed.state, digest, rewritten, asked.beside, asked.released)
         )
         return composed if released else None
+
+    def left(self, appointment: Appointment) -> Reason | None:
+        """Why nothing is requested for it, whatever is known: who opted out, and `[filters]`."""
+        return person_left(self.book, self.policy, self.chart.keys, self.chart.patient) or appointment_left(
+            self.book, self.policy.filters, appointment
+        )
 
     def _set(self, appointment: Appointment, asked: Asked) -> None:
         self.chart.appointments[appointment.key] = change(
@@ -177,3 +197,6 @@ def is_true(chart: Chart, field_name: str) -> bool:
     """Whether a yes/no fact of the patient is yes."""
     fact = chart.patient.get(field_name)
     return fact is not None and fact.value is True
+
+
+_NO_DATE = Violation("upcomingAppointmentDate", "missing", "upcomingAppointmentDate is missing")

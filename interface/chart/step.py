@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from interface.chart.dateless import asks_without_date, take_person, why_person, withdraw_person
+from interface.chart.filters import appointment_left
 from interface.chart.holds import hold
+from interface.chart.lists import take_lists
 from interface.chart.model import Appointment, change
 from interface.chart.orders import note_discharge, take_orders
 from interface.chart.outcome import NewRequest, Outcome
 from interface.chart.people import remove_person, remove_visit
 from interface.chart.problems import take_problems
+from interface.chart.replaced import end_replaced
 from interface.chart.settle import Composed, Settling, is_true, unchanged
 from interface.chart.update import (
     forget_past,
@@ -22,7 +27,8 @@ from interface.chart.update import (
     visit_key,
     visit_of,
 )
-from interface.rules.facts import LeftOut, Reason, place_of, text_of
+from interface.chart.withhold import note_codings
+from interface.rules.facts import Item, LeftOut, Reason, place_of, text_of
 from interface.rules.policy import Policy
 from interface.rules.reading import Reading
 
@@ -80,7 +86,11 @@ class Step:
             return self._outcome("chart", Reason("older", "older than the deletion of the person: only kept"))
         if self.reading.event.identity == "remove":
             return self._with_rest(self._remove())
+        left = self._left()
+        if left is not None:
+            return left
         in_time = self._take()
+        end_replaced(self.settling, self.reading, self.key)
         if self.does == "cancel":
             outcome = self._cancel(in_time)
         elif self.does == "post" and in_time and self.reading.history:
@@ -92,6 +102,23 @@ class Step:
         else:
             outcome = self._chart(*self._why_chart())
         return self._with_rest(outcome)
+
+    def _left(self) -> Outcome | None:
+        """An appointment that `[filters]` leaves: nothing of the message is taken, what is open of it is withdrawn."""
+        filters = self.policy.filters
+        if not (filters.of_appointments and self.about_appointment and self.key and self.does == "post"):
+            return None
+        known = self.chart.appointments.get(self.key)
+        facts = {**(known.facts if known is not None else {}), **self.reading.facts}
+        said = Appointment(self.key, self.reading.at, facts)
+        reason = appointment_left(self.settling.book, filters, said)
+        if reason is None:
+            return None
+        if known is not None and self.reading.at >= known.at:
+            self.settling.close(known, "withdrawn", reason)
+            known = self.chart.appointments[self.key]
+            self.chart.appointments[self.key] = change(known, status="other", at=self.reading.at)
+        return self._outcome("ignore", reason)
 
     def again(self) -> Outcome:
         """Decide once more about a message whose facts are in the chart already."""
@@ -112,6 +139,8 @@ class Step:
             return True  # of a visit that was taken out since
         take_problems(chart, reading, self.left_out)
         take_orders(chart, reading, self.left_out)
+        take_lists(chart, reading, self.left_out)
+        note_codings(chart, reading)
         note_discharge(chart, reading)
         if self.about_appointment and self.key:
             status = {"post": "booked", "cancel": "cancelled"}.get(self.does, "other")
@@ -161,14 +190,16 @@ class Step:
         what = "appointment" if self.about_appointment else "visit"
         reasons = [self._why_cancelled(what)]
         appointment = self.chart.appointments.get(self.key)
-        if not self.known:
+        withdrawn = not self.about_appointment and withdraw_person(self.settling, self.reading, reasons[0])
+        if not self.known and not withdrawn:
             reasons.append(Reason("not-known", f"no such {what} is known here: nothing to withdraw"))
         elif appointment is not None:
             if appointment.status != "cancelled":
                 appointment = change(appointment, status="cancelled")
                 self.chart.appointments[self.key] = appointment
-            if self.settling.close(appointment, "withdrawn", reasons[0]):
-                reasons.append(Reason("withdrawn", "requests not yet sent are withdrawn"))
+            withdrawn = self.settling.close(appointment, "withdrawn", reasons[0]) or withdrawn
+        if withdrawn:
+            reasons.append(Reason("withdrawn", "requests not yet sent are withdrawn"))
         return self._outcome("cancel", *reasons)
 
     def _remove(self) -> Outcome:
@@ -184,7 +215,7 @@ class Step:
             for key, entry in list(self.chart.appointments.items())
             if whole or key == self.key
         ]
-        if any(closed):
+        if any(closed) or withdraw_person(self.settling, self.reading, reasons[0]):
             reasons.append(Reason("withdrawn", "requests not yet sent are withdrawn"))
         known = bool(self.chart.patient or self.chart.problems or self.chart.orders) if whole else self.known
         if whole:
@@ -201,6 +232,8 @@ class Step:
         target = self._target()
         if is_true(self.chart, "patient.deceased"):
             return self._chart(hold("deceased"))
+        if asks_without_date(self.policy, self.reading, target, self.today.isoformat()):
+            target = take_person(self.chart, self.reading)
         if target is None or target.status != "booked":
             return self._chart(self._why_no_date())
         if target.date and target.date < self.today.isoformat():
@@ -210,10 +243,15 @@ class Step:
             )
         if target.is_visit and not target.date:
             return self._chart(self._why_no_date())
+        left = self.settling.left(target)
+        if left is not None:
+            self.settling.close(target, "withdrawn", left)
+            return self._chart(left)
         composed = self.settling.compose(target)
         if self.policy.unchanged == "skip" and not composed.holds and unchanged(target, composed):
+            what = "person" if target.is_person else "appointment"
             return self._chart(
-                Reason("unchanged", "the request is unchanged: it equals the last one for this appointment")
+                Reason("unchanged", f"the request is unchanged: it equals the last one for this {what}")
             )
         asked = target.asked
         if not (
@@ -223,6 +261,8 @@ class Step:
         if composed.holds:
             return self._outcome("hold", *composed.holds, composed=composed)
         why = Reason("request", f"{self.reading.type} asks for the records of this appointment")
+        if target.is_person:
+            why = why_person(self.reading)
         if asked is not None and asked.state == "held":
             why = Reason("completes-held", f"{self.reading.type} completes a request that was held")
         return self._outcome("post", why, composed=composed)
@@ -238,6 +278,12 @@ class Step:
     def _hold_without_row(self, reason: Reason) -> Outcome:
         composed = self.settling.compose(Appointment("", self.reading.at, dict(self.reading.facts)))
         return self._outcome("hold", reason, *composed.holds, composed=composed)
+
+    def _items(self) -> Iterator[Item]:
+        """What the message says of each problem and order."""
+        yield from (*self.reading.problems, *self.reading.orders)
+        for found in self.reading.lists:
+            yield from (*found.problems, *found.orders)
 
     def _chart(self, *reasons: Reason) -> Outcome:
         return self._outcome("chart", *reasons)
@@ -265,7 +311,7 @@ class Step:
             request, fields = composed.draft.request, tuple(composed.draft.fields)
             left_out += composed.draft.left_out
         facts = [*self.reading.facts.values()]
-        facts += [fact for item in (*self.reading.problems, *self.reading.orders) for fact in item.values()]
+        facts += [fact for item in self._items() for fact in item.values()]
         return Outcome(
             decision,
             reasons,

@@ -42,7 +42,7 @@ def take_patient(chart: Chart, facts: Item, keys: Sequence[str]) -> None:
             merge(chart.patient, field, fact)
     mrn = facts.get("patient.mrn.extension")
     if mrn is not None and mrn.value is not None and keys[:1] == tuple(chart.keys[:1]):
-        fact = Fact(mrn.value["extension"], mrn.leaves, mrn.rule, mrn.at, mrn.message, mrn.said)
+        fact = change(mrn, value=mrn.value["extension"])
         merge(chart.patient, "patient.mrn.extension", fact)
 
 
@@ -127,7 +127,7 @@ def take_visit(chart: Chart, reading: Reading, key: str, today: date) -> None:
     facts = dict(old.facts) if old is not None else {}
     for field, fact in (
         ("upcomingAppointmentDate", day),
-        ("upcomingAppointmentProvider", reading.facts.get("visit.provider")),
+        ("upcomingAppointmentProvider", clinician(reading.facts)),
         ("clinicName", reading.facts.get("clinicName")),
     ):
         if fact is not None:
@@ -137,6 +137,18 @@ def take_visit(chart: Chart, reading: Reading, key: str, today: date) -> None:
     chart.appointments[key] = Appointment(
         key, reading.at, facts, status, old.asked if old is not None else None, account
     )
+
+
+def clinician(facts: Item) -> Fact | None:
+    """Whom an ADT names for a request without an appointment: PV1-7, PV1-17; in version 2 then PD1-4.
+
+    The patient's own doctor never takes the place of one whom the visit has named.
+    """
+    own, primary = facts.get("visit.provider"), facts.get("visit.primaryCare")
+    if primary is None or primary.value is None or (own is not None and own.value is not None):
+        return own
+    weak: Fact = change(primary, weak=True)
+    return weak
 
 
 def lend_provider(chart: Chart, reading: Reading, booked: Appointment) -> None:

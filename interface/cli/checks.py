@@ -67,16 +67,28 @@ def check_features(settings: Settings) -> Found:
         yield "warn", f'environment "{settings.site.environment}" is not available yet; `run` refuses it'
     if settings.request.response_direct_address and settings.request.response_fax_number:
         yield "warn", "[request] has a Direct address and a fax number; the API expects one of them"
+    if settings.api.version == 2 and settings.request.response_fax_number:
+        yield "warn", "[request] response_fax_number is not sent: version 2 of the API has no fax number"
     if not settings.site.mrn_authority:
         yield "warn", "[site] mrn_authority is not set: numbers of type MR are taken for MRNs"
 
 
-def check_mappings(_: Settings) -> Found:
-    """The rules and code tables load."""
-    from interface.rules import load_rulebook
+def check_mappings(settings: Settings) -> Found:
+    """The rules and code tables load; what the site's overlay changes, a line for each."""
+    from interface.rules import RuleError
 
-    load_rulebook()
-    yield "ok", "rules and tables load"
+    try:
+        book = settings.rulebook()
+    except RuleError as error:
+        raise SettingsError(str(error)) from None
+    if settings.mappings.overlay is None:
+        yield "ok", "rules and tables load"
+        return
+    folder = settings.resolve(settings.mappings.overlay)
+    yield "ok", f"rules and tables load, with {folder}"
+    yield from (("ok", change) for change in book.changes)
+    if not book.changes:
+        yield "warn", f"{folder} changes nothing"
 
 
 def check_key(settings: Settings) -> Found:

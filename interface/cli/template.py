@@ -95,6 +95,7 @@ allow = @ALLOW@
 # tls_client_ca = "tls/clients.pem"
 
 [api]
+# 1: one patient's appointment in each request. 2: also patients without an appointment date, and panels.
 version = 1
 # Where the API key is kept: env:NAME, file:PATH or credential:NAME (systemd); never the key itself.
 @KEY@
@@ -103,10 +104,12 @@ version = 1
 # concurrency = 32
 # timeout_seconds = 30
 # requests_per_second = 5
+# With version 2: patients in one request, up to 2500. What is due goes at once, whether it fills a panel or not.
 # batch = 1
 
 [mappings]
-# A folder with this site's own rules and tables.
+# A folder with this site's own rules, code tables, clinicians, locations, withheld codes, patients who opted out
+# (docs/overlay.md). SIGHUP reads it anew.
 # overlay = "site-mappings"
 # What a problem code without a code system is: "ICD10", "ICD9" or "SNOMED".
 # Empty: told by its shape where it can be.
@@ -119,7 +122,7 @@ version = 1
 # npi_check_digit = true
 
 [request]
-# What the feed cannot know. Normally one of the next two is given.
+# What the feed cannot know. Normally one of the next two is given; version 2 has no fax number.
 # response_direct_address = "records@direct.example.org"
 # response_fax_number = "3125550142"
 # response_friendly_name = "Lakeside Records"
@@ -154,12 +157,15 @@ url = "sqlite:///var/interface.db"
 # webhook_days = 365
 
 [filters]
+# Which appointments are for us, by type (SCH-8, AIS-3), location (AIL-3, PV1-3, MSH-4) and clinician (NPI, id or family
+# name). Other messages of the patient still add to the chart.
 # take_appointment_types = ["NEW", "FOLLOWUP"]
 # leave_appointment_types = ["LAB"]
 # take_locations = ["MAIN"]
 # leave_locations = ["TRAINING"]
 # take_providers = ["1234567893"]
 # leave_providers = ["9999"]
+# A regular expression that is looked for in names and MRNs; of who fits nothing is kept.
 # test_patient_pattern = "^ZZTEST"
 
 [web]

@@ -6,6 +6,7 @@ MESSAGE = (
     "patient.gender",
     "patient.birthDate",
     "patient.address",
+    "patient.otherAddresses",
     "patient.contactPoints.home",
     "patient.contactPoints.work",
     "patient.contactPoints.other",
@@ -17,6 +18,7 @@ MESSAGE = (
     "appointment.placer",
     "appointment.status",
     "appointment.type",
+    "appointment.replaces",
     "upcomingAppointmentDate",
     "upcomingAppointmentProvider",
     "clinicName",
@@ -28,6 +30,7 @@ MESSAGE = (
     "visit.expected",
     "visit.admitted",
     "visit.provider",
+    "visit.primaryCare",
 )
 """Of the whole message."""
 

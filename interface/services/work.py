@@ -11,25 +11,27 @@ import logging
 import random
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from itertools import count
 from pathlib import Path
 
 from interface.chart.decide import Engine
+from interface.contract.versions import version
+from interface.delivery.panel import alone, of_each
 from interface.delivery.schedule import DEFAULT, Schedule
 from interface.errors import InterfaceError
-from interface.rules import load_rulebook
+from interface.rules import Policy, RuleError
 from interface.services.attempts import Ledger
 from interface.services.clock import Clock
-from interface.services.courier import Couriers, Post, where
+from interface.services.courier import ONE, Couriers, Envelope, Post, where
 from interface.services.http_client import Poster, Target
 from interface.services.intake import Intake
 from interface.services.logs import configure, event
 from interface.services.loop import WorkLoop, run
 from interface.services.wakes import Wakes
 from interface.services.work_stats import WorkStats, write_if_read
-from interface.settings import SettingsError, load_settings, require_available
+from interface.settings import Settings, SettingsError, load_settings, require_available
 from interface.store.database import Store, open_store
 from interface.store.keys import load_or_create
 from interface.store.lock import StoreLock
@@ -50,6 +52,8 @@ class Limits:
     concurrency: int = 32
     drain_seconds: float = 40.0
     schedule: Schedule = DEFAULT
+    batch: int = 1
+    """How many patients' requests one POST takes."""
 
 
 def work(
@@ -60,24 +64,26 @@ def work(
     clock: Clock,
     limits: Limits,
     stdin: int | None = 0,
+    envelope: Envelope = ONE,
+    reload: Callable[[], Engine | None] = lambda: None,
 ) -> None:
     """Do the work on an open store until standard input ends or SIGTERM comes. Raises what is not the store's
-    fault.
+    fault. `reload` gives the engine of a changed mapping, None to keep the old one.
     """
     recovered = store.work.recover(clock.now())
     event(log, logging.INFO, "work-started", interrupted_requests=recovered)
     patients, requests = store.work.next_ids()
     new_patient, new_request = count(patients).__next__, count(requests).__next__
     intake = Intake(engine, store.work, new_patient=new_patient, new_request=new_request)
-    couriers = Couriers(poster, limits.concurrency, clock.now)
+    couriers = Couriers(poster, limits.concurrency, clock.now, envelope)
     dead = store.views.counts().requests.get("dead", 0)
     stats = WorkStats(store.views.backlog, write_if_read, dead=dead)
     ledger = Ledger(random.random, limits.schedule)
-    loop = WorkLoop(store.work, intake, couriers, ledger, stats, clock)
+    loop = WorkLoop(store.work, intake, couriers, ledger, stats, clock, limits.batch)
     wakes = Wakes(couriers, stdin)
     wakes.listen_to_signals()
     try:
-        run(loop, wakes, limits.drain_seconds)
+        run(loop, wakes, limits.drain_seconds, reload=reload)
     finally:
         couriers.stop(1.0)
         couriers.close()
@@ -98,7 +104,7 @@ def serve(settings_file: Path, now: str | None) -> None:
         read_seconds=settings.api.timeout_seconds,
     )
     keyring = load_or_create(settings.store.key, settings.directory, lambda _: None, create=False)
-    engine = Engine(load_rulebook(), settings.policy())
+    engine = Engine(settings.rulebook(), settings.policy())
     lock = StoreLock.beside(settings.store_url, "work")
     lock.acquire(wait=LOCK_SECONDS)
     try:
@@ -108,10 +114,45 @@ def serve(settings_file: Path, now: str | None) -> None:
                 engine,
                 lambda: Poster(target),
                 clock=clock_at(now, settings.site.zone),
-                limits=Limits(settings.api.concurrency, settings.api.timeout_seconds + DRAIN_MARGIN_SECONDS),
+                limits=Limits(
+                    settings.api.concurrency,
+                    settings.api.timeout_seconds + DRAIN_MARGIN_SECONDS,
+                    batch=settings.api.batch,
+                ),
+                envelope=envelope_of(settings),
+                reload=lambda: reloaded(settings_file, engine.policy),
             )
     finally:
         lock.release()
+
+
+def envelope_of(settings: Settings) -> Envelope:
+    """How requests of the site's version travel."""
+    offered, batch_id = version(settings.api.version), settings.request.batch_id or ""
+    return Envelope(
+        lambda requests: offered.wrap(requests, batch_id), of_each if offered.most_patients > 1 else alone
+    )
+
+
+RELOADED = ("default_problem_system", "visit_diagnosis_days", "npi_check_digit", "request", "filters")
+"""What a reload takes of the settings beside the overlay folder: [mappings], [request] and [filters]."""
+
+
+def reloaded(settings_file: Path, policy: Policy) -> Engine | None:
+    """The engine of the mapping as it is now; None, said in the log, when something in it can't be: the old one stays."""
+    try:
+        settings = load_settings(settings_file)
+        require_available(settings, run=True)
+        book, fresh = settings.rulebook(), settings.policy()
+    except InterfaceError as failed:
+        event(log, logging.ERROR, "mappings-not-reloaded", problem=failed)
+        return None
+    except Exception as failed:  # its text may hold what a site's lists hold
+        event(log, logging.ERROR, "mappings-not-reloaded", error=where(failed))
+        return None
+    rules, tables = book.size
+    event(log, logging.INFO, "mappings-reloaded", rules=rules, tables=tables, changes=len(book.changes))
+    return Engine(book, replace(policy, **{name: getattr(fresh, name) for name in RELOADED}))
 
 
 def clock_at(now: str | None, zone: tzinfo | None) -> Clock:
@@ -139,7 +180,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     configure()
     try:
         serve(options.settings, options.now)
-    except SettingsError as failed:
+    except (SettingsError, RuleError) as failed:
         event(log, logging.ERROR, "work-not-started", problem=failed)
         return 2
     except InterfaceError as failed:
