@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from interface.rules.facts import Fact, LeftOut, Scalar
 
 
-@dataclass(frozen=True)
-class Provenance:
+class Provenance(msgspec.Struct, frozen=True, gc=False):
     """One scalar of the request and where it came from."""
 
     field: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from interface.chart.model import Chart
 from interface.rules.facts import Fact, Item, text_of
@@ -14,8 +14,7 @@ def text_label(name: Fact | None) -> str:
     return str(name.value["displayName"]) if name is not None and name.value is not None else ""
 
 
-@dataclass(frozen=True)
-class _Number:
+class _Number(msgspec.Struct, frozen=True, gc=False):
     """One of an order's numbers: `P:123^EPIC^1.2.3^ISO`."""
 
     kind: str

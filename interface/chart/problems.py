@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date, timedelta
+
+import msgspec
 
 from interface.chart.model import Chart, Problem, change
 from interface.chart.update import visit_of
@@ -21,8 +22,7 @@ Coded = tuple[str, str]
 # ---------------------------------------------------------------- judging
 
 
-@dataclass(frozen=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True, gc=False):
     """Whether a problem is active today, and what says so."""
 
     active: bool
@@ -109,8 +109,7 @@ def _take_out(chart: Chart, visit: str) -> dict[Coded, Fact]:
     return dates
 
 
-@dataclass(frozen=True)
-class _Stated:
+class _Stated(msgspec.Struct, frozen=True, gc=False):
     """One DG1 or PRB as a message states it."""
 
     fact: Fact | None
