@@ -241,7 +241,9 @@ def _problems(draft: Draft, policy: Policy, chart: Chart, today: date) -> None:
 
 
 @dataclass(frozen=True)
-class _Seen:
+class Seen:
+    """An order as it stands today, and what says so."""
+
     order: Order
     active: bool
     source: str
@@ -249,13 +251,13 @@ class _Seen:
 
 
 def _medications(draft: Draft, chart: Chart, today: date) -> None:
-    drugs: dict[tuple[str, str], list[_Seen]] = {}
+    drugs: dict[tuple[str, str], list[Seen]] = {}
     for order in chart.orders:
         name = order.facts.get("medication.nameCode")
         if name is None or name.value is None:
             draft.left_out.append(LeftOut(_order_source(draft, order), "", "the order names no drug"))
             continue
-        drugs.setdefault(_drug_key(name), []).append(_state(draft, order, today))
+        drugs.setdefault(_drug_key(name), []).append(order_state(draft, order, today))
     medications: list[dict[str, Any]] = []
     for orders in drugs.values():
         taken = [seen for seen in orders if seen.active] or [max(orders, key=lambda seen: seen.order.at)]
@@ -291,22 +293,22 @@ def _order_source(draft: Draft, order: Order) -> str:
     return draft.source(leaf.source if leaf is not None else "ORC-1", order.ended_message)
 
 
-def _state(draft: Draft, order: Order, today: date) -> _Seen:
+def order_state(draft: Draft, order: Order, today: date) -> Seen:
     """Whether the order runs today, and what says so."""
     rule = "medications.yaml#control"
     if order.ended:
-        return _Seen(order, False, _order_source(draft, order), rule)
+        return Seen(order, False, _order_source(draft, order), rule)
     stop = order.facts.get("order.stop")
     if stop is not None and stop.value is not None:
         if str(stop.value) < today.isoformat():
-            return _Seen(order, False, draft.source(stop.leaves[0].source, stop.message), stop.rule)
+            return Seen(order, False, draft.source(stop.leaves[0].source, stop.message), stop.rule)
     else:
         start, length = order.facts.get("order.start"), order.facts.get("order.duration")
         if start is not None and start.value is not None and length is not None and length.value is not None:
             end = date.fromisoformat(str(start.value)) + timedelta(days=int(length.value))
             if end < today:
-                return _Seen(order, False, draft.source(length.leaves[0].source, length.message), length.rule)
-    return _Seen(order, True, _order_source(draft, order), rule)
+                return Seen(order, False, draft.source(length.leaves[0].source, length.message), length.rule)
+    return Seen(order, True, _order_source(draft, order), rule)
 
 
 def _prescription(draft: Draft, where: str, order: Order) -> dict[str, Any]:

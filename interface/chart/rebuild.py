@@ -36,6 +36,8 @@ class Told:
     """In whose chart it was."""
     again: bool = False
     """Decide it anew, too: what it would post now is posted."""
+    request: int | None = None
+    """The request that it made."""
 
 
 @dataclass
@@ -59,6 +61,11 @@ class Decided:
     """In whose chart it is now."""
     outcome: Outcome
     request: int | None = None
+    """The request that it made now, else the one of before: which message made a request is never forgotten."""
+    stands: bool = False
+    """What was decided before counts: it made a request then, and asks for nothing new now."""
+    made: bool = False
+    """It asks for something new."""
 
 
 @dataclass(frozen=True)
@@ -180,10 +187,12 @@ def _decide(
     settlings: Mapping[int, Settling],
 ) -> Decided:
     if owner is None or not entry.again or outcome.decision not in ("post", "hold", "chart"):
-        return Decided(entry, owner, outcome)
+        return Decided(entry, owner, outcome, entry.request)
     settling = settlings[id(owner)]
     before = len(settling.changes)
     settling.trigger = entry.reading.control_id
     anew = engine.decide_again(entry.reading, settling)
     made = [made.id for made in settling.changes[before:] if isinstance(made, NewRequest)]
-    return Decided(entry, owner, anew or outcome, made[-1] if made else None)
+    if made:
+        return Decided(entry, owner, anew or outcome, made[-1], made=True)
+    return Decided(entry, owner, anew or outcome, entry.request, stands=entry.request is not None)

@@ -120,8 +120,9 @@ class Commanding:
             "patients": len(found.rebuilt.patients),
             "messages": len(found.rebuilt.messages),
             "requests": len(plan.requests),
-            "posted": sum(decided.request is not None for decided in found.rebuilt.messages),
+            "posted": sum(decided.made for decided in found.rebuilt.messages),
         }
+        result |= {name: told for name, told in _told(found, ids, plan).items() if told}
         plan.commands.append(CommandDone(command.id, "done", result))
         return plan
 
@@ -137,7 +138,7 @@ class Commanding:
         if unknown:
             raise CannotError(f"there is no decided message {min(unknown)}")
         told = [
-            Told(row.id, readings[row.id], row.received_at, row.patient_id, row.id in again)
+            Told(row.id, readings[row.id], row.received_at, row.patient_id, row.id in again, row.request_id)
             for row in rows.values()
             if row.id in readings and row.id not in aside and (not row.set_aside or row.id in back)
         ]
@@ -208,13 +209,27 @@ class Commanding:
 
 def _again(decided: Decided, owner: int | None) -> MessageAgain:
     told = decided.told
-    if not told.again:
+    if not told.again or decided.stands:
         return MessageAgain(told.id, owner, False)
     outcome = decided.outcome
     done = MessageDone(
         told.id, "done", outcome.decision, reasons(outcome.reasons), outcome.note, owner, decided.request
     )
     return MessageAgain(told.id, owner, False, done)
+
+
+def _told(found: Rebuilding, ids: Mapping[int, int], plan: Plan) -> dict[str, Any]:
+    """What a rebuilding changed, for who asked: ids of ours only."""
+    owners = [ids[id(patient)] for patient in found.rebuilt.patients]
+    return {
+        "split": [owner for owner in owners if owner not in found.old or not found.old[owner].keys],
+        "merged": [
+            [old, None if into is None else ids[id(into)]]
+            for old, into in found.rebuilt.absorbed.items()
+            if found.old[old].keys
+        ],
+        "changed": [[row.id, row.state] for row in plan.requests],
+    }
 
 
 def _ids(arguments: Mapping[str, Any], name: str) -> set[int]:

@@ -21,6 +21,7 @@ _COLUMNS = (
     messages.c.received_at,
     messages.c.patient_id,
     messages.c.set_aside,
+    messages.c.request_id,
 )
 _WITH_BODY = messages.join(message_bodies, message_bodies.c.message_id == messages.c.id)
 _OF_PATIENTS = (
@@ -94,13 +95,14 @@ def _row(
     received: float,
     patient: int | None,
     aside: bool,
+    request: int | None,
 ) -> ReplayRow:
     try:
         raw, readable = keyring.open("message", sealed), True
     except Unreadable:
         raw, readable = b"", False
     return ReplayRow(
-        id_, listener, raw, datetime.fromtimestamp(received, UTC), patient, bool(aside), readable
+        id_, listener, raw, datetime.fromtimestamp(received, UTC), patient, bool(aside), readable, request
     )
 
 

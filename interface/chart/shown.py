@@ -1,0 +1,172 @@
+"""A chart as people look at it: every fact with its source, every problem and order with its state and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from interface.chart.compose import Draft, order_state
+from interface.chart.model import Appointment, Asked, Chart, Order, Problem
+from interface.rules.facts import Fact, Item, text_of
+from interface.rules.policy import Policy
+
+
+@dataclass(frozen=True)
+class Head:
+    """Who it is, in one line."""
+
+    mrn: str
+    name: str
+    birth_date: str
+
+
+def head_of(chart: Chart) -> Head:
+    """Number, name and birth date; empty where nothing is known."""
+    facts = chart.patient
+    name = facts.get("patient.name")
+    return Head(text_of(facts, "patient.mrn.extension"), _person(name), text_of(facts, "patient.birthDate"))
+
+
+def number_text(key: str) -> str:
+    """An identity key for people: the number, and whose it is where it is not the site's own."""
+    authority, _, number = key.partition("|")
+    return f"{number} ({authority})" if authority else number
+
+
+def shown(chart: Chart, policy: Policy, today: date) -> dict[str, Any]:
+    """The chart as JSON values; nothing of it is left out."""
+    return {
+        "numbers": [number_text(key) for key in chart.keys],
+        "patient": [
+            entry for name, fact in sorted(chart.patient.items()) for entry in _facts(_field(name), fact)
+        ],
+        "problems": [_problem(problem, policy, today) for problem in chart.problems],
+        "medications": [_medication(order, today) for order in chart.orders],
+        "appointments": [appointment_shown(entry) for entry in _by_day(chart.appointments.values())],
+    }
+
+
+def values_shown(document: dict[str, Any]) -> dict[str, Any]:
+    """What `shown` gives without sources: what is compared when a chart is made anew."""
+    patient = {entry["field"].removeprefix("patient."): entry["value"] for entry in document["patient"]}
+    found: dict[str, Any] = {"numbers": document["numbers"], "patient": patient}
+    for name in ("problems", "medications", "appointments"):
+        left_off = ("source", "why", "at", "request")
+        found[name] = [
+            {key: value for key, value in entry.items() if key not in left_off and value not in (None, "")}
+            for entry in document[name]
+        ]
+    return found
+
+
+def _by_day(appointments: Iterable[Appointment]) -> list[Appointment]:
+    return sorted(appointments, key=lambda entry: (entry.date, entry.key))
+
+
+def _field(name: str) -> str:
+    return name if name.startswith("patient.") else f"patient.{name}"
+
+
+def _facts(field: str, fact: Fact) -> Iterable[dict[str, Any]]:
+    """A fact leaf by leaf; one without a value says why."""
+    whence = {"rule": fact.rule, "at": fact.at}
+    if fact.value is None:
+        why = fact.why or "deleted by the sender"
+        return [{"field": field, "value": None, "source": fact.message, "why": why, **whence}]
+    return [
+        {
+            "field": field + leaf.path,
+            "value": leaf.value,
+            "source": _source(leaf.source, fact.message),
+            **whence,
+        }
+        for leaf in fact.leaves
+    ]
+
+
+def _source(path: str, message: str) -> str:
+    return f"{message}:{path}" if message else path
+
+
+def _problem(problem: Problem, policy: Policy, today: date) -> dict[str, Any]:
+    active, why = _standing(problem, policy, today)
+    day = problem.date.value if problem.date is not None else None
+    return {
+        "code": problem.code,
+        "system": problem.system,
+        "label": problem.label,
+        "date": day,
+        "active": active,
+        "why": why,
+        "visit": problem.visit,
+        "source": _source(problem.leaves[0].source if problem.leaves else "", problem.message),
+        "at": problem.at,
+    }
+
+
+def _standing(problem: Problem, policy: Policy, today: date) -> tuple[bool, str]:
+    days = policy.visit_diagnosis_days
+    if not problem.active:
+        return False, "a message says that it is not active"
+    if days and problem.at[:10] < (today - timedelta(days=days)).isoformat():
+        return False, f"not seen for {days} days"
+    return True, ""
+
+
+def _medication(order: Order, today: date) -> dict[str, Any]:
+    state = order_state(Draft(""), order, today)
+    facts = order.facts
+    name = facts.get("medication.nameCode")
+    value = name.value if name is not None and isinstance(name.value, dict) else {}
+    return {
+        "key": " ".join(order.ids),
+        "drug": str(value.get("displayName") or ""),
+        "code": str(value.get("code") or ""),
+        "active": state.active,
+        "why": "" if state.active else "ended" if order.ended else "its end has passed",
+        "start": text_of(facts, "order.start"),
+        "stop": text_of(facts, "order.stop"),
+        "text": text_of(facts, "prescription.text"),
+        "visit": order.visit,
+        "source": state.source,
+        "at": order.at,
+    }
+
+
+def appointment_shown(entry: Appointment) -> dict[str, Any]:
+    """An appointment or visit, and the last request that was made for it (its id)."""
+    return {
+        "key": entry.key,
+        "date": entry.date,
+        "status": entry.status,
+        "clinician": clinician_of(entry.facts),
+        "clinic": text_of(entry.facts, "clinicName"),
+        "type": text_of(entry.facts, "appointment.type"),
+        "request": entry.asked.id if isinstance(entry.asked, Asked) else None,
+        "at": entry.at,
+    }
+
+
+def clinician_of(facts: Item) -> str:
+    """The clinician's name and NPI in one text."""
+    fact = facts.get("upcomingAppointmentProvider")
+    if fact is None or not isinstance(fact.value, dict):
+        return ""
+    name = fact.value.get("name")
+    npi = fact.value.get("npi")
+    return " ".join(part for part in (_name(name), f"(NPI {npi})" if npi else "") if part)
+
+
+def _person(fact: Fact | None) -> str:
+    return _name(fact.value) if fact is not None else ""
+
+
+def _name(value: Any) -> str:
+    """`Family, Given Further`."""
+    if not isinstance(value, dict):
+        return ""
+    given = value.get("given") or ()
+    parts = (str(value.get("family") or ""), " ".join(str(part) for part in given))
+    return ", ".join(part for part in parts if part)

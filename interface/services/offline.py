@@ -1,0 +1,54 @@
+"""The work without a daemon: what waits in the journal is decided as the daemon would, and nothing is sent.
+
+For commands that bring something new and can't leave it to a daemon because none runs.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from itertools import count
+
+from interface.chart.decide import Engine
+from interface.services.attempts import Ledger
+from interface.services.clock import Clock
+from interface.services.courier import Couriers, Post
+from interface.services.intake import Intake
+from interface.services.loop import WorkLoop
+from interface.services.work_stats import WorkStats
+from interface.store.database import Store
+
+
+def work_off(
+    store: Store,
+    engine: Engine,
+    clock: Clock,
+    *,
+    progress: Callable[[], None] = lambda: None,
+    until: Callable[[], bool] = lambda: False,
+) -> None:
+    """Take turns until nothing new is left in the journal; the caller holds the store's lock of the work.
+
+    It is the daemon's own loop with no courier: requests come to wait, and the next daemon sends them. `progress` is
+    called after each turn; `until` is asked before each, and ends it early when it says so. Raises StoreError: what
+    was stored stays, and the rest is decided the next time.
+    """
+    store.work.recover(clock.now())
+    patients, requests = store.work.next_ids()
+    new_patient, new_request = count(patients).__next__, count(requests).__next__
+    intake = Intake(engine, store.work, new_patient=new_patient, new_request=new_request)
+    couriers = Couriers(_nobody, 0, clock.now)
+    stats = WorkStats(store.views.backlog, lambda _: None)
+    loop = WorkLoop(store.work, intake, couriers, Ledger(random.random), stats, clock)
+    try:
+        while not until():
+            more = loop.turn()
+            progress()
+            if not more:
+                break
+    finally:
+        couriers.close()
+
+
+def _nobody() -> Post:
+    raise AssertionError("no courier is ever asked for")
