@@ -40,7 +40,7 @@ def shown(chart: Chart, policy: Policy, today: date) -> dict[str, Any]:
     return {
         "numbers": [number_text(key) for key in chart.keys],
         "patient": [
-            entry for name, fact in sorted(chart.patient.items()) for entry in _facts(_field(name), fact)
+            entry for name, fact in sorted(chart.patient.items()) for entry in facts_shown(_field(name), fact)
         ],
         "problems": [_problem(problem, policy, today) for problem in chart.problems],
         "medications": [_medication(order, today) for order in chart.orders],
@@ -69,7 +69,7 @@ def _field(name: str) -> str:
     return name if name.startswith("patient.") else f"patient.{name}"
 
 
-def _facts(field: str, fact: Fact) -> Iterable[dict[str, Any]]:
+def facts_shown(field: str, fact: Fact) -> Iterable[dict[str, Any]]:
     """A fact leaf by leaf; one without a value says why."""
     whence = {"rule": fact.rule, "at": fact.at}
     if fact.value is None:

@@ -220,6 +220,7 @@ def _again(decided: Decided, owner: int | None) -> MessageAgain:
 
 def _told(found: Rebuilding, ids: Mapping[int, int], plan: Plan) -> dict[str, Any]:
     """What a rebuilding changed, for who asked: ids of ours only."""
+    superseded = [row.supersedes for row in plan.made.values() if row.supersedes is not None]
     owners = [ids[id(patient)] for patient in found.rebuilt.patients]
     return {
         "split": [owner for owner in owners if owner not in found.old or not found.old[owner].keys],
@@ -228,7 +229,8 @@ def _told(found: Rebuilding, ids: Mapping[int, int], plan: Plan) -> dict[str, An
             for old, into in found.rebuilt.absorbed.items()
             if found.old[old].keys
         ],
-        "changed": [[row.id, row.state] for row in plan.requests],
+        "changed": [[row.id, row.state] for row in plan.requests if row.id not in superseded]
+        + [[number, "superseded"] for number in superseded],
     }
 
 

@@ -91,11 +91,7 @@ class PatientViews(Part):
                 found = self._by_id(connection, self._owners(connection, (where.key,)).values())
                 return [row for row in found if where.takes(row)]
             statement = _PAGE.where(
-                *(
-                    condition
-                    for name, condition in _CONDITIONS.items()
-                    if getattr(where, name) is not None
-                )
+                *(condition for name, condition in _CONDITIONS.items() if getattr(where, name) is not None)
             )
             if where.merged:
                 statement = statement.where(patients.c.merged_into.is_not(None))
@@ -196,9 +192,9 @@ class PatientViews(Part):
         }
 
     def _summary(self, row: Any) -> PatientSummary:
-        *columns, sealed = row
+        id_, merged_into, created_at, changed_at, open_requests, sealed = row
         try:
             chart = None if sealed is None else self._keyring.open("chart", sealed)
         except Unreadable:
             chart = None
-        return PatientSummary(*columns, chart)
+        return PatientSummary(id_, merged_into, created_at, changed_at, open_requests, chart)
