@@ -132,16 +132,16 @@ def _search(args: argparse.Namespace) -> _Search:
 
     settings = settings_of(args)
     key = key_of(settings.policy(), args.mrn, args.authority) if args.mrn is not None else None
-    return _Search(open_store_of(settings), PatientFilter(key=key), args.authority)
+    return _Search(open_store_of(settings), PatientFilter(key=key), nobody(settings.policy(), args.authority))
 
 
 class _Search:
     """Opens charts one by one and looks into them."""
 
-    def __init__(self, opening: Any, where: PatientFilter, authority: str | None) -> None:
+    def __init__(self, opening: Any, where: PatientFilter, nobody_text: str) -> None:
         self._opening = opening
         self._where = where
-        self._authority = authority
+        self._nobody = nobody_text
 
     def __enter__(self) -> _Search:
         self._store: Store = self._opening.__enter__()
@@ -189,7 +189,7 @@ class _Search:
                 return
             before = page[-1].cursor
         if self._where.key is not None:
-            raise InterfaceError(nobody(self._authority))
+            raise InterfaceError(self._nobody)
 
     def _row(self, patient: PatientSummary, chart: Chart, entry: Appointment) -> dict[str, Any]:
         return appointment_shown(entry) | {"patient_id": patient.id, "mrn": head_of(chart).mrn or None}

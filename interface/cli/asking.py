@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from interface.cli.common import UsageError, settings_of
-from interface.cli.output import facts, is_terminal, safe_text, tell
+from interface.cli.output import facts, is_terminal, many, safe_text, tell
 from interface.cli.run import a_time
 from interface.cli.stored import add_json_argument, open_store_of
 
@@ -180,7 +180,7 @@ class Done:
         numbers = self.numbers
         facts(
             {
-                "charts": f"{numbers['patients']} rebuilt from {numbers['messages']} messages",
+                "charts": f"{many(numbers['patients'], 'chart')} rebuilt from {many(numbers['messages'], 'message')}",
                 "split": _some([f"patient {id_} has a chart of its own" for id_ in self.split]),
                 "merged": _some([_merged(old, into) for old, into in self.merged]),
                 "requests": _some([f"{number} {state}" for number, state in self.requests]) or "none changed",

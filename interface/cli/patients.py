@@ -105,7 +105,7 @@ def list_patients(args: argparse.Namespace) -> int:
         print_json({"patients": [as_json(row) for row in rows], "next_before": place_text(more)})
         return 0
     if not rows:
-        tell(nobody(args.authority) if key is not None else "no patients")
+        tell(nobody(settings.policy(), args.authority) if key is not None else "no patients")
         return 0
     columns = (
         "id",

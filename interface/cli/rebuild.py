@@ -19,7 +19,7 @@ from interface.cli.asking import (
     rebuild,
 )
 from interface.cli.common import UsageError
-from interface.cli.output import print_json, tell
+from interface.cli.output import many, print_json, tell
 from interface.cli.screen import open_screen
 from interface.cli.stored import PAGE, wants_json, whole
 from interface.cli.whose import add_authority, patient_of
@@ -119,13 +119,13 @@ def reprocess(args: argparse.Namespace) -> int:
                 chosen[row.id] = row.patient_id
         if aside:
             tell(
-                f"{aside} messages are left out of the charts and stay so: `patients rebuild --with` takes them back"
+                f"left out of the charts by a person, and stays so: {many(aside, "message")}; `patients rebuild --with` takes them back"
             )
         if not chosen:
             tell("no messages")
             return 0
         groups.messages(chosen, lambda group: group.again)
-        note = f"{len(chosen)} messages are decided again"
+        note = f"{many(len(chosen), 'message')} to be decided again"
         return _carry_out(site, args, groups, note, all_messages=bool(args.ids))
 
 
@@ -187,7 +187,8 @@ def _carry_out(
         return _try(site, args, portions, charts, all_messages=all_messages)
     for line in _who(site, [group for portion in portions for group in portion.groups]):
         tell(line)
-    question = f"{charts} charts will be rebuilt from {messages} messages{f'; {note}' if note else ''}."
+    rest = f"; {note}" if note else ""
+    question = f"{many(charts, 'chart')} to be rebuilt from {many(messages, 'message')}{rest}."
     if not confirm(question, yes=args.yes):
         return 1
     done = Done()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from interface.chart.holds import release_of
+from interface.cli.output import many
 from interface.cli.screen import Cell, Screen
 from interface.rules.facts import Reason
 
@@ -49,9 +50,9 @@ class Totals:
     requests: Counter[str] = field(default_factory=Counter)
     """By what happens to them, see `kind_of`."""
     fields: Counter[str] = field(default_factory=Counter)
-    """How many requests differ in a field (without indices)."""
+    """How many requests differ in a part (`patient.name`, `medications`)."""
     changed: Counter[str] = field(default_factory=Counter)
-    """Charts: `differs`, `new`, `merged`."""
+    """Charts: `changed`, `new`, `merged`."""
     failed: list[tuple[list[int], str]] = field(default_factory=list)
 
     def take(self, found: Found) -> None:
@@ -65,7 +66,7 @@ class Totals:
                 self.unchanged += 1
         self.requests.update(kind_of(change) for change in found.requests)
         for change in found.requests:
-            self.fields.update({_plain(entry.field) for entry in change.fields})
+            self.fields.update(dict.fromkeys(_plain(entry.field) for entry in change.fields).keys())
         self.changed.update(_kind_of_chart(change) for change in found.charts)
 
     def as_json(self) -> dict[str, Any]:
@@ -87,12 +88,14 @@ class Totals:
         """Print the counts."""
         changed = [f"{number} {kind}" for kind, number in self.changed.most_common()]
         screen.heading("dry run: nothing was changed")
-        chart_text = f"{self.charts} rebuilt from {self.replayed} messages"
+        chart_text = f"{many(self.charts, 'chart')} rebuilt from {many(self.replayed, 'message')}"
         screen.line(("charts  ", ""), (", ".join([chart_text, *changed]), ""))
         decided = self.unchanged + self.decisions.total()
         if decided:
             steps = [f"{number} {step}" for step, number in self.decisions.most_common()]
-            text = f"{decided} decided anew: " + ", ".join([f"{self.unchanged} unchanged", *steps])
+            text = f"{many(decided, 'message')} decided again: " + ", ".join(
+                [f"{self.unchanged} unchanged", *steps]
+            )
             screen.line(("messages", ""), (text, ""))
         kinds = [f"{number} {kind}" for kind, number in self.requests.most_common()]
         screen.line(("requests", ""), (", ".join(kinds) or "none changed", ""))
@@ -245,7 +248,8 @@ def _difference_json(entry: Difference) -> dict[str, Any]:
 
 
 def _plain(name: str) -> str:
-    return "".join(part.partition("]")[2] if index else part for index, part in enumerate(name.split("[")))
+    """The part of the request that a field is of: a list whole, else two names at most."""
+    return ".".join(name.partition("[")[0].split(".")[:2])
 
 
 # ---------------------------------------------------------------- charts
@@ -254,16 +258,20 @@ def _plain(name: str) -> str:
 def _kind_of_chart(change: ChartChange) -> str:
     if change.into is not None or not change.fields:
         return "merged"
-    return "differs" if change.patient is not None else "new"
+    return "changed" if change.patient is not None else "new"
 
 
 def _print_chart(screen: Screen, change: ChartChange) -> None:
     name = f"chart of patient {change.patient}" if change.patient is not None else "chart of a new patient"
     what = f"becomes part of patient {change.into}" if change.into is not None else ""
+    comes = all(entry.before is None for entry in change.fields)
     if not change.fields and not what:
         what = "nothing is left of it"
+    elif comes and not what:
+        what = f"a chart of its own, {len(change.fields)} values (--json has them)"
     screen.line((name, "bold"), (", ".join(change.numbers), ""), (what, "yellow"))
-    _print_fields(screen, change.fields, whence=False)
+    if not (comes and what):
+        _print_fields(screen, change.fields, whence=False)
 
 
 def _chart_json(change: ChartChange) -> dict[str, Any]:

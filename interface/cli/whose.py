@@ -36,15 +36,17 @@ def patient_of(site: Site, mrn: str, authority: str | None) -> int:
     key = key_of(site.engine.policy, mrn, authority)
     found = site.store.patients.owners((key,))
     if key not in found:
-        raise InterfaceError(nobody(authority))
+        raise InterfaceError(nobody(site.engine.policy, authority))
     return found[key]
 
 
-def nobody(authority: str | None) -> str:
+def nobody(policy: Policy, authority: str | None) -> str:
     """What is said of a number that nobody has; the number itself is patient data."""
-    whose = (
-        f"of authority {authority}"
-        if authority
-        else "of the site's own authority (--authority names another)"
+    if authority:
+        return f"no patient has this number of authority {authority}"
+    if policy.mrn_authority:
+        return "no patient has this number of the site's own authority; --authority names another"
+    return (
+        "no patient has this number without an authority; site.mrn_authority is not set: "
+        "give --authority as PID-3.4 has it"
     )
-    return f"no patient has this number {whose}"

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from interface.chart.decide import Engine
 from interface.chart.model import Chart, decode_chart
 from interface.chart.rebuild import Decided, Rebuilt, Told, rebuild
+from interface.rules.policy import Policy
 from interface.services.plan import Plan, reasons
 from interface.store.records import (
     Command,
@@ -101,12 +102,14 @@ class Commanding:
             return Waits(concerned)
         plan = Plan()
         ids = {id(patient): patient.id or self._new_patient() for patient in found.rebuilt.patients}
+        asked_by = {d.request: d.told.id for d in found.rebuilt.messages if d.made}
         for old_id, into in found.rebuilt.absorbed.items():
             plan.retire(old_id, found.old[old_id], None if into is None else ids[id(into)])
         for patient in found.rebuilt.patients:
             owner = ids[id(patient)]
             plan.renew(owner, found.old.get(owner), patient.chart)
-            plan.change(patient.requests, owner, None)
+            for change in patient.requests:
+                plan.change((change,), owner, asked_by.get(change.id))
         for owner, close in found.rebuilt.closed:
             plan.change((close,), owner, None)
         aside = _ids(command.arguments, "set_aside")
@@ -162,7 +165,9 @@ class Commanding:
                     reading = self._engine.read(row.raw, received_at=row.received_at, listener=row.listener)
                     readings[row.id] = reading
                     keys.update(reading.keys)
-            led = {row.id for row in self._store.load_patients(keys).values()}
+            led = {
+                row.id for row in self._store.load_patients(also_known_as(keys, self._engine.policy)).values()
+            }
             led |= {row.patient_id for row in rows.values() if row.patient_id is not None}
             wanted = led - known
             if not wanted:
@@ -205,6 +210,17 @@ class Commanding:
         result = {"requests": len(wanted), "released": released}
         plan.commands.append(CommandDone(command.id, "done", result))
         return plan
+
+
+def also_known_as(keys: Iterable[str], policy: Policy) -> set[str]:
+    """These identity keys, and those under which their charts stand if `site.mrn_authority` was set or changed since."""
+    found = set(keys)
+    own = ["", *policy.mrn_authority]
+    for key in tuple(found):
+        authority, _, number = key.partition("|")
+        if authority in own:
+            found.update(f"{other}|{number}" for other in own)
+    return found
 
 
 def _again(decided: Decided, owner: int | None) -> MessageAgain:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from interface.chart.decide import Engine
+from interface.services.commands import also_known_as
 from interface.store.patient_views import PatientViews
 from interface.store.records import ReplayRow
 from interface.store.work import Work
@@ -84,11 +85,12 @@ class Grouping:
     def _unowned(self, ids: list[int], use: Callable[[Group], set[int]]) -> None:
         """Messages in nobody's chart: they belong to whom they name by today's rules."""
         named = {row.id: self._named(row) for row in self._work.messages_of((), ids)}
-        owners = self._views.owners({key for key in named.values() if key})
+        also = {key: also_known_as((key,), self._engine.policy) for key in named.values() if key}
+        owners = self._views.owners({key for keys in also.values() for key in keys})
         survivors = self._views.survivors(set(owners.values()))
         for id_ in ids:
             key = named.get(id_, "")
-            owner = owners.get(key)
+            owner = next((owners[known] for known in sorted(also.get(key, ())) if known in owners), None)
             if owner is not None:
                 group = self._of(survivors[owner])
             else:
