@@ -92,7 +92,8 @@ The types of rules. Words in italics stand for what is found: *field* for an HL7
 is said of a value that is taken. A reason is said of one that is not: it is in `left out`, or tells what a hold lacks."""
 
 _ABOUT_TABLES = """\
-Codes are compared without regard to case, outer blanks and runs of blanks. A row is a meaning and the codes that
+Codes are compared without regard to case, outer blanks and runs of blanks; words that people write (names, states,
+statuses, roles …) without regard to any blanks and punctuation. A row is a meaning and the codes that
 have it. Of a long table the first rows."""
 
 

@@ -21,12 +21,17 @@ _COMMON = ("field", "type", "from", "each", "only", "about")
 _OPTIONS = {
     "own_types": "types (CX.5) that may be it:",
     "first_types": "looked for first:",
-    "other_types": "never the types of",
+    "other_types": "never what is *other* in",
+    "types": "order by type:",
+    "untyped": "without a type as",
+    "representations": "of one type by representation (XPN.8)",
+    "affixes": "titles and degrees in one text by",
+    "words": "codes as words, whatever their punctuation",
     "prefer": "in the order",
-    "never": "never",
     "skip": "only without another:",
     "states": "states by",
     "countries": "countries by",
+    "other_countries": "all other countries, to name them, by",
     "use": "where XTN.2 is silent:",
     "use_table": "use by",
     "equipment_table": "equipment by",
@@ -201,6 +206,8 @@ def event_notes(event: Event) -> str:
         if part.name == "identity":
             notes.append(_IDENTITY.get(value, value))
             continue
+        if isinstance(value, tuple):
+            value = " or ".join(value)
         notes.append(name if value is True else f"{name}: {'no' if value is False else value}")
     return "; ".join(notes)
 

@@ -65,8 +65,10 @@ def reasons_in(modules: list[ModuleType]) -> dict[str, list[str]]:
 
 
 def left_out_in(modules: list[ModuleType]) -> list[str]:
-    """The reason of every `LeftOut(source, value, reason)` in modules."""
-    return list(dict.fromkeys(text for _, texts in _calls(modules, "LeftOut", 3) for text in texts))
+    """The reason of every `LeftOut(source, value, reason)` in modules, and of calls that make one of their last argument."""
+    calls = (("LeftOut", 3), ("_leave_out", 1), ("_leave_out", 2), ("Standing", 5))
+    found = (text for name, count in calls for _, texts in _calls(modules, name, count) for text in texts)
+    return list(dict.fromkeys(found))
 
 
 def _calls(modules: list[ModuleType], name: str, arguments: int) -> Iterator[tuple[ast.Call, list[str]]]:

@@ -2,63 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from interface.chart.model import Appointment, Chart, Order, Problem
-from interface.rules.facts import Fact, LeftOut, Scalar
+from interface.chart.compose_medications import compose_medications
+from interface.chart.draft import Draft, Provenance
+from interface.chart.model import Appointment, Chart
+from interface.chart.problems import by_code, first_date, standing
+from interface.rules.facts import LeftOut, Scalar
 from interface.rules.policy import Policy
 from interface.rules.rulebook import Rulebook
 
 _LISTS = {"ICD10": "activeIcd10Diagnoses", "ICD9": "activeIcd9Diagnoses", "SNOMED": "activeSnomedDiagnoses"}
-_PRESCRIPTION = ("code", "form", "route", "prescribedDate", "prescriber", "facility")
-_NUMBERS = ("initialFillQuantity", "numberOfRefillsAllowed")
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """One scalar of the request and where it came from."""
-
-    field: str
-    value: Scalar
-    source: str
-    rule: str
-
-
-@dataclass
-class Draft:
-    """A request while it is composed, and why parts of it are missing."""
-
-    trigger: str
-    """Control id of the message that is decided: its own paths stand without a prefix."""
-    request: dict[str, Any] = field(default_factory=dict)
-    fields: list[Provenance] = field(default_factory=list)
-    left_out: list[LeftOut] = field(default_factory=list)
-    why: dict[str, str] = field(default_factory=dict)
-    """Field to the reason why it has no value, for the holds."""
-
-    def source(self, path: str, message: str) -> str:
-        """A path, after its control id when another message said it."""
-        return path if message == self.trigger or not message else f"{message}:{path}"
-
-    def leaves(self, where: str, fact: Fact) -> None:
-        """The provenance of a fact that now stands at `where`."""
-        self.fields += [
-            Provenance(where + leaf.path, leaf.value, self.source(leaf.source, fact.message), fact.rule)
-            for leaf in fact.leaves
-        ]
-
-    def put(self, holder: dict[str, Any], key: str, where: str, fact: Fact | None) -> None:
-        """Put a fact's value at `where`; note why when it has none."""
-        if fact is None:
-            return
-        if fact.why:
-            self.why[where] = fact.why
-        if fact.value is not None:
-            holder[key] = fact.value
-            self.leaves(where, fact)
 
 
 def compose(
@@ -75,7 +30,7 @@ def compose(
     _appointment(draft, book, policy, appointment)
     _settings(draft, book, policy, appointment)
     _problems(draft, policy, chart, today)
-    _medications(draft, chart, today)
+    compose_medications(draft, chart, today)
     _directives(draft, book, policy, appointment)
     return draft
 
@@ -197,23 +152,15 @@ def months_before(day: date, months: int) -> date:
 
 
 def _problems(draft: Draft, policy: Policy, chart: Chart, today: date) -> None:
-    limit = (
-        (today - timedelta(days=policy.visit_diagnosis_days)).isoformat()
-        if policy.visit_diagnosis_days
-        else ""
-    )
-    same: dict[tuple[str, str], list[Problem]] = {}
-    for problem in chart.problems:
-        same.setdefault((problem.system, problem.code), []).append(problem)
+    days = policy.visit_diagnosis_days
     lists: dict[str, list[dict[str, str]]] = {}
-    for (system, code), sightings in same.items():
-        active = [entry for entry in sightings if entry.active and entry.at[:10] >= limit]
-        newest = max(sightings, key=lambda entry: entry.at)
+    for (system, code), sightings in by_code(chart):
+        standings = [(entry, standing(entry, today, days)) for entry in sightings]
+        active = [entry for entry, judged in standings if judged.active]
+        newest, judged = max(standings, key=lambda pair: pair[0].at)
         if not active:
             source = draft.source(newest.leaves[0].source, newest.message)
-            draft.left_out.append(
-                LeftOut(source, code, f"not seen for {policy.visit_diagnosis_days} days: no longer active")
-            )
+            draft.left_out.append(LeftOut(source, code, judged.why))
             continue
         name = _LISTS[system]
         entries = lists.setdefault(name, [])
@@ -226,114 +173,11 @@ def _problems(draft: Draft, policy: Policy, chart: Chart, today: date) -> None:
                     where + leaf.path, leaf.value, draft.source(leaf.source, shown.message), shown.rule
                 )
             )
-        dates = [fact for other in active if (fact := other.date) is not None and fact.value is not None]
-        if dates:
-            earliest = min(dates, key=lambda fact: str(fact.value))
+        earliest = first_date(sightings)
+        if earliest is not None:
             entry["date"] = earliest.value
             draft.leaves(f"{where}.date", earliest)
         entries.append(entry)
     for name in _LISTS.values():
         if name in lists:
             draft.request[name] = lists[name]
-
-
-# ---------------------------------------------------------------- medications
-
-
-@dataclass(frozen=True)
-class Seen:
-    """An order as it stands today, and what says so."""
-
-    order: Order
-    active: bool
-    source: str
-    rule: str
-
-
-def _medications(draft: Draft, chart: Chart, today: date) -> None:
-    drugs: dict[tuple[str, str], list[Seen]] = {}
-    for order in chart.orders:
-        name = order.facts.get("medication.nameCode")
-        if name is None or name.value is None:
-            draft.left_out.append(LeftOut(_order_source(draft, order), "", "the order names no drug"))
-            continue
-        drugs.setdefault(_drug_key(name), []).append(order_state(draft, order, today))
-    medications: list[dict[str, Any]] = []
-    for orders in drugs.values():
-        taken = [seen for seen in orders if seen.active] or [max(orders, key=lambda seen: seen.order.at)]
-        where = f"medications[{len(medications)}]"
-        newest = max(taken, key=lambda seen: seen.order.at)
-        active = taken[0].active
-        medication: dict[str, Any] = {"active": active}
-        draft.fields.append(Provenance(f"{where}.active", active, newest.source, newest.rule))
-        facts = newest.order.facts
-        draft.put(medication, "nameCode", f"{where}.nameCode", facts.get("medication.nameCode"))
-        draft.put(medication, "scheduleCode", f"{where}.scheduleCode", facts.get("medication.scheduleCode"))
-        prescriptions: list[dict[str, Any]] = []
-        for seen in taken:
-            if prescription := _prescription(
-                draft, f"{where}.medicationRequests[{len(prescriptions)}]", seen.order
-            ):
-                prescriptions.append(prescription)
-        if prescriptions:
-            medication["medicationRequests"] = prescriptions
-        medications.append(medication)
-    if medications:
-        draft.request["medications"] = medications
-
-
-def _drug_key(name: Fact) -> tuple[str, str]:
-    value = name.value
-    system = value.get("codeSystem") or value.get("codeSystemName") or ""
-    return (system, value["code"]) if "code" in value else ("", value["displayName"].casefold())
-
-
-def _order_source(draft: Draft, order: Order) -> str:
-    leaf = order.ended_leaf
-    return draft.source(leaf.source if leaf is not None else "ORC-1", order.ended_message)
-
-
-def order_state(draft: Draft, order: Order, today: date) -> Seen:
-    """Whether the order runs today, and what says so."""
-    rule = "medications.yaml#control"
-    if order.ended:
-        return Seen(order, False, _order_source(draft, order), rule)
-    stop = order.facts.get("order.stop")
-    if stop is not None and stop.value is not None:
-        if str(stop.value) < today.isoformat():
-            return Seen(order, False, draft.source(stop.leaves[0].source, stop.message), stop.rule)
-    else:
-        start, length = order.facts.get("order.start"), order.facts.get("order.duration")
-        if start is not None and start.value is not None and length is not None and length.value is not None:
-            end = date.fromisoformat(str(start.value)) + timedelta(days=int(length.value))
-            if end < today:
-                return Seen(order, False, draft.source(length.leaves[0].source, length.message), length.rule)
-    return Seen(order, True, _order_source(draft, order), rule)
-
-
-def _prescription(draft: Draft, where: str, order: Order) -> dict[str, Any]:
-    """One MedicationRequest of the contract; empty when the order says nothing of it."""
-    facts = order.facts
-    found: dict[str, Any] = {}
-    for name in (*_PRESCRIPTION, *_NUMBERS):
-        draft.put(found, name, f"{where}.{name}", facts.get(f"prescription.{name}"))
-    timing = facts.get("prescription.timing")
-    dosage: dict[str, Any] = {}
-    draft.put(dosage, "text", f"{where}.dosageInstruction.text", facts.get("prescription.text"))
-    if timing is not None and timing.value is not None:
-        if "text" not in timing.value:
-            found.update(timing.value)
-            draft.leaves(where, timing)
-        elif "text" not in dosage:
-            dosage["text"] = timing.value["text"]
-            draft.leaves(where, timing)
-    for fact in _present(facts.get("prescription.strength"), facts.get("prescription.dose")):
-        dosage.update(fact.value)
-        draft.leaves(f"{where}.dosageInstruction", fact)
-    if dosage:
-        found["dosageInstruction"] = dosage
-    return found
-
-
-def _present(*facts: Fact | None) -> Iterable[Fact]:
-    return (fact for fact in facts if fact is not None and fact.value is not None)

@@ -16,7 +16,7 @@ from interface.chart.model import Chart
 from interface.chart.outcome import Outcome
 from interface.chart.settle import Settling
 from interface.chart.step import Step
-from interface.rules.facts import Reason, text_of
+from interface.rules.facts import Reason, place_of, text_of
 from interface.rules.policy import Policy
 from interface.rules.reading import Reading, read_message
 from interface.rules.rulebook import Rulebook
@@ -53,18 +53,25 @@ class Engine:
             return decide_identity(
                 reading,
                 charts,
-                lambda chart: self._settling(chart, today, reading.control_id, new_id),
+                lambda chart: self._settling(chart, today, reading.control_id, new_id, reading.history),
             )
         known = charts.get(reading.keys[0]) if reading.keys else None
         fresh = known.copy() if known is not None else Chart(list(reading.keys))
         if not reading.keys:
             return self._unknown_patient(reading, fresh, does, today, new_id)
-        step = Step(self.policy, reading, does, self._settling(fresh, today, reading.control_id, new_id))
+        step = Step(
+            self.policy,
+            reading,
+            does,
+            self._settling(fresh, today, reading.control_id, new_id, reading.history),
+        )
         return step.run()
 
     def decide_again(self, reading: Reading, settling: Settling) -> Outcome | None:
         """What the message would lead to now, its facts being in the chart already; None: to no request of its own."""
-        if self._without_chart(reading) is not None or reading.moves or self._does(reading) != "post":
+        if reading.history or reading.moves or self._without_chart(reading) is not None:
+            return None
+        if self._does(reading) != "post":
             return None
         return Step(self.policy, reading, "post", settling).again()
 
@@ -95,8 +102,10 @@ class Engine:
         """The site's calendar day."""
         return now.astimezone(self.policy.timezone or now.tzinfo).date()
 
-    def _settling(self, chart: Chart, today: date, trigger: str, new_id: Callable[[], int]) -> Settling:
-        return Settling(self.book, self.policy, chart, today, trigger, new_id)
+    def _settling(
+        self, chart: Chart, today: date, trigger: str, new_id: Callable[[], int], history: bool = False
+    ) -> Settling:
+        return Settling(self.book, self.policy, chart, today, trigger, new_id, history)
 
     def _does(self, reading: Reading) -> str:
         """The event's action, as [forward] and the appointment's status change it."""
@@ -112,7 +121,8 @@ class Engine:
 
     def _why_ignored(self, reading: Reading) -> Reason:
         if text_of(reading.facts, "appointment.status") == "blocked":
-            return Reason("blocked", "SCH-25 says blocked: a slot, not an appointment")
+            where = place_of(reading.facts, "appointment.status")
+            return Reason("blocked", f"{where} says blocked: a slot, not an appointment")
         return Reason("forward", f'{reading.type} is ignored by [forward] "{reading.type}" = "ignore"')
 
     def _without_chart(self, reading: Reading) -> Outcome | None:

@@ -141,6 +141,11 @@ CODES = (
         "a newer message with PID-31 = N, once the sender knows",
     ),
     Hold(
+        "history",
+        "complete only since history was loaded, which sends nothing",
+        "the next message of this patient; the next day or start does it too",
+    ),
+    Hold(
         "protected",
         "the patient is protected (PD1-12, PV2-22 or ARV-3): held until a person releases it",
         'a newer message with PD1-12 = N (after ARV-3: with ARV-3 = ""); releasing by a person is not available yet',
@@ -163,7 +168,7 @@ def hold_of(violation: Violation, why: dict[str, str]) -> tuple[str, str]:
     `why` has the reasons of the messages, by field; they count before the table's.
     """
     place = violation.field
-    row = _BY_KEY.get(place if violation.problem == "invalid" else _INDEX.sub("", place))
+    row = _BY_KEY.get(f"invalid:{place}" if violation.problem == "invalid" else _INDEX.sub("", place))
     known = why.get(place) or why.get(place.rsplit(".", 1)[0]) or (row.text if row is not None else "")
     text = f"{violation.text}: {known}" if known else violation.text
     return f"{violation.problem}:{place}", text

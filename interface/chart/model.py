@@ -16,7 +16,10 @@ VERSION = 1
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One coded problem as one visit (or no visit) stated it."""
+    """One coded problem as one visit, the problem list, or neither stated it.
+
+    One that has ended stays, so that nothing older brings it back: `interface.chart.problems.standing` judges it.
+    """
 
     system: str
     """ICD10, ICD9 or SNOMED."""
@@ -30,6 +33,17 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     visit: str = ""
     date: Fact | None = None
     active: bool = True
+    """False once something said that it is not, which is `ended`; that time ends it is not in here."""
+    listed: bool = False
+    """Of the problem list (PRB, a site's Z-segment): it does not grow old."""
+    instance: str = ""
+    """What the sender knows it by (PRB-4, DG1-20)."""
+    ended: Fact | None = None
+    """What said that it is not active, with its source."""
+    resolved: Fact | None = None
+    """The day it was or will be resolved (PRB-9)."""
+    gone: str = ""
+    """`removed` (never was so) or `withheld` (confidential): it is not shown at all."""
     account: str = ""
 
 
@@ -45,7 +59,20 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     """What opened or ended it last, as provenance of `active`."""
     ended_message: str = ""
     visit: str = ""
+    ended_rule: str = ""
+    state_at: str = ""
+    """When it was opened or ended last."""
     account: str = ""
+
+
+class Discharge(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The end of a visit (A03), which ends its inpatient orders."""
+
+    at: str
+    message: str
+    rule: str
+    inpatient: bool = True
+    """PV1-2 says inpatient, or nothing."""
 
 
 class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -101,6 +128,8 @@ class Chart(msgspec.Struct, omit_defaults=True):
     """Visit number to the time of its last list of diagnoses."""
     removed: dict[str, str] = {}
     """Visit number (empty: the person) to the time at which it was taken out (A23, A29): nothing older comes back."""
+    discharges: dict[str, Discharge] = {}
+    """Visit number to its end; an empty number for one that was not named."""
 
     def copy(self) -> Chart:
         """A chart that can be changed without changing this one."""
@@ -113,6 +142,7 @@ class Chart(msgspec.Struct, omit_defaults=True):
             dict(self.appointments),
             dict(self.snapshots),
             dict(self.removed),
+            dict(self.discharges),
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from interface.chart.compose import Draft, Provenance
+from interface.chart.draft import Draft, Provenance
 from interface.chart.model import Chart
 from interface.rules.facts import LeftOut, Reason
 

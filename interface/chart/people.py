@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from interface.chart.model import Appointment, Asked, Chart, Order, Problem, change
+from interface.chart.model import Appointment, Asked, Chart, Discharge, Order, Problem, change
+from interface.chart.problems import absorb_problem
 from interface.chart.update import merge
 from interface.rules.facts import Fact, Item
 
@@ -37,7 +38,7 @@ def absorb(chart: Chart, retired: Chart) -> list[Asked]:
         if field != "patient.mrn.extension":
             merge(chart.patient, field, fact)
     for problem in retired.problems:
-        _absorb_problem(chart, problem)
+        absorb_problem(chart, problem)
     for order in retired.orders:
         _absorb_order(chart, order)
     twice = [
@@ -47,21 +48,12 @@ def absorb(chart: Chart, retired: Chart) -> list[Asked]:
     ]
     for visit, at in retired.snapshots.items():
         chart.snapshots[visit] = max(at, chart.snapshots.get(visit, ""))
+    for visit, discharge in retired.discharges.items():
+        _absorb_discharge(chart, visit, discharge)
     for visit, at in retired.removed.items():
         if visit:  # that the other number's person was deleted says nothing of this one
             chart.removed[visit] = max(at, chart.removed.get(visit, ""))
     return twice
-
-
-def _absorb_problem(chart: Chart, problem: Problem) -> None:
-    for index, known in enumerate(chart.problems):
-        if (known.system, known.code, known.visit) == (problem.system, problem.code, problem.visit):
-            newer = max(known, problem, key=lambda entry: entry.at)
-            days = [day for entry in (known, problem) if (day := entry.date) is not None and day.value]
-            earliest = min(days, key=lambda day: str(day.value), default=None)
-            chart.problems[index] = change(newer, date=earliest)
-            return
-    chart.problems.append(problem)
 
 
 def _absorb_order(chart: Chart, order: Order) -> None:
@@ -70,6 +62,12 @@ def _absorb_order(chart: Chart, order: Order) -> None:
             chart.orders[index] = max(known, order, key=lambda entry: entry.at)
             return
     chart.orders.append(order)
+
+
+def _absorb_discharge(chart: Chart, visit: str, discharge: Discharge) -> None:
+    known = chart.discharges.get(visit)
+    if known is None or known.at < discharge.at:
+        chart.discharges[visit] = discharge
 
 
 def _absorb_appointment(chart: Chart, key: str, appointment: Appointment) -> Asked | None:
@@ -144,6 +142,8 @@ def renumber(chart: Chart, *, visit: tuple[str, str] = ("", ""), account: tuple[
             _absorb_appointment(chart, f"V:{new_visit}", change(kept, key=f"V:{new_visit}"))
     for number in [known for known in chart.snapshots if new_visit and same_number(known, old_visit)]:
         chart.snapshots[new_visit] = max(chart.snapshots.pop(number), chart.snapshots.get(new_visit, ""))
+    for number in [known for known in chart.discharges if new_visit and same_number(known, old_visit)]:
+        _absorb_discharge(chart, new_visit, chart.discharges.pop(number))
     return touched
 
 
@@ -167,10 +167,20 @@ def move(source: Chart, target: Chart, *, visit: str = "", account: str = "") ->
     snapshots = {v: at for v, at in source.snapshots.items() if v in visits - {""} or same_number(v, visit)}
     for number in snapshots:
         del source.snapshots[number]
+    discharges = {
+        v: end for v, end in source.discharges.items() if v in visits - {""} or same_number(v, visit)
+    }
+    for number in discharges:
+        del source.discharges[number]
     absorb(
         target,
         Chart(
-            [], problems=problems, orders=orders, appointments={e.key: e for e in moved}, snapshots=snapshots
+            [],
+            problems=problems,
+            orders=orders,
+            appointments={e.key: e for e in moved},
+            snapshots=snapshots,
+            discharges=discharges,
         ),
     )
     return [entry.key for entry in moved]
@@ -195,4 +205,4 @@ def remove_visit(chart: Chart, visit: str, at: str) -> bool:
 def remove_person(chart: Chart, at: str) -> None:
     """A29: all that is known of the person but the numbers; nothing older comes back."""
     chart.patient, chart.problems, chart.orders = {}, [], []
-    chart.appointments, chart.snapshots, chart.removed = {}, {}, {"": at}
+    chart.appointments, chart.snapshots, chart.discharges, chart.removed = {}, {}, {}, {"": at}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, MutableMapping
 
 from interface.chart.model import Chart
 from interface.chart.outcome import Outcome
@@ -12,8 +12,9 @@ from interface.rules.reading import Reading
 class Registry:
     """What is known of everybody. Outcomes are kept one after the other, in the order of the messages."""
 
-    def __init__(self) -> None:
-        self._charts: dict[str, Chart] = {}
+    def __init__(self, charts: MutableMapping[str, Chart] | None = None) -> None:
+        """`charts`: where to keep them; None: a dict."""
+        self._charts: MutableMapping[str, Chart] = {} if charts is None else charts
 
     def find(self, keys: Iterable[str]) -> dict[str, Chart]:
         """The charts of those of these keys that lead to one."""

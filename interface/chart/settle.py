@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import orjson
 
-from interface.chart.compose import Draft, compose
+from interface.chart.compose import compose
+from interface.chart.draft import Draft
 from interface.chart.holds import hold, hold_of
 from interface.chart.model import Appointment, Asked, Chart, change
 from interface.chart.outcome import Close, NewRequest, RequestChange, Rewrite, detail
@@ -51,6 +52,8 @@ class Settling:
     trigger: str
     """Control id of the message that is decided; empty when none is."""
     new_id: Callable[[], int]
+    history: bool = False
+    """The message was loaded: a held request that it completes stays held until the next message or day."""
     changes: list[RequestChange] = field(default_factory=list)
 
     def compose(self, appointment: Appointment) -> Composed:
@@ -120,6 +123,8 @@ class Settling:
             self.close(appointment, "expired", Reason("past-date", "the appointment's date has passed"))
             return None
         composed = self.compose(appointment)
+        if self.history and asked.state == "held" and not composed.holds:
+            composed = replace(composed, holds=(hold("history"),))
         same = composed.digest == asked.digest and composed.state == asked.state and not asked.rewritten
         if same and not moved:
             return None

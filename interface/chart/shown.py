@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
-from interface.chart.compose import Draft, order_state
-from interface.chart.model import Appointment, Asked, Chart, Order, Problem
+from interface.chart.compose_medications import order_state
+from interface.chart.draft import Draft
+from interface.chart.model import Appointment, Chart, Order, Problem
+from interface.chart.orders import discharge_of, is_withheld
+from interface.chart.problems import standing
 from interface.rules.facts import Fact, Item, text_of
 from interface.rules.policy import Policy
 
@@ -43,7 +46,7 @@ def shown(chart: Chart, policy: Policy, today: date) -> dict[str, Any]:
             entry for name, fact in sorted(chart.patient.items()) for entry in facts_shown(_field(name), fact)
         ],
         "problems": [_problem(problem, policy, today) for problem in chart.problems],
-        "medications": [_medication(order, today) for order in chart.orders],
+        "medications": [_medication(chart, order, today) for order in chart.orders],
         "appointments": [appointment_shown(entry) for entry in _by_day(chart.appointments.values())],
     }
 
@@ -90,49 +93,52 @@ def _source(path: str, message: str) -> str:
     return f"{message}:{path}" if message else path
 
 
+_GONE = {
+    "removed": "taken out by the sender",
+    "withheld": "confidential: withheld",
+}
+
+
 def _problem(problem: Problem, policy: Policy, today: date) -> dict[str, Any]:
-    active, why = _standing(problem, policy, today)
-    day = problem.date.value if problem.date is not None else None
+    judged = standing(problem, today, policy.visit_diagnosis_days)
+    hidden = problem.gone == "withheld"
     return {
-        "code": problem.code,
-        "system": problem.system,
-        "label": problem.label,
-        "date": day,
-        "active": active,
-        "why": why,
+        "code": "" if hidden else problem.code,
+        "system": "" if hidden else problem.system,
+        "label": "" if hidden else problem.label,
+        "date": problem.date.value if problem.date is not None and not hidden else None,
+        "active": judged.active and not problem.gone,
+        "why": _GONE.get(problem.gone, judged.why),
         "visit": problem.visit,
-        "source": _source(problem.leaves[0].source if problem.leaves else "", problem.message),
+        "source": _source(judged.source, judged.message),
         "at": problem.at,
     }
 
 
-def _standing(problem: Problem, policy: Policy, today: date) -> tuple[bool, str]:
-    days = policy.visit_diagnosis_days
-    if not problem.active:
-        return False, "a message says that it is not active"
-    if days and problem.at[:10] < (today - timedelta(days=days)).isoformat():
-        return False, f"not seen for {days} days"
-    return True, ""
-
-
-def _medication(order: Order, today: date) -> dict[str, Any]:
-    state = order_state(Draft(""), order, today)
-    facts = order.facts
+def _medication(chart: Chart, order: Order, today: date) -> dict[str, Any]:
+    facts, state = order.facts, order_state(Draft(""), chart, order, today)
     name = facts.get("medication.nameCode")
-    value = name.value if name is not None and isinstance(name.value, dict) else {}
+    hidden = is_withheld(order)
+    value = name.value if name is not None and isinstance(name.value, dict) and not hidden else {}
     return {
         "key": " ".join(order.ids),
         "drug": str(value.get("displayName") or ""),
         "code": str(value.get("code") or ""),
-        "active": state.active,
-        "why": "" if state.active else "ended" if order.ended else "its end has passed",
+        "active": state.active and not hidden,
+        "why": _GONE["withheld"] if hidden else "" if state.active else _why_ended(chart, order),
         "start": text_of(facts, "order.start"),
         "stop": text_of(facts, "order.stop"),
-        "text": text_of(facts, "prescription.text"),
+        "text": "" if hidden else text_of(facts, "prescription.text"),
         "visit": order.visit,
         "source": state.source,
         "at": order.at,
     }
+
+
+def _why_ended(chart: Chart, order: Order) -> str:
+    if order.ended:
+        return "ended"
+    return "its visit has ended" if discharge_of(chart, order) is not None else "its end has passed"
 
 
 def appointment_shown(entry: Appointment) -> dict[str, Any]:
@@ -144,7 +150,7 @@ def appointment_shown(entry: Appointment) -> dict[str, Any]:
         "clinician": clinician_of(entry.facts),
         "clinic": text_of(entry.facts, "clinicName"),
         "type": text_of(entry.facts, "appointment.type"),
-        "request": entry.asked.id if isinstance(entry.asked, Asked) else None,
+        "request": entry.asked.id if entry.asked is not None else None,
         "at": entry.at,
     }
 

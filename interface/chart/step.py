@@ -7,25 +7,26 @@ from typing import Any
 
 from interface.chart.holds import hold
 from interface.chart.model import Appointment, change
+from interface.chart.orders import note_discharge, take_orders
 from interface.chart.outcome import NewRequest, Outcome
 from interface.chart.people import remove_person, remove_visit
+from interface.chart.problems import take_problems
 from interface.chart.settle import Composed, Settling, is_true, unchanged
 from interface.chart.update import (
-    end_inpatient_orders,
     forget_past,
     lend_provider,
     resources_left,
     take_appointment,
-    take_orders,
     take_patient,
-    take_problems,
     take_visit,
     visit_key,
     visit_of,
 )
-from interface.rules.facts import LeftOut, Reason, text_of
+from interface.rules.facts import LeftOut, Reason, place_of, text_of
 from interface.rules.policy import Policy
 from interface.rules.reading import Reading
+
+_HISTORY = Reason("history", "history: it adds to what is known, and nothing is requested")
 
 
 class Step:
@@ -82,6 +83,8 @@ class Step:
         in_time = self._take()
         if self.does == "cancel":
             outcome = self._cancel(in_time)
+        elif self.does == "post" and in_time and self.reading.history:
+            outcome = self._chart(_HISTORY)
         elif self.does == "post" and in_time:
             outcome = self._post()
         elif not in_time:
@@ -109,8 +112,7 @@ class Step:
             return True  # of a visit that was taken out since
         take_problems(chart, reading, self.left_out)
         take_orders(chart, reading, self.left_out)
-        if reading.event.ends_inpatient_orders:
-            end_inpatient_orders(chart, reading)
+        note_discharge(chart, reading)
         if self.about_appointment and self.key:
             status = {"post": "booked", "cancel": "cancelled"}.get(self.does, "other")
             return take_appointment(chart, reading, self.key, status)
@@ -142,14 +144,22 @@ class Step:
     def _why_chart(self) -> tuple[Reason, ...]:
         status = text_of(self.reading.facts, "appointment.status")
         if self.about_appointment and status == "chart":
-            return (Reason("status", "SCH-25 says complete, pending or wait-listed: nothing to request"),)
+            where = place_of(self.reading.facts, "appointment.status")
+            return (Reason("status", f"{where} says complete, pending or wait-listed: nothing to request"),)
         return (Reason("charted", f"{self.reading.type} adds to what is known of the patient"),)
+
+    def _why_cancelled(self, what: str) -> Reason:
+        facts = self.reading.facts
+        if self.reading.event.does == "post" and text_of(facts, "appointment.status") == "cancelled":
+            where = place_of(facts, "appointment.status")
+            return Reason("cancelled", f"{where} of {self.reading.type} says that the {what} is cancelled")
+        return Reason("cancelled", f"{self.reading.type} cancels the {what}")
 
     def _cancel(self, in_time: bool) -> Outcome:
         if not in_time:
             return self._chart(Reason("older", "older than what is known of the appointment: only kept"))
         what = "appointment" if self.about_appointment else "visit"
-        reasons = [Reason("cancelled", f"{self.reading.type} cancels the {what}")]
+        reasons = [self._why_cancelled(what)]
         appointment = self.chart.appointments.get(self.key)
         if not self.known:
             reasons.append(Reason("not-known", f"no such {what} is known here: nothing to withdraw"))

@@ -118,9 +118,8 @@ def reprocess(args: argparse.Namespace) -> int:
             else:
                 chosen[row.id] = row.patient_id
         if aside:
-            tell(
-                f"left out of the charts by a person, and stays so: {many(aside, "message")}; `patients rebuild --with` takes them back"
-            )
+            said = f"{many(aside, 'message')} left out of the charts by a person, and stays so"
+            tell(f"{said}: `patients rebuild --with` takes them back")
         if not chosen:
             tell("no messages")
             return 0

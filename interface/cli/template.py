@@ -113,6 +113,8 @@ version = 1
 # default_problem_system = ""
 # How long a visit's diagnoses count as active unless seen again; 0: for ever.
 # visit_diagnosis_days = 730
+# The types of diagnosis (DG1-6) that are taken, for example ["F"] for final ones; empty: all.
+# diagnosis_types = []
 # An NPI must pass its check digit; false lifts that, for test systems.
 # npi_check_digit = true
 

@@ -1,1 +1,1 @@
-"""Reading and answering HL7 v2 without I/O: framing, messages, data types, ACKs."""
+"""Reading and answering HL7 v2 without I/O: framing, messages, times, ACKs."""

@@ -27,7 +27,7 @@ NULL = '""'
 class Repetition:
     """One repetition of a field, as sent (`raw`, still escaped), and its parts, unescaped."""
 
-    __slots__ = ("_components", "_index", "_segment", "field", "raw")
+    __slots__ = ("_components", "_index", "_path", "_plain", "_segment", "field", "raw")
 
     def __init__(self, raw: str, field: int, index: int, segment: "Segment"):
         self.raw = raw
@@ -35,6 +35,8 @@ class Repetition:
         self._index = index
         self._segment = segment
         self._components: list[str] | None = None
+        self._path = ""
+        self._plain = False  # nothing in it means anything but itself: no escape, no null
 
     @classmethod
     def of_text(cls, raw: str, field: int = 1, segment: str = "ZZZ") -> "Repetition":
@@ -44,8 +46,10 @@ class Repetition:
     @property
     def path(self) -> str:
         """Where it stands: `PID-3`, `PID-3[2]`, `DG1[2]-3`."""
-        index = f"[{self._index}]" if self._index > 1 else ""
-        return f"{self._segment.path}-{self.field}{index}"
+        if not self._path:
+            index = f"[{self._index}]" if self._index > 1 else ""
+            self._path = f"{self._segment.path}-{self.field}{index}"
+        return self._path
 
     def at(self, component: int, sub: int = 0) -> str:
         """Where a part stands: `PID-5.1`, `PID-5.1.2`."""
@@ -62,14 +66,17 @@ class Repetition:
         return len(self._components or self._split()) if self.raw else 0
 
     def _split(self) -> list[str]:
-        separator = self._segment.delimiters.component
-        parts = self._components = self.raw.split(separator) if separator else [self.raw]
+        delimiters, raw = self._segment.delimiters, self.raw
+        parts = self._components = raw.split(delimiters.component) if delimiters.component else [raw]
+        self._plain = NULL not in raw and not (delimiters.escape and delimiters.escape in raw)
         return parts
 
     def component(self, number: int) -> str:
         """A whole component, subcomponent separators kept as text; '' when absent or null."""
         parts = self._components or self._split()
-        return _meant(parts[number - 1], self._segment) if 0 < number <= len(parts) else ""
+        if not 0 < number <= len(parts):
+            return ""
+        return parts[number - 1] if self._plain else _meant(parts[number - 1], self._segment)
 
     def null_component(self, number: int) -> bool:
         """Whether a component is `""`, or the repetition is and so every part of it."""
@@ -80,7 +87,10 @@ class Repetition:
         """A subcomponent; '' when absent or null. The first is the component when that is not divided."""
         components = self._components or self._split()
         raw = components[component - 1] if 0 < component <= len(components) else ""
-        return _meant(_part(raw, number, self._segment.delimiters.subcomponent), self._segment)
+        if not raw:
+            return ""
+        part = _part(raw, number, self._segment.delimiters.subcomponent)
+        return part if self._plain else _meant(part, self._segment)
 
     def text(self) -> str:
         """The whole repetition, component separators kept as text (for ST, TX, FT); '' when null."""

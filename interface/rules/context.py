@@ -26,6 +26,8 @@ class Context:
     at: str
     today: date
     left_out: list[LeftOut] = field(default_factory=list)
+    gone: frozenset[Segment] | None = None
+    """Resources that were taken out of the appointment; None: nobody has asked yet."""
 
     def leave_out(self, source: str, value: str, why: str) -> None:
         """Note a value that does not reach the request."""
@@ -71,3 +73,8 @@ def clean_text(text: str) -> str:
     if text.isalnum():
         return text
     return " ".join(text.translate(_CONTROL).translate(_BLANKED).split())
+
+
+def is_repaired(sent: str, cleaned: str) -> bool:
+    """Whether more than runs of blanks was mended."""
+    return cleaned != sent and cleaned != " ".join(sent.split())

@@ -66,10 +66,20 @@ Item = dict[str, Fact]
 """The facts of one problem or order, by field."""
 
 
-def text_of(facts: Item, field: str) -> str:
+def value_of(fact: Fact | None) -> str:
     """A fact's value as text; empty when there is none."""
-    fact = facts.get(field)
     return str(fact.value) if fact is not None and fact.value is not None else ""
+
+
+def text_of(facts: Item, field: str) -> str:
+    """The value of a field as text; empty when there is none."""
+    return value_of(facts.get(field))
+
+
+def place_of(facts: Item, field: str) -> str:
+    """The HL7 field a fact came from, `SCH-25` or `AIS[2]-10`; empty when there is none."""
+    fact = facts.get(field)
+    return fact.leaves[0].source.split(".")[0] if fact is not None and fact.leaves else ""
 
 
 def scalar(value: Scalar, source: str, **parts: Any) -> Fact:

@@ -34,13 +34,24 @@ MESSAGE = (
 MERGE = ("merge.prior", "merge.account", "merge.visit")
 """Of one MRG, with the PID before it and the PV1 behind it."""
 
-PROBLEM = ("problem.codings", "problem.date", "problem.action", "problem.confidential")
+PROBLEM = (
+    "problem.codings",
+    "problem.date",
+    "problem.action",
+    "problem.instance",
+    "problem.confidential",
+    "problem.resolved",
+    "problem.confirmation",
+    "problem.lifeCycle",
+)
 """Of one DG1 or PRB."""
 
 ORDER = (
     "order.placer",
     "order.filler",
     "order.prescription",
+    "order.parent",
+    "order.administered",
     "order.control",
     "order.status",
     "order.stop",

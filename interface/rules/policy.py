@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
+HISTORY = "load"
+"""The listener's name under which the journal keeps what `load` brings: it is charted, and nothing is requested."""
+
 
 @dataclass(frozen=True)
 class RequestDefaults:
@@ -36,6 +39,8 @@ class Policy:
     default_problem_system: str = ""
     """ICD10, ICD9, SNOMED or empty: what a code without a system is."""
     visit_diagnosis_days: int = 730
+    diagnosis_types: tuple[str, ...] = ()
+    """Types of diagnosis (DG1-6) that are taken; empty: all."""
     npi_check_digit: bool = True
     unchanged: str = "skip"
     supersede: bool = True

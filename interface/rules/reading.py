@@ -14,7 +14,7 @@ from interface.rules.context import Context, Group
 from interface.rules.facts import Fact, Item, LeftOut, Reason, text_of
 from interface.rules.fields import ORDERS
 from interface.rules.groups import first_patient, merge_groups, order_groups
-from interface.rules.policy import Policy
+from interface.rules.policy import HISTORY, Policy
 from interface.rules.rulebook import Event, Rule, Rulebook
 
 _CLOCK_SLACK = timedelta(days=1)
@@ -64,6 +64,8 @@ class Reading:
     left_out: tuple[LeftOut, ...] = ()
     said: tuple[str, ...] = ()
     """How the bytes were read, where that was not plain."""
+    history: bool = False
+    """It was loaded, not received: it adds to the chart, and nothing is requested because of it."""
 
 
 def read_message(
@@ -80,6 +82,8 @@ def read_message(
     if not control_id:
         return _rejected(control_id, kind, "missing-control-id")
     event = book.event(message.message_code, message.trigger_event)
+    if event.needs and message.names.isdisjoint(event.needs):
+        event = event.without
     zone = policy.listener_timezones.get(listener) or policy.timezone
     context = Context(
         message=message,
@@ -97,6 +101,7 @@ def read_message(
         at=context.at,
         has_patient=message.first("PID") is not None,
         said=(*message.charset_notes, *message.notes),
+        history=listener == HISTORY,
     )
     if event.does == "ignore" or not reading.has_patient:
         return reading

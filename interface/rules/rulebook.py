@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -15,10 +15,22 @@ from interface.rules.tables import Table, read_table
 from interface.rules.types import TYPES, Reader, Spec
 
 DOES = ("post", "chart", "cancel", "ignore")
-ABOUT = ("", "appointment", "visit", "medication", "person")
+ABOUT = ("", "appointment", "visit", "medication", "problem", "person")
 IDENTITY = ("", "merge", "renumber", "move-number", "move-account", "move-visit", "link", "remove")
 """What an event does to whose chart things are in (HL7 v2, chapter 3: merge, move, change, link, delete)."""
-_EVENT_KEYS = ("does", "about", "say", "not_yet", "reopens", "ends_inpatient_orders", "identity", "cancels")
+_EVENT_KEYS = (
+    "does",
+    "about",
+    "say",
+    "not_yet",
+    "reopens",
+    "ends_inpatient_orders",
+    "cancels_discharge",
+    "adds_to_orders",
+    "needs",
+    "identity",
+    "cancels",
+)
 
 
 @dataclass(frozen=True)
@@ -34,11 +46,22 @@ class Event:
     reopens: bool = True
     """Whether it opens a cancelled visit again."""
     ends_inpatient_orders: bool = False
+    cancels_discharge: bool = False
+    """The orders that a discharge ended run on."""
+    adds_to_orders: bool = False
+    """Dispenses and administrations: they add to orders, but never change or end one."""
+    needs: tuple[str, ...] = ()
+    """Without one of these segments the message is ignored."""
     identity: str = ""
     """One of `IDENTITY`."""
     cancels_when_empty: bool = False
     """S20 to S22: a cancel when no resource of the appointment is left."""
     rule: str = ""
+
+    @property
+    def without(self) -> Event:
+        """What it is without any of the segments it needs."""
+        return replace(self, does="ignore", say=f"it holds none of {', '.join(self.needs)}")
 
 
 @dataclass(frozen=True)
@@ -53,6 +76,10 @@ class Rule:
     """Message codes (MSH-9.1) it is for; empty: all."""
     segments: frozenset[str]
     """The segments it looks in."""
+    paths: tuple[Path, ...] = ()
+    """Its sources in order (`from:`)."""
+    type: str = ""
+    """The kind of value (`type:`)."""
 
 
 @dataclass(frozen=True)
@@ -170,6 +197,9 @@ def _event(kind: str, body: object, file: str, line: int) -> Event:
         not_yet=bool(body.get("not_yet", False)),
         reopens=bool(body.get("reopens", True)),
         ends_inpatient_orders=bool(body.get("ends_inpatient_orders", False)),
+        cancels_discharge=bool(body.get("cancels_discharge", False)),
+        adds_to_orders=bool(body.get("adds_to_orders", False)),
+        needs=tuple(str(name) for name in body.get("needs", ())),
         identity=identity,
         cancels_when_empty=cancels == "when-empty",
         rule=f"{file}#{kind}",
@@ -237,4 +267,5 @@ def _read_rule(
         paths.append(path)
     spec = Spec(f"{file}#{name}", file, line, body, tuple(paths), tables)
     segments = frozenset(path.segment for path in paths)
-    rules[scope].append(Rule(spec.name, field, TYPES[kind](spec), frozenset(spec.strings("only")), segments))
+    only = frozenset(spec.strings("only"))
+    rules[scope].append(Rule(spec.name, field, TYPES[kind](spec), only, segments, spec.paths, kind))

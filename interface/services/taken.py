@@ -78,7 +78,7 @@ def take(payload: bytes, source: Source, lane: Lane, received_at: float) -> Take
     readable MSH is a row too, marked with why.
     """
     try:
-        read = [_arrival(raw, source, received_at) for raw in split_messages(payload)]
+        read = [arrival(raw, source, received_at) for raw in split_messages(payload)]
     except Exception as error:
         # A fault of ours. Closing the connection would bring the same message again, for ever: it is stored
         # as undecodable, and the feed goes on.
@@ -113,7 +113,8 @@ def _reject(raw: bytes, source: Source, received_at: float, kind: str) -> Arriva
     )
 
 
-def _arrival(raw: bytes, source: Source, received_at: float) -> tuple[Header | None, Arrival]:
+def arrival(raw: bytes, source: Source, received_at: float) -> tuple[Header | None, Arrival]:
+    """The row of one message, and its MSH; without a readable one the row is marked with why."""
     try:
         header = read_header(raw)
     except HeaderError as error:

@@ -76,6 +76,7 @@ class Settings(Section):
             listener_charsets={entry.name: entry.charset for entry in self.listeners if entry.charset},
             default_problem_system=self.mappings.default_problem_system,
             visit_diagnosis_days=self.mappings.visit_diagnosis_days,
+            diagnosis_types=self.mappings.diagnosis_types,
             npi_check_digit=self.mappings.npi_check_digit,
             unchanged=self.forward.unchanged,
             supersede=self.forward.supersede,

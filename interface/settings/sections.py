@@ -160,6 +160,8 @@ class Mappings(Section):
     default_problem_system: Literal["", "ICD10", "ICD9", "SNOMED"] = ""
     visit_diagnosis_days: Days = 730
     """How long a visit's diagnoses stay active unless seen again; 0: for ever."""
+    diagnosis_types: Many[FilledText] = ()
+    """Types of diagnosis (DG1-6) that are taken; empty: all."""
     npi_check_digit: bool = True
     """false takes ids declared as NPI whose check digit is wrong: for test systems only."""
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from interface.rules.policy import HISTORY
 from interface.settings import checks
 from interface.settings.locate import Path
 
@@ -74,6 +75,9 @@ def _listeners(settings: "Settings") -> Iterator[Found]:
                 ("listener", number, "name"),
                 f'"{listener.name}" is used twice; give each listener its own name',
             )
+        if listener.name == HISTORY:
+            text = f'"{HISTORY}" is what the history of the command `load` goes by; take another name'
+            yield ("listener", number, "name"), text
         names.add(listener.name)
         doors.append((("listener", number), f'listener "{listener.name}"', listener.host, listener.port))
     doors.append((("web",), "[web]", settings.web.host, settings.web.port))

@@ -70,11 +70,13 @@ class Journal(Part):
         super().__init__(engine)
         self._keyring = keyring
 
-    def append(self, arrivals: Sequence[Arrival], now: float) -> list[Stored]:
+    def append(
+        self, arrivals: Sequence[Arrival], now: float, *, window: float = DUPLICATE_WINDOW_SECONDS
+    ) -> list[Stored]:
         """Store all arrivals in one commit, which is on disk when this returns; answers in the same order.
 
-        `now` (POSIX seconds) bounds the duplicate window of seven days, which counts from the first row's
-        arrival. A message is a duplicate when listener, MSH-3, MSH-4 and MSH-10 and the content are those
+        `now` (POSIX seconds) bounds the duplicate window of seven days (`window`, in seconds), which counts from
+        the first row's arrival. A message is a duplicate when listener, MSH-3, MSH-4 and MSH-10 and the content are those
         of a row in the window; equal names with other content are stored and flagged as a conflict. Raises
         NotStored: then nothing of the batch is stored, and the journal can be used again.
         """
@@ -85,7 +87,7 @@ class Journal(Part):
         sealed = [seal("message", arrival.raw) for arrival in arrivals]
         with self._writing(NotStored) as connection:
             asked = {name for name, checked in names if checked}
-            namesakes = find_namesakes(connection, asked, now - DUPLICATE_WINDOW_SECONDS)
+            namesakes = find_namesakes(connection, asked, now - window)
             batch = _sort_out(arrivals, names, sealed, namesakes)
             if batch.rows:
                 _insert(connection, batch)

@@ -445,6 +445,15 @@ class MessageDetail:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """One message of many: what is known of it, and its bytes."""
+
+    summary: MessageSummary
+    raw: bytes | None
+    """None: it is no longer kept, or can't be opened."""
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptView:
     """One attempt of a request."""
 

@@ -7,6 +7,7 @@ nothing is shown twice while new rows arrive.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Engine, Select, bindparam, func, select
@@ -24,6 +25,7 @@ from interface.store.records import (
     RequestDetail,
     RequestFilter,
     RequestSummary,
+    StoredMessage,
 )
 from interface.store.schema import (
     attempts,
@@ -35,6 +37,7 @@ from interface.store.schema import (
     request_bodies,
     requests,
 )
+from interface.store.turns import chunks
 
 ALL_MESSAGES = MessageFilter()
 ALL_REQUESTS = RequestFilter()
@@ -56,6 +59,12 @@ _MESSAGE = (
     .join(message_bodies, message_bodies.c.message_id == messages.c.id, isouter=True)
     .join(message_notes, message_notes.c.message_id == messages.c.id, isouter=True)
     .where(messages.c.id == bindparam("b_id"))
+)
+_BODIES = (
+    select(*MESSAGE_COLUMNS, message_bodies.c.body)
+    .join(message_bodies, message_bodies.c.message_id == messages.c.id, isouter=True)
+    .where(messages.c.id.in_(bindparam("b_ids", expanding=True)))
+    .order_by(messages.c.id)
 )
 _REQUESTS = (
     select(*REQUEST_COLUMNS)
@@ -83,6 +92,13 @@ _COUNT_PATIENTS = select(func.count()).select_from(patients)
 
 _IS_NEW = (messages.c.state == "new", messages.c.decision.is_(None))
 _COUNT_NEW = select(func.count()).select_from(messages).where(*_IS_NEW)
+_COUNT_NEW_OF = _COUNT_NEW.where(messages.c.listener == bindparam("listener"))
+_DECIDED = select(messages.c.state, messages.c.decision, messages.c.reasons).where(
+    messages.c.id.in_(bindparam("ids", expanding=True))
+)
+_KNOWN_KEYS = select(patient_keys.c.key_hash).where(
+    patient_keys.c.key_hash.in_(bindparam("hashes", expanding=True))
+)
 _OLDEST_NEW = select(messages.c.received_at).where(*_IS_NEW).order_by(messages.c.id).limit(1)
 _COUNT_IN_STATE = select(func.count()).select_from(requests).where(requests.c.state == bindparam("b_state"))
 _OLDEST_WAITING = (
@@ -150,6 +166,19 @@ class Views(Part):
             request=request,
             problem=opened.problem if body is not None else "the body is no longer kept",
         )
+
+    def bodies(self, ids: Sequence[int]) -> list[StoredMessage]:
+        """These messages with their bodies opened, oldest first; those that are no longer there are left out.
+
+        For whoever reads many: a few hundred ids at a time keep the read transaction short.
+        """
+        with self._reading() as connection:
+            rows = connection.execute(_BODIES, {"b_ids": list(ids)}).all()
+        found = []
+        for *columns, body in rows:
+            opened = _Opened(self._keyring)
+            found.append(StoredMessage(message_summary(columns), opened.value("message", body)))
+        return found
 
     # ------------------------------------------------------------------------------------------ requests
 
@@ -226,6 +255,33 @@ class Views(Part):
                 sending_requests=in_state("sending"),
                 held_requests=in_state("held"),
             )
+
+    # ------------------------------------------------------------------------------------------ history
+
+    def waiting(self, listener: str) -> int:
+        """How many messages of a listener are not decided yet; costs what waits, not what is stored."""
+        with self._reading() as connection:
+            number: int = connection.execute(_COUNT_NEW_OF, {"listener": listener}).scalar_one()
+            return number
+
+    def decided(self, ids: Sequence[int]) -> list[tuple[str, str | None, list[dict[str, Any]]]]:
+        """State, decision and reasons of these messages, in no order; unknown ids are left out."""
+        with self._reading() as connection:
+            return [
+                (state, decision, _reasons(reasons))
+                for part in chunks(list(ids))
+                for state, decision, reasons in connection.execute(_DECIDED, {"ids": part})
+            ]
+
+    def known_patients(self, keys: Iterable[str]) -> set[str]:
+        """Those of these identity keys that a patient bears."""
+        hashes = {self._keyring.lookup(key): key for key in keys}
+        with self._reading() as connection:
+            return {
+                hashes[found]
+                for part in chunks(list(hashes))
+                for found in connection.execute(_KNOWN_KEYS, {"hashes": part}).scalars()
+            }
 
 
 class _Opened:

@@ -1,11 +1,9 @@
-"""HL7 data types as small frozen values, each read by `X.of(repetition)`; parts are without outer blanks."""
+"""Data types that need more than their components: times (DTM).
 
-from .coded import CWE
+The others (CX, XPN, XCN, XAD, XTN, CWE, PL, TQ) are read component by component in `interface/rules/types/`, where each
+part keeps its source; as values of their own they took two to three times as long and lost it.
+"""
+
 from .dtm import DTM, parse_dtm
-from .identifiers import CX, EI, HD
-from .locations import PL
-from .names import XCN, XPN
-from .places import XAD, XTN
-from .timing import TQ
 
-__all__ = ["CWE", "CX", "DTM", "EI", "HD", "PL", "TQ", "XAD", "XCN", "XPN", "XTN", "parse_dtm"]
+__all__ = ["DTM", "parse_dtm"]

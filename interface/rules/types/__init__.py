@@ -4,16 +4,33 @@ A type is made once for each rule (`make(spec)` checks its options and gives a r
 (`reader(context, scope) -> Fact | None`; None: the message says nothing of it).
 """
 
-from interface.rules.types import clinical, identity, medication, patient, person, values
+from interface.rules.types import (
+    appointment,
+    clinical,
+    contacts,
+    dosage,
+    identity,
+    medication,
+    names,
+    orders,
+    patient,
+    person,
+    values,
+)
 from interface.rules.types.base import Reader, Spec, TypeMaker
 
 TYPES: dict[str, TypeMaker] = {
     **values.TYPES,
-    **person.TYPES,
+    **names.TYPES,
     **patient.TYPES,
+    **contacts.TYPES,
+    **appointment.TYPES,
+    **person.TYPES,
     **identity.TYPES,
     **clinical.TYPES,
     **medication.TYPES,
+    **dosage.TYPES,
+    **orders.TYPES,
 }
 
 __all__ = ["TYPES", "Reader", "Spec", "TypeMaker"]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from interface.hl7.message import Repetition
+from interface.hl7.message import Message, Repetition, Segment
 from interface.rules.context import Context, deleted_fact, no_fact
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
@@ -50,6 +50,10 @@ class Spec:
             raise self.error(key, f"no table '{name}'{nearest(str(name), self.tables)}")
         return self.tables[name]
 
+    def words(self, key: str) -> Words:
+        """The table an option must name, for codes as people write them."""
+        return Words(self.needed_table(key))
+
     def needed_table(self, key: str) -> Table:
         """The table an option must name."""
         table = self.table(key)
@@ -84,6 +88,93 @@ class Spec:
         return value
 
 
+_PUNCTUATION = dict.fromkeys(map(ord, " \t.,:;-_/'()&"))
+
+
+def loose(code: str) -> str:
+    """How words of senders are compared: `No-Show`, `NO SHOW` and `noshow` are one. A `?` says something."""
+    return code.upper().translate(_PUNCTUATION)
+
+
+class Words:
+    """A table whose codes are words as people write them: looked up as sent, then without blanks and punctuation."""
+
+    __slots__ = ("_loose", "_rows", "table")
+
+    def __init__(self, table: Table):
+        self.table = table
+        self._rows = table.rows
+        self._loose = {key: value for code, value in table.rows.items() if (key := loose(code))}
+
+    def get(self, sent: str) -> Any:
+        """The row's value; None when the table has no such code."""
+        found = self._rows.get(sent)  # nearly all are sent as the table has them
+        if found is None:
+            found = self.table.get(sent)
+        return found if found is not None else self._loose.get(loose(sent))
+
+    def __contains__(self, sent: str) -> bool:
+        return self.get(sent) is not None
+
+
+# What an appointment is booked for: each may be taken out of it again, alone or with its group (HL7 v2, chapter 10).
+RESOURCES = frozenset(("AIS", "AIG", "AIL", "AIP"))
+_DELETED = "D"  # HL7 table 0206
+
+
+def is_deleted(segment: Segment, context: Context) -> bool:
+    """Whether a resource, or the group (RGS) it stands in, is taken out of the appointment."""
+    gone = context.gone
+    if gone is None:
+        gone = context.gone = _gone(context.message)
+    return segment in gone
+
+
+def _gone(message: Message) -> frozenset[Segment]:
+    """Resources whose segment action code, or that of their group, is D (HL7 table 0206)."""
+    marked = [
+        segment
+        for name in ("RGS", *RESOURCES)
+        for segment in message.all(name)
+        if segment.raw(2) and segment.text(2).strip().upper() == _DELETED
+    ]
+    if not any(segment.name == "RGS" for segment in marked):
+        return frozenset(marked)
+    group = False
+    for segment in message.segments:
+        if segment.name == "RGS":
+            group = segment in marked
+        elif group and segment.name in RESOURCES:
+            marked.append(segment)
+    return frozenset(marked)
+
+
+def standing(name: str, context: Context, scope: Scope) -> Sequence[Segment]:
+    """The segments of that name, without resources that were taken out of the appointment."""
+    segments = scope.all(name)
+    if not segments or name not in RESOURCES:
+        return segments
+    return [segment for segment in segments if not is_deleted(segment, context)]
+
+
+def repetitions(path: Path, context: Context, scope: Scope) -> Sequence[Repetition]:
+    """What stands at a path, in order, without resources that were taken out of the appointment."""
+    if path.segment not in RESOURCES:
+        return path.repetitions(scope)
+    return [entry for segment in standing(path.segment, context, scope) for entry in segment.reps(path.field)]
+
+
+def says_something(entry: Repetition) -> bool:
+    """Whether any component holds text; separators, blanks and HL7 null do not."""
+    return any(entry.component(number).strip("& ") for number in range(1, entry.component_count + 1))
+
+
+def says_deleted(entry: Repetition) -> bool:
+    """Whether all that it says is HL7 null, as a whole or component by component."""
+    parts = range(1, entry.component_count + 1)
+    return any(entry.null_component(number) for number in parts) and not says_something(entry)
+
+
 @dataclass(frozen=True)
 class Value:
     """What one candidate yields: the value, its scalars with their sources, and what was repaired."""
@@ -108,12 +199,13 @@ def first_valid(spec: Spec, convert: Convert, *, note_unfit: bool = False) -> Re
 
     When none does, the first unfit one's reason is kept; `note_unfit` also lists each in `left_out`.
     """
-    paths, rule = spec.paths, spec.name
+    rule = spec.name
+    paths = [(path, path.segment in RESOURCES) for path in spec.paths]
 
     def read(context: Context, scope: Scope) -> Fact | None:
         why = deleted = ""
-        for path in paths:
-            for repetition in path.repetitions(scope):
+        for path, resource in paths:
+            for repetition in repetitions(path, context, scope) if resource else path.repetitions(scope):
                 if repetition.is_null:
                     deleted = deleted or path.source(repetition)
                     continue

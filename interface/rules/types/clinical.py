@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 
 from interface.contract.texts import is_clean
+from interface.hl7.datatypes.dtm import parse_dtm
 from interface.hl7.message import Repetition
-from interface.rules.context import Context, no_fact
+from interface.rules.context import Context, deleted_fact, no_fact
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
-from interface.rules.types.base import Reader, Spec, TypeMaker
+from interface.rules.tables import normal
+from interface.rules.types.base import Reader, Spec, TypeMaker, Unfit, Value, first_valid, one
+from interface.rules.types.coding import Coding, codings, system_row
 
 _ICD10_SHAPE = re.compile(r"^[A-Z]\d[0-9A-Z](?:\.?[0-9A-Z]{1,4})?$")
 _ICD9_SHAPE = re.compile(r"^\d{3}\.\d{1,2}$")
@@ -55,103 +58,140 @@ def diagnosis(spec: Spec) -> Reader:
     """DG1-3 or PRB-3: every coding whose system the contract has a list for, as `[{"system", "code", "label"}, …]`.
 
     The system is named by CWE.3/.6, else by `system_from:`; undeclared it is the site's default, else told by shape
-    only where no other system could have the code. What is left out is noted with its reason.
+    only where no other system could have the code. What is left out is noted with its reason. `kind_from:` is the
+    diagnosis' type (DG1-6), for sites that take some types only (`[mappings] diagnosis_types`).
     """
-    spec.options("systems", "system_from", "label_from")
-    systems, rule, path = spec.needed_table("systems"), spec.name, spec.paths[0]
-    system_from, label_from = spec.path_list("system_from"), spec.path_list("label_from")
+    spec.options("systems", "system_from", "label_from", "kind_from")
+    return _Diagnosis(spec).read
 
-    def elsewhere(paths: tuple[Path, ...], scope: Scope) -> tuple[str, str]:
-        for entry in paths:
-            for repetition in entry.repetitions(scope):
-                if found := entry.text(repetition):
-                    return found, entry.source(repetition)
-        return "", ""
 
-    def system_of(context: Context, sent: str, code: str) -> tuple[str, str]:
-        """The system's key and, when it is none of the lists', why the code is left out."""
+class _Diagnosis:
+    """One rule of the type `diagnosis`."""
+
+    def __init__(self, spec: Spec):
+        self.rule, self.path = spec.name, spec.paths[0]
+        self.systems = spec.needed_table("systems")
+        self.system_from, self.label_from = spec.path_list("system_from"), spec.path_list("label_from")
+        self.kind_from = spec.path_list("kind_from")
+
+    def read(self, context: Context, scope: Scope) -> Fact | None:
+        found: list[dict[str, str]] = []
+        leaves: list[Leaf] = []
+        said: list[str] = []
+        why = deleted = ""
+        unwanted = self._unwanted(context, scope)
+        shared_system = _elsewhere(self.system_from, scope)[0]
+        for repetition in self.path.repetitions(scope):
+            if repetition.is_null:
+                deleted = deleted or self.path.source(repetition)
+                continue
+            for coding in codings(repetition):
+                system, trouble = self._judged(context, coding, shared_system)
+                trouble = trouble or unwanted
+                if trouble:
+                    why = why or trouble
+                    context.leave_out(coding.code_source, coding.code or coding.text, trouble)
+                    continue
+                code = dotted(system, coding.code)
+                if code != coding.code:
+                    said.append(f"{coding.code_source} written as the contract wants it")
+                label, source = self._label(repetition, coding, scope)
+                if not label:
+                    label, source = code, coding.code_source
+                    said.append(f"{source} has no label: the code stands for it")
+                where = f"[{len(found)}]"
+                found.append({"system": system, "code": code, "label": label})
+                leaves += [
+                    Leaf(f"{where}.code", code, coding.code_source),
+                    Leaf(f"{where}.displayName", label, source),
+                ]
+        if found:
+            return Fact(found, tuple(leaves), self.rule, context.at, context.control_id, tuple(said))
+        if not why:
+            label, source = _elsewhere(self.label_from, scope)
+            if label:
+                why = "a diagnosis with no code"
+                context.leave_out(source, label, why)
+        if why:
+            return no_fact(self.rule, context, why)
+        return deleted_fact(self.rule, context, deleted) if deleted else None
+
+    def _unwanted(self, context: Context, scope: Scope) -> str:
+        """Why no diagnosis of this type is taken; empty when it is. A diagnosis that names no type is taken."""
+        wanted = context.policy.diagnosis_types
+        if not wanted or not self.kind_from:
+            return ""
+        kind, source = _elsewhere(self.kind_from, scope)
+        if not kind or normal(kind) in {normal(entry) for entry in wanted}:
+            return ""
+        return f"{source} is a type that [mappings] diagnosis_types does not take"
+
+    def _judged(self, context: Context, coding: Coding, shared_system: str) -> tuple[str, str]:
+        """The system's key and, when the code can't be sent, why."""
+        code = coding.code
+        if not code.strip("."):
+            return "", "no code"
+        system, trouble = self._system_of(
+            context, coding.system or (shared_system if coding.number == 1 else ""), code
+        )
+        if trouble:
+            return "", trouble
+        if not (is_clean(code) and code.isprintable()):
+            return "", "the code holds a character that is forbidden in codes"
+        if not _FORMS[system].match(code.upper().rstrip(".")):
+            return "", f"no code of {_NAMES[system]} has this form"
+        return system, ""
+
+    def _system_of(self, context: Context, sent: str, code: str) -> tuple[str, str]:
         if sent:
-            found = systems.get(sent)
+            found = system_row(self.systems, sent)
             if found in LISTS:
                 return found, ""
             if found == "procedure":
                 return "", "a procedure system holds no diagnoses"
+            if found is None:
+                return "", f"table {self.systems.name} has no coding system {sent}"
             return "", f"the request has no list for the coding system {sent}"
         if context.policy.default_problem_system:
             return context.policy.default_problem_system, ""
         shape = by_shape(code)
         return shape, "" if shape else "no coding system is declared, and the code could be of several"
 
-    def read(context: Context, scope: Scope) -> Fact | None:
-        found: list[dict[str, str]] = []
-        leaves: list[Leaf] = []
-        said: list[str] = []
-        why = ""
+    def _label(self, repetition: Repetition, coding: Coding, scope: Scope) -> tuple[str, str]:
+        """The coding's own text, that of the other coding, `label_from:`, then the original text (CWE.9)."""
+        if coding.text:
+            return coding.text, coding.text_source
+        for component in (5, 2):
+            if component != coding.number + 1 and (text := repetition.component(component).strip()):
+                return text, repetition.at(component)
+        elsewhere = _elsewhere(self.label_from, scope)
+        return elsewhere if elsewhere[0] else (repetition.component(9).strip(), repetition.at(9))
+
+
+def _elsewhere(paths: tuple[Path, ...], scope: Scope) -> tuple[str, str]:
+    """The first text at one of the paths, and where it stands."""
+    for path in paths:
         for repetition in path.repetitions(scope):
-            if repetition.is_null:
-                continue
-            shared_system, _ = elsewhere(system_from, scope)
-            shared_label, shared_source = elsewhere(label_from, scope)
-            for number in (1, 4):
-                coding = _coding(repetition, number)
-                if not coding[0].strip("."):
-                    if coding[1] or coding[0]:
-                        context.leave_out(repetition.at(number), coding[1] or coding[0], "no code")
-                    continue
-                code, label, sent = coding
-                sent = sent or (shared_system if number == 1 else "")
-                system, trouble = system_of(context, sent, code)
-                source = repetition.at(number)
-                if not trouble and not (is_clean(code) and code.isprintable()):
-                    trouble = "the code holds a character that is forbidden in codes"
-                if not trouble and not _FORMS[system].match(code.upper().rstrip(".")):
-                    trouble = f"no code of {_NAMES[system]} has this form"
-                if trouble:
-                    why = why or trouble
-                    context.leave_out(source, code, trouble)
-                    continue
-                whole = dotted(system, code)
-                if whole != code:
-                    said.append(f"{source} written as the contract wants it")
-                label_source = repetition.at(number + 1)
-                if not label:
-                    other = repetition.component(5 if number == 1 else 2).strip()
-                    if other:
-                        label, label_source = other, repetition.at(5 if number == 1 else 2)
-                    elif shared_label:
-                        label, label_source = shared_label, shared_source
-                    else:
-                        label, label_source = whole, source
-                        said.append(f"{source} has no label: the code stands for it")
-                where = f"[{len(found)}]"
-                found.append({"system": system, "code": whole, "label": label})
-                leaves += [
-                    Leaf(f"{where}.code", whole, source),
-                    Leaf(f"{where}.displayName", label, label_source),
-                ]
-        if not path_is_valued(path, scope):
-            label, source = elsewhere(label_from, scope)
-            if label:
-                context.leave_out(source, label, "a diagnosis with no code")
-        if found:
-            return Fact(found, tuple(leaves), rule, context.at, context.control_id, tuple(said))
-        return no_fact(rule, context, why) if why else None
-
-    return read
+            if found := path.text(repetition):
+                return found, path.source(repetition)
+    return "", ""
 
 
-def path_is_valued(path: Path, scope: Scope) -> bool:
-    """Whether any repetition of the field holds something."""
-    return any(not entry.is_null and entry.raw.strip("^& ") for entry in path.repetitions(scope))
+def earliest_day(spec: Spec) -> Reader:
+    """The day of a time; of a year or month alone its first day. For what has happened by then (PRB-9)."""
+    spec.options()
+
+    def convert(_: Context, path: Path, repetition: Repetition) -> Value | Unfit | None:
+        sent = path.text(repetition)
+        if not sent.strip("0"):
+            return None
+        stamp = parse_dtm(sent)
+        if stamp is None:
+            return Unfit(f"{path.source(repetition)} is not a date")
+        day = f"{stamp.year:04d}-{stamp.month or 1:02d}-{stamp.day or 1:02d}"
+        return one(day, path.source(repetition))
+
+    return first_valid(spec, convert, note_unfit=True)
 
 
-def _coding(repetition: Repetition, number: int) -> tuple[str, str, str]:
-    """Code, text and system of a CWE's coding (1: the first, 4: the alternate)."""
-    return (
-        repetition.component(number).strip(),
-        repetition.component(number + 1).strip(),
-        repetition.component(number + 2).strip(),
-    )
-
-
-TYPES: dict[str, TypeMaker] = {"diagnosis": diagnosis}
+TYPES: dict[str, TypeMaker] = {"diagnosis": diagnosis, "earliest_day": earliest_day}

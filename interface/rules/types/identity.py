@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from interface.rules.context import Context, no_fact
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
-from interface.rules.tables import Table, normal
-from interface.rules.types.base import Reader, Spec, TypeMaker
-from interface.rules.types.patient import Number, key_authority, numbers_of
+from interface.rules.types.base import Reader, Spec, TypeMaker, is_deleted
+from interface.rules.types.patient import Number, key_authority, numbers_of, other_kind, plain_authority
 
 
 def prior_mrns(spec: Spec) -> Reader:
@@ -26,17 +25,17 @@ def prior_mrns(spec: Spec) -> Reader:
         if authorities:
             mine = [entry for entry in found if entry.kind in own]
             return [entry for entry in mine if entry.of(authorities)] or [e for e in mine if e.bare]
-        return [e for e in found if e.kind in first] or [e for e in found if e.kind not in other]
+        return [e for e in found if e.kind in first] or [e for e in found if not other_kind(other, e.kind)]
 
     def read(context: Context, scope: Scope) -> Fact | None:
-        authorities = [normal(entry) for entry in context.policy.mrn_authority]
+        authorities = [plain_authority(entry) for entry in context.policy.mrn_authority]
         why = ""
         for path in paths:
             found = numbers_of(path, scope)
             chosen = choose(found, authorities)
             if found and not chosen:
                 why = why or f"{path} has no number that could be the MRN"
-            if len({(e.number, e.authority, e.universal) for e in chosen}) > 1 and not authorities:
+            if len({(e.number, key_authority(e, ())) for e in chosen}) > 1 and not authorities:
                 return no_fact(
                     rule,
                     context,
@@ -62,37 +61,22 @@ def resources(spec: Spec) -> Reader:
 
     Gone is what its segment action code (table 0206), or that of its group (RGS-2), says is deleted.
     """
-    spec.options("actions")
-    actions, paths, rule = spec.needed_table("actions"), spec.paths, spec.name
+    spec.options()
+    paths, rule = spec.paths, spec.name
 
     def read(context: Context, scope: Scope) -> Fact | None:
         there: list[str] = []
         gone: list[str] = []
-        groups = _deleted_groups(context, actions)
         for path in paths:
             for segment in scope.all(path.segment):
                 name = f"{path.segment}:{segment.text(path.field) or segment.text(path.field, 2)}"
-                deleted = actions.get(segment.text(2)) == "delete" or segment.path in groups
-                (gone if deleted else there).append(name)
+                (gone if is_deleted(segment, context) else there).append(name)
         if not there and not gone:
             return None
         value = {"there": there, "gone": [name for name in gone if name not in there]}
         return Fact(value, (), rule, context.at, context.control_id)
 
     return read
-
-
-def _deleted_groups(context: Context, actions: Table) -> frozenset[str]:
-    """The paths of segments in resource groups whose RGS is deleted."""
-    if not context.message.all("RGS"):
-        return frozenset()
-    deleted, found = False, []
-    for segment in context.message.segments:
-        if segment.name == "RGS":
-            deleted = actions.get(segment.text(2)) == "delete"
-        elif deleted:
-            found.append(segment.path)
-    return frozenset(found)
 
 
 TYPES: dict[str, TypeMaker] = {"prior_mrns": prior_mrns, "resources": resources}

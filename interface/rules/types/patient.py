@@ -1,22 +1,29 @@
-"""Whose message it is and how to reach him: medical record number, address, contact points."""
+"""Whose message it is and where he lives: medical record number, address."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from interface.hl7.message import Repetition
-from interface.rules.context import Context, clean_text, deleted_fact, no_fact
+from interface.rules.context import Context, clean_text, deleted_fact, is_repaired, no_fact
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
 from interface.rules.tables import Table, normal
-from interface.rules.types.base import Reader, Spec, TypeMaker, Unfit, Value, as_fact
+from interface.rules.types.base import (
+    Reader,
+    Spec,
+    TypeMaker,
+    Unfit,
+    Value,
+    Words,
+    as_fact,
+    says_deleted,
+    says_something,
+)
 
-_ZIP = re.compile(r"^([0-9]{5})(?:[-\s]?[0-9]{4}|-)?$")
-_EMAIL = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
-# TN (HL7 2A.77): 999-999-9999, then X and an extension, B and a beeper code, C and any text
-_EXTENSION = re.compile(r"(?i)(?<=\d)\s*(?:[,;]\s*)?(?:extension|ext\.?|x|b|c|\#)\s*\d.*$|(?<=\d)C.*$")
+_ZIP = re.compile(r"^([0-9]{5})(?:[-\s–]\s?[0-9]{0,4}|[0-9]{4})?$")
 
 
 @dataclass(frozen=True)
@@ -30,8 +37,10 @@ class Number:
     kind: str
 
     def of(self, authorities: Sequence[str]) -> bool:
-        """Whether one of these gave it (normalised names or OIDs)."""
-        return normal(self.authority) in authorities or normal(self.universal) in authorities
+        """Whether one of these gave it (names or OIDs as `plain_authority` has them)."""
+        return bool(authorities) and (
+            plain_authority(self.authority) in authorities or plain_authority(self.universal) in authorities
+        )
 
     @property
     def bare(self) -> bool:
@@ -59,6 +68,19 @@ def key_authority(number: Number, authorities: Sequence[str]) -> str:
     if number.bare or number.of(authorities):
         return ""
     return normal(number.authority or number.universal)
+
+
+def plain_authority(name: str) -> str:
+    """A namespace or OID as authorities are compared."""
+    return normal(name).removeprefix("URN:OID:")
+
+
+def other_kind(types: Table, kind: str) -> bool:
+    """Whether an identifier type (CX.5) is another kind of number than a medical record number (HL7 table 0203)."""
+    found = types.get(kind) if kind else None
+    if found is None and len(kind) == 5 and kind.startswith("NN") and kind.isalpha():
+        found = types.get("NNXXX")  # a national identifier: NN and the country's three letters
+    return bool(found == "other")
 
 
 def _unaltered(chosen: Number) -> Number | Unfit:
@@ -89,6 +111,11 @@ def mrn(spec: Spec) -> Reader:
             for wanted in ([e for e in mine if e.of(authorities)], [e for e in bare if e.bare]):
                 if wanted:
                     return _unaltered(wanted[0])
+            if any(entry.of(authorities) for entry in numbers):
+                return Unfit(
+                    f"{path} has a number of the site's assigning authority, but of another type (CX.5) than "
+                    "MR, MRN, PI, PT or none"
+                )
             return (
                 Unfit(f"{path} has no number of the site's assigning authority (site.mrn_authority)")
                 if numbers
@@ -96,9 +123,9 @@ def mrn(spec: Spec) -> Reader:
             )
         for wanted in (
             [entry for entry in numbers if entry.kind in first],
-            [entry for entry in numbers if entry.kind not in other],
+            [entry for entry in numbers if not other_kind(other, entry.kind)],
         ):
-            different = {(entry.number, entry.authority, entry.universal) for entry in wanted}
+            different = {(entry.number, key_authority(entry, ())) for entry in wanted}
             if len(different) == 1:
                 return _unaltered(wanted[0])
             if different:
@@ -109,7 +136,7 @@ def mrn(spec: Spec) -> Reader:
         return Unfit(f"{path} has only other kinds of numbers") if numbers else None
 
     def read(context: Context, scope: Scope) -> Fact | None:
-        authorities = [normal(entry) for entry in context.policy.mrn_authority]
+        authorities = [plain_authority(entry) for entry in context.policy.mrn_authority]
         why = ""
         for path in paths:
             found = choose(path, numbers_of(path, scope), authorities)
@@ -130,42 +157,43 @@ def mrn(spec: Spec) -> Reader:
 class AddressTables:
     """How states and countries are written."""
 
-    states: Table
-    countries: Table
+    states: Words
+    countries: Words
+    """Those with US ZIPs."""
+    others: Words | None = None
+    """The names of all other countries."""
 
-    def value(self, context: Context, repetition: Repetition) -> Value:
-        """The contract's Address of an XAD (HL7 2A.84); `zip` only when it is a US ZIP."""
+    def value(self, context: Context, repetition: Repetition, zip_code: str | Unfit | None = None) -> Value:
+        """The contract's Address of an XAD (HL7 2A.84); `zip` only when it is a US ZIP (`zip_of`, where known)."""
         said: list[str] = []
         leaves: list[Leaf] = []
         value: dict[str, object] = {}
 
-        def clean(component: int, sub: int = 0) -> tuple[str, str]:
-            sent, source = repetition.sub(component, sub or 1).strip(), repetition.at(component, sub)
-            text = clean_text(sent)
-            if text != sent:
-                said.append(f"{source}: forbidden characters became blanks")
-            return text, source
+        def take(path: str, sent: str, component: int) -> str:
+            text = clean_text(sent) if sent else ""
+            if text:
+                source = repetition.at(component)
+                leaves.append(Leaf(path, text, source))
+                if is_repaired(sent, text):
+                    said.append(f"{source}: forbidden characters became blanks")
+            return text
 
         lines: list[str] = []
-        for component in (1, 2):
-            text, source = clean(component)
-            if text:
-                leaves.append(Leaf(f".lines[{len(lines)}]", text, source))
+        for sent, component in ((_street(context, repetition), 1), (repetition.component(2).strip(), 2)):
+            if text := take(f".lines[{len(lines)}]", sent, component):
                 lines.append(text)
         if lines:
             value["lines"] = lines
-        city, source = clean(3)
-        if city:
+        if city := take(".city", repetition.component(3).strip(), 3):
             value["city"] = city
-            leaves.append(Leaf(".city", city, source))
-        sent, source = repetition.component(4).strip(), repetition.at(4)
+        sent = repetition.component(4).strip()
         state = self.states.get(sent) if sent else None
         if state:
             value["state"] = state
-            leaves.append(Leaf(".state", state, source))
+            leaves.append(Leaf(".state", state, repetition.at(4)))
         elif sent:
-            context.leave_out(source, sent, "not a US state or territory")
-        found = self.zip_of(repetition)
+            context.leave_out(repetition.at(4), sent, "not a US state or territory")
+        found = self.zip_of(repetition) if zip_code is None else zip_code
         if isinstance(found, str):
             value["zip"] = found
             leaves.append(Leaf(".zip", found, repetition.at(5)))
@@ -177,8 +205,9 @@ class AddressTables:
         """The five digits of a US ZIP, or why there are none."""
         sent, country = repetition.component(5).strip(), repetition.component(6).strip()
         if country and country not in self.countries:
-            named = country.upper() if len(country) <= 3 and country.isalpha() else "another country"
-            return Unfit(f"{repetition.path} has no US ZIP: {repetition.at(6)} is {named}")
+            return Unfit(
+                f"{repetition.path} has no US ZIP: {repetition.at(6)} is {self._country_name(country)}"
+            )
         match = _ZIP.match(sent)
         if not sent:
             return Unfit(f"{repetition.at(5)} is empty: no US ZIP")
@@ -186,38 +215,80 @@ class AddressTables:
             return Unfit(f"{repetition.at(5)} is no US ZIP")
         return match.group(1)
 
+    def knows(self, country: str) -> bool:
+        """Whether a table has this country (XAD.6)."""
+        return country in self.countries or (self.others is not None and country in self.others)
+
+    def _country_name(self, sent: str) -> str:
+        """A country to name in a reason: never a text that could be something of the patient's."""
+        name = self.others.get(sent) if self.others is not None else None
+        code = sent.upper() if len(sent) <= 3 and sent.isalpha() else ""
+        if name is None:
+            return code or "a country that no table knows"
+        return f"{code} ({name})" if code else str(name)
+
+
+def _street(context: Context, repetition: Repetition) -> str:
+    """XAD.1; of a street address in parts (SAD, HL7 2A.65) the whole of it, else the dwelling number and street name.
+
+    A bare & between blanks is text.
+    """
+    whole = repetition.component(1).strip()
+    if "&" not in whole or " & " in whole:
+        return whole
+    street, name, number = (repetition.sub(1, sub).strip() for sub in (1, 2, 3))
+    if not street:
+        return f"{number} {name}".strip()
+    if name and name.casefold() not in street.casefold():
+        context.leave_out(repetition.at(1, 2), name, f"{repetition.at(1, 1)} is the whole street address")
+    return street
+
 
 def address(spec: Spec) -> Reader:
-    """PID-11: of the types in `prefer:`, in that order, the first with a valid ZIP; other types never."""
-    spec.options("prefer", "states", "countries")
-    tables = AddressTables(spec.needed_table("states"), spec.needed_table("countries"))
-    prefer, path, rule = spec.strings("prefer"), spec.paths[0], spec.name
+    """PID-11: in the order of their types (XAD.7) the first with a valid ZIP; a type of order 0 never.
+
+    `types:` gives each type its place, `untyped:` that of an address without one.
+    """
+    spec.options("types", "untyped", "states", "countries", "other_countries")
+    tables = AddressTables(spec.words("states"), spec.words("countries"), spec.words("other_countries"))
+    types, untyped = spec.words("types"), int(spec.body.get("untyped", 0))
+    path, rule = spec.paths[0], spec.name
+
+    def place(context: Context, entry: Repetition) -> int:
+        kind = entry.component(7).strip()
+        found = types.get(kind) if kind else untyped
+        if found is None:
+            context.leave_out(entry.at(7), kind, f"table {types.table.name} has no such code")
+        return int(found or 0)
 
     def read(context: Context, scope: Scope) -> Fact | None:
-        sent = [entry for entry in path.repetitions(scope) if entry.raw.strip("^& ")]
-        if sent and all(entry.is_null for entry in sent):
+        entries = path.repetitions(scope)
+        sent = [entry for entry in entries if says_something(entry)]
+        if not sent and any(says_deleted(entry) for entry in entries):
             return deleted_fact(rule, context, str(path))
         ranked = []
         for entry in sent:
-            kind = entry.component(7).strip().upper()
-            if kind in prefer:
-                ranked.append((prefer.index(kind), entry))
-            elif not entry.is_null:
-                context.leave_out(
-                    entry.path, entry.text(), "an address of this type is not where the patient lives"
-                )
+            if order := place(context, entry):
+                ranked.append((order, entry))
+            else:
+                why = "an address of this type is not where the patient lives"
+                context.leave_out(entry.path, entry.text(), why)
         ranked.sort(key=lambda pair: pair[0])
-        troubles = []
+        troubles: list[str] = []
         for _, entry in ranked:
             zip_code = tables.zip_of(entry)
             if isinstance(zip_code, str):
-                return as_fact(tables.value(context, entry), rule, context)
+                for (_, passed), trouble in zip(ranked, troubles, strict=False):
+                    context.leave_out(passed.path, passed.text(), trouble)
+                return as_fact(tables.value(context, entry, zip_code), rule, context)
             troubles.append(zip_code.why)
         if not ranked:
             return no_fact(rule, context, f"{path} has no home address") if sent else None
         for (_, entry), trouble in zip(ranked, troubles, strict=True):
             if code := entry.component(5).strip():
                 context.leave_out(entry.at(5), code, trouble)
+            if (country := entry.component(6).strip()) and not tables.knows(country):
+                context.leave_out(entry.at(6), country, "no table of countries has such a code")
         rest = tables.value(context, ranked[0][1])
         return Fact(
             rest.value, rest.leaves, rule, context.at, context.control_id, rest.said, troubles[0], weak=True
@@ -226,114 +297,4 @@ def address(spec: Spec) -> Reader:
     return read
 
 
-@dataclass(frozen=True)
-class _Point:
-    value: str
-    system: str
-    use: str
-    sources: tuple[str, str, str]
-    """Of value, system and use."""
-
-    def value_json(self) -> dict[str, str]:
-        return {"value": self.value, "contactPointSystem": self.system, "contactPointUse": self.use}
-
-
-def contact_points(spec: Spec) -> Reader:
-    """PID-13, PID-14, PID-40: phones and e-mail addresses in the contract's words, each once."""
-    spec.options("use", "use_table", "equipment_table")
-    default = str(spec.body.get("use", "HOME"))
-    use_table, equipment_table = spec.needed_table("use_table"), spec.needed_table("equipment_table")
-    paths, rule = spec.paths, spec.name
-
-    def looked_up(context: Context, entry: Repetition, component: int, table: Table) -> str:
-        sent = entry.component(component).strip()
-        found = table.get(sent) if sent else None
-        if sent and found is None:
-            context.leave_out(entry.at(component), sent, f"table {table.name} has no such code")
-        return str(found or "")
-
-    def points_of(context: Context, entry: Repetition) -> Iterator[_Point]:
-        """The number and the e-mail address of one XTN; most hold one of them."""
-        use = looked_up(context, entry, 2, use_table)
-        equipment = looked_up(context, entry, 3, equipment_table)
-        mail, mail_source = entry.component(4).strip(), entry.at(4)
-        if not mail and "@" in entry.component(1):
-            mail, mail_source = entry.component(1).strip(), entry.at(1)
-        number, source = _phone(entry)
-        for found in (use, equipment):
-            if found.startswith("no "):
-                context.leave_out(
-                    source if number else mail_source, number or mail, f"a {found[3:]} is not sent"
-                )
-                return
-        use_source = entry.at(2) if use and use != "default" else entry.path
-        system_source = entry.at(3) if equipment else entry.path
-        plain = _dialled(number)
-        if number and not plain:
-            context.leave_out(source, number, "not a telephone number")
-        elif number and equipment == "CELL":
-            yield _Point(plain, "PHONE", "MOBILE", (source, system_source, entry.at(3)))
-        elif number:
-            kind = use if use not in ("", "default") else default
-            yield _Point(plain, "PHONE", kind, (source, system_source, use_source))
-        if mail and not _EMAIL.match(mail):
-            context.leave_out(mail_source, mail, "not an e-mail address")
-        elif mail:
-            kind = use if use in ("HOME", "WORK") else default
-            yield _Point(
-                mail, "EMAIL", kind, (mail_source, mail_source if number else system_source, use_source)
-            )
-
-    def read(context: Context, scope: Scope) -> Fact | None:
-        found: list[dict[str, str]] = []
-        leaves: list[Leaf] = []
-        deleted = False
-        for path in paths:
-            for entry in path.repetitions(scope):
-                if entry.is_null:
-                    deleted = True
-                    continue
-                for point in points_of(context, entry):
-                    if point.value_json() in found:
-                        continue
-                    where = f"[{len(found)}]"
-                    found.append(point.value_json())
-                    leaves += [
-                        Leaf(f"{where}.{name}", value, source)
-                        for (name, value), source in zip(
-                            point.value_json().items(), point.sources, strict=True
-                        )
-                    ]
-        if found:
-            return Fact(found, tuple(leaves), rule, context.at, context.control_id)
-        return deleted_fact(rule, context, str(paths[0])) if deleted else None
-
-    return read
-
-
-def _phone(entry: Repetition) -> tuple[str, str]:
-    """The number of an XTN (HL7 2A.89): XTN.12, else XTN.6 and 7, else XTN.1."""
-    whole = entry.component(12).strip()
-    if whole:
-        return whole, entry.at(12)
-    area, local = entry.component(6).strip(), entry.component(7).strip()
-    if local:
-        country = entry.component(5).strip().lstrip("+")
-        foreign = f"+{country} " if country not in ("", "1", "01", "001") else ""
-        return f"{foreign}{area}{local}", entry.at(7)
-    first = entry.component(1).strip()
-    return ("", "") if "@" in first else (first, entry.at(1))
-
-
-def _dialled(number: str) -> str:
-    """A US number as its ten digits, without extension; another country's with its +; empty when it is no number."""
-    trunk = _EXTENSION.sub("", number)
-    digits = "".join(character for character in trunk if character.isascii() and character.isdigit())
-    if trunk.lstrip().startswith("+") and not digits.startswith("1"):
-        return f"+{digits}" if len(digits) >= 7 else ""
-    if len(digits) == 11 and digits.startswith("1"):
-        digits = digits[1:]
-    return digits if len(digits) >= 7 and digits.strip("0") else ""
-
-
-TYPES: dict[str, TypeMaker] = {"mrn": mrn, "address": address, "contact_points": contact_points}
+TYPES: dict[str, TypeMaker] = {"mrn": mrn, "address": address}

@@ -1,136 +1,25 @@
-"""Names of persons, and the clinician of an appointment or order."""
+"""The clinician of an appointment or order."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from interface.hl7.message import Repetition, Segment
-from interface.rules.context import Context, clean_text, deleted_fact, no_fact
+from interface.rules.context import Context, no_fact
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
 from interface.rules.tables import Table, normal
-from interface.rules.types.base import Reader, Spec, TypeMaker, Value, as_fact
+from interface.rules.types.base import Reader, Spec, TypeMaker, Value, Words, is_deleted, repetitions
+from interface.rules.types.names import NameParts, name_in_text, name_of_xcn
 
 _WORD = re.compile(r"[^\W\d_]", re.UNICODE)
-
-
-@dataclass(frozen=True)
-class NameParts:
-    """The parts of a name as sent, each with its source."""
-
-    family: tuple[str, str]
-    given: tuple[str, str]
-    further: tuple[str, str] = ("", "")
-    suffix: tuple[str, str] = ("", "")
-    prefix: tuple[str, str] = ("", "")
-
-    def value(self) -> Value | None:
-        """The contract's PersonName; None without a family name."""
-        said: list[str] = []
-        family, given = self.family, self.given
-        if not given[0] and "," in family[0]:
-            before, after = family[0].split(",", 1)
-            said.append(f"{family[1]} is split at its comma")
-            family, given = (before.strip(), family[1]), (after.strip(), family[1])
-        value: dict[str, object] = {}
-        leaves: list[Leaf] = []
-
-        def take(path: str, part: tuple[str, str]) -> str:
-            text = clean_text(part[0])
-            if text:
-                leaves.append(Leaf(path, text, part[1]))
-                if text != part[0]:
-                    said.append(f"{part[1]}: forbidden characters became blanks")
-            return text
-
-        if name := take(".family", family):
-            value["family"] = name
-        givens: list[str] = []
-        for text in (given[0], *self.further[0].split()):
-            source = given[1] if text is given[0] else self.further[1]
-            if kept := take(f".given[{len(givens)}]", (text, source)):
-                givens.append(kept)
-        if givens:
-            value["given"] = givens
-        for path, part in (("prefix", self.prefix), ("suffix", self.suffix)):
-            if kept := take(f".{path}", part):
-                value[path] = kept
-        return Value(value, tuple(leaves), tuple(said)) if value else None
-
-
-def _part(repetition: Repetition, component: int, sub: int = 0) -> tuple[str, str]:
-    text = repetition.sub(component, sub or 1).strip()
-    return text, repetition.at(component, sub)
-
-
-def family_part(repetition: Repetition, component: int) -> tuple[str, str]:
-    """FN.1; FN.2 and FN.3 (prefix and own family name) only when FN.1 is empty."""
-    first = _part(repetition, component)
-    if first[0]:
-        return first
-    prefix, own = _part(repetition, component, 2), _part(repetition, component, 3)
-    if prefix[0] and own[0]:
-        return f"{prefix[0]} {own[0]}", own[1]
-    return own if own[0] else prefix
-
-
-def name_of_xpn(repetition: Repetition) -> Value | None:
-    """XPN (HL7 2A.88): family 1, given 2, further 3, suffix 4, prefix 5."""
-    return NameParts(
-        family_part(repetition, 1),
-        _part(repetition, 2),
-        _part(repetition, 3),
-        _part(repetition, 4),
-        _part(repetition, 5),
-    ).value()
-
-
-def name_of_xcn(repetition: Repetition) -> Value | None:
-    """XCN (HL7 2A.86): the same parts, one component later."""
-    return NameParts(
-        family_part(repetition, 2),
-        _part(repetition, 3),
-        _part(repetition, 4),
-        _part(repetition, 5),
-        _part(repetition, 6),
-    ).value()
-
-
-def person_name(spec: Spec) -> Reader:
-    """PID-5: the repetition whose type (XPN.7) stands first in `prefer:`, else the first whose type is not in `never:`."""
-    spec.options("prefer", "never")
-    prefer, never = spec.strings("prefer"), spec.strings("never")
-    path, rule = spec.paths[0], spec.name
-
-    def read(context: Context, scope: Scope) -> Fact | None:
-        repetitions = list(path.repetitions(scope))
-        named = [entry for entry in repetitions if not entry.is_null and entry.raw.strip("^& ")]
-        if not named:
-            return deleted_fact(rule, context, str(path)) if repetitions else None
-        types = [entry.component(7).strip().upper() for entry in named]
-        chosen = _choose(types, prefer, never)
-        if chosen is None:
-            for entry in named:
-                context.leave_out(entry.path, entry.text(), "no name of this type is sent")
-            return no_fact(rule, context, f"{path} has only alias, maiden or adopted names")
-        found = name_of_xpn(named[chosen])
-        if found is None:
-            return no_fact(rule, context, f"{named[chosen].path} holds no name")
-        return as_fact(found, rule, context)
-
-    return read
-
-
-def _choose(types: Sequence[str], prefer: Sequence[str], never: Sequence[str]) -> int | None:
-    for wanted in prefer:
-        if wanted in types:
-            return types.index(wanted)
-    for index, kind in enumerate(types):
-        if kind not in never:
-            return index
-    return None
+_NOTHING = Value({}, ())
+_PERSONS, _OTHERS = "AIP", "AIG"
+_UNRANKED = 4
+_NOT_TREATING, _NO_PERSON = 98, 99
 
 
 def npi_check(number: str) -> bool:
@@ -166,6 +55,19 @@ class Person:
             return not (self.spelled and other.spelled) or self.spelled[0] == other.spelled[0]
         return bool(self.spelled) and self.spelled == other.spelled and not self._contradicts(other)
 
+    def is_named_by(self, other: Person) -> bool:
+        """Whether `other` is the same person by his id and says the name that is not whole here."""
+        same_id = bool(self.id) and self.id == other.id
+        same_number = same_id and (
+            self.authority == other.authority or bool(self.npi and self.npi == other.npi)
+        )
+        family = self.name.value.get("family")
+        return (
+            same_number
+            and other.spelled is not None
+            and (family is None or family.casefold() == other.spelled[0])
+        )
+
     def _contradicts(self, other: Person) -> bool:
         """Another suffix, or a further given name that is not the same nor its initial."""
         mine, theirs = self.name.value, other.name.value
@@ -198,80 +100,121 @@ def _looks_like_npi(number: str) -> bool:
     return len(number) == 10 and number.isascii() and number.isdigit() and number[0] in "12"
 
 
-def person_of_xcn(context: Context, names: Table, repetition: Repetition) -> Person | None:
-    """The person an XCN names; None when it names nobody."""
-    number = repetition.component(1).strip()
-    name = name_of_xcn(repetition)
-    if name is None and not number:
+@dataclass(frozen=True)
+class Readings:
+    """The tables by which a field becomes a person."""
+
+    npi_names: Table
+    affixes: Words
+    things: Words | None
+    """Words that tell a room or a thing from a person."""
+
+    def of(
+        self, context: Context, repetition: Repetition, segment: str, *, typed: bool = False
+    ) -> Person | None:
+        """The person a field names; None when it names nobody. `typed`: the segment says that it is a person."""
+        if segment != _OTHERS:
+            return self.of_xcn(context, repetition)
+        return self.of_resource(context, repetition, typed=typed)
+
+    def of_xcn(self, context: Context, repetition: Repetition) -> Person | None:
+        """The person an XCN names."""
+        number = repetition.component(1).strip()
+        name = name_of_xcn(repetition, self.affixes)
+        if name is None and not number:
+            return None
+        authority = (repetition.sub(9, 1).strip(), repetition.sub(9, 2).strip())
+        declared = (
+            repetition.component(13).strip(),
+            *authority,
+            repetition.component(8).strip(),
+            repetition.component(12).strip(),
+        )
+        bound = bool(any(authority) or declared[0])
+        npi = _npi(context, self.npi_names, number, declared, bound)
+        by = normal(authority[0] or authority[1])
+        return Person(repetition.path, number, repetition.at(1), name or _NOTHING, npi, by)
+
+    def of_resource(self, context: Context, repetition: Repetition, *, typed: bool) -> Person | None:
+        """AIG-3: a CWE (id, text `Family, Given` or `Given Family`), or in the wild an XCN. None: a room or a thing."""
+        second, third = repetition.component(2).strip(), repetition.component(3).strip()
+        if not typed and self._is_thing(f"{second} {third}"):
+            return None
+        if (
+            third
+            and "," not in second
+            and " " not in second
+            and _WORD.search(third)
+            and not self._is_system(third)
+        ):
+            return self.of_xcn(context, repetition)
+        for text, source in ((second, repetition.at(2)), (repetition.component(5).strip(), repetition.at(5))):
+            if any(character.isdigit() for character in text) or self._is_thing(text):
+                continue
+            name = name_in_text(text, source, self.affixes)
+            if name is not None:
+                return self._of_cwe(context, repetition, name)
+        if typed and (second or repetition.component(1).strip()):
+            family = NameParts((second, repetition.at(2)), ("", "")).value()
+            return self._of_cwe(context, repetition, family or _NOTHING)
         return None
-    authority = (repetition.sub(9, 1).strip(), repetition.sub(9, 2).strip())
-    declared = (
-        repetition.component(13).strip(),
-        *authority,
-        repetition.component(8).strip(),
-        repetition.component(12).strip(),
-    )
-    bound = bool(any(authority) or declared[0])
-    npi = _npi(context, names, number, declared, bound)
-    return Person(
-        repetition.path,
-        number,
-        repetition.at(1),
-        name or Value({}, ()),
-        npi,
-        normal(authority[0] or authority[1]),
-    )
+
+    def _of_cwe(self, context: Context, repetition: Repetition, name: Value) -> Person:
+        """A person by code and name; of two codings the one that is an NPI gives the id."""
+        found = []
+        for at in (1, 4):
+            number, system = repetition.component(at).strip(), repetition.component(at + 2).strip()
+            npi = _npi(context, self.npi_names, number, (system,), bool(system))
+            found.append(Person(repetition.path, number, repetition.at(at), name, npi))
+        first, second = found
+        return second if second.npi and not first.npi else first
+
+    def _is_system(self, text: str) -> bool:
+        """Whether CWE.3 names a coding system: then the field is no XCN, whose third component is a given name."""
+        upper = text.upper()
+        return upper == "L" or upper.startswith(("HL7", "99", "LOCAL")) or text in self.npi_names
+
+    def _is_thing(self, text: str) -> bool:
+        return self.things is not None and any(
+            word in self.things for word in re.split(r"[\s,]+", text) if word
+        )
 
 
-def person_of_resource(
-    context: Context, names: Table, things: Table | None, repetition: Repetition
-) -> Person | None:
-    """AIG-3: a CWE (id, text `Family, Given` or `Given Family`), or in the wild an XCN. None: a room or a thing."""
-    second, third = repetition.component(2).strip(), repetition.component(3).strip()
-    if third and "," not in second and " " not in second and _WORD.search(third) and not _is_system(third):
-        return person_of_xcn(context, names, repetition)
-    words = second.replace(",", " ").split()
-    if len(words) < 2 or any(character.isdigit() for character in second):
+class _Roles:
+    """A table of roles in words; of a longer text the longest run of words that is a row, the last of several."""
+
+    def __init__(self, table: Table):
+        self.name = table.name
+        self._ranks = {" ".join(_words(code)): int(rank) for code, rank in table.rows.items()}
+        self.rank = lru_cache(maxsize=1024)(self._rank)  # feeds have few roles, and each message has them
+
+    def _rank(self, *texts: str) -> int | None:
+        """Of the first text that says one; a text whole before its parts."""
+        for text in texts:
+            found = self._ranks.get(" ".join(_words(text)))
+            if found is not None:
+                return found
+        return next((found for text in texts if (found := self._within(_words(text))) is not None), None)
+
+    def _within(self, words: Sequence[str]) -> int | None:
+        for length in range(len(words) - 1, 0, -1):
+            for start in range(len(words) - length, -1, -1):
+                found = self._ranks.get(" ".join(words[start : start + length]))
+                if found is not None:
+                    return found
         return None
-    if things is not None and any(word in things for word in words):
-        return None
-    source = repetition.at(2)
-    if "," in second:
-        family, _, given = second.partition(",")
-    else:
-        given, _, family = second.rpartition(" ")
-    first, _, further = given.strip().partition(" ")
-    name = NameParts((family.strip(), source), (first, source), (further, source)).value()
-    number = repetition.component(1).strip()
-    npi = _npi(context, names, number, (third,), bool(third))
-    return Person(repetition.path, number, repetition.at(1), name or Value({}, ()), npi)
 
 
-def _is_system(text: str) -> bool:
-    upper = text.upper()
-    return upper in ("L", "NPI") or upper.startswith(("HL7", "99", "LOCAL"))
-
-
-def _is_deleted(segment: Segment, context: Context) -> bool:
-    """Whether a resource, or the group (RGS) it stands in, is taken out of the appointment (HL7 table 0206)."""
-    if segment.text(2).strip().upper() == "D":
-        return True
-    group = ""
-    for entry in context.message.segments:
-        if entry.name == "RGS":
-            group = entry.text(2).strip().upper()
-        elif entry is segment:
-            return group == "D"
-    return False
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W_]+", text.upper().replace("'", ""))
 
 
 @dataclass(frozen=True)
 class _ProviderRule:
     rule: str
     paths: tuple[Path, ...]
-    names: Table
-    roles: Table | None
-    things: Table | None
+    readings: Readings
+    roles: _Roles | None
     lenders: tuple[Path, ...]
     needs_npi: bool
 
@@ -279,26 +222,33 @@ class _ProviderRule:
         person = self._person(context, scope)
         if person is None:
             return None
-        npi, source = person.npi, person.id_source
-        if not npi:
-            for lender in self._lenders(context):
-                if lender.npi and lender.same_as(person):
-                    npi, source = lender.npi, lender.id_source
-                    break
-        said = person.name.said
+        npi, source, name = person.npi, person.id_source, person.name
+        if not npi or person.spelled is None:
+            lenders = list(self._lenders(context))
+            if person.spelled is None:
+                name = next((lender.name for lender in lenders if person.is_named_by(lender)), name)
+            if not npi:
+                whole = replace(person, name=name)
+                for lender in lenders:
+                    if lender.npi and lender.same_as(whole):
+                        npi, source = lender.npi, lender.id_source
+                        break
         value: dict[str, object] = {"npi": npi} if npi else {}
         leaves = [Leaf(".npi", npi, source)] if npi else []
-        if person.name.value:
-            value["name"] = person.name.value
-            leaves += [Leaf(f".name{leaf.path}", leaf.value, leaf.source) for leaf in person.name.leaves]
+        if name.value:
+            value["name"] = name.value
+            leaves += [Leaf(f".name{leaf.path}", leaf.value, leaf.source) for leaf in name.leaves]
         if not npi and _looks_like_npi(person.id):
             context.leave_out(
                 person.id_source, person.id, "no NPI: it fails the check digit or is another authority's"
             )
+        said = name.said
         if npi and source != person.id_source:
             said = (*said, f"the NPI of the same person in {source}")
+        if name is not person.name:
+            said = (*said, f"the name of the same person in {name.leaves[0].source}")
         why = "" if npi else f"no NPI for the person in {person.path}"
-        if self.needs_npi and npi and person.spelled is None:
+        if self.needs_npi and npi and not (name.value.get("family") and name.value.get("given")):
             why = f"no family and given name for the person in {person.path}"
         if self.needs_npi and why:
             context.leave_out(person.path, person.id, why)
@@ -313,57 +263,71 @@ class _ProviderRule:
         return None
 
     def _candidates(self, context: Context, scope: Scope, path: Path) -> Iterator[tuple[int, Person]]:
+        resource = path.segment in (_PERSONS, _OTHERS)
         for segment in scope.all(path.segment):
-            if path.segment in ("AIP", "AIG") and _is_deleted(segment, context):
-                context.leave_out(segment.path, segment.text(3), "deleted: AIP-2, AIG-2 or RGS-2 is D")
+            if resource and is_deleted(segment, context):
+                why = f"deleted: {segment.name}-2 or RGS-2 is D"
+                context.leave_out(segment.path, segment.text(3), why)
                 continue
+            rank = self._rank(context, segment) if resource else _UNRANKED
+            if rank == _NO_PERSON or not segment.raw(path.field):
+                continue
+            if path.segment == _OTHERS and rank is None and _names_persons(context, scope):
+                continue  # an AIP names the persons; an untyped AIG is a thing
             for repetition in segment.reps(path.field):
                 if repetition.is_null:
                     continue
-                rank = (
-                    self._rank(segment.text(4), segment.text(4, 2)) if path.segment in ("AIP", "AIG") else 4
-                )
-                if path.segment != "AIG":
-                    person = person_of_xcn(context, self.names, repetition)
-                elif rank is None and scope.all("AIP"):
-                    person = None  # an AIP names the persons; an untyped AIG is a thing
-                else:
-                    person = person_of_resource(context, self.names, self.things, repetition)
-                if person is not None and rank != 99:
-                    yield 4 if rank is None else rank, person
+                person = self.readings.of(context, repetition, path.segment, typed=rank is not None)
+                if person is not None and rank == _NOT_TREATING:
+                    why = f"{segment.path}-4 says he does not treat the patient at this appointment"
+                    context.leave_out(person.path, person.id or repetition.text(), why)
+                elif person is not None:
+                    yield _UNRANKED if rank is None else rank, person
 
-    def _rank(self, *role: str) -> int | None:
-        for text in role:
-            if self.roles is not None and text.strip() and text in self.roles:
-                return int(self.roles.get(text))
-        return None
+    def _rank(self, context: Context, segment: Segment) -> int | None:
+        """What AIP-4 or AIG-4 makes of it; its text before its code, which may be anybody's."""
+        if self.roles is None:
+            return None
+        code, text = segment.text(4).strip(), segment.text(4, 2).strip()
+        found = self.roles.rank(text, code)
+        if found is None and (code or text):
+            where = f"{segment.path}-4.{1 if code else 2}"
+            context.leave_out(where, code or text, f"table {self.roles.name} has no such code")
+        return found
 
     def _lenders(self, context: Context) -> Iterator[Person]:
         for path in self.lenders:
-            for repetition in path.repetitions(context.message):
-                if path.segment == "AIG":
-                    person = person_of_resource(context, self.names, self.things, repetition)
-                else:
-                    person = person_of_xcn(context, self.names, repetition)
+            for repetition in repetitions(path, context, context.message):
+                person = self.readings.of(context, repetition, path.segment)
                 if person is not None:
                     yield person
+
+
+def _names_persons(context: Context, scope: Scope) -> bool:
+    """Whether an AIP that stands names somebody."""
+    return any(entry.raw(3).strip() and not is_deleted(entry, context) for entry in scope.all(_PERSONS))
 
 
 def provider(spec: Spec) -> Reader:
     """First the person, then that person's NPI; another clinician never stands in because he has one.
 
-    The persons of a path are ranked by role (AIP-4, AIG-4); the same person elsewhere in the message may lend the NPI.
+    The persons of a path are ranked by role (AIP-4, AIG-4); the same person elsewhere in the message may lend the NPI,
+    and where the id is the same a name.
     """
-    spec.options("roles", "not_persons", "npi_names", "lenders", "needs_npi")
+    spec.options("roles", "not_persons", "npi_names", "affixes", "lenders", "needs_npi")
+    roles = spec.table("roles")
     return _ProviderRule(
         rule=spec.name,
         paths=spec.paths,
-        names=spec.needed_table("npi_names"),
-        roles=spec.table("roles"),
-        things=spec.table("not_persons"),
+        readings=Readings(
+            spec.needed_table("npi_names"),
+            spec.words("affixes"),
+            spec.words("not_persons") if spec.table("not_persons") is not None else None,
+        ),
+        roles=_Roles(roles) if roles is not None else None,
         lenders=spec.path_list("lenders"),
         needs_npi=spec.flag("needs_npi"),
     ).read
 
 
-TYPES: dict[str, TypeMaker] = {"person_name": person_name, "provider": provider}
+TYPES: dict[str, TypeMaker] = {"provider": provider}

@@ -7,12 +7,13 @@ from datetime import date
 
 from interface.hl7.datatypes.dtm import DTM, parse_dtm
 from interface.hl7.message import Repetition
-from interface.rules.context import Context, clean_text, deleted_fact
+from interface.rules.context import Context, clean_text, deleted_fact, is_repaired
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
 from interface.rules.types.base import Reader, Spec, TypeMaker, Unfit, Value, as_fact, first_valid, one
 
 _LARGEST_EXACT = 2**53
+_OID = re.compile(r"^(?:urn:oid:)?[0-2](?:\.\d+)+$", re.IGNORECASE)
 _NUMBER = re.compile(r"^[+-]?(\d+(\.\d*)?|\.\d+)$")
 
 
@@ -30,7 +31,10 @@ def text(spec: Spec) -> Reader:
 def hd_name(path: Path, repetition: Repetition) -> str:
     """The text of a component; of an HD (PL.4: namespace, OID, type) the namespace. A bare & stays text."""
     whole = path.text(repetition)
-    if path.component and not path.subcomponent and repetition.sub(path.component, 3).strip():
+    if "&" not in whole or not path.component or path.subcomponent:
+        return whole
+    universal = repetition.sub(path.component, 2).strip()
+    if repetition.sub(path.component, 3).strip() or _OID.match(universal):
         return repetition.sub(path.component, 1).strip()
     return whole
 
@@ -45,7 +49,9 @@ def clean(spec: Spec) -> Reader:
         if not repaired:
             return None
         said = (
-            () if repaired == found else (f"{path.source(repetition)}: forbidden characters became blanks",)
+            ()
+            if not is_repaired(found, repaired)
+            else (f"{path.source(repetition)}: forbidden characters became blanks",)
         )
         return Value(repaired, (Leaf("", repaired, path.source(repetition)),), said)
 
@@ -56,9 +62,11 @@ def code(spec: Spec) -> Reader:
     """A code that a table translates. `empty:` and `unknown:` say what stands for none and for one no table knows;
 
     without `unknown:` such a code is noted and the next candidate tried. `quiet: true` does not note it.
+    `words: true` takes codes as people write them, whatever their blanks and punctuation.
     """
-    spec.options("table", "empty", "unknown", "quiet")
+    spec.options("table", "empty", "unknown", "quiet", "words")
     table, rule, paths = spec.needed_table("table"), spec.name, spec.paths
+    rows = spec.words("table") if spec.flag("words") else table
     empty, unknown, quiet = spec.body.get("empty"), spec.body.get("unknown"), spec.flag("quiet")
 
     def assumed(context: Context, value: str, source: str, said: str) -> Fact:
@@ -72,15 +80,17 @@ def code(spec: Spec) -> Reader:
             for repetition in path.repetitions(scope):
                 if repetition.is_null:
                     deleted = deleted or path.source(repetition)
-                sent = path.text(repetition)
-                found = table.get(sent) if sent else None
-                if found is None and not path.component and sent:
+                sent, source = path.text(repetition), path.source(repetition)
+                found = rows.get(sent) if sent else None
+                if found is None and not path.component:
                     second = repetition.component(2).strip()
-                    found = table.get(second) if second else None
+                    found = rows.get(second) if second else None
+                    if found is not None or not sent:
+                        sent, source = second, repetition.at(2)
                 if found is not None:
-                    return as_fact(one(found, path.source(repetition)), rule, context)
+                    return as_fact(one(found, source), rule, context)
                 if sent and first_unknown is None:
-                    first_unknown = (path.source(repetition), sent)
+                    first_unknown = (source, sent)
         if first_unknown is not None:
             source, sent = first_unknown
             if not quiet:
@@ -125,9 +135,11 @@ def flag(spec: Spec) -> Reader:
 def full_day(path: Path, repetition: Repetition) -> tuple[DTM, date] | Unfit | None:
     """The time a field holds, with its day as written; Unfit when it is no date or names no day."""
     sent = path.text(repetition)
-    if not sent or not sent.strip("0"):
+    if not sent:
         return None
     source = path.source(repetition)
+    if not sent.strip("0"):
+        return Unfit(f"{source} is all zeros: no date")
     stamp = parse_dtm(sent)
     if stamp is None and path.component:  # a TS within a TQ: time & precision
         stamp = parse_dtm(repetition.sub(path.component, 1))
@@ -172,52 +184,6 @@ def birth_date(spec: Spec) -> Reader:
         return one(born.isoformat(), source)
 
     return first_valid(spec, convert, note_unfit=True)
-
-
-def site_day(context: Context, stamp: DTM) -> date | None:
-    """The day of a time in the site's zone; a date without a time, or at 00:00, is never converted."""
-    zone = context.policy.timezone
-    midnight = not stamp.hour and not stamp.minute and not stamp.second
-    if zone is None or stamp.hour is None or midnight:
-        return stamp.date()
-    return stamp.in_zone(zone, context.zone or zone)
-
-
-def appointment_date(spec: Spec) -> Reader:
-    """The appointment's day in the site's zone; the first start counts, the others are said.
-
-    `maybe:` are components that hold a time with some senders only: what is none there is not noted.
-    """
-    spec.options("maybe")
-    paths, rule, maybe = spec.paths, spec.name, spec.path_list("maybe")
-
-    def read(context: Context, scope: Scope) -> Fact | None:
-        taken: Value | None = None
-        why = ""
-        said: list[str] = []
-        for path in paths:
-            for repetition in path.repetitions(scope):
-                found = full_day(path, repetition)
-                source = path.source(repetition)
-                if isinstance(found, Unfit) and path not in maybe:
-                    why = why or found.why
-                    context.leave_out(source, path.text(repetition), found.why)
-                if not isinstance(found, tuple):
-                    continue
-                start = site_day(context, found[0])
-                if start is None:
-                    continue
-                if taken is None:
-                    taken = one(start.isoformat(), source)
-                elif start.isoformat() != taken.value:
-                    said.append(f"{source} names another day than {taken.leaves[0].source}, which counts")
-                    context.leave_out(source, path.text(repetition), f"{taken.leaves[0].source} comes first")
-                break  # several AIS of one appointment: the first of each kind
-        if taken is not None:
-            return as_fact(Value(taken.value, taken.leaves, tuple(said)), rule, context)
-        return Fact(None, (), rule, context.at, context.control_id, (), why) if why else None
-
-    return read
 
 
 def number_of(sent: str) -> int | float | None:
@@ -300,7 +266,6 @@ TYPES: dict[str, TypeMaker] = {
     "flag": flag,
     "date": day,
     "birth_date": birth_date,
-    "appointment_date": appointment_date,
     "number": number,
     "integer": integer,
     "entity_identifier": entity_identifier,

@@ -147,3 +147,13 @@ def test_what_was_not_stored_leaves_nothing_and_the_journal_goes_on(store, fill)
     connection.exec_driver_sql("PRAGMA max_page_count=1073741823")
     connection.rollback()
     assert receipts(store.journal.append(big, fill.now)) == ["stored", "duplicate"]
+
+
+def test_a_wider_window_finds_what_was_stored_long_ago(store, fill):
+    one = fill.arrival("X", received_at=1000.0)
+    later = fill.arrival("X", received_at=fill.now)
+    store.journal.append([one], 1000.0)
+    (again,) = store.journal.append([later], fill.now, window=fill.now)
+    assert again.receipt == "duplicate"
+    (within_a_week,) = store.journal.append([later], fill.now)
+    assert within_a_week.receipt == "stored"

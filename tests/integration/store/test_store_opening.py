@@ -249,6 +249,16 @@ def test_door_and_work_lock_apart(url):
         pass
 
 
+def test_a_lock_can_be_looked_at_without_being_taken(url):
+    lock = StoreLock.beside(url)
+    assert not lock.is_held(), "there is no file yet"
+    with StoreLock.beside(url):
+        assert lock.is_held()
+    assert not lock.is_held()
+    with StoreLock.beside(url):
+        pass
+
+
 def test_a_lock_is_free_when_its_holder_was_killed(url, tmp_path):
     hold = (
         "import sys, time\nfrom interface.store.lock import StoreLock\n"

@@ -182,7 +182,23 @@ def test_details_and_the_backlog(plans, store, fill):
 
     def look():
         store.views.message(message)
+        store.views.bodies([message, 1, 2])
         store.views.request(request)
         store.views.backlog()
 
     no_table_is_scanned(plans(look))
+
+
+def test_what_history_asks_of_the_store(plans, store, fill):
+    message = fill.message(listener="load")
+    fill.patient("A")
+
+    def look():
+        store.views.waiting("load")
+        store.views.decided([message])
+        store.views.known_patients(["A", "B"])
+
+    found = plans(look)
+    no_table_is_scanned(found)
+    (count,) = [plan for statement, plan in found.items() if "count" in statement]
+    assert any("messages_by_state (state=? AND decision=?" in line for line in count)

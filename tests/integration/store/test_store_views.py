@@ -133,3 +133,38 @@ def test_a_store_is_writable_or_says_why_not(store):
     probe.rollback()
     with pytest.raises(StoreError, match="read-only"):
         store.check_writable()
+
+
+def test_bodies_of_many_messages_oldest_first(store, fill):
+    first, second = fill.message(raw=b"one"), fill.message(raw=b"two", listener="pharmacy")
+    found = store.views.bodies([second, 999, first])
+    assert [(one.summary.id, one.summary.listener, one.raw) for one in found] == [
+        (first, "main", b"one"),
+        (second, "pharmacy", b"two"),
+    ]
+    assert store.views.bodies([]) == []
+
+
+def test_what_waits_of_a_listener(store, fill):
+    first = fill.message(listener="load")
+    fill.message(listener="load")
+    fill.message(listener="main")
+    assert (store.views.waiting("load"), store.views.waiting("x")) == (2, 0)
+    fill.done(first)
+    assert store.views.waiting("load") == 1
+
+
+def test_what_was_decided_of_messages(store, fill):
+    first, second = fill.message(), fill.message()
+    fill.done(first, "hold", reasons='[{"code": "a", "text": "b"}]')
+    assert sorted(store.views.decided([first, second, 99])) == [
+        ("done", "hold", [{"code": "a", "text": "b"}]),
+        ("new", None, []),
+    ]
+    assert store.views.decided([]) == []
+
+
+def test_which_patients_are_known(store, fill):
+    fill.patient("A", "B")
+    assert store.views.known_patients(["A", "C"]) == {"A"}
+    assert store.views.known_patients([]) == set()

@@ -46,20 +46,6 @@ def test_what_is_of_no_use_is_ignored(story, kind):
     assert told.charts.all() == []
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        *("OMP^O09", "ORM^O01", "RDS^O01", "RDS^O13", "RAS^O17"),
-        *("PPR^PC1", "PGL^PC6", "PPP^PCB", "PTR^PCF"),
-    ],
-)
-def test_what_is_not_built_yet_is_said_and_changes_nothing(story, kind):
-    told = story(decisions={kind: "chart"})
-    answer = told.book(kind=kind)
-    assert (answer["decision"], codes(answer)) == ("ignore", ["not-available-yet"])
-    assert told.charts.all() == []
-
-
 @pytest.mark.parametrize("kind", ["SIU^S12", "ADT^A08", "RDE^O11"])
 def test_a_message_without_a_patient_is_ignored(story, kind):
     answer = story().tell(kind, "SCH||F1|||||||||^^^20260310", *RDE)

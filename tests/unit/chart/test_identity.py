@@ -78,6 +78,7 @@ def test_a_number_with_a_forbidden_character_is_held_unaltered(story, sent):
     assert (answer["decision"], mrn_of(answer)) == ("hold", sent)
     assert [reason["code"] for reason in answer["reasons"]] == ["invalid:patient.mrn.extension"]
     assert sent not in answer["reasons"][0]["text"]
+    assert "give no medical record number" not in answer["reasons"][0]["text"]
 
 
 @pytest.mark.parametrize(

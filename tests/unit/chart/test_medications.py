@@ -180,6 +180,164 @@ TIMINGS = [
 ]
 
 
+PATTERNS = [
+    *((sent, {"timingEvent": "BID"}) for sent in ("B.I.D.", "2 times a day", "twice per day", "2X/DAY")),
+    *((sent, {"timingEvent": "QD"}) for sent in ("q.d.", "once a day", "Every Day", "Q24H", "1 time daily")),
+    *((sent, {"timingEvent": "BED"}) for sent in ("QHS", "nightly", "at bedtime", "every night at bedtime")),
+    *((sent, {"timingEvent": "WK"}) for sent in ("weekly", "Q7D", "once a week", "Q1W", "every 7 days")),
+    *((sent, {"timingEvent": "Q6H"}) for sent in ("Q6H", "q 6 hrs", "every six hours", "Every 6 Hours")),
+    *((sent, {"timingEvent": "QOD"}) for sent in ("QOD", "every other day", "Q2D")),
+    ("every twelve hours", {"frequencyValue": 12, "frequencyUnit": "h"}),
+    ("Q5H", {"frequencyValue": 5, "frequencyUnit": "h"}),
+    ("Q3MO", {"frequencyValue": 3, "frequencyUnit": "mo"}),
+    ("every 2 years", {"frequencyValue": 2, "frequencyUnit": "a"}),
+    *(
+        (sent, {})
+        for sent in ("C", "Once", "QSHIFT", "5ID", "PRNQ6H", "Q6HPRN", "Q1J2", "U 0 8", "AC", "PCM")
+    ),
+    *((sent, {}) for sent in ("3 times a week", "2X/WEEK", "twice weekly", "as needed", "Q1.5H", "biweekly")),
+]
+
+
+def timed(found):
+    keys = ("timingEvent", "frequencyValue", "frequencyUnit")
+    return {key: found[key] for key in keys if key in found}
+
+
+@pytest.mark.parametrize(("sent", "found"), PATTERNS)
+def test_a_pattern_in_the_senders_words(told, sent, found):
+    asked = prescription(told, orc(), f"TQ1|1||{sent}", rxe())
+    assert timed(asked) == found
+    assert ("dosageInstruction" in asked) == (not found)
+    assert found or asked["dosageInstruction"]["text"] == sent
+
+
+class TestSeveralTimings:
+    @pytest.mark.parametrize(
+        ("segments", "found", "text"),
+        [
+            (["TQ1|1||QAM", "TQ1|2||QHS"], {}, "QAM; QHS"),
+            (["TQ1|1||QAM~QHS"], {}, "QAM; QHS"),
+            (["TQ1|1||BID", "TQ1|2||twice daily"], {"timingEvent": "BID"}, None),
+            (["TQ1|1||&every 12 hours"], {"frequencyValue": 12, "frequencyUnit": "h"}, None),
+            (["TQ1|1||BID&twice a day&HL70335^^^^1^d"], {"timingEvent": "BID"}, None),
+            (["TQ1|1||Q6H||||||PRN"], {}, "Q6H PRN"),
+            (["TQ1|1||Q6H||||||R"], {"timingEvent": "Q6H"}, None),
+        ],
+    )
+    def test_timings_that_differ_or_are_as_needed_stay_in_the_text(self, told, segments, found, text):
+        asked = prescription(told, orc(), *segments, rxe())
+        assert timed(asked) == found
+        assert asked.get("dosageInstruction", {}).get("text") == text
+
+    @pytest.mark.parametrize(
+        ("first", "second", "found"),
+        [
+            ("FOO", "BID", {"timingEvent": "BID"}),
+            ("PRN", "BID", {}),
+            ("3 times a week", "BID", {}),
+            ("", "BID", {"timingEvent": "BID"}),
+        ],
+    )
+    def test_a_timing_that_says_something_is_not_passed_over(self, told, first, second, found):
+        answer = told.tell("RDE^O11", told.PID, orc(f7=f"^{second}"), rxe(f1=f"^{first}"))
+        asked = booked(told)["request"]["medications"][0]["medicationRequests"][0]
+        assert timed(asked) == found
+        assert bool(first) == (
+            ("RXE-1.2.1", first) in [(e["source"], e["value"]) for e in answer["left_out"]]
+        )
+
+    def test_a_timing_where_the_priority_belongs_is_said(self, told):
+        answer = told.tell("RDE^O11", told.PID, orc(), rxe(f1="1^^^20260419^^BID"))
+        assert ("RXE-1.6", "BID") in [(e["source"], e["value"]) for e in answer["left_out"]]
+        assert timed(booked(told)["request"]["medications"][0]["medicationRequests"][0]) == {}
+
+
+class TestHowLong:
+    @pytest.mark.parametrize(
+        ("segments", "active"),
+        [
+            (["TQ1|1||QD||||20260101|20260201", "TQ1|2||QD||||20260202|20260210"], False),
+            (["TQ1|1||QD||||20260101|20260201", "TQ1|2||QD||||20260202|20260310"], True),
+            (["TQ1|1||QD||||20260101|20260201", "TQ1|2||QD||||20260202"], True),
+            (["TQ1|1||QD|||3^D&day&ISO+|20260201"], False),
+            (["TQ1|1||QD|||30^d|20260201"], True),
+            (["TQ1|1||QD|||10 days|20260201"], False),
+            (["TQ1|1||QD|||2^parsec|20260201"], True),
+        ],
+    )
+    def test_of_several_timings_the_last_end_counts(self, told, segments, active):
+        assert medications(told, orc(), *segments, rxe())[0]["active"] is active
+
+    @pytest.mark.parametrize(
+        ("length", "active"), [("H24", False), ("H240", True), ("M90", False), ("X10", True)]
+    )
+    def test_parts_of_days_and_what_is_no_duration(self, told, length, active):
+        assert medications(told, orc(), rxe(f1=f"^QD^{length}^20260221"))[0]["active"] is active
+
+    @pytest.mark.parametrize(
+        ("orc7", "active"), [("^QD^^20260201^20260301", False), ("^QD^D10^20260201", False)]
+    )
+    def test_orc_7_says_it_where_rxe_1_and_tq1_do_not(self, told, orc7, active):
+        assert medications(told, orc(f7=orc7), "RXO|" + DRUG)[0]["active"] is active
+
+
+class TestCodes:
+    @pytest.mark.parametrize(
+        ("sent", "code", "label"),
+        [
+            ("PO^By mouth^HL70162", "C38288", "By mouth"),
+            ("^^^C38276^Intravenous^NCIT", "C38276", "Intravenous"),
+            ("IVP^IV push", "C38274", "IV push"),
+            ("26643006^Oral^SCT", "C38288", "Oral"),
+            ("GTT", "GTT", "Gastrostomy tube"),
+            ("ZZ^Odd way^L", "ZZ", "Odd way"),
+        ],
+    )
+    def test_a_route_is_an_ncit_concept_where_there_is_one(self, told, sent, code, label):
+        route = prescription(told, orc(), rxe(), f"RXR|{sent}")["route"]
+        assert (route["code"], route["displayName"]) == (code, label)
+        assert (route.get("codeSystem") == "2.16.840.1.113883.3.26.1.1") == (code[0] == "C")
+
+    @pytest.mark.parametrize("sent", ["II", "CII", "C-II^Schedule 2", "2", "X^Schedule II^L"])
+    def test_a_schedule_is_of_table_0477(self, told, sent):
+        schedule = medications(told, orc(), rxe(f35=sent))[0]["scheduleCode"]
+        assert (schedule["code"], schedule["codeSystem"]) == ("II", "2.16.840.1.113883.12.477")
+
+    @pytest.mark.parametrize(
+        ("unit", "sent"),
+        [
+            ("43^mg/hr", "mg/hr"),
+            ("CD:14^mL", "mL"),
+            ("mL^milliliter", "mL"),
+            ("43", "43"),
+            ("x%y", "x percent y"),
+        ],
+    )
+    def test_a_key_of_the_senders_file_is_no_unit(self, told, unit, sent):
+        assert prescription(told, orc(), rxe(f3="5", f5=unit))["dosageInstruction"]["amountUnit"] == sent
+
+    def test_each_repetition_of_the_sig_counts(self, told):
+        asked = prescription(told, orc(), rxe(f7="^Take 1~with food~K^After meals"))
+        assert asked["dosageInstruction"]["text"] == "Take 1 with food After meals"
+
+    @pytest.mark.parametrize("ndc", ["00000000000", "00000-0000-00"])
+    def test_zeros_are_no_product(self, told, ndc):
+        assert "code" not in prescription(told, orc(), rxe(f2=f"1^Met^FDB^{ndc}^Met^NDC"))
+
+    def test_the_same_ndc_in_two_forms_is_one_drug(self, told):
+        found = medications(
+            told, orc(), rxe(f2="00093-1048-01^Met^NDC"), orc(placer="P2"), rxe(f2="00093104801^Met^NDC")
+        )
+        assert [len(entry["medicationRequests"]) for entry in found] == [2]
+
+    def test_an_address_goes_with_its_own_facility(self, told):
+        answer = told.tell("RDE^O11", told.PID, orc(f17="LK^Lakeside", f22="1 Lake^^Madison^WI^53703"), rxe())
+        assert ("ORC-22", "1 Lake^^Madison^WI^53703") in [
+            (e["source"], e["value"]) for e in answer["left_out"]
+        ]
+
+
 class TestTiming:
     @pytest.mark.parametrize(("sent", "found"), TIMINGS)
     @pytest.mark.parametrize("where", ["RXE-1", "ORC-7", "TQ1-3"])

@@ -28,11 +28,13 @@ def test_every_field_of_the_mapping_is_filled_by_one_rule():
     book = load_rulebook()
     assert {rule.field for rule in book.message} == set(MESSAGE) - {"clinicNpi"}
     assert {rule.field for rule in book.merge} == set(MERGE)
-    assert {rule.field for rule in book.problems["DG1"]} == set(PROBLEM)
+    lists = [rule.field for rules in book.problems.values() for rule in rules]
+    assert set(book.problems) == {"DG1", "PRB"}
+    assert set(lists) == set(PROBLEM)
     assert {rule.field for rule in book.orders["order"]} == set(ORDER)
     assert set(book.settings) == set(SETTING)
     assert book.size == (
-        len(MESSAGE) - 1 + len(MERGE) + len(PROBLEM) + len(ORDER) + len(SETTING),
+        len(MESSAGE) - 1 + len(MERGE) + len(lists) + len(ORDER) + len(SETTING),
         len(book.tables),
     )
 

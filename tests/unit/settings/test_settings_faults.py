@@ -118,6 +118,10 @@ CASES = [
         "site.toml:2: [store] url: must be sqlite:///PATH or postgresql+psycopg://",
     ),
     ('[store]\nurl = "sqlite:///:memory:"', "site.toml:2: [store] url: must be sqlite:///PATH"),
+    (
+        '[[listener]]\nname = "load"',
+        'site.toml:2: [[listener]] name: "load" is what the history of the command',
+    ),
     ("[store]\njournal_days = -1", "site.toml:2: [store] journal_days: must be 0 or more"),
     (
         '[filters]\ntest_patient_pattern = "("',

@@ -1,0 +1,442 @@
+"""A patient's pharmacy orders through their life: opened, changed, ended, replaced."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from interface.chart.model import Chart, Discharge, Order, change
+from interface.chart.update import merge, visit_of
+from interface.rules.facts import Fact, Item, Leaf, LeftOut, text_of, value_of
+from interface.rules.reading import Reading
+from interface.rules.types.medication import NDC
+
+# What an order states as a whole: a change that brings one of them leaves no old one beside it to contradict it.
+_DOSAGE: tuple[str, ...] = ("prescription.text", "prescription.timing", "prescription.dose")
+_TOGETHER = (("order.start", "order.stop", "order.duration"), _DOSAGE)
+_OF_THE_DRUG = (
+    "medication.scheduleCode",
+    "prescription.code",
+    "prescription.form",
+    "prescription.strength",
+    "prescription.initialFillQuantity",
+)
+"""What goes with the drug when an order is changed to another."""
+
+
+# ---------------------------------------------------------------- which order
+
+
+@dataclass(frozen=True)
+class _Number:
+    """One of an order's numbers: `P:123^EPIC^1.2.3^ISO`."""
+
+    kind: str
+    number: str
+    namespace: str
+    oid: str
+
+    @classmethod
+    def of(cls, text: str) -> _Number:
+        kind, _, rest = text.partition(":")
+        parts = [*rest.split("^"), "", "", ""] if kind in "PF" else [rest, "", ""]
+        return cls(kind, parts[0], parts[1], parts[2])
+
+    def may_be(self, other: _Number) -> bool:
+        """The same number, by whoever gave it; where one does not say who, it may be the other's."""
+        if (self.kind, self.number) != (other.kind, other.number):
+            return False
+        mine, theirs = (self.namespace, self.oid), (other.namespace, other.oid)
+        if not any(mine) or not any(theirs):
+            return True
+        return any(one and one == two for one, two in zip(mine, theirs, strict=True))
+
+
+def _ids(item: Item) -> tuple[str, ...]:
+    """What an order is known by: its numbers, else its drug."""
+    named = (("P", "order.placer"), ("F", "order.filler"), ("R", "order.prescription"))
+    ids = tuple(f"{letter}:{text}" for letter, field in named if (text := text_of(item, field)))
+    drug = item.get("medication.nameCode")
+    if ids or drug is None or drug.value is None:
+        return ids
+    return (f"D:{drug.value.get('code') or drug.value['displayName'].casefold()}",)
+
+
+def _same_drug(one: Fact | None, other: Fact | None) -> bool | None:
+    """Whether two names mean the same drug; None when that can't be told."""
+    if one is None or other is None or one.value is None or other.value is None:
+        return None
+    mine, theirs = one.value, other.value
+    if mine["displayName"].casefold() == theirs["displayName"].casefold():
+        return True
+    if "code" not in mine or "code" not in theirs:
+        return None
+    system = (mine.get("codeSystem"), mine.get("codeSystemName"))
+    if system != (theirs.get("codeSystem"), theirs.get("codeSystemName")):
+        return None
+    return bool(mine["code"] == theirs["code"])
+
+
+def _find(chart: Chart, item: Item, ids: tuple[str, ...], touched: set[int]) -> list[int]:
+    """The known orders an item may be about: none, one, or several in question (by index).
+
+    A number without its namespace finds the one order it can be. Where one number agrees and another does not, or
+    the message has named that order before, it is another order if the drug is another.
+    """
+    drug = item.get("medication.nameCode")
+    numbers = [_Number.of(text) for text in ids]
+    exact: list[tuple[int, bool | None]] = []
+    maybe: list[tuple[int, bool | None]] = []
+    for index, order in enumerate(chart.orders):
+        theirs = [_Number.of(text) for text in order.ids]
+        if not any(mine.may_be(other) for mine in numbers for other in theirs):
+            continue
+        known = order.facts.get("medication.nameCode")
+        same = _same_drug(drug, known)
+        disagree = _disagree(numbers, theirs)
+        another = index in touched and not same and bool(text_label(drug)) and bool(text_label(known))
+        if another or (disagree and same is False):
+            continue
+        (exact if not disagree and not set(ids).isdisjoint(order.ids) else maybe).append((index, same))
+    found = exact or maybe
+    if len(found) > 1 and any(same for _, same in found):
+        found = [entry for entry in found if entry[1]]
+    return [index for index, _ in found]
+
+
+def _disagree(mine: list[_Number], theirs: list[_Number]) -> bool:
+    """Whether the two have different numbers of the same kind."""
+    for kind in "PF":
+        one, two = [n for n in mine if n.kind == kind], [n for n in theirs if n.kind == kind]
+        if one and two and not any(a.may_be(b) for a in one for b in two):
+            return True
+    return False
+
+
+# ---------------------------------------------------------------- taking
+
+
+def take_orders(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> None:
+    """ORC with RXO, RXE, RXD: each order through its life; later messages change what they state and keep the rest."""
+    touched: set[int] = set()
+    for item in reading.orders:
+        if ids := _ids(item):
+            _Taking(chart, reading, item, ids, left_out, touched).take()
+
+
+def text_label(name: Fact | None) -> str:
+    """The label of a coded fact; empty when there is none."""
+    return str(name.value["displayName"]) if name is not None and name.value is not None else ""
+
+
+class _Taking:
+    """One order of a message on its way into the chart."""
+
+    def __init__(
+        self,
+        chart: Chart,
+        reading: Reading,
+        item: Item,
+        ids: tuple[str, ...],
+        left_out: list[LeftOut],
+        touched: set[int],
+    ):
+        self.chart = chart
+        self.reading = reading
+        self.item = {field: fact for field, fact in item.items() if field != "order.administered"}
+        self.given = item.get("order.administered")
+        self.ids = ids
+        self.left_out = left_out
+        self.touched = touched
+        self.adds = reading.event.adds_to_orders
+        self.effect, self.leaf, self.rule = _effect(item, adds=reading.event.adds_to_orders)
+
+    def take(self) -> None:
+        """Take it in."""
+        found = _find(self.chart, self.item, self.ids, self.touched)
+        if len(found) > 1 and not self._all_are_meant(found):
+            if self.effect != "open" or not text_label(self.item.get("medication.nameCode")):
+                self._leave_out("several orders have this number: which is meant can't be told")
+                return
+            found = []
+        if not found:
+            self._open()
+        for index in found:
+            self._change(index)
+        if text_of(self.item, "order.control") == "replaces":
+            self._end_parent()
+
+    def _all_are_meant(self, found: list[int]) -> bool:
+        """Whether the message ends, under the very number they share, all orders of that number."""
+        named = set(self.ids)
+        return (
+            self.effect == "end"
+            and self.item.get("medication.nameCode") is None
+            and all(named & set(self.chart.orders[index].ids) for index in found)
+        )
+
+    def _leave_out(self, why: str) -> None:
+        name = self.item.get("medication.nameCode") or self.given
+        leaf = name.leaves[-1] if name is not None and name.leaves else self.leaf
+        source = leaf.source if leaf is not None else "ORC-1"
+        self.left_out.append(LeftOut(source, text_label(name), why))
+
+    # ------------------------------------------------------------ an order that is not known
+
+    def _open(self) -> None:
+        control = _control(self.item)
+        named = text_label(self.item.get("medication.nameCode"))
+        if self.adds and (self.effect == "end" or not named):
+            self._leave_out("the order is not known, and this message opens none")
+            return
+        if not self.effect and control is not None:
+            source = control.leaves[0].source
+            self.left_out.append(
+                LeftOut(source, named, f"{source} opens nothing, and the order is not known")
+            )
+            return
+        if self._is_withheld():
+            self.chart.orders.append(self._withheld(()))
+            return
+        facts = dict(self.item)
+        if self.adds or (control is not None and control.value not in ("open", "replaces")):
+            _keep_original_date(facts)
+        self.touched.add(len(self.chart.orders))
+        self.chart.orders.append(
+            Order(
+                ids=self.ids,
+                facts=facts,
+                at=self.reading.at,
+                ended=self.effect == "end",
+                ended_leaf=self.leaf or self._drug_leaf(),
+                ended_message=self.reading.control_id,
+                visit=visit_of(self.reading),
+                ended_rule=self.rule,
+                state_at=self.reading.at,
+                account=text_of(self.reading.facts, "visit.account"),
+            )
+        )
+
+    def _drug_leaf(self) -> Leaf | None:
+        """That there is an order says that it runs, where no field does."""
+        name = self.item.get("medication.nameCode")
+        if name is None or not name.leaves:
+            return None
+        self.rule = name.rule
+        return Leaf("", True, name.leaves[0].source)
+
+    # ------------------------------------------------------------ one that is
+
+    def _change(self, index: int) -> None:
+        reading, old = self.reading, self.chart.orders[index]
+        self.touched.add(index)
+        newer = reading.at >= old.at
+        ids = tuple(dict.fromkeys((*old.ids, *self.ids)))
+        if self._stays_withheld(old):
+            self.chart.orders[index] = self._withheld(ids) if newer else old
+            return
+        changed = change(
+            old,
+            ids=ids,
+            facts=self._facts(old, newer),
+            at=reading.at if newer else old.at,
+            visit=visit_of(reading) or old.visit,
+            account=text_of(reading.facts, "visit.account") or old.account,
+        )
+        if self.effect and not self.adds and reading.at >= (old.state_at or old.at):
+            changed = change(
+                changed,
+                ended=self.effect == "end",
+                ended_leaf=self.leaf,
+                ended_message=reading.control_id,
+                ended_rule=self.rule,
+                state_at=reading.at,
+            )
+        self.chart.orders[index] = changed
+
+    def _facts(self, old: Order, newer: bool) -> dict[str, Fact]:
+        """Only what opens or changes an order states it anew; all else adds what was not known."""
+        facts, item = dict(old.facts), self.item
+        states = not self.adds and (self.effect == "open" or _control(item) is None)
+        if states and newer:
+            self._forget(facts)
+        for field, fact in item.items():
+            if field == "prescription.prescribedDate":
+                _take_date(facts, fact, opens=states and not newer)
+            elif field == "prescription.code":
+                _take_code(facts, fact, states=states, adds=self.adds)
+            elif not states or not newer:
+                if _is_empty(facts.get(field)) and not _contradicts(old, field):
+                    facts[field] = fact
+            else:
+                merge(facts, field, fact)
+        return facts
+
+    def _forget(self, facts: dict[str, Fact]) -> None:
+        """What an order states as a whole goes before it is stated anew; and what went with another drug."""
+        other_drug = (
+            _same_drug(self.item.get("medication.nameCode"), facts.get("medication.nameCode")) is False
+        )
+        gone = [group for group in _TOGETHER if not self.item.keys().isdisjoint(group)]
+        if other_drug:
+            gone += [_OF_THE_DRUG, _DOSAGE]
+        for field in (field for group in gone for field in group):
+            facts.pop(field, None)
+
+    # ------------------------------------------------------------ confidential
+
+    def _is_withheld(self) -> bool:
+        return text_of(self.item, "order.confidential") == "withhold"
+
+    def _stays_withheld(self, old: Order) -> bool:
+        """ORC-28 withholds an order until the sender says that it is not confidential."""
+        if self._is_withheld():
+            return self.reading.at >= old.at or is_withheld(old)
+        if not is_withheld(old) or (text_of(self.item, "order.confidential") and self.reading.at >= old.at):
+            return False
+        self._leave_out("confidential: an earlier message withheld the order, and none has released it")
+        return True
+
+    def _withheld(self, ids: tuple[str, ...]) -> Order:
+        """An order of which nothing is kept but that it is withheld."""
+        known = next(
+            (order for order in self.chart.orders if ids and order.ids == ids and is_withheld(order)), None
+        )
+        fact = self.item.get("order.confidential") if self._is_withheld() else None
+        if fact is None and known is not None:
+            fact = known.facts["order.confidential"]
+        if fact is not None and self._is_withheld():
+            self._leave_out(f"confidential: {fact.leaves[0].source}")
+        facts = {"order.confidential": fact} if fact is not None else {}
+        return Order(ids=ids or self.ids, facts=facts, at=self.reading.at, ended=True)
+
+    # ------------------------------------------------------------ replaced
+
+    def _end_parent(self) -> None:
+        """A replacement order ends the one it names (ORC-8), unless that is the order itself."""
+        parent = self.item.get("order.parent")
+        if parent is None or parent.value is None:
+            return
+        ids = tuple(parent.value)
+        for index in _find(self.chart, {}, ids, set()):
+            order = self.chart.orders[index]
+            own = not set(self.ids).isdisjoint(order.ids)
+            if own or order.ended or is_withheld(order) or (order.state_at or order.at) > self.reading.at:
+                continue
+            leaf = change(parent.leaves[0], path="", value=False)
+            self.chart.orders[index] = change(
+                order,
+                ended=True,
+                ended_leaf=leaf,
+                ended_message=self.reading.control_id,
+                ended_rule=parent.rule,
+                state_at=self.reading.at,
+            )
+
+
+def is_withheld(order: Order) -> bool:
+    """Whether an order is confidential (ORC-28): then it is not shown."""
+    return text_of(order.facts, "order.confidential") == "withhold"
+
+
+def _contradicts(old: Order, field: str) -> bool:
+    """Whether a fact would stand beside others of its group, which state the whole without it."""
+    return field not in old.facts and any(
+        not _is_empty(old.facts.get(other)) for group in _TOGETHER if field in group for other in group
+    )
+
+
+def _is_empty(fact: Fact | None) -> bool:
+    return fact is None or (fact.value is None and not fact.deleted)
+
+
+def _is_ndc(fact: Fact | None) -> bool:
+    return fact is not None and fact.value is not None and fact.value.get("codeSystem") == NDC
+
+
+def _take_code(facts: dict[str, Fact], fact: Fact, *, states: bool, adds: bool) -> None:
+    """The product: RxNorm is for where there is no NDC, of whichever message; a dispense brings the NDC it gave out."""
+    known = facts.get("prescription.code")
+    if known is not None and not _is_empty(known):
+        if _is_ndc(known) and not _is_ndc(fact) and not fact.deleted:
+            return
+        if not states and not (adds and _is_ndc(fact) and not _is_ndc(known)):
+            return
+    merge(facts, "prescription.code", fact)
+
+
+def _is_original(fact: Fact) -> bool:
+    """Whether it is the original date by name (RXE-32), and not that of a message."""
+    return any(leaf.source.startswith("RXE") for leaf in fact.leaves)
+
+
+def _keep_original_date(facts: dict[str, Fact]) -> None:
+    """Of a message that did not prescribe it, an order has no date but the original one."""
+    stated = facts.get("prescription.prescribedDate")
+    if stated is not None and not _is_original(stated):
+        del facts["prescription.prescribedDate"]
+
+
+def _take_date(facts: dict[str, Fact], fact: Fact, *, opens: bool) -> None:
+    """RXE-32, else the date of the message that opened the order; later actions don't move it."""
+    known = facts.get("prescription.prescribedDate")
+    if _is_original(fact):
+        if known is None or not value_of(known) or not _is_original(known) or fact.at < known.at:
+            facts["prescription.prescribedDate"] = fact
+    elif opens and (known is None or (not _is_original(known) and fact.at < known.at)):
+        facts["prescription.prescribedDate"] = fact
+
+
+def _control(item: Item) -> Fact | None:
+    """What ORC-1 says; None when it is empty or deleted."""
+    control = item.get("order.control")
+    return control if control is not None and control.value is not None else None
+
+
+def _effect(item: Item, *, adds: bool) -> tuple[str, Leaf | None, str]:
+    """`end`, `open` or nothing, the field that says so and its rule: what ends it, ORC-1 or ORC-5, counts.
+
+    A dispense that is completed (`adds`) is no order that is.
+    """
+    status, control = item.get("order.status"), _control(item)
+    ends = ("end",) if adds else ("end", "completed")
+    for fact in (control, status):
+        if fact is not None and fact.value in ends:
+            return "end", change(fact.leaves[0], value=False), fact.rule
+    if control is None:
+        return "", None, ""
+    leaf = change(control.leaves[0], value=True) if control.leaves else None
+    return ("open" if control.value in ("open", "replaces") else ""), leaf, control.rule
+
+
+# ---------------------------------------------------------------- inpatients
+
+_MOST_DISCHARGES = 100
+
+
+def note_discharge(chart: Chart, reading: Reading) -> None:
+    """Remember the end of a visit (A03), which ends its inpatient orders; or forget it (A13)."""
+    event, visit = reading.event, visit_of(reading)
+    known = chart.discharges.get(visit)
+    if known is not None and known.at > reading.at:
+        return
+    if event.ends_inpatient_orders:
+        inpatient = text_of(reading.facts, "visit.class") in ("", "I")
+        chart.discharges.pop(visit, None)
+        chart.discharges[visit] = Discharge(reading.at, reading.control_id, event.rule, inpatient)
+        if len(chart.discharges) > _MOST_DISCHARGES:
+            del chart.discharges[next(iter(chart.discharges))]
+    elif event.cancels_discharge and known is not None:
+        del chart.discharges[visit]
+
+
+def discharge_of(chart: Chart, order: Order) -> Discharge | None:
+    """The discharge that ended an inpatient order; where a number is missing, any of an inpatient since it was opened."""
+    if text_of(order.facts, "order.inpatient") != "inpatient":
+        return None
+    since = order.state_at or order.at
+    ended = [
+        found
+        for visit, found in chart.discharges.items()
+        if found.at >= since and (visit == order.visit if visit and order.visit else found.inpatient)
+    ]
+    return min(ended, key=lambda found: found.at, default=None)

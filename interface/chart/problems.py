@@ -1,0 +1,382 @@
+"""A patient's problems: what visits and the problem list say of them, and which of them are active."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from interface.chart.model import Chart, Problem, change
+from interface.chart.update import visit_of
+from interface.rules.facts import Fact, Item, Leaf, LeftOut, text_of, value_of
+from interface.rules.reading import Reading
+
+_VISIT_LIST = "DG1"
+"""The segment of a visit's diagnoses; every other is a problem list."""
+
+Coded = tuple[str, str]
+"""System and code."""
+
+
+# ---------------------------------------------------------------- judging
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Whether a problem is active today, and what says so."""
+
+    active: bool
+    source: str
+    message: str
+    rule: str
+    why: str = ""
+    """Why it is not active, without patient data."""
+
+
+def standing(problem: Problem, today: date, days: int) -> Standing:
+    """Judge a problem on a day. `days` is how long a visit's diagnosis counts unless seen again; 0: for ever."""
+    for fact in (problem.ended, problem.resolved):
+        if fact is not None and (fact is problem.ended or value_of(fact) <= today.isoformat()):
+            source = fact.leaves[0].source
+            return Standing(False, source, fact.message, fact.rule, f"no longer active: {source} says so")
+    own = problem.leaves[0].source
+    if days and not problem.listed and problem.at[:10] < (today - timedelta(days=days)).isoformat():
+        why = f"not seen for {days} days: no longer active"
+        return Standing(False, own, problem.message, problem.rule, why)
+    return Standing(True, own, problem.message, problem.rule)
+
+
+def by_code(chart: Chart) -> Iterator[tuple[Coded, list[Problem]]]:
+    """The problems that may be shown, each code once with all that was said of it."""
+    same: dict[Coded, list[Problem]] = {}
+    for problem in chart.problems:
+        if not problem.gone:
+            same.setdefault((problem.system, problem.code), []).append(problem)
+    yield from same.items()
+
+
+def first_date(sightings: list[Problem]) -> Fact | None:
+    """The earliest date of a code that has not ended, whoever stated it."""
+    return _earliest(*(problem.date for problem in sightings if problem.ended is None))
+
+
+# ---------------------------------------------------------------- taking
+
+
+def take_problems(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> None:
+    """DG1: without action codes those of an ADT replace what the same visit said before; else they only add.
+
+    Problems of a list (PRB) change one by one, each by its action code.
+    """
+    if not reading.problems:
+        return
+    visit = visit_of(reading)
+    before: dict[Coded, Fact] = {}
+    stated = [_Stated.of(item, visit, reading) for item in reading.problems]
+    diagnoses = [entry for entry in stated if not entry.listed and entry.fact is not None]
+    if (
+        reading.type.startswith("ADT")
+        and visit
+        and diagnoses
+        and not any(entry.action for entry in diagnoses)
+    ):
+        if reading.at < chart.snapshots.get(visit, ""):
+            stated = [entry for entry in stated if entry.listed]
+        else:
+            chart.snapshots[visit] = reading.at
+            before = _take_out(chart, visit)
+    used = [entry.instance for entry in stated]
+    for entry in stated:
+        if entry.fact is not None or entry.listed:
+            _Taking(chart, entry, left_out, before).take(alone=used.count(entry.instance) == 1)
+
+
+def _take_out(chart: Chart, visit: str) -> dict[Coded, Fact]:
+    """Take a visit's diagnoses out of the chart; the earliest date of each code, for those that come again."""
+    dates: dict[Coded, Fact] = {}
+    kept = []
+    for problem in chart.problems:
+        if problem.listed or problem.visit != visit or problem.gone == "withheld":
+            kept.append(problem)
+            continue
+        key = (problem.system, problem.code)
+        earliest = _earliest(problem.date, dates.get(key))
+        if earliest is not None:
+            dates[key] = earliest
+    chart.problems = kept
+    return dates
+
+
+@dataclass(frozen=True)
+class _Stated:
+    """One DG1 or PRB as a message states it."""
+
+    fact: Fact | None
+    """Its codings; a Fact of no value: it has some, but none that can be sent."""
+    item: Item
+    listed: bool
+    visit: str
+    instance: str
+    action: str
+    at: str
+    account: str
+
+    @classmethod
+    def of(cls, item: Item, visit: str, reading: Reading) -> _Stated:
+        sources = [leaf.source for fact in item.values() for leaf in fact.leaves]
+        listed = bool(sources) and not sources[0].startswith(_VISIT_LIST)
+        return cls(
+            fact=item.get("problem.codings"),
+            item=item,
+            listed=listed,
+            visit="" if listed else visit,
+            instance=text_of(item, "problem.instance"),
+            action=text_of(item, "problem.action"),
+            at=reading.at,
+            account=text_of(reading.facts, "visit.account"),
+        )
+
+    @property
+    def codes(self) -> list[Coded]:
+        """System and code of each coding."""
+        found = self.fact.value if self.fact is not None and self.fact.value else ()
+        return [(coding["system"], coding["code"]) for coding in found]
+
+    @property
+    def confidential(self) -> Fact | None:
+        """The fact that says it must be withheld."""
+        fact = self.item.get("problem.confidential")
+        return fact if fact is not None and fact.value in (True, "withhold") else None
+
+    @property
+    def released(self) -> bool:
+        """Whether the sender says that it is not, or no longer, confidential."""
+        fact = self.item.get("problem.confidential")
+        return fact is not None and fact.value in (False, "usual")
+
+    def state(self, *values: str) -> Fact | None:
+        """The fact of confirmation or life cycle that has one of these values."""
+        facts = (self.item.get("problem.confirmation"), self.item.get("problem.lifeCycle"))
+        return next((fact for fact in facts if fact is not None and fact.value in values), None)
+
+
+class _Taking:
+    """One stated problem on its way into the chart."""
+
+    def __init__(self, chart: Chart, stated: _Stated, left_out: list[LeftOut], before: dict[Coded, Fact]):
+        self.chart = chart
+        self.stated = stated
+        self.left_out = left_out
+        self.before = before
+        self.instance = ""
+
+    def take(self, *, alone: bool) -> None:
+        """Take it in. `alone`: no other of the message bears the same instance number."""
+        stated = self.stated
+        if stated.action == "unknown":
+            leaves = stated.fact.leaves if stated.fact is not None else ()
+            self._leave_out(leaves, "its action code is not known, and may mean anything")
+            return
+        self.instance = stated.instance if alone else ""
+        for entry in self._entries():
+            self._place(entry)
+
+    # ------------------------------------------------------------ what is stated
+
+    def _entries(self) -> list[Problem]:
+        stated = self.stated
+        fact = stated.fact
+        if fact is not None and fact.value is not None:
+            return [self._entry(fact, index) for index in range(len(fact.value))]
+        if not self.instance or not (stated.listed or stated.action in ("update", "delete")):
+            return []
+        # no code that could be sent: what is known by the same number takes in what is said of it
+        return [
+            change(known, at=stated.at, ended=None, resolved=None, active=True)
+            for known in self.chart.problems
+            if known.instance == self.instance and known.at <= stated.at and not known.gone
+        ]
+
+    def _entry(self, fact: Fact, index: int) -> Problem:
+        where = f"[{index}]"
+        coding = fact.value[index]
+        return Problem(
+            system=coding["system"],
+            code=coding["code"],
+            label=coding["label"],
+            leaves=tuple(
+                change(leaf, path=leaf.path[len(where) :])
+                for leaf in fact.leaves
+                if leaf.path.startswith(where)
+            ),
+            rule=fact.rule,
+            at=fact.at,
+            message=fact.message,
+            visit=self.stated.visit,
+            date=_earliest(self.stated.item.get("problem.date")),
+            listed=self.stated.listed,
+            instance=self.instance,
+            account=self.stated.account,
+        )
+
+    def _leave_out(self, leaves: tuple[Leaf, ...], why: str) -> None:
+        self.left_out += [
+            LeftOut(leaf.source, str(leaf.value), why) for leaf in leaves if leaf.path.endswith(".code")
+        ]
+
+    # ------------------------------------------------------------ into the chart
+
+    def _place(self, entry: Problem) -> None:
+        stated = self.stated
+        if (confidential := stated.confidential) is not None:
+            self._leave_out(entry.leaves, f"confidential: {_said(confidential)}")
+            _end(
+                self.chart,
+                change(entry, visit="", instance="", listed=True, gone="withheld", ended=confidential),
+            )
+            return
+        removed = stated.item["problem.action"] if stated.action == "delete" else stated.state("removed")
+        if removed is not None:
+            self._leave_out(entry.leaves, f"deleted: {_said(removed)}")
+            _end(self.chart, change(entry, gone="removed", ended=removed))
+            return
+        withheld = self._withheld(entry)
+        if withheld is not None:
+            self._leave_out(
+                entry.leaves, "confidential: an earlier message withheld it, and none has released it"
+            )
+            return
+        known = next((other for other in self.chart.problems if _same_entry(other, entry)), None)
+        if known is not None and known.at > entry.at:
+            if not known.gone:
+                _put(self.chart, change(known, date=_earliest(known.date, entry.date)))
+            return
+        entry = self._with_state(entry, known)
+        self._forget_other_codes(entry)
+        if entry.ended is not None:
+            self._leave_out(entry.leaves, f"no longer active: {_said(entry.ended)}")
+            _end(self.chart, entry)
+            return
+        _put(self.chart, _as_ended_since(self.chart, entry))
+
+    def _with_state(self, entry: Problem, known: Problem | None) -> Problem:
+        """What is said of its state; where nothing is, a listed problem keeps the state it had."""
+        stated = self.stated
+        resolved = stated.item.get("problem.resolved")
+        inactive = stated.state("inactive")
+        says = inactive is not None or resolved is not None or stated.state("active") is not None
+        if known is not None and stated.listed and not says and stated.action != "add":
+            entry = change(entry, ended=known.ended, resolved=known.resolved, active=known.active)
+        elif inactive is not None:
+            entry = change(entry, ended=inactive, active=False)
+        if resolved is not None and resolved.value is not None:
+            entry = change(entry, resolved=resolved)
+            if entry.ended is None and value_of(resolved) <= entry.at[:10]:
+                entry = change(entry, ended=resolved, active=False)
+        dates = [entry.date, self.before.get((entry.system, entry.code))]
+        if stated.action != "correct" or entry.date is None:
+            dates.append(known.date if known is not None else None)
+        stated_with: Problem = change(entry, date=_earliest(*dates))
+        return stated_with
+
+    def _withheld(self, entry: Problem) -> Problem | None:
+        """What withholds the problem; a sender who says that it is not confidential releases it."""
+        for other in self.chart.problems:
+            if other.gone == "withheld" and _same_code(other, entry):
+                if not (self.stated.released and other.at <= entry.at):
+                    return other
+                self.chart.problems = [kept for kept in self.chart.problems if kept is not other]
+                return None
+        return None
+
+    def _forget_other_codes(self, entry: Problem) -> None:
+        """The same problem under another code: it was coded anew."""
+        if not entry.instance or not (entry.listed or self.stated.action == "update"):
+            return  # a visit's diagnoses are often numbered anew: only an update names the one before
+        codes = self.stated.codes or [(entry.system, entry.code)]
+        self.chart.problems = [
+            other
+            for other in self.chart.problems
+            if other.instance != entry.instance
+            or other.listed != entry.listed
+            or (other.system, other.code) in codes
+            or other.at > entry.at
+        ]
+
+
+# ---------------------------------------------------------------- into the chart
+
+
+def _put(chart: Chart, entry: Problem) -> None:
+    for index, other in enumerate(chart.problems):
+        if _same_entry(other, entry):
+            chart.problems[index] = entry
+            return
+    chart.problems.append(entry)
+
+
+def _end(chart: Chart, end: Problem) -> None:
+    """An end takes the place of what it is the end of, unless that is newer; and stays, against what is older."""
+    kept = []
+    for other in chart.problems:
+        if other.at > end.at or not _covers(end, other):
+            kept.append(other)
+        elif not end.gone and not _same_entry(other, end):
+            kept.append(change(other, ended=end.ended, active=False))
+    end = change(end, active=False)
+    newer = any(_same_entry(other, end) and other.at > end.at for other in kept)
+    chart.problems = kept if newer else [*kept, end]
+
+
+def _as_ended_since(chart: Chart, entry: Problem) -> Problem:
+    """The entry, ended where a newer message said so before this one arrived."""
+    for other in chart.problems:
+        if other.ended is not None and other.at > entry.at and _covers(other, entry):
+            ended: Problem = change(entry, ended=other.ended, active=False, gone=other.gone)
+            return ended
+    return entry
+
+
+def absorb_problem(chart: Chart, entry: Problem) -> None:
+    """A problem of another chart of the same person joins: the newer statement counts, the earliest date stays."""
+    known = next((other for other in chart.problems if _same_entry(other, entry)), None)
+    date_known = _earliest(entry.date, known.date if known is not None else None)
+    if known is not None and known.at > entry.at:
+        _put(chart, change(known, date=date_known))
+    elif entry.ended is not None:
+        _end(chart, change(entry, date=date_known))
+    else:
+        _put(chart, _as_ended_since(chart, change(entry, date=date_known)))
+
+
+def _said(fact: Fact) -> str:
+    leaf = fact.leaves[0] if fact.leaves else Leaf("", "", fact.rule)
+    return f"{leaf.source} is Y" if fact.value is True else f"{leaf.source} says so"
+
+
+def _same_code(one: Problem, other: Problem) -> bool:
+    return (one.system, one.code) == (other.system, other.code)
+
+
+def _same_instance(one: Problem, other: Problem) -> bool:
+    return not one.instance or not other.instance or one.instance == other.instance
+
+
+def _same_entry(one: Problem, other: Problem) -> bool:
+    """Whether one takes the place of the other: the same code of the same visit, or of the list by its number."""
+    if not _same_code(one, other) or one.listed != other.listed or "withheld" in (one.gone, other.gone):
+        return False
+    return _same_instance(one, other) if one.listed else one.visit == other.visit
+
+
+def _covers(end: Problem, other: Problem) -> bool:
+    """Whether what ended one says the same of the other: the problem list of all, a visit of its own diagnoses."""
+    if not _same_code(end, other):
+        return False
+    if end.listed:
+        return not other.listed or _same_instance(end, other)
+    return not other.listed and (not end.visit or other.visit in (end.visit, ""))
+
+
+def _earliest(*dates: Fact | None) -> Fact | None:
+    return min((fact for fact in dates if fact is not None and value_of(fact)), key=value_of, default=None)

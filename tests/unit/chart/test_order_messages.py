@@ -1,0 +1,465 @@
+"""Orders through every message that states them: ORM, OMP, RDE, RDS, RAS, PPR; by their numbers, in any order."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hl7apy.v2_8_2.tables import TABLES
+
+DRUG = "860975^metformin 500 MG^RXNORM"
+OTHER = "314076^lisinopril 10 MG^RXNORM"
+NDC = "00093-1048-01^metformin 500^NDC"
+
+
+def segment(name, *fixed, **fields):
+    parts = [name, *fixed] + [""] * 45
+    for number, text in fields.items():
+        parts[int(number[1:])] = text
+    return "|".join(parts).rstrip("|")
+
+
+def orc(control="NW", placer="P1", filler="", **fields):
+    return segment("ORC", control, placer, filler, **fields)
+
+
+def rxe(drug=DRUG, **fields):
+    return segment("RXE", **{"f2": drug, **fields})
+
+
+def rxo(drug=DRUG, **fields):
+    return segment("RXO", drug, **fields)
+
+
+def rxd(drug=NDC, **fields):
+    return segment("RXD", "1", drug, "20260301", **fields)
+
+
+def left(answer):
+    return [(entry["source"], entry["value"], entry["why"]) for entry in answer["left_out"]]
+
+
+@pytest.fixture
+def told(story):
+    return story()
+
+
+def medications(told, **given):
+    """`True metformin 500 MG` of the booking, asked for anew each time."""
+    answer = told.book(
+        key=f"B{told.number}", start=(told.now + timedelta(days=5)).strftime("%Y%m%d"), **given
+    )
+    return [
+        f"{'+' if entry['active'] else '-'}{entry['nameCode']['displayName'].split()[0]}"
+        for entry in answer["request"].get("medications", ())
+    ]
+
+
+def prescription(told, **given):
+    answer = told.book(
+        key=f"B{told.number}", start=(told.now + timedelta(days=5)).strftime("%Y%m%d"), **given
+    )
+    return answer["request"]["medications"][0].get("medicationRequests", [{}])[0]
+
+
+class TestMessages:
+    @pytest.mark.parametrize(
+        ("kind", "details"),
+        [
+            *((kind, [rxe()]) for kind in ("RDE^O01", "RDE^O11", "RDE^O25", "ORM^O01", "OMP^O09")),
+            *((kind, [rxo()]) for kind in ("RDE^O11", "ORM^O01", "OMP^O09", "PPR^PC1")),
+            *((kind, [rxd(DRUG)]) for kind in ("RDS^O01", "RDS^O13")),
+            *((kind, [rxe(), "RXA|0|1|20260301||1^x^L"]) for kind in ("RAS^O17", "RAS^O01")),
+        ],
+    )
+    def test_an_order_comes_with_any_pharmacy_message(self, told, kind, details):
+        answer = told.tell(kind, told.PID, orc("NW" if kind[:2] != "RD" else "RE"), *details)
+        assert answer["decision"] == "chart"
+        assert medications(told) == ["+metformin"]
+
+    @pytest.mark.parametrize("segments", [["OBR|1|P1||CBC"], [], ["OBR|1|P1||CBC", "DG1|1||I10^H^I10"]])
+    def test_another_services_order_is_ignored_with_all_it_says(self, told, segments):
+        answer = told.tell("ORM^O01", told.PID, orc(), *segments)
+        assert (answer["decision"], answer["reasons"][0]["code"]) == ("ignore", "not-used")
+        assert "RXO, RXE" in answer["reasons"][0]["text"]
+        assert told.charts.all() == []
+
+    def test_of_orders_of_several_services_the_pharmacys_are_taken(self, told):
+        told.tell("ORM^O01", told.PID, orc(placer="L1"), "OBR|1|L1||CBC", orc(), rxo())
+        assert medications(told) == ["+metformin"]
+        (order,) = told.chart.orders
+        assert order.ids == ("P:P1",)
+
+    def test_an_order_of_a_pathway_that_names_no_drug_is_no_medication(self, told):
+        told.tell("PPR^PC1", told.PID, "PRB|AD|2026|I10^H^I10", orc(), "OBR|1|||555", orc(placer="9"), rxo())
+        assert medications(told) == ["+metformin"]
+
+    def test_several_orders_stand_in_one_message(self, told):
+        told.tell("RDE^O11", told.PID, orc(), rxe(), "RXR|PO", orc(placer="P2"), rxe(OTHER), "RXR|IV")
+        assert medications(told) == ["+metformin", "+lisinopril"]
+        assert prescription(told)["route"]["displayName"] == "Oral"
+
+    @pytest.mark.parametrize("head", [[], [orc()], [orc(placer="", filler="")]])
+    @pytest.mark.parametrize("detail", [rxe, rxo])
+    def test_details_of_two_drugs_are_two_orders_with_one_orc_or_none(self, told, head, detail):
+        told.tell("RDE^O11", told.PID, *head, detail(), detail(OTHER))
+        assert medications(told) == ["+metformin", "+lisinopril"]
+        told.tell("RDE^O11", told.PID, *head, detail(), detail(OTHER))
+        assert len(told.chart.orders) == 2
+
+
+ENDS = ("CA", "DC", "OC", "OD", "CR", "DR", "RP", "RQ", "RU")
+OPENS = (
+    *("NW", "RE", "RO", "XO", "XX", "XR", "SN", "AF", "RL"),
+    *("OE", "OR", "CH", "PA", "PR", "OP", "PY", "FU", "OF"),
+)
+
+
+class TestControl:
+    @pytest.mark.parametrize("control", TABLES["HL70119"][1])
+    def test_every_code_of_table_0119_opens_ends_or_changes_nothing(self, story, control):
+        told = story()
+        told.tell("RDE^O11", told.PID, orc(control), rxe())
+        assert medications(told) == (
+            ["-metformin"] if control in ENDS else ["+metformin"] if control in OPENS else []
+        )
+        for before, known in (("NW", "+metformin"), ("DC", "-metformin")):
+            told = story()
+            told.tell("RDE^O11", told.PID, orc(before), rxe())
+            told.tell("RDE^O11", told.PID, orc(control))
+            assert medications(told) == [
+                "-metformin" if control in ENDS else "+metformin" if control in OPENS else known
+            ]
+
+    def test_an_unknown_code_is_said_and_opens_nothing(self, told):
+        answer = told.tell("RDE^O11", told.PID, orc("ZZ"), rxe())
+        assert ("ORC-1", "ZZ", "table order_control has no such code") in left(answer)
+        assert medications(told) == []
+
+    @pytest.mark.parametrize(
+        ("status", "active"),
+        [*((code, "-") for code in ("CA", "CM", "DC", "RP", "Discontinued", "completed"))]
+        + [(code, "+") for code in ("A", "ER", "HD", "IP", "SC", "Active", "")],
+    )
+    @pytest.mark.parametrize("kind", ["RDE^O11", "OMP^O09"])
+    def test_every_code_of_table_0038_in_order_messages(self, told, kind, status, active):
+        told.tell(kind, told.PID, orc(), rxo())
+        told.tell(kind, told.PID, orc("SC", f5=status))
+        assert medications(told) == [f"{active}metformin"]
+
+    @pytest.mark.parametrize("detail", [rxe(f7="^two daily", f1="^BID"), rxe(OTHER, f31=NDC)])
+    @pytest.mark.parametrize("control", ["UX", "RF", "SC", "DC", "UA"])
+    def test_only_what_opens_or_changes_an_order_states_it_anew(self, told, control, detail):
+        told.tell("RDE^O11", told.PID, orc(), rxe(f7="^one daily", f1="^QD", f31="00093-1048-02^met^NDC"))
+        before = prescription(told)
+        told.tell("RDE^O11", told.PID, orc(control), detail)
+        assert prescription(told) == before
+        assert medications(told)[0][1:] == "metformin"
+
+    def test_another_drug_leaves_nothing_of_the_one_before(self, told):
+        told.tell(
+            "RDE^O11", told.PID, orc(), rxe(f31=NDC, f25="500", f26="MG", f7="^one", f1="^QD", f6="TAB")
+        )
+        told.tell("RDE^O11", told.PID, orc("XO"), rxe(OTHER))
+        assert medications(told) == ["+lisinopril"]
+        assert prescription(told) == {
+            "code": {
+                "code": "314076",
+                "codeSystem": "2.16.840.1.113883.6.88",
+                "codeSystemName": "RxNorm",
+                "displayName": "lisinopril 10 MG",
+            }
+        }
+
+    def test_what_is_encoded_goes_before_what_was_asked_for(self, told):
+        asked, encoded = ["TQ1|1||TID|||D3", "RXR|IV"], ["TQ1|1||BID", "RXR|PO"]
+        told.tell("RDE^O11", told.PID, orc(), asked[0], rxo(), asked[1], rxe(), *encoded)
+        found = prescription(told)
+        assert (found["timingEvent"], found["route"]["displayName"]) == ("BID", "Oral")
+        told.tell("RDE^O11", told.PID, orc("XO"), asked[0], rxo(), asked[1], rxe())
+        found = prescription(told)
+        assert (found["timingEvent"], found["route"]["displayName"]) == ("TID", "Intravenous")
+
+
+class TestNumbers:
+    @pytest.mark.parametrize(
+        ("known", "named"),
+        [
+            ({"placer": "123^EPIC"}, {"placer": "123"}),
+            ({"placer": "123"}, {"placer": "123^EPIC"}),
+            ({"placer": "123^EPIC^1.2.3^ISO"}, {"placer": "123^EPIC"}),
+            ({"placer": "123^EPIC^1.2.3^ISO"}, {"placer": "123^^1.2.3^ISO"}),
+            ({"placer": "1", "filler": "F1"}, {"placer": "1"}),
+            ({"placer": "1", "filler": "F1"}, {"placer": "", "filler": "F1"}),
+            ({"placer": "1"}, {"placer": "1", "filler": "F1"}),
+            ({"placer": "1", "filler": "F1"}, {"placer": "1", "filler": "F2"}),
+        ],
+    )
+    def test_a_cancel_finds_its_order(self, told, known, named):
+        told.tell("RDE^O11", told.PID, orc(**known), rxe())
+        told.tell("RDE^O11", told.PID, orc("CA", **named))
+        assert medications(told) == ["-metformin"]
+
+    @pytest.mark.parametrize(
+        ("known", "named"),
+        [
+            ({"placer": "123^EPIC"}, {"placer": "123^CERNER"}),
+            ({"placer": "1"}, {"placer": "2"}),
+            ({"placer": "1", "f4": "G1"}, {"placer": "2", "f4": "G1"}),
+            ({"placer": "1"}, {"placer": "", "filler": "1"}),
+        ],
+    )
+    def test_and_never_another(self, told, known, named):
+        told.tell("RDE^O11", told.PID, orc(**known), rxe())
+        told.tell("RDE^O11", told.PID, orc("CA", **named))
+        assert medications(told) == ["+metformin"]
+
+    def test_a_number_that_could_be_two_orders_ends_none_and_is_said(self, told):
+        told.tell("RDE^O11", told.PID, orc(placer="1^A"), rxe(), orc(placer="1^B"), rxe(OTHER))
+        answer = told.tell("RDE^O11", told.PID, orc("CA", placer="1"))
+        assert "several orders have this number" in left(answer)[0][2]
+        assert medications(told) == ["+metformin", "+lisinopril"]
+        told.tell("RDE^O11", told.PID, orc("CA", placer="1"), rxe(OTHER))
+        assert medications(told) == ["+metformin", "-lisinopril"]
+
+    def test_a_filler_number_is_learned(self, told):
+        told.tell("RDE^O11", told.PID, orc(placer="1"), rxe())
+        told.tell("RDE^O11", told.PID, orc("SC", placer="1", filler="F9"))
+        told.tell("RDE^O11", told.PID, orc("DC", placer="", filler="F9"))
+        assert medications(told) == ["-metformin"]
+
+    def test_the_prescription_number_is_one_too(self, told):
+        told.tell("RDE^O11", told.PID, rxe(f15="RX7"))
+        told.tell("RDE^O11", told.PID, orc("DC", placer=""), rxe(f15="RX7"))
+        assert medications(told) == ["-metformin"]
+
+    def test_orders_under_one_placer_number_end_with_it(self, told):
+        told.tell("RDE^O11", told.PID, orc(filler="A"), rxe(), orc(filler="B"), rxe(OTHER))
+        told.tell("RDE^O11", told.PID, orc("DC", filler="B"))
+        assert medications(told) == ["+metformin", "-lisinopril"]
+        told.tell("RDE^O11", told.PID, orc("DC"))
+        assert medications(told) == ["-metformin", "-lisinopril"]
+
+    def test_a_replacement_ends_one_order_and_opens_the_other(self, told):
+        told.tell("RDE^O11", told.PID, orc(placer="A"), rxe())
+        told.tell(
+            "RDE^O11", told.PID, orc("RP", placer="A"), rxe(), orc("RO", placer="B", f8="A"), rxe(OTHER)
+        )
+        assert medications(told) == ["-metformin", "+lisinopril"]
+
+    @pytest.mark.parametrize(
+        ("parent", "active"),
+        [("A&EPIC", "-"), ("A", "-"), ("^F1&RX", "-"), ("Z", "+"), ("B", "+"), ("", "+")],
+    )
+    def test_a_replacement_alone_ends_the_order_it_names(self, told, parent, active):
+        told.tell("RDE^O11", told.PID, orc(placer="A^EPIC", filler="F1^RX"), rxe())
+        told.tell("RDE^O11", told.PID, orc("RO", placer="B", f8=parent), rxe(OTHER))
+        answer = told.book()
+        assert [m["active"] for m in answer["request"]["medications"]] == [active == "+", True]
+        source = next(e for e in answer["fields"] if e["field"] == "medications[0].active")
+        assert (source["source"] == "M2:ORC-8") == (active == "-")
+
+
+class TestOutOfOrder:
+    def test_an_order_placed_before_its_end_but_told_after_it_has_ended(self, told):
+        told.tell("RDE^O11", told.PID, orc("DC"), at="202603020900")
+        assert medications(told, at="202603020901") == []
+        told.tell("RDE^O11", told.PID, orc(f9="20260202"), rxe(f1="^QD"), at="202603020800")
+        assert medications(told, at="202603021000") == ["-metformin"]
+        assert prescription(told, at="202603021001")["prescribedDate"] == "2026-02-02"
+
+    def test_an_older_timing_never_joins_newer_words(self, told):
+        told.tell("RDE^O11", told.PID, orc("XO"), rxe(f7="^as directed"), at="202603020900")
+        told.tell("RDE^O11", told.PID, orc(), rxe(f1="^QD", f7="^one", f3="1", f10="30"), at="202603020800")
+        found = prescription(told, at="202603021000")
+        assert (found["dosageInstruction"], found["initialFillQuantity"]) == ({"text": "as directed"}, 30)
+        assert "timingEvent" not in found
+
+    def test_the_end_of_an_order_nobody_told_of_is_no_noise(self, told):
+        told.tell("RDE^O11", told.PID, orc("DC", placer="77"))
+        assert told.book()["left_out"] == []
+
+
+class TestPrescribedDate:
+    @pytest.mark.parametrize(
+        ("first", "second", "date"),
+        [
+            ([orc(f9="20260101"), rxe()], [orc("XO", f9="20260201"), rxe()], "2026-01-01"),
+            ([orc(f9="20260101"), rxe()], [orc("XO", f9="20260201"), rxe(f32="20251201")], "2025-12-01"),
+            ([orc(f15="20260105", f9="20260101"), rxe()], [orc("AF", f15="20260201")], "2026-01-05"),
+            ([orc(), rxe()], [orc("XO", f9="20260201"), rxe()], None),
+            ([orc(f9="20260101", f5="CM"), rxe()], [orc("SC", f9="20260201")], "2026-01-01"),
+            ([orc("DC", f9="20260101"), rxe()], [], None),
+        ],
+    )
+    def test_it_is_the_openings_and_never_a_later_actions(self, told, first, second, date):
+        told.tell("RDE^O11", told.PID, *first)
+        if second:
+            told.tell("RDE^O11", told.PID, *second)
+        assert prescription(told).get("prescribedDate") == date
+
+
+class TestDispenses:
+    @pytest.mark.parametrize("kind", ["RDS^O13", "RAS^O17"])
+    @pytest.mark.parametrize(
+        "orc_segment", [orc("RE", f5="CM"), orc("DC", f5="DC"), orc("CA"), orc("OD"), orc("SC", f5="CA")]
+    )
+    def test_they_never_end_an_order(self, told, kind, orc_segment):
+        told.tell("RDE^O11", told.PID, orc(), rxe())
+        told.tell(kind, told.PID, orc_segment, rxd())
+        assert medications(told) == ["+metformin"]
+
+    @pytest.mark.parametrize("kind", ["RDS^O13", "RAS^O17"])
+    def test_nor_open_one_that_has_ended(self, told, kind):
+        told.tell("RDE^O11", told.PID, orc(), rxe())
+        told.tell("RDE^O11", told.PID, orc("DC"))
+        told.tell(kind, told.PID, orc("RE"), rxd())
+        assert medications(told) == ["-metformin"]
+
+    @pytest.mark.parametrize(
+        ("orc_segment", "found"),
+        [
+            (orc("RE", f5="CM"), ["+metformin"]),
+            (orc("NW"), ["+metformin"]),
+            (orc(""), ["+metformin"]),
+            (orc("RE", f5="DC"), []),
+            (orc("CA"), []),
+            (orc("UA"), []),
+        ],
+    )
+    def test_a_dispense_opens_an_order_that_is_not_known_unless_orc_says_otherwise(
+        self, told, orc_segment, found
+    ):
+        answer = told.tell("RDS^O13", told.PID, orc_segment, rxd())
+        assert medications(told) == found
+        assert bool(left(answer)) == (not found)
+
+    def test_it_brings_the_ndc_and_changes_nothing_else(self, told):
+        told.tell("RDE^O11", told.PID, orc(f9="20260101"), rxe(f7="^one", f1="^QD", f15="RX7", f6="CAP"))
+        told.tell(
+            "RDS^O13",
+            told.PID,
+            orc("RE", placer="", f9="20260301"),
+            rxd(f6="TAB", f7="RX7", f16="5", f17="mg"),
+        )
+        found = prescription(told)
+        assert (found["code"]["code"], found["prescribedDate"]) == ("00093104801", "2026-01-01")
+        assert (found["form"]["displayName"], found["dosageInstruction"]["text"]) == ("Capsule", "one")
+        assert medications(told) == ["+metformin"]
+
+    def test_its_ndc_stays_until_the_drug_is_another(self, told):
+        told.tell("RDE^O11", told.PID, orc(), rxe())
+        told.tell("RDS^O13", told.PID, orc("RE"), rxd())
+        told.tell("RDE^O11", told.PID, orc("XO"), rxe(f7="^two"))
+        assert prescription(told)["code"]["code"] == "00093104801"
+        told.tell("RDE^O11", told.PID, orc("XO"), rxe(OTHER))
+        assert prescription(told)["code"]["code"] == "314076"
+
+    def test_no_date_of_a_dispense_is_the_day_it_was_prescribed(self, told):
+        told.tell("RDS^O13", told.PID, orc("RE", f9="20260301", f15="20260301"), rxd())
+        assert "prescribedDate" not in prescription(told)
+
+    def test_an_administration_of_an_order_that_is_not_known_is_said(self, told):
+        answer = told.tell("RAS^O17", told.PID, orc("RE"), "RXA|0|1|20260301||20^DTaP^CVX|1")
+        assert ("RXA-5.2", "DTaP", "the order is not known, and this message opens none") in left(answer)
+        assert medications(told) == []
+
+
+class TestConfidential:
+    CODES = (*TABLES["HL70177"][1], "N", "odd")
+
+    @pytest.mark.parametrize("code", CODES)
+    def test_orc_28_withholds_all_but_usual_control(self, told, code):
+        told.tell("RDE^O11", told.PID, orc(), rxe())
+        answer = told.tell("RDE^O11", told.PID, orc("XO", f28=code), rxe())
+        withheld = code not in ("U", "N")
+        assert (("RXE-2.2", "metformin 500 MG", "confidential: ORC-28") in left(answer)) == withheld
+        assert medications(told) == ([] if withheld else ["+metformin"])
+
+    def test_it_stays_withheld_until_the_sender_releases_it(self, told):
+        told.tell("RDE^O11", told.PID, orc(f28="R"), rxe(), at="202603020900")
+        told.tell("RDE^O11", told.PID, orc(), rxe(), at="202603020800")
+        assert medications(told, at="202603020901") == []
+        answer = told.tell("RDE^O11", told.PID, orc("XO"), rxe(), at="202603020902")
+        assert any("withheld" in why for _, _, why in left(answer))
+        assert "metformin" not in str(told.chart.orders)
+        told.tell("RDE^O11", told.PID, orc("XO", f28="U"), rxe(), at="202603020903")
+        assert medications(told, at="202603020904") == ["+metformin"]
+
+
+def pv1(kind, number):
+    return f"PV1|1|{kind}{'|' * 17}{number}"
+
+
+class TestDischarge:
+    @pytest.mark.parametrize(
+        ("visit", "orc29", "a03", "active"),
+        [
+            (pv1("I", "V1"), "", pv1("I", "V1"), "-"),
+            (pv1("I", "V1"), "", pv1("O", "V1"), "-"),
+            (pv1("I", "V1"), "", pv1("I", "V2"), "+"),
+            (pv1("I", "V1"), "", pv1("I", ""), "-"),
+            (pv1("I", "V1"), "", pv1("O", ""), "+"),
+            ("", "I", pv1("I", "V1"), "-"),
+            ("", "I", pv1("O", "V1"), "+"),
+            ("", "I", "", "-"),
+            ("", "", pv1("I", "V1"), "+"),
+            (pv1("O", "V1"), "", pv1("O", "V1"), "+"),
+        ],
+    )
+    def test_a03_ends_the_inpatient_orders_of_its_visit(self, told, visit, orc29, a03, active):
+        told.tell("RDE^O11", told.PID, visit, orc(f29=orc29), rxe())
+        told.tell("ADT^A03", told.PID, a03)
+        assert medications(told) == [f"{active}metformin"]
+
+    def test_also_of_orders_told_after_it(self, told):
+        told.tell("ADT^A03", told.PID, pv1("I", "V1"), at="202603020900")
+        told.tell("RDE^O11", told.PID, pv1("I", "V1"), orc(), rxe(), at="202603020800")
+        told.tell("RDE^O11", told.PID, pv1("I", "V1"), orc(placer="P2"), rxe(OTHER), at="202603020930")
+        answer = told.book(at="202603021000")
+        assert [m["active"] for m in answer["request"]["medications"]] == [False, True]
+        (ended,) = [e for e in answer["fields"] if e["field"] == "medications[0].active"]
+        assert (ended["source"], ended["rule"]) == ("M1:EVN-1", "messages.yaml#ADT^A03")
+
+    def test_a_cancelled_discharge_has_them_run_on(self, told):
+        told.tell("RDE^O11", told.PID, pv1("I", "V1"), orc(), rxe())
+        told.tell("ADT^A03", told.PID, pv1("I", "V1"))
+        told.tell("ADT^A13", told.PID, pv1("I", "V1"))
+        assert medications(told) == ["+metformin"]
+
+    def test_a_status_or_dispense_after_it_does_not_open_them_again(self, told):
+        told.tell("RDE^O11", told.PID, pv1("I", "V1"), orc(), rxe())
+        told.tell("ADT^A03", told.PID, pv1("I", "V1"))
+        told.tell("RDE^O11", told.PID, pv1("I", "V1"), orc("SC"), rxe())
+        told.tell("RDS^O13", told.PID, pv1("I", "V1"), orc("RE"), rxd())
+        assert medications(told) == ["-metformin"]
+        told.tell("RDE^O11", told.PID, pv1("I", "V1"), orc("RL"))
+        assert medications(told) == ["+metformin"]
+
+
+VERSIONS = [
+    # before 2.4: no RXE-31; before 2.5: no RXE-32, -35, -39, no TQ1; the standard's ways of the time
+    ("2.3", [orc(f9="20260101", f7="^BID"), rxe(NDC, f1="", f10="30", f7="^one")]),
+    ("2.4", [orc(f9="20260101"), rxe(f1="^BID", f31=NDC, f10="30", f7="^one")]),
+    ("2.5.1", [orc(), "TQ1|1||BID", rxe(f31=NDC, f32="20260101", f39="30", f10="90", f7="^one")]),
+    # 2.7 withdrew RXE-1 and ORC-7
+    ("2.8", [orc(f15="20260101"), "TQ1|1||BID^^^^^^^^^^", rxe(f31=NDC, f39="30", f7="^one")]),
+]
+
+
+@pytest.mark.parametrize(("version", "segments"), VERSIONS)
+def test_each_version_says_the_same_in_its_own_fields(told, version, segments):
+    header = f"MSH|^~\\&|A|F|R|R|202603020801||RDE^O11|M1|P|{version}"
+    told.raw("\r".join((header, told.PID, *segments)).encode())
+    found = prescription(told)
+    assert (
+        found["code"]["code"],
+        found["prescribedDate"],
+        found["initialFillQuantity"],
+        found["timingEvent"],
+    ) == (
+        "00093104801",
+        "2026-01-01",
+        30,
+        "BID",
+    )

@@ -1,0 +1,225 @@
+"""What `load` makes of files: what kind they are, their lines, what is bad where; and the summary."""
+
+import io
+import json
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from interface.cli.common import UsageError
+from interface.cli.load_files import Bad, Piece, look_at, text_lines
+from interface.cli.main import main
+
+NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
+MESSAGE = "MSH|^~\\&|APP|FAC|R|R|202603020800||ADT^A08|M1|P|2.5.1\rPID|1||7^^^LFC^MR||Sample^Robin\r"
+TABLE = "mrn,label,sig\n7,metformin,Take 1\n7,aspirin,Take 2\n,nobody,x\n8,lisinopril,Take 3\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "site.toml").write_text('[store]\nurl = "sqlite:///store.db"\n')
+    return tmp_path
+
+
+def look(path: Path, data: bytes | str, **more):  # type: ignore[no-untyped-def]
+    path.write_bytes(data if isinstance(data, bytes) else data.encode())
+    return look_at(str(path), more.get("kind"), more.get("ignore", ()), more.get("as_of"), NOW)
+
+
+def pieces(path: Path, data: bytes | str) -> list[Piece | Bad]:
+    return list(look(path, data).pieces(lambda _: None))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        MESSAGE,
+        "\x0b" + MESSAGE + "\x1c\r",
+        "\r\n  " + MESSAGE,
+        "FHS|^~\\&|APP\rBHS|^~\\&|APP\r" + MESSAGE,
+        MESSAGE.encode("utf-16"),
+    ],
+)
+def test_messages_are_told_by_their_msh(tmp_path: Path, data: bytes | str) -> None:
+    (piece,) = pieces(tmp_path / "f", data)
+    assert isinstance(piece, Piece) and piece.built is None
+    assert piece.place.endswith("f message 1")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        TABLE,
+        TABLE.replace("\n", "\r\n"),
+        TABLE.replace("\n", "\r"),
+        "\n\n" + TABLE,
+        "sep=;\n" + TABLE.replace(",", ";"),
+        "\ufeff" + TABLE,
+        TABLE.encode("utf-16"),
+    ],
+)
+def test_tables_however_they_are_written(tmp_path: Path, data: bytes | str) -> None:
+    found = pieces(tmp_path / "f.csv", data)
+    rows = [[row.cells["label"] for row in piece.built.rows] for piece in found if piece.__class__ is Piece]  # type: ignore[union-attr]
+    assert rows == [["metformin", "aspirin"], ["lisinopril"]]
+
+
+def test_a_bad_line_is_named_before_what_follows_it(tmp_path: Path) -> None:
+    bad, one, two = pieces(tmp_path / "f.csv", TABLE)
+    assert isinstance(bad, Bad) and bad.place.endswith("f.csv:4") and "nobody" not in bad.text
+    assert isinstance(one, Piece) and one.place.endswith("f.csv:2")
+    assert isinstance(two, Piece) and two.place.endswith("f.csv:5")
+
+
+def test_lines_that_are_no_utf_8_are_cp1252() -> None:
+    data = "mrn;label\n7;Sjöberg\n".encode() + "8;Sjöberg\n".encode("cp1252")
+    for size in (1, 5, 1000):
+        portions = [data[start : start + size] for start in range(0, len(data), size)]
+        assert list(text_lines(portions)) == ["mrn;label\n", "7;Sjöberg\n", "8;Sjöberg\n"]
+
+
+def test_what_a_table_says_held_when_it_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text(TABLE)
+    written = datetime(2026, 2, 1, 6, 30, tzinfo=UTC).timestamp()
+    os.utime(path, (written, written))
+    assert look_at(str(path), None, (), None, NOW).as_of == "20260201"
+    assert look_at(str(path), None, (), NOW, NOW).as_of == "20260302150000+0000"
+    future = datetime(2027, 1, 1, tzinfo=UTC).timestamp()
+    os.utime(path, (future, future))
+    assert look_at(str(path), None, (), None, NOW).as_of == "20260302", "nobody knows the future"
+
+
+def test_a_corrected_file_brings_only_what_is_new(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = folder / "a.csv"
+
+    def load(text: str, hour: int) -> dict[str, int]:
+        path.write_text(text)
+        written = datetime(2026, 2, 1, hour, tzinfo=UTC).timestamp()
+        os.utime(path, (written, written))
+        main(["load", "a.csv", "-c", "site.toml", "--json"])
+        found: dict[str, int] = json.loads(capsys.readouterr().out)["messages"]
+        return found
+
+    corrected = TABLE.replace(",nobody,x", "9,lisinopril,x")
+    assert load(TABLE, 12)["new"] == 2
+    assert load(corrected, 13) == {"taken": 3, "ignored": 0, "new": 1, "loaded_before": 2}
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ("", "is empty"),
+        ("hello\nworld\n", "names no column"),
+        ("mrn,label,sgi\n", "did you mean 'sig'?"),
+    ],
+)
+def test_what_is_neither_messages_nor_a_table(tmp_path: Path, data: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        look(tmp_path / "f.csv", data)
+
+
+def test_a_file_that_is_not_there_stops_all(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "a.csv").write_text(TABLE)
+    assert main(["load", "a.csv", "b.csv", "-c", "site.toml"]) == 2
+    assert capsys.readouterr().err == "hl7-interface: cannot read b.csv: No such file or directory\n"
+    assert not (folder / "store.db").exists()
+
+
+def test_a_dry_run_stores_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "a.csv").write_text(TABLE)
+    before = sorted(path.name for path in folder.iterdir())
+    assert main(["load", "a.csv", "-c", "site.toml", "--dry-run", "--json"]) == 1
+    out, err = capsys.readouterr()
+    answer = json.loads(out)
+    assert err == "a.csv:4: mrn is empty: whose it is can't be told\n"
+    assert answer["dry_run"] is True
+    assert answer["messages"] == {"taken": 2, "ignored": 0}
+    assert (answer["patients"], answer["medications"]) == ({"all": 2, "new": 2}, 3)
+    assert answer["bad"]["listed"] == [
+        {"place": "a.csv:4", "text": "mrn is empty: whose it is can't be told"}
+    ]
+    assert sorted(path.name for path in folder.iterdir()) == before
+
+
+def test_what_is_loaded_and_loaded_again(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "a.csv").write_text(TABLE.replace(",nobody,x\n", ""))
+    (folder / "a.hl7").write_text(MESSAGE, newline="")
+
+    def load() -> dict[str, object]:
+        assert main(["load", "a.csv", "a.hl7", "-c", "site.toml", "--json"]) == 0
+        found: dict[str, object] = json.loads(capsys.readouterr().out)
+        return found
+
+    first, second = load(), load()
+    assert first["messages"] == {"taken": 3, "ignored": 0, "new": 3, "loaded_before": 0}
+    assert first["decisions"] == {"chart": 3}
+    assert first["patients"] == {"all": 3, "new": 3}, "LFC's 7 and the site's own 7 are two"
+    assert second["messages"] == {"taken": 3, "ignored": 0, "new": 0, "loaded_before": 3}
+    assert second["patients"] == {"all": 3, "new": 0}
+    assert second["decisions"] == {}
+
+
+def test_what_is_not_for_us_is_counted_and_not_kept(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "a.hl7").write_text(MESSAGE.replace("ADT^A08", "ORU^R01"), newline="")
+    assert main(["load", "a.hl7", "-c", "site.toml"]) == 0
+    assert "ORU^R01 is not used" in capsys.readouterr().out
+    assert main(["messages", "-c", "site.toml", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["messages"] == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("7^^^LFC^MR", "", "a.hl7 message 1: whose message it is can't be told: PID-3"),
+        ("|M1|", "||", "a.hl7 message 1: MSH-10 (control id) is missing"),
+    ],
+)
+def test_a_message_that_cannot_be_taken_is_named_and_not_kept(
+    folder: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, said: str
+) -> None:
+    (folder / "a.hl7").write_text(MESSAGE.replace(old, new), newline="")
+    assert main(["load", "a.hl7", "-c", "site.toml"]) == 1
+    assert said in capsys.readouterr().err
+    assert main(["messages", "-c", "site.toml", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["messages"] == []
+
+
+def test_a_row_whose_drug_cannot_be_used_is_named_and_the_others_are_taken(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "a.csv").write_text("mrn,label,sig\n7,##drug##,x\n7,metformin,Take 1\n")
+    assert main(["load", "a.csv", "-c", "site.toml", "--json"]) == 1
+    out, err = capsys.readouterr()
+    assert "a.csv:2: nothing of it can be used" in err
+    assert (json.loads(out)["medications"], json.loads(out)["messages"]["new"]) == (1, 1)
+    assert main(["messages", "show", "1", "-c", "site.toml"]) == 0
+    stored = capsys.readouterr().out
+    assert "metformin" in stored and "##drug##" not in stored
+
+
+def test_the_summary_for_people(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "a.csv").write_text(TABLE)
+    assert main(["load", "a.csv", "-c", "site.toml"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert "messages     2: 2 new, 0 loaded before" in lines
+    assert "patients     2, 2 of them new" in lines
+    assert "medications  3" in lines
+    assert "bad          1, named above; correct them and load the file again" in lines
+
+
+def test_standard_input(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Input:
+        buffer = io.BytesIO(TABLE.encode() + b"9,aspirin,x\n" * 7_000)
+
+    monkeypatch.setattr(sys, "stdin", Input)
+    assert main(["load", "-", "-c", "site.toml", "--dry-run", "--json"]) == 1
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["patients"]["all"] == 3
+    assert answer["bad"]["listed"][0]["place"] == "-:4"
