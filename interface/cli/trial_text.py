@@ -27,10 +27,16 @@ STYLES = {
 }
 
 
+OUTDATED = "outdated"
+"""A request that is over and would be composed otherwise now: nothing goes out because of it by itself."""
+
+
 def kind_of(change: RequestChanged) -> str:
     """What happens to a request, in one or two words."""
     if change.id is None:
         return "newly held" if change.after == "held" else "newly posted"
+    if change.before not in ("waiting", "held"):
+        return OUTDATED
     if change.after not in ("waiting", "held"):
         return change.after
     if change.before != change.after:
@@ -194,6 +200,8 @@ def _print_request(screen: Screen, change: RequestChanged) -> None:
         (f"appointment {change.date}" if change.date else change.appointment, ""),
         (compared, "dim"),
     )
+    if kind_of(change) == OUTDATED:
+        screen.line((f"it is {change.before}; the patient's next message asks anew", "dim"), indent=2)
     for reason in change.reasons:
         screen.line((reason.text, ""), indent=2)
         _print_release(screen, change.after, reason)

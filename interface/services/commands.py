@@ -13,8 +13,9 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from interface.chart.decide import Engine
-from interface.chart.model import Chart, decode_chart
+from interface.chart.model import Chart, change, decode_chart
 from interface.chart.rebuild import Decided, Rebuilt, Told, rebuild
+from interface.chart.settle import OPEN, digest_of
 from interface.rules.policy import Policy
 from interface.services.plan import Plan, reasons
 from interface.store.records import (
@@ -47,6 +48,12 @@ class CommandStore(Protocol):
 
     def request_owners(self, ids: Iterable[int]) -> dict[int, int]:
         """Patient ids by request id."""
+
+    def request_states(self, ids: Iterable[int]) -> dict[int, str]:
+        """States by request id."""
+
+    def request_bodies(self, ids: Iterable[int]) -> dict[int, bytes]:
+        """The requests as they are stored."""
 
 
 class CannotError(Exception):
@@ -108,8 +115,8 @@ class Commanding:
         for patient in found.rebuilt.patients:
             owner = ids[id(patient)]
             plan.renew(owner, found.old.get(owner), patient.chart)
-            for change in patient.requests:
-                plan.change((change,), owner, asked_by.get(change.id))
+            for request in patient.requests:
+                plan.change((request,), owner, asked_by.get(request.id))
         for owner, close in found.rebuilt.closed:
             plan.change((close,), owner, None)
         aside = _ids(command.arguments, "set_aside")
@@ -125,7 +132,8 @@ class Commanding:
             "requests": len(plan.requests),
             "posted": sum(decided.made for decided in found.rebuilt.messages),
         }
-        result |= {name: told for name, told in _told(found, ids, plan).items() if told}
+        states = self._store.request_states(row.id for row in plan.changes)
+        result |= {name: told for name, told in _told(found, ids, plan, states).items() if told}
         plan.commands.append(CommandDone(command.id, "done", result))
         return plan
 
@@ -181,7 +189,26 @@ class Commanding:
         unreadable = next((id_ for id_, row in found.items() if not row.readable), None)
         if unreadable is not None:
             raise CannotError(f"the stored chart of patient {unreadable} cannot be opened")
-        return {id_: decode_chart(row.chart) for id_, row in found.items()}
+        charts = {id_: decode_chart(row.chart) for id_, row in found.items()}
+        self._know_what_was_sent(charts)
+        return charts
+
+    def _know_what_was_sent(self, charts: Mapping[int, Chart]) -> None:
+        """Of requests that were composed anew after they were made the chart does not know what was sent; the store does.
+
+        So nothing is sent twice: they compare like every other.
+        """
+        unsure = [
+            (chart, entry, entry.asked)
+            for chart in charts.values()
+            for entry in chart.appointments.values()
+            if entry.asked is not None and entry.asked.rewritten
+        ]
+        bodies = self._store.request_bodies(asked.id for _, _, asked in unsure)
+        for chart, entry, asked in unsure:
+            if asked.id in bodies:
+                known = change(asked, digest=digest_of(bodies[asked.id]), rewritten=False)
+                chart.appointments[entry.key] = change(entry, asked=known)
 
     # ------------------------------------------------------------------------------------------ release
 
@@ -234,9 +261,11 @@ def _again(decided: Decided, owner: int | None) -> MessageAgain:
     return MessageAgain(told.id, owner, False, done)
 
 
-def _told(found: Rebuilding, ids: Mapping[int, int], plan: Plan) -> dict[str, Any]:
+def _told(found: Rebuilding, ids: Mapping[int, int], plan: Plan, states: Mapping[int, str]) -> dict[str, Any]:
     """What a rebuilding changed, for who asked: ids of ours only."""
-    superseded = [row.supersedes for row in plan.made.values() if row.supersedes is not None]
+    requests = {row.id: row.state for row in plan.made.values()}
+    requests |= {row.id: row.state for row in plan.changes if states.get(row.id) in OPEN}
+    requests |= {row.supersedes: "superseded" for row in plan.made.values() if row.supersedes in requests}
     owners = [ids[id(patient)] for patient in found.rebuilt.patients]
     return {
         "split": [owner for owner in owners if owner not in found.old or not found.old[owner].keys],
@@ -245,8 +274,7 @@ def _told(found: Rebuilding, ids: Mapping[int, int], plan: Plan) -> dict[str, An
             for old, into in found.rebuilt.absorbed.items()
             if found.old[old].keys
         ],
-        "changed": [[row.id, row.state] for row in plan.requests if row.id not in superseded]
-        + [[number, "superseded"] for number in superseded],
+        "changed": [list(entry) for entry in sorted(requests.items())],
     }
 
 

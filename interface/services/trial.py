@@ -14,6 +14,7 @@ from interface.chart.difference import Difference, differences
 from interface.chart.model import Chart
 from interface.chart.outcome import Close, NewRequest, RequestChange, Rewrite
 from interface.chart.rebuild import Decided, Patient
+from interface.chart.settle import OPEN
 from interface.chart.shown import number_text, shown, values_shown
 from interface.rules.facts import Reason
 from interface.services.commands import CannotError, Commanding, Rebuilding
@@ -56,7 +57,7 @@ class MessageChange:
 
 @dataclass(frozen=True)
 class RequestChanged:
-    """A request that is made, composed anew, or ends."""
+    """A request that is made, composed anew, or ends; or one that was sent and would be composed otherwise now."""
 
     id: int | None
     """None: a new one."""
@@ -152,15 +153,19 @@ class Trial:
             known = change.supersedes or last.get(change.appointment, 0)
         stored = self._store.views.request(known) if known else None
         before = stored.summary if stored is not None else None
+        is_over = not made and (before is None or before.state not in OPEN)
         if isinstance(change, Close):
+            if is_over:
+                return None
             fields: tuple[Difference, ...] = ()
             day = before.appointment_date if before is not None else None
         else:
             fields = _differences(stored, change.body, change.detail)
             day = change.appointment_date
         if isinstance(change, Rewrite) and before is not None and not fields:
-            same = before.state == change.state and before.patient_id == patient
-            if same and [reason["code"] for reason in before.reasons] == [why.code for why in change.reasons]:
+            known, told = [reason["code"] for reason in before.reasons], [why.code for why in change.reasons]
+            same = (before.state, before.patient_id, known) == (change.state, patient, told)
+            if is_over or same:
                 return None
         return RequestChanged(
             id=None if made else change.id,
@@ -169,8 +174,8 @@ class Trial:
             appointment=(change.appointment if isinstance(change, NewRequest) else _appointment(stored)),
             date=day.isoformat() if day is not None else None,
             before=before.state if before is not None else None,
-            after=change.state,
-            reasons=change.reasons,
+            after=before.state if is_over and before is not None else change.state,
+            reasons=() if is_over else change.reasons,
             fields=fields,
         )
 
