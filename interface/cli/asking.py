@@ -117,8 +117,11 @@ def confirm(question: str, *, yes: bool) -> bool:
 
 
 @contextmanager
-def progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
+def progress(total: int, what: str, *, shown: bool = True) -> Iterator[Callable[[int], None]]:
     """How many of `total` are done, on standard error: a bar on a terminal, else a line every few seconds."""
+    if not shown:
+        yield lambda _: None
+        return
     if not is_terminal(sys.stderr):
         done, last = 0, time.monotonic()
 
@@ -180,7 +183,7 @@ class Done:
         numbers = self.numbers
         facts(
             {
-                "charts": f"{many(numbers['patients'], 'chart')} rebuilt from {many(numbers['messages'], 'message')}",
+                "rebuilt": f"{many(numbers['patients'], 'chart')} from {many(numbers['messages'], 'message')}",
                 "split": _some([f"patient {id_} has a chart of its own" for id_ in self.split]),
                 "merged": _some([_merged(old, into) for old, into in self.merged]),
                 "requests": _some([f"{number} {state}" for number, state in self.requests]) or "none changed",

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from interface.cli.output import facts
+from interface.cli.common import local_text
+from interface.cli.output import facts, is_terminal, many, table
 from interface.cli.screen import Cell, Screen, open_screen
 from interface.cli.stored import reasons_text
+
+WIDE = 130
+"""Columns from which on a terminal has room for the list as a table."""
 
 
 def print_patient(answer: Mapping[str, Any]) -> None:
@@ -23,7 +30,7 @@ def print_patient(answer: Mapping[str, Any]) -> None:
             "part of": f"the chart of patient {answer['merged_into']}" if answer["merged_into"] else "",
             "merged": ", ".join(f"patient {id_}" for id_ in answer["merged_patients"]),
             "open requests": str(answer["open_requests"]),
-            "changed": answer["changed_at"],
+            "changed": _local(answer["changed_at"]),
             "problem": answer["problem"],
         }
     )
@@ -80,6 +87,61 @@ def _table(
         return
     screen.heading(f"{title}:")
     screen.table(columns, [_cells(row_of(entry)) for entry in entries], folded=folded)
+
+
+def _local(text: str) -> str:
+    """A time of the JSON answer in this machine's local time."""
+    return local_text(datetime.fromisoformat(text).timestamp())
+
+
+def print_list(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print what `patients --json` has: a table, on a narrow terminal two lines for each."""
+    if is_terminal(sys.stdout) and shutil.get_terminal_size().columns < WIDE:
+        _narrow(rows)
+        return
+    columns = (
+        "id",
+        "MRN",
+        "name",
+        "birth date",
+        "numbers",
+        "problems",
+        "medications",
+        "appointments",
+        "open requests",
+        "merged into",
+        "changed",
+    )
+    table(columns, [_line(row) for row in rows], right=(columns[0], *columns[4:10]))
+
+
+def _line(row: Mapping[str, Any]) -> tuple[object, ...]:
+    return (
+        row["id"],
+        row["mrn"] or row["problem"],
+        row["name"],
+        row["birth_date"],
+        len(row["numbers"]),
+        *(row[name] for name in ("problems", "medications", "appointments", "open_requests")),
+        row["merged_into"],
+        _local(row["changed_at"]),
+    )
+
+
+def _narrow(rows: Sequence[Mapping[str, Any]]) -> None:
+    screen = open_screen()
+    for row in rows:
+        known = [str(part) for part in _line(row)[1:4] if part]
+        screen.line((str(row["id"]), "bold"), *((part, "") for part in known))
+        counts = [many(len(row["numbers"]), "number")]
+        counts += [
+            many(row[name], name.replace("_", " ").removesuffix("s"))
+            for name in ("problems", "medications", "appointments", "open_requests")
+            if row[name]
+        ]
+        if row["merged_into"]:
+            counts = [f"part of patient {row['merged_into']}"]
+        screen.line((", ".join(counts), ""), (f"changed {_local(row['changed_at'])}", "dim"), indent=4)
 
 
 def _cells(texts: Iterable[object]) -> list[Cell]:

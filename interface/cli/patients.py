@@ -10,8 +10,9 @@ from interface.chart.model import Chart, decode_chart
 from interface.chart.shown import head_of, number_text, shown
 from interface.cli import messages as message_lists
 from interface.cli.asking import Site, add_site_arguments, open_site
-from interface.cli.common import PROGRAM, UsageError, add_settings_option, local_text, utc_text
-from interface.cli.output import print_json, table, tell
+from interface.cli.common import PROGRAM, UsageError, add_settings_option, settings_of, utc_text
+from interface.cli.output import print_json, tell
+from interface.cli.patient_text import print_list, print_patient
 from interface.cli.rebuild import add_rebuild
 from interface.cli.stored import (
     DEFAULT_LIMIT,
@@ -93,7 +94,6 @@ def run(args: argparse.Namespace) -> int:
 
 def list_patients(args: argparse.Namespace) -> int:
     """Print the patients that changed last and that the filters take."""
-    from interface.cli.common import settings_of
     from interface.store.records import PatientFilter
 
     settings = settings_of(args)
@@ -107,21 +107,7 @@ def list_patients(args: argparse.Namespace) -> int:
     if not rows:
         tell(nobody(settings.policy(), args.authority) if key is not None else "no patients")
         return 0
-    columns = (
-        "id",
-        "MRN",
-        "name",
-        "birth date",
-        "numbers",
-        "problems",
-        "medications",
-        "appointments",
-        "open requests",
-        "merged into",
-        "changed",
-    )
-    numbers = ("id", "numbers", "problems", "medications", "appointments", "open requests", "merged into")
-    table(columns, [_line(row) for row in rows], right=numbers)
+    print_list([as_json(row) for row in rows])
     hint_more(f"{PROGRAM} patients", place_text(more))
     return 0
 
@@ -149,23 +135,6 @@ def chart_of(row: PatientSummary) -> Chart | None:
         return decode_chart(row.chart)
     except ValueError:
         return None
-
-
-def _line(row: PatientSummary) -> tuple[object, ...]:
-    told = as_json(row)
-    return (
-        row.id,
-        told["mrn"] or told["problem"],
-        told["name"],
-        told["birth_date"],
-        len(told["numbers"]),
-        told["problems"],
-        told["medications"],
-        told["appointments"],
-        row.open_requests,
-        row.merged_into,
-        local_text(row.changed_at),
-    )
 
 
 def as_json(row: PatientSummary) -> dict[str, Any]:
@@ -208,8 +177,6 @@ def show(args: argparse.Namespace) -> int:
     if wants_json(args):
         print_json(answer)
     else:
-        from interface.cli.patient_text import print_patient
-
         print_patient(answer)
     return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from interface.cli.asking import (
     rebuild,
 )
 from interface.cli.common import UsageError
-from interface.cli.output import many, print_json, tell
+from interface.cli.output import is_terminal, many, print_json, tell
 from interface.cli.screen import open_screen
 from interface.cli.stored import PAGE, wants_json, whole
 from interface.cli.whose import add_authority, patient_of
@@ -222,7 +223,9 @@ def _try(
     totals, screen = Totals(), open_screen()
     answer: dict[str, Any] = {"dry_run": True, "messages": [], "requests": [], "charts": []}
     todo = portions[::-1]
-    with progress(charts, "charts tried") as shown:
+    # what is found is printed as it is found: a bar would stand in its way
+    bar = wants_json(args) or not is_terminal(sys.stdout)
+    with progress(charts, "charts tried", shown=bar) as shown:
         while todo:
             portion = todo.pop()
             found = trial.look(portion)

@@ -94,20 +94,18 @@ class Totals:
         """Print the counts."""
         changed = [f"{number} {kind}" for kind, number in self.changed.most_common()]
         screen.heading("dry run: nothing was changed")
-        chart_text = f"{many(self.charts, 'chart')} rebuilt from {many(self.replayed, 'message')}"
-        screen.line(("charts  ", ""), (", ".join([chart_text, *changed]), ""))
+        chart_text = f"{many(self.charts, 'chart')} from {many(self.replayed, 'message')}"
+        screen.line(("rebuilt ", ""), (", ".join([chart_text, *changed]), ""))
         decided = self.unchanged + self.decisions.total()
         if decided:
             steps = [f"{number} {step}" for step, number in self.decisions.most_common()]
-            text = f"{many(decided, 'message')} decided again: " + ", ".join(
-                [f"{self.unchanged} unchanged", *steps]
-            )
-            screen.line(("messages", ""), (text, ""))
+            text = f"{many(decided, 'message')} again: " + ", ".join([f"{self.unchanged} unchanged", *steps])
+            screen.line(("decided ", ""), (text, ""))
         kinds = [f"{number} {kind}" for kind, number in self.requests.most_common()]
         screen.line(("requests", ""), (", ".join(kinds) or "none changed", ""))
         if self.fields:
             fields = [f"{name} {number}" for name, number in self.fields.most_common()]
-            screen.line(("fields  ", ""), (", ".join(fields), ""))
+            screen.line(("parts   ", ""), (", ".join(fields), ""))
         for patients, why in self.failed:
             whose = f"patient {', '.join(map(str, patients))}: " if patients else ""
             screen.line(("failed  ", "red"), (whose + why, ""))

@@ -22,7 +22,7 @@ from interface.services.courier import where
 from interface.services.portions import Portion
 from interface.store.database import Store
 from interface.store.errors import StoreError
-from interface.store.records import MessageSummary, RequestDetail
+from interface.store.records import MessageSummary, RequestDetail, RequestSummary
 
 
 @dataclass(frozen=True)
@@ -163,9 +163,7 @@ class Trial:
             fields = _differences(stored, change.body, change.detail)
             day = change.appointment_date
         if isinstance(change, Rewrite) and before is not None and not fields:
-            known, told = [reason["code"] for reason in before.reasons], [why.code for why in change.reasons]
-            same = (before.state, before.patient_id, known) == (change.state, patient, told)
-            if is_over or same:
+            if is_over or _is_as_before(before, change, patient):
                 return None
         return RequestChanged(
             id=None if made else change.id,
@@ -247,6 +245,12 @@ def _json(document: bytes | None) -> Any:
         return json.loads(document) if document is not None else None
     except ValueError:
         return None
+
+
+def _is_as_before(before: RequestSummary, change: Rewrite, patient: int | None) -> bool:
+    codes = [reason["code"] for reason in before.reasons]
+    same = before.state == change.state and before.patient_id == patient
+    return same and codes == [reason.code for reason in change.reasons]
 
 
 def _last_asked(charts: Iterable[Chart]) -> dict[str, int]:
