@@ -137,7 +137,10 @@ def progress(total: int, what: str, *, shown: bool = True) -> Iterator[Callable[
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    # standard output is not rich's to redirect: the answer may go into a pipe
+    with Progress(
+        console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False
+    ) as bar:
         task = bar.add_task(what, total=total)
         yield lambda more: bar.update(task, advance=more)
 

@@ -155,16 +155,13 @@ class Trial:
         before = stored.summary if stored is not None else None
         is_over = not made and (before is None or before.state not in OPEN)
         if isinstance(change, Close):
-            if is_over:
-                return None
             fields: tuple[Difference, ...] = ()
             day = before.appointment_date if before is not None else None
         else:
             fields = _differences(stored, change.body, change.detail)
             day = change.appointment_date
-        if isinstance(change, Rewrite) and before is not None and not fields:
-            if is_over or _is_as_before(before, change, patient):
-                return None
+        if not fields and (is_over or _is_as_before(before, change, patient)):
+            return None
         return RequestChanged(
             id=None if made else change.id,
             instead_of=known or None if made else None,
@@ -247,7 +244,9 @@ def _json(document: bytes | None) -> Any:
         return None
 
 
-def _is_as_before(before: RequestSummary, change: Rewrite, patient: int | None) -> bool:
+def _is_as_before(before: RequestSummary | None, change: RequestChange, patient: int | None) -> bool:
+    if before is None or not isinstance(change, Rewrite):
+        return False
     codes = [reason["code"] for reason in before.reasons]
     same = before.state == change.state and before.patient_id == patient
     return same and codes == [reason.code for reason in change.reasons]
