@@ -46,24 +46,17 @@ def differences(
     """What differs between two JSON documents, in the order of the later one.
 
     Entries of lists are compared by what they are (a code, a drug), not by their place: one that comes first makes no
-    difference of those behind it. `fields_…`: where the values came from, as `explain --json` has it.
+    difference of those behind it. What goes from a list is named by its place before. `fields_…`: where the values came
+    from, as `explain --json` has it.
     """
     whence_before = {entry["field"]: entry for entry in fields_before}
     whence_after = {entry["field"]: entry for entry in fields_after}
-    rows: dict[str, Difference] = {}
+    rows = []
     for found in _walk("", "", before, after):
-        field = found.new or found.old
         whence = whence_after.get(found.new) if found.new else whence_before.get(found.old)
-        whence = whence or {}
-        known = rows.get(field)  # what went from a place and what came to it are one row
-        rows[field] = Difference(
-            field,
-            found.before if known is None or known.before is None else known.before,
-            found.after if known is None or known.after is None else known.after,
-            str(whence.get("source", "")) or (known.source if known else ""),
-            str(whence.get("rule", "")) or (known.rule if known else ""),
-        )
-    return tuple(rows.values())
+        source, rule = (str((whence or {}).get(name, "")) for name in ("source", "rule"))
+        rows.append(Difference(found.new or found.old, found.before, found.after, source, rule))
+    return tuple(rows)
 
 
 def _walk(old: str, new: str, before: Any, after: Any) -> Iterator[_Change]:
@@ -118,15 +111,21 @@ def _leaves(value: Any) -> Iterator[tuple[str, Scalar]]:
 
 
 def _pairs(before: Sequence[Any], after: Sequence[Any]) -> Iterator[tuple[int | None, int | None]]:
-    """Which entry after is which before: the same one, else, of entries that have no identity, the next that is left."""
+    """Which entry after is which before: the same one, else what stood in its place or, of plain values, what is left."""
     left: dict[bytes, list[int]] = {}
     for index, entry in enumerate(before):
         left.setdefault(_identity(entry), []).append(index)
     same = {index: found.pop(0) for index, entry in enumerate(after) if (found := left.get(_identity(entry)))}
-    rest = iter(sorted(itertools.chain.from_iterable(left.values())))
+    rest = sorted(itertools.chain.from_iterable(left.values()))
     plain = not any(isinstance(entry, dict) for entry in (*before, *after))
     for index in range(len(after)):
-        yield (same[index] if index in same else next(rest, None) if plain else None), index
+        if index in same:
+            yield same[index], index
+            continue
+        taken = index if index in rest else rest[0] if plain and rest else None
+        if taken is not None:
+            rest.remove(taken)
+        yield taken, index
     yield from ((index, None) for index in rest)
 
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from interface.chart.shown import appointment_shown, head_of
 from interface.cli.common import PROGRAM, add_settings_option, settings_of
 from interface.cli.output import facts, print_json, table, tell
 from interface.cli.patients import a_place, chart_of, place_text
@@ -128,9 +127,9 @@ def show(args: argparse.Namespace) -> int:
 
 
 def _search(args: argparse.Namespace) -> _Search:
+    settings = settings_of(args)
     from interface.store.records import PatientFilter
 
-    settings = settings_of(args)
     key = key_of(settings.policy(), args.mrn, args.authority) if args.mrn is not None else None
     return _Search(open_store_of(settings), PatientFilter(key=key), nobody(settings.policy(), args.authority))
 
@@ -192,6 +191,8 @@ class _Search:
             raise InterfaceError(self._nobody)
 
     def _row(self, patient: PatientSummary, chart: Chart, entry: Appointment) -> dict[str, Any]:
+        from interface.chart.shown import appointment_shown, head_of
+
         return appointment_shown(entry) | {"patient_id": patient.id, "mrn": head_of(chart).mrn or None}
 
     def _with_states(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

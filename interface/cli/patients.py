@@ -6,8 +6,6 @@ import argparse
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from interface.chart.model import Chart, decode_chart
-from interface.chart.shown import head_of, number_text, shown
 from interface.cli import messages as message_lists
 from interface.cli.asking import Site, add_site_arguments, open_site
 from interface.cli.common import PROGRAM, UsageError, add_settings_option, settings_of, utc_text
@@ -29,6 +27,7 @@ from interface.cli.whose import add_authority, key_of, nobody, patient_of
 from interface.errors import InterfaceError
 
 if TYPE_CHECKING:
+    from interface.chart.model import Chart
     from interface.store.database import Store
     from interface.store.records import MessageSummary, PatientCursor, PatientFilter, PatientSummary
 
@@ -94,9 +93,9 @@ def run(args: argparse.Namespace) -> int:
 
 def list_patients(args: argparse.Namespace) -> int:
     """Print the patients that changed last and that the filters take."""
+    settings = settings_of(args)
     from interface.store.records import PatientFilter
 
-    settings = settings_of(args)
     key = key_of(settings.policy(), args.mrn, args.authority) if args.mrn is not None else None
     where = PatientFilter(key=key, merged=args.merged, since=args.since, until=args.until)
     with open_store_of(settings) as store:
@@ -129,6 +128,8 @@ def patient_pages(
 
 def chart_of(row: PatientSummary) -> Chart | None:
     """The chart; None when it cannot be opened."""
+    from interface.chart.model import decode_chart
+
     if row.chart is None:
         return None
     try:
@@ -139,6 +140,9 @@ def chart_of(row: PatientSummary) -> Chart | None:
 
 def as_json(row: PatientSummary) -> dict[str, Any]:
     """A patient as lists and details have it."""
+    from interface.chart.model import Chart
+    from interface.chart.shown import head_of, number_text
+
     chart = chart_of(row)
     known = chart if chart is not None else Chart([])
     head = head_of(known)
@@ -182,6 +186,9 @@ def show(args: argparse.Namespace) -> int:
 
 
 def _whole(site: Site, row: PatientSummary, limit: int) -> dict[str, Any]:
+    from interface.chart.model import Chart
+    from interface.chart.shown import shown
+
     store = site.store
     chart = chart_of(row) or Chart([])
     document = shown(chart, site.engine.policy, site.engine.today(site.clock.at()))

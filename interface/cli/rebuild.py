@@ -7,8 +7,6 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from interface.chart.model import decode_chart
-from interface.chart.shown import head_of
 from interface.cli.asking import (
     Done,
     Site,
@@ -204,12 +202,16 @@ def _carry_out(
 
 def _who(site: Site, groups: list[Group]) -> Iterable[str]:
     """The patients, when there are few."""
+    from interface.chart.shown import head_of
+    from interface.cli.patients import chart_of
+
     if len(groups) > NAMED:
         return
     known = site.store.patients.by_id(id_ for group in groups for id_ in group.patients)
     for row in known.values():
-        if row.chart is not None:
-            head = head_of(decode_chart(row.chart))
+        chart = chart_of(row)
+        if chart is not None:
+            head = head_of(chart)
             yield f"patient {row.id}  {head.mrn}  {head.name}  {head.birth_date}".rstrip()
 
 

@@ -212,10 +212,11 @@ def _message(decided: Decided, row: MessageSummary) -> MessageChange:
 
 
 def _gist(told: Told) -> tuple[str | None, frozenset[str]]:
-    """What makes two decisions the same; how many requests a cancellation found to withdraw does not."""
-    if told.decision == "cancel":
-        return told.decision, frozenset()
-    return told.decision, frozenset(reason.code for reason in told.reasons)
+    """What makes two decisions the same. Reasons count where something is held: why nothing was asked for depends on
+    what came in between (no date was known then, today it equals what was sent since).
+    """
+    codes = frozenset(reason.code for reason in told.reasons)
+    return told.decision, codes if told.decision == "hold" else frozenset()
 
 
 def _differences(stored: RequestDetail | None, body: bytes, detail: bytes) -> tuple[Difference, ...]:
