@@ -16,6 +16,7 @@ from interface.rules.rulebook import Event, Rulebook, load_rulebook
 from interface.rules.types import TYPES
 from pages.contract import fields, within
 from pages.markdown import MADE, bullets, code, link, table
+from pages.places import IN_VERSION_2
 from pages.rules import RuleText, event_notes, how_cell, place_cell, read_rules, source_cell, table_lines
 from pages.sentences import left_out_in, reasons_in, said_by
 
@@ -60,6 +61,7 @@ How to read it:
 - A newer message takes the place of an older one, never the other way round. HL7 null `""` deletes; an empty field says
   nothing.
 - **needed**: without it the request is held; see [what releases it](#what-is-held-and-what-releases-it).
+- The request's fields are those of version 1 of the API; see [in version 2](#in-version-2).
 - Versions stand beside a field that not all of 2.3 to 2.8.2 have. Messages are read by the same rules whatever version
   they declare, so for older and newer ones the fallbacks are the rule. Names of fields are those of 2.5.1.
 
@@ -70,6 +72,11 @@ How to read it:
 | why a request waits | [What is held, and what releases it](#what-is-held-and-what-releases-it) |
 | what a reason means | [Codes of reasons](#codes-of-reasons), [How values are read](#how-values-are-read) |
 | what a code means here | [Code tables](#code-tables) |"""
+
+_ABOUT_SECOND = """\
+All problems are sent, active or not, in one list, each with the OID of its system (table
+[diagnosis_oids](#table-diagnosis_oids)). There is no fax number, and the batch id stands around the panel. With
+`[forward] without_date = "post"` an ADT asks for a person of whom no date to come is known."""
 
 _ABOUT_EVENTS = """\
 `post`: a request goes out when it differs from the last one sent for the appointment. `chart`: kept, it adds to what
@@ -106,6 +113,9 @@ def page() -> str:
         "## What each message does",
         _events(book),
         *_request(book, rules),
+        "## In version 2",
+        _ABOUT_SECOND,
+        table(("version 1", "version 2"), ((code(one), code(two)) for one, two in IN_VERSION_2)),
         "## What nothing fills",
         "Fields of the request (version 1) that no rule and no setting fills:",
         bullets(code(place) for place in _unfilled(rules)),

@@ -18,6 +18,16 @@ class Place:
     """What it decides, or a word on how it gets into the request."""
 
 
+IN_VERSION_2 = (
+    ("patient.address", "patient.addresses[]"),
+    ("upcomingAppointmentProvider", "requestingProvider"),
+    ("activeIcd10Diagnoses[]", "diagnoses[]"),
+    ("activeIcd9Diagnoses[]", "diagnoses[]"),
+    ("activeSnomedDiagnoses[]", "diagnoses[]"),
+    ("medicalSummaryPeriod", "directives.medicalSummaryPeriod"),
+)
+"""Places of version 1 that have another name in version 2. `responseFaxNumber` has none, `batchId` is the panel's."""
+
 _MEDICATION = "medications[]"
 _PRESCRIPTION = "medications[].medicationRequests[]"
 _DOSAGE = f"{_PRESCRIPTION}.dosageInstruction"
@@ -39,6 +49,7 @@ PLACES = {
     "patient.gender": Place(("patient.gender",)),
     "patient.birthDate": Place(("patient.birthDate",)),
     "patient.address": Place(("patient.address",)),
+    "patient.otherAddresses": Place(about="version 2: `patient.addresses[]` behind the first"),
     "patient.contactPoints.home": Place(_POINTS),
     "patient.contactPoints.work": Place(_POINTS),
     "patient.contactPoints.other": Place(_POINTS),
@@ -71,6 +82,9 @@ PLACES = {
     "visit.provider": Place(
         ("upcomingAppointmentProvider",),
         "of a visit that no SIU booked, or of an appointment that names nobody",
+    ),
+    "visit.primaryCare": Place(
+        about="version 2: `requestingProvider` without an appointment, where the visit names nobody"
     ),
     # problems
     "problem.codings": Place(_LISTS),

@@ -10,6 +10,7 @@ _NOTES = {
     "delivered": "done",
     "retry": "again, later and later",
     "dead": "not sent again",
+    "apart": "again at once, with half as many",
     "pause": "again after a minute",
     "slow": "again when the API says",
 }
@@ -43,12 +44,17 @@ What a reply of the API means for the request. The first row that fits counts. `
 | --- | --- |
 | retry | {backoff}; there is no last attempt |
 | retry, for {hours:g} hours while other requests pass | none: the request is dead, code `failing-alone` |
+| apart | none, with half as many patients in the panel; alone the request has a verdict of its own |
 | pause | {DEFAULT.pause:g} s |
 | slow | what `Retry-After` says (seconds, at most an hour), else {DEFAULT.slow:g} s |
 
 While a patient's oldest request waits, that patient's newer ones wait behind it. Other patients' requests go on.
 `possible duplicate`: the API may have taken the request although no proof came back; its documentation names no key against
 duplicates.
+
+A panel (version 2) has one reply, and each of its requests this verdict for itself. One that failed in a panel while
+requests were taken elsewhere also goes with half as many next time: one patient's request must not keep the others from
+being taken.
 
 Not available yet: pausing the whole destination after a 401 or 403, the circuit breaker, a limit of requests per second.
 Until then each request waits for itself.

@@ -2,18 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 from interface.chart.compose_medications import compose_medications
+from interface.chart.diagnoses import Known, diagnoses, known_problems, lists_by_system
 from interface.chart.draft import Draft, Provenance
 from interface.chart.model import Appointment, Chart
-from interface.chart.problems import by_code, first_date, standing
 from interface.rules.facts import LeftOut, Scalar
 from interface.rules.policy import Policy
 from interface.rules.rulebook import Rulebook
 
-_LISTS = {"ICD10": "activeIcd10Diagnoses", "ICD9": "activeIcd9Diagnoses", "SNOMED": "activeSnomedDiagnoses"}
+__all__ = ["Draft", "Provenance", "Shape", "compose", "months_before"]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Where a version of the request has what is known; all else is the same in both."""
+
+    most_addresses: int
+    """0: `patient.address`, a single one."""
+    provider: str
+    """The field of the clinician."""
+    summary_period: str
+    """Of which object `medicalSummaryPeriod` is a field; empty: of the request itself."""
+    problems: Callable[[Draft, Rulebook, Sequence[Known]], None]
+    no_fax: bool = False
+    """The fax number has no place."""
+    batch_outside: bool = False
+    """The batch id is not the patient's, it stands around the panel."""
+
+
+SHAPES = {
+    1: Shape(0, "upcomingAppointmentProvider", "", lists_by_system),
+    2: Shape(3, "requestingProvider", "directives", diagnoses, no_fax=True, batch_outside=True),
+}
+"""By version of the API."""
 
 
 def compose(
@@ -25,17 +51,20 @@ def compose(
     today: date,
 ) -> Draft:
     """The request for an appointment from all that is known; incomplete where nothing is known."""
+    shape = SHAPES[policy.api_version]
     draft = Draft(trigger)
-    _patient(draft, book, policy, chart)
-    _appointment(draft, book, policy, appointment)
-    _settings(draft, book, policy, appointment)
-    _problems(draft, policy, chart, today)
+    _patient(draft, book, policy, chart, shape)
+    _appointment(draft, book, policy, appointment, shape)
+    _settings(draft, book, policy, shape)
+    if not shape.summary_period:
+        _summary_period(draft, book, policy, appointment, draft.request, "")
+    shape.problems(draft, book, known_problems(policy, chart, today))
     compose_medications(draft, chart, today)
-    _directives(draft, book, policy, appointment)
+    _directives(draft, book, policy, appointment, shape)
     return draft
 
 
-def _patient(draft: Draft, book: Rulebook, policy: Policy, chart: Chart) -> None:
+def _patient(draft: Draft, book: Rulebook, policy: Policy, chart: Chart, shape: Shape) -> None:
     patient: dict[str, Any] = {}
     draft.request["patient"] = patient
     mrn: dict[str, Any] = {}
@@ -44,31 +73,46 @@ def _patient(draft: Draft, book: Rulebook, policy: Policy, chart: Chart) -> None
     draft.put(mrn, "extension", "patient.mrn.extension", chart.patient.get("patient.mrn.extension"))
     if mrn:
         patient["mrn"] = mrn
-    for name in ("name", "gender", "birthDate", "address"):
+    for name in ("name", "gender", "birthDate"):
         draft.put(patient, name, f"patient.{name}", chart.patient.get(f"patient.{name}"))
+    if shape.most_addresses:
+        _addresses(draft, patient, chart, shape.most_addresses)
+    else:
+        draft.put(patient, "address", "patient.address", chart.patient.get("patient.address"))
     points: list[dict[str, str]] = []
     for kind in ("home", "work", "other"):
         fact = chart.patient.get(f"patient.contactPoints.{kind}")
         for index, point in enumerate(fact.value if fact is not None and fact.value else ()):
             if fact is None or point in points:
                 continue
-            where, head = f"patient.contactPoints[{len(points)}]", f"[{index}]"
-            draft.fields += [
-                Provenance(
-                    where + leaf.path[len(head) :],
-                    leaf.value,
-                    draft.source(leaf.source, fact.message),
-                    fact.rule,
-                )
-                for leaf in fact.leaves
-                if leaf.path.startswith(head)
-            ]
+            draft.put_entry(f"patient.contactPoints[{len(points)}]", fact, index)
             points.append(point)
     if points:
         patient["contactPoints"] = points
 
 
-def _appointment(draft: Draft, book: Rulebook, policy: Policy, appointment: Appointment) -> None:
+def _addresses(draft: Draft, patient: dict[str, Any], chart: Chart, most: int) -> None:
+    """The address that version 1 would have, then the others that are known."""
+    first, others = chart.patient.get("patient.address"), chart.patient.get("patient.otherAddresses")
+    if first is None:
+        return
+    if first.why:
+        draft.why["patient.addresses"] = draft.why["patient.addresses[0]"] = first.why
+    if first.value is None:
+        return
+    addresses = [first.value]
+    draft.leaves("patient.addresses[0]", first)
+    if others is not None and others.value:
+        for index, address in enumerate(others.value):
+            if len(addresses) < most and address not in addresses:
+                draft.put_entry(f"patient.addresses[{len(addresses)}]", others, index)
+                addresses.append(address)
+    patient["addresses"] = addresses
+
+
+def _appointment(
+    draft: Draft, book: Rulebook, policy: Policy, appointment: Appointment, shape: Shape
+) -> None:
     facts = appointment.facts
     draft.put(
         draft.request,
@@ -77,7 +121,7 @@ def _appointment(draft: Draft, book: Rulebook, policy: Policy, appointment: Appo
         facts.get("upcomingAppointmentDate"),
     )
     provider = facts.get("upcomingAppointmentProvider")
-    draft.put(draft.request, "upcomingAppointmentProvider", "upcomingAppointmentProvider", provider)
+    draft.put(draft.request, shape.provider, shape.provider, provider)
     for name, setting in (
         ("clinicName", policy.request.clinic_name),
         ("clinicNpi", policy.request.clinic_npi),
@@ -97,31 +141,47 @@ def _setting(
         draft.fields.append(Provenance(name, value, f"settings:{rule.setting}", rule.name))
 
 
-def _settings(draft: Draft, book: Rulebook, policy: Policy, appointment: Appointment) -> None:
+def _settings(draft: Draft, book: Rulebook, policy: Policy, shape: Shape) -> None:
     given = policy.request
-    for name, value in (
-        ("responseDirectAddress", given.response_direct_address),
-        ("responseFaxNumber", given.response_fax_number),
-        ("responseFriendlyName", given.response_friendly_name),
-        ("batchId", given.batch_id),
+    for name, value, placed in (
+        ("responseDirectAddress", given.response_direct_address, True),
+        ("responseFaxNumber", given.response_fax_number, not shape.no_fax),
+        ("responseFriendlyName", given.response_friendly_name, True),
+        ("batchId", given.batch_id, not shape.batch_outside),
     ):
-        if value:
+        if value and placed:
             _setting(draft, book, draft.request, name, name, value)
-    rule = book.settings.get("medicalSummaryPeriod")
-    if rule is not None and given.summary_months and given.diagnostic_categories and appointment.date:
-        end = date.fromisoformat(appointment.date)
-        period = {
-            "startDate": months_before(end, given.summary_months).isoformat(),
-            "endDate": end.isoformat(),
-        }
-        draft.request["medicalSummaryPeriod"] = period
-        for key, value in period.items():
-            draft.fields.append(
-                Provenance(f"medicalSummaryPeriod.{key}", value, f"settings:{rule.setting}", rule.name)
-            )
+    if given.response_fax_number and shape.no_fax:
+        why = "version 2 of the API has no fax number; set response_direct_address"
+        draft.left_out.append(LeftOut("settings:request.response_fax_number", given.response_fax_number, why))
 
 
-def _directives(draft: Draft, book: Rulebook, policy: Policy, appointment: Appointment) -> None:
+def _summary_period(
+    draft: Draft,
+    book: Rulebook,
+    policy: Policy,
+    appointment: Appointment,
+    holder: dict[str, Any],
+    place: str,
+) -> None:
+    """The months up to the appointment. Up to today would be another request on each day."""
+    given, rule = policy.request, book.settings.get("medicalSummaryPeriod")
+    if rule is None or not given.summary_months or not given.diagnostic_categories:
+        return
+    source = f"settings:{rule.setting}"
+    if not appointment.date:
+        if appointment.is_person:  # elsewhere the missing date is said already
+            why = "a summary period ends with the appointment, and no date is known"
+            draft.left_out.append(LeftOut(source, str(given.summary_months), why))
+        return
+    end = date.fromisoformat(appointment.date)
+    period = {"startDate": months_before(end, given.summary_months).isoformat(), "endDate": end.isoformat()}
+    holder["medicalSummaryPeriod"] = period
+    for key, value in period.items():
+        draft.fields.append(Provenance(f"{place}medicalSummaryPeriod.{key}", value, source, rule.name))
+
+
+def _directives(draft: Draft, book: Rulebook, policy: Policy, appointment: Appointment, shape: Shape) -> None:
     directives: dict[str, Any] = {}
     rule = book.settings.get("directives.newPatient")
     kind = appointment.facts.get("appointment.type")
@@ -136,6 +196,8 @@ def _directives(draft: Draft, book: Rulebook, policy: Policy, appointment: Appoi
         for name in policy.request.diagnostic_categories:
             where = f"directives.diagnosticCategories.{name}"
             draft.fields.append(Provenance(where, True, f"settings:{rule.setting}", rule.name))
+    if shape.summary_period:
+        _summary_period(draft, book, policy, appointment, directives, f"{shape.summary_period}.")
     if directives:
         draft.request["directives"] = directives
 
@@ -146,38 +208,3 @@ def months_before(day: date, months: int) -> date:
     year, month = divmod(index, 12)
     following = date(year + (month == 11), (month + 1) % 12 + 1, 1)
     return date(year, month + 1, min(day.day, (following - timedelta(days=1)).day))
-
-
-# ---------------------------------------------------------------- problems
-
-
-def _problems(draft: Draft, policy: Policy, chart: Chart, today: date) -> None:
-    days = policy.visit_diagnosis_days
-    lists: dict[str, list[dict[str, str]]] = {}
-    for (system, code), sightings in by_code(chart):
-        standings = [(entry, standing(entry, today, days)) for entry in sightings]
-        active = [entry for entry, judged in standings if judged.active]
-        newest, judged = max(standings, key=lambda pair: pair[0].at)
-        if not active:
-            source = draft.source(newest.leaves[0].source, newest.message)
-            draft.left_out.append(LeftOut(source, code, judged.why))
-            continue
-        name = _LISTS[system]
-        entries = lists.setdefault(name, [])
-        where = f"{name}[{len(entries)}]"
-        shown = active[0]
-        entry = {"code": code, "displayName": shown.label}
-        for leaf in shown.leaves:
-            draft.fields.append(
-                Provenance(
-                    where + leaf.path, leaf.value, draft.source(leaf.source, shown.message), shown.rule
-                )
-            )
-        earliest = first_date(sightings)
-        if earliest is not None:
-            entry["date"] = earliest.value
-            draft.leaves(f"{where}.date", earliest)
-        entries.append(entry)
-    for name in _LISTS.values():
-        if name in lists:
-            draft.request[name] = lists[name]

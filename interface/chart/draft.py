@@ -50,3 +50,14 @@ class Draft:
         if fact.value is not None:
             holder[key] = fact.value
             self.leaves(where, fact)
+
+    def put_entry(self, where: str, fact: Fact, index: int) -> None:
+        """The provenance of one entry of a fact that is a list; it now stands at `where`."""
+        head = f"[{index}]"
+        self.fields += [
+            Provenance(
+                where + leaf.path[len(head) :], leaf.value, self.source(leaf.source, fact.message), fact.rule
+            )
+            for leaf in fact.leaves
+            if leaf.path.startswith(head)
+        ]

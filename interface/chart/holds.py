@@ -41,12 +41,12 @@ _ADDRESS = Hold(
 _NAMED = "a message with the clinician's family name in XCN.2 and given name in XCN.3 of AIP-3 or PV1-7 (AIG-3: in CWE.2)"
 
 
-def _clinician(field: str) -> tuple[Hold, ...]:
+def _clinician(field: str, sources: str) -> tuple[Hold, ...]:
     """The rows of the clinician, who has another name in each version of the request."""
     return (
         Hold(
             field,
-            "no message names the clinician (AIP-3, AIG-3, PV1-7)",
+            f"no message names the clinician ({sources})",
             f"a message that names the clinician of this appointment, with the NPI: {_NPI}",
         ),
         Hold(f"{field}.npi", "no NPI for the clinician", _NPI),
@@ -95,8 +95,8 @@ FIELDS = (
         "no start in SCH-11, TQ1-7, AIS-4, AIP-6, AIG-8 or AIL-6",
         "a message of this appointment with its start in SCH-11.4, TQ1-7, AIS-4, AIP-6, AIG-8 or AIL-6 (YYYYMMDD at least)",
     ),
-    *_clinician("upcomingAppointmentProvider"),
-    *_clinician("requestingProvider"),
+    *_clinician("upcomingAppointmentProvider", "AIP-3, AIG-3, PV1-7"),
+    *_clinician("requestingProvider", "AIP-3, AIG-3, PV1-7; without an appointment also PD1-4"),
     Hold("clinicNpi", "", "clinic_npi in [request] with ten digits"),
     Hold("responseFaxNumber", "", "response_fax_number in [request] with ten digits"),
     Hold("responseDirectAddress", "", "response_direct_address in [request] with one e-mail address"),

@@ -13,6 +13,8 @@ import msgspec
 from interface.rules.facts import Fact, Leaf
 
 VERSION = 1
+PERSON = "P:"
+"""The key of the entry that stands for requests without a date, which are about the person alone."""
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -91,7 +93,7 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Appointment(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A booked appointment (SIU) or a visit that ADT names."""
+    """A booked appointment (SIU), a visit that ADT names, or the person where no date is known."""
 
     key: str
     at: str
@@ -106,6 +108,11 @@ class Appointment(msgspec.Struct, frozen=True, omit_defaults=True):
     def is_visit(self) -> bool:
         """Named by ADT, not booked by SIU."""
         return self.key.startswith("V:")
+
+    @property
+    def is_person(self) -> bool:
+        """No appointment: what is asked for the person without a date (version 2 of the API)."""
+        return self.key == PERSON
 
     @property
     def date(self) -> str:

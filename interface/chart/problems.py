@@ -31,6 +31,8 @@ class Standing:
     rule: str
     why: str = ""
     """Why it is not active, without patient data."""
+    aged: bool = False
+    """Not active because nobody has named it for long; no message says so."""
 
 
 def standing(problem: Problem, today: date, days: int) -> Standing:
@@ -42,7 +44,7 @@ def standing(problem: Problem, today: date, days: int) -> Standing:
     own = problem.leaves[0].source
     if days and not problem.listed and problem.at[:10] < (today - timedelta(days=days)).isoformat():
         why = f"not seen for {days} days: no longer active"
-        return Standing(False, own, problem.message, problem.rule, why)
+        return Standing(False, own, problem.message, problem.rule, why, aged=True)
     return Standing(True, own, problem.message, problem.rule)
 
 

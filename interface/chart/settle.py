@@ -14,7 +14,8 @@ from interface.chart.draft import Draft
 from interface.chart.holds import hold, hold_of
 from interface.chart.model import Appointment, Asked, Chart, change
 from interface.chart.outcome import Close, NewRequest, RequestChange, Rewrite, detail
-from interface.contract import v1
+from interface.contract.versions import version
+from interface.contract.violations import Violation
 from interface.rules.facts import Reason
 from interface.rules.policy import Policy
 from interface.rules.rulebook import Rulebook
@@ -59,7 +60,9 @@ class Settling:
     def compose(self, appointment: Appointment) -> Composed:
         """The appointment's request from the chart, checked against the contract."""
         draft = compose(self.book, self.policy, self.chart, appointment, self.trigger, self.today)
-        body, violations = v1.validated(draft.request, self.today)
+        body, violations = version(self.policy.api_version).validated(draft.request, self.today)
+        if "upcomingAppointmentDate" not in draft.request and self._needs_date(appointment):
+            violations = (*violations, _NO_DATE)
         holds = [Reason(*hold_of(violation, draft.why)) for violation in violations]
         released = appointment.asked is not None and appointment.asked.released
         holds += [why for why in _patient_holds(self.chart) if not (released and why.code == _PROTECTED)]
@@ -68,6 +71,12 @@ class Settling:
         digest = digest_of(body, (hold.code for hold in holds))
         day = date.fromisoformat(appointment.date) if appointment.date else None
         return Composed(draft, body, digest, tuple(holds), day)
+
+    def _needs_date(self, appointment: Appointment) -> bool:
+        """Whether a date must be there though the contract does without one (version 2)."""
+        if self.policy.api_version == 1:
+            return False
+        return not appointment.is_person or self.policy.without_date != "post"
 
     def ask(self, appointment: Appointment, composed: Composed) -> None:
         """A new request; an open one of the appointment is superseded unless the site wants one per message."""
@@ -181,3 +190,6 @@ def is_true(chart: Chart, field_name: str) -> bool:
     """Whether a yes/no fact of the patient is yes."""
     fact = chart.patient.get(field_name)
     return fact is not None and fact.value is True
+
+
+_NO_DATE = Violation("upcomingAppointmentDate", "missing", "upcomingAppointmentDate is missing")

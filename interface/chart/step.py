@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from interface.chart.dateless import asks_without_date, take_person, why_person, withdraw_person
 from interface.chart.holds import hold
 from interface.chart.model import Appointment, change
 from interface.chart.orders import note_discharge, take_orders
@@ -161,14 +162,16 @@ class Step:
         what = "appointment" if self.about_appointment else "visit"
         reasons = [self._why_cancelled(what)]
         appointment = self.chart.appointments.get(self.key)
-        if not self.known:
+        withdrawn = not self.about_appointment and withdraw_person(self.settling, self.reading, reasons[0])
+        if not self.known and not withdrawn:
             reasons.append(Reason("not-known", f"no such {what} is known here: nothing to withdraw"))
         elif appointment is not None:
             if appointment.status != "cancelled":
                 appointment = change(appointment, status="cancelled")
                 self.chart.appointments[self.key] = appointment
-            if self.settling.close(appointment, "withdrawn", reasons[0]):
-                reasons.append(Reason("withdrawn", "requests not yet sent are withdrawn"))
+            withdrawn = self.settling.close(appointment, "withdrawn", reasons[0]) or withdrawn
+        if withdrawn:
+            reasons.append(Reason("withdrawn", "requests not yet sent are withdrawn"))
         return self._outcome("cancel", *reasons)
 
     def _remove(self) -> Outcome:
@@ -184,7 +187,7 @@ class Step:
             for key, entry in list(self.chart.appointments.items())
             if whole or key == self.key
         ]
-        if any(closed):
+        if any(closed) or withdraw_person(self.settling, self.reading, reasons[0]):
             reasons.append(Reason("withdrawn", "requests not yet sent are withdrawn"))
         known = bool(self.chart.patient or self.chart.problems or self.chart.orders) if whole else self.known
         if whole:
@@ -201,6 +204,8 @@ class Step:
         target = self._target()
         if is_true(self.chart, "patient.deceased"):
             return self._chart(hold("deceased"))
+        if asks_without_date(self.policy, self.reading, target, self.today.isoformat()):
+            target = take_person(self.chart, self.reading)
         if target is None or target.status != "booked":
             return self._chart(self._why_no_date())
         if target.date and target.date < self.today.isoformat():
@@ -212,8 +217,9 @@ class Step:
             return self._chart(self._why_no_date())
         composed = self.settling.compose(target)
         if self.policy.unchanged == "skip" and not composed.holds and unchanged(target, composed):
+            what = "person" if target.is_person else "appointment"
             return self._chart(
-                Reason("unchanged", "the request is unchanged: it equals the last one for this appointment")
+                Reason("unchanged", f"the request is unchanged: it equals the last one for this {what}")
             )
         asked = target.asked
         if not (
@@ -223,6 +229,8 @@ class Step:
         if composed.holds:
             return self._outcome("hold", *composed.holds, composed=composed)
         why = Reason("request", f"{self.reading.type} asks for the records of this appointment")
+        if target.is_person:
+            why = why_person(self.reading)
         if asked is not None and asked.state == "held":
             why = Reason("completes-held", f"{self.reading.type} completes a request that was held")
         return self._outcome("post", why, composed=composed)

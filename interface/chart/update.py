@@ -127,7 +127,7 @@ def take_visit(chart: Chart, reading: Reading, key: str, today: date) -> None:
     facts = dict(old.facts) if old is not None else {}
     for field, fact in (
         ("upcomingAppointmentDate", day),
-        ("upcomingAppointmentProvider", reading.facts.get("visit.provider")),
+        ("upcomingAppointmentProvider", clinician(reading.facts)),
         ("clinicName", reading.facts.get("clinicName")),
     ):
         if fact is not None:
@@ -137,6 +137,18 @@ def take_visit(chart: Chart, reading: Reading, key: str, today: date) -> None:
     chart.appointments[key] = Appointment(
         key, reading.at, facts, status, old.asked if old is not None else None, account
     )
+
+
+def clinician(facts: Item) -> Fact | None:
+    """Whom an ADT names for a request without an appointment: PV1-7, PV1-17; in version 2 then PD1-4.
+
+    The patient's own doctor never takes the place of one whom the visit has named.
+    """
+    own, primary = facts.get("visit.provider"), facts.get("visit.primaryCare")
+    if primary is None or primary.value is None or (own is not None and own.value is not None):
+        return own
+    weak: Fact = change(primary, weak=True)
+    return weak
 
 
 def lend_provider(chart: Chart, reading: Reading, booked: Appointment) -> None:

@@ -15,6 +15,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_settings_option(parser)
     parser.add_argument("--json", action="store_true", help="the findings as JSON")
+    parser.add_argument(
+        "--live",
+        action="store_true",
+        help="also have the API check a made-up patient's request, with the API key (version 2; version 1: sandbox only)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -25,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
 
     """
     path = find_settings(args.config)
-    findings = examine(path)
+    findings = examine(path, live=args.live)
     failed = [finding for finding in findings if finding.level == "FAIL"]
     if args.json:
         print_json(
@@ -41,8 +46,11 @@ def run(args: argparse.Namespace) -> int:
     return 2 if any(finding.about_settings for finding in failed) else 1 if failed else 0
 
 
-def examine(path: Path) -> "list[Finding]":
-    """All findings for the settings file at `path`; only the settings' own when they cannot be used."""
+def examine(path: Path, *, live: bool = False) -> "list[Finding]":
+    """All findings for the settings file at `path`; only the settings' own when they cannot be used.
+
+    Without `live` nothing is sent but an empty HEAD.
+    """
     from interface.cli.checks import CHECKS, Finding, guarded
     from interface.settings import SettingsError, load_settings
 
@@ -53,4 +61,8 @@ def examine(path: Path) -> "list[Finding]":
     findings = [Finding("ok", "settings", f'{path}, environment "{settings.site.environment}"')]
     for what, check in CHECKS:
         findings += guarded(what, check, settings)
+    if live:
+        from interface.cli.live import check_live
+
+        findings += guarded("live", check_live, settings)
     return findings

@@ -67,6 +67,8 @@ def check_features(settings: Settings) -> Found:
         yield "warn", f'environment "{settings.site.environment}" is not available yet; `run` refuses it'
     if settings.request.response_direct_address and settings.request.response_fax_number:
         yield "warn", "[request] has a Direct address and a fax number; the API expects one of them"
+    if settings.api.version == 2 and settings.request.response_fax_number:
+        yield "warn", "[request] response_fax_number is not sent: version 2 of the API has no fax number"
     if not settings.site.mrn_authority:
         yield "warn", "[site] mrn_authority is not set: numbers of type MR are taken for MRNs"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import logging
 import sys
 import time
 from collections import Counter
@@ -131,12 +132,10 @@ def _load(
     """Store everything and see it charted."""
     from interface.cli.load_judge import Judge
     from interface.rules.policy import HISTORY
-    from interface.services import logs
     from interface.services.history import HistoryStore
     from interface.services.taken import Source, arrival
 
-    logs.configure()
-    with _open(settings, shown.say) as store:
+    with _open(settings, shown.say) as store, _logged(shown.say):
         history = HistoryStore(
             store,
             settings.store_url,
@@ -167,6 +166,28 @@ def _open(settings: Settings, say: Callable[[str], None]) -> Iterator[Store]:
     alone = not StoreLock.beside(settings.store_url, "door").is_held()
     with open_store(settings.store_url, keyring, create=alone) as store:
         yield store
+
+
+class _Said(logging.Handler):
+    """Warnings and errors of the work as lines for the person in front of it; they hold no patient data."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._say = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say one."""
+        self._say(record.getMessage())
+
+
+@contextmanager
+def _logged(say: Callable[[str], None]) -> Iterator[None]:
+    handler, logger = _Said(say), logging.getLogger("interface")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 def _batches(

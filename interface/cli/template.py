@@ -95,6 +95,7 @@ allow = @ALLOW@
 # tls_client_ca = "tls/clients.pem"
 
 [api]
+# 1: one patient's appointment in each request. 2: also patients without an appointment date, and panels.
 version = 1
 # Where the API key is kept: env:NAME, file:PATH or credential:NAME (systemd); never the key itself.
 @KEY@
@@ -103,6 +104,7 @@ version = 1
 # concurrency = 32
 # timeout_seconds = 30
 # requests_per_second = 5
+# With version 2: patients in one request, up to 2500. What is due goes at once, whether it fills a panel or not.
 # batch = 1
 
 [mappings]
@@ -119,7 +121,7 @@ version = 1
 # npi_check_digit = true
 
 [request]
-# What the feed cannot know. Normally one of the next two is given.
+# What the feed cannot know. Normally one of the next two is given; version 2 has no fax number.
 # response_direct_address = "records@direct.example.org"
 # response_fax_number = "3125550142"
 # response_friendly_name = "Lakeside Records"

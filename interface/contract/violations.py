@@ -66,6 +66,7 @@ _WORDS: dict[str, str | Callable[[dict[str, Any]], str]] = {
     "less_than_equal": "is out of range",
     "tuple_type": "is not a list",
     "too_short": "is empty",
+    "too_long": lambda detail: f"has more than {detail['ctx']['max_length']} entries",
     "model_type": "is not an object",
     "day": lambda detail: str(detail["msg"]),
     "birth_future": lambda detail: str(detail["msg"]),

@@ -35,9 +35,13 @@ class Destination:
             anew = self.passing_since is None or self._was_away(now)
             return Destination(now if anew else self.passing_since, now)
         # a refused content (400) is the answer of an API at work, everything else is a failure
-        if verdict.kind == "dead" or patient in self.failed or len(self.failed) >= OUTAGE_PATIENTS:
+        if verdict.kind in ("dead", "apart") or patient in self.failed or len(self.failed) >= OUTAGE_PATIENTS:
             return self
         return replace(self, failed=self.failed | {patient})
+
+    def delivered_since(self, moment: float) -> bool:
+        """Whether a request was taken after `moment`."""
+        return self.last_delivery is not None and self.last_delivery > moment
 
     def others_passed(self, now: float) -> bool:
         """Whether requests are passing at `now`."""

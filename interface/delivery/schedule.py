@@ -55,9 +55,11 @@ def backoff(attempts: int, rand: float, schedule: Schedule = DEFAULT) -> float:
 def next_due(attempts: int, now: float, verdict: Verdict, rand: float, schedule: Schedule = DEFAULT) -> float:
     """The time (seconds, the clock `now` is of) of the next attempt after `attempts` made so far.
 
-    `pause` and `slow` wait the verdict's own seconds, never less; `retry` follows `backoff`. There is no last
-    attempt.
+    `pause` and `slow` wait the verdict's own seconds, never less; `retry` follows `backoff`; `apart` waits for
+    nothing. There is no last attempt.
     """
+    if verdict.kind == "apart":
+        return now
     if verdict.kind == "pause":
         return now + schedule.pause * (1 + schedule.spread * rand)
     if verdict.kind == "slow":

@@ -13,7 +13,7 @@ from typing import Literal
 Failure = Literal["refused", "reset", "dns", "tls", "timeout-connect", "timeout-read", "other"]
 """How a request got no reply. `reset`, `timeout-read` and `other` may come after the request was sent."""
 
-Kind = Literal["delivered", "retry", "dead", "pause", "slow"]
+Kind = Literal["delivered", "retry", "dead", "apart", "pause", "slow"]
 
 PAUSE_SECONDS = 60.0
 """How long a request rests when the destination itself must be put right (401, 403, 404, ...)."""
@@ -31,6 +31,10 @@ class Reply:
 
     `status` is the HTTP status, None when no whole reply came; then `failure` says why. `retry_after` and
     `content_type` are the header texts. `excerpt` is the first bytes of the body as received: may hold PHI.
+
+    Of a panel (version 2): `together` is how many patients it held, `panel_id` the correlation id of the whole,
+    `correlation_id` this patient's own; `responses` are the pairs of sequence number and id before they are told apart
+    (`interface.delivery.panel`).
     """
 
     status: int | None = None
@@ -40,6 +44,9 @@ class Reply:
     retry_after: str = ""
     content_type: str = ""
     excerpt: bytes = field(default=b"", repr=False)
+    together: int = 1
+    panel_id: str = ""
+    responses: tuple[tuple[int | None, str], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,10 @@ class Row:
     failures: tuple[Failure, ...] = ()
     json_object: bool | None = None
     correlated: bool | None = None
+    in_panel: bool | None = None
+    """Whether the whole panel has a correlation id."""
+    shared: bool | None = None
+    """Whether the POST was about several patients."""
 
     def fits(self, reply: Reply) -> bool:
         """Whether this row is about that reply."""
@@ -80,6 +91,8 @@ class Row:
             any(reply.status in statuses for statuses in self.statuses)
             and self.json_object in (None, reply.is_json_object)
             and self.correlated in (None, bool(reply.correlation_id))
+            and self.in_panel in (None, bool(reply.panel_id))
+            and self.shared in (None, reply.together > 1)
         )
 
 
@@ -111,6 +124,13 @@ VERDICTS: tuple[Row, ...] = (
         correlated=True,
     ),
     Row(
+        "another 2xx with the correlationId of a panel, without the patient's",
+        Verdict("delivered", "delivered-no-correlation-id", "taken in, without a correlation id"),
+        statuses=(range(201, 300),),
+        json_object=True,
+        in_panel=True,
+    ),
+    Row(
         "2xx with anything else (a proxy's page)",
         Verdict(
             "retry",
@@ -120,6 +140,13 @@ VERDICTS: tuple[Row, ...] = (
             possible_duplicate=True,
         ),
         statuses=(range(200, 300),),
+    ),
+    Row(
+        # one patient's content, or all of them together too large: with fewer it comes out whose it was
+        "400, 413, 422 to a panel of several patients",
+        Verdict("apart", "refused-together", "the API refused a panel: each is tried again with fewer"),
+        statuses=_only(400, 413, 422),
+        shared=True,
     ),
     Row(
         "400, 422",

@@ -105,6 +105,7 @@ REASONS: dict[str, Ask] = {
     "older": Ask(
         "EVN-2, MSH-7", "older than what was already said", "Send messages in the order of their events."
     ),
+    "history": Ask("", "complete only since history was loaded, which sends nothing", ""),
     "no-patient": Ask("PID", "no PID: no patient", "Send PID in every message about a patient."),
 }
 """By code of a reason."""

@@ -12,8 +12,7 @@ from interface.report.seen import Row, Seen, Tally
 
 _PATH = re.compile(r"[A-Z][A-Z0-9]{2}(?:\[\d+\])?(?:-\d+(?:\[\d+\])?(?:\.\d+){0,2})?", re.ASCII)
 _NO_SUCH_CODE = re.compile(r"table (\w+) has no such (?:code|coding system)")
-_NO_LIST = re.compile(r"the request has no list for the coding system ?(.*)", re.DOTALL)
-_SYSTEMS = "diagnosis_systems"
+_NO_SYSTEM = re.compile(r"table (\w+) has no coding system ?(.*)", re.DOTALL)
 MOST_CODES = 300
 """Codes told apart for each table and path."""
 _SHOWN = 25
@@ -38,8 +37,8 @@ class Codes:
             path = general(source)
             if found := _NO_SUCH_CODE.match(why):
                 self._code(found[1], path, value, seen, source)
-            elif found := _NO_LIST.match(why):
-                self._code(_SYSTEMS, path, found[1], seen, source)
+            elif found := _NO_SYSTEM.match(why):
+                self._code(found[1], path, found[2], seen, source)
             else:
                 quoted = value in why.split() or seen.private.quoted_in(why)
                 self._left.add(

@@ -6,6 +6,7 @@ MESSAGE = (
     "patient.gender",
     "patient.birthDate",
     "patient.address",
+    "patient.otherAddresses",
     "patient.contactPoints.home",
     "patient.contactPoints.work",
     "patient.contactPoints.other",
@@ -28,6 +29,7 @@ MESSAGE = (
     "visit.expected",
     "visit.admitted",
     "visit.provider",
+    "visit.primaryCare",
 )
 """Of the whole message."""
 

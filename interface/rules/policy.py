@@ -30,6 +30,8 @@ class Policy:
     """A site's settings as far as mapping and decisions depend on them. The defaults are those of `explain` without `-c`."""
 
     environment: str = "sandbox"
+    api_version: int = 1
+    """1 or 2: which request is composed."""
     mrn_root: str = "2.999.1.1"
     mrn_authority: tuple[str, ...] = ()
     timezone: ZoneInfo | None = None

@@ -177,6 +177,8 @@ def _read(rules: tuple[Rule, ...], context: Context, scope: Message | Group) -> 
             continue
         if rule.segments.isdisjoint(present):
             continue  # half of the rules end here: their segments were not sent
+        if rule.version and rule.version != context.policy.api_version:
+            continue
         fact = rule.read(context, scope)
         if fact is not None:
             found[rule.field] = fact

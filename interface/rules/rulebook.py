@@ -80,6 +80,8 @@ class Rule:
     """Its sources in order (`from:`)."""
     type: str = ""
     """The kind of value (`type:`)."""
+    version: int = 0
+    """The version of the API it is for; 0: all."""
 
 
 @dataclass(frozen=True)
@@ -267,5 +269,8 @@ def _read_rule(
         paths.append(path)
     spec = Spec(f"{file}#{name}", file, line, body, tuple(paths), tables)
     segments = frozenset(path.segment for path in paths)
+    version = body.get("version", 0)
+    if version not in (0, 1, 2):
+        raise fail("version", f"version: '{version}' is none of the API's versions, 1 and 2")
     only = frozenset(spec.strings("only"))
-    rules[scope].append(Rule(spec.name, field, TYPES[kind](spec), only, segments, spec.paths, kind))
+    rules[scope].append(Rule(spec.name, field, TYPES[kind](spec), only, segments, spec.paths, kind, version))

@@ -136,8 +136,9 @@ class Api:
         if problems:
             return Answer(400, validation_body(problems, endpoint.path))
         correlation_id = self._dice.correlation_id()
-        self._log.accept(call, correlation_id, processed=endpoint.processes)
-        return Answer(200, self._accepted(endpoint, document, correlation_id))
+        of_each = tuple(self._dice.correlation_id() for _ in range(_patients(document)))
+        self._log.accept(call, correlation_id, processed=endpoint.processes, patient_ids=of_each)
+        return Answer(200, _accepted(endpoint, correlation_id, of_each))
 
     def _problems(self, endpoint: Endpoint, document: Any) -> tuple[Problem, ...]:
         if self._judge is not None:
@@ -162,20 +163,19 @@ class Api:
     def _processing_response(self) -> bytes:
         return orjson.dumps({"correlationId": self._dice.correlation_id()})
 
-    def _accepted(self, endpoint: Endpoint, document: dict[str, Any], correlation_id: str) -> bytes:
-        """ProcessingResponse, or PanelResponse with an id for each patient."""
-        if endpoint.version == 1:
-            return b'{"correlationId":"' + correlation_id.encode() + b'"}'
-        patients = document.get("patientProcessingRequests")
-        return orjson.dumps(
-            {
-                "correlationId": correlation_id,
-                "responses": [
-                    {"sequenceNumber": number, "correlationId": self._dice.correlation_id()}
-                    for number in range(len(patients) if isinstance(patients, list) else 0)
-                ],
-            }
-        )
+
+def _patients(document: dict[str, Any]) -> int:
+    """How many patients a panel is about; 0 for a request of version 1."""
+    panel = document.get("patientProcessingRequests")
+    return len(panel) if isinstance(panel, list) else 0
+
+
+def _accepted(endpoint: Endpoint, correlation_id: str, of_each: tuple[str, ...]) -> bytes:
+    """ProcessingResponse, or PanelResponse with an id for each patient."""
+    if endpoint.version == 1:
+        return b'{"correlationId":"' + correlation_id.encode() + b'"}'
+    responses = [{"sequenceNumber": number, "correlationId": own} for number, own in enumerate(of_each)]
+    return orjson.dumps({"correlationId": correlation_id, "responses": responses})
 
 
 def error_body(message: str, path: str | None, errors: tuple[Problem, ...] = ()) -> bytes:

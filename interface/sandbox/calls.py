@@ -16,7 +16,9 @@ class Call:
     status: int | None = None
     """The status answered; None when the call was not answered."""
     correlation_id: str | None = None
-    """What a request that was taken in got, also when the client never read it."""
+    """What a request that was taken in got, also when the client never read it; of a panel, the panel's own."""
+    patient_ids: tuple[str, ...] = ()
+    """The correlation id of each patient of a panel that was taken in, in its order."""
     accepted: bool = False
     """Whether the request was taken in (valid, with a good key, before any fault)."""
     processed: bool = False
@@ -34,6 +36,7 @@ class Call:
             "path": self.path,
             "status": self.status,
             "correlationId": self.correlation_id,
+            "patientIds": list(self.patient_ids),
             "accepted": self.accepted,
             "processed": self.processed,
             "answered": self.answered,
@@ -51,6 +54,8 @@ class CallLog:
         self._outcomes: Counter[str] = Counter()
         self.seen = 0
         self.accepted = 0
+        self.patients = 0
+        """How many patients the accepted requests were about."""
 
     def open(self, path: str, fault: str) -> Call:
         """A new call, the next in order."""
@@ -59,10 +64,14 @@ class CallLog:
         self._calls.append(call)
         return call
 
-    def accept(self, call: Call, correlation_id: str, *, processed: bool) -> None:
-        """The request is taken in."""
+    def accept(
+        self, call: Call, correlation_id: str, *, processed: bool, patient_ids: tuple[str, ...] = ()
+    ) -> None:
+        """The request is taken in; `patient_ids`: of a panel, an id for each patient."""
         call.accepted, call.processed, call.correlation_id = True, processed, correlation_id
+        call.patient_ids = patient_ids
         self.accepted += 1
+        self.patients += len(patient_ids) or 1
 
     def close(self, call: Call, status: int | None) -> None:
         """The call is over as far as the API is concerned; None: without an answer."""
@@ -76,5 +85,6 @@ class CallLog:
     def summary(self) -> str:
         """How many calls there were, by outcome: plain text for a person."""
         lines = [f"calls seen      {self.seen}", f"taken in        {self.accepted}"]
+        lines.append(f"  of patients   {self.patients}")
         lines += [f"  {outcome.ljust(14)}{count}" for outcome, count in sorted(self._outcomes.items())]
         return "\n".join(lines) + "\n"

@@ -30,6 +30,12 @@ class Ledger:
         self._schedule = schedule
         self._destination = Destination()
         self._failing_since: dict[int, float] = {}
+        self._fewer: dict[int, int] = {}
+        """With how many a request may share a panel, itself counted, since one with more of them failed."""
+
+    def most_together(self, request_id: int, most: int) -> int:
+        """With how many others' requests this one may share its next POST, itself counted; at most `most`."""
+        return min(most, self._fewer.get(request_id, most))
 
     def conclude(self, attempt: Attempt) -> AttemptDone:
         """The row for an attempt that ended. Logged here, with our ids alone."""
@@ -38,13 +44,10 @@ class Ledger:
         self._destination = self._destination.after(verdict, job.patient_id, attempt.ended)
         following = self._following(attempt, verdict)
         if following.state == "waiting":
-            self._failing_since.setdefault(job.request_id, attempt.ended)
-            if (
-                len(self._failing_since) > REMEMBERED
-            ):  # requests that were closed between attempts stay behind
-                del self._failing_since[next(iter(self._failing_since))]
+            self._remember(attempt, verdict)
         else:
             self._failing_since.pop(job.request_id, None)
+            self._fewer.pop(job.request_id, None)
         _log(attempt, verdict, following)
         return AttemptDone(
             request_id=job.request_id,
@@ -61,6 +64,21 @@ class Ledger:
             possible_duplicate=verdict.possible_duplicate,
             reply=reply.excerpt if reply.excerpt and verdict.kind != "delivered" else None,
         )
+
+    def _remember(self, attempt: Attempt, verdict: Verdict) -> None:
+        """Since when it has been failing, and whether it is to go with fewer.
+
+        With fewer after a refusal of the panel, and where requests were taken since this one began to fail: then it is
+        not the API that is away, and one request of the panel may keep the others from being taken.
+        """
+        number, together = attempt.job.request_id, attempt.reply.together
+        since = self._failing_since.setdefault(number, attempt.ended)
+        alone_fails = verdict.kind == "retry" and self._destination.delivered_since(since)
+        if together > 1 and (verdict.kind == "apart" or alone_fails):
+            self._fewer[number] = together // 2
+        for kept in (self._failing_since, self._fewer):
+            if len(kept) > REMEMBERED:  # requests that were closed between attempts stay behind
+                del kept[next(iter(kept))]
 
     def _following(self, attempt: Attempt, verdict: Verdict) -> Next:
         first = self._failing_since.get(attempt.job.request_id, attempt.ended)
@@ -90,7 +108,14 @@ def unreadable(claimed: Claimed) -> Unsent:
 def _detail(reply: Reply, following: Next) -> str:
     """One line: status and our words. What the API wrote may repeat patient data and is not in it."""
     what = f"HTTP {reply.status}" if reply.status is not None else "no reply"
-    return f"{what}: {following.text} ({following.code})"
+    return f"{what}: {following.text} ({following.code}){_shared(reply)}"
+
+
+def _shared(reply: Reply) -> str:
+    """In which panel it went; support knows the panel by its id."""
+    if reply.together == 1:
+        return f", panel {reply.panel_id}" if reply.panel_id else ""
+    return f", {reply.together} patients in panel {reply.panel_id}".rstrip()
 
 
 def _log(attempt: Attempt, verdict: Verdict, following: Next) -> None:
@@ -98,6 +123,8 @@ def _log(attempt: Attempt, verdict: Verdict, following: Next) -> None:
     more: dict[str, object] = {}
     if following.state == "waiting":
         more["again_in"] = f"{following.due - attempt.ended:.1f}s"
+    if attempt.reply.together > 1:
+        more["together"] = attempt.reply.together
     if attempt.error:
         more["error"] = attempt.error
     event(

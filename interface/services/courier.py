@@ -1,7 +1,8 @@
 """The couriers: threads that POST claimed requests and hand back what came of it. They decide and store
 nothing.
 
-Jobs go in by a queue, attempts come out by a deque and one byte on a pipe that the work's loop selects on.
+What one POST is about is a parcel: one job, or several of different patients in a panel (version 2). Parcels go in by
+a queue, attempts come out by a deque and one byte on a pipe that the work's loop selects on.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import contextlib
 import os
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Protocol
 
+from interface.delivery.panel import alone
 from interface.delivery.verdict import Reply
 
 
@@ -42,6 +44,18 @@ class Attempt:
     error: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """How requests travel: the body that is POSTed, and what its reply says of each, in the same order."""
+
+    wrap: Callable[[Sequence[bytes]], bytes] = b"".join
+    split: Callable[[Reply, int], tuple[Reply, ...]] = alone
+
+
+ONE = Envelope()
+"""Version 1: the request is the body."""
+
+
 class Post(Protocol):
     """What a courier thread sends with; `http_client.Poster` is one."""
 
@@ -55,11 +69,14 @@ class Post(Protocol):
 class Couriers:
     """`count` threads. `put`, `collect` and `stop` are called by one thread, the work's loop."""
 
-    def __init__(self, poster: Callable[[], Post], count: int, now: Callable[[], float]) -> None:
+    def __init__(
+        self, poster: Callable[[], Post], count: int, now: Callable[[], float], envelope: Envelope = ONE
+    ) -> None:
         self._poster = poster
         self._now = now
-        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
-        self._attempts: deque[Attempt] = deque()
+        self._envelope = envelope
+        self._parcels: SimpleQueue[tuple[Job, ...] | None] = SimpleQueue()
+        self._attempts: deque[list[Attempt]] = deque()
         self._wake_out, self._wake_in = os.pipe()
         os.set_blocking(self._wake_out, False)
         os.set_blocking(self._wake_in, False)
@@ -69,37 +86,40 @@ class Couriers:
 
     @property
     def in_flight(self) -> int:
-        """Jobs handed out whose attempts were not collected yet."""
+        """Parcels handed out whose attempts were not collected yet."""
         return self._in_flight
 
     @property
     def free(self) -> int:
-        """How many more jobs would start at once."""
+        """How many more parcels would start at once."""
         return max(0, self._count - self._in_flight)
 
     def fileno(self) -> int:
         """Readable when attempts are ready: for select()."""
         return self._wake_out
 
-    def put(self, job: Job) -> None:
-        """Hand out a job. Threads (and their connections) are started as they come to be needed."""
+    def put(self, *jobs: Job) -> None:
+        """Hand out a parcel: jobs of different patients, one POST.
+
+        Threads (and their connections) are started as they come to be needed.
+        """
         self._in_flight += 1
         if self._in_flight > len(self._threads) and len(self._threads) < self._count:
             name = f"courier-{len(self._threads) + 1}"
             thread = threading.Thread(target=self._run, name=name, daemon=True)
             self._threads.append(thread)
             thread.start()
-        self._jobs.put(job)
+        self._parcels.put(jobs)
 
     def collect(self) -> list[Attempt]:
-        """The attempts that ended since the last call, in the order they ended."""
+        """The attempts that ended since the last call, in the order they ended; one for each job of a parcel."""
         with contextlib.suppress(BlockingIOError):
             while os.read(self._wake_out, 4096):
                 pass
-        ended = []
+        ended: list[Attempt] = []
         while self._attempts:
-            ended.append(self._attempts.popleft())
-        self._in_flight -= len(ended)
+            ended += self._attempts.popleft()
+            self._in_flight -= 1
         return ended
 
     def stop(self, seconds: float) -> None:
@@ -107,7 +127,7 @@ class Couriers:
         be collected afterwards; a thread that hangs is left behind (it is a daemon thread).
         """
         for _ in self._threads:
-            self._jobs.put(None)
+            self._parcels.put(None)
         deadline = self._now() + seconds
         for thread in self._threads:
             thread.join(max(0.0, deadline - self._now()))
@@ -120,17 +140,21 @@ class Couriers:
 
     def _run(self) -> None:
         poster: Post | None = None
-        while (job := self._jobs.get()) is not None:
+        while (jobs := self._parcels.get()) is not None:
             started = self._now()
             error = ""
             try:
                 poster = poster or self._poster()
-                reply = poster.post(job.body)
-            except Exception as failed:  # whatever it was, the request must come back to the loop
-                reply, error = Reply(failure="other"), where(failed)
+                reply = poster.post(self._envelope.wrap([job.body for job in jobs]))
+                replies = self._envelope.split(reply, len(jobs))
+            except Exception as failed:  # whatever it was, the requests must come back to the loop
+                replies, error = (Reply(failure="other", together=len(jobs)),) * len(jobs), where(failed)
                 _dropped(poster)
                 poster = None
-            self._attempts.append(Attempt(job, started, self._now(), reply, error))
+            ended = self._now()
+            self._attempts.append(
+                [Attempt(job, started, ended, own, error) for job, own in zip(jobs, replies, strict=True)]
+            )
             self._wake()
         _dropped(poster)
 

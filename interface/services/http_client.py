@@ -136,6 +136,7 @@ def _reply(response: requests.Response, whole: bool, received: bytes) -> Reply:
         status=response.status_code,
         is_json_object=parsed is not None,
         correlation_id=_correlation_id(parsed or {}),
+        responses=_responses(parsed or {}),
         retry_after=response.headers.get("Retry-After", "")[:64],
         content_type=response.headers.get("Content-Type", "")[:100],
         excerpt=received[:EXCERPT_BYTES],
@@ -158,6 +159,23 @@ def _correlation_id(parsed: dict[str, Any]) -> str:
     if not isinstance(found, str) or len(found) > CORRELATION_ID_LENGTH or not found.isprintable():
         return ""
     return found.strip()
+
+
+def _responses(parsed: dict[str, Any]) -> tuple[tuple[int | None, str], ...]:
+    """The entries of a PanelResponse: `sequenceNumber` (None: no whole number) and `correlationId`."""
+    entries = parsed.get("responses")
+    if not isinstance(entries, list):
+        return ()
+    return tuple(
+        (_sequence_number(entry), _correlation_id(entry)) for entry in entries if isinstance(entry, dict)
+    )
+
+
+def _sequence_number(entry: dict[str, Any]) -> int | None:
+    found = entry.get("sequenceNumber")
+    if isinstance(found, str) and found.isascii() and found.isdigit() and len(found) < 10:
+        return int(found)
+    return found if isinstance(found, int) and not isinstance(found, bool) else None
 
 
 _FAILURES: tuple[tuple[type[BaseException], Failure], ...] = (

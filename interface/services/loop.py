@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
+from interface.delivery.panel import parcels
 from interface.services.attempts import Ledger, expired, unreadable
 from interface.services.clock import Clock
 from interface.services.commands import CommandStore
@@ -54,6 +55,9 @@ PAGE = 256
 """Patients settled in one transaction when the day changes."""
 TURNS_APART = PAGE
 """After a refusal, so many turns are taken apart: until what was together in the refused one is through."""
+MOST_CLAIMED = 512
+"""Requests claimed in one turn where panels would take more, unless one panel alone takes more: the transaction stays
+short."""
 MOST_REFUSED = 20
 """Messages set aside without one in between that could be stored: with the next it is the store's fault after all,
 and all messages wait.
@@ -106,14 +110,20 @@ class WorkLoop:
         ledger: Ledger,
         stats: WorkStats,
         clock: Clock,
+        batch: int = 1,
     ) -> None:
-        """`clock` also says where the day begins and ends for appointments."""
+        """`clock` also says where the day begins and ends for appointments; `batch` is how many patients' requests go
+        together.
+        """
         self._store = store
         self._intake = intake
         self._couriers = couriers
         self._ledger = ledger
         self._stats = stats
         self._clock = clock
+        self._batch = batch
+        self._more_is_due = False
+        """The last claim took as many as it might: there may be more."""
         self._careful = CAREFUL_ROWS
         self._at_once = FEWEST_ROWS
         """How many messages a turn takes: as many as are decided in PLAN_SECONDS."""
@@ -197,10 +207,15 @@ class WorkLoop:
         if rows:
             each = (time.perf_counter() - began) / len(rows)
             self._at_once = max(FEWEST_ROWS, min(ROWS, int(PLAN_SECONDS / max(each, 1e-6))))
-        stored = self._commit(plan, ended, self._couriers.free)
+        stored = self._commit(plan, ended, self._claims())
         if not stored:
             self._try_stuck()
-        return stored, len(rows) >= limit or bool(self._ended)
+        more = self._more_is_due and self._couriers.free > 0
+        return stored, more or len(rows) >= limit or bool(self._ended)
+
+    def _claims(self) -> int:
+        """How many requests to claim: what is due now goes now, whether it fills a panel or not."""
+        return min(self._couriers.free * self._batch, max(self._batch, MOST_CLAIMED))
 
     def _turn_apart(self) -> tuple[bool, bool]:
         """The same, in the smallest pieces. Refused: not even what should have been set aside could be."""
@@ -215,7 +230,7 @@ class WorkLoop:
             return True, True
         rows, _ = self._rows()
         self._store_message(rows)
-        self._commit(None, claims=self._couriers.free)
+        self._commit(None, claims=self._claims())
         if not rows:
             self._apart = 0
         return True, True
@@ -299,9 +314,9 @@ class WorkLoop:
         claimed = self._store.commit(turn).claimed if changed or claims else ()
         if plan is not None:
             self._plan_is_stored(plan)
+        self._more_is_due = claims > 0 and len(claimed) == claims
         self._after_commit(turn)
-        for claim in claimed:
-            self._send(claim)
+        self._send(claimed)
         return changed or bool(claimed)
 
     def _plan_is_stored(self, plan: Plan) -> None:
@@ -318,16 +333,23 @@ class WorkLoop:
             if due is not None and due - turn.now < POLL_SECONDS:
                 self._alarms.append(due)
 
-    def _send(self, claimed: Claimed) -> None:
-        """Hand a claimed request out, unless it cannot be read or its day has passed since it was settled."""
-        if not claimed.readable:
-            self._ended[claimed.request_id] = unreadable(claimed)
-        elif claimed.appointment_date is not None and claimed.appointment_date < self._today():
-            self._ended[claimed.request_id] = expired(claimed)
-            self._resettle.add(claimed.patient_id)
-        else:
-            self._sending[claimed.request_id] = claimed.patient_id
-            self._couriers.put(Job(claimed.request_id, claimed.patient_id, claimed.body, claimed.attempts))
+    def _send(self, claimed: Sequence[Claimed]) -> None:
+        """Hand claimed requests out, but for those that cannot be read or whose day has passed since they were settled.
+
+        They are of different patients: a claim takes one of each.
+        """
+        jobs = []
+        for entry in claimed:
+            if not entry.readable:
+                self._ended[entry.request_id] = unreadable(entry)
+            elif entry.appointment_date is not None and entry.appointment_date < self._today():
+                self._ended[entry.request_id] = expired(entry)
+                self._resettle.add(entry.patient_id)
+            else:
+                self._sending[entry.request_id] = entry.patient_id
+                jobs.append(Job(entry.request_id, entry.patient_id, entry.body, entry.attempts))
+        for parcel in parcels(jobs, lambda job: self._ledger.most_together(job.request_id, self._batch)):
+            self._couriers.put(*parcel)
 
     def _settle_day(self, page: int) -> Plan | None:
         """A page of patients for a new day, or after a start; None when all are settled. Nothing is claimed

@@ -17,19 +17,21 @@ from itertools import count
 from pathlib import Path
 
 from interface.chart.decide import Engine
+from interface.contract.versions import version
+from interface.delivery.panel import alone, of_each
 from interface.delivery.schedule import DEFAULT, Schedule
 from interface.errors import InterfaceError
 from interface.rules import load_rulebook
 from interface.services.attempts import Ledger
 from interface.services.clock import Clock
-from interface.services.courier import Couriers, Post, where
+from interface.services.courier import ONE, Couriers, Envelope, Post, where
 from interface.services.http_client import Poster, Target
 from interface.services.intake import Intake
 from interface.services.logs import configure, event
 from interface.services.loop import WorkLoop, run
 from interface.services.wakes import Wakes
 from interface.services.work_stats import WorkStats, write_if_read
-from interface.settings import SettingsError, load_settings, require_available
+from interface.settings import Settings, SettingsError, load_settings, require_available
 from interface.store.database import Store, open_store
 from interface.store.keys import load_or_create
 from interface.store.lock import StoreLock
@@ -50,6 +52,8 @@ class Limits:
     concurrency: int = 32
     drain_seconds: float = 40.0
     schedule: Schedule = DEFAULT
+    batch: int = 1
+    """How many patients' requests one POST takes."""
 
 
 def work(
@@ -60,6 +64,7 @@ def work(
     clock: Clock,
     limits: Limits,
     stdin: int | None = 0,
+    envelope: Envelope = ONE,
 ) -> None:
     """Do the work on an open store until standard input ends or SIGTERM comes. Raises what is not the store's
     fault.
@@ -69,11 +74,11 @@ def work(
     patients, requests = store.work.next_ids()
     new_patient, new_request = count(patients).__next__, count(requests).__next__
     intake = Intake(engine, store.work, new_patient=new_patient, new_request=new_request)
-    couriers = Couriers(poster, limits.concurrency, clock.now)
+    couriers = Couriers(poster, limits.concurrency, clock.now, envelope)
     dead = store.views.counts().requests.get("dead", 0)
     stats = WorkStats(store.views.backlog, write_if_read, dead=dead)
     ledger = Ledger(random.random, limits.schedule)
-    loop = WorkLoop(store.work, intake, couriers, ledger, stats, clock)
+    loop = WorkLoop(store.work, intake, couriers, ledger, stats, clock, limits.batch)
     wakes = Wakes(couriers, stdin)
     wakes.listen_to_signals()
     try:
@@ -108,10 +113,23 @@ def serve(settings_file: Path, now: str | None) -> None:
                 engine,
                 lambda: Poster(target),
                 clock=clock_at(now, settings.site.zone),
-                limits=Limits(settings.api.concurrency, settings.api.timeout_seconds + DRAIN_MARGIN_SECONDS),
+                limits=Limits(
+                    settings.api.concurrency,
+                    settings.api.timeout_seconds + DRAIN_MARGIN_SECONDS,
+                    batch=settings.api.batch,
+                ),
+                envelope=envelope_of(settings),
             )
     finally:
         lock.release()
+
+
+def envelope_of(settings: Settings) -> Envelope:
+    """How requests of the site's version travel."""
+    offered, batch_id = version(settings.api.version), settings.request.batch_id or ""
+    return Envelope(
+        lambda requests: offered.wrap(requests, batch_id), of_each if offered.most_patients > 1 else alone
+    )
 
 
 def clock_at(now: str | None, zone: tzinfo | None) -> Clock:

@@ -20,11 +20,8 @@ def _is_set(section: str, key: str) -> Callable[[Settings], bool]:
 
 
 RULES: tuple[Rule, ...] = (
-    (("api", "version"), lambda settings: settings.api.version == 2, " = 2"),
-    (("api", "batch"), lambda settings: settings.api.batch != 1, ""),
     (("api", "requests_per_second"), _is_set("api", "requests_per_second"), ""),
     (("mappings", "overlay"), _is_set("mappings", "overlay"), ""),
-    (("forward", "without_date"), lambda settings: settings.forward.without_date == "post", ' = "post"'),
     (("store", "url"), lambda settings: settings.store_path is None, ": PostgreSQL"),
     *((("store", key), _is_set("store", key), "") for key in _RETENTION),
     (("filters", "take_appointment_types"), _is_set("filters", "take_appointment_types"), ""),
@@ -54,7 +51,7 @@ def _in_use(settings: Settings, *, run: bool) -> list[tuple[Path, str]]:
 
 
 def not_available(settings: Settings, *, run: bool = False) -> list[str]:
-    """Name each key in use whose feature is not built yet: `[api] version = 2`.
+    """Name each key in use whose feature is not built yet: `[mappings] overlay`.
 
     Args:
         settings: the settings in use.
@@ -68,7 +65,7 @@ def require_available(settings: Settings, *, run: bool = False) -> None:
     """Refuse settings that ask for what is not built yet.
 
     Raises:
-        SettingsError: one line for each: `FILE:LINE: [api] version = 2: not available yet`.
+        SettingsError: one line for each: `FILE:LINE: [mappings] overlay: not available yet`.
 
     """
     faults = []

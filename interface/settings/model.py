@@ -69,6 +69,7 @@ class Settings(Section):
         given = self.request
         return Policy(
             environment=self.site.environment,
+            api_version=self.api.version,
             mrn_root=self.site.mrn_root,
             mrn_authority=self.site.mrn_authority,
             timezone=self.site.zone,

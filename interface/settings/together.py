@@ -95,3 +95,5 @@ def _request(settings: "Settings") -> Iterator[Found]:
         yield ("request", "summary_months"), text
     if settings.forward.without_date == "post" and settings.api.version == 1:
         yield ("forward", "without_date"), '"post" needs [api] version = 2; version 1 requires a date'
+    if settings.api.batch > 1 and settings.api.version == 1:
+        yield ("api", "batch"), "needs [api] version = 2; a request of version 1 is about one patient"

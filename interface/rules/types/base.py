@@ -16,8 +16,10 @@ from interface.rules.tables import Table
 Reader = Callable[[Context, Scope], Fact | None]
 TypeMaker = Callable[["Spec"], Reader]
 
-COMMON_KEYS = ("field", "type", "from", "each", "only", "about")
-"""Keys of every rule. `about` is a sentence for docs/mapping.md, where the other keys do not say all of it."""
+COMMON_KEYS = ("field", "type", "from", "each", "only", "version", "about")
+"""Keys of every rule. `version`: only for that version of the API. `about` is a sentence for docs/mapping.md, where the
+other keys do not say all of it.
+"""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Problems: coded diagnoses in the systems the contract has lists for."""
+"""Problems: coded diagnoses in the systems the contract has a place for."""
 
 from __future__ import annotations
 
@@ -30,6 +30,9 @@ _FORMS = {
     "SNOMED": re.compile(r"^[1-9]\d{5,17}$"),
 }
 """What a code must look like to be one at all; text in a code's place is none (release formats of the three systems)."""
+_ANY_FORM = re.compile(r"^\S+$")
+"""Of a system whose codes are not known here: text has blanks, a code has none."""
+_OID = re.compile(r"^(?:urn:oid:)?([0-2](?:\.(?:0|[1-9]\d*)){3,})$", re.ASCII | re.IGNORECASE)
 
 
 def dotted(system: str, code: str) -> str:
@@ -37,7 +40,7 @@ def dotted(system: str, code: str) -> str:
 
     What has not the form of an ICD code gets no dot.
     """
-    if system == "SNOMED":
+    if system not in _UNDOTTED:
         return code
     upper = code.upper().rstrip(".")
     match = _UNDOTTED[system].match(upper)
@@ -55,13 +58,16 @@ def by_shape(code: str) -> str:
 
 
 def diagnosis(spec: Spec) -> Reader:
-    """DG1-3 or PRB-3: every coding whose system the contract has a list for, as `[{"system", "code", "label"}, …]`.
+    """DG1-3 or PRB-3: every coding whose system the contract has a place for, as `[{"system", "code", "label"}, …]`.
+
+    Version 1 has lists for ICD-10, ICD-9 and SNOMED CT. Version 2 takes every other system that `systems:` knows and that
+    has an OID, by `oids:` or as it was sent; the OID is then its name.
 
     The system is named by CWE.3/.6, else by `system_from:`; undeclared it is the site's default, else told by shape
     only where no other system could have the code. What is left out is noted with its reason. `kind_from:` is the
     diagnosis' type (DG1-6), for sites that take some types only (`[mappings] diagnosis_types`).
     """
-    spec.options("systems", "system_from", "label_from", "kind_from")
+    spec.options("systems", "oids", "system_from", "label_from", "kind_from")
     return _Diagnosis(spec).read
 
 
@@ -70,7 +76,7 @@ class _Diagnosis:
 
     def __init__(self, spec: Spec):
         self.rule, self.path = spec.name, spec.paths[0]
-        self.systems = spec.needed_table("systems")
+        self.systems, self.oids = spec.needed_table("systems"), spec.table("oids")
         self.system_from, self.label_from = spec.path_list("system_from"), spec.path_list("label_from")
         self.kind_from = spec.path_list("kind_from")
 
@@ -80,13 +86,18 @@ class _Diagnosis:
         said: list[str] = []
         why = deleted = ""
         unwanted = self._unwanted(context, scope)
-        shared_system = _elsewhere(self.system_from, scope)[0]
+        shared = _elsewhere(self.system_from, scope)
         for repetition in self.path.repetitions(scope):
             if repetition.is_null:
                 deleted = deleted or self.path.source(repetition)
                 continue
             for coding in codings(repetition):
-                system, trouble = self._judged(context, coding, shared_system)
+                sent, sent_at = (
+                    shared
+                    if not coding.system and coding.number == 1
+                    else (coding.system, coding.system_source)
+                )
+                system, trouble = self._judged(context, coding, sent)
                 trouble = trouble or unwanted
                 if trouble:
                     why = why or trouble
@@ -105,6 +116,9 @@ class _Diagnosis:
                     Leaf(f"{where}.code", code, coding.code_source),
                     Leaf(f"{where}.displayName", label, source),
                 ]
+                if context.policy.api_version != 1:
+                    named = sent_at if sent else _undeclared(context, coding)
+                    leaves.append(Leaf(f"{where}.codeSystem", sent or system, named))
         if found:
             return Fact(found, tuple(leaves), self.rule, context.at, context.control_id, tuple(said))
         if not why:
@@ -126,20 +140,18 @@ class _Diagnosis:
             return ""
         return f"{source} is a type that [mappings] diagnosis_types does not take"
 
-    def _judged(self, context: Context, coding: Coding, shared_system: str) -> tuple[str, str]:
-        """The system's key and, when the code can't be sent, why."""
+    def _judged(self, context: Context, coding: Coding, sent: str) -> tuple[str, str]:
+        """The system's key and, when the code can't be sent, why. `sent` is the system as declared."""
         code = coding.code
         if not code.strip("."):
             return "", "no code"
-        system, trouble = self._system_of(
-            context, coding.system or (shared_system if coding.number == 1 else ""), code
-        )
+        system, trouble = self._system_of(context, sent, code)
         if trouble:
             return "", trouble
         if not (is_clean(code) and code.isprintable()):
             return "", "the code holds a character that is forbidden in codes"
-        if not _FORMS[system].match(code.upper().rstrip(".")):
-            return "", f"no code of {_NAMES[system]} has this form"
+        if not _FORMS.get(system, _ANY_FORM).match(code.upper().rstrip(".")):
+            return "", f"no code of {_NAMES.get(system, system)} has this form"
         return system, ""
 
     def _system_of(self, context: Context, sent: str, code: str) -> tuple[str, str]:
@@ -151,11 +163,21 @@ class _Diagnosis:
                 return "", "a procedure system holds no diagnoses"
             if found is None:
                 return "", f"table {self.systems.name} has no coding system {sent}"
-            return "", f"the request has no list for the coding system {sent}"
+            if context.policy.api_version == 1:
+                return "", f"the request has no list for the coding system {sent}"
+            oid = self._oid_of(sent)
+            return oid, "" if oid else f"table diagnosis_oids has no OID of the coding system {sent}"
         if context.policy.default_problem_system:
             return context.policy.default_problem_system, ""
         shape = by_shape(code)
         return shape, "" if shape else "no coding system is declared, and the code could be of several"
+
+    def _oid_of(self, sent: str) -> str:
+        """The OID of a system that is known and has no list: as it was sent, or by table; empty when there is none."""
+        match = _OID.match(sent)
+        if match is not None or self.oids is None:
+            return match[1] if match is not None else ""
+        return str(self.oids.get(sent) or "")
 
     def _label(self, repetition: Repetition, coding: Coding, scope: Scope) -> tuple[str, str]:
         """The coding's own text, that of the other coding, `label_from:`, then the original text (CWE.9)."""
@@ -175,6 +197,13 @@ def _elsewhere(paths: tuple[Path, ...], scope: Scope) -> tuple[str, str]:
             if found := path.text(repetition):
                 return found, path.source(repetition)
     return "", ""
+
+
+def _undeclared(context: Context, coding: Coding) -> str:
+    """Where the system of a code comes from that declares none: the setting, else the form of the code."""
+    if context.policy.default_problem_system:
+        return "settings:mappings.default_problem_system"
+    return coding.code_source
 
 
 def earliest_day(spec: Spec) -> Reader:

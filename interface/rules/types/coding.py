@@ -24,6 +24,7 @@ class Coding:
     text_source: str
     system: str
     """The system's name as sent, else its OID."""
+    system_source: str
     number: int
     """The component of the code: 1, 4 or 10."""
 
@@ -37,10 +38,18 @@ def codings(repetition: Repetition) -> Iterator[Coding]:
         code, text = repetition.component(number).strip(), repetition.component(number + 1).strip()
         if not code and not text:
             continue
-        system = repetition.component(number + 2).strip()
+        place, system = number + 2, repetition.component(number + 2).strip()
         if not system and oid <= count:
-            system = repetition.component(oid).strip()
-        yield Coding(code, repetition.at(number), text, repetition.at(number + 1), system, number)
+            place, system = oid, repetition.component(oid).strip()
+        yield Coding(
+            code,
+            repetition.at(number),
+            text,
+            repetition.at(number + 1),
+            system,
+            repetition.at(place),
+            number,
+        )
 
 
 def system_row(systems: Table, sent: str) -> Any:

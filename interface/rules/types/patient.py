@@ -297,4 +297,55 @@ def address(spec: Spec) -> Reader:
     return read
 
 
-TYPES: dict[str, TypeMaker] = {"mrn": mrn, "address": address}
+def other_addresses(spec: Spec) -> Reader:
+    """PID-11: the valid addresses behind the one that `address` takes, in the same order, each once; at most `most:`.
+
+    None when there is no valid one at all: then what is known of before stays.
+    """
+    spec.options("types", "untyped", "states", "countries", "other_countries", "most")
+    tables = AddressTables(spec.words("states"), spec.words("countries"), spec.words("other_countries"))
+    types, untyped = spec.words("types"), int(spec.body.get("untyped", 0))
+    path, rule, most = spec.paths[0], spec.name, int(spec.body.get("most", 2))
+
+    def order(entry: Repetition) -> int:
+        kind = entry.component(7).strip()
+        return int((types.get(kind) if kind else untyped) or 0)
+
+    def read(context: Context, scope: Scope) -> Fact | None:
+        ranked = sorted((entry for entry in path.repetitions(scope) if order(entry)), key=order)
+        codes = [(entry, tables.zip_of(entry)) for entry in ranked if says_something(entry)]
+        first = next((place for place, (_, code) in enumerate(codes) if isinstance(code, str)), None)
+        if first is None:
+            return None
+        seen = [_written(codes[first][0])]
+        found: list[object] = []
+        leaves: list[Leaf] = []
+        said: list[str] = []
+        for entry, code in codes[first + 1 :]:
+            if not isinstance(code, str):
+                context.leave_out(entry.path, entry.text(), code.why)
+            elif _written(entry) in seen:
+                continue
+            elif len(found) == most:
+                context.leave_out(
+                    entry.path, entry.text(), f"{path}: the request has no room for more addresses"
+                )
+            else:
+                seen.append(_written(entry))
+                whole = tables.value(context, entry, code)
+                leaves += [
+                    Leaf(f"[{len(found)}]{leaf.path}", leaf.value, leaf.source) for leaf in whole.leaves
+                ]
+                found.append(whole.value)
+                said += whole.said
+        return Fact(found, tuple(leaves), rule, context.at, context.control_id, tuple(said))
+
+    return read
+
+
+def _written(entry: Repetition) -> list[str]:
+    """An address as far as the request has it, to tell two apart: not by their types."""
+    return [" ".join(entry.component(number).split()).casefold() for number in range(1, 7)]
+
+
+TYPES: dict[str, TypeMaker] = {"mrn": mrn, "address": address, "other_addresses": other_addresses}

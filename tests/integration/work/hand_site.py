@@ -43,9 +43,9 @@ class HandCouriers:
     def in_flight(self):
         return len(self.jobs)
 
-    def put(self, job):
-        self.jobs.append(job)
-        self.sent.append(orjson.loads(job.body))
+    def put(self, *jobs):
+        self.jobs += jobs
+        self.sent += [orjson.loads(job.body) for job in jobs]
 
     def collect(self):
         back, self.back = self.back, []

@@ -14,7 +14,7 @@ from interface.chart.decide import Engine
 from interface.chart.model import decode_chart, encode_chart
 from interface.chart.registry import Registry
 from interface.cli.samples import load_samples
-from interface.contract import v1
+from interface.contract.versions import version
 from interface.rules import Policy, load_rulebook
 
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
@@ -22,6 +22,7 @@ TODAY = date(2026, 3, 2)
 DECISIONS = {"post", "chart", "hold", "cancel", "ignore", "reject"}
 SAMPLES = [sample.message for sample in load_samples()]
 ENGINE = Engine(load_rulebook(), Policy())
+SECOND = Engine(load_rulebook(), Policy(api_version=2, without_date="post"))
 FULL = (
     b"MSH|^~\\&|APP|FAC|R|R|202603020800||SIU^S12|M1|P|2.5.1\rSCH|P1|F1|1|||X||NEW|||^^^20260310093000\r"
     b"PID|1|T0|T1001^^^LFC^MR~9^^^^SS||Sample^Robin^Lee^^^^L||19700131|F|||12 Birch Ln^^Madison^WI^53703^USA^H||"
@@ -82,14 +83,18 @@ class Feed:
         assert all(reason.code and reason.text for reason in outcome.reasons)
         assert orjson.loads(outcome.note) is not None
         if outcome.decision == "post":
-            assert v1.check(outcome.request, TODAY) == ()
+            assert self.broken(outcome.request) == ()
         for change in outcome.requests:
             if getattr(change, "body", None) and change.state == "waiting":
-                assert v1.check(orjson.loads(change.body), TODAY) == ()
+                assert self.broken(orjson.loads(change.body)) == ()
         self.charts.keep(reading, outcome)
         for chart in self.charts.all():
             assert encode_chart(decode_chart(encode_chart(chart))) == encode_chart(chart)
         return outcome
+
+    def broken(self, request):
+        """The rules of the contract that a request breaks."""
+        return version(self.engine.policy.api_version).validated(request, TODAY)[1]
 
     def known(self):
         """The charts without what is counted: numbers of requests."""
@@ -147,6 +152,14 @@ def test_any_bytes_are_decided(raw):
 @given(st.lists(mutated(), min_size=1, max_size=4))
 def test_any_mutated_messages_are_decided_and_what_is_posted_is_valid(messages):
     feed = Feed()
+    for raw in messages:
+        feed.take(raw)
+
+
+@QUICK
+@given(st.lists(mutated(), min_size=1, max_size=4))
+def test_the_same_holds_for_version_2(messages):
+    feed = Feed(SECOND)
     for raw in messages:
         feed.take(raw)
 

@@ -80,10 +80,8 @@ def test_the_date_is_prb_16_then_prb_7(told, fields, date):
 @pytest.mark.parametrize(
     ("fields", "source"),
     [
-        *(
-            ({"f13": text}, "PRB-13")
-            for text in ("Refuted", "ruled out", "C1^Ruled Out", "410516002^Absent^SCT")
-        ),
+        *(({"f13": text}, "PRB-13") for text in ("Refuted", "ruled out", "410516002^Absent^SCT")),
+        ({"f13": "C1^Ruled Out"}, "PRB-13.2"),
         *(
             ({"f14": text}, "PRB-14")
             for text in ("Resolved", "INACTIVE", "413322009^Resolved^SCT", "In Remission")

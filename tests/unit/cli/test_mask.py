@@ -176,7 +176,7 @@ def test_a_reason_that_quotes_a_coding_system_with_a_name_in_it_is_masked() -> N
         b"DG1|1||123^x^Quillfeather"
     )
     (answer,) = masked([raw])
-    assert answer["left_out"][0]["why"].endswith("for the coding system Xxxxxxxxxxxx")
+    assert answer["left_out"][0]["why"].endswith("coding system Xxxxxxxxxxxx")
 
 
 @pytest.mark.parametrize(

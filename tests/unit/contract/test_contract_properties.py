@@ -8,12 +8,16 @@ from datetime import date, timedelta
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from interface.contract import texts, v1
+from interface.contract import texts, v1, v2
+from interface.contract.versions import version
 from interface.sandbox.judge import Judge, whole_text
 
 TODAY = date(2026, 3, 5)
 JUDGE = Judge()
-SCHEMA = v1.ScheduledAppointment.model_json_schema()
+SCHEMAS = {
+    1: v1.ScheduledAppointment.model_json_schema(),
+    2: v2.PatientProcessingRequest.model_json_schema(),
+}
 SPEED = settings(
     max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -39,24 +43,24 @@ BY_FORMAT = {
 }
 
 
-def from_schema(schema):
-    """A strategy for JSON values that the models' own schema describes."""
+def from_schema(schema, whole):
+    """A strategy for JSON values that the models' own schema describes; `whole` has its definitions."""
     if "$ref" in schema:
-        return from_schema(SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]])
+        return from_schema(whole["$defs"][schema["$ref"].rpartition("/")[2]], whole)
     if "anyOf" in schema:
-        return from_schema(schema["anyOf"][0])
+        return from_schema(schema["anyOf"][0], whole)
     kind = schema["type"]
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
     if kind == "object":
         required = set(schema.get("required", ()))
-        fields = {name: from_schema(inner) for name, inner in schema["properties"].items()}
+        fields = {name: from_schema(inner, whole) for name, inner in schema["properties"].items()}
         return st.fixed_dictionaries(
             {name: made for name, made in fields.items() if name in required},
             optional={name: made for name, made in fields.items() if name not in required},
         )
     if kind == "array":
-        return st.lists(from_schema(schema["items"]), min_size=schema.get("minItems", 0), max_size=2)
+        return st.lists(from_schema(schema["items"], whole), min_size=schema.get("minItems", 0), max_size=2)
     if "format" in schema:
         return BY_FORMAT[schema["format"]]
     if kind == "boolean":
@@ -70,13 +74,23 @@ def from_schema(schema):
 
 def with_category(request):
     """A summary period only where a category is on."""
-    categories = request.get("directives", {}).get("diagnosticCategories", {})
-    if "medicalSummaryPeriod" in request and True not in categories.values():
-        del request["medicalSummaryPeriod"]
+    directives = request.get("directives", {})
+    if True not in directives.get("diagnosticCategories", {}).values():
+        request.pop("medicalSummaryPeriod", None)
+        directives.pop("medicalSummaryPeriod", None)
     return request
 
 
-REQUESTS = from_schema(SCHEMA).map(with_category)
+REQUESTS = {number: from_schema(schema, schema).map(with_category) for number, schema in SCHEMAS.items()}
+NUMBERED = st.sampled_from([1, 2])
+
+
+def by_file(number, request):
+    """Field to what the contract file says of a request; of version 2, as the one entry of a panel."""
+    document = request if number == 1 else {"patientProcessingRequests": [request]}
+    place = "" if number == 1 else "patientProcessingRequests[0]."
+    problems = JUDGE.by_jsonschema(number, document, TODAY)
+    return {problem.field.removeprefix(place): problem.text for problem in problems}
 
 
 def paths(value, before=()):
@@ -100,9 +114,16 @@ REPLACEMENTS = [
 
 
 @st.composite
+def made(draw):
+    """A version and a valid request of it."""
+    number = draw(NUMBERED)
+    return number, draw(REQUESTS[number])
+
+
+@st.composite
 def mutated(draw):
-    """A valid request with one place changed or taken away."""
-    request = copy.deepcopy(draw(REQUESTS))
+    """A version, and a valid request with one place changed or taken away."""
+    number, request = copy.deepcopy(draw(made()))
     *before, last = draw(st.sampled_from(list(paths(request))))
     place = request
     for step in before:
@@ -114,7 +135,7 @@ def mutated(draw):
         place[last] += draw(st.sampled_from(list('<>"%;+@()\n x')))
     else:
         place[last] = draw(st.sampled_from(REPLACEMENTS))
-    return request
+    return number, request
 
 
 def without_nulls(value):
@@ -124,30 +145,39 @@ def without_nulls(value):
     return [without_nulls(inner) for inner in value] if isinstance(value, list) else value
 
 
-def has_unknown_field(request):
-    return any(
-        violation.text.endswith("is not a field of the contract") for violation in v1.check(request, TODAY)
-    )
+def has_unknown_field(violations):
+    return any(violation.text.endswith("is not a field of the contract") for violation in violations)
 
 
-@given(REQUESTS)
+@given(made())
 @SPEED
-def test_what_the_models_write_is_valid_by_the_contract_file(request):
-    body, violations = v1.validated(request, TODAY)
+def test_what_the_models_write_is_valid_by_the_contract_file(numbered):
+    number, request = numbered
+    body, violations = version(number).validated(request, TODAY)
     assert violations == ()
-    document = json.loads(body)
-    assert document == request
-    assert JUDGE.by_jsonschema(1, document, TODAY) == ()
+    assert json.loads(body) == request
+    sent = json.loads(version(number).wrap([body], ""))
+    assert JUDGE.by_jsonschema(number, sent, TODAY) == ()
+
+
+@given(st.lists(REQUESTS[2], min_size=1, max_size=3), CLEAN)
+@settings(parent=SPEED, max_examples=50)
+def test_a_panel_of_what_the_models_write_is_valid_by_the_contract_file(requests, batch_id):
+    sent = json.loads(v2.panel([v2.body(request, TODAY) for request in requests], batch_id))
+    assert sent["patientProcessingRequests"] == requests
+    assert sent.get("batchId", "") == batch_id
+    assert JUDGE.judge(2, sent, TODAY) == ()
 
 
 @given(mutated())
-@settings(parent=SPEED, max_examples=500)
-def test_models_and_contract_file_refuse_the_same(request):
-    if has_unknown_field(request):
+@settings(parent=SPEED, max_examples=600)
+def test_models_and_contract_file_refuse_the_same(numbered):
+    number, request = numbered
+    _, by_models = version(number).validated(request, TODAY)
+    if has_unknown_field(by_models):
         return  # ours alone refuse these
-    by_file = JUDGE.by_jsonschema(1, without_nulls(request), TODAY)
-    by_models = v1.check(request, TODAY)
-    assert bool(by_models) == bool(by_file) or too_large_for_json(request), (by_models, by_file)
+    told = by_file(number, without_nulls(request))
+    assert bool(by_models) == bool(told) or too_large_for_json(request), (by_models, told)
 
 
 def too_large_for_json(request):
@@ -156,15 +186,17 @@ def too_large_for_json(request):
 
 
 @given(mutated())
-@settings(parent=SPEED, max_examples=300)
-def test_the_fields_that_the_models_name_are_those_the_contract_file_names(request):
-    if has_unknown_field(request) or too_large_for_json(request):
+@settings(parent=SPEED, max_examples=400)
+def test_the_fields_that_the_models_name_are_those_the_contract_file_names(numbered):
+    number, request = numbered
+    _, by_models = version(number).validated(request, TODAY)
+    if has_unknown_field(by_models) or too_large_for_json(request):
         return
-    by_file = {problem.field for problem in JUDGE.by_jsonschema(1, without_nulls(request), TODAY)}
-    ours = {violation.field for violation in v1.check(request, TODAY)}
+    told = by_file(number, without_nulls(request)).keys()
+    ours = {violation.field for violation in by_models}
     # the file may name the whole where the models name the part that lacks the category, and the other way round
-    for field in ours ^ by_file:
-        assert field.startswith("directives"), (ours, by_file)
+    for field in ours ^ told:
+        assert field.startswith("directives"), (ours, told)
 
 
 def test_the_zip_that_is_checked_is_the_zip_that_is_published():

@@ -53,3 +53,16 @@ def test_a_refused_content_says_nothing_about_the_destination():
 
 def test_it_stays_small_however_many_fail():
     assert len(after(*((FAILED, patient, 1.0) for patient in range(1000))).failed) == 3
+
+
+def test_a_delivery_since_a_moment_is_known():
+    destination = after((FAILED, 1, 10.0), (PASSED, 2, 20.0))
+    assert destination.delivered_since(10.0)
+    assert not destination.delivered_since(20.0)
+    assert not after((FAILED, 1, 10.0)).delivered_since(0.0)
+
+
+def test_a_panel_taken_apart_is_the_answer_of_an_api_at_work():
+    apart = judge(Reply(400, together=2))
+    destination = after((PASSED, 1, 0.0), *((apart, patient, OUTAGE_SECONDS) for patient in range(5)))
+    assert destination.others_passed(OUTAGE_SECONDS + 1)

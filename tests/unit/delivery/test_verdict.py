@@ -112,23 +112,28 @@ def test_a_slow_verdict_waits_as_the_api_asks_and_a_minute_when_it_names_no_time
         is_json_object=st.booleans(),
         correlation_id=st.text(max_size=3),
         retry_after=st.text(max_size=5),
+        together=st.integers(1, 3),
+        panel_id=st.text(max_size=3),
     )
 )
 def test_no_reply_whatsoever_falls_through_or_is_lost(reply):
     verdict = judge(reply)
     assert verdict.code and verdict.text
     if verdict.kind == "dead":
-        assert reply.status in (400, 422)
+        assert reply.status in (400, 422) and reply.together == 1
+    if verdict.kind == "apart":
+        assert reply.together > 1
     if verdict.kind == "delivered":
         assert reply.is_json_object and reply.failure is None
 
 
 def test_every_row_says_what_it_is_about_and_can_be_reached():
     samples = [
-        Reply(status, is_json_object=is_json, correlation_id=id_)
+        Reply(status, is_json_object=is_json, correlation_id=id_, panel_id=panel, together=together)
         for status in range(1, 600)
         for is_json in (True, False)
         for id_ in ("", "c")
+        for panel, together in (("", 1), ("p", 1), ("p", 2))
     ] + [Reply(failure=failure) for row in VERDICTS for failure in row.failures]
     reached = {next(row.says for row in VERDICTS if row.fits(reply)) for reply in samples}
     assert reached == {row.says for row in VERDICTS}

@@ -17,6 +17,7 @@ from interface.chart.holds import release_of
 from interface.chart.outcome import Outcome
 from interface.cli.explain import explain
 from interface.cli.samples import load_samples
+from interface.contract.v2 import PatientProcessingRequest
 from interface.hl7.batch import messages_in_file
 from interface.rules import Policy, Reading, load_rulebook
 from interface.rules.facts import Fact
@@ -27,8 +28,8 @@ ROOT = Path(__file__).parents[3]
 PAGE = runpy.run_path(str(ROOT / "docs" / "generate.py"))["PAGES"]["mapping.md"]()
 CORPUS = Path(os.environ.get("HL7_CORPUS") or ROOT.parent / "shared" / "corpus")
 
-from pages.contract import within  # noqa: E402  docs/generate.py has made the modules of the pages importable
-from pages.places import PLACES  # noqa: E402
+from pages.contract import fields, within  # noqa: E402  docs/generate.py has made the modules of the pages importable
+from pages.places import IN_VERSION_2, PLACES  # noqa: E402
 from pages.rules import read_rules  # noqa: E402
 from pages.sentences import pattern_of  # noqa: E402
 
@@ -104,6 +105,14 @@ def test_every_field_of_the_rules_has_a_place_or_a_purpose() -> None:
     known = {field for scope in SCOPES.values() for field in scope} | set(SETTING)
     assert known - set(PLACES) == set(), "add a row to docs/pages/places.py"
     assert set(PLACES) - known == set(), "docs/pages/places.py names what is no field"
+
+
+def test_what_has_another_name_in_version_2_has_these_names_in_the_contracts() -> None:
+    first = {field for field, _ in fields()}
+    second = {field for field, _ in fields(PatientProcessingRequest)}
+    for one, two in IN_VERSION_2:
+        assert any(within(field, one) for field in first) and not any(within(field, one) for field in second)
+        assert any(within(field, two) for field in second) and not any(within(field, two) for field in first)
     assert [field for field, place in PLACES.items() if not place.request and not place.about] == []
 
 

@@ -15,6 +15,7 @@ OURS = {
     "deceased",
     "identity-unknown",
     "protected",
+    "history",
 }
 """Holds that the sending team can do nothing about, or that are the settings'."""
 

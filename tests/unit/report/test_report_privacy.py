@@ -215,7 +215,8 @@ def test_a_reasons_sentence_that_names_a_value_is_told_without_it(report_of, boo
     adt = book("1001", pid=pid).replace(b"SIU^S12", b"ADT^A31")
     report = report_of([adt])
     assert [finding.what for finding in look(report, "left-out")] == [
-        "left out: PID-11.6 names another country"
+        "left out: PID-11.6 names another country",
+        "left out: no table of countries has such a code",
     ]
     assert all("KWX" not in text for text in renderings(report).values())
 

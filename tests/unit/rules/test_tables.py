@@ -126,6 +126,16 @@ def test_a_table_says_only_what_the_program_knows(table, values):
     assert set(ROWS[table].values()) == values
 
 
+def test_every_system_with_an_oid_is_one_of_diagnoses():
+    systems = BOOK.tables["diagnosis_systems"]
+    kinds = {name: systems.get(name) for name in ROWS["diagnosis_oids"]}
+    assert {name: kind for name, kind in kinds.items() if kind != "other"} == {
+        "ICD10": "ICD10",
+        "ICD9": "ICD9",
+        "SNOMED": "SNOMED",
+    }
+
+
 def test_timing_rows_are_events_of_the_contract():
     assert all(set(row) <= {"timingEvent"} for row in ROWS["timing"].values())
     events = {row["timingEvent"] for row in ROWS["timing"].values() if row}

@@ -240,3 +240,41 @@ def test_the_bodies_of_refused_keys_are_not_kept():
     an_api(log=log).answer(a_call(key=None))
     (call,) = log.after(0)
     assert call.body is None
+
+
+def panel_of(*extensions):
+    (entry,) = json.loads(BODIES[2])["patientProcessingRequests"]
+    entries = []
+    for extension in extensions:
+        mrn = {**entry["patient"]["mrn"], "extension": extension}
+        entries.append({**entry, "patient": {**entry["patient"], "mrn": mrn}})
+    return json.dumps({"patientProcessingRequests": entries}).encode()
+
+
+def test_each_patient_of_a_panel_has_an_id_of_its_own_and_the_log_knows_them():
+    log = CallLog(10)
+    answer = json.loads(an_api(log=log).answer(a_call(V2, body=panel_of("1", "2", "3"))).body)
+    ids = [response["correlationId"] for response in answer["responses"]]
+    assert [response["sequenceNumber"] for response in answer["responses"]] == [0, 1, 2]
+    assert len({answer["correlationId"], *ids}) == 4
+    (call,) = (call.as_json() for call in log.after(0))
+    assert (call["correlationId"], call["patientIds"]) == (answer["correlationId"], ids)
+    assert "of patients   3" in log.summary()
+
+
+@pytest.mark.parametrize("path", [V2, V2_VALIDATE])
+def test_one_bad_patient_refuses_the_whole_panel_and_is_named(path):
+    answer = an_api().answer(a_call(path, body=panel_of("1", "2(3)")))
+    assert answer.status == 400
+    assert "patientProcessingRequests[1].patient.mrn.extension" in answer.body.decode()
+
+
+@pytest.mark.parametrize(
+    ("faults", "taken"),
+    [(Faults(fail=1.0), 0), (Faults(throttle=1.0), 0), (Faults(hang=1.0), 2)],
+    ids=["fail", "throttle", "hang"],
+)
+def test_faults_hit_a_panel_whole(faults, taken):
+    log = CallLog(10)
+    an_api(faults, log=log).answer(a_call(V2, body=panel_of("1", "2")))
+    assert log.patients == taken

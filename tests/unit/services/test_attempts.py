@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 import interface.services.attempts as attempts_module
+from interface.delivery.panel import of_each
 from interface.delivery.schedule import Schedule
 from interface.delivery.verdict import Reply
 from interface.services.attempts import Ledger, expired, unreadable
@@ -89,3 +90,79 @@ def test_requests_that_were_closed_while_they_failed_are_forgotten_in_the_end(le
     for request in range(5):
         ledger.conclude(attempt(FAILED, request=request))
     assert list(ledger._failing_since) == [3, 4]
+
+
+# ---------------------------------------------------------------- panels
+
+
+def told_apart(ledger, reply, *requests, ended=100.0):
+    """The rows of one panel's requests."""
+    replies = of_each(reply, len(requests))
+    return [
+        ledger.conclude(attempt(own, request=number, patient=number, ended=ended))
+        for number, own in zip(requests, replies, strict=True)
+    ]
+
+
+def test_each_request_of_a_panel_is_stored_with_its_own_id_and_the_panels_is_said(ledger):
+    reply = Reply(200, is_json_object=True, correlation_id="panel-1", responses=((0, "a"), (1, "b")))
+    done = told_apart(ledger, reply, 1, 2)
+    assert [(row.new_state, row.correlation_id) for row in done] == [("delivered", "a"), ("delivered", "b")]
+    assert done[0].detail == "HTTP 200: taken in (delivered), 2 patients in panel panel-1"
+    (single,) = told_apart(
+        ledger, Reply(200, is_json_object=True, correlation_id="p", responses=((0, "c"),)), 3
+    )
+    assert single.detail == "HTTP 200: taken in (delivered), panel p"
+
+
+def test_a_patient_without_an_id_of_his_own_never_gets_the_panels(ledger):
+    (row,) = told_apart(ledger, Reply(200, is_json_object=True, correlation_id="panel-1"), 1)
+    assert (row.new_state, row.correlation_id) == ("delivered", None)
+    assert "without a correlation id" in row.detail
+
+
+def test_a_refused_panel_is_due_at_once_with_half_as_many_until_each_is_alone(ledger):
+    refused = Reply(400, is_json_object=True, correlation_id="r", excerpt=b"ANNA")
+    assert ledger.most_together(1, 50) == 50
+    (row, *_) = told_apart(ledger, refused, 1, 2, 3, 4, 5)
+    assert (row.new_state, row.verdict, row.due_at) == ("waiting", "apart", 100.0)
+    assert (row.reply, row.correlation_id, row.possible_duplicate) == (None, None, False)
+    assert [ledger.most_together(number, 50) for number in range(1, 7)] == [2, 2, 2, 2, 2, 50]
+    told_apart(ledger, refused, 1, 2)
+    assert ledger.most_together(1, 50) == 1
+    (dead,) = told_apart(ledger, refused, 1)
+    assert (dead.new_state, dead.reply) == ("dead", b"ANNA")
+    told_apart(ledger, TAKEN, 2)
+    assert [ledger.most_together(number, 50) for number in (1, 2)] == [50, 50], "both are forgotten"
+
+
+def test_a_timeout_makes_each_of_the_panel_a_possible_duplicate(ledger):
+    done = told_apart(ledger, Reply(failure="timeout-read"), 1, 2)
+    assert [(row.new_state, row.possible_duplicate) for row in done] == [("waiting", True)] * 2
+
+
+def test_while_nothing_is_taken_panels_stay_whole(ledger):
+    for ended in range(100, 110):
+        told_apart(ledger, FAILED, 1, 2, 3, 4, ended=float(ended))
+    assert ledger.most_together(1, 4) == 4
+
+
+def test_a_panel_that_fails_while_others_are_taken_goes_with_half_as_many(ledger):
+    told_apart(ledger, FAILED, 1, 2, 3, 4, ended=100.0)
+    told_apart(ledger, TAKEN, 9, ended=101.0)
+    told_apart(ledger, FAILED, 1, 2, 3, 4, ended=102.0)
+    assert ledger.most_together(1, 4) == 2
+
+
+def test_asked_to_wait_panels_stay_whole(ledger):
+    told_apart(ledger, Reply(429), 1, 2, ended=100.0)
+    told_apart(ledger, TAKEN, 9, ended=101.0)
+    told_apart(ledger, Reply(429), 1, 2, ended=102.0)
+    assert ledger.most_together(1, 2) == 2
+
+
+def test_a_line_says_how_many_went_together(ledger, caplog):
+    caplog.set_level("INFO")
+    told_apart(ledger, FAILED, 1, 2)
+    assert "request=1 status=503 verdict=retry code=server-error" in caplog.text
+    assert "together=2" in caplog.text

@@ -5,8 +5,10 @@ import threading
 import time
 from contextlib import contextmanager
 
+from interface.contract.v2 import panel
+from interface.delivery.panel import of_each
 from interface.delivery.verdict import Reply
-from interface.services.courier import Couriers, Job
+from interface.services.courier import ONE, Couriers, Envelope, Job
 
 TAKEN = Reply(200, is_json_object=True, correlation_id="c")
 
@@ -23,15 +25,18 @@ class FakePost:
         self.closed = True
 
 
+PANEL = Envelope(panel, of_each)
+
+
 @contextmanager
-def couriers(act, count=4):
+def couriers(act, count=4, envelope=ONE):
     posters = []
 
     def poster():
         posters.append(FakePost(act))
         return posters[-1]
 
-    couriers = Couriers(poster, count, time.monotonic)
+    couriers = Couriers(poster, count, time.monotonic, envelope)
     couriers.posters = posters
     try:
         yield couriers
@@ -133,3 +138,32 @@ def test_stopping_does_not_wait_longer_than_told_for_one_that_hangs():
 
 def test_a_body_is_not_in_a_jobs_representation():
     assert "SECRET" not in repr(Job(1, 1, b"SECRET"))
+
+
+def test_a_parcel_is_one_post_and_an_attempt_for_each_of_its_jobs():
+    seen = []
+
+    def act(body):
+        seen.append(body)
+        return Reply(200, is_json_object=True, correlation_id="p", responses=((1, "b"), (0, "a")))
+
+    with couriers(act, envelope=PANEL) as four:
+        four.put(job(1), job(2))
+        assert (four.in_flight, four.free) == (1, 3)
+        attempts = collect(four, 2)
+        assert (four.in_flight, four.free) == (0, 4)
+    assert seen == [b'{"patientProcessingRequests":[1,2]}']
+    assert [(done.job.request_id, done.reply.correlation_id) for done in attempts] == [(1, "a"), (2, "b")]
+    assert attempts[0].started == attempts[1].started
+
+
+def test_a_parcel_whose_sending_fails_in_our_own_code_comes_back_whole():
+    def act(body):
+        raise KeyError("ANNA")
+
+    with couriers(act, envelope=PANEL) as four:
+        four.put(job(1), job(2))
+        attempts = collect(four, 2)
+    assert [done.job.request_id for done in attempts] == [1, 2]
+    assert {done.reply.failure for done in attempts} == {"other"}
+    assert all(done.error.startswith("KeyError at ") and "ANNA" not in done.error for done in attempts)

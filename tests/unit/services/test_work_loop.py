@@ -119,22 +119,23 @@ class FakeIntake:
 
 class FakeCouriers:
     def __init__(self, count=4):
-        self.count, self.jobs, self.back = count, [], []
+        self.count, self.jobs, self.back, self.parcels = count, [], [], []
 
     @property
     def in_flight(self):
-        return len(self.jobs) + len(self.back)
+        return len(self.parcels) + len(self.back)
 
     @property
     def free(self):
         return self.count - self.in_flight
 
-    def put(self, job):
-        self.jobs.append(job)
+    def put(self, *jobs):
+        self.jobs += jobs
+        self.parcels.append(tuple(job.request_id for job in jobs))
 
     def answer(self, reply=TAKEN, now=0.0):
         self.back += [Attempt(job, now, now, reply) for job in self.jobs]
-        self.jobs = []
+        self.jobs, self.parcels = [], []
 
     def collect(self):
         back, self.back = self.back, []
@@ -213,6 +214,60 @@ def test_an_attempt_that_ended_is_stored_in_the_next_turn_and_its_slot_is_claime
     assert turn.claims == 4
     assert parts.intake.freed == [{1}, {2}, {3}, {4}]
     assert [job.request_id for job in parts.couriers.jobs] == [5, 6]
+
+
+@pytest.fixture
+def panels(parts):
+    """The same with two couriers that take panels of three."""
+    parts.couriers.count = 2
+    ledger = Ledger(lambda: 0.0, Schedule(first=0.2))
+    parts.loop = WorkLoop(parts.store, parts.intake, parts.couriers, ledger, parts.stats, parts.clock, 3)
+    parts.loop.turn()
+    parts.store.turns.clear()
+    return parts
+
+
+def test_a_courier_takes_what_is_due_as_one_panel(panels):
+    panels.store.claimable = [claim(n, n) for n in range(1, 9)]
+    panels.loop.turn()
+    assert panels.store.turns[-1].claims == 6
+    assert panels.couriers.parcels == [(1, 2, 3), (4, 5, 6)]
+
+
+def test_what_does_not_fill_a_panel_is_not_held_back(panels):
+    panels.store.claimable = [claim(1, 1)]
+    panels.loop.turn()
+    assert panels.couriers.parcels == [(1,)]
+
+
+def test_what_cannot_be_sent_takes_nobodys_place_in_a_panel(panels):
+    past = claim(2, 2, date(2026, 3, 1))
+    panels.store.claimable = [claim(1, 1), past, claim(3, 3), claim(4, 4)]
+    panels.loop.turn()
+    assert panels.couriers.parcels == [(1, 3, 4)]
+
+
+def test_a_refused_panel_is_sent_again_in_the_next_turn_each_alone(panels):
+    panels.store.claimable = [claim(n, n) for n in (1, 2, 3)]
+    panels.loop.turn()
+    panels.couriers.answer(Reply(400, together=3), now=panels.clock.time)
+    panels.store.claimable = [claim(n, n) for n in (1, 2, 3)]
+    panels.loop.turn()
+    assert [done.new_state for done in panels.store.turns[-1].attempts] == ["waiting"] * 3
+    assert panels.couriers.parcels == [(1,), (2,), (3,)]
+
+
+def test_a_turn_claims_no_more_than_its_transaction_can_carry(parts):
+    parts.couriers.count = 32
+    parts.loop = WorkLoop(
+        parts.store, parts.intake, parts.couriers, Ledger(lambda: 0.0), parts.stats, parts.clock, 50
+    )
+    parts.loop.turn()
+    parts.store.claimable = [claim(n, n) for n in range(1, 601)]
+    assert parts.loop.turn(), "there is more to claim, and couriers are free"
+    assert parts.store.turns[-1].claims == 512
+    assert not parts.loop.turn()
+    assert sorted(map(len, parts.couriers.parcels)) == [12, 38, *[50] * 11]
 
 
 def test_a_verdict_is_not_lost_when_the_store_fails(parts):

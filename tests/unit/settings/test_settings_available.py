@@ -9,8 +9,6 @@ from interface.settings import SettingsError, not_available, parse_settings, req
 FILE = Path("s.toml")
 
 KEYS = [
-    ("[api]\nversion = 2", "[api] version = 2"),
-    ("[api]\nbatch = 10", "[api] batch"),
     ("[api]\nrequests_per_second = 5", "[api] requests_per_second"),
     ('[mappings]\noverlay = "x"', "[mappings] overlay"),
     ('[store]\nurl = "postgresql+psycopg://u@h/d"', "[store] url: PostgreSQL"),
@@ -36,6 +34,13 @@ def test_nothing_is_refused_by_default() -> None:
         '[filters]\ntake_locations = []\n[api]\nbatch = 1\n[webhooks]\npath = "/hooks"', FILE
     )
     require_available(settings, run=True)
+
+
+def test_version_2_with_panels_and_requests_without_a_date_is_available() -> None:
+    text = '[api]\nversion = 2\nbatch = 2500\n[forward]\nwithout_date = "post"'
+    settings = parse_settings(text, FILE)
+    require_available(settings, run=True)
+    assert (settings.policy().api_version, settings.policy().without_date) == (2, "post")
 
 
 @pytest.mark.parametrize("environment", ["staging", "production-test", "production"])

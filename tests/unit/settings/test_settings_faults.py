@@ -95,6 +95,8 @@ CASES = [
         '[forward]\nwithout_date = "post"',
         'site.toml:2: [forward] without_date: "post" needs [api] version = 2',
     ),
+    ("[api]\nbatch = 10", "site.toml:2: [api] batch: needs [api] version = 2"),
+    ("[api]\nversion = 2\nbatch = 2501", "site.toml:3: [api] batch: must be 2500 or less"),
     (
         '[request]\nresponse_fax_number = "312-555-0142"',
         "[request] response_fax_number: must be exactly ten digits",

@@ -1,0 +1,56 @@
+"""Requests without a date, which version 2 of the API takes: asked for a person when no date to come is known.
+
+They stand in the chart as one entry of its appointments, with the key `PERSON`.
+"""
+
+from __future__ import annotations
+
+from interface.chart.model import PERSON, Appointment, Chart
+from interface.chart.people import same_number
+from interface.chart.settle import Settling
+from interface.chart.update import clinician, merge, visit_of
+from interface.rules.facts import Reason, text_of
+from interface.rules.policy import Policy
+from interface.rules.reading import Reading
+
+
+def asks_without_date(policy: Policy, reading: Reading, target: Appointment | None, today: str) -> bool:
+    """Whether a message that would post asks for the person, since `target`, if any, is a visit without a date to come.
+
+    Only where the site wants it (`[forward] without_date`). A cancelled visit stays cancelled, and an SIU is about its
+    appointment.
+    """
+    if policy.without_date != "post" or policy.api_version == 1 or reading.event.about == "appointment":
+        return False
+    return target is None or (target.is_visit and target.status == "booked" and target.date < today)
+
+
+def take_person(chart: Chart, reading: Reading) -> Appointment:
+    """What the message says of the clinician and the clinic; the person's entry as it stands now in the chart."""
+    old = chart.appointments.get(PERSON)
+    facts = dict(old.facts) if old is not None else {}
+    for field, fact in (
+        ("upcomingAppointmentProvider", clinician(reading.facts)),
+        ("clinicName", reading.facts.get("clinicName")),
+        ("visit.number", reading.facts.get("visit.number")),
+    ):
+        if fact is not None:
+            merge(facts, field, fact)
+    at = max(reading.at, old.at) if old is not None else reading.at
+    entry = Appointment(PERSON, at, facts, asked=old.asked if old is not None else None)
+    chart.appointments[PERSON] = entry
+    return entry
+
+
+def withdraw_person(settling: Settling, reading: Reading, reason: Reason) -> bool:
+    """End the person's unsent request when the visit that it was asked for is cancelled; whether there was one."""
+    person = settling.chart.appointments.get(PERSON)
+    if person is None or not same_number(text_of(person.facts, "visit.number"), visit_of(reading)):
+        return False
+    return settling.close(person, "withdrawn", reason)
+
+
+def why_person(reading: Reading) -> Reason:
+    """Why a request goes out without a date."""
+    text = f'{reading.type} asks for the records of the person: no date to come is known, and without_date is "post"'
+    return Reason("request-without-date", text)
