@@ -145,6 +145,7 @@ def appointment_shown(entry: Appointment) -> dict[str, Any]:
     """An appointment or visit, and the last request that was made for it (its id)."""
     return {
         "key": entry.key,
+        "kind": "visit" if entry.is_visit else "person" if entry.is_person else "appointment",
         "date": entry.date,
         "status": entry.status,
         "clinician": clinician_of(entry.facts),
