@@ -10,12 +10,14 @@ import json
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -105,15 +107,21 @@ class Site:
         self.count += 1
         head = f"MSH|^~\\&|APP|FAC|R|R|2026030208{self.count:02d}||{kind}|M{self.count}|P|2.5.1"
         person = f"PID|1||{pid}||Sample^Robin||19700131|F|||12 Birch Ln^^Madison^WI^53703"
-        file = self.folder / f"{self.count}.hl7"
-        file.write_text("\r".join((head, person, *segments, "")))
-        self.command("send", str(file), "--to", f"127.0.0.1:{self.port}", settings=False)
-        until("it is decided", lambda: not self.list("messages", "--state", "new"))
+        frame = b"\x0b" + "\r".join((head, person, *segments, "")).encode() + b"\x1c\r"
+        with socket.create_connection(("127.0.0.1", self.port), timeout=30) as engine:
+            engine.sendall(frame)
+            assert b"MSA|AA|" in engine.recv(4096)
+        until("it is decided", lambda: not self.number("messages", "new"))
 
-    def command(self, *arguments: str, code: int = 0, settings: bool = True) -> str:
-        given = ["-c", str(self.path)] if settings else []
+    def number(self, table: str, state: str) -> int:
+        """How many rows there are in a state: states are in the clear."""
+        with closing(sqlite3.connect(self.folder / "store.db", timeout=30)) as store:
+            (found,) = store.execute(f"SELECT count(*) FROM {table} WHERE state = ?", (state,)).fetchone()
+            return int(found)
+
+    def command(self, *arguments: str, code: int = 0) -> str:
         done = subprocess.run(
-            [sys.executable, "-m", "interface", *arguments, *given],
+            [sys.executable, "-m", "interface", *arguments, "-c", str(self.path)],
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
@@ -130,9 +138,8 @@ class Site:
         return self.json(command, *filters)[command]  # type: ignore[no-any-return]
 
     def delivered(self, count: int) -> list[dict[str, Any]]:
-        return until("delivery", lambda: len(found := self._delivered()) >= count and found)  # type: ignore[no-any-return]
-
-    def _delivered(self) -> list[dict[str, Any]]:
+        """The delivered requests, newest first, once there are so many."""
+        until("delivery", lambda: self.number("requests", "delivered") >= count)
         return self.list("requests", "--state", "delivered")
 
 
