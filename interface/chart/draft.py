@@ -37,7 +37,9 @@ class Draft:
     def leaves(self, where: str, fact: Fact) -> None:
         """The provenance of a fact that now stands at `where`."""
         self.fields += [
-            Provenance(where + leaf.path, leaf.value, self.source(leaf.source, fact.message), fact.rule)
+            Provenance(
+                where + leaf.path, leaf.value, self.source(leaf.source, fact.message), leaf.rule or fact.rule
+            )
             for leaf in fact.leaves
         ]
 

@@ -11,6 +11,7 @@ import orjson
 
 from interface.chart.compose import compose
 from interface.chart.draft import Draft
+from interface.chart.filters import appointment_left, person_left
 from interface.chart.holds import hold, hold_of
 from interface.chart.model import Appointment, Asked, Chart, change
 from interface.chart.outcome import Close, NewRequest, RequestChange, Rewrite, detail
@@ -127,6 +128,10 @@ class Settling:
         asked = appointment.asked
         if asked is None or asked.state not in OPEN:
             return None
+        left = self.left(appointment)
+        if left is not None:
+            self.close(appointment, "withdrawn", left)
+            return None
         if appointment.date and appointment.date < self.today.isoformat():
             self.close(appointment, "expired", Reason("past-date", "the appointment's date has passed"))
             return None
@@ -151,6 +156,12 @@ class Settling:
             appointment, Asked(asked.id, composed.state, digest, rewritten, asked.beside, asked.released)
         )
         return composed if released else None
+
+    def left(self, appointment: Appointment) -> Reason | None:
+        """Why nothing is requested for it, whatever is known: who opted out, and `[filters]`."""
+        return person_left(self.book, self.policy, self.chart.keys, self.chart.patient) or appointment_left(
+            self.book, self.policy.filters, appointment
+        )
 
     def _set(self, appointment: Appointment, asked: Asked) -> None:
         self.chart.appointments[appointment.key] = change(

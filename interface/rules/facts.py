@@ -21,6 +21,8 @@ class Leaf(msgspec.Struct, frozen=True, array_like=True):
     value: Scalar
     source: str
     """HL7 path (`PID-5.1`, `DG1[2]-3.1`) or `settings:site.mrn_root`."""
+    rule: str = ""
+    """The rule or table row that brought it, where that is not the fact's own: `site-mappings/providers.csv#D42`."""
 
 
 class Fact(msgspec.Struct, frozen=True, array_like=True):
@@ -45,6 +47,8 @@ class Fact(msgspec.Struct, frozen=True, array_like=True):
     """HL7 null: what was known before is no longer so."""
     weak: bool = False
     """Only a default or a part: it never takes the place of a fact that is not weak."""
+    ids: tuple[Leaf, ...] = ()
+    """The sender's own ids and names of what it is about, for the site's tables, which may change; `path`: who gave it."""
 
 
 class LeftOut(msgspec.Struct, frozen=True, array_like=True):

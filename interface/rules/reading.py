@@ -10,14 +10,27 @@ from zoneinfo import ZoneInfo
 from interface.hl7.datatypes.dtm import parse_dtm
 from interface.hl7.errors import REJECTS, HeaderError
 from interface.hl7.message import Message
+from interface.rules.compiling import Rule
 from interface.rules.context import Context, Group
+from interface.rules.events import Event
 from interface.rules.facts import Fact, Item, LeftOut, Reason, text_of
 from interface.rules.fields import ORDERS
 from interface.rules.groups import first_patient, merge_groups, order_groups
 from interface.rules.policy import HISTORY, Policy
-from interface.rules.rulebook import Event, Rule, Rulebook
+from interface.rules.rulebook import Rulebook
 
 _CLOCK_SLACK = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class SiteList:
+    """Problems or medications as a site's Z-segments list them; each segment is one entry."""
+
+    segment: str
+    snapshot: bool
+    """Whether it is the whole list, and takes the place of what the segment listed before."""
+    problems: tuple[Item, ...] = ()
+    orders: tuple[Item, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,6 +70,8 @@ class Reading:
     facts: dict[str, Fact] = field(default_factory=dict)
     problems: tuple[Item, ...] = ()
     orders: tuple[Item, ...] = ()
+    lists: tuple[SiteList, ...] = ()
+    """What the site's own segments list."""
     moves: tuple[Move, ...] = ()
     """What becomes of whose chart, in the order of the message."""
     several_patients: bool = False
@@ -81,6 +96,7 @@ def read_message(
         return _rejected(control_id, kind, "missing-type")
     if not control_id:
         return _rejected(control_id, kind, "missing-control-id")
+    book = book.of_sender(listener, message)
     event = book.event(message.message_code, message.trigger_event)
     if event.needs and message.names.isdisjoint(event.needs):
         event = event.without
@@ -92,6 +108,9 @@ def read_message(
         control_id=control_id,
         at=event_time(message, zone, received_at),
         today=received_at.astimezone(policy.timezone or received_at.tzinfo).date(),
+        site=book.site,
+        keep_ids=bool(book.folder) or policy.filters.of_appointments,
+        mrn_form=book.mrn_form,
     )
     reading = Reading(
         control_id,
@@ -123,8 +142,24 @@ def read_message(
             for segment in scope.all(name)
         ),
         orders=tuple(_read(book.orders[ORDERS], context, group) for group in order_groups(message)),
+        lists=_lists(book, context) if book.lists else (),
         left_out=tuple(context.left_out),
     )
+
+
+def _lists(book: Rulebook, context: Context) -> tuple[SiteList, ...]:
+    """The Z-segments that list problems or medications, each with what it says."""
+    message, found = context.message, []
+    for name, rules in book.lists.items():
+        segments = message.all(name)
+        if not segments:
+            continue
+        own = frozenset((name,))
+        items = tuple(_read(rules, context, Group((segment,), message, own)) for segment in segments)
+        of_problems = rules[0].field.startswith("problem.")
+        whole = any(rule.snapshot for rule in rules)
+        found.append(SiteList(name, whole, items if of_problems else (), () if of_problems else items))
+    return tuple(found)
 
 
 def _read_moves(book: Rulebook, context: Context, reading: Reading) -> Reading:

@@ -87,7 +87,7 @@ class Commanding:
         new_patient: Callable[[], int],
         new_request: Callable[[], int],
     ) -> None:
-        self._engine = engine
+        self.engine = engine
         self._store = store
         self._new_patient = new_patient
         self._new_request = new_request
@@ -154,7 +154,7 @@ class Commanding:
             if row.id in readings and row.id not in aside and (not row.set_aside or row.id in back)
         ]
         old = self._charts(rows, _ids(arguments, "patients"))
-        return Rebuilding(old, rows, rebuild(self._engine, told, old, now=now, new_id=new_request))
+        return Rebuilding(old, rows, rebuild(self.engine, told, old, now=now, new_id=new_request))
 
     def _gather(self, patients: set[int], messages: set[int]) -> tuple[dict[int, ReplayRow], dict[int, Any]]:
         """Every message that has to do with these patients and messages, and what it says by today's rules."""
@@ -170,7 +170,7 @@ class Commanding:
             keys: set[str] = set()
             for row in rows.values():
                 if row.readable and row.id not in readings:
-                    reading = self._engine.read(row.raw, received_at=row.received_at, listener=row.listener)
+                    reading = self.engine.read(row.raw, received_at=row.received_at, listener=row.listener)
                     readings[row.id] = reading
                     keys.update(reading.keys)
             led = {
@@ -229,7 +229,7 @@ class Commanding:
             chart = charts.get(owner) if owner is not None else None
             if owner is None or chart is None:
                 continue
-            outcome = self._engine.release(chart, request, now=now, new_id=self._new_request)
+            outcome = self.engine.release(chart, request, now=now, new_id=self._new_request)
             if outcome is not None and outcome.chart is not None:
                 plan.take(outcome.chart, outcome.requests, owner, before[owner], None)
                 charts[owner] = outcome.chart

@@ -50,6 +50,26 @@ def test_command_is_understood(page: str, command: str) -> None:
     assert getattr(args, "later", None) is None, f"{page} shows {command}, which is not available yet"
 
 
+def test_commands_of_the_page_on_overlays_do_what_it_says() -> None:
+    page = ROOT / "docs" / "overlay.md"
+    shown = page.read_text("utf-8")
+    for command in commands(page):
+        done = subprocess.run(
+            [sys.executable, "-m", "interface", *shlex.split(command)[1:]],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+        assert done.returncode in EXIT_CODES[shlex.split(command)[1]], f"{command}: {done.stderr}"
+        block = next(block for block in BLOCK.findall(shown) if f"$ {command}\n" in block)
+        told = done.stdout.replace(str(ROOT), "/opt/hl7-interface")
+        lines = [line for line in block.splitlines() if line and not line.startswith(("$", "…"))]
+        missing = [line for line in lines if line.split() not in [one.split() for one in told.splitlines()]]
+        assert missing == []
+
+
 def test_commands_of_the_readme_do_what_it_says(tmp_path: Path) -> None:
     (tmp_path / PROGRAM).write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m interface "$@"\n')
     (tmp_path / PROGRAM).chmod(0o755)

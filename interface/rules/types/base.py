@@ -9,7 +9,7 @@ from typing import Any
 from interface.hl7.message import Message, Repetition, Segment
 from interface.rules.context import Context, deleted_fact, no_fact
 from interface.rules.facts import Fact, Leaf
-from interface.rules.paths import Path, Scope
+from interface.rules.paths import Path, Scope, read_path
 from interface.rules.source import Lines, RuleError, check_keys, nearest
 from interface.rules.tables import Table
 
@@ -28,20 +28,20 @@ class Spec:
 
     name: str
     """`patient.yaml#name`, as provenance shows it."""
-    file: str
-    line: int
+    place: str
+    """`FILE:LINE` of the rule."""
     body: Lines
     paths: tuple[Path, ...]
     tables: Mapping[str, Table]
 
     def options(self, *allowed: str) -> None:
         """Raise RuleError for an option this type does not know."""
-        check_keys(self.body, (*COMMON_KEYS, *allowed), self.name.split("#")[-1], self.file)
+        check_keys(self.body, (*COMMON_KEYS, *allowed), self.name.split("#")[-1])
 
     def error(self, key: str, text: str) -> RuleError:
         """The error to raise for an option's value."""
-        line = self.body.lines.get(key, self.line)
-        return RuleError(f"{self.file}:{line}: {self.name.split('#')[-1]}: {text}")
+        place = self.body.place(key) if key in self.body.lines else self.place
+        return RuleError(f"{place}: {self.name.split('#')[-1]}: {text}")
 
     def table(self, key: str, default: str | None = None) -> Table | None:
         """The table an option names, or None when the rule names none."""
@@ -70,17 +70,26 @@ class Spec:
 
     def path_list(self, key: str) -> tuple[Path, ...]:
         """The list of paths an option names; empty when there is none."""
-        return tuple(self._path(key, str(text)) for text in self.body.get(key, ()))
+        return tuple(self._path(key, str(text)) for text in self._list(key))
 
     def _path(self, key: str, text: str) -> Path:
-        path = Path.parse(text)
-        if path is None:
-            raise self.error(key, f"'{text}' is no HL7 path; write it as PID-5 or PID-5.1")
+        path = read_path(text)
+        if isinstance(path, str):
+            raise self.error(key, path)
         return path
 
     def strings(self, key: str, default: Sequence[str] = ()) -> tuple[str, ...]:
         """The list of texts an option gives."""
-        return tuple("" if entry is None else str(entry) for entry in self.body.get(key, default))
+        if key not in self.body:
+            return tuple(default)
+        return tuple("" if entry is None else str(entry) for entry in self._list(key))
+
+    def _list(self, key: str) -> list[Any]:
+        """An option that is a list; one value stands for a list of one."""
+        given = self.body.get(key, [])
+        if isinstance(given, dict):
+            raise self.error(key, f"'{key}:' is a list")
+        return given if isinstance(given, list) else [given]
 
     def flag(self, key: str) -> bool:
         """An option that is true or false; false when it is not there."""
