@@ -80,12 +80,11 @@ def _seconds(text: str) -> float:
 def open_site(args: argparse.Namespace) -> Iterator[Site]:
     """The site of the settings, with today's mapping; the store is neither made nor brought up to date."""
     from interface.chart.decide import Engine
-    from interface.rules import load_rulebook
     from interface.services import logs
     from interface.services.clock import Clock
 
     settings = settings_of(args)
-    engine = Engine(load_rulebook(), settings.policy())
+    engine = Engine(settings.rulebook(), settings.policy())
     logs.configure()
     with open_store_of(settings) as store:
         yield Site(settings, engine, store, Clock(args.now, settings.site.zone))

@@ -99,7 +99,8 @@ class Totals:
         decided = self.unchanged + self.decisions.total()
         if decided:
             steps = [f"{number} {step}" for step, number in self.decisions.most_common()]
-            text = f"{many(decided, 'message')} again: " + ", ".join([f"{self.unchanged} unchanged", *steps])
+            steps += [f"{self.unchanged} unchanged"] if self.unchanged else []
+            text = f"{many(decided, 'message')} again: {', '.join(steps)}"
             screen.line(("decided ", ""), (text, ""))
         kinds = [f"{number} {kind}" for kind, number in self.requests.most_common()]
         screen.line(("requests", ""), (", ".join(kinds) or "none changed", ""))

@@ -149,7 +149,15 @@ class Commanding:
         if unknown:
             raise CannotError(f"there is no decided message {min(unknown)}")
         told = [
-            Told(row.id, readings[row.id], row.received_at, row.patient_id, row.id in again, row.request_id)
+            Told(
+                row.id,
+                readings[row.id],
+                row.received_at,
+                row.patient_id,
+                again=row.id in again,
+                request=row.request_id,
+                held=row.decision == "hold",
+            )
             for row in rows.values()
             if row.id in readings and row.id not in aside and (not row.set_aside or row.id in back)
         ]
@@ -174,7 +182,7 @@ class Commanding:
                     readings[row.id] = reading
                     keys.update(reading.keys)
             led = {
-                row.id for row in self._store.load_patients(also_known_as(keys, self._engine.policy)).values()
+                row.id for row in self._store.load_patients(also_known_as(keys, self.engine.policy)).values()
             }
             led |= {row.patient_id for row in rows.values() if row.patient_id is not None}
             wanted = led - known

@@ -131,6 +131,7 @@ class ReplayRow:
     readable: bool = True
     request_id: int | None = None
     """The request that it made."""
+    decision: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -277,6 +277,23 @@ def test_a_request_asked_for_anew_names_its_message(site):
     assert request.message_id == 1
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_held_message_whose_request_goes_out_by_new_rules_is_a_post(site, restarted):
+    """Whether the rebuilding lets the request go, or the start with the new settings has done so before."""
+    blind = type(site)(site.store, policy=replace(site.policy, mrn_root=""))
+    blind.couriers.free = site.couriers.free = 0
+    blind.book("20260410")
+    assert site.states() == ["held"]
+    if restarted:
+        site.turn()
+        assert site.states() == ["waiting"]
+    (message,) = look(site, messages=[1]).messages
+    assert (message.before.decision, message.after.decision, message.changed) == ("hold", "post", True)
+    site.ask("rebuild", messages=[1], again=True)
+    row = site.store.views.message(1).summary
+    assert (row.decision, row.request_id, site.states()) == ("post", 1, ["waiting"])
+
+
 # ---------------------------------------------------------------- who carries it out
 
 
