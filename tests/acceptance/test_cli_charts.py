@@ -220,6 +220,14 @@ def test_appointments(clinic: Clinic, capsys: Capture) -> None:
     assert [row["key"] for row in first["appointments"] + rest["appointments"]] == ["A:F3", "A:F2"]
 
 
+def test_a_search_through_all_charts_says_so_when_it_is_slow(
+    clinic: Clinic, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("interface.cli.appointments.SLOW_SECONDS", -1.0)
+    assert "--mrn finds those of one patient at once" in text(capsys, "appointments")[1]
+    assert text(capsys, "appointments", "--mrn", "T1")[1] == ""
+
+
 def test_one_appointment_whole(clinic: Clinic, capsys: Capture) -> None:
     (found,) = answer(capsys, "appointments", "show", "A:F2")["appointments"]
     assert {entry["field"]: entry["source"] for entry in found["facts"]}[
