@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
+
+import msgspec
 
 from interface.chart.draft import Draft, Provenance
 from interface.chart.model import Chart, Order
@@ -17,8 +18,7 @@ _PRESCRIPTION = ("code", "form", "route", "prescribedDate", "prescriber", "facil
 _NUMBERS = ("initialFillQuantity", "numberOfRefillsAllowed")
 
 
-@dataclass(frozen=True)
-class Seen:
+class Seen(msgspec.Struct, frozen=True, gc=False):
     """An order as it stands today, and what says so."""
 
     order: Order

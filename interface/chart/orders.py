@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from interface.chart.model import Chart, Discharge, Order, change
 from interface.chart.update import merge, visit_of
@@ -26,8 +26,7 @@ _OF_THE_DRUG = (
 # ---------------------------------------------------------------- which order
 
 
-@dataclass(frozen=True)
-class _Number:
+class _Number(msgspec.Struct, frozen=True, gc=False):
     """One of an order's numbers: `P:123^EPIC^1.2.3^ISO`."""
 
     kind: str

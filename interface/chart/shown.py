@@ -12,8 +12,10 @@ from interface.chart.draft import Draft
 from interface.chart.model import Appointment, Chart, Order, Problem
 from interface.chart.orders import discharge_of, is_withheld
 from interface.chart.problems import standing
+from interface.chart.withhold import without_withheld
 from interface.rules.facts import Fact, Item, text_of
 from interface.rules.policy import Policy
+from interface.rules.rulebook import Rulebook
 
 
 @dataclass(frozen=True)
@@ -38,15 +40,17 @@ def number_text(key: str) -> str:
     return f"{number} ({authority})" if authority else number
 
 
-def shown(chart: Chart, policy: Policy, today: date) -> dict[str, Any]:
-    """The chart as JSON values; nothing of it is left out."""
+def shown(chart: Chart, book: Rulebook, policy: Policy, today: date) -> dict[str, Any]:
+    """The chart as JSON values. Of what is confidential or on the site's list it says only that it is there."""
+    open_chart = without_withheld(book, chart, lambda path, _: path, [])
+    kept = {id(entry) for entry in (*open_chart.problems, *open_chart.orders)}
     return {
         "numbers": [number_text(key) for key in chart.keys],
         "patient": [
             entry for name, fact in sorted(chart.patient.items()) for entry in facts_shown(_field(name), fact)
         ],
-        "problems": [_problem(problem, policy, today) for problem in chart.problems],
-        "medications": [_medication(chart, order, today) for order in chart.orders],
+        "problems": [_problem(p, policy, today, listed=id(p) not in kept) for p in chart.problems],
+        "medications": [_medication(chart, o, today, listed=id(o) not in kept) for o in chart.orders],
         "appointments": [appointment_shown(entry) for entry in _by_day(chart.appointments.values())],
     }
 
@@ -93,39 +97,39 @@ def _source(path: str, message: str) -> str:
     return f"{message}:{path}" if message else path
 
 
-_GONE = {
-    "removed": "taken out by the sender",
-    "withheld": "confidential: withheld",
-}
+_WITHHELD = "confidential: withheld"
+_LISTED = "withheld by the site's list"
 
 
-def _problem(problem: Problem, policy: Policy, today: date) -> dict[str, Any]:
+def _problem(problem: Problem, policy: Policy, today: date, *, listed: bool) -> dict[str, Any]:
     judged = standing(problem, today, policy.visit_diagnosis_days)
-    hidden = problem.gone == "withheld"
+    why = {"removed": "taken out by the sender", "withheld": _WITHHELD}.get(problem.gone, judged.why)
+    hidden = problem.gone == "withheld" or listed
     return {
         "code": "" if hidden else problem.code,
         "system": "" if hidden else problem.system,
         "label": "" if hidden else problem.label,
         "date": problem.date.value if problem.date is not None and not hidden else None,
         "active": judged.active and not problem.gone,
-        "why": _GONE.get(problem.gone, judged.why),
+        "why": _LISTED if listed else why,
         "visit": problem.visit,
         "source": _source(judged.source, judged.message),
         "at": problem.at,
     }
 
 
-def _medication(chart: Chart, order: Order, today: date) -> dict[str, Any]:
+def _medication(chart: Chart, order: Order, today: date, *, listed: bool) -> dict[str, Any]:
     facts, state = order.facts, order_state(Draft(""), chart, order, today)
     name = facts.get("medication.nameCode")
-    hidden = is_withheld(order)
+    hidden = is_withheld(order) or listed
+    why = "" if state.active else _why_ended(chart, order)
     value = name.value if name is not None and isinstance(name.value, dict) and not hidden else {}
     return {
         "key": " ".join(order.ids),
         "drug": str(value.get("displayName") or ""),
         "code": str(value.get("code") or ""),
-        "active": state.active and not hidden,
-        "why": _GONE["withheld"] if hidden else "" if state.active else _why_ended(chart, order),
+        "active": state.active and not is_withheld(order),
+        "why": _LISTED if listed else _WITHHELD if hidden else why,
         "start": text_of(facts, "order.start"),
         "stop": text_of(facts, "order.stop"),
         "text": "" if hidden else text_of(facts, "prescription.text"),

@@ -157,7 +157,7 @@ def _fact(entry: Mapping[str, Any]) -> tuple[object, ...]:
 
 def _state(entry: Mapping[str, Any]) -> str:
     if entry["active"]:
-        return "active"
+        return f"active, {entry['why']}" if entry["why"] else "active"
     return f"not active: {entry['why']}" if entry["why"] else "not active"
 
 

@@ -191,7 +191,8 @@ def _whole(site: Site, row: PatientSummary, limit: int) -> dict[str, Any]:
 
     store = site.store
     chart = chart_of(row) or Chart([])
-    document = shown(chart, site.engine.policy, site.engine.today(site.clock.at()))
+    engine = site.engine
+    document = shown(chart, engine.book, engine.policy, engine.today(site.clock.at()))
     states = store.patients.requests_by_id(
         entry["request"] for entry in document["appointments"] if entry["request"]
     )

@@ -177,10 +177,11 @@ class Trial:
     # ------------------------------------------------------------------------------------------ charts
 
     def _charts(self, found: Rebuilding, now: datetime) -> list[ChartChange]:
-        today, policy = self._engine.today(now), self._engine.policy
+        engine, today = self._engine, self._engine.today(now)
 
         def values(chart: Chart | None) -> dict[str, Any]:
-            return values_shown(shown(chart if chart is not None else Chart([]), policy, today))
+            document = shown(chart if chart is not None else Chart([]), engine.book, engine.policy, today)
+            return values_shown(document)
 
         changes = []
         for patient in found.rebuilt.patients:

@@ -198,6 +198,18 @@ def test_confidential_problems_are_there_without_saying_what(clinic: Clinic, cap
     assert "B20" not in out and "HIV" not in out
 
 
+def test_what_the_site_withholds_is_there_without_saying_what(clinic: Clinic, capsys: Capture) -> None:
+    clinic.settings.write_text(clinic.settings.read_text() + '[mappings]\noverlay = "lists"\n')
+    (clinic.folder / "lists").mkdir()
+    (clinic.folder / "lists" / "withhold.csv").write_text("system,code\nICD10,E11*\nRXNORM,860975\n")
+    found = answer(capsys, "patients", "show", "T1", "--now", NOW)
+    (problem,), (drug,) = found["problems"], found["medications"]
+    assert (problem["code"], problem["active"], problem["why"]) == ("", True, "withheld by the site's list")
+    assert (drug["drug"], drug["active"], drug["why"]) == ("", True, "withheld by the site's list")
+    out, _ = text(capsys, "patients", "show", "T1", "--now", NOW)
+    assert "E11" not in out and "metformin" not in out
+
+
 def test_the_show_of_a_merged_patient_says_in_whose_chart_he_is(clinic: Clinic, capsys: Capture) -> None:
     assert answer(capsys, "patients", "show", "--id", "2")["merged_into"] == 1
     assert "the chart of patient 1" in text(capsys, "patients", "show", "--id", "2")[0]
