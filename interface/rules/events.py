@@ -16,7 +16,6 @@ _EVENT_KEYS = (
     "does",
     "about",
     "say",
-    "not_yet",
     "reopens",
     "ends_inpatient_orders",
     "cancels_discharge",
@@ -37,8 +36,6 @@ class Event:
     does: str
     about: str = ""
     say: str = ""
-    not_yet: bool = False
-    """Known, and of no effect until its part of the product is built."""
     reopens: bool = True
     """Whether it opens a cancelled visit again."""
     ends_inpatient_orders: bool = False
@@ -95,11 +92,9 @@ def changed_events(events: Mapping[str, Event], shipped: Lines, own: Lines, labe
 
 
 def _may_change(known: Event | None, kind: str, body: Lines, place: str) -> None:
-    """Only what a message of the type can do: what is not built can't be asked for, a merge not be undone."""
+    """Only what a message of the type can do: a merge is a merge."""
     if known is None:
         return
-    if known.not_yet:
-        raise RuleError(f"{place}: {kind}: what it does is not available yet; it can't be changed")
     if known.identity and str(body.get("does", known.does)) not in (known.does, "ignore"):
         raise RuleError(
             f"{place}: {kind}: it says whose chart things are in; only 'does: ignore' is possible"
@@ -122,7 +117,7 @@ def _event(kind: str, body: object, file: str, place: str) -> Event:
         raise RuleError(f"{place}: {kind}: cancels: '{cancels}' is unknown; there is when-empty")
     if identity not in IDENTITY:
         raise RuleError(f"{place}: {kind}: identity: '{identity}' is unknown{nearest(identity, IDENTITY)}")
-    for key in ("not_yet", "reopens", "ends_inpatient_orders", "cancels_discharge", "adds_to_orders"):
+    for key in ("reopens", "ends_inpatient_orders", "cancels_discharge", "adds_to_orders"):
         if not isinstance(body.get(key, False), bool):
             raise RuleError(f"{body.place(key)}: {kind}: {key}: is true or false")
     return Event(
@@ -130,7 +125,6 @@ def _event(kind: str, body: object, file: str, place: str) -> Event:
         does=does,
         about=about,
         say=str(body.get("say", "")),
-        not_yet=bool(body.get("not_yet", False)),
         reopens=bool(body.get("reopens", True)),
         ends_inpatient_orders=bool(body.get("ends_inpatient_orders", False)),
         cancels_discharge=bool(body.get("cancels_discharge", False)),
