@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -69,8 +69,7 @@ class Settling:
         holds += [why for why in _patient_holds(self.chart) if not (released and why.code == _PROTECTED)]
         if body is None:
             body = orjson.dumps(draft.request)
-        codes = "".join(hold.code for hold in holds)  # what is held for another reason is no longer the same
-        digest = hashlib.blake2b(body + codes.encode(), digest_size=16).digest()
+        digest = digest_of(body, (hold.code for hold in holds))
         day = date.fromisoformat(appointment.date) if appointment.date else None
         return Composed(draft, body, digest, tuple(holds), day)
 
@@ -168,6 +167,11 @@ class Settling:
         self.chart.appointments[appointment.key] = change(
             self.chart.appointments.get(appointment.key, appointment), asked=asked
         )
+
+
+def digest_of(body: bytes, codes: Iterable[str] = ()) -> bytes:
+    """What tells a request from one that says something else, or is held for another reason (`codes`)."""
+    return hashlib.blake2b(body + "".join(codes).encode(), digest_size=16).digest()
 
 
 def unchanged(appointment: Appointment, composed: Composed) -> bool:

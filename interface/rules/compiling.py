@@ -40,6 +40,10 @@ class Rule:
     """The kind of value (`type:`)."""
     version: int = 0
     """The version of the API it is for; 0: all."""
+    reads: frozenset[str] = frozenset()
+    """All segments that it looks in, those of its options too."""
+    valued: tuple[tuple[str, int], ...] = ()
+    """Fields (segment, number) of which one must hold something, or there is nothing to read; none: it is always read."""
 
 
 @dataclass(frozen=True)
@@ -170,4 +174,10 @@ def _rule(made: Definition, tables: Mapping[str, Table]) -> Rule:
         spec.paths,
         kind,
         version,
+        frozenset(path.segment for path in paths) | spec.read_too,
+        tuple(dict.fromkeys((path.segment, path.field) for path in paths)) if _where_valued(read) else (),
     )
+
+
+def _where_valued(read: Reader) -> bool:
+    return bool(getattr(read, "where_valued", False))

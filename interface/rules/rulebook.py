@@ -15,6 +15,7 @@ from interface.rules.conditions import Condition, plain
 from interface.rules.events import Event, changed_events, read_events
 from interface.rules.fields import ORDER, PROBLEM, SCOPES
 from interface.rules.layers import Definition, Layers, shipped_layer, with_site, written_rules
+from interface.rules.memory import Memory
 from interface.rules.mrn_form import AS_SENT, MrnForm
 from interface.rules.overlay import Overlay, read_overlay
 from interface.rules.site import NOTHING, Site
@@ -25,6 +26,7 @@ from interface.rules.tables import Table, read_table, with_values
 _MRN = "patient.mrn.extension"
 TABLES = "tables.yaml"
 """What the rows of each table may say."""
+_PID = frozenset(("PID",))
 _MOST_SENDERS = 512
 """Combinations of listener, sender and message type whose rules are kept ready."""
 
@@ -98,6 +100,21 @@ class Rulebook:
     def message(self) -> tuple[Rule, ...]:
         """Of the whole message."""
         return self.scopes[""]
+
+    @cached_property
+    def of_pid(self) -> tuple[Rule, ...]:
+        """Those of the whole message that look in PID alone: what they read is remembered by its line."""
+        return tuple(rule for rule in self.message if rule.reads == _PID)
+
+    @cached_property
+    def beyond_pid(self) -> tuple[Rule, ...]:
+        """The others of the whole message."""
+        return tuple(rule for rule in self.message if rule.reads != _PID)
+
+    @cached_property
+    def memory(self) -> Memory:
+        """What lines were read as by these rules."""
+        return Memory()
 
     @cached_property
     def merge(self) -> tuple[Rule, ...]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from interface.hl7.message import Message, Repetition, Segment
 from interface.rules.context import Context, deleted_fact, no_fact
@@ -33,6 +35,8 @@ class Spec:
     body: Lines
     paths: tuple[Path, ...]
     tables: Mapping[str, Table]
+    read_too: set[str] = field(default_factory=set, compare=False)
+    """Segments that options look in, beside those of `paths`."""
 
     def options(self, *allowed: str) -> None:
         """Raise RuleError for an option this type does not know."""
@@ -76,6 +80,7 @@ class Spec:
         path = read_path(text)
         if isinstance(path, str):
             raise self.error(key, path)
+        self.read_too.add(path.segment)
         return path
 
     def strings(self, key: str, default: Sequence[str] = ()) -> tuple[str, ...]:
@@ -186,8 +191,7 @@ def says_deleted(entry: Repetition) -> bool:
     return any(entry.null_component(number) for number in parts) and not says_something(entry)
 
 
-@dataclass(frozen=True)
-class Value:
+class Value(msgspec.Struct, frozen=True, gc=False):
     """What one candidate yields: the value, its scalars with their sources, and what was repaired."""
 
     value: Any
@@ -195,14 +199,19 @@ class Value:
     said: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Unfit:
+class Unfit(msgspec.Struct, frozen=True, gc=False):
     """A candidate that holds something of no use; `why` is without patient data."""
 
     why: str
 
 
 Convert = Callable[[Context, Path, Repetition], Value | Unfit | None]
+
+
+def where_valued(read: Reader) -> Reader:
+    """Mark a reader that has nothing to say where none of the rule's paths (`from:`) holds anything: it is spared."""
+    read.where_valued = True  # type: ignore[attr-defined]
+    return read
 
 
 def first_valid(spec: Spec, convert: Convert, *, note_unfit: bool = False) -> Reader:
@@ -231,7 +240,7 @@ def first_valid(spec: Spec, convert: Convert, *, note_unfit: bool = False) -> Re
             return no_fact(rule, context, why)
         return deleted_fact(rule, context, deleted) if deleted else None
 
-    return read
+    return where_valued(read)
 
 
 def as_fact(found: Value, rule: str, context: Context) -> Fact:

@@ -11,7 +11,17 @@ from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
 from interface.rules.source import RuleError
 from interface.rules.tables import Table, normal
-from interface.rules.types.base import Reader, Spec, TypeMaker, Unfit, Value, as_fact, first_valid, one
+from interface.rules.types.base import (
+    Reader,
+    Spec,
+    TypeMaker,
+    Unfit,
+    Value,
+    as_fact,
+    first_valid,
+    one,
+    where_valued,
+)
 from interface.rules.types.medication import label_of, usable
 from interface.rules.types.values import full_day, number_of
 
@@ -60,7 +70,7 @@ def quantity(spec: Spec) -> Reader:
                 said = (f"{unit_source}: a unit without forbidden characters",)
         return Fact(value, tuple(leaves), spec.name, context.at, context.control_id, said)
 
-    return read
+    return where_valued(read)
 
 
 def _first_text(paths: tuple[Path, ...], scope: Scope) -> tuple[str, str]:
@@ -106,7 +116,7 @@ def sig(spec: Spec) -> Reader:
                 return as_fact(Value(whole, (Leaf("", whole, source),), said), rule, context)
         return deleted_fact(rule, context, deleted) if deleted else None
 
-    return read
+    return where_valued(read)
 
 
 # ---------------------------------------------------------------- timing

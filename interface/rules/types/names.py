@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from interface.hl7.message import Repetition
 from interface.rules.context import Context, clean_text, deleted_fact, is_repaired, no_fact
@@ -16,8 +17,7 @@ Part = tuple[str, str]
 _NOTHING: Part = ("", "")
 
 
-@dataclass(frozen=True)
-class NameParts:
+class NameParts(msgspec.Struct, frozen=True, gc=False):
     """The parts of a name as sent, each with its source."""
 
     family: Part

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+import msgspec
+
 from interface.hl7.message import Repetition
 from interface.rules.conditions import plain
 from interface.rules.context import Context, clean_text, deleted_fact, is_repaired, no_fact
@@ -29,8 +31,7 @@ from interface.rules.types.base import (
 _ZIP = re.compile(r"^([0-9]{5})(?:[-\s–]\s?[0-9]{0,4}|[0-9]{4})?$")
 
 
-@dataclass(frozen=True)
-class Number:
+class Number(msgspec.Struct, frozen=True, gc=False):
     """One repetition of PID-3, PID-2 or MRG-1."""
 
     repetition: Repetition

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
+
+import msgspec
+from msgspec.structs import replace
 
 from interface.hl7.message import Repetition, Segment
 from interface.rules.context import Context, no_fact
@@ -35,8 +38,7 @@ def npi_check(number: str) -> bool:
     return total % 10 == 0
 
 
-@dataclass(frozen=True)
-class Person:
+class Person(msgspec.Struct, frozen=True, gc=False):
     """A clinician as one field names him."""
 
     path: str
