@@ -126,6 +126,10 @@ class _Stated(msgspec.Struct, frozen=True, gc=False):
     def of(cls, item: Item, visit: str, reading: Reading) -> _Stated:
         sources = [leaf.source for fact in item.values() for leaf in fact.leaves]
         listed = bool(sources) and not sources[0].startswith(_VISIT_LIST)
+        if listed and reading.event.deletes_problems and "problem.action" not in item:
+            leaves = (Leaf("", "delete", "MSH-9.2"),)
+            deleted = Fact("delete", leaves, reading.event.rule, reading.at, reading.control_id)
+            item = {**item, "problem.action": deleted}
         return cls(
             fact=item.get("problem.codings"),
             item=item,

@@ -20,6 +20,7 @@ _EVENT_KEYS = (
     "ends_inpatient_orders",
     "cancels_discharge",
     "adds_to_orders",
+    "deletes_problems",
     "needs",
     "identity",
     "cancels",
@@ -43,6 +44,8 @@ class Event:
     """The orders that a discharge ended run on."""
     adds_to_orders: bool = False
     """Dispenses and administrations: they add to orders, but never change or end one."""
+    deletes_problems: bool = False
+    """A problem (PRB) without an action code of its own is deleted."""
     needs: tuple[str, ...] = ()
     """Without one of these segments the message is ignored."""
     identity: str = ""
@@ -117,7 +120,13 @@ def _event(kind: str, body: object, file: str, place: str) -> Event:
         raise RuleError(f"{place}: {kind}: cancels: '{cancels}' is unknown; there is when-empty")
     if identity not in IDENTITY:
         raise RuleError(f"{place}: {kind}: identity: '{identity}' is unknown{nearest(identity, IDENTITY)}")
-    for key in ("reopens", "ends_inpatient_orders", "cancels_discharge", "adds_to_orders"):
+    for key in (
+        "reopens",
+        "ends_inpatient_orders",
+        "cancels_discharge",
+        "adds_to_orders",
+        "deletes_problems",
+    ):
         if not isinstance(body.get(key, False), bool):
             raise RuleError(f"{body.place(key)}: {kind}: {key}: is true or false")
     return Event(
@@ -129,6 +138,7 @@ def _event(kind: str, body: object, file: str, place: str) -> Event:
         ends_inpatient_orders=bool(body.get("ends_inpatient_orders", False)),
         cancels_discharge=bool(body.get("cancels_discharge", False)),
         adds_to_orders=bool(body.get("adds_to_orders", False)),
+        deletes_problems=bool(body.get("deletes_problems", False)),
         needs=tuple(str(name) for name in body.get("needs", ())),
         identity=identity,
         cancels_when_empty=cancels == "when-empty",

@@ -338,3 +338,15 @@ class TestDiagnoses:
     def test_the_original_text_is_the_label_where_there_is_no_other(self, told):
         (entry,) = told.book("DG1|1||E11.9^^I10^^^^^^Sugar")["request"]["activeIcd10Diagnoses"]
         assert entry["displayName"] == "Sugar"
+
+
+def test_the_delete_event_deletes_a_problem_that_says_no_action_itself(told):
+    told.tell("PPR^PC1", told.PID, prb(instance="P1"), prb(code=ASTHMA, instance="P2"))
+    answer = told.tell("PPR^PC3", told.PID, prb("", instance="P1"), prb("UP", code=ASTHMA, instance="P2"))
+    assert left(answer) == [("PRB-3.1", "E11.9", "deleted: MSH-9.2 says so")]
+    assert listed(booked(told)) == ["10:J45.909"]
+
+
+def test_a_problem_in_words_is_left_out_at_the_component_that_has_them(told):
+    answer = told.tell("PPR^PC1", told.PID, prb(code="^Low back pain"))
+    assert left(answer) == [("PRB-3.2", "Low back pain", "no code")]
