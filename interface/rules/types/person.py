@@ -45,6 +45,8 @@ class Person:
     """Empty: the field gives none."""
     authority: str = ""
     """Who gave the id, ready to compare; empty where the field does not say."""
+    refused: bool = False
+    """The field calls the id an NPI, and it is none."""
 
     def same_as(self, other: Person) -> bool:
         """The same id, or the same family and first given name; never where something else tells the two apart."""
@@ -90,10 +92,14 @@ class Person:
 
 def _npi(context: Context, names: Table, number: str, declared: Sequence[str], bound: bool) -> str:
     """The NPI, if the id is one: declared as such, or a bare ten-digit id that passes the check digit."""
-    if any(text and text in names for text in declared):
+    if _is_declared(names, declared):
         fits = npi_check(number) if context.policy.npi_check_digit else len(number) == 10
         return number if fits else ""
     return number if not bound and npi_check(number) else ""
+
+
+def _is_declared(names: Table, declared: Sequence[str]) -> bool:
+    return any(text and text in names for text in declared)
 
 
 def _looks_like_npi(number: str) -> bool:
@@ -133,7 +139,8 @@ class Readings:
         bound = bool(any(authority) or declared[0])
         npi = _npi(context, self.npi_names, number, declared, bound)
         by = normal(authority[0] or authority[1])
-        return Person(repetition.path, number, repetition.at(1), name or _NOTHING, npi, by)
+        refused = bool(number) and not npi and _is_declared(self.npi_names, declared)
+        return Person(repetition.path, number, repetition.at(1), name or _NOTHING, npi, by, refused)
 
     def of_resource(self, context: Context, repetition: Repetition, *, typed: bool) -> Person | None:
         """AIG-3: a CWE (id, text `Family, Given` or `Given Family`), or in the wild an XCN. None: a room or a thing."""
@@ -165,7 +172,8 @@ class Readings:
         for at in (1, 4):
             number, system = repetition.component(at).strip(), repetition.component(at + 2).strip()
             npi = _npi(context, self.npi_names, number, (system,), bool(system))
-            found.append(Person(repetition.path, number, repetition.at(at), name, npi))
+            refused = bool(number) and not npi and _is_declared(self.npi_names, (system,))
+            found.append(Person(repetition.path, number, repetition.at(at), name, npi, refused=refused))
         first, second = found
         return second if second.npi and not first.npi else first
 
@@ -241,6 +249,10 @@ class _ProviderRule:
         if not npi and _looks_like_npi(person.id):
             context.leave_out(
                 person.id_source, person.id, "no NPI: it fails the check digit or is another authority's"
+            )
+        elif not npi and person.refused:
+            context.leave_out(
+                person.id_source, person.id, "called an NPI, but an NPI has ten digits and begins with 1 or 2"
             )
         said = name.said
         if npi and source != person.id_source:
