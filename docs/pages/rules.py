@@ -203,7 +203,7 @@ def event_notes(event: Event) -> str:
         value = getattr(event, part.name)
         if value == part.default:
             continue
-        name = {"not_yet": "not available yet"}.get(part.name, part.name.replace("_", " "))
+        name = part.name.replace("_", " ")
         if part.name == "identity":
             notes.append(_IDENTITY.get(value, value))
             continue

@@ -79,14 +79,13 @@ def run(args: argparse.Namespace) -> int:
     from interface.chart.decide import Engine
     from interface.cli.load_files import look_at
     from interface.cli.load_judge import Tally
-    from interface.rules import load_rulebook
     from interface.services.clock import Clock
     from interface.settings import load_settings, require_available
 
     settings = load_settings(find_settings(args.config))
     require_available(settings)
     clock = Clock(args.now, settings.site.zone)
-    engine = Engine(load_rulebook(), settings.policy())
+    engine = Engine(settings.rulebook(), settings.policy())
     files = [look_at(name, args.kind, args.ignore, args.as_of, clock.at()) for name in args.files]
     summary = Summary(Tally(), len(files), args.dry_run)
     began = time.monotonic()

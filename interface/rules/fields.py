@@ -18,6 +18,7 @@ MESSAGE = (
     "appointment.placer",
     "appointment.status",
     "appointment.type",
+    "appointment.replaces",
     "upcomingAppointmentDate",
     "upcomingAppointmentProvider",
     "clinicName",

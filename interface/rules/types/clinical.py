@@ -101,7 +101,8 @@ class _Diagnosis:
                 trouble = trouble or unwanted
                 if trouble:
                     why = why or trouble
-                    context.leave_out(coding.code_source, coding.code or coding.text, trouble)
+                    said_at = coding.code_source if coding.code else coding.text_source
+                    context.leave_out(said_at, coding.code or coding.text, trouble)
                     continue
                 code = dotted(system, coding.code)
                 if code != coding.code:

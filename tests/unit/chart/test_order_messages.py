@@ -267,6 +267,13 @@ class TestNumbers:
         told.tell("RDE^O11", told.PID, orc("CA", placer="1"), rxe(OTHER))
         assert medications(told) == ["+metformin", "-lisinopril"]
 
+    def test_an_unfilled_macro_is_no_number(self, told):
+        told.tell("RDE^O11", told.PID, orc(placer="##ORDER##"), rxe(f15="##RX##"))
+        told.tell("RDE^O11", told.PID, orc(placer="##ORDER##"), rxe(OTHER))
+        assert medications(told) == ["+metformin", "+lisinopril"]
+        told.tell("RDE^O11", told.PID, orc("DC", placer="##ORDER##"), rxe(OTHER))
+        assert medications(told) == ["+metformin", "-lisinopril"]
+
     def test_a_filler_number_is_learned(self, told):
         told.tell("RDE^O11", told.PID, orc(placer="1"), rxe())
         told.tell("RDE^O11", told.PID, orc("SC", placer="1", filler="F9"))
@@ -434,6 +441,13 @@ class TestConfidential:
 
 def pv1(kind, number):
     return f"PV1|1|{kind}{'|' * 17}{number}"
+
+
+def test_a_merge_shows_no_order_that_one_chart_withholds(told):
+    told.tell("RDE^O11", told.PID, orc(f28="R"), rxe(), at="202603020800")
+    told.tell("RDE^O11", told.pid(f3="T2^^^LFC^MR"), orc(), rxe(), at="202603020801")
+    told.tell("ADT^A40", told.PID, "MRG|T2^^^LFC^MR", at="202603020802")
+    assert medications(told, at="202603020803") == []
 
 
 class TestDischarge:
