@@ -52,6 +52,7 @@ _OPTIONS = {
     "system_from": "without CWE.3 the system of",
     "label_from": "without CWE.2 the label of",
     "address": "with the address of",
+    "asked": "only where the others name no drug, or name it alike:",
     "maximum": "up to",
     "unit": "unit from",
     "value_to": "",

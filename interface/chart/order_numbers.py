@@ -67,7 +67,7 @@ def find_orders(chart: Chart, item: Item, ids: tuple[str, ...], touched: set[int
     """The known orders an item may be about: none, one, or several in question (by index).
 
     A number without its namespace finds the one order it can be. Where one number agrees and another does not, or
-    the message has named that order before, it is another order if the drug is another.
+    the message has named that order before, it is another order if the drug is another; where both, in any case.
     """
     drug = item.get("medication.nameCode")
     numbers = [_Number.of(text) for text in ids]
@@ -80,7 +80,8 @@ def find_orders(chart: Chart, item: Item, ids: tuple[str, ...], touched: set[int
         known = order.facts.get("medication.nameCode")
         same = same_drug(drug, known)
         disagree = _disagree(numbers, theirs)
-        another = index in touched and not same and bool(text_label(drug)) and bool(text_label(known))
+        named = bool(text_label(drug)) and bool(text_label(known))
+        another = index in touched and (disagree or (not same and named))
         if another or (disagree and same is False):
             continue
         (exact if not disagree and not set(ids).isdisjoint(order.ids) else maybe).append((index, same))

@@ -178,14 +178,25 @@ class _Taking:
 
     def _forget(self, facts: dict[str, Fact]) -> None:
         """What an order states as a whole goes before it is stated anew; and what went with another drug."""
-        other_drug = (
-            same_drug(self.item.get("medication.nameCode"), facts.get("medication.nameCode")) is False
-        )
+        stated, known = self.item.get("medication.nameCode"), facts.get("medication.nameCode")
+        same = same_drug(stated, known)
         gone = [group for group in _TOGETHER if not self.item.keys().isdisjoint(group)]
-        if other_drug:
+        if same is False:
             gone += [_OF_THE_DRUG, _DOSAGE]
+        elif same is None and text_label(stated) and text_label(known):
+            self._say_forgotten(facts.get("prescription.code"))
+            gone.append(("prescription.code",))
         for field in (field for group in gone for field in group):
             facts.pop(field, None)
+
+    def _say_forgotten(self, code: Fact | None) -> None:
+        """Say that the product of an order goes with its old name, unless this message brings one."""
+        if code is None or code.value is None or "prescription.code" in self.item:
+            return
+        leaf, message = code.leaves[0], code.message
+        source = leaf.source if message == self.reading.control_id else f"{message}:{leaf.source}"
+        why = "the order names its drug otherwise now: it may be another product"
+        self.left_out.append(LeftOut(source, str(leaf.value), why))
 
     # ------------------------------------------------------------ confidential
 

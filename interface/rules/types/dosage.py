@@ -197,7 +197,9 @@ class _Timing:
             unknown += [(words, source) for words, source, _ in sent]
         if unknown:
             return self._in_text(
-                context, unknown, "a timing that is neither an event nor an interval: the text keeps it"
+                context,
+                unknown,
+                "a timing that is neither an event nor an interval: only the text can say it",
             )
         self._note_misplaced(context, scope)
         return deleted_fact(self.rule, context, deleted) if deleted else None
@@ -215,15 +217,17 @@ class _Timing:
     ) -> Fact:
         texts = [(words, source) for words, source, _ in sent]
         if any(row != sent[0][2] for _, _, row in sent):
-            return self._in_text(context, texts, "several timings that differ: the text keeps them")
+            return self._in_text(context, texts, "several timings that differ: only the text can say them")
         words, source, row = sent[0]
         if not row:
             return self._in_text(
-                context, texts[:1], "a timing that is neither an event nor an interval: the text keeps it"
+                context,
+                texts[:1],
+                "a timing that is neither an event nor an interval: only the text can say it",
             )
         if self._as_needed(scope):
             return self._in_text(
-                context, [(f"{words} PRN", source)], "a timing as needed (PRN): the text keeps it"
+                context, [(f"{words} PRN", source)], "a timing as needed (PRN): only the text can say it"
             )
         leaves = tuple(Leaf(f".{key}", part, source) for key, part in row.items())
         return Fact(dict(row), leaves, self.rule, context.at, context.control_id)
