@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-import signal
 import socket
 import sqlite3
 import subprocess
 import sys
-import threading
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
@@ -22,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from running_program import Program, free_port, until
 
 NOW = "2026-03-02T09:00:00-06:00"
-PATIENCE = 60.0
 AIP = "AIP|1||1234567893^Quill^Avery^^^^^^NPI"
 SETTINGS = """
 [site]
@@ -38,47 +35,6 @@ url = "sqlite:///store.db"
 [web]
 port = {web}
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def until(what: str, look: Any) -> Any:
-    deadline = time.monotonic() + PATIENCE
-    while not (found := look()):
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
-    return found
-
-
-class Program:
-    """One of the program's commands that stays, its words read in a thread."""
-
-    def __init__(self, *arguments: str):
-        self.text = ""
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "interface", *arguments], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
-        )
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-
-    def _read(self) -> None:
-        for line in self.process.stderr or ():
-            self.text += line.decode()
-
-    def says(self, pattern: str) -> str:
-        return str(until(f"{pattern} in {self.text}", lambda: re.search(pattern, self.text)).group())
-
-    def end(self) -> None:
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        self.process.wait(60)
-        self._thread.join()
-        if self.process.stderr is not None:
-            self.process.stderr.close()
 
 
 class Site:

@@ -4,30 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
 import sys
-import threading
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from running_program import Program, free_port, until
 
 NOW = "2026-03-02T09:00:00-06:00"
-PATIENCE = 60.0
 NPI = "1234567893"
 QUIET = {"HL7_INTERFACE_SETTINGS", "HL7_INTERFACE_DEBUG", "CONNECTIVE_HEALTH_API_KEY"}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Site:
@@ -160,49 +151,12 @@ def test_explain_uses_the_folder_and_the_listener(site: Site) -> None:
 # ---------------------------------------------------------------- SIGHUP
 
 
-class Program:
-    """One of the program's own commands, its words read in a thread."""
-
-    def __init__(self, folder: Path, *arguments: str):
-        self.text = ""
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "interface", *arguments],
-            cwd=folder,
-            stderr=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-        )
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-
-    def _read(self) -> None:
-        for line in self.process.stderr or ():
-            self.text += line.decode()
-
-    def says(self, pattern: str, times: int = 1) -> None:
-        until(f"{pattern} in {self.text}", lambda: len(re.findall(pattern, self.text)) >= times)
-
-    def end(self) -> None:
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        self.process.wait(60)
-        self._thread.join()
-        if self.process.stderr is not None:
-            self.process.stderr.close()
-
-
-def until(what: str, look: Any) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not look():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
-
-
 @pytest.fixture
 def daemon(site: Site) -> Iterator[Program]:
     site.put("providers.csv", f"id,npi\nD1,{NPI}\n")
-    sandbox = Program(site.folder, "sandbox", "--port", str(site.api), "--quiet")
+    sandbox = Program("sandbox", "--port", str(site.api), "--quiet", folder=site.folder)
     sandbox.says(r"listening on")
-    running = Program(site.folder, "run", "-c", "site.toml", "--now", NOW)
+    running = Program("run", "-c", "site.toml", "--now", NOW, folder=site.folder)
     running.says(r"event=ready")
     running.says(r"event=work-started")
     yield running
