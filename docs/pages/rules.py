@@ -52,6 +52,7 @@ _OPTIONS = {
     "system_from": "without CWE.3 the system of",
     "label_from": "without CWE.2 the label of",
     "address": "with the address of",
+    "asked": "only where the others name no drug, or name it alike:",
     "maximum": "up to",
     "unit": "unit from",
     "value_to": "",
@@ -202,7 +203,7 @@ def event_notes(event: Event) -> str:
         value = getattr(event, part.name)
         if value == part.default:
             continue
-        name = {"not_yet": "not available yet"}.get(part.name, part.name.replace("_", " "))
+        name = part.name.replace("_", " ")
         if part.name == "identity":
             notes.append(_IDENTITY.get(value, value))
             continue

@@ -154,9 +154,13 @@ def _settings(draft: Draft, book: Rulebook, policy: Policy, shape: Shape) -> Non
     ):
         if value and placed:
             _setting(draft, book, draft.request, name, name, value)
-    if given.response_fax_number and shape.no_fax:
+    fax, batch = book.settings.get("responseFaxNumber"), book.settings.get("batchId")
+    if fax is not None and given.response_fax_number and shape.no_fax:
         why = "version 2 of the API has no fax number; set response_direct_address"
-        draft.left_out.append(LeftOut("settings:request.response_fax_number", given.response_fax_number, why))
+        draft.left_out.append(LeftOut(fax.source, given.response_fax_number, why))
+    if batch is not None and given.batch_id and batch.origin and shape.batch_outside:
+        why = "version 2 of the API has one batch id for all patients of a panel: that of [request] is sent"
+        draft.left_out.append(LeftOut(batch.source, given.batch_id, why))
 
 
 def _summary_period(

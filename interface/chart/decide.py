@@ -116,7 +116,7 @@ class Engine:
         does = reading.event.does
         wanted = self.policy.decisions.get(reading.type)
         booking = does == "post" and reading.event.about == "appointment"
-        if wanted is not None and does in ("post", "chart", "ignore") and not reading.event.not_yet:
+        if wanted is not None and does in ("post", "chart", "ignore"):
             does = wanted
         if does == "ignore" or not booking:
             return does
@@ -152,9 +152,6 @@ class Engine:
         if reading.reject is not None:
             return _plain(reading, "reject", reading.reject)
         if event.does == "ignore":
-            if event.not_yet:
-                text = f"{reading.type} is kept, but what it does is not available yet"
-                return _plain(reading, "ignore", Reason("not-available-yet", text))
             return _plain(reading, "ignore", Reason("not-used", f"{reading.type} is not used: {event.say}"))
         if self.policy.environment == "production" and reading.processing_id in _NOT_PRODUCTION:
             text = f"MSH-11 is {reading.processing_id}: not a production message"

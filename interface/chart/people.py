@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from interface.chart.model import Appointment, Asked, Chart, Discharge, Order, Problem, change
+from interface.chart.orders import is_withheld
 from interface.chart.problems import absorb_problem
 from interface.chart.update import merge
 from interface.rules.facts import Fact, Item
@@ -60,7 +61,8 @@ def absorb(chart: Chart, retired: Chart) -> list[Asked]:
 def _absorb_order(chart: Chart, order: Order) -> None:
     for index, known in enumerate(chart.orders):
         if not set(known.ids).isdisjoint(order.ids):
-            chart.orders[index] = max(known, order, key=lambda entry: entry.at)
+            withheld = [entry for entry in (known, order) if is_withheld(entry)]
+            chart.orders[index] = max(withheld or (known, order), key=lambda entry: entry.at)
             return
     chart.orders.append(order)
 

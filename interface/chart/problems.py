@@ -126,6 +126,10 @@ class _Stated(msgspec.Struct, frozen=True, gc=False):
     def of(cls, item: Item, visit: str, reading: Reading) -> _Stated:
         sources = [leaf.source for fact in item.values() for leaf in fact.leaves]
         listed = bool(sources) and not sources[0].startswith(_VISIT_LIST)
+        if listed and reading.event.deletes_problems and "problem.action" not in item:
+            leaves = (Leaf("", "delete", "MSH-9.2"),)
+            deleted = Fact("delete", leaves, reading.event.rule, reading.at, reading.control_id)
+            item = {**item, "problem.action": deleted}
         return cls(
             fact=item.get("problem.codings"),
             item=item,
@@ -350,7 +354,15 @@ def _as_ended_since(chart: Chart, entry: Problem) -> Problem:
 
 
 def absorb_problem(chart: Chart, entry: Problem) -> None:
-    """A problem of another chart of the same person joins: the newer statement counts, the earliest date stays."""
+    """A problem of another chart of the same person joins: the newer statement counts, the earliest date stays.
+
+    What one chart withholds stays withheld, whatever the other says.
+    """
+    if entry.gone == "withheld":
+        chart.problems = [other for other in chart.problems if not _same_code(other, entry)] + [entry]
+        return
+    if any(other.gone == "withheld" and _same_code(other, entry) for other in chart.problems):
+        return
     known = _same(chart, entry)
     date_known = _earliest(entry.date, known.date if known is not None else None)
     if known is not None and known.at > entry.at:

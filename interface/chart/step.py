@@ -319,6 +319,6 @@ class Step:
             requests=tuple(self.settling.changes),
             request=request,
             fields=fields,
-            left_out=tuple(left_out),
+            left_out=tuple(dict.fromkeys(left_out)),
             said=(*self.said, *(text for fact in facts for text in fact.said)),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ SENDER = ("listener", "application", "facility", "message")
 
 APPOINTMENT = ("provider", "clinic", "appointment_type")
 """`when:`: the clinician (NPI, id or family name), the clinic (as sent or as named), SCH-8 or AIS-3 (code or text)."""
+
+_MESSAGE = re.compile(r"[A-Z][A-Z0-9]{2}(?:\^[A-Z0-9]{3})?")
 
 
 def plain(name: str) -> str:
@@ -43,6 +46,11 @@ class Condition:
             texts = frozenset(plain(str(entry)) for entry in values if isinstance(entry, (str, int)))
             if len(texts) < len(values) or not texts or "" in texts:
                 raise RuleError(f"{given.place(name)}: {rule}: {key}: {name}: is a name or a list of names")
+            for text in sorted(texts) if name == "message" else ():
+                if not _MESSAGE.fullmatch(text):
+                    raise RuleError(
+                        f"{given.place(name)}: {rule}: {key}: '{text}' is no message type; write it as ADT or ADT^A08"
+                    )
             wanted[name] = texts
         return cls(wanted, names)
 

@@ -16,11 +16,11 @@ _EVENT_KEYS = (
     "does",
     "about",
     "say",
-    "not_yet",
     "reopens",
     "ends_inpatient_orders",
     "cancels_discharge",
     "adds_to_orders",
+    "deletes_problems",
     "needs",
     "identity",
     "cancels",
@@ -37,8 +37,6 @@ class Event:
     does: str
     about: str = ""
     say: str = ""
-    not_yet: bool = False
-    """Known, and of no effect until its part of the product is built."""
     reopens: bool = True
     """Whether it opens a cancelled visit again."""
     ends_inpatient_orders: bool = False
@@ -46,6 +44,8 @@ class Event:
     """The orders that a discharge ended run on."""
     adds_to_orders: bool = False
     """Dispenses and administrations: they add to orders, but never change or end one."""
+    deletes_problems: bool = False
+    """A problem (PRB) without an action code of its own is deleted."""
     needs: tuple[str, ...] = ()
     """Without one of these segments the message is ignored."""
     identity: str = ""
@@ -95,11 +95,9 @@ def changed_events(events: Mapping[str, Event], shipped: Lines, own: Lines, labe
 
 
 def _may_change(known: Event | None, kind: str, body: Lines, place: str) -> None:
-    """Only what a message of the type can do: what is not built can't be asked for, a merge not be undone."""
+    """Only what a message of the type can do: a merge is a merge."""
     if known is None:
         return
-    if known.not_yet:
-        raise RuleError(f"{place}: {kind}: what it does is not available yet; it can't be changed")
     if known.identity and str(body.get("does", known.does)) not in (known.does, "ignore"):
         raise RuleError(
             f"{place}: {kind}: it says whose chart things are in; only 'does: ignore' is possible"
@@ -122,7 +120,13 @@ def _event(kind: str, body: object, file: str, place: str) -> Event:
         raise RuleError(f"{place}: {kind}: cancels: '{cancels}' is unknown; there is when-empty")
     if identity not in IDENTITY:
         raise RuleError(f"{place}: {kind}: identity: '{identity}' is unknown{nearest(identity, IDENTITY)}")
-    for key in ("not_yet", "reopens", "ends_inpatient_orders", "cancels_discharge", "adds_to_orders"):
+    for key in (
+        "reopens",
+        "ends_inpatient_orders",
+        "cancels_discharge",
+        "adds_to_orders",
+        "deletes_problems",
+    ):
         if not isinstance(body.get(key, False), bool):
             raise RuleError(f"{body.place(key)}: {kind}: {key}: is true or false")
     return Event(
@@ -130,11 +134,11 @@ def _event(kind: str, body: object, file: str, place: str) -> Event:
         does=does,
         about=about,
         say=str(body.get("say", "")),
-        not_yet=bool(body.get("not_yet", False)),
         reopens=bool(body.get("reopens", True)),
         ends_inpatient_orders=bool(body.get("ends_inpatient_orders", False)),
         cancels_discharge=bool(body.get("cancels_discharge", False)),
         adds_to_orders=bool(body.get("adds_to_orders", False)),
+        deletes_problems=bool(body.get("deletes_problems", False)),
         needs=tuple(str(name) for name in body.get("needs", ())),
         identity=identity,
         cancels_when_empty=cancels == "when-empty",

@@ -109,12 +109,17 @@ def _table(text: str, file: str, label: str) -> tuple[Table, bool]:
 
 
 def _csv_rows(text: str, file: str) -> Iterator[tuple[str, object, str]]:
-    """`code,value`, or `code` and a column for each part of the rows' values."""
-    for row in read_csv(text, file):
-        if "code" not in row:
-            known = "the first row is the header: code,value"
-            raise RuleError(f"{row.place()}: the column 'code' is missing or empty; {known}")
-        code = row.pop("code")
+    """`code,value`, or `code` and a column for each part of the rows' values.
+
+    Where a part of the value is called `code` itself (routes, dose forms, schedules), the sender's stands in `sent`.
+    """
+    rows = read_csv(text, file)
+    key, known = ("sent", "sent,code,name") if any("sent" in row for row in rows) else ("code", "code,value")
+    for row in rows:
+        if key not in row:
+            known = f"the first row is the header: {known}"
+            raise RuleError(f"{row.place()}: the column '{key}' is missing or empty; {known}")
+        code = row.pop(key)
         if not row:
             raise RuleError(f"{row.place()}: '{code}' has no value")
         yield code, row["value"] if set(row) == {"value"} else dict(row), row.place()

@@ -71,7 +71,12 @@ class Values:
     def _row(self, value: object) -> tuple[Any, str]:
         if not isinstance(value, dict):
             return value, f"a row has the columns {', '.join(self.columns)} here"
-        given = {str(key): inner for key, inner in value.items() if inner not in (None, "")}
+        names = {name.casefold(): name for name in self.columns}  # the header of a CSV file in any case
+        given = {
+            names.get(str(key).casefold(), str(key)): inner
+            for key, inner in value.items()
+            if inner not in (None, "")
+        }
         for name in given:
             if name not in self.columns:
                 return value, f"unknown column '{name}'{nearest(name, self.columns)}"

@@ -53,6 +53,8 @@ class Person(msgspec.Struct, frozen=True, gc=False):
     """The same as sent, name and OID, for the site's table of clinicians."""
     declared: bool = False
     """Whether the field says that the id is an NPI, and it is one."""
+    refused: bool = False
+    """The field calls the id an NPI, and it is none."""
 
     def same_as(self, other: Person) -> bool:
         """The same id, or the same family and first given name; never where something else tells the two apart."""
@@ -98,10 +100,14 @@ class Person(msgspec.Struct, frozen=True, gc=False):
 
 def _npi(context: Context, names: Table, number: str, declared: Sequence[str], bound: bool) -> str:
     """The NPI, if the id is one: declared as such, or a bare ten-digit id that passes the check digit."""
-    if any(text and text in names for text in declared):
+    if _is_declared(names, declared):
         fits = npi_check(number) if context.policy.npi_check_digit else len(number) == 10
         return number if fits else ""
     return number if not bound and npi_check(number) else ""
+
+
+def _is_declared(names: Table, declared: Sequence[str]) -> bool:
+    return any(text and text in names for text in declared)
 
 
 def _looks_like_npi(number: str) -> bool:
@@ -143,6 +149,7 @@ class Readings:
         bound = bool(any(authority) or declared[0]) or not bare
         npi = _npi(context, self.npi_names, number, declared, bound)
         by = normal(authority[0] or authority[1])
+        called = _is_declared(self.npi_names, declared)
         return Person(
             repetition.path,
             number,
@@ -151,7 +158,8 @@ class Readings:
             npi,
             by,
             tuple(text for text in authority if text),
-            bool(npi) and any(text and text in self.npi_names for text in declared),
+            declared=bool(npi) and called,
+            refused=bool(number) and not npi and called,
         )
 
     def of_resource(self, context: Context, repetition: Repetition, *, typed: bool) -> Person | None:
@@ -189,8 +197,18 @@ class Readings:
         for at in (1, 4):
             number, system = repetition.component(at).strip(), repetition.component(at + 2).strip()
             npi = _npi(context, self.npi_names, number, (system,), bool(system))
-            declared = bool(npi) and bool(system) and system in self.npi_names
-            found.append(Person(repetition.path, number, repetition.at(at), name, npi, declared=declared))
+            called = _is_declared(self.npi_names, (system,))
+            found.append(
+                Person(
+                    repetition.path,
+                    number,
+                    repetition.at(at),
+                    name,
+                    npi,
+                    declared=bool(npi) and called,
+                    refused=bool(number) and not npi and called,
+                )
+            )
         first, second = found
         return second if second.npi and not first.npi else first
 
@@ -286,6 +304,10 @@ class _ProviderRule:
         if not npi and _looks_like_npi(person.id) and context.site.provider(person.id) is None:
             context.leave_out(
                 person.id_source, person.id, "no NPI: it fails the check digit or is another authority's"
+            )
+        elif not npi and person.refused:
+            context.leave_out(
+                person.id_source, person.id, "called an NPI, but an NPI has ten digits and begins with 1 or 2"
             )
         said = name.said
         if npi and source != person.id_source:

@@ -677,3 +677,28 @@ def test_the_folder_may_be_empty_and_a_broken_one_is_told(site, tmp_path):
     with pytest.raises(RuleError):
         site({"patient.yaml": "rules: 3\n"})
     assert isinstance(tmp_path, Path)
+
+
+def test_a_csv_table_may_have_columns_in_any_case_and_a_code_of_its_own(site, story):
+    told = story(
+        site(
+            {
+                "tables/timing.csv": "code,timingEvent,frequencyValue,frequencyUnit\nOURBID,BID,,\nOUR5D,,5,d\n",
+                "tables/routes.csv": "sent,code,name\nBYMOUTH,C38288,Oral\n",
+            }
+        )
+    )
+    told.tell("RDE^O11", PID, "ORC|NW|1", "RXE|^OURBID|1^Drug one^L", "RXR|BYMOUTH")
+    told.tell("RDE^O11", PID, "ORC|NW|2", "RXE|^OUR5D|2^Drug two^L")
+    one, two = [entry["medicationRequests"][0] for entry in told.book()["request"]["medications"]]
+    assert (one["timingEvent"], one["route"]["code"]) == ("BID", "C38288")
+    assert (two["frequencyValue"], two["frequencyUnit"]) == (5, "d")
+
+
+def test_what_is_left_out_for_one_reason_is_said_once(site, story):
+    files = {
+        "lists.yaml": "rules:\n  ours: {each: ZPL, field: problem.codings, from: [ZPL-2]}\n"
+        "  state: {each: ZPL, field: problem.lifeCycle, from: [ZPL-3]}\n"
+    }
+    answer = story(site(files)).book("ZPL|1|I10^Hypertension^I10|Resolved")
+    assert why(answer) == [("ZPL-2.1", "I10", "no longer active: ZPL-3 says so")]

@@ -258,6 +258,23 @@ def rule(text):
             {"providers.csv": f"id,npi,family\nD1,{NPI},Qui<ll\n"},
             "providers.csv:2: family: holds one of",
         ),
+        (
+            rule("gender: {from: [PID-8], for: {message: ADTA08}}"),
+            "patient.yaml:3: gender: for: 'ADTA08' is no message type; write it as ADT or ADT^A08",
+        ),
+        (
+            {"tables/timing.yaml": "rows:\n  Q5D: {frequencyValue: 5}\n"},
+            "tables/timing.yaml:2: table timing: frequencyValue alone is no interval; "
+            "it needs both frequencyValue and frequencyUnit",
+        ),
+        (
+            {"tables/timing.csv": "code,timingEvent,frequencyValue,frequencyUnit\nQ5D,BID,5,d\n"},
+            "tables/timing.csv:2: table timing: a timing is an event or an interval, not both",
+        ),
+        (
+            {"tables/routes.csv": "sent,code,name\n,C38288,Oral\nX,C38288,Oral\n"},
+            "tables/routes.csv:2: the column 'sent' is missing or empty; the first row is the header: sent,code,name",
+        ),
         ({"locations.csv": "location,name\nA,X\na,Y\n"}, "locations.csv:3: this location stands twice"),
         (
             {"locations.csv": "location,name\nA,\n"},

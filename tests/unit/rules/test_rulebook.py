@@ -115,6 +115,12 @@ def test_an_event_takes_its_row_then_its_types_then_the_default(code, trigger, d
             "diagnosis: no table 'nothing_like_it'",
         ),
         ("medications.yaml", "    address: ORC-22", "    address: ORC", "'ORC' is no HL7 path"),
+        (
+            "medications.yaml",
+            "    asked: RXO",
+            "    asked: RXA",
+            "product: 'asked:' is the segment of one of the paths",
+        ),
         ("medications.yaml", "    quiet: true", "    quiet: maybe", "'quiet:' is true or false"),
         (
             "medications.yaml",
