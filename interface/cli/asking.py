@@ -17,6 +17,7 @@ from interface.cli.stored import add_json_argument, open_store_of
 
 if TYPE_CHECKING:
     from interface.chart.decide import Engine
+    from interface.services.asking import Asking
     from interface.services.clock import Clock
     from interface.services.portions import Grouping, Portion
     from interface.settings import Settings
@@ -219,16 +220,26 @@ def rebuild(site: Site, portions: list[Portion], charts: int, wait: float, done:
     asking = Asking(site.store, site.engine, site.clock, url=site.settings.store_url, patience=wait)
     with progress(charts, "charts rebuilt") as shown:
         while portions:
-            again: list[Portion] = []
-            for place, command in asking.ask("rebuild", (portion.arguments for portion in portions)):
-                portion = portions[place]
-                halves = portion.halves()
-                if command.state == "done":
-                    done.take(command)
-                elif halves:
-                    again += halves
-                    continue
-                else:
-                    done.failed.append((portion.patients, str((command.result or {}).get("problem", ""))))
-                shown(len(portion.groups))
-            portions = again
+            portions = _rebuild(asking, portions, done, shown)
+
+
+def _rebuild(
+    asking: Asking, portions: list[Portion], done: Done, shown: Callable[[int], None]
+) -> list[Portion]:
+    """Have portions rebuilt; gives the halves of those that could not be."""
+    again: list[Portion] = []
+
+    def take(place: int, command: Command) -> None:
+        portion = portions[place]
+        halves = portion.halves()
+        if command.state == "done":
+            done.take(command)
+        elif halves:
+            again.extend(halves)
+            return
+        else:
+            done.failed.append((portion.patients, str((command.result or {}).get("problem", ""))))
+        shown(len(portion.groups))
+
+    asking.ask("rebuild", (portion.arguments for portion in portions), take)
+    return again

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from interface.cli.asking import (
@@ -90,8 +91,8 @@ def rebuild_patients(args: argparse.Namespace) -> int:
     with open_site(args) as site:
         groups = grouping(site)
         groups.patients(_everybody(site) if args.all else _patients(site, args))
-        _add_messages(site, groups, aside, lambda group: group.aside)
-        _add_messages(site, groups, back, lambda group: group.back)
+        groups.messages(((row.id, row.patient_id) for row in _named(site, aside)), "aside")
+        groups.messages(((row.id, row.patient_id) for row in _named(site, back)), "back")
         notes = [f"message {id_} is left out" for id_ in sorted(aside)]
         notes += [f"message {id_} counts again" for id_ in sorted(back)]
         return _carry_out(site, args, groups, "; ".join(notes), all_messages=False)
@@ -108,22 +109,16 @@ def reprocess(args: argparse.Namespace) -> int:
         )
     with open_site(args) as site:
         groups = grouping(site)
+        counts: Counter[bool] = Counter()
         rows = _named(site, args.ids) if args.ids else _filtered(site, where)
-        chosen: dict[int, int | None] = {}
-        aside = 0
-        for row in rows:
-            if row.set_aside:
-                aside += 1
-            else:
-                chosen[row.id] = row.patient_id
-        if aside:
-            said = f"{many(aside, 'message')} left out of the charts by a person, and stays so"
+        groups.messages(_not_left_out(rows, counts), "again")
+        if counts[True]:
+            said = f"{many(counts[True], 'message')} left out of the charts by a person, and stays so"
             tell(f"{said}: `patients rebuild --with` takes them back")
-        if not chosen:
+        if not counts[False]:
             tell("no messages")
             return 0
-        groups.messages(chosen, lambda group: group.again)
-        note = f"{many(len(chosen), 'message')} to be decided again"
+        note = f"{many(counts[False], 'message')} to be decided again"
         return _carry_out(site, args, groups, note, all_messages=bool(args.ids))
 
 
@@ -166,8 +161,12 @@ def _filtered(site: Site, where: MessageFilter) -> Iterable[MessageSummary]:
         before = page[-1].id
 
 
-def _add_messages(site: Site, groups: Grouping, ids: set[int], use: Any) -> None:
-    groups.messages({row.id: row.patient_id for row in _named(site, ids)}, use)
+def _not_left_out(rows: Iterable[MessageSummary], counts: Counter[bool]) -> Iterator[tuple[int, int | None]]:
+    """The messages that no person has left out; counts those that one has (True) and the others."""
+    for row in rows:
+        counts[row.set_aside] += 1
+        if not row.set_aside:
+            yield row.id, row.patient_id
 
 
 # ---------------------------------------------------------------- how
@@ -207,7 +206,7 @@ def _who(site: Site, groups: list[Group]) -> Iterable[str]:
 
     if len(groups) > NAMED:
         return
-    known = site.store.patients.by_id(id_ for group in groups for id_ in group.patients)
+    known = site.store.patients.by_id(group.patient for group in groups if group.patient is not None)
     for row in known.values():
         chart = chart_of(row)
         if chart is not None:

@@ -12,7 +12,7 @@ from interface.cli.stored import reasons_text, releases_text, wants_json, whole
 from interface.errors import InterfaceError
 
 if TYPE_CHECKING:
-    from interface.store.records import RequestSummary
+    from interface.store.records import Command, RequestSummary
 
 PROTECTED = "protected"
 
@@ -60,10 +60,13 @@ def _ask(site: Site, ids: list[int], wait: float) -> None:
     from interface.services.asking import Asking
 
     asking = Asking(site.store, site.engine, site.clock, url=site.settings.store_url, patience=wait)
-    for _, command in asking.ask("release", [{"requests": ids}]):
-        if command.state != "done":
-            problem = str((command.result or {}).get("problem", "it failed"))
-            raise InterfaceError(f"nothing was released: {problem}")
+    asking.ask("release", [{"requests": ids}], _raise_if_failed)
+
+
+def _raise_if_failed(_: int, command: Command) -> None:
+    if command.state != "done":
+        problem = str((command.result or {}).get("problem", "it failed"))
+        raise InterfaceError(f"nothing was released: {problem}")
 
 
 def _answer(before: RequestSummary, after: Mapping[int, RequestSummary], *, asked: bool) -> dict[str, Any]:

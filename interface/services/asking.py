@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from interface.chart.decide import Engine
@@ -15,6 +15,8 @@ from interface.store.database import Store
 from interface.store.errors import StoreError
 from interface.store.lock import StoreLock
 from interface.store.records import Command
+
+Take = Callable[[int, Command], None]
 
 AHEAD = 4
 """Commands that wait at once: the daemon need not wait for us, and few are left behind by who is interrupted."""
@@ -51,46 +53,71 @@ class Asking:
         self._door = StoreLock.beside(url, "door")
         self._work = StoreLock.beside(url, "work")
 
-    def ask(self, kind: str, wanted: Iterable[Mapping[str, Any]]) -> Iterator[tuple[int, Command]]:
-        """Ask for each of `wanted` (the arguments) and give what came of it, with its place in `wanted`.
+    def ask(self, kind: str, wanted: Iterable[Mapping[str, Any]], take: Take) -> None:
+        """Ask for each of `wanted` (the arguments); `take` is told what came of each, and its place in `wanted`.
 
         Raises NotAnsweredError, and StoreError where the store fails.
         """
-        left = enumerate(wanted)
-        waiting: deque[tuple[int, int]] = deque()
-        since = self._monotonic()
-        while True:
-            while len(waiting) < AHEAD and (following := next(left, None)) is not None:
-                place, arguments = following
-                waiting.append((place, self._store.commands.add(kind, arguments)))
-            if not waiting:
-                return
-            place, number = waiting[0]
-            command = self._store.commands.get(number)
-            if command is not None and command.state != "waiting":
-                waiting.popleft()
-                yield place, command
-                since = self._monotonic()
+        queue = _Queue(self._store, kind, wanted, take)
+        since, ended = self._monotonic(), 0
+        while queue.goes_on():
+            if queue.ended > ended:
+                since, ended = self._monotonic(), queue.ended
             elif self._monotonic() - since > self._patience:
-                raise NotAnsweredError(_not_answered([number for _, number in waiting], self._patience))
-            elif self._door.is_held() or not self._carry_out(number):
+                raise NotAnsweredError(_not_answered(queue.numbers, self._patience))
+            if self._door.is_held() or not self._carry_out(queue):
                 self._pause(POLL_SECONDS)
 
-    def _carry_out(self, number: int) -> bool:
-        """Do the work ourselves up to this command; False: somebody else does. A daemon that starts takes over."""
+    def _carry_out(self, queue: _Queue) -> bool:
+        """Do the work ourselves up to the last command; False: somebody else does. A daemon that starts takes over."""
         try:
             self._work.acquire()
         except StoreError:
             return False
         try:
-            work_off(self._store, self._engine, self._clock, until=lambda: self._is_over(number))
+            work_off(
+                self._store,
+                self._engine,
+                self._clock,
+                until=lambda: not queue.goes_on() or self._door.is_held(),
+            )
         finally:
             self._work.release()
         return True
 
-    def _is_over(self, number: int) -> bool:
-        command = self._store.commands.get(number)
-        return self._door.is_held() or command is None or command.state != "waiting"
+
+class _Queue:
+    """Commands on their way: some stored ahead, in order."""
+
+    def __init__(self, store: Store, kind: str, wanted: Iterable[Mapping[str, Any]], take: Take) -> None:
+        self._commands = store.commands
+        self._kind = kind
+        self._left = enumerate(wanted)
+        self._take = take
+        self._waiting: deque[tuple[int, int]] = deque()
+        self.ended = 0
+        """How many commands have come to their end."""
+
+    @property
+    def numbers(self) -> list[int]:
+        """The ids of the commands that wait."""
+        return [number for _, number in self._waiting]
+
+    def goes_on(self) -> bool:
+        """Take what has ended, store what comes next; False: that was all."""
+        while True:
+            while len(self._waiting) < AHEAD and (following := next(self._left, None)) is not None:
+                place, arguments = following
+                self._waiting.append((place, self._commands.add(self._kind, arguments)))
+            if not self._waiting:
+                return False
+            place, number = self._waiting[0]
+            command = self._commands.get(number)
+            if command is None or command.state == "waiting":
+                return True
+            self._waiting.popleft()
+            self.ended += 1
+            self._take(place, command)
 
 
 def _not_answered(numbers: list[int], seconds: float) -> str:

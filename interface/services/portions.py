@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
 
 from interface.chart.decide import Engine
 from interface.services.commands import also_known_as
@@ -12,22 +13,36 @@ from interface.store.patient_views import PatientViews
 from interface.store.records import ReplayRow
 from interface.store.work import Work
 
+_Entry = TypeVar("_Entry")
+
 PATIENTS = 50
 MESSAGES = 1000
 _CHUNK = 200
 
 
-@dataclass
-class Group:
-    """Patients whose charts hang together, or the one nobody knows yet, and what is asked of their messages."""
+Mark = Literal["again", "aside", "back"]
+"""What is asked of a message: to be decided anew, left out of the charts, or taken back into them."""
 
-    patients: set[int] = field(default_factory=set)
-    again: set[int] = field(default_factory=set)
-    """Messages to decide anew."""
-    aside: set[int] = field(default_factory=set)
-    back: set[int] = field(default_factory=set)
+
+@dataclass(slots=True)
+class Group:
+    """A patient with all whose charts are part of his, or one whom nobody knows yet. There may be a million of them."""
+
+    patient: int | None = None
     size: int = 0
     """Messages to be replayed."""
+    marks: dict[Mark, set[int]] | None = None
+    """Messages of which something is asked."""
+
+    def mark(self, message: int, mark: Mark) -> None:
+        """Ask something of a message."""
+        if self.marks is None:
+            self.marks = {}
+        self.marks.setdefault(mark, set()).add(message)
+
+    def marked(self, mark: Mark) -> set[int]:
+        """The messages of which this is asked."""
+        return (self.marks or {}).get(mark, set())
 
 
 @dataclass(frozen=True)
@@ -39,16 +54,20 @@ class Portion:
     @property
     def patients(self) -> list[int]:
         """The patients that are known."""
-        return sorted({id_ for group in self.groups for id_ in group.patients})
+        return sorted(group.patient for group in self.groups if group.patient is not None)
 
     @property
     def arguments(self) -> dict[str, Any]:
         """As the command `rebuild` takes them."""
-        again = sorted({id_ for group in self.groups for id_ in group.again})
+
+        def marked(mark: Mark) -> list[int]:
+            return sorted({id_ for group in self.groups for id_ in group.marked(mark)})
+
+        again = marked("again")
         found: dict[str, Any] = {
             "patients": self.patients,
-            "set_aside": sorted({id_ for group in self.groups for id_ in group.aside}),
-            "take_back": sorted({id_ for group in self.groups for id_ in group.back}),
+            "set_aside": marked("aside"),
+            "take_back": marked("back"),
         }
         return found | ({"messages": again, "again": True} if again else {})
 
@@ -73,16 +92,16 @@ class Grouping:
             for survivor in self._views.survivors(part).values():
                 self._of(survivor)
 
-    def messages(self, owners: Mapping[int, int | None], use: Callable[[Group], set[int]]) -> None:
-        """Messages (id, and in whose chart each is), added to what `use` gives of their group."""
-        known = {id_: owner for id_, owner in owners.items() if owner is not None}
-        survivors = self._views.survivors(set(known.values()))
-        for id_, owner in known.items():
-            use(self._of(survivors[owner])).add(id_)
-        for part in _parts(id_ for id_, owner in owners.items() if owner is None):
-            self._unowned(part, use)
+    def messages(self, rows: Iterable[tuple[int, int | None]], mark: Mark) -> None:
+        """Ask something of messages (id, and in whose chart each is)."""
+        for part in _parts(rows):
+            survivors = self._views.survivors({owner for _, owner in part if owner is not None})
+            for id_, owner in part:
+                if owner is not None:
+                    self._of(survivors[owner]).mark(id_, mark)
+            self._unowned([id_ for id_, owner in part if owner is None], mark)
 
-    def _unowned(self, ids: list[int], use: Callable[[Group], set[int]]) -> None:
+    def _unowned(self, ids: list[int], mark: Mark) -> None:
         """Messages in nobody's chart: they belong to whom they name by today's rules."""
         named = {row.id: self._named(row) for row in self._work.messages_of((), ids)}
         also = {key: also_known_as((key,), self._engine.policy) for key in named.values() if key}
@@ -95,7 +114,7 @@ class Grouping:
                 group = self._of(survivors[owner])
             else:
                 group = self._groups.setdefault(key or f"message {id_}", Group())
-            use(group).add(id_)
+            group.mark(id_, mark)
             group.size += 1
 
     def _named(self, row: ReplayRow) -> str:
@@ -108,16 +127,15 @@ class Grouping:
         return next(iter(reading.keys), "")
 
     def _of(self, patient: int) -> Group:
-        return self._groups.setdefault(patient, Group({patient}))
+        return self._groups.setdefault(patient, Group(patient))
 
     def count(self) -> tuple[int, int]:
         """How many charts there are to rebuild, and from how many messages."""
-        ids = [id_ for id_ in self._groups if isinstance(id_, int)]
-        for part in _parts(ids):
-            families = {id_: self._views.family((id_,)) for id_ in part}
-            numbers = self._views.count_messages({m for family in families.values() for m in family})
-            for id_, family in families.items():
-                self._groups[id_].size += sum(numbers.get(member, 0) for member in family)
+        known = [id_ for id_ in self._groups if isinstance(id_, int)]
+        for part in _parts(known):
+            numbers = self._views.count_messages(self._views.family(part))
+            for member, survivor in self._views.survivors(numbers).items():  # a daemon may merge meanwhile
+                self._of(survivor).size += numbers[member]
         groups = self._groups.values()
         return len(groups), sum(group.size for group in groups)
 
@@ -135,12 +153,7 @@ class Grouping:
             yield Portion(tuple(together))
 
 
-def _parts(ids: Iterable[int]) -> Iterator[list[int]]:
-    part: list[int] = []
-    for id_ in ids:
-        part.append(id_)
-        if len(part) == _CHUNK:
-            yield part
-            part = []
-    if part:
+def _parts(entries: Iterable[_Entry]) -> Iterator[list[_Entry]]:
+    left = iter(entries)
+    while part := list(itertools.islice(left, _CHUNK)):
         yield part

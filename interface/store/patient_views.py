@@ -44,6 +44,9 @@ _PAGE = (
     .limit(bindparam("count"))
 )
 _BY_ID = _PATIENTS.where(patients.c.id.in_(bindparam("ids", expanding=True)))
+_MERGED_INTO = select(patients.c.id, patients.c.merged_into).where(
+    patients.c.id.in_(bindparam("ids", expanding=True))
+)
 _CHARTED = (
     select(patients.c.id)
     .where(patients.c.id > bindparam("after"), patients.c.merged_into.is_(None))
@@ -127,17 +130,24 @@ class PatientViews(Part):
         found: dict[int, int] = {}
         into = {id_: id_ for id_ in ids}
         while into:
-            known = self.by_id(into.values())
+            known = self._merged_into(set(into.values()))
             further = {}
             for id_, at in into.items():
-                row = known.get(at)
-                following = row.merged_into if row is not None else None
+                following = known.get(at)
                 if following is None or following in (id_, at):
                     found[id_] = at
                 else:
                     further[id_] = following
             into = further
         return found
+
+    def _merged_into(self, ids: set[int]) -> dict[int, int | None]:
+        with self._reading() as connection:
+            return {
+                id_: into
+                for part in chunks(sorted(ids))
+                for id_, into in connection.execute(_MERGED_INTO, {"ids": part})
+            }
 
     def messages_of(
         self, ids: Iterable[int], *, before: int | None = None, limit: int = 50
