@@ -28,9 +28,15 @@ _OF_THE_DRUG = (
 def take_orders(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> None:
     """ORC with RXO, RXE, RXD: each order through its life; later messages change what they state and keep the rest."""
     touched: set[int] = set()
-    for item in reading.orders:
+    # what changes nothing by itself comes last: it may add to an order that this message opens, and so it does the second
+    # time as it does the first
+    for item in sorted(reading.orders, key=lambda item: _control(item) is not None and _says_nothing(item)):
         if ids := ids_of(item):
             _Taking(chart, reading, item, ids, left_out, touched).take()
+
+
+def _says_nothing(item: Item) -> bool:
+    return not _effect(item, adds=False)[0]
 
 
 class _Taking:
