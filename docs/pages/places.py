@@ -56,6 +56,7 @@ PLACES = {
     "patient.deceased": Place(about="a deceased patient: nothing is requested, waiting requests are held"),
     "patient.identityUnknown": Place(about="the sender does not know who the patient is: held"),
     "patient.protected": Place(about="a protected patient: held"),
+    "patient.protectedVisit": Place(about="a protected patient: held"),
     "patient.restricted": Place(about="a protected patient: held"),
     # the appointment or visit
     "appointment.id": Place(about="which appointment it is, with SCH-3 when valued"),

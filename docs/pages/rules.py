@@ -198,7 +198,7 @@ def event_notes(event: Event) -> str:
     """What an event does beyond its decision."""
     notes = [event.say] if event.say else []
     for part in fields(Event):
-        if part.name in ("type", "does", "about", "say", "rule"):
+        if part.name in ("type", "does", "about", "say", "rule", "default"):
             continue
         value = getattr(event, part.name)
         if value == part.default:

@@ -6,9 +6,9 @@ They stand in the chart as one entry of its appointments, with the key `PERSON`.
 from __future__ import annotations
 
 from interface.chart.model import PERSON, Appointment, Chart
-from interface.chart.people import same_number
 from interface.chart.settle import Settling
 from interface.chart.update import clinician, merge, visit_of
+from interface.chart.visits import same_number
 from interface.rules.facts import Reason, text_of
 from interface.rules.policy import Policy
 from interface.rules.reading import Reading
@@ -37,7 +37,10 @@ def take_person(chart: Chart, reading: Reading) -> Appointment:
         if fact is not None:
             merge(facts, field, fact)
     at = max(reading.at, old.at) if old is not None else reading.at
-    entry = Appointment(PERSON, at, facts, asked=old.asked if old is not None else None)
+    opened = reading.at if reading.event.reopens else ""
+    if old is not None:
+        opened = max(opened, old.status_at)
+    entry = Appointment(PERSON, at, facts, asked=old.asked if old is not None else None, status_at=opened)
     chart.appointments[PERSON] = entry
     return entry
 
@@ -45,7 +48,9 @@ def take_person(chart: Chart, reading: Reading) -> Appointment:
 def withdraw_person(settling: Settling, reading: Reading, reason: Reason) -> bool:
     """End the person's unsent request when the visit that it was asked for is cancelled; whether there was one."""
     person = settling.chart.appointments.get(PERSON)
-    if person is None or not same_number(text_of(person.facts, "visit.number"), visit_of(reading)):
+    if person is None or reading.at < person.status_at:
+        return False
+    if not same_number(text_of(person.facts, "visit.number"), visit_of(reading)):
         return False
     return settling.close(person, "withdrawn", reason)
 

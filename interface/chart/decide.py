@@ -48,7 +48,10 @@ class Engine:
             return early
         does = self._does(reading)
         if does == "ignore":
-            return _plain(reading, "ignore", self._why_ignored(reading))
+            where = place_of(reading.facts, "appointment.status")
+            return _plain(
+                reading, "ignore", Reason("blocked", f"{where} says blocked: a slot, not an appointment")
+            )
         today = self.today(now)
         if reading.moves:
             return decide_identity(
@@ -112,13 +115,9 @@ class Engine:
         return Settling(self.book, self.policy, chart, today, trigger, new_id, history)
 
     def _does(self, reading: Reading) -> str:
-        """The event's action, as [forward] and the appointment's status change it."""
+        """The event's action, as the appointment's status changes it."""
         does = reading.event.does
-        wanted = self.policy.decisions.get(reading.type)
-        booking = does == "post" and reading.event.about == "appointment"
-        if wanted is not None and does in ("post", "chart", "ignore"):
-            does = wanted
-        if does == "ignore" or not booking:
+        if does == "ignore" or not reading.event.books:
             return does
         status = text_of(reading.facts, "appointment.status")
         return {"cancelled": "cancel", "chart": "chart", "blocked": "ignore"}.get(status, does)
@@ -140,20 +139,17 @@ class Engine:
         changed = settling.chart if settling.changes else None
         return replace(outcome, chart=changed, requests=tuple(settling.changes))
 
-    def _why_ignored(self, reading: Reading) -> Reason:
-        if text_of(reading.facts, "appointment.status") == "blocked":
-            where = place_of(reading.facts, "appointment.status")
-            return Reason("blocked", f"{where} says blocked: a slot, not an appointment")
-        return Reason("forward", f'{reading.type} is ignored by [forward] "{reading.type}" = "ignore"')
-
     def _without_chart(self, reading: Reading) -> Outcome | None:
         """Rejects and messages that are not for us."""
         event = reading.event
         if reading.reject is not None:
             return _plain(reading, "reject", reading.reject)
         if event.does == "ignore":
+            if event.default and event.default != "ignore":
+                text = f'{reading.type} is ignored by [forward] "{reading.type}" = "ignore"'
+                return _plain(reading, "ignore", Reason("forward", text))
             return _plain(reading, "ignore", Reason("not-used", f"{reading.type} is not used: {event.say}"))
-        if self.policy.environment == "production" and reading.processing_id in _NOT_PRODUCTION:
+        if self.policy.environment == "production" and reading.processing_id.upper() in _NOT_PRODUCTION:
             text = f"MSH-11 is {reading.processing_id}: not a production message"
             return _plain(reading, "ignore", Reason("processing-id", text))
         if not reading.has_patient:

@@ -119,20 +119,30 @@ def _merge(people: People, group: Move, reading: Reading) -> list[Reason]:
             )
         elif retired is person:
             reasons.append(Reason("already-merged", "both numbers are one patient's already"))
-            mrn = person.chart.patient.get("patient.mrn.extension")
-            if person.chart.keys[0] != group.key and mrn is not None and mrn.at > reading.at:
-                continue  # an older message in a circle of merges
         else:
             people.absorb(person, retired)
             reasons.append(
                 Reason("merged", f"{reading.type} makes two patients one; the number in MRG is retired")
             )
-        take_number(person.chart, group.facts.get("patient.mrn.extension"), group.key)
+        if _survives(person.chart, group.key, prior, reading.at):
+            take_number(person.chart, group.facts.get("patient.mrn.extension"), group.key)
     person = people.of(group.key)
     take_patient(person.chart, group.facts, (group.key,))
     if group.account:
         renumber(person.chart, account=(group.account, text_of(group.facts, "visit.account")))
     return reasons
+
+
+def _survives(chart: Chart, key: str, prior: str, at: str) -> bool:
+    """Whether the number in PID is the patient's own after a merge.
+
+    One that another merge has retired in favour of a third is not: the merges came in another order, or one came twice. It
+    is when the number that takes its place is what this merge retires (a circle), unless that is older than it.
+    """
+    if chart.keys[0] == key:
+        return True
+    mrn = chart.patient.get("patient.mrn.extension")
+    return chart.keys[0] == prior and (mrn is None or mrn.at <= at)
 
 
 def _renumber(people: People, group: Move, reading: Reading) -> list[Reason]:
@@ -183,11 +193,11 @@ def _move_part(people: People, group: Move, reading: Reading) -> list[Reason]:
     )
     reasons = []
     for prior in group.prior:
-        before = people.get(prior)
-        if before is None or before is person:
+        before = people.of(prior)  # of nobody who is known, too: older news of the visit may be on its way
+        if before is person:
             continue
         number_before = len(person.chart.problems) + len(person.chart.orders) + len(person.chart.appointments)
-        person.arrived |= set(move(before.chart, person.chart, **what))
+        person.arrived |= set(move(before.chart, person.chart, reading.at, **what))
         if number_before < len(person.chart.problems) + len(person.chart.orders) + len(
             person.chart.appointments
         ):

@@ -103,6 +103,10 @@ class Appointment(msgspec.Struct, frozen=True, omit_defaults=True):
     asked: Asked | None = None
     account: str = ""
     """Of a visit: the account it is billed to."""
+    status_at: str = ""
+    """Of a visit: when something opened or cancelled it last; empty: nothing that is known has. News of it do neither."""
+    by_placer: bool = False
+    """Known by the placer's number (SCH-1), since no message has given the filler's (SCH-2) yet."""
 
     @property
     def is_visit(self) -> bool:
@@ -139,6 +143,8 @@ class Chart(msgspec.Struct, omit_defaults=True):
     """Visit number (empty: the person) to the time at which it was taken out (A23, A29): nothing older comes back."""
     discharges: dict[str, Discharge] = {}
     """Visit number to its end; an empty number for one that was not named."""
+    renumbered: dict[str, str] = {}
+    """Visit number to the one that took its place (A42, A50 …): later messages may still bear the old one."""
 
     def copy(self) -> Chart:
         """A chart that can be changed without changing this one."""
@@ -153,6 +159,7 @@ class Chart(msgspec.Struct, omit_defaults=True):
             list(self.coded_together),
             dict(self.removed),
             dict(self.discharges),
+            dict(self.renumbered),
         )
 
 

@@ -12,21 +12,11 @@ from interface.chart.model import Appointment, Asked, Chart, Discharge, Order, P
 from interface.chart.orders import is_withheld
 from interface.chart.problems import absorb_problem
 from interface.chart.update import merge
+from interface.chart.visits import note_renumbered, same_number
 from interface.rules.facts import Fact, Item
 
 _Entry = TypeVar("_Entry", Problem, Order, Appointment)
 OPEN = ("waiting", "held")
-
-
-def same_number(one: str, other: str) -> bool:
-    """Whether two visit or account numbers (`NUMBER^AUTHORITY`) are one; an authority may be missing on one side."""
-    if not one or not other:
-        return False
-    first, _, first_authority = one.partition("^")
-    second, _, second_authority = other.partition("^")
-    return first == second and (
-        first_authority == second_authority or not (first_authority and second_authority)
-    )
 
 
 def absorb(chart: Chart, retired: Chart) -> list[Asked]:
@@ -55,6 +45,7 @@ def absorb(chart: Chart, retired: Chart) -> list[Asked]:
     for visit, at in retired.removed.items():
         if visit:  # that the other number's person was deleted says nothing of this one
             chart.removed[visit] = max(at, chart.removed.get(visit, ""))
+    chart.renumbered = {**retired.renumbered, **chart.renumbered}
     return twice
 
 
@@ -121,6 +112,8 @@ def renumber(chart: Chart, *, visit: tuple[str, str] = ("", ""), account: tuple[
     """Visits and accounts get new numbers (before, after); whether anything bore the old ones."""
     (old_visit, new_visit), (old_account, new_account) = visit, account
     touched = False
+    if old_visit and new_visit:
+        new_visit = note_renumbered(chart, old_visit, new_visit)
 
     def renamed(entry: _Entry, number: str) -> _Entry:
         nonlocal touched
@@ -148,8 +141,11 @@ def renumber(chart: Chart, *, visit: tuple[str, str] = ("", ""), account: tuple[
     return touched
 
 
-def move(source: Chart, target: Chart, *, visit: str = "", account: str = "") -> list[str]:
-    """What belongs to a visit or an account goes from one person's chart to another's; the appointments that went."""
+def move(source: Chart, target: Chart, at: str, *, visit: str = "", account: str = "") -> list[str]:
+    """What belongs to a visit or an account goes from one person's chart to another's; the appointments that went.
+
+    What is older than `at` and arrives late under the number of before is the other person's: it is not taken here.
+    """
 
     def goes(number: str, billed: str) -> bool:
         return same_number(number, visit) or same_number(billed, account)
@@ -184,6 +180,9 @@ def move(source: Chart, target: Chart, *, visit: str = "", account: str = "") ->
             discharges=discharges,
         ),
     )
+    for number in ({visit} | visits | {entry.key[2:] for entry in moved if entry.is_visit}) - {""}:
+        source.removed[number] = max(at, source.removed.get(number, ""))
+        target.removed.pop(number, None)
     return [entry.key for entry in moved]
 
 

@@ -15,6 +15,7 @@ from interface.chart.filters import appointment_left, person_left
 from interface.chart.holds import hold, hold_of
 from interface.chart.model import Appointment, Asked, Chart, change
 from interface.chart.outcome import Close, NewRequest, RequestChange, Rewrite, detail
+from interface.chart.update import RESTRICTED, VISIT_PROTECTED
 from interface.contract.versions import version
 from interface.contract.violations import Violation
 from interface.rules.facts import Reason
@@ -191,10 +192,21 @@ def _patient_holds(chart: Chart) -> list[Reason]:
         holds.append(hold("deceased"))
     if is_true(chart, "patient.identityUnknown"):
         holds.append(hold("identity-unknown"))
-    restricted = chart.patient.get("patient.restricted")
-    if is_true(chart, "patient.protected") or (restricted is not None and restricted.value is not None):
+    if _is_protected(chart):
         holds.append(hold(_PROTECTED))
     return holds
+
+
+def _is_protected(chart: Chart) -> bool:
+    """Whether anything protects the patient: each source speaks for itself, and one's N does not lift another's Y."""
+    restricted = chart.patient.get(RESTRICTED)
+    return (
+        is_true(chart, "patient.protected")
+        or (restricted is not None and restricted.value is not None)
+        or any(
+            fact.value is True for field, fact in chart.patient.items() if field.startswith(VISIT_PROTECTED)
+        )
+    )
 
 
 def is_true(chart: Chart, field_name: str) -> bool:

@@ -10,7 +10,7 @@ from interface.chart.dateless import asks_without_date, take_person, why_person,
 from interface.chart.filters import appointment_left
 from interface.chart.holds import hold
 from interface.chart.lists import take_lists
-from interface.chart.model import Appointment, change
+from interface.chart.model import Appointment, Chart, change
 from interface.chart.orders import note_discharge, take_orders
 from interface.chart.outcome import NewRequest, Outcome
 from interface.chart.people import remove_person, remove_visit
@@ -20,6 +20,7 @@ from interface.chart.settle import Composed, Settling, is_true, unchanged
 from interface.chart.update import (
     forget_past,
     lend_provider,
+    named_by_placer,
     resources_left,
     take_appointment,
     take_patient,
@@ -27,12 +28,34 @@ from interface.chart.update import (
     visit_key,
     visit_of,
 )
+from interface.chart.visits import known_as, note_cancelled
 from interface.chart.withhold import note_codings
 from interface.rules.facts import Item, LeftOut, Reason, place_of, text_of
 from interface.rules.policy import Policy
 from interface.rules.reading import Reading
 
+_RETIRED = Reason(
+    "number-retired",
+    "a merge has retired the number: what is known is the surviving patient's, and stays",
+)
 _HISTORY = Reason("history", "history: it adds to what is known, and nothing is requested")
+
+
+def _occurrence(key: str) -> str:
+    """SCH-3 in an appointment's key; empty when it has none."""
+    return key.rpartition("#")[2] if "#" in key else ""
+
+
+def _as_known(chart: Chart, reading: Reading) -> Reading:
+    """The reading, with its visit under the number that the chart knows it by."""
+    sent = visit_of(reading)
+    number = known_as(chart, sent) if sent else sent
+    if number == sent:
+        return reading
+    return replace(
+        reading,
+        facts={**reading.facts, "visit.number": change(reading.facts["visit.number"], value=number)},
+    )
 
 
 class Step:
@@ -40,7 +63,7 @@ class Step:
 
     def __init__(self, policy: Policy, reading: Reading, does: str, settling: Settling):
         self.policy = policy
-        self.reading = reading
+        self.reading = reading = _as_known(settling.chart, reading)
         self.does = does
         self.settling = settling
         self.chart = settling.chart
@@ -65,27 +88,40 @@ class Step:
         return visit_key(self.reading) if self.reading.event.about == "visit" else ""
 
     def _by_placer(self, key: str) -> str:
-        """The key of the one known appointment with this placer, where the message (SCH-1 alone) names no other."""
-        identity, placer = (
-            self.reading.facts["appointment.id"],
-            text_of(self.reading.facts, "appointment.placer"),
-        )
-        if key in self.chart.appointments or not identity.leaves[0].source.startswith("SCH-1"):
+        """The key of the one known appointment with this placer, where one of the two is named by SCH-1 alone.
+
+        One that was known by its placer takes the filler's number when a message gives it.
+        """
+        placer, alone = text_of(self.reading.facts, "appointment.placer"), named_by_placer(self.reading)
+        same = self.chart.appointments.get(key)
+        if same is not None and (not alone or text_of(same.facts, "appointment.placer") in ("", placer)):
             return key
         known = [
-            entry.key
+            entry
             for entry in self.chart.appointments.values()
-            if text_of(entry.facts, "appointment.placer") == placer
+            if placer and text_of(entry.facts, "appointment.placer") == placer and (alone or entry.by_placer)
         ]
-        return known[0] if len(known) == 1 else key
+        if len(known) > 1 or not alone:
+            known = [entry for entry in known if _occurrence(entry.key) == _occurrence(key)]
+        if len(known) == 1:
+            return known[0].key if alone else self._rename(known[0], key)
+        return (
+            f"A:SCH-1 {key[2:]}" if same is not None else key
+        )  # another appointment's filler has that number
+
+    def _rename(self, known: Appointment, key: str) -> str:
+        del self.chart.appointments[known.key]
+        self.chart.appointments[key] = change(known, key=key, by_placer=False)
+        return key
 
     def run(self) -> Outcome:
         """The whole step."""
         forget_past(self.chart, self.today)
         if self.reading.at < self.chart.removed.get("", ""):
             return self._outcome("chart", Reason("older", "older than the deletion of the person: only kept"))
-        if self.reading.event.identity == "remove":
-            return self._with_rest(self._remove())
+        if self.reading.event.identity == "remove" and self.does == "cancel":
+            person = self.reading.event.about == "person"
+            return self._with_rest(self._remove_person() if person else self._remove_visit())
         left = self._left()
         if left is not None:
             return left
@@ -98,7 +134,7 @@ class Step:
         elif self.does == "post" and in_time:
             outcome = self._post()
         elif not in_time:
-            outcome = self._chart(Reason("older", "older than what is known of the appointment: only kept"))
+            outcome = self._chart(self._older())
         else:
             outcome = self._chart(*self._why_chart())
         return self._with_rest(outcome)
@@ -136,7 +172,7 @@ class Step:
         reading, chart = self.reading, self.chart
         take_patient(chart, reading.facts, reading.keys)
         if reading.at < chart.removed.get(visit_of(reading), ""):
-            return True  # of a visit that was taken out since
+            return False  # of a visit that was taken out, or moved to another person, since
         take_problems(chart, reading, self.left_out)
         take_orders(chart, reading, self.left_out)
         take_lists(chart, reading, self.left_out)
@@ -145,6 +181,8 @@ class Step:
         if self.about_appointment and self.key:
             status = {"post": "booked", "cancel": "cancelled"}.get(self.does, "other")
             return take_appointment(chart, reading, self.key, status)
+        if self.key and self.does == "cancel" and reading.event.about == "visit":
+            return note_cancelled(chart, self.key, reading.at)
         if self.key and self.does == "post":
             take_visit(chart, reading, self.key, self.today)
             booked = self._booked()
@@ -156,19 +194,29 @@ class Step:
         """The appointment a request is for: the message's own, else the nearest booked one to come, else the visit."""
         if self.about_appointment:
             return self.chart.appointments.get(self.key)
-        return self._booked() or (self.chart.appointments.get(self.key) if self.key else None)
+        booked, own = self._booked(), self.chart.appointments.get(self.key)
+        if booked is None and own is None and not visit_of(self.reading):
+            return self._booked(visits=True)  # news of the person, whichever the visit
+        return booked or own
 
-    def _booked(self) -> Appointment | None:
-        """The nearest booked appointment that is not past."""
+    def _booked(self, *, visits: bool = False) -> Appointment | None:
+        """The nearest booked appointment, or else visit, that is not past."""
         today = self.today.isoformat()
         booked = [
             entry
             for entry in self.chart.appointments.values()
-            if not entry.is_visit and entry.status == "booked" and entry.date >= today
+            if entry.is_visit == visits and entry.status == "booked" and entry.date >= today
         ]
         return min(booked, key=lambda entry: entry.date, default=None)
 
     # ------------------------------------------------------------ deciding
+
+    @property
+    def _what(self) -> str:
+        return "appointment" if self.about_appointment else "visit"
+
+    def _older(self) -> Reason:
+        return Reason("older", f"older than what is known of the {self._what}: only kept")
 
     def _why_chart(self) -> tuple[Reason, ...]:
         status = text_of(self.reading.facts, "appointment.status")
@@ -179,15 +227,15 @@ class Step:
 
     def _why_cancelled(self, what: str) -> Reason:
         facts = self.reading.facts
-        if self.reading.event.does == "post" and text_of(facts, "appointment.status") == "cancelled":
+        if self.reading.event.books and text_of(facts, "appointment.status") == "cancelled":
             where = place_of(facts, "appointment.status")
             return Reason("cancelled", f"{where} of {self.reading.type} says that the {what} is cancelled")
         return Reason("cancelled", f"{self.reading.type} cancels the {what}")
 
     def _cancel(self, in_time: bool) -> Outcome:
         if not in_time:
-            return self._chart(Reason("older", "older than what is known of the appointment: only kept"))
-        what = "appointment" if self.about_appointment else "visit"
+            return self._chart(self._older())
+        what = self._what
         reasons = [self._why_cancelled(what)]
         appointment = self.chart.appointments.get(self.key)
         withdrawn = not self.about_appointment and withdraw_person(self.settling, self.reading, reasons[0])
@@ -202,28 +250,40 @@ class Step:
             reasons.append(Reason("withdrawn", "requests not yet sent are withdrawn"))
         return self._outcome("cancel", *reasons)
 
-    def _remove(self) -> Outcome:
-        """A23 takes the visit out of the chart, A29 the person; requests not yet sent are withdrawn."""
-        whole, at = self.reading.event.about == "person", self.reading.at
-        what = "person" if whole else "visit"
-        newest = max((fact.at for fact in self.chart.patient.values()), default="")
-        if whole and newest > at:
-            return self._chart(Reason("older", "older than what is known of the person: only kept"))
-        reasons = [Reason("cancelled", f"{self.reading.type} takes the {what} out of the chart")]
-        closed = [
-            self.settling.close(entry, "withdrawn", reasons[0])
-            for key, entry in list(self.chart.appointments.items())
-            if whole or key == self.key
-        ]
-        if any(closed) or withdraw_person(self.settling, self.reading, reasons[0]):
+    def _remove_visit(self) -> Outcome:
+        """A23 takes the visit out of the chart; what something newer has booked since stays."""
+        reading, entry = self.reading, self.chart.appointments.get(self.key)
+        late = entry is not None and reading.at < entry.status_at
+        reasons = [Reason("cancelled", f"{reading.type} takes the visit out of the chart")]
+        closed = entry is not None and not late and self.settling.close(entry, "withdrawn", reasons[0])
+        if withdraw_person(self.settling, reading, reasons[0]) or closed:
             reasons.append(Reason("withdrawn", "requests not yet sent are withdrawn"))
-        known = bool(self.chart.patient or self.chart.problems or self.chart.orders) if whole else self.known
-        if whole:
-            remove_person(self.chart, at)
-        elif visit := visit_of(self.reading):
-            known = remove_visit(self.chart, visit, at) or known
+        known = self.known
+        if visit := visit_of(reading):
+            known = remove_visit(self.chart, visit, reading.at) or known
+        if late:
+            return self._chart(self._older())
+        note_cancelled(self.chart, self.key, reading.at)
         if not known:
-            reasons.append(Reason("not-known", f"no such {what} is known here: nothing to withdraw"))
+            reasons.append(Reason("not-known", "no such visit is known here: nothing to withdraw"))
+        return self._outcome("cancel", *reasons)
+
+    def _remove_person(self) -> Outcome:
+        """A29 takes the person out of the chart; requests not yet sent are withdrawn."""
+        chart, at = self.chart, self.reading.at
+        if self.reading.keys[:1] != tuple(chart.keys[:1]):
+            return self._chart(_RETIRED)
+        if max((fact.at for fact in chart.patient.values()), default="") > at:
+            return self._chart(Reason("older", "older than what is known of the person: only kept"))
+        reasons = [Reason("cancelled", f"{self.reading.type} takes the person out of the chart")]
+        closed = [
+            self.settling.close(entry, "withdrawn", reasons[0]) for entry in list(chart.appointments.values())
+        ]
+        if any(closed):
+            reasons.append(Reason("withdrawn", "requests not yet sent are withdrawn"))
+        if not (chart.patient or chart.problems or chart.orders):
+            reasons.append(Reason("not-known", "no such person is known here: nothing to withdraw"))
+        remove_person(chart, at)
         return self._outcome("cancel", *reasons)
 
     def _post(self) -> Outcome:
@@ -234,6 +294,10 @@ class Step:
             return self._chart(hold("deceased"))
         if asks_without_date(self.policy, self.reading, target, self.today.isoformat()):
             target = take_person(self.chart, self.reading)
+        if target is not None and target.is_visit and target.status == "cancelled":
+            return self._chart(
+                Reason("visit-cancelled", f"the visit is cancelled, and {self.reading.type} opens none again")
+            )
         if target is None or target.status != "booked":
             return self._chart(self._why_no_date())
         if target.date and target.date < self.today.isoformat():

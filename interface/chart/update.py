@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from interface.chart.model import Appointment, Chart, change
-from interface.rules.facts import Fact, Item, text_of, value_of
+from interface.rules.facts import Fact, Item, place_of, text_of, value_of
 from interface.rules.reading import Reading
 
 _APPOINTMENT_FACTS = (
@@ -18,6 +18,9 @@ _APPOINTMENT_FACTS = (
     "appointment.placer",
 )
 _RESOURCES = "appointment.resources"
+VISIT_PROTECTED = "patient.protectedVisit"
+"""PV2-22; in a chart with the visit's number behind it."""
+RESTRICTED = "patient.restricted"
 _KEEP_PAST = timedelta(days=60)
 
 
@@ -38,12 +41,35 @@ def merge(known: dict[str, Fact], field: str, new: Fact) -> None:
 def take_patient(chart: Chart, facts: Item, keys: Sequence[str]) -> None:
     """Demographics. The number is taken only where it is the patient's own: a retired one leads here, and no more."""
     for field, fact in facts.items():
-        if field.startswith("patient.") and field != "patient.mrn.extension":
+        if not field.startswith("patient.") or field == "patient.mrn.extension":
+            continue
+        if field == VISIT_PROTECTED:
+            _take_protection(chart, fact, text_of(facts, "visit.number"))
+        elif field == RESTRICTED:
+            merge(chart.patient, field, _restrictions(chart.patient.get(field), fact))
+        else:
             merge(chart.patient, field, fact)
     mrn = facts.get("patient.mrn.extension")
     if mrn is not None and mrn.value is not None and keys[:1] == tuple(chart.keys[:1]):
         fact = change(mrn, value=mrn.value["extension"])
         merge(chart.patient, "patient.mrn.extension", fact)
+
+
+def _take_protection(chart: Chart, fact: Fact, visit: str) -> None:
+    """PV2-22 protects by visit: another visit's N does not lift it."""
+    field = f"{VISIT_PROTECTED}:{visit}"
+    if fact.value or field in chart.patient:
+        merge(chart.patient, field, fact)
+
+
+def _restrictions(known: Fact | None, new: Fact) -> Fact:
+    """What stands of a person's restrictions (ARV-3) after a message that adds some and deletes others."""
+    if new.value is None:
+        return new
+    there = known.value if known is not None and known.value is not None else []
+    left = [code for code in dict.fromkeys([*there, *new.value["there"]]) if code not in new.value["gone"]]
+    fact: Fact = change(new, value=left or None, deleted=not left)
+    return fact
 
 
 def visit_of(reading: Reading) -> str:
@@ -70,9 +96,19 @@ def take_appointment(chart: Chart, reading: Reading, key: str, status: str) -> b
         merge(facts, field, fact)
     _take_resources(facts, reading)
     chart.appointments[key] = Appointment(
-        key, reading.at, facts, status, old.asked if old is not None else None
+        key,
+        reading.at,
+        facts,
+        status,
+        old.asked if old is not None else None,
+        by_placer=named_by_placer(reading) and (old is None or old.by_placer),
     )
     return True
+
+
+def named_by_placer(reading: Reading) -> bool:
+    """Whether the message names its appointment by the placer's number (SCH-1) alone."""
+    return place_of(reading.facts, "appointment.id") == "SCH-1"
 
 
 def resources_left(known: Item, facts: Item) -> list[str]:
@@ -117,7 +153,10 @@ def take_visit(chart: Chart, reading: Reading, key: str, today: date) -> None:
     A visit without either is no appointment, and leaves no trace.
     """
     old = chart.appointments.get(key)
+    opens = reading.event.reopens and (old is None or reading.at >= old.status_at)
     if old is not None and reading.at < old.at:
+        if opens:
+            chart.appointments[key] = change(old, status="booked", status_at=reading.at)
         return
     expected, admitted = reading.facts.get("visit.expected"), reading.facts.get("visit.admitted")
     coming = [fact for fact in (expected, admitted) if value_of(fact) >= today.isoformat()]
@@ -132,10 +171,15 @@ def take_visit(chart: Chart, reading: Reading, key: str, today: date) -> None:
     ):
         if fact is not None:
             merge(facts, field, fact)
-    status = old.status if old is not None and not reading.event.reopens else "booked"
-    account = text_of(reading.facts, "visit.account") or (old.account if old is not None else "")
+    before = old or Appointment(key, reading.at, facts)
     chart.appointments[key] = Appointment(
-        key, reading.at, facts, status, old.asked if old is not None else None, account
+        key,
+        reading.at,
+        facts,
+        "booked" if opens else before.status,
+        before.asked,
+        text_of(reading.facts, "visit.account") or before.account,
+        reading.at if opens else before.status_at,
     )
 
 
@@ -162,6 +206,10 @@ def lend_provider(chart: Chart, reading: Reading, booked: Appointment) -> None:
 def forget_past(chart: Chart, today: date) -> None:
     """Appointments long past leave the chart; their requests stay in the store."""
     limit = (today - _KEEP_PAST).isoformat()
-    old = [key for key, entry in chart.appointments.items() if entry.date and entry.date < limit]
+    old = [
+        key
+        for key, entry in chart.appointments.items()
+        if (entry.date or (entry.at[:10] if entry.is_visit else limit)) < limit
+    ]
     for key in old:
         del chart.appointments[key]

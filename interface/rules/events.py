@@ -53,6 +53,17 @@ class Event:
     cancels_when_empty: bool = False
     """S20 to S22: a cancel when no resource of the appointment is left."""
     rule: str = ""
+    default: str = ""
+    """What it does where `[forward]` of the settings does not say otherwise; empty: the settings say nothing of it."""
+
+    @property
+    def books(self) -> bool:
+        """Whether it is about an appointment that is or was booked, so that SCH-25 may say what it does."""
+        return self.about == "appointment" and (self.default or self.does) == "post"
+
+    def forwarded(self, wanted: str) -> Event:
+        """The event as `[forward]` has it do."""
+        return replace(self, does=wanted, default=self.does)
 
     @property
     def without(self) -> Event:

@@ -13,6 +13,7 @@ MESSAGE = (
     "patient.deceased",
     "patient.identityUnknown",
     "patient.protected",
+    "patient.protectedVisit",
     "patient.restricted",
     "appointment.id",
     "appointment.placer",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
@@ -101,6 +101,8 @@ def read_message(
     event = book.event(message.message_code, message.trigger_event)
     if event.needs and message.names.isdisjoint(event.needs):
         event = event.without
+    elif (wanted := policy.decisions.get(kind)) is not None:
+        event = event.forwarded(wanted)
     zone = policy.listener_timezones.get(listener) or policy.timezone
     context = Context(
         message=message,
@@ -184,17 +186,39 @@ def _move(book: Rulebook, context: Context, group: Group) -> Move:
     facts = _read(book.message, context, group)
     before = _read(book.merge, context, group)
     mrn, prior = facts.get("patient.mrn.extension"), before.get("merge.prior")
+    retired = [] if prior is None else _of_one_authority(context, mrn, prior.value or ())
+    if mrn is not None and not set(_keys(mrn)).isdisjoint(map(_key, retired)):
+        mrn = facts["patient.mrn.extension"] = _without(book, context, group, retired) or mrn
     why = [fact.why for fact in (mrn, prior) if fact is not None and fact.why]
     if prior is None:
         why.append("MRG-1 and MRG-4 are empty")
     return Move(
         facts=facts,
         key=next(iter(_keys(mrn)), ""),
-        prior=tuple(_key(entry) for entry in (prior.value or () if prior is not None else ())),
+        prior=tuple(map(_key, retired)),
         account=text_of(before, "merge.account"),
         visit=text_of(before, "merge.visit"),
         why="; ".join(why),
     )
+
+
+def _of_one_authority(
+    context: Context, mrn: Fact | None, retired: Iterable[Mapping[str, str]]
+) -> list[Mapping[str, str]]:
+    """The numbers in MRG; where the site has not said which authority is its own, one of none is of that in PID."""
+    own = "" if mrn is None or mrn.value is None or context.policy.mrn_authority else mrn.value["authority"]
+    return [{**number, "authority": number["authority"] or own} for number in retired]
+
+
+def _without(
+    book: Rulebook, context: Context, group: Group, retired: Iterable[Mapping[str, str]]
+) -> Fact | None:
+    """The number in PID-3 that stays, where it lists those that MRG retires, too; None: it lists no other."""
+    context.retired = frozenset(number["extension"] for number in retired)
+    rules = tuple(rule for rule in book.message if rule.field == "patient.mrn.extension")
+    found = _read(rules, context, group).get("patient.mrn.extension")
+    context.retired = frozenset()
+    return found if _keys(found) else None
 
 
 def _patients(book: Rulebook, context: Context) -> set[tuple[str, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from interface.rules.context import Context, no_fact
+from interface.rules.context import Context, deleted_fact, no_fact
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
 from interface.rules.types.base import Reader, Spec, TypeMaker, is_deleted
@@ -79,4 +79,39 @@ def resources(spec: Spec) -> Reader:
     return read
 
 
-TYPES: dict[str, TypeMaker] = {"prior_mrns": prior_mrns, "resources": resources}
+def restrictions(spec: Spec) -> Reader:
+    """What protects a person (ARV-3, its code or text): `{"there": […], "gone": […]}`; gone is what ARV-2 (table 0206)
+    says is deleted. HL7 null deletes all.
+    """
+    spec.options()
+    paths, rule = spec.paths, spec.name
+
+    def read(context: Context, scope: Scope) -> Fact | None:
+        there: list[str] = []
+        gone: list[str] = []
+        leaves: list[Leaf] = []
+        deleted = ""
+        for path in paths:
+            for segment in scope.all(path.segment):
+                for entry in segment.reps(path.field):
+                    code = entry.component(1).strip() or entry.component(2).strip()
+                    if segment.text(2).strip().upper() == "D":
+                        gone += [code] if code else []
+                    elif code:
+                        there.append(code)
+                        leaves.append(Leaf(f"[{len(leaves)}]", code, entry.at(1)))
+                    elif entry.null_component(1):
+                        deleted = deleted or path.source(entry)
+        if there or gone:
+            value = {"there": there, "gone": gone}
+            return Fact(value, tuple(leaves), rule, context.at, context.control_id)
+        return deleted_fact(rule, context, deleted) if deleted else None
+
+    return read
+
+
+TYPES: dict[str, TypeMaker] = {
+    "prior_mrns": prior_mrns,
+    "resources": resources,
+    "restrictions": restrictions,
+}

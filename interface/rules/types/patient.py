@@ -166,18 +166,28 @@ def mrn(spec: Spec) -> Reader:
                 )
         return Unfit(f"{path} has only other kinds of numbers") if numbers else None
 
+    def several(numbers: list[Number], chosen: Number, authorities: Sequence[str]) -> tuple[str, ...]:
+        alike = {e.number for e in numbers if e.kind == chosen.kind and e.of(authorities)}
+        if len(alike) < 2 or chosen.number not in alike:
+            return ()
+        source = chosen.repetition.at(1)
+        return (f"{source}: the first of {len(alike)} numbers of the site's assigning authority counts",)
+
     def read(context: Context, scope: Scope) -> Fact | None:
         authorities = own_authorities(context)
         why = ""
         for path in paths:
-            found = choose(path, numbers_of(path, scope, context.mrn_form), authorities)
+            numbers = numbers_of(path, scope, context.mrn_form)
+            if context.retired:
+                numbers = [entry for entry in numbers if entry.number not in context.retired]
+            found = choose(path, numbers, authorities)
             if isinstance(found, Number):
                 value = {"extension": found.number, "authority": key_authority(found, context)}
                 source = found.repetition.at(1)
                 leaves = (Leaf("", found.number, source),)
-                said: tuple[str, ...] = ()
+                said = several(numbers, found, authorities)
                 if found.number != found.repetition.component(1).strip():
-                    said = (f"{source}: prefix and leading zeros as {context.mrn_form.rule} says",)
+                    said = (*said, f"{source}: prefix and leading zeros as {context.mrn_form.rule} says")
                 ids = authority_ids(found) if context.keep_ids else ()
                 return Fact(value, leaves, rule, context.at, context.control_id, said, ids=ids)
             if isinstance(found, Unfit):
