@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from interface.cli.common import UsageError, settings_of
 from interface.cli.output import facts, is_terminal, many, safe_text, tell
 from interface.cli.run import a_time
+from interface.cli.said import work_says
 from interface.cli.stored import add_json_argument, open_store_of
 
 if TYPE_CHECKING:
@@ -81,13 +82,11 @@ def _seconds(text: str) -> float:
 def open_site(args: argparse.Namespace) -> Iterator[Site]:
     """The site of the settings, with today's mapping; the store is neither made nor brought up to date."""
     from interface.chart.decide import Engine
-    from interface.services import logs
     from interface.services.clock import Clock
 
     settings = settings_of(args)
     engine = Engine(settings.rulebook(), settings.policy())
-    logs.configure()
-    with open_store_of(settings) as store:
+    with work_says(tell), open_store_of(settings) as store:
         yield Site(settings, engine, store, Clock(args.now, settings.site.zone))
 
 
