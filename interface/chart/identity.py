@@ -124,23 +124,23 @@ def _merge(people: People, group: Move, reading: Reading) -> list[Reason]:
             reasons.append(
                 Reason("merged", f"{reading.type} makes two patients one; the number in MRG is retired")
             )
-        if _survives(person.chart, group.key, prior, reading.at):
+        if _takes_over(person.chart, group.key, prior, reading.at):
             take_number(person.chart, group.facts.get("patient.mrn.extension"), group.key)
     person = people.of(group.key)
     take_patient(person.chart, group.facts, (group.key,))
     if group.account:
-        renumber(person.chart, account=(group.account, text_of(group.facts, "visit.account")))
+        renumber(person.chart, reading.at, account=(group.account, text_of(group.facts, "visit.account")))
     return reasons
 
 
-def _survives(chart: Chart, key: str, prior: str, at: str) -> bool:
-    """Whether the number in PID is the patient's own after a merge.
+def _takes_over(chart: Chart, key: str, prior: str, at: str) -> bool:
+    """Whether the number in PID becomes the patient's own by a merge that retires `prior`.
 
-    One that another merge has retired in favour of a third is not: the merges came in another order, or one came twice. It
-    is when the number that takes its place is what this merge retires (a circle), unless that is older than it.
+    One that another merge has retired in favour of a third does not: the merges came in another order, or one came twice.
+    It does when the number that took its place is what this merge retires (a circle), unless this one is older than that.
     """
     if chart.keys[0] == key:
-        return True
+        return False  # it is already
     mrn = chart.patient.get("patient.mrn.extension")
     return chart.keys[0] == prior and (mrn is None or mrn.at <= at)
 
@@ -150,6 +150,7 @@ def _renumber(people: People, group: Move, reading: Reading) -> list[Reason]:
     take_patient(person.chart, group.facts, (group.key,))
     touched = renumber(
         person.chart,
+        reading.at,
         visit=(group.visit, text_of(group.facts, "visit.number")),
         account=(group.account, text_of(group.facts, "visit.account")),
     )
@@ -160,7 +161,7 @@ def _renumber(people: People, group: Move, reading: Reading) -> list[Reason]:
     return [Reason("not-known", "nothing is known of the account or visit in MRG-3 or MRG-5")]
 
 
-def _move_number(people: People, group: Move, _: Reading) -> list[Reason]:
+def _move_number(people: People, group: Move, reading: Reading) -> list[Reason]:
     person = people.of(group.key)
     take_patient(person.chart, group.facts, (group.key,))
     reasons = []
@@ -169,9 +170,13 @@ def _move_number(people: People, group: Move, _: Reading) -> list[Reason]:
         if before is person:
             reasons.append(Reason("same-patient", "the number in MRG is this patient's already"))
             continue
+        if before is not None and before.chart.gained.get(prior, "") > reading.at:
+            reasons.append(Reason("older", "the number in MRG has moved on since: only kept"))
+            continue
         if before is not None:
             give_up_number(before.chart, prior, group.facts)
         people.give(prior, person)
+        person.chart.gained[prior] = max(reading.at, person.chart.gained.get(prior, ""))
         reasons.append(
             Reason(
                 "number-moved",
@@ -204,7 +209,7 @@ def _move_part(people: People, group: Move, reading: Reading) -> list[Reason]:
             reasons.append(
                 Reason("moved", f"{reading.type} moves what belongs to it to this patient; only it moves")
             )
-    renumber(person.chart, visit=(group.visit, visit), account=(group.account, account))
+    renumber(person.chart, reading.at, visit=(group.visit, visit), account=(group.account, account))
     return reasons or [Reason("not-known", "nothing is known of the account or visit that moves")]
 
 

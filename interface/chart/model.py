@@ -143,8 +143,10 @@ class Chart(msgspec.Struct, omit_defaults=True):
     """Visit number (empty: the person) to the time at which it was taken out (A23, A29): nothing older comes back."""
     discharges: dict[str, Discharge] = {}
     """Visit number to its end; an empty number for one that was not named."""
-    renumbered: dict[str, str] = {}
-    """Visit number to the one that took its place (A42, A50 …): later messages may still bear the old one."""
+    gained: dict[str, str] = {}
+    """Key to the time at which the number moved here from another person (A43): what is older is not this one's."""
+    renumbered: dict[str, tuple[str, str]] = {}
+    """Visit number to the one that took its place (A42, A50 …), and when: later messages may still bear the old one."""
 
     def copy(self) -> Chart:
         """A chart that can be changed without changing this one."""
@@ -159,6 +161,7 @@ class Chart(msgspec.Struct, omit_defaults=True):
             list(self.coded_together),
             dict(self.removed),
             dict(self.discharges),
+            dict(self.gained),
             dict(self.renumbered),
         )
 

@@ -145,13 +145,14 @@ class _Taking:
         if self._stays_withheld(old):
             self.chart.orders[index] = self._withheld(ids) if newer else old
             return
+        visit, account = visit_of(reading), text_of(reading.facts, "visit.account")
         changed = change(
             old,
             ids=ids,
             facts=self._facts(old, newer),
             at=reading.at if newer else old.at,
-            visit=visit_of(reading) or old.visit,
-            account=text_of(reading.facts, "visit.account") or old.account,
+            visit=(visit or old.visit) if newer else (old.visit or visit),
+            account=(account or old.account) if newer else (old.account or account),
         )
         if self.effect and not self.adds and reading.at >= (old.state_at or old.at):
             changed = change(

@@ -12,7 +12,7 @@ from interface.chart.model import Appointment, Asked, Chart, Discharge, Order, P
 from interface.chart.orders import is_withheld
 from interface.chart.problems import absorb_problem
 from interface.chart.update import merge
-from interface.chart.visits import note_renumbered, same_number
+from interface.chart.visits import note_renumbered, number_now, same_number
 from interface.rules.facts import Fact, Item
 
 _Entry = TypeVar("_Entry", Problem, Order, Appointment)
@@ -46,6 +46,8 @@ def absorb(chart: Chart, retired: Chart) -> list[Asked]:
         if visit:  # that the other number's person was deleted says nothing of this one
             chart.removed[visit] = max(at, chart.removed.get(visit, ""))
     chart.renumbered = {**retired.renumbered, **chart.renumbered}
+    for key, at in retired.gained.items():
+        chart.gained[key] = max(at, chart.gained.get(key, ""))
     return twice
 
 
@@ -88,6 +90,7 @@ def take_number(chart: Chart, mrn: Fact | None, key: str) -> None:
 def give_up_number(chart: Chart, key: str, facts: Item) -> None:
     """A number that is another person's from now on (A43); without one left nothing can be requested for this chart."""
     chart.keys = [known for known in chart.keys if known != key]
+    chart.gained.pop(key, None)
     mrn = facts.get("patient.mrn.extension")
     if mrn is None:
         return
@@ -108,12 +111,14 @@ def give_up_number(chart: Chart, key: str, facts: Item) -> None:
         )
 
 
-def renumber(chart: Chart, *, visit: tuple[str, str] = ("", ""), account: tuple[str, str] = ("", "")) -> bool:
-    """Visits and accounts get new numbers (before, after); whether anything bore the old ones."""
+def renumber(
+    chart: Chart, at: str, *, visit: tuple[str, str] = ("", ""), account: tuple[str, str] = ("", "")
+) -> bool:
+    """Visits and accounts get new numbers (before, after) at that time; whether anything bore the old ones."""
     (old_visit, new_visit), (old_account, new_account) = visit, account
     touched = False
     if old_visit and new_visit:
-        new_visit = note_renumbered(chart, old_visit, new_visit)
+        new_visit = note_renumbered(chart, old_visit, new_visit, at)
 
     def renamed(entry: _Entry, number: str) -> _Entry:
         nonlocal touched
@@ -136,6 +141,8 @@ def renumber(chart: Chart, *, visit: tuple[str, str] = ("", ""), account: tuple[
             _absorb_appointment(chart, f"V:{new_visit}", change(kept, key=f"V:{new_visit}"))
     for number in [known for known in chart.snapshots if new_visit and same_number(known, old_visit)]:
         chart.snapshots[new_visit] = max(chart.snapshots.pop(number), chart.snapshots.get(new_visit, ""))
+    for number in [known for known in chart.removed if new_visit and same_number(known, old_visit)]:
+        chart.removed[new_visit] = max(chart.removed.pop(number), chart.removed.get(new_visit, ""))
     for number in [known for known in chart.discharges if new_visit and same_number(known, old_visit)]:
         _absorb_discharge(chart, new_visit, chart.discharges.pop(number))
     return touched
@@ -151,7 +158,7 @@ def move(source: Chart, target: Chart, at: str, *, visit: str = "", account: str
         return same_number(number, visit) or same_number(billed, account)
 
     def split(entries: list[_Entry], number: Callable[[_Entry], str]) -> tuple[list[_Entry], list[_Entry]]:
-        gone = [entry for entry in entries if goes(number(entry), entry.account)]
+        gone = [entry for entry in entries if goes(number(entry), entry.account) and entry.at <= at]
         return gone, [entry for entry in entries if entry not in gone]
 
     problems, source.problems = split(source.problems, lambda entry: entry.visit)
@@ -161,11 +168,17 @@ def move(source: Chart, target: Chart, at: str, *, visit: str = "", account: str
     )
     source.appointments = {entry.key: entry for entry in kept}
     visits = {entry.visit for entry in problems} | {entry.visit for entry in orders}
-    snapshots = {v: at for v, at in source.snapshots.items() if v in visits - {""} or same_number(v, visit)}
+    snapshots = {
+        v: then
+        for v, then in source.snapshots.items()
+        if (v in visits - {""} or same_number(v, visit)) and then <= at
+    }
     for number in snapshots:
         del source.snapshots[number]
     discharges = {
-        v: end for v, end in source.discharges.items() if v in visits - {""} or same_number(v, visit)
+        v: end
+        for v, end in source.discharges.items()
+        if (v in visits - {""} or same_number(v, visit)) and end.at <= at
     }
     for number in discharges:
         del source.discharges[number]
@@ -180,7 +193,8 @@ def move(source: Chart, target: Chart, at: str, *, visit: str = "", account: str
             discharges=discharges,
         ),
     )
-    for number in ({visit} | visits | {entry.key[2:] for entry in moved if entry.is_visit}) - {""}:
+    gone = {visit} | visits | {entry.key[2:] for entry in moved if entry.is_visit}
+    for number in {number_now(source, number) for number in gone} - {""}:
         source.removed[number] = max(at, source.removed.get(number, ""))
         target.removed.pop(number, None)
     return [entry.key for entry in moved]
@@ -190,7 +204,8 @@ def remove_visit(chart: Chart, visit: str, at: str) -> bool:
     """A23: what a visit said up to then goes, and nothing older of it comes back; whether there was anything."""
 
     def stays(entry: Problem | Order | Appointment, number: str) -> bool:
-        return entry.at > at or not same_number(number, visit)
+        newest = max(entry.at, entry.status_at) if isinstance(entry, Appointment) else entry.at
+        return newest > at or not same_number(number, visit)
 
     before = len(chart.problems) + len(chart.orders) + len(chart.appointments)
     chart.problems = [entry for entry in chart.problems if stays(entry, entry.visit)]

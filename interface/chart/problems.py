@@ -332,15 +332,18 @@ def _put(chart: Chart, entry: Problem) -> None:
 
 def _end(chart: Chart, end: Problem) -> None:
     """An end takes the place of what it is the end of, unless that is newer; and stays, against what is older."""
-    kept = []
+    kept: list[Problem] = []
+    place = -1
     for other in chart.problems:
         if other.at > end.at or not _covers(end, other):
             kept.append(other)
         elif not end.gone and not _same_entry(other, end):
             kept.append(change(other, ended=end.ended, active=False))
-    end = change(end, active=False)
-    newer = any(_same_entry(other, end) and other.at > end.at for other in kept)
-    chart.problems = kept if newer else [*kept, end]
+        elif place < 0:
+            place = len(kept)  # in its place, so that the same message again changes no order
+    if not any(_same_entry(other, end) and other.at > end.at for other in kept):
+        kept.insert(place if place >= 0 else len(kept), change(end, active=False))
+    chart.problems = kept
 
 
 def _as_ended_since(chart: Chart, entry: Problem) -> Problem:

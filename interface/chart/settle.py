@@ -97,6 +97,9 @@ class Settling:
             supersedes=old,
         )
         self.changes.append(made)
+        if opened is not None and beside and opened.state != made.state:
+            # what holds or releases one of the appointment's requests does so with all
+            self._rewrite(beside, composed)
         released = asked is not None and asked.released
         self._set(appointment, Asked(made.id, made.state, composed.digest, False, beside, released))
 
@@ -142,12 +145,8 @@ class Settling:
         same = composed.digest == asked.digest and composed.state == asked.state and not asked.rewritten
         if same and not moved:
             return None
-        self.changes += [
-            Rewrite(
-                number, composed.state, composed.holds, composed.body, detail(composed.draft), composed.date
-            )
-            for number in (*(asked.beside if moved else ()), asked.id)
-        ]
+        beside = asked.beside if moved or composed.state != asked.state else ()
+        self._rewrite((*beside, asked.id), composed)
         if same:
             return None
         released = asked.state == "held" and composed.state == "waiting"
@@ -163,6 +162,12 @@ class Settling:
         return person_left(self.book, self.policy, self.chart.keys, self.chart.patient) or appointment_left(
             self.book, self.policy.filters, appointment
         )
+
+    def _rewrite(self, numbers: Iterable[int], composed: Composed) -> None:
+        state, body, day = composed.state, composed.body, composed.date
+        self.changes += [
+            Rewrite(number, state, composed.holds, body, detail(composed.draft), day) for number in numbers
+        ]
 
     def _set(self, appointment: Appointment, asked: Asked) -> None:
         self.chart.appointments[appointment.key] = change(

@@ -38,6 +38,9 @@ _RETIRED = Reason(
     "number-retired",
     "a merge has retired the number: what is known is the surviving patient's, and stays",
 )
+_ANOTHERS = Reason(
+    "older", "older than the move of the number to this person, and so perhaps another's: only kept"
+)
 _HISTORY = Reason("history", "history: it adds to what is known, and nothing is requested")
 
 
@@ -119,6 +122,8 @@ class Step:
         forget_past(self.chart, self.today)
         if self.reading.at < self.chart.removed.get("", ""):
             return self._outcome("chart", Reason("older", "older than the deletion of the person: only kept"))
+        if self.reading.at < self.chart.gained.get(next(iter(self.reading.keys), ""), ""):
+            return self._outcome("chart", _ANOTHERS)
         if self.reading.event.identity == "remove" and self.does == "cancel":
             person = self.reading.event.about == "person"
             return self._with_rest(self._remove_person() if person else self._remove_visit())

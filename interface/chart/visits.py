@@ -24,7 +24,7 @@ def known_as(chart: Chart, number: str) -> str:
     It may have another one by now, or the authority may be missing on one side. Of two that it could be it is neither.
     """
     if chart.renumbered:
-        number = _number_now(chart, number)
+        number = number_now(chart, number)
     if f"V:{number}" in chart.appointments or number in chart.snapshots:
         return number
     known = {key[2:] for key, entry in chart.appointments.items() if entry.is_visit}
@@ -35,28 +35,31 @@ def known_as(chart: Chart, number: str) -> str:
     return alike[0] if len(alike) == 1 else number
 
 
-def _number_now(chart: Chart, number: str) -> str:
+def number_now(chart: Chart, number: str) -> str:
+    """The number that a visit has now, whatever it had before."""
     for _ in chart.renumbered:  # never more steps than there are, whatever they lead to
-        new = next((new for old, new in chart.renumbered.items() if same_number(old, number)), None)
+        new = next((new for old, (new, _) in chart.renumbered.items() if same_number(old, number)), None)
         if new is None:
             break
         number = new
     return number
 
 
-def note_renumbered(chart: Chart, old: str, new: str) -> str:
+def note_renumbered(chart: Chart, old: str, new: str, at: str) -> str:
     """A visit has a new number: gives the one it has now, which may be newer still. It may get its old one back."""
     if same_number(old, new):
         return new
-    if same_number(_number_now(chart, new), old):
-        chart.renumbered = {
-            before: after for before, after in chart.renumbered.items() if not same_number(before, new)
-        }
+    if same_number(number_now(chart, new), old):
+        back = {before: found for before, found in chart.renumbered.items() if same_number(before, new)}
+        if any(then > at for _, then in back.values()):
+            return number_now(chart, new)  # an older message in a circle
+        for before in back:
+            del chart.renumbered[before]
     chart.renumbered.pop(old, None)
-    chart.renumbered[old] = new
+    chart.renumbered[old] = (new, at)
     if len(chart.renumbered) > _MOST_RENUMBERED:
         del chart.renumbered[next(iter(chart.renumbered))]
-    return _number_now(chart, new)
+    return number_now(chart, new)
 
 
 def note_cancelled(chart: Chart, key: str, at: str) -> bool:

@@ -350,3 +350,16 @@ def test_the_delete_event_deletes_a_problem_that_says_no_action_itself(told):
 def test_a_problem_in_words_is_left_out_at_the_component_that_has_them(told):
     answer = told.tell("PPR^PC1", told.PID, prb(code="^Low back pain"))
     assert left(answer) == [("PRB-3.2", "Low back pain", "no code")]
+
+
+def test_a_list_with_an_ended_problem_that_comes_again_leaves_the_order_as_it_was(told):
+    """Else every booking after it would differ from the last one, and be posted again."""
+    segments = (
+        prb(),
+        prb(f3="I10^Hypertension^I10", f4="2^L", f14="Resolved"),
+        prb(f3="J45.40^Asthma^I10", f4="3^L"),
+    )
+    told.tell("PPR^PC1", told.PID, *segments, at="202603020801")
+    before = [problem.code for problem in told.chart.problems]
+    told.tell("PPR^PC1", told.PID, *segments, at="202603020802")
+    assert [problem.code for problem in told.chart.problems] == before
