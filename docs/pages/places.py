@@ -74,6 +74,9 @@ PLACES = {
     "merge.prior": Place(about="the number the person was known by before: what is merged, moved or retired"),
     "merge.account": Place(about="the account's number before"),
     "merge.visit": Place(about="the visit's number before"),
+    "appointment.replaces": Place(
+        about="the appointment that an S13 under another number ends, where a site's rule says so"
+    ),
     "appointment.resources": Place(about="whether anything is left of the appointment after S20, S21, S22"),
     "visit.class": Place(about="the patient class of the visit"),
     "visit.expected": Place(("upcomingAppointmentDate",), "of a visit that no SIU booked"),

@@ -52,6 +52,7 @@ _OPTIONS = {
     "system_from": "without CWE.3 the system of",
     "label_from": "without CWE.2 the label of",
     "address": "with the address of",
+    "asked": "only where the others name no drug, or name it alike:",
     "maximum": "up to",
     "unit": "unit from",
     "value_to": "",
@@ -197,12 +198,12 @@ def event_notes(event: Event) -> str:
     """What an event does beyond its decision."""
     notes = [event.say] if event.say else []
     for part in fields(Event):
-        if part.name in ("type", "does", "about", "say", "rule"):
+        if part.name in ("type", "does", "about", "say", "rule", "default"):
             continue
         value = getattr(event, part.name)
         if value == part.default:
             continue
-        name = {"not_yet": "not available yet"}.get(part.name, part.name.replace("_", " "))
+        name = part.name.replace("_", " ")
         if part.name == "identity":
             notes.append(_IDENTITY.get(value, value))
             continue

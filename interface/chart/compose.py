@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from interface.chart.by_site import View, seen_by_site
 from interface.chart.compose_medications import compose_medications
 from interface.chart.diagnoses import Known, diagnoses, known_problems, lists_by_system
 from interface.chart.draft import Draft, Provenance
@@ -53,6 +54,8 @@ def compose(
     """The request for an appointment from all that is known; incomplete where nothing is known."""
     shape = SHAPES[policy.api_version]
     draft = Draft(trigger)
+    seen = seen_by_site(View(book, policy, chart, appointment), draft.source, draft.left_out)
+    book, policy, chart, appointment = seen.book, seen.policy, seen.chart, seen.appointment
     _patient(draft, book, policy, chart, shape)
     _appointment(draft, book, policy, appointment, shape)
     _settings(draft, book, policy, shape)
@@ -138,7 +141,7 @@ def _setting(
     rule = book.settings.get(name)
     if rule is not None:
         holder[key] = value
-        draft.fields.append(Provenance(name, value, f"settings:{rule.setting}", rule.name))
+        draft.fields.append(Provenance(name, value, rule.source, rule.name))
 
 
 def _settings(draft: Draft, book: Rulebook, policy: Policy, shape: Shape) -> None:
@@ -151,9 +154,13 @@ def _settings(draft: Draft, book: Rulebook, policy: Policy, shape: Shape) -> Non
     ):
         if value and placed:
             _setting(draft, book, draft.request, name, name, value)
-    if given.response_fax_number and shape.no_fax:
+    fax, batch = book.settings.get("responseFaxNumber"), book.settings.get("batchId")
+    if fax is not None and given.response_fax_number and shape.no_fax:
         why = "version 2 of the API has no fax number; set response_direct_address"
-        draft.left_out.append(LeftOut("settings:request.response_fax_number", given.response_fax_number, why))
+        draft.left_out.append(LeftOut(fax.source, given.response_fax_number, why))
+    if batch is not None and given.batch_id and batch.origin and shape.batch_outside:
+        why = "version 2 of the API has one batch id for all patients of a panel: that of [request] is sent"
+        draft.left_out.append(LeftOut(batch.source, given.batch_id, why))
 
 
 def _summary_period(
@@ -168,7 +175,7 @@ def _summary_period(
     given, rule = policy.request, book.settings.get("medicalSummaryPeriod")
     if rule is None or not given.summary_months or not given.diagnostic_categories:
         return
-    source = f"settings:{rule.setting}"
+    source = rule.source
     if not appointment.date:
         if appointment.is_person:  # elsewhere the missing date is said already
             why = "a summary period ends with the appointment, and no date is known"
@@ -185,7 +192,14 @@ def _directives(draft: Draft, book: Rulebook, policy: Policy, appointment: Appoi
     directives: dict[str, Any] = {}
     rule = book.settings.get("directives.newPatient")
     kind = appointment.facts.get("appointment.type")
-    if rule is not None and policy.request.new_patient_types and kind is not None and kind.value is not None:
+    if rule is not None and policy.request.new_patient is not None:
+        directives["newPatient"] = policy.request.new_patient
+        draft.fields.append(
+            Provenance("directives.newPatient", policy.request.new_patient, rule.source, rule.name)
+        )
+    elif (
+        rule is not None and policy.request.new_patient_types and kind is not None and kind.value is not None
+    ):
         wanted = {entry.casefold() for entry in policy.request.new_patient_types}
         directives["newPatient"] = str(kind.value).casefold() in wanted
         source = draft.source(kind.leaves[0].source, kind.message)
@@ -195,7 +209,7 @@ def _directives(draft: Draft, book: Rulebook, policy: Policy, appointment: Appoi
         directives["diagnosticCategories"] = dict.fromkeys(policy.request.diagnostic_categories, True)
         for name in policy.request.diagnostic_categories:
             where = f"directives.diagnosticCategories.{name}"
-            draft.fields.append(Provenance(where, True, f"settings:{rule.setting}", rule.name))
+            draft.fields.append(Provenance(where, True, rule.source, rule.name))
     if shape.summary_period:
         _summary_period(draft, book, policy, appointment, directives, f"{shape.summary_period}.")
     if directives:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
+
+import msgspec
 
 from interface.chart.draft import Draft, Provenance
 from interface.chart.model import Chart, Order
@@ -17,8 +18,9 @@ _PRESCRIPTION = ("code", "form", "route", "prescribedDate", "prescriber", "facil
 _NUMBERS = ("initialFillQuantity", "numberOfRefillsAllowed")
 
 
-@dataclass(frozen=True)
-class _Seen:
+class Seen(msgspec.Struct, frozen=True, gc=False):
+    """An order as it stands today, and what says so."""
+
     order: Order
     active: bool
     source: str
@@ -27,7 +29,7 @@ class _Seen:
 
 def compose_medications(draft: Draft, chart: Chart, today: date) -> None:
     """Each drug once: active if one of its orders runs, with those; else with the last that ended."""
-    drugs: dict[tuple[str, str], list[_Seen]] = {}
+    drugs: dict[tuple[str, str], list[Seen]] = {}
     for order in chart.orders:
         name = order.facts.get("medication.nameCode")
         if is_withheld(order):
@@ -37,7 +39,7 @@ def compose_medications(draft: Draft, chart: Chart, today: date) -> None:
                 continue  # the end of an order nobody told us of
             draft.left_out.append(LeftOut(_order_source(draft, order), "", "the order names no drug"))
             continue
-        drugs.setdefault(_drug_key(name), []).append(_state(draft, chart, order, today))
+        drugs.setdefault(_drug_key(name), []).append(order_state(draft, chart, order, today))
     medications: list[dict[str, Any]] = []
     for orders in drugs.values():
         taken = [seen for seen in orders if seen.active] or [max(orders, key=lambda seen: seen.order.at)]
@@ -75,25 +77,25 @@ def _order_source(draft: Draft, order: Order) -> str:
     return draft.source(leaf.source if leaf is not None else "ORC-1", order.ended_message)
 
 
-def _state(draft: Draft, chart: Chart, order: Order, today: date) -> _Seen:
+def order_state(draft: Draft, chart: Chart, order: Order, today: date) -> Seen:
     """Whether the order runs today, and what says so."""
     rule = order.ended_rule or "medications.yaml#control"
     if order.ended:
-        return _Seen(order, False, _order_source(draft, order), rule)
+        return Seen(order, False, _order_source(draft, order), rule)
     left = discharge_of(chart, order)
     if left is not None:
-        return _Seen(order, False, draft.source("EVN-1", left.message), left.rule)
+        return Seen(order, False, draft.source("EVN-1", left.message), left.rule)
     stop = order.facts.get("order.stop")
     if stop is not None and stop.value is not None:
         if str(stop.value) < today.isoformat():
-            return _Seen(order, False, draft.source(stop.leaves[0].source, stop.message), stop.rule)
+            return Seen(order, False, draft.source(stop.leaves[0].source, stop.message), stop.rule)
     else:
         start, length = order.facts.get("order.start"), order.facts.get("order.duration")
         if start is not None and start.value is not None and length is not None and length.value is not None:
             end = date.fromisoformat(str(start.value)) + timedelta(days=int(length.value))
             if end < today:
-                return _Seen(order, False, draft.source(length.leaves[0].source, length.message), length.rule)
-    return _Seen(order, True, _order_source(draft, order), rule)
+                return Seen(order, False, draft.source(length.leaves[0].source, length.message), length.rule)
+    return Seen(order, True, _order_source(draft, order), rule)
 
 
 def _prescription(draft: Draft, where: str, order: Order) -> dict[str, Any]:

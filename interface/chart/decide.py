@@ -7,9 +7,10 @@ passed in, and the outcome says what to keep.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
+from interface.chart.filters import person_left
 from interface.chart.holds import hold
 from interface.chart.identity import decide_identity
 from interface.chart.model import Chart
@@ -59,6 +60,9 @@ class Engine:
                 lambda chart: self._settling(chart, today, reading.control_id, new_id, reading.history),
             )
         known = charts.get(reading.keys[0]) if reading.keys else None
+        left = self._left(reading, known, today)
+        if left is not None:
+            return left
         fresh = known.copy() if known is not None else Chart(list(reading.keys))
         if not reading.keys:
             return self._unknown_patient(reading, fresh, does, today, new_id)
@@ -118,15 +122,29 @@ class Engine:
         status = text_of(reading.facts, "appointment.status")
         return {"cancelled": "cancel", "chart": "chart", "blocked": "ignore"}.get(status, does)
 
+    def _left(self, reading: Reading, chart: Chart | None, today: date) -> Outcome | None:
+        """A patient none of whose messages is for us: what is open of his is withdrawn."""
+        if reading.event.identity:
+            return None  # a deletion is a deletion whoever it is about
+        known = chart.patient if chart is not None else {}
+        reason = person_left(self.book, self.policy, reading.keys[:1], reading.facts, known)
+        if reason is None:
+            return None
+        outcome = _plain(reading, "ignore", reason)
+        if chart is None:
+            return outcome
+        settling = self._settling(chart.copy(), today, reading.control_id, _no_request)
+        for appointment in list(settling.chart.appointments.values()):
+            settling.close(appointment, "withdrawn", reason)
+        changed = settling.chart if settling.changes else None
+        return replace(outcome, chart=changed, requests=tuple(settling.changes))
+
     def _without_chart(self, reading: Reading) -> Outcome | None:
         """Rejects and messages that are not for us."""
         event = reading.event
         if reading.reject is not None:
             return _plain(reading, "reject", reading.reject)
         if event.does == "ignore":
-            if event.not_yet:
-                text = f"{reading.type} is kept, but what it does is not available yet"
-                return _plain(reading, "ignore", Reason("not-available-yet", text))
             if event.default and event.default != "ignore":
                 text = f'{reading.type} is ignored by [forward] "{reading.type}" = "ignore"'
                 return _plain(reading, "ignore", Reason("forward", text))
@@ -167,6 +185,10 @@ class Engine:
             left_out=(*reading.left_out, *draft.left_out),
             said=reading.said,
         )
+
+
+def _no_request() -> int:
+    raise AssertionError("nothing is requested of a patient who is left alone")
 
 
 def _plain(reading: Reading, decision: str, reason: Reason) -> Outcome:

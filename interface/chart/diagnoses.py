@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
+
+import msgspec
 
 from interface.chart.draft import Draft, Provenance
 from interface.chart.model import Chart, Problem
@@ -18,8 +19,7 @@ _LISTS = {"ICD10": "activeIcd10Diagnoses", "ICD9": "activeIcd9Diagnoses", "SNOME
 _UNSEEN = "settings:mappings.visit_diagnosis_days"
 
 
-@dataclass(frozen=True)
-class Known:
+class Known(msgspec.Struct, frozen=True, gc=False):
     """One code with all that is known of it today."""
 
     shown: Problem

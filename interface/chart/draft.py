@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from interface.rules.facts import Fact, LeftOut, Scalar
 
 
-@dataclass(frozen=True)
-class Provenance:
+class Provenance(msgspec.Struct, frozen=True, gc=False):
     """One scalar of the request and where it came from."""
 
     field: str
@@ -36,8 +37,9 @@ class Draft:
 
     def leaves(self, where: str, fact: Fact) -> None:
         """The provenance of a fact that now stands at `where`."""
+        before, rule = self.source("", fact.message), fact.rule
         self.fields += [
-            Provenance(where + leaf.path, leaf.value, self.source(leaf.source, fact.message), fact.rule)
+            Provenance(where + leaf.path, leaf.value, before + leaf.source, leaf.rule or rule)
             for leaf in fact.leaves
         ]
 
@@ -54,10 +56,9 @@ class Draft:
     def put_entry(self, where: str, fact: Fact, index: int) -> None:
         """The provenance of one entry of a fact that is a list; it now stands at `where`."""
         head = f"[{index}]"
+        before, rule, start = self.source("", fact.message), fact.rule, len(head)
         self.fields += [
-            Provenance(
-                where + leaf.path[len(head) :], leaf.value, self.source(leaf.source, fact.message), fact.rule
-            )
+            Provenance(where + leaf.path[start:], leaf.value, before + leaf.source, rule)
             for leaf in fact.leaves
             if leaf.path.startswith(head)
         ]

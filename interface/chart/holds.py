@@ -148,7 +148,7 @@ CODES = (
     Hold(
         "protected",
         "the patient is protected (PD1-12, PV2-22 or ARV-3): held until a person releases it",
-        'a newer message with PD1-12 = N (after ARV-3: with ARV-3 = ""); releasing by a person is not available yet',
+        'a person, by `requests release`; or a newer message with PD1-12 = N (after ARV-3: with ARV-3 = "")',
     ),
 )
 """By the code of a reason that is about no single field."""

@@ -137,6 +137,8 @@ class Chart(msgspec.Struct, omit_defaults=True):
     appointments: dict[str, Appointment] = {}
     snapshots: dict[str, str] = {}
     """Visit number to the time of its last list of diagnoses."""
+    coded_together: list[tuple[str, ...]] = []
+    """`ICD10|F10.20`, `SNOMED|7200002` …: codes that were sent for one diagnosis. What withholds one withholds all."""
     removed: dict[str, str] = {}
     """Visit number (empty: the person) to the time at which it was taken out (A23, A29): nothing older comes back."""
     discharges: dict[str, Discharge] = {}
@@ -156,6 +158,7 @@ class Chart(msgspec.Struct, omit_defaults=True):
             list(self.orders),
             dict(self.appointments),
             dict(self.snapshots),
+            list(self.coded_together),
             dict(self.removed),
             dict(self.discharges),
             dict(self.gained),

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from interface.chart.model import Chart, Discharge, Order, change
+from interface.chart.order_numbers import find_orders, ids_of, same_drug, text_label
 from interface.chart.update import merge, visit_of
 from interface.rules.facts import Fact, Item, Leaf, LeftOut, text_of, value_of
 from interface.rules.reading import Reading
@@ -23,109 +22,21 @@ _OF_THE_DRUG = (
 """What goes with the drug when an order is changed to another."""
 
 
-# ---------------------------------------------------------------- which order
-
-
-@dataclass(frozen=True)
-class _Number:
-    """One of an order's numbers: `P:123^EPIC^1.2.3^ISO`."""
-
-    kind: str
-    number: str
-    namespace: str
-    oid: str
-
-    @classmethod
-    def of(cls, text: str) -> _Number:
-        kind, _, rest = text.partition(":")
-        parts = [*rest.split("^"), "", "", ""] if kind in "PF" else [rest, "", ""]
-        return cls(kind, parts[0], parts[1], parts[2])
-
-    def may_be(self, other: _Number) -> bool:
-        """The same number, by whoever gave it; where one does not say who, it may be the other's."""
-        if (self.kind, self.number) != (other.kind, other.number):
-            return False
-        mine, theirs = (self.namespace, self.oid), (other.namespace, other.oid)
-        if not any(mine) or not any(theirs):
-            return True
-        return any(one and one == two for one, two in zip(mine, theirs, strict=True))
-
-
-def _ids(item: Item) -> tuple[str, ...]:
-    """What an order is known by: its numbers, else its drug."""
-    named = (("P", "order.placer"), ("F", "order.filler"), ("R", "order.prescription"))
-    ids = tuple(f"{letter}:{text}" for letter, field in named if (text := text_of(item, field)))
-    drug = item.get("medication.nameCode")
-    if ids or drug is None or drug.value is None:
-        return ids
-    return (f"D:{drug.value.get('code') or drug.value['displayName'].casefold()}",)
-
-
-def _same_drug(one: Fact | None, other: Fact | None) -> bool | None:
-    """Whether two names mean the same drug; None when that can't be told."""
-    if one is None or other is None or one.value is None or other.value is None:
-        return None
-    mine, theirs = one.value, other.value
-    if mine["displayName"].casefold() == theirs["displayName"].casefold():
-        return True
-    if "code" not in mine or "code" not in theirs:
-        return None
-    system = (mine.get("codeSystem"), mine.get("codeSystemName"))
-    if system != (theirs.get("codeSystem"), theirs.get("codeSystemName")):
-        return None
-    return bool(mine["code"] == theirs["code"])
-
-
-def _find(chart: Chart, item: Item, ids: tuple[str, ...], touched: set[int]) -> list[int]:
-    """The known orders an item may be about: none, one, or several in question (by index).
-
-    A number without its namespace finds the one order it can be. Where one number agrees and another does not, or
-    the message has named that order before, it is another order if the drug is another.
-    """
-    drug = item.get("medication.nameCode")
-    numbers = [_Number.of(text) for text in ids]
-    exact: list[tuple[int, bool | None]] = []
-    maybe: list[tuple[int, bool | None]] = []
-    for index, order in enumerate(chart.orders):
-        theirs = [_Number.of(text) for text in order.ids]
-        if not any(mine.may_be(other) for mine in numbers for other in theirs):
-            continue
-        known = order.facts.get("medication.nameCode")
-        same = _same_drug(drug, known)
-        disagree = _disagree(numbers, theirs)
-        another = index in touched and not same and bool(text_label(drug)) and bool(text_label(known))
-        if another or (disagree and same is False):
-            continue
-        (exact if not disagree and not set(ids).isdisjoint(order.ids) else maybe).append((index, same))
-    found = exact or maybe
-    if len(found) > 1 and any(same for _, same in found):
-        found = [entry for entry in found if entry[1]]
-    return [index for index, _ in found]
-
-
-def _disagree(mine: list[_Number], theirs: list[_Number]) -> bool:
-    """Whether the two have different numbers of the same kind."""
-    for kind in "PF":
-        one, two = [n for n in mine if n.kind == kind], [n for n in theirs if n.kind == kind]
-        if one and two and not any(a.may_be(b) for a in one for b in two):
-            return True
-    return False
-
-
 # ---------------------------------------------------------------- taking
 
 
 def take_orders(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> None:
     """ORC with RXO, RXE, RXD: each order through its life; later messages change what they state and keep the rest."""
     touched: set[int] = set()
-    for item in reading.orders:
-        if ids := _ids(item):
+    # what changes nothing by itself comes last: it may add to an order that this message opens, and so it does the second
+    # time as it does the first
+    for item in sorted(reading.orders, key=lambda item: _control(item) is not None and _says_nothing(item)):
+        if ids := ids_of(item):
             _Taking(chart, reading, item, ids, left_out, touched).take()
 
 
-def text_label(name: Fact | None) -> str:
-    """The label of a coded fact; empty when there is none."""
-    return str(name.value["displayName"]) if name is not None and name.value is not None else ""
+def _says_nothing(item: Item) -> bool:
+    return not _effect(item, adds=False)[0]
 
 
 class _Taking:
@@ -152,7 +63,7 @@ class _Taking:
 
     def take(self) -> None:
         """Take it in."""
-        found = _find(self.chart, self.item, self.ids, self.touched)
+        found = find_orders(self.chart, self.item, self.ids, self.touched)
         if len(found) > 1 and not self._all_are_meant(found):
             if self.effect != "open" or not text_label(self.item.get("medication.nameCode")):
                 self._leave_out("several orders have this number: which is meant can't be told")
@@ -274,14 +185,25 @@ class _Taking:
 
     def _forget(self, facts: dict[str, Fact]) -> None:
         """What an order states as a whole goes before it is stated anew; and what went with another drug."""
-        other_drug = (
-            _same_drug(self.item.get("medication.nameCode"), facts.get("medication.nameCode")) is False
-        )
+        stated, known = self.item.get("medication.nameCode"), facts.get("medication.nameCode")
+        same = same_drug(stated, known)
         gone = [group for group in _TOGETHER if not self.item.keys().isdisjoint(group)]
-        if other_drug:
+        if same is False:
             gone += [_OF_THE_DRUG, _DOSAGE]
+        elif same is None and text_label(stated) and text_label(known):
+            self._say_forgotten(facts.get("prescription.code"))
+            gone.append(("prescription.code",))
         for field in (field for group in gone for field in group):
             facts.pop(field, None)
+
+    def _say_forgotten(self, code: Fact | None) -> None:
+        """Say that the product of an order goes with its old name, unless this message brings one."""
+        if code is None or code.value is None or "prescription.code" in self.item:
+            return
+        leaf, message = code.leaves[0], code.message
+        source = leaf.source if message == self.reading.control_id else f"{message}:{leaf.source}"
+        why = "the order names its drug otherwise now: it may be another product"
+        self.left_out.append(LeftOut(source, str(leaf.value), why))
 
     # ------------------------------------------------------------ confidential
 
@@ -318,7 +240,7 @@ class _Taking:
         if parent is None or parent.value is None:
             return
         ids = tuple(parent.value)
-        for index in _find(self.chart, {}, ids, set()):
+        for index in find_orders(self.chart, {}, ids, set()):
             order = self.chart.orders[index]
             own = not set(self.ids).isdisjoint(order.ids)
             if own or order.ended or is_withheld(order) or (order.state_at or order.at) > self.reading.at:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+import msgspec
 import orjson
 
 from interface.chart.draft import Draft, Provenance
@@ -97,9 +98,12 @@ class Outcome:
         return orjson.dumps(document)
 
 
+_encoder = msgspec.json.Encoder()
+
+
 def detail(draft: Draft) -> bytes:
     """A request's provenance as JSON."""
-    return orjson.dumps({"fields": fields_json(draft.fields), "left_out": left_out_json(draft.left_out)})
+    return _encoder.encode({"fields": draft.fields, "left_out": left_out_json(draft.left_out)})
 
 
 def fields_json(fields: tuple[Provenance, ...] | list[Provenance]) -> list[dict[str, Any]]:

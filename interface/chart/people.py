@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from interface.chart.model import Appointment, Asked, Chart, Discharge, Order, Problem, change
+from interface.chart.orders import is_withheld
 from interface.chart.problems import absorb_problem
 from interface.chart.update import merge
 from interface.chart.visits import note_renumbered, number_now, same_number
@@ -36,6 +37,7 @@ def absorb(chart: Chart, retired: Chart) -> list[Asked]:
         for key, appointment in retired.appointments.items()
         if (asked := _absorb_appointment(chart, key, appointment)) is not None
     ]
+    chart.coded_together += [codes for codes in retired.coded_together if codes not in chart.coded_together]
     for visit, at in retired.snapshots.items():
         chart.snapshots[visit] = max(at, chart.snapshots.get(visit, ""))
     for visit, discharge in retired.discharges.items():
@@ -52,7 +54,8 @@ def absorb(chart: Chart, retired: Chart) -> list[Asked]:
 def _absorb_order(chart: Chart, order: Order) -> None:
     for index, known in enumerate(chart.orders):
         if not set(known.ids).isdisjoint(order.ids):
-            chart.orders[index] = max(known, order, key=lambda entry: entry.at)
+            withheld = [entry for entry in (known, order) if is_withheld(entry)]
+            chart.orders[index] = max(withheld or (known, order), key=lambda entry: entry.at)
             return
     chart.orders.append(order)
 
@@ -81,9 +84,7 @@ def take_number(chart: Chart, mrn: Fact | None, key: str) -> None:
     """The number in PID is the patient's own from now on, and the others lead to the same chart."""
     chart.keys = [key, *(known for known in chart.keys if known != key)]
     if mrn is not None and mrn.value is not None:
-        chart.patient["patient.mrn.extension"] = Fact(
-            mrn.value["extension"], mrn.leaves, mrn.rule, mrn.at, mrn.message, mrn.said
-        )
+        chart.patient["patient.mrn.extension"] = change(mrn, value=mrn.value["extension"])
 
 
 def give_up_number(chart: Chart, key: str, facts: Item) -> None:
@@ -220,3 +221,4 @@ def remove_person(chart: Chart, at: str) -> None:
     """A29: all that is known of the person but the numbers; nothing older comes back."""
     chart.patient, chart.problems, chart.orders = {}, [], []
     chart.appointments, chart.snapshots, chart.discharges, chart.removed = {}, {}, {}, {"": at}
+    chart.coded_together = []

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date, timedelta
+
+import msgspec
 
 from interface.chart.model import Chart, Problem, change
 from interface.chart.update import visit_of
@@ -21,8 +22,7 @@ Coded = tuple[str, str]
 # ---------------------------------------------------------------- judging
 
 
-@dataclass(frozen=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True, gc=False):
     """Whether a problem is active today, and what says so."""
 
     active: bool
@@ -109,8 +109,7 @@ def _take_out(chart: Chart, visit: str) -> dict[Coded, Fact]:
     return dates
 
 
-@dataclass(frozen=True)
-class _Stated:
+class _Stated(msgspec.Struct, frozen=True, gc=False):
     """One DG1 or PRB as a message states it."""
 
     fact: Fact | None
@@ -127,6 +126,10 @@ class _Stated:
     def of(cls, item: Item, visit: str, reading: Reading) -> _Stated:
         sources = [leaf.source for fact in item.values() for leaf in fact.leaves]
         listed = bool(sources) and not sources[0].startswith(_VISIT_LIST)
+        if listed and reading.event.deletes_problems and "problem.action" not in item:
+            leaves = (Leaf("", "delete", "MSH-9.2"),)
+            deleted = Fact("delete", leaves, reading.event.rule, reading.at, reading.control_id)
+            item = {**item, "problem.action": deleted}
         return cls(
             fact=item.get("problem.codings"),
             item=item,
@@ -207,7 +210,7 @@ class _Taking:
             code=coding["code"],
             label=coding["label"],
             leaves=tuple(
-                change(leaf, path=leaf.path[len(where) :])
+                Leaf(leaf.path[len(where) :], leaf.value, leaf.source, leaf.rule)
                 for leaf in fact.leaves
                 if leaf.path.startswith(where)
             ),
@@ -248,7 +251,7 @@ class _Taking:
                 entry.leaves, "confidential: an earlier message withheld it, and none has released it"
             )
             return
-        known = next((other for other in self.chart.problems if _same_entry(other, entry)), None)
+        known = _same(self.chart, entry)
         if known is not None and known.at > entry.at:
             if not known.gone:
                 _put(self.chart, change(known, date=_earliest(known.date, entry.date)))
@@ -309,9 +312,19 @@ class _Taking:
 # ---------------------------------------------------------------- into the chart
 
 
+# The code is compared first wherever all problems are looked at: a patient with 300 of them is read in linear time, nearly.
+
+
+def _same(chart: Chart, entry: Problem) -> Problem | None:
+    """The entry whose place this one takes."""
+    code = entry.code
+    return next((other for other in chart.problems if other.code == code and _same_entry(other, entry)), None)
+
+
 def _put(chart: Chart, entry: Problem) -> None:
+    code = entry.code
     for index, other in enumerate(chart.problems):
-        if _same_entry(other, entry):
+        if other.code == code and _same_entry(other, entry):
             chart.problems[index] = entry
             return
     chart.problems.append(entry)
@@ -319,29 +332,41 @@ def _put(chart: Chart, entry: Problem) -> None:
 
 def _end(chart: Chart, end: Problem) -> None:
     """An end takes the place of what it is the end of, unless that is newer; and stays, against what is older."""
-    kept = []
+    kept: list[Problem] = []
+    place = -1
     for other in chart.problems:
         if other.at > end.at or not _covers(end, other):
             kept.append(other)
         elif not end.gone and not _same_entry(other, end):
             kept.append(change(other, ended=end.ended, active=False))
-    end = change(end, active=False)
-    newer = any(_same_entry(other, end) and other.at > end.at for other in kept)
-    chart.problems = kept if newer else [*kept, end]
+        elif place < 0:
+            place = len(kept)  # in its place, so that the same message again changes no order
+    if not any(_same_entry(other, end) and other.at > end.at for other in kept):
+        kept.insert(place if place >= 0 else len(kept), change(end, active=False))
+    chart.problems = kept
 
 
 def _as_ended_since(chart: Chart, entry: Problem) -> Problem:
     """The entry, ended where a newer message said so before this one arrived."""
+    code = entry.code
     for other in chart.problems:
-        if other.ended is not None and other.at > entry.at and _covers(other, entry):
+        if other.code == code and other.ended is not None and other.at > entry.at and _covers(other, entry):
             ended: Problem = change(entry, ended=other.ended, active=False, gone=other.gone)
             return ended
     return entry
 
 
 def absorb_problem(chart: Chart, entry: Problem) -> None:
-    """A problem of another chart of the same person joins: the newer statement counts, the earliest date stays."""
-    known = next((other for other in chart.problems if _same_entry(other, entry)), None)
+    """A problem of another chart of the same person joins: the newer statement counts, the earliest date stays.
+
+    What one chart withholds stays withheld, whatever the other says.
+    """
+    if entry.gone == "withheld":
+        chart.problems = [other for other in chart.problems if not _same_code(other, entry)] + [entry]
+        return
+    if any(other.gone == "withheld" and _same_code(other, entry) for other in chart.problems):
+        return
+    known = _same(chart, entry)
     date_known = _earliest(entry.date, known.date if known is not None else None)
     if known is not None and known.at > entry.at:
         _put(chart, change(known, date=date_known))
@@ -357,7 +382,7 @@ def _said(fact: Fact) -> str:
 
 
 def _same_code(one: Problem, other: Problem) -> bool:
-    return (one.system, one.code) == (other.system, other.code)
+    return one.code == other.code and one.system == other.system
 
 
 def _same_instance(one: Problem, other: Problem) -> bool:
@@ -381,4 +406,8 @@ def _covers(end: Problem, other: Problem) -> bool:
 
 
 def _earliest(*dates: Fact | None) -> Fact | None:
-    return min((fact for fact in dates if fact is not None and value_of(fact)), key=value_of, default=None)
+    found, first = None, ""
+    for fact in dates:
+        if fact is not None and (day := value_of(fact)) and (found is None or day < first):
+            found, first = fact, day
+    return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from interface.chart.decide import Engine
@@ -20,6 +20,7 @@ from interface.rules.facts import Reason
 from interface.rules.reading import Reading
 
 _GONE = Reason("rebuilt", "the appointment is no longer in the chart, which was rebuilt from its messages")
+_RELEASED = Reason("completes-held", "the request that was held goes out by today's rules")
 _CANCELLED = Reason(
     "cancelled", "the appointment is cancelled, says the chart, which was rebuilt from its messages"
 )
@@ -36,6 +37,10 @@ class Told:
     """In whose chart it was."""
     again: bool = False
     """Decide it anew, too: what it would post now is posted."""
+    request: int | None = None
+    """The request that it made."""
+    held: bool = False
+    """It was decided `hold`."""
 
 
 @dataclass
@@ -59,6 +64,11 @@ class Decided:
     """In whose chart it is now."""
     outcome: Outcome
     request: int | None = None
+    """The request that it made now, else the one of before: which message made a request is never forgotten."""
+    stands: bool = False
+    """What was decided before counts: it made a request then, and asks for nothing new now."""
+    made: bool = False
+    """It asks for something new."""
 
 
 @dataclass(frozen=True)
@@ -172,6 +182,12 @@ def _settle(patient: Patient, settling: Settling) -> None:
             settling.refresh(appointment, moved=key in patient.arrived)
 
 
+def _goes_out(chart: Chart, request: int | None) -> bool:
+    """Whether the request waits to be sent, or was sent."""
+    asked = (entry.asked for entry in chart.appointments.values())
+    return any(last is not None and last.id == request and last.state == "waiting" for last in asked)
+
+
 def _decide(
     engine: Engine,
     entry: Told,
@@ -180,10 +196,15 @@ def _decide(
     settlings: Mapping[int, Settling],
 ) -> Decided:
     if owner is None or not entry.again or outcome.decision not in ("post", "hold", "chart"):
-        return Decided(entry, owner, outcome)
+        return Decided(entry, owner, outcome, entry.request)
     settling = settlings[id(owner)]
     before = len(settling.changes)
     settling.trigger = entry.reading.control_id
     anew = engine.decide_again(entry.reading, settling)
     made = [made.id for made in settling.changes[before:] if isinstance(made, NewRequest)]
-    return Decided(entry, owner, anew or outcome, made[-1] if made else None)
+    if made:
+        return Decided(entry, owner, anew or outcome, made[-1], made=True)
+    if entry.held and _goes_out(owner.chart, entry.request):
+        posted = replace(anew or outcome, decision="post", reasons=(_RELEASED,))
+        return Decided(entry, owner, posted, entry.request)
+    return Decided(entry, owner, anew or outcome, entry.request, stands=entry.request is not None)

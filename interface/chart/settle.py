@@ -11,6 +11,7 @@ import orjson
 
 from interface.chart.compose import compose
 from interface.chart.draft import Draft
+from interface.chart.filters import appointment_left, person_left
 from interface.chart.holds import hold, hold_of
 from interface.chart.model import Appointment, Asked, Chart, change
 from interface.chart.outcome import Close, NewRequest, RequestChange, Rewrite, detail
@@ -69,8 +70,7 @@ class Settling:
         holds += [why for why in _patient_holds(self.chart) if not (released and why.code == _PROTECTED)]
         if body is None:
             body = orjson.dumps(draft.request)
-        codes = "".join(hold.code for hold in holds)  # what is held for another reason is no longer the same
-        digest = hashlib.blake2b(body + codes.encode(), digest_size=16).digest()
+        digest = digest_of(body, (hold.code for hold in holds))
         day = date.fromisoformat(appointment.date) if appointment.date else None
         return Composed(draft, body, digest, tuple(holds), day)
 
@@ -98,9 +98,8 @@ class Settling:
         )
         self.changes.append(made)
         if opened is not None and beside and opened.state != made.state:
-            self._rewrite(
-                beside, composed
-            )  # what holds or releases one of the appointment's does so with all
+            # what holds or releases one of the appointment's requests does so with all
+            self._rewrite(beside, composed)
         released = asked is not None and asked.released
         self._set(appointment, Asked(made.id, made.state, composed.digest, False, beside, released))
 
@@ -133,6 +132,10 @@ class Settling:
         asked = appointment.asked
         if asked is None or asked.state not in OPEN:
             return None
+        left = self.left(appointment)
+        if left is not None:
+            self.close(appointment, "withdrawn", left)
+            return None
         if appointment.date and appointment.date < self.today.isoformat():
             self.close(appointment, "expired", Reason("past-date", "the appointment's date has passed"))
             return None
@@ -154,6 +157,12 @@ class Settling:
         )
         return composed if released else None
 
+    def left(self, appointment: Appointment) -> Reason | None:
+        """Why nothing is requested for it, whatever is known: who opted out, and `[filters]`."""
+        return person_left(self.book, self.policy, self.chart.keys, self.chart.patient) or appointment_left(
+            self.book, self.policy.filters, appointment
+        )
+
     def _rewrite(self, numbers: Iterable[int], composed: Composed) -> None:
         state, body, day = composed.state, composed.body, composed.date
         self.changes += [
@@ -164,6 +173,11 @@ class Settling:
         self.chart.appointments[appointment.key] = change(
             self.chart.appointments.get(appointment.key, appointment), asked=asked
         )
+
+
+def digest_of(body: bytes, codes: Iterable[str] = ()) -> bytes:
+    """What tells a request from one that says something else, or is held for another reason (`codes`)."""
+    return hashlib.blake2b(body + "".join(codes).encode(), digest_size=16).digest()
 
 
 def unchanged(appointment: Appointment, composed: Composed) -> bool:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from interface.chart.dateless import asks_without_date, take_person, why_person, withdraw_person
+from interface.chart.filters import appointment_left
 from interface.chart.holds import hold
+from interface.chart.lists import take_lists
 from interface.chart.model import Appointment, Chart, change
 from interface.chart.orders import note_discharge, take_orders
 from interface.chart.outcome import NewRequest, Outcome
 from interface.chart.people import remove_person, remove_visit
 from interface.chart.problems import take_problems
+from interface.chart.replaced import end_replaced
 from interface.chart.settle import Composed, Settling, is_true, unchanged
 from interface.chart.update import (
     forget_past,
@@ -25,7 +29,8 @@ from interface.chart.update import (
     visit_of,
 )
 from interface.chart.visits import known_as, note_cancelled
-from interface.rules.facts import LeftOut, Reason, place_of, text_of
+from interface.chart.withhold import note_codings
+from interface.rules.facts import Item, LeftOut, Reason, place_of, text_of
 from interface.rules.policy import Policy
 from interface.rules.reading import Reading
 
@@ -123,7 +128,11 @@ class Step:
         if self.reading.event.identity == "remove" and self.does == "cancel":
             person = self.reading.event.about == "person"
             return self._with_rest(self._remove_person() if person else self._remove_visit())
+        left = self._left()
+        if left is not None:
+            return left
         in_time = self._take()
+        end_replaced(self.settling, self.reading, self.key)
         if self.does == "cancel":
             outcome = self._cancel(in_time)
         elif self.does == "post" and in_time and self.reading.history:
@@ -135,6 +144,23 @@ class Step:
         else:
             outcome = self._chart(*self._why_chart())
         return self._with_rest(outcome)
+
+    def _left(self) -> Outcome | None:
+        """An appointment that `[filters]` leaves: nothing of the message is taken, what is open of it is withdrawn."""
+        filters = self.policy.filters
+        if not (filters.of_appointments and self.about_appointment and self.key and self.does == "post"):
+            return None
+        known = self.chart.appointments.get(self.key)
+        facts = {**(known.facts if known is not None else {}), **self.reading.facts}
+        said = Appointment(self.key, self.reading.at, facts)
+        reason = appointment_left(self.settling.book, filters, said)
+        if reason is None:
+            return None
+        if known is not None and self.reading.at >= known.at:
+            self.settling.close(known, "withdrawn", reason)
+            known = self.chart.appointments[self.key]
+            self.chart.appointments[self.key] = change(known, status="other", at=self.reading.at)
+        return self._outcome("ignore", reason)
 
     def again(self) -> Outcome:
         """Decide once more about a message whose facts are in the chart already."""
@@ -155,6 +181,8 @@ class Step:
             return False  # of a visit that was taken out, or moved to another person, since
         take_problems(chart, reading, self.left_out)
         take_orders(chart, reading, self.left_out)
+        take_lists(chart, reading, self.left_out)
+        note_codings(chart, reading)
         note_discharge(chart, reading)
         if self.about_appointment and self.key:
             status = {"post": "booked", "cancel": "cancelled"}.get(self.does, "other")
@@ -285,6 +313,10 @@ class Step:
             )
         if target.is_visit and not target.date:
             return self._chart(self._why_no_date())
+        left = self.settling.left(target)
+        if left is not None:
+            self.settling.close(target, "withdrawn", left)
+            return self._chart(left)
         composed = self.settling.compose(target)
         if self.policy.unchanged == "skip" and not composed.holds and unchanged(target, composed):
             what = "person" if target.is_person else "appointment"
@@ -317,6 +349,12 @@ class Step:
         composed = self.settling.compose(Appointment("", self.reading.at, dict(self.reading.facts)))
         return self._outcome("hold", reason, *composed.holds, composed=composed)
 
+    def _items(self) -> Iterator[Item]:
+        """What the message says of each problem and order."""
+        yield from (*self.reading.problems, *self.reading.orders)
+        for found in self.reading.lists:
+            yield from (*found.problems, *found.orders)
+
     def _chart(self, *reasons: Reason) -> Outcome:
         return self._outcome("chart", *reasons)
 
@@ -343,7 +381,7 @@ class Step:
             request, fields = composed.draft.request, tuple(composed.draft.fields)
             left_out += composed.draft.left_out
         facts = [*self.reading.facts.values()]
-        facts += [fact for item in (*self.reading.problems, *self.reading.orders) for fact in item.values()]
+        facts += [fact for item in self._items() for fact in item.values()]
         return Outcome(
             decision,
             reasons,
@@ -351,6 +389,6 @@ class Step:
             requests=tuple(self.settling.changes),
             request=request,
             fields=fields,
-            left_out=tuple(left_out),
+            left_out=tuple(dict.fromkeys(left_out)),
             said=(*self.said, *(text for fact in facts for text in fact.said)),
         )

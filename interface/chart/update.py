@@ -51,7 +51,7 @@ def take_patient(chart: Chart, facts: Item, keys: Sequence[str]) -> None:
             merge(chart.patient, field, fact)
     mrn = facts.get("patient.mrn.extension")
     if mrn is not None and mrn.value is not None and keys[:1] == tuple(chart.keys[:1]):
-        fact = Fact(mrn.value["extension"], mrn.leaves, mrn.rule, mrn.at, mrn.message, mrn.said)
+        fact = change(mrn, value=mrn.value["extension"])
         merge(chart.patient, "patient.mrn.extension", fact)
 
 

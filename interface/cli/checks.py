@@ -73,12 +73,22 @@ def check_features(settings: Settings) -> Found:
         yield "warn", "[site] mrn_authority is not set: numbers of type MR are taken for MRNs"
 
 
-def check_mappings(_: Settings) -> Found:
-    """The rules and code tables load."""
-    from interface.rules import load_rulebook
+def check_mappings(settings: Settings) -> Found:
+    """The rules and code tables load; what the site's overlay changes, a line for each."""
+    from interface.rules import RuleError
 
-    load_rulebook()
-    yield "ok", "rules and tables load"
+    try:
+        book = settings.rulebook()
+    except RuleError as error:
+        raise SettingsError(str(error)) from None
+    if settings.mappings.overlay is None:
+        yield "ok", "rules and tables load"
+        return
+    folder = settings.resolve(settings.mappings.overlay)
+    yield "ok", f"rules and tables load, with {folder}"
+    yield from (("ok", change) for change in book.changes)
+    if not book.changes:
+        yield "warn", f"{folder} changes nothing"
 
 
 def check_key(settings: Settings) -> Found:

@@ -14,7 +14,7 @@ from interface.chart.decide import Engine
 from interface.chart.holds import release_of
 from interface.chart.outcome import Outcome, fields_json, left_out_json
 from interface.chart.registry import Registry
-from interface.cli.common import read_file
+from interface.cli.common import UsageError, read_file
 from interface.cli.output import print_json
 from interface.cli.run import a_time
 from interface.cli.screen import COLOUR_CHOICES, open_screen
@@ -40,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--strict", action="store_true", help="also where a message departs from the HL7 version it declares"
     )
     parser.add_argument(
+        "--listener", metavar="NAME", default="", help="as if they came on this listener of the settings file"
+    )
+    parser.add_argument(
         "--mask", action="store_true", help="hide patient data, so that the answer can be mailed"
     )
     parser.add_argument(
@@ -53,14 +56,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Exit 1 only when a message was rejected."""
     now = args.now or datetime.now(UTC)
-    policy = Policy()
+    book, policy = load_rulebook(), Policy()
     if args.config is not None:
         from interface.settings import load_settings
 
-        policy = load_settings(args.config).policy()
+        settings = load_settings(args.config)
+        book, policy = settings.rulebook(), settings.policy()
+        check_listener(args.listener, [entry.name for entry in settings.listeners])
     sent = list(read_messages(args.files))
     messages = [raw for _, raw in sent]
-    explained = explain(Engine(load_rulebook(), policy), messages, now)
+    explained = explain(Engine(book, policy), messages, now, args.listener)
     answers = [
         as_json(*entry, departures(raw) if args.strict else None)
         for entry, raw in zip(explained, messages, strict=True)
@@ -83,6 +88,12 @@ def run(args: argparse.Namespace) -> int:
     return 1 if any(answer["decision"] == "reject" for answer in answers) else 0
 
 
+def check_listener(name: str, known: list[str]) -> None:
+    """Raise UsageError for a listener that the settings do not have."""
+    if name and name not in known:
+        raise UsageError(f"explain: no listener {name!r} in the settings; there are {', '.join(known)}")
+
+
 def departures(raw: bytes) -> tuple[Finding, ...]:
     """Where a message departs from the HL7 version it declares; no decision depends on it."""
     from interface.hl7.conformance import conformance  # brings hl7apy: only for those who ask
@@ -100,12 +111,14 @@ def read_messages(names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         yield from ((name, message) for message in found)
 
 
-def explain(engine: Engine, messages: Iterable[bytes], now: datetime) -> Iterator[tuple[Reading, Outcome]]:
+def explain(
+    engine: Engine, messages: Iterable[bytes], now: datetime, listener: str = ""
+) -> Iterator[tuple[Reading, Outcome]]:
     """Decide each message in order; together they build up the charts."""
     charts = Registry()
     ids = itertools.count(1)
     for raw in messages:
-        reading = engine.read(raw, received_at=now)
+        reading = engine.read(raw, received_at=now, listener=listener)
         outcome = engine.decide(reading, charts.find(reading.keys), now=now, new_id=ids.__next__)
         charts.keep(reading, outcome)
         yield reading, outcome

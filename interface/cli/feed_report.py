@@ -18,7 +18,7 @@ from interface.cli.output import is_terminal, print_json, tell
 from interface.cli.run import a_time
 from interface.cli.stored import ago, whole
 from interface.errors import InterfaceError
-from interface.rules import Policy, load_rulebook
+from interface.rules import Policy, Rulebook, load_rulebook
 
 if TYPE_CHECKING:
     from interface.report.model import Report
@@ -100,7 +100,7 @@ def make(args: argparse.Namespace) -> Report:
         totals = source.totals()
         if not totals:
             raise InterfaceError("feed-report: there is no message to report on")
-        engine = Engine(load_rulebook(), source.policy)
+        engine = Engine(_rulebook(args), source.policy)
         collector = Collector(engine, totals, now=now, sample=args.sample)
         with progress(totals.total()) as advance:
             for entry in source.entries():
@@ -126,6 +126,15 @@ def _source(args: argparse.Namespace) -> Iterator[Source]:
     policy = _policy(args, needed=True)
     with open_views(args) as views:
         yield JournalSource(views, where, args.limit or DEFAULT_LIMIT, policy, args.sender)
+
+
+def _rulebook(args: argparse.Namespace) -> Rulebook:
+    """The mapping, with the site's overlay where its settings are given or the journal is looked at."""
+    if args.files and args.config is None:
+        return load_rulebook()
+    from interface.cli.common import settings_of
+
+    return settings_of(args).rulebook()
 
 
 def _policy(args: argparse.Namespace, needed: bool = False) -> Policy:

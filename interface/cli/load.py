@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import logging
 import sys
 import time
 from collections import Counter
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from interface.cli.common import add_settings_option, find_settings
 from interface.cli.output import facts, heading, is_terminal, print_json, safe_text, table
 from interface.cli.run import a_time
+from interface.cli.said import work_says
 from interface.history.columns import KINDS
 
 if TYPE_CHECKING:
@@ -79,14 +79,13 @@ def run(args: argparse.Namespace) -> int:
     from interface.chart.decide import Engine
     from interface.cli.load_files import look_at
     from interface.cli.load_judge import Tally
-    from interface.rules import load_rulebook
     from interface.services.clock import Clock
     from interface.settings import load_settings, require_available
 
     settings = load_settings(find_settings(args.config))
     require_available(settings)
     clock = Clock(args.now, settings.site.zone)
-    engine = Engine(load_rulebook(), settings.policy())
+    engine = Engine(settings.rulebook(), settings.policy())
     files = [look_at(name, args.kind, args.ignore, args.as_of, clock.at()) for name in args.files]
     summary = Summary(Tally(), len(files), args.dry_run)
     began = time.monotonic()
@@ -135,7 +134,7 @@ def _load(
     from interface.services.history import HistoryStore
     from interface.services.taken import Source, arrival
 
-    with _open(settings, shown.say) as store, _logged(shown.say):
+    with _open(settings, shown.say) as store, work_says(shown.say):
         history = HistoryStore(
             store,
             settings.store_url,
@@ -166,28 +165,6 @@ def _open(settings: Settings, say: Callable[[str], None]) -> Iterator[Store]:
     alone = not StoreLock.beside(settings.store_url, "door").is_held()
     with open_store(settings.store_url, keyring, create=alone) as store:
         yield store
-
-
-class _Said(logging.Handler):
-    """Warnings and errors of the work as lines for the person in front of it; they hold no patient data."""
-
-    def __init__(self, say: Callable[[str], None]) -> None:
-        super().__init__(logging.WARNING)
-        self._say = say
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Say one."""
-        self._say(record.getMessage())
-
-
-@contextmanager
-def _logged(say: Callable[[str], None]) -> Iterator[None]:
-    handler, logger = _Said(say), logging.getLogger("interface")
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
 
 
 def _batches(

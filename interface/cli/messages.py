@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 from interface.cli.common import PROGRAM, add_later_command, local_text, utc_text
 from interface.cli.output import facts, heading, print_json, safe_lines, table, tell
+from interface.cli.rebuild import add_reprocess
 from interface.cli.stored import (
     add_list_arguments,
     add_show,
+    add_times,
     decoded,
     hint_more,
     open_views,
@@ -19,7 +21,7 @@ from interface.cli.stored import (
 from interface.errors import InterfaceError
 
 if TYPE_CHECKING:
-    from interface.store.records import MessageDetail, MessageSummary
+    from interface.store.records import MessageDetail, MessageFilter, MessageSummary
 
 STATES = ("new", "done", "failed")
 DECISIONS = ("post", "chart", "hold", "cancel", "ignore", "reject")
@@ -27,28 +29,40 @@ DECISIONS = ("post", "chart", "hold", "cancel", "ignore", "reject")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("--state", choices=STATES)
-    parser.add_argument("--decision", choices=DECISIONS)
-    parser.add_argument("--type", metavar="TYPE", help="as SIU^S12")
-    parser.add_argument("--control-id", metavar="ID", help="MSH-10")
-    parser.add_argument("--listener", metavar="NAME")
+    _add_filters(parser)
     add_list_arguments(parser)
     commands = parser.add_subparsers(title="subcommands", metavar="")
     add_show(commands, "message")
-    add_later_command(commands, "messages", "reprocess", "decide messages again from what is stored")
+    add_reprocess(commands, _add_filters_again)
     add_later_command(commands, "messages", "export", "write messages to files")
 
 
+def _add_filters(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+    parser.add_argument("--state", choices=STATES, default=default)
+    parser.add_argument("--decision", choices=DECISIONS, default=default)
+    parser.add_argument("--type", metavar="TYPE", default=default, help="as SIU^S12")
+    parser.add_argument("--control-id", metavar="ID", default=default, help="MSH-10")
+    parser.add_argument("--listener", metavar="NAME", default=default)
+
+
+def _add_filters_again(parser: argparse.ArgumentParser) -> None:
+    """The filters behind a subcommand; given before it they mean the same."""
+    _add_filters(parser, argparse.SUPPRESS)
+    add_times(parser, argparse.SUPPRESS)
+
+
 def run(args: argparse.Namespace) -> int:
-    """List messages, or show one."""
+    """List messages, show one, or decide some again."""
+    if action := getattr(args, "action", None):
+        return int(action(args))
     return show(args) if hasattr(args, "id") else list_messages(args)
 
 
-def list_messages(args: argparse.Namespace) -> int:
-    """Print the newest messages that the filters take."""
+def filter_of(args: argparse.Namespace) -> "MessageFilter":
+    """The filter that the arguments ask for."""
     from interface.store.records import MessageFilter
 
-    where = MessageFilter(
+    return MessageFilter(
         state=args.state,
         decision=args.decision,
         message_type=args.type,
@@ -57,6 +71,11 @@ def list_messages(args: argparse.Namespace) -> int:
         since=args.since,
         until=args.until,
     )
+
+
+def list_messages(args: argparse.Namespace) -> int:
+    """Print the newest messages that the filters take."""
+    where = filter_of(args)
     with open_views(args) as views:
         rows, more = pages(
             lambda before, limit: views.messages(where, before=before, limit=limit), args.before, args.limit
@@ -76,6 +95,7 @@ def list_messages(args: argparse.Namespace) -> int:
 def _line(row: "MessageSummary") -> tuple[object, ...]:
     notes = [reasons_text(row.reasons)] if row.reasons else []
     notes += ["other content under a known control id"] if row.conflict else []
+    notes += ["left out of the chart by a person"] if row.set_aside else []
     notes += [f"came {row.duplicates + 1} times"] if row.duplicates else []
     received = local_text(row.received_at)
     return (
@@ -115,6 +135,7 @@ def as_json(row: "MessageSummary") -> dict[str, Any]:
         "attempts": row.attempts,
         "patient_id": row.patient_id,
         "request_id": row.request_id,
+        "set_aside": row.set_aside,
     }
 
 
@@ -154,6 +175,7 @@ def show(args: argparse.Namespace) -> int:
             "reasons": reasons_text(row.reasons),
             "request": request,
             "patient": row.patient_id,
+            "left out": "of the chart, by a person" if row.set_aside else "",
             "problem": detail.problem,
         }
     )

@@ -112,6 +112,11 @@ def facts(pairs: Mapping[str, object]) -> None:
         print(f"{name.ljust(width)}  {value}")
 
 
+def many(number: int, what: str) -> str:
+    """`1 message`, `2 messages`."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def heading(text: str) -> None:
     """Print a heading with an empty line before it."""
     print(f"\n{safe_text(text)}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from interface.cli.common import PROGRAM, UsageError, add_later_command, local_text, utc_text
 from interface.cli.output import facts, heading, print_json, safe_lines, table, tell
+from interface.cli.release import add_release
 from interface.cli.stored import (
     add_list_arguments,
     add_show,
@@ -46,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_show(commands, "request")
     add_later_command(commands, "requests", "retry", "send a dead request again")
     add_later_command(commands, "requests", "discard", "give a request up")
-    add_later_command(commands, "requests", "release", "let a held request go")
+    add_release(commands)
 
 
 def a_day(text: str) -> date:
@@ -58,7 +59,9 @@ def a_day(text: str) -> date:
 
 
 def run(args: argparse.Namespace) -> int:
-    """List requests, or show one."""
+    """List requests, show one, or release some."""
+    if action := getattr(args, "action", None):
+        return int(action(args))
     return show(args) if hasattr(args, "id") else list_requests(args)
 
 

@@ -35,7 +35,7 @@ def a_time(text: str) -> datetime:
 def run(args: argparse.Namespace) -> int:
     """Start the daemon; returns when it has stopped.
 
-    The API key is read here once, so that a missing one is said before any port is opened.
+    The API key and the mapping are read here once, so that a fault is said before any port is opened.
     """
     from interface.settings import load_settings, require_available
 
@@ -43,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
     settings = load_settings(path)
     require_available(settings, run=True)
     settings.api_key()
+    settings.rulebook()
 
     from interface.services.door import run_door
 

@@ -13,6 +13,8 @@ from interface.cli.output import heading, safe_text, table, tell
 from interface.errors import InterfaceError
 
 if TYPE_CHECKING:
+    from interface.settings import Settings
+    from interface.store.database import Store
     from interface.store.views import Views
 
 PAGE = 500
@@ -34,15 +36,29 @@ Row = TypeVar("Row", bound=Numbered)
 def add_list_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what every list takes: settings, JSON, times and pages."""
     add_settings_option(parser)
+    add_times(parser)
+    add_limit(parser)
+    parser.add_argument("--before", metavar="ID", type=whole, help="only those before ID: the next page")
+    add_json_argument(parser)
+
+
+def add_times(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+    """Declare `--since` and `--until`."""
     parser.add_argument(
-        "--since", metavar="TIME", type=ago, help="from then on: 30m, 2h, 3d (ago), 2026-03-05[T10:00]"
+        "--since",
+        metavar="TIME",
+        type=ago,
+        default=default,
+        help="from then on: 30m, 2h, 3d (ago), 2026-03-05[T10:00]",
     )
-    parser.add_argument("--until", metavar="TIME", type=ago, help="before then")
+    parser.add_argument("--until", metavar="TIME", type=ago, default=default, help="before then")
+
+
+def add_limit(parser: argparse.ArgumentParser) -> None:
+    """Declare `--limit`."""
     parser.add_argument(
         "--limit", metavar="N", type=whole, default=DEFAULT_LIMIT, help="at most N (default: 50)"
     )
-    parser.add_argument("--before", metavar="ID", type=whole, help="only those before ID: the next page")
-    add_json_argument(parser)
 
 
 def add_json_argument(parser: argparse.ArgumentParser) -> None:
@@ -83,7 +99,13 @@ def open_views(args: argparse.Namespace) -> "Iterator[Views]":
         InterfaceError: there is no store, or it cannot be opened; one line says why.
 
     """
-    settings = settings_of(args)
+    with open_store_of(settings_of(args)) as store:
+        yield store.views
+
+
+@contextmanager
+def open_store_of(settings: "Settings") -> "Iterator[Store]":
+    """The store of these settings; it is neither made nor brought up to date. Raises InterfaceError."""
     path = settings.store_path
     if path is not None and not path.is_file():
         # before the key: without a store the lack of a key is no news
@@ -93,7 +115,7 @@ def open_views(args: argparse.Namespace) -> "Iterator[Views]":
 
     keyring = load_or_create(settings.store.key, settings.directory, tell, create=False)
     with open_store(settings.store_url, keyring, create=False) as store:
-        yield store.views
+        yield store
 
 
 def pages(
@@ -159,7 +181,7 @@ def _value(value: Any) -> str:
     return value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)
 
 
-def hint_more(command: str, before: int | None) -> None:
+def hint_more(command: str, before: object) -> None:
     """Say on standard error how the list goes on."""
     if before is not None:
         tell(f"there are more: {safe_text(command)} --before {before}")

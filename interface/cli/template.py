@@ -108,7 +108,8 @@ version = 1
 # batch = 1
 
 [mappings]
-# A folder with this site's own rules and tables.
+# A folder with this site's own rules, code tables, clinicians, locations, withheld codes, patients who opted out
+# (docs/overlay.md). SIGHUP reads it anew.
 # overlay = "site-mappings"
 # What a problem code without a code system is: "ICD10", "ICD9" or "SNOMED".
 # Empty: told by its shape where it can be.
@@ -156,12 +157,15 @@ url = "sqlite:///var/interface.db"
 # webhook_days = 365
 
 [filters]
+# Which appointments are for us, by type (SCH-8, AIS-3), location (AIL-3, PV1-3, MSH-4) and clinician (NPI, id or family
+# name). Other messages of the patient still add to the chart.
 # take_appointment_types = ["NEW", "FOLLOWUP"]
 # leave_appointment_types = ["LAB"]
 # take_locations = ["MAIN"]
 # leave_locations = ["TRAINING"]
 # take_providers = ["1234567893"]
 # leave_providers = ["9999"]
+# A regular expression that is looked for in names and MRNs; of who fits nothing is kept.
 # test_patient_pattern = "^ZZTEST"
 
 [web]

@@ -93,6 +93,7 @@ _ON_PURPOSE = (
     "neither an event nor an interval",
     "a procedure system",
     "deleted:",
+    "no longer active",
 )
 """Words of reasons that are no fault of the sender: the request has no place for the value."""
 
@@ -100,6 +101,8 @@ _ASKS = (
     ("no coding system is declared", "Declare the coding system beside the code (CWE.3, or DG1-2)."),
     ("no code of", "Send a code of the declared system, or declare the system that the code is of."),
     ("no code", "Send the code with the text."),
+    ("text where a code", "Send the code with its coding system, and the text beside it."),
+    ("another name than", "Name the drug alike in RXO-1 and RXE-2, or send its NDC in RXE-2."),
     ("NDC", "Send NDCs as 11 digits, or with their dashes in place."),
     ("NPI", "Send the NPI with its authority (XCN.9 or XCN.13 = NPI), and check its check digit."),
     ("not a date", "Send dates as YYYYMMDD, times as YYYYMMDDHHMMSS."),

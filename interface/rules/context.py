@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo
 from interface.contract.texts import CLEAN_TEXT_FORBIDDEN
 from interface.hl7.message import Message, Segment
 from interface.rules.facts import Fact, LeftOut
+from interface.rules.mrn_form import AS_SENT, MrnForm
 from interface.rules.policy import Policy
+from interface.rules.site import NOTHING, Site
 
 
 @dataclass
@@ -26,6 +28,15 @@ class Context:
     at: str
     today: date
     left_out: list[LeftOut] = field(default_factory=list)
+    site: Site = NOTHING
+    """The lists of the site's overlay."""
+    keep_ids: bool = False
+    """Whether facts bear all names of clinics, kinds and authorities (`Fact.ids`): for sites with an overlay or filters.
+
+    The ids of clinicians without an NPI always go along: a table that comes later completes what is held.
+    """
+    mrn_form: MrnForm = AS_SENT
+    """How this sender's numbers become the site's."""
     gone: frozenset[Segment] | None = None
     """Resources that were taken out of the appointment; None: nobody has asked yet."""
     retired: frozenset[str] = frozenset()

@@ -13,7 +13,7 @@ import msgspec
 Scalar = str | int | float | bool
 
 
-class Leaf(msgspec.Struct, frozen=True, array_like=True):
+class Leaf(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One scalar of a value and where it came from."""
 
     path: str
@@ -21,9 +21,11 @@ class Leaf(msgspec.Struct, frozen=True, array_like=True):
     value: Scalar
     source: str
     """HL7 path (`PID-5.1`, `DG1[2]-3.1`) or `settings:site.mrn_root`."""
+    rule: str = ""
+    """The rule or table row that brought it, where that is not the fact's own: `site-mappings/providers.csv#D42`."""
 
 
-class Fact(msgspec.Struct, frozen=True, array_like=True):
+class Fact(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What one message says of one field.
 
     `value` None means there is none: the sender deleted it (HL7 null) or what stands there is of no use; then `why`
@@ -45,9 +47,11 @@ class Fact(msgspec.Struct, frozen=True, array_like=True):
     """HL7 null: what was known before is no longer so."""
     weak: bool = False
     """Only a default or a part: it never takes the place of a fact that is not weak."""
+    ids: tuple[Leaf, ...] = ()
+    """The sender's own ids and names of what it is about, for the site's tables, which may change; `path`: who gave it."""
 
 
-class LeftOut(msgspec.Struct, frozen=True, array_like=True):
+class LeftOut(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A value of the message that does not reach the request, and why (`value` is patient data, `why` is not)."""
 
     source: str
@@ -55,7 +59,7 @@ class LeftOut(msgspec.Struct, frozen=True, array_like=True):
     why: str
 
 
-class Reason(msgspec.Struct, frozen=True, array_like=True):
+class Reason(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Why a decision is as it is: a stable code, and a sentence without patient data."""
 
     code: str

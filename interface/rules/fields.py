@@ -19,6 +19,7 @@ MESSAGE = (
     "appointment.placer",
     "appointment.status",
     "appointment.type",
+    "appointment.replaces",
     "upcomingAppointmentDate",
     "upcomingAppointmentProvider",
     "clinicName",

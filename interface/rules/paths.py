@@ -8,8 +8,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from interface.hl7.message import Repetition, Segment
+from interface.hl7.segments import FIELDS, LOCAL_FIELDS
+from interface.rules.source import nearest
 
 _PATH = re.compile(r"^([A-Z][A-Z0-9]{2})-([1-9]\d*)(?:\.([1-9]\d*)(?:\.([1-9]\d*))?)?$")
+
+
+_MOST_PARTS = 40
 
 
 class Scope(Protocol):
@@ -38,6 +43,20 @@ class Path:
         segment, field, component, subcomponent = match.groups()
         return cls(segment, int(field), int(component or 0), int(subcomponent or 0))
 
+    @property
+    def trouble(self) -> str:
+        """Why the standard has no such field; empty when it has one, or the segment is a site's own (Z…)."""
+        if self.segment.startswith("Z"):
+            return ""
+        if self.segment not in FIELDS:
+            return f"HL7 has no segment {self.segment}{nearest(self.segment, FIELDS)}"
+        most = FIELDS[self.segment]
+        if most and self.field > most + LOCAL_FIELDS:
+            return f"{self.segment} has {most} fields"
+        return (
+            "" if max(self.component, self.subcomponent) <= _MOST_PARTS else "no data type has so many parts"
+        )
+
     def __str__(self) -> str:
         text = f"{self.segment}-{self.field}"
         if self.component:
@@ -64,3 +83,11 @@ class Path:
         if self.component:
             return repetition.at(self.component, self.subcomponent)
         return repetition.path
+
+
+def read_path(text: str) -> Path | str:
+    """The path that `text` is; else why it is none."""
+    path = Path.parse(text)
+    if path is None:
+        return f"'{text}' is no HL7 path; write it as PID-5 or PID-5.1"
+    return f"'{text}' leads nowhere: {path.trouble}" if path.trouble else path

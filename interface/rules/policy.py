@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
@@ -23,6 +24,36 @@ class RequestDefaults:
     diagnostic_categories: tuple[str, ...] = ()
     summary_months: int = 0
     new_patient_types: tuple[str, ...] = ()
+    new_patient: bool | None = None
+    """Whether the patient is new, where a site's rule says so; None: by `new_patient_types`."""
+
+
+@dataclass(frozen=True)
+class Filters:
+    """`[filters]`: which appointments and persons are for us. Names in upper case; an empty `take` takes all."""
+
+    take_types: frozenset[str] = frozenset()
+    leave_types: frozenset[str] = frozenset()
+    take_locations: frozenset[str] = frozenset()
+    leave_locations: frozenset[str] = frozenset()
+    take_providers: frozenset[str] = frozenset()
+    leave_providers: frozenset[str] = frozenset()
+    test_patients: re.Pattern[str] | None = None
+    """Looked for in names and numbers."""
+
+    @property
+    def of_appointments(self) -> bool:
+        """Whether any of them looks at appointments."""
+        return any(
+            (
+                self.take_types,
+                self.leave_types,
+                self.take_locations,
+                self.leave_locations,
+                self.take_providers,
+                self.leave_providers,
+            )
+        )
 
 
 @dataclass(frozen=True)
@@ -50,3 +81,4 @@ class Policy:
     decisions: Mapping[str, str] = field(default_factory=dict)
     """`[forward]` by message type, `ADT^A28` to post, chart or ignore."""
     request: RequestDefaults = RequestDefaults()
+    filters: Filters = Filters()

@@ -9,15 +9,29 @@ from zoneinfo import ZoneInfo
 
 from interface.hl7.datatypes.dtm import parse_dtm
 from interface.hl7.errors import REJECTS, HeaderError
-from interface.hl7.message import Message
+from interface.hl7.message import Message, Segment
+from interface.rules.compiling import Rule
 from interface.rules.context import Context, Group
+from interface.rules.events import Event
 from interface.rules.facts import Fact, Item, LeftOut, Reason, text_of
 from interface.rules.fields import ORDERS
 from interface.rules.groups import first_patient, merge_groups, order_groups
+from interface.rules.memory import LONGEST, Memory, restated
 from interface.rules.policy import HISTORY, Policy
-from interface.rules.rulebook import Event, Rule, Rulebook
+from interface.rules.rulebook import Rulebook
 
 _CLOCK_SLACK = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class SiteList:
+    """Problems or medications as a site's Z-segments list them; each segment is one entry."""
+
+    segment: str
+    snapshot: bool
+    """Whether it is the whole list, and takes the place of what the segment listed before."""
+    problems: tuple[Item, ...] = ()
+    orders: tuple[Item, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,6 +71,8 @@ class Reading:
     facts: dict[str, Fact] = field(default_factory=dict)
     problems: tuple[Item, ...] = ()
     orders: tuple[Item, ...] = ()
+    lists: tuple[SiteList, ...] = ()
+    """What the site's own segments list."""
     moves: tuple[Move, ...] = ()
     """What becomes of whose chart, in the order of the message."""
     several_patients: bool = False
@@ -81,10 +97,11 @@ def read_message(
         return _rejected(control_id, kind, "missing-type")
     if not control_id:
         return _rejected(control_id, kind, "missing-control-id")
+    book = book.of_sender(listener, message)
     event = book.event(message.message_code, message.trigger_event)
     if event.needs and message.names.isdisjoint(event.needs):
         event = event.without
-    elif (wanted := policy.decisions.get(kind)) is not None and not event.not_yet:
+    elif (wanted := policy.decisions.get(kind)) is not None:
         event = event.forwarded(wanted)
     zone = policy.listener_timezones.get(listener) or policy.timezone
     context = Context(
@@ -94,6 +111,9 @@ def read_message(
         control_id=control_id,
         at=event_time(message, zone, received_at),
         today=received_at.astimezone(policy.timezone or received_at.tzinfo).date(),
+        site=book.site,
+        keep_ids=bool(book.folder) or policy.filters.of_appointments,
+        mrn_form=book.mrn_form,
     )
     reading = Reading(
         control_id,
@@ -114,19 +134,39 @@ def read_message(
         if event.identity == "link" or len(_patients(book, context)) > 1:
             return replace(reading, several_patients=True)
         scope = first_patient(message)
-    facts = _read(book.message, context, scope)
+    book.memory.on((policy, context.today))
+    facts = _read(book.beyond_pid, context, scope)
+    facts |= _read_line(book.of_pid, context, scope, scope.all("PID")[0], book.memory)
     return replace(
         reading,
         keys=_keys(facts.get("patient.mrn.extension")),
         facts=facts,
         problems=tuple(
-            _read(rules, context, Group((segment,), message, frozenset((name,))))
+            _read_problem(
+                rules, context, Group((segment,), message, frozenset((name,))), segment, book.memory
+            )
             for name, rules in book.problems.items()
             for segment in scope.all(name)
         ),
         orders=tuple(_read(book.orders[ORDERS], context, group) for group in order_groups(message)),
+        lists=_lists(book, context) if book.lists else (),
         left_out=tuple(context.left_out),
     )
+
+
+def _lists(book: Rulebook, context: Context) -> tuple[SiteList, ...]:
+    """The Z-segments that list problems or medications, each with what it says."""
+    message, found = context.message, []
+    for name, rules in book.lists.items():
+        segments = message.all(name)
+        if not segments:
+            continue
+        own = frozenset((name,))
+        items = tuple(_read(rules, context, Group((segment,), message, own)) for segment in segments)
+        of_problems = rules[0].field.startswith("problem.")
+        whole = any(rule.snapshot for rule in rules)
+        found.append(SiteList(name, whole, items if of_problems else (), () if of_problems else items))
+    return tuple(found)
 
 
 def _read_moves(book: Rulebook, context: Context, reading: Reading) -> Reading:
@@ -203,10 +243,48 @@ def _read(rules: tuple[Rule, ...], context: Context, scope: Message | Group) -> 
             continue  # half of the rules end here: their segments were not sent
         if rule.version and rule.version != context.policy.api_version:
             continue
+        if rule.valued and not _is_valued(rule.valued, scope):
+            continue  # and most of the rest here: it costs a tenth of reading nothing by the rule itself
         fact = rule.read(context, scope)
         if fact is not None:
             found[rule.field] = fact
     return found
+
+
+def _read_problem(
+    rules: tuple[Rule, ...], context: Context, scope: Group, segment: Segment, memory: Memory
+) -> Item:
+    """One DG1 or PRB; a site's rule may look in other segments, too."""
+    if all(rule.reads == {segment.name} for rule in rules):
+        return _read_line(rules, context, scope, segment, memory)
+    return _read(rules, context, scope)
+
+
+def _read_line(
+    rules: tuple[Rule, ...], context: Context, scope: Message | Group, segment: Segment, memory: Memory
+) -> Item:
+    """What rules that look in this segment alone read; a line that was read before is not read again."""
+    message = context.message
+    if len(segment.line) > LONGEST:
+        return _read(rules, context, scope)
+    header = message.segments[0].line[:9]  # the delimiters
+    key = (segment.line, segment.path, header, message.charset, message.message_code, message.version)
+    known = memory.get(key)
+    if known is not None:
+        context.left_out += known[1]
+        return restated(known[0], context.at, context.control_id)
+    before = len(context.left_out)
+    found = _read(rules, context, scope)
+    memory.put(key, (found, tuple(context.left_out[before:])))
+    return found
+
+
+def _is_valued(fields: tuple[tuple[str, int], ...], scope: Message | Group) -> bool:
+    for name, number in fields:
+        for segment in scope.all(name):
+            if segment.raw(number):
+                return True
+    return False
 
 
 def _keys(mrn: Fact | None) -> tuple[str, ...]:
@@ -242,5 +320,5 @@ def event_time(message: Message, zone: ZoneInfo | None, received_at: datetime) -
         except (ValueError, OverflowError):
             continue
         if moment <= received + _CLOCK_SLACK:
-            return moment.strftime("%Y-%m-%dT%H:%M:%S")
+            return moment.isoformat()[:19]
     return received.strftime("%Y-%m-%dT%H:%M:%S")

@@ -1,107 +1,34 @@
-"""Loads mappings/, checks it and compiles it: after this no YAML is looked at."""
+"""Loads mappings/ and a site's overlay, checks them and compiles them: after this no file is looked at."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
+from pathlib import Path
 
-from interface.rules.fields import ORDER, PROBLEM, SCOPES, SETTING
-from interface.rules.paths import Path
-from interface.rules.source import Lines, RuleError, check_keys, nearest, read_yaml
-from interface.rules.tables import Table, read_table
-from interface.rules.types import TYPES, Reader, Spec
+from interface.hl7.message import Message
+from interface.rules.compiling import Fixed, Rule, SettingRule, Variant, compile_layers
+from interface.rules.conditions import Condition, plain
+from interface.rules.events import Event, changed_events, read_events
+from interface.rules.fields import ORDER, PROBLEM, SCOPES
+from interface.rules.layers import Definition, Layers, shipped_layer, with_site, written_rules
+from interface.rules.memory import Memory
+from interface.rules.mrn_form import AS_SENT, MrnForm
+from interface.rules.overlay import Overlay, read_overlay
+from interface.rules.site import NOTHING, Site
+from interface.rules.site_files import Checks, make_site
+from interface.rules.source import Lines, RuleError, nearest, read_text, read_yaml
+from interface.rules.tables import Table, read_table, with_values
 
-DOES = ("post", "chart", "cancel", "ignore")
-ABOUT = ("", "appointment", "visit", "medication", "problem", "person")
-IDENTITY = ("", "merge", "renumber", "move-number", "move-account", "move-visit", "link", "remove")
-"""What an event does to whose chart things are in (HL7 v2, chapter 3: merge, move, change, link, delete)."""
-_EVENT_KEYS = (
-    "does",
-    "about",
-    "say",
-    "not_yet",
-    "reopens",
-    "ends_inpatient_orders",
-    "cancels_discharge",
-    "adds_to_orders",
-    "needs",
-    "identity",
-    "cancels",
-)
-
-
-@dataclass(frozen=True)
-class Event:
-    """What a trigger event does (`messages.yaml`)."""
-
-    type: str
-    does: str
-    about: str = ""
-    say: str = ""
-    not_yet: bool = False
-    """Known, and of no effect until its part of the product is built."""
-    reopens: bool = True
-    """Whether it opens a cancelled visit again."""
-    ends_inpatient_orders: bool = False
-    cancels_discharge: bool = False
-    """The orders that a discharge ended run on."""
-    adds_to_orders: bool = False
-    """Dispenses and administrations: they add to orders, but never change or end one."""
-    needs: tuple[str, ...] = ()
-    """Without one of these segments the message is ignored."""
-    identity: str = ""
-    """One of `IDENTITY`."""
-    cancels_when_empty: bool = False
-    """S20 to S22: a cancel when no resource of the appointment is left."""
-    rule: str = ""
-    default: str = ""
-    """What it does where `[forward]` of the settings does not say otherwise; empty: the settings say nothing of it."""
-
-    @property
-    def books(self) -> bool:
-        """Whether it is about an appointment that is or was booked, so that SCH-25 may say what it does."""
-        return self.about == "appointment" and (self.default or self.does) == "post"
-
-    def forwarded(self, wanted: str) -> Event:
-        """The event as `[forward]` has it do."""
-        return replace(self, does=wanted, default=self.does)
-
-    @property
-    def without(self) -> Event:
-        """What it is without any of the segments it needs."""
-        return replace(self, does="ignore", say=f"it holds none of {', '.join(self.needs)}")
-
-
-@dataclass(frozen=True)
-class Rule:
-    """One compiled rule."""
-
-    name: str
-    """`patient.yaml#name`."""
-    field: str
-    read: Reader
-    only: frozenset[str]
-    """Message codes (MSH-9.1) it is for; empty: all."""
-    segments: frozenset[str]
-    """The segments it looks in."""
-    paths: tuple[Path, ...] = ()
-    """Its sources in order (`from:`)."""
-    type: str = ""
-    """The kind of value (`type:`)."""
-    version: int = 0
-    """The version of the API it is for; 0: all."""
-
-
-@dataclass(frozen=True)
-class SettingRule:
-    """A field that is filled from the settings."""
-
-    name: str
-    field: str
-    setting: str
+_MRN = "patient.mrn.extension"
+TABLES = "tables.yaml"
+"""What the rows of each table may say."""
+_PID = frozenset(("PID",))
+_MOST_SENDERS = 512
+"""Combinations of listener, sender and message type whose rules are kept ready."""
 
 
 @dataclass(frozen=True)
@@ -110,178 +37,316 @@ class Rulebook:
 
     events: Mapping[str, Event]
     default: Event
-    message: tuple[Rule, ...]
-    merge: tuple[Rule, ...]
-    """Of each MRG."""
-    problems: Mapping[str, tuple[Rule, ...]]
-    """By the segment that lists them: DG1, PRB."""
-    orders: Mapping[str, tuple[Rule, ...]]
-    """By what begins one: `order` (ORC groups)."""
+    scopes: Mapping[str, tuple[Rule, ...]]
+    """Rules by what they look in: the whole message (empty), each DG1, each order, each Z-segment of a site."""
     settings: Mapping[str, SettingRule]
     """By field."""
     tables: Mapping[str, Table]
+    fixed: tuple[Fixed, ...] = ()
+    """A site's own values for requests, the most specific first."""
+    variants: tuple[Variant, ...] = ()
+    """A site's rules for some senders, the least specific first."""
+    site: Site = NOTHING
+    folder: str = ""
+    """The overlay folder's name; empty: there is none."""
+    changes: tuple[str, ...] = ()
+    """What the overlay changes, a line for each, for people."""
+    _ready: dict[tuple[str, ...], Rulebook] = field(default_factory=dict, compare=False, repr=False)
 
     def event(self, code: str, trigger: str) -> Event:
         """The row for a message type; a type's `*` row, else the default, when its trigger event has none."""
         return self.events.get(f"{code}^{trigger}") or self.events.get(f"{code}^*") or self.default
 
+    def of_sender(self, listener: str, message: Message) -> Rulebook:
+        """The mapping as it is for this message's sender: the most specific rule of each field, else what goes for all.
+
+        Made once for each combination of listener, MSH-3, MSH-4 and message type; without rules for some senders, nothing.
+        """
+        if not self.variants:
+            return self
+        msh = message.segments[0]
+        key = (listener, msh.raw(3), msh.raw(4), message.message_code, message.trigger_event)
+        found = self._ready.get(key)
+        if found is None:
+            if len(self._ready) >= _MOST_SENDERS:
+                self._ready.clear()
+            found = self._ready[key] = self._for(
+                {
+                    "listener": {plain(listener)},
+                    "application": {plain(msh.text(3, 1)), plain(msh.text(3, 2))},
+                    "facility": {plain(msh.text(4, 1)), plain(msh.text(4, 2))},
+                    "message": {plain(message.message_code), plain(message.type)},
+                }
+            )
+        return found
+
+    def _for(self, sender: Mapping[str, set[str]]) -> Rulebook:
+        scopes = {scope: list(rules) for scope, rules in self.scopes.items()}
+        fitting = [variant for variant in self.variants if variant.condition.fits(sender)]
+        for variant in fitting:
+            rules = scopes.setdefault(variant.scope, [])
+            places = [index for index, rule in enumerate(rules) if rule.field == variant.field]
+            if variant.rule is None:
+                scopes[variant.scope] = [rule for rule in rules if rule.field != variant.field]
+            elif places:
+                rules[places[0]] = variant.rule
+            else:
+                rules.append(variant.rule)
+        if not fitting:
+            return self
+        return replace(self, scopes={scope: tuple(rules) for scope, rules in scopes.items()}, variants=())
+
+    @cached_property
+    def message(self) -> tuple[Rule, ...]:
+        """Of the whole message."""
+        return self.scopes[""]
+
+    @cached_property
+    def of_pid(self) -> tuple[Rule, ...]:
+        """Those of the whole message that look in PID alone: what they read is remembered by its line."""
+        return tuple(rule for rule in self.message if rule.reads == _PID)
+
+    @cached_property
+    def beyond_pid(self) -> tuple[Rule, ...]:
+        """The others of the whole message."""
+        return tuple(rule for rule in self.message if rule.reads != _PID)
+
+    @cached_property
+    def memory(self) -> Memory:
+        """What lines were read as by these rules."""
+        return Memory()
+
+    @cached_property
+    def merge(self) -> tuple[Rule, ...]:
+        """Of each MRG."""
+        return self.scopes.get("MRG", ())
+
+    @cached_property
+    def problems(self) -> Mapping[str, tuple[Rule, ...]]:
+        """By the standard's segment that lists them: DG1, PRB."""
+        return {name: rules for name, rules in self.scopes.items() if SCOPES.get(name) is PROBLEM and rules}
+
+    @cached_property
+    def orders(self) -> Mapping[str, tuple[Rule, ...]]:
+        """By what begins one: `order` (ORC groups)."""
+        return {name: rules for name, rules in self.scopes.items() if SCOPES.get(name) is ORDER and rules}
+
+    @cached_property
+    def lists(self) -> Mapping[str, tuple[Rule, ...]]:
+        """A site's own lists of problems or medications, by Z-segment."""
+        return {name: rules for name, rules in self.scopes.items() if name not in SCOPES and rules}
+
+    @cached_property
+    def drug_keys(self) -> Mapping[str, str]:
+        """The key of a drug coding system by its OID and by its name, as requests have them."""
+        rows = self.tables["drug_systems"].rows.values()
+        return {row[part]: row["key"] for row in rows for part in ("oid", "name") if part in row}
+
+    @cached_property
+    def mrn_form(self) -> MrnForm:
+        """How numbers become the site's, as the rule of the MRN says."""
+        rule = next((rule for rule in self.message if rule.field == _MRN), None)
+        return MrnForm.of(rule.body, rule.name) if rule is not None else AS_SENT
+
+    @cached_property
+    def has_overlay(self) -> bool:
+        """Whether a site's folder says anything that counts when a request is composed."""
+        return bool(self.fixed) or self.site != NOTHING
+
     @property
     def size(self) -> tuple[int, int]:
         """How many rules and tables there are."""
-        lists = (*self.problems.values(), *self.orders.values())
-        rules = (self.message, self.merge, *lists)
-        return sum(map(len, rules)) + len(self.settings), len(self.tables)
+        return sum(map(len, self.scopes.values())) + len(self.settings), len(self.tables)
 
 
 @lru_cache(maxsize=1)
-def load_rulebook() -> Rulebook:
-    """The mapping that comes with the product. Raises RuleError with file and line."""
-    return read_rulebook(resources.files("mappings"))
+def _shipped() -> Traversable:
+    return resources.files("mappings")
 
 
-def read_rulebook(folder: Traversable) -> Rulebook:
-    """The mapping in a folder of YAML files with `tables/`. Raises RuleError with file and line."""
-    tables = {}
-    for entry in _yaml_files(folder / "tables"):
-        table = read_table(
-            read_yaml(entry.read_text("utf-8"), f"tables/{entry.name}"), f"tables/{entry.name}"
-        )
-        tables[table.name] = table
+@lru_cache(maxsize=1)
+def _shipped_book() -> Rulebook:
+    return read_rulebook(_shipped())
+
+
+def load_rulebook(
+    overlay: Path | None = None,
+    *,
+    shown: str = "",
+    npi_check_digit: bool = True,
+    listeners: Iterable[str] | None = None,
+) -> Rulebook:
+    """The mapping that comes with the product, as a site's folder changes it. Raises RuleError with file and line.
+
+    Args:
+        overlay: the site's folder; None: there is none.
+        shown: how errors name the folder; empty: by its path.
+        npi_check_digit: whether an NPI of the folder's lists must pass it.
+        listeners: the names of the site's listeners, which `for:` may name; None: any.
+
+    """
+    if overlay is None:
+        return _shipped_book()
+    own = read_overlay(overlay, shown or str(overlay))
+    return read_rulebook(_shipped(), own, npi_check_digit=npi_check_digit, listeners=listeners)
+
+
+def read_rulebook(
+    folder: Traversable,
+    own: Overlay | None = None,
+    *,
+    npi_check_digit: bool = True,
+    listeners: Iterable[str] | None = None,
+) -> Rulebook:
+    """The mapping in a folder of YAML files with `tables/`, as `own` changes it. Raises RuleError with file and line."""
+    shipped_tables = _read_tables(folder)
+    files = {entry.name: read_yaml(read_text(entry, entry.name), entry.name) for entry in _yaml(folder)}
+    shipped_tables = with_values(shipped_tables, files.pop(TABLES, None))
+    layers = shipped_layer(
+        rule for name, found in files.items() if "events" not in found for rule in written_rules(found, name)
+    )
     events: dict[str, Event] = {}
-    default = Event("*", "ignore")
-    rules: dict[str, list[Rule]] = {scope: [] for scope in SCOPES}
-    settings: dict[str, SettingRule] = {}
-    for entry in _yaml_files(folder):
-        found = read_yaml(entry.read_text("utf-8"), entry.name)
+    default, messages = Event("*", "ignore"), Lines()
+    for name, found in files.items():
         if "events" in found:
-            events, default = _events(found, entry.name)
-            continue
-        _read_rules(found, entry.name, tables, rules, settings)
-    return Rulebook(
+            (events, default), messages = read_events(found, name), found
+    if own is None:
+        return _book(layers, shipped_tables, events, default)
+    tables = _changed_tables(shipped_tables, own)
+    layers = with_site(
+        layers, [rule for found in own.rules for rule in written_rules(found, own.file_label(found.file))]
+    )
+    if own.events is not None:
+        events = changed_events(events, messages, own.events, own.file_label(own.events.file))
+    book = _book(layers, tables, events, default)
+    _check_own_tables(layers, own, shipped_tables, book)
+    _check_listeners(layers, listeners)
+    site = make_site(own.lists, Checks(tables, npi_check_digit, book.mrn_form))
+    return replace(book, site=site, folder=own.label, changes=tuple(_changes(own, layers, shipped_tables)))
+
+
+def _book(
+    layers: Layers, tables: Mapping[str, Table], events: Mapping[str, Event], default: Event
+) -> Rulebook:
+    compiled = compile_layers(layers, tables)
+    book = Rulebook(
         events=events,
         default=default,
-        message=tuple(rules[""]),
-        merge=tuple(rules["MRG"]),
-        problems={
-            scope: tuple(found) for scope, found in rules.items() if SCOPES[scope] is PROBLEM and found
-        },
-        orders={scope: tuple(found) for scope, found in rules.items() if SCOPES[scope] is ORDER and found},
-        settings=settings,
+        scopes={scope: tuple(compiled.rules.get(scope, ())) for scope in {**SCOPES, **compiled.rules}},
+        settings=compiled.settings,
         tables=tables,
+        fixed=compiled.fixed,
+        variants=compiled.variants,
     )
+    _check_lists(book)
+    for variant in book.variants:  # what their numbers look like is checked now, not with the first message
+        if variant.rule is not None and variant.field == _MRN:
+            MrnForm.of(variant.rule.body, variant.rule.name)
+    assert book.mrn_form is not None  # noqa: S101 - reads it, so that a slip is told now
+    return book
 
 
-def _yaml_files(folder: Traversable) -> list[Traversable]:
+def _yaml(folder: Traversable) -> list[Traversable]:
     return sorted((f for f in folder.iterdir() if f.name.endswith(".yaml")), key=lambda f: f.name)
 
 
-def _events(found: Lines, file: str) -> tuple[dict[str, Event], Event]:
-    check_keys(found, ("events", "default"), "messages", file)
-    events = {
-        str(kind): _event(str(kind), body, file, found["events"].lines[kind])
-        for kind, body in found["events"].items()
-    }
-    return events, _event("default", found.get("default", Lines(does="ignore")), file, 1)
+def _read_tables(folder: Traversable) -> dict[str, Table]:
+    tables = {}
+    for entry in _yaml(folder / "tables"):
+        file = f"tables/{entry.name}"
+        table = read_table(read_yaml(read_text(entry, file), file))
+        tables[table.name] = table
+    return tables
 
 
-def _event(kind: str, body: object, file: str, line: int) -> Event:
-    if not isinstance(body, Lines):
-        raise RuleError(f"{file}:{line}: {kind}: write it as {{does: chart}}")
-    check_keys(body, _EVENT_KEYS, kind, file)
-    does, about = str(body.get("does", "")), str(body.get("about", ""))
-    if does not in DOES:
-        raise RuleError(
-            f"{file}:{line}: {kind}: does: '{does}' is none of {', '.join(DOES)}{nearest(does, DOES)}"
-        )
-    if about not in ABOUT:
-        raise RuleError(f"{file}:{line}: {kind}: about: '{about}' is unknown{nearest(about, ABOUT)}")
-    identity, cancels = str(body.get("identity", "")), str(body.get("cancels", ""))
-    if cancels not in ("", "when-empty"):
-        raise RuleError(f"{file}:{line}: {kind}: cancels: '{cancels}' is unknown; there is when-empty")
-    if identity not in IDENTITY:
-        raise RuleError(
-            f"{file}:{line}: {kind}: identity: '{identity}' is unknown{nearest(identity, IDENTITY)}"
-        )
-    return Event(
-        type=kind,
-        does=does,
-        about=about,
-        say=str(body.get("say", "")),
-        not_yet=bool(body.get("not_yet", False)),
-        reopens=bool(body.get("reopens", True)),
-        ends_inpatient_orders=bool(body.get("ends_inpatient_orders", False)),
-        cancels_discharge=bool(body.get("cancels_discharge", False)),
-        adds_to_orders=bool(body.get("adds_to_orders", False)),
-        needs=tuple(str(name) for name in body.get("needs", ())),
-        identity=identity,
-        cancels_when_empty=cancels == "when-empty",
-        rule=f"{file}#{kind}",
-    )
+def _changed_tables(shipped: Mapping[str, Table], own: Overlay) -> dict[str, Table]:
+    tables = dict(shipped)
+    for table in own.tables:
+        known = shipped.get(table.name)
+        if known is None:
+            tables[table.name] = table
+        elif table.name in own.replaced:
+            tables[table.name] = table.checked(known.values) if known.values is not None else table
+        else:
+            tables[table.name] = known.changed_by(table)
+    return tables
 
 
-def _read_rules(
-    found: Lines,
-    file: str,
-    tables: Mapping[str, Table],
-    rules: dict[str, list[Rule]],
-    settings: dict[str, SettingRule],
-) -> None:
-    check_keys(found, ("rules",), "mapping file", file)
-    body = found.get("rules")
-    if not isinstance(body, Lines):
-        raise RuleError(f"{file}:1: a mapping file needs 'rules:', a list of 'name: rule'")
-    for name, rule in body.items():
-        line = body.lines[name]
-        if not isinstance(rule, Lines):
-            raise RuleError(f"{file}:{line}: {name}: a rule is a list of 'key: value'")
-        _read_rule(str(name), rule, file, line, tables, rules, settings)
+def _check_own_tables(layers: Layers, own: Overlay, shipped: Mapping[str, Table], book: Rulebook) -> None:
+    """A table that no rule names is a slip of its name; one in the place of a shipped one says what that may say."""
+    named: set[str] = set()
+    for made in (*layers.general, *layers.variants):
+        if made.written.label.startswith(f"{own.label}/"):
+            _check_words(made, book)
+        for key, value in made.body.items():
+            if not isinstance(value, str) or value not in book.tables:
+                continue
+            named.add(value)
+            before = made.base.body.get(key) if made.base is not None else None
+            usual = shipped.get(before) if isinstance(before, str) else None
+            if usual is not None and usual.values is not None and value not in shipped:
+                book.tables[value].checked(usual.values)
+    for table in own.tables:
+        if table.name not in shipped and table.name not in named:
+            place = next(iter(table.places.values())).rpartition(":")[0]
+            hint = nearest(table.name, shipped) or "; name it in a rule (table: …)"
+            raise RuleError(f"{place}:1: no rule names the table '{table.name}'{hint}")
 
 
-def _read_rule(
-    name: str,
-    body: Lines,
-    file: str,
-    line: int,
-    tables: Mapping[str, Table],
-    rules: dict[str, list[Rule]],
-    settings: dict[str, SettingRule],
-) -> None:
-    def fail(key: str, text: str) -> RuleError:
-        return RuleError(f"{file}:{body.lines.get(key, line)}: {name}: {text}")
+def _check_words(made: Definition, book: Rulebook) -> None:
+    """What stands for no code and for an unknown one must be a word that the table's rows may say."""
+    table = book.tables.get(str(made.body.get("table", "")))
+    for key in ("empty", "unknown"):
+        if key in made.written.body and table is not None and table.values is not None:
+            trouble = table.values.read(made.body[key])[1]
+            if trouble:
+                raise made.error(key, f"{key}: {trouble}")
 
-    for key in ("field", "type", "from"):
-        if key not in body:
-            raise fail(key, f"'{key}:' is missing")
-    field, kind = str(body["field"]), str(body["type"])
-    sources = (
-        [str(entry) for entry in body["from"]] if isinstance(body["from"], list) else [str(body["from"])]
-    )
-    if kind == "setting":
-        if field not in SETTING:
-            raise fail("field", f"no setting fills '{field}'{nearest(field, SETTING)}")
-        if sources != [f"settings:{SETTING[field]}"]:
-            raise fail("from", f"'{field}' comes from settings:{SETTING[field]}")
-        settings[field] = SettingRule(f"{file}#{name}", field, SETTING[field])
+
+def _check_lists(book: Rulebook) -> None:
+    """A Z-segment lists problems or medications, and says which."""
+    for name, rules in book.lists.items():
+        groups = {rule.field.partition(".")[0] == "problem" for rule in rules}
+        if len(groups) > 1:
+            raise RuleError(
+                f"{rules[0].place}: {name} can't list problems and medications; use two Z-segments"
+            )
+        wanted = "problem.codings" if groups == {True} else "medication.nameCode"
+        everywhere = [*rules, *(v.rule for v in book.variants if v.scope == name and v.rule is not None)]
+        if not any(rule.field == wanted for rule in everywhere):
+            raise RuleError(f"{rules[0].place}: nothing comes of {name} without a rule for {wanted}")
+
+
+def _check_listeners(layers: Layers, listeners: Iterable[str] | None) -> None:
+    if listeners is None:
         return
-    scope = str(body.get("each", ""))
-    if scope not in SCOPES:
-        raise fail("each", f"each: '{scope}' is unknown{nearest(scope, SCOPES)}")
-    if field not in SCOPES[scope]:
-        raise fail("field", f"unknown field '{field}'{nearest(field, SCOPES[scope])}")
-    if any(rule.field == field for rule in rules[scope]):
-        raise fail("field", f"'{field}' is filled by another rule already; name the sources in one")
-    if kind not in TYPES:
-        raise fail("type", f"unknown type '{kind}'{nearest(kind, TYPES)}")
-    paths = []
-    for text in sources:
-        path = Path.parse(text)
-        if path is None:
-            raise fail("from", f"'{text}' is no HL7 path; write it as PID-5 or PID-5.1")
-        paths.append(path)
-    spec = Spec(f"{file}#{name}", file, line, body, tuple(paths), tables)
-    segments = frozenset(path.segment for path in paths)
-    version = body.get("version", 0)
-    if version not in (0, 1, 2):
-        raise fail("version", f"version: '{version}' is none of the API's versions, 1 and 2")
-    only = frozenset(spec.strings("only"))
-    rules[scope].append(Rule(spec.name, field, TYPES[kind](spec), only, segments, spec.paths, kind, version))
+    known = {plain(name): name for name in listeners}
+    for made in layers.variants:
+        wanted = made.sender.wanted.get("listener", frozenset()) if made.sender is not None else frozenset()
+        for name in sorted(wanted - known.keys()):
+            hint = nearest(name.lower(), known.values()) or f"; there are {', '.join(known.values())}"
+            raise made.written.error("for", f"no listener '{name.lower()}'{hint}")
+
+
+def _changes(own: Overlay, layers: Layers, shipped: Mapping[str, Table]) -> Iterable[str]:
+    for made in (*layers.general, *layers.variants, *layers.fixed):
+        if not made.written.label.startswith(f"{own.label}/"):
+            continue
+        base = made.base.written.label if made.base is not None and made.base.scope == made.scope else ""
+        does = "takes the place of" if made.off is False else "leaves out"
+        what = f"{does} {base}" if base and made not in layers.fixed else f"fills {made.field}"
+        whom = made.sender or made.appointments
+        if whom is not None:
+            what += f" for {_told(whom)}"
+        yield f"{made.written.label}: {what}"
+    if own.events is not None:
+        yield f"{own.file_label(own.events.file)}: changes {', '.join(own.events['events'])}"
+    for table in own.tables:
+        kind = "new" if table.name not in shipped else "replaced" if table.name in own.replaced else "changed"
+        yield f"table {table.name}: {kind}, {len(table.rows)} rows of {own.label}"
+    for name, source in own.lists.items():
+        yield f"{source.label}: {name.replace('_', ' ')}, {len(source.rows)} rows"
+
+
+def _told(condition: Condition) -> str:
+    return " and ".join(f"{name} {'/'.join(sorted(values))}" for name, values in condition.wanted.items())

@@ -13,8 +13,10 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from interface.chart.decide import Engine
-from interface.chart.model import Chart, decode_chart
+from interface.chart.model import Chart, change, decode_chart
 from interface.chart.rebuild import Decided, Rebuilt, Told, rebuild
+from interface.chart.settle import OPEN, digest_of
+from interface.rules.policy import Policy
 from interface.services.plan import Plan, reasons
 from interface.store.records import (
     Command,
@@ -46,6 +48,12 @@ class CommandStore(Protocol):
 
     def request_owners(self, ids: Iterable[int]) -> dict[int, int]:
         """Patient ids by request id."""
+
+    def request_states(self, ids: Iterable[int]) -> dict[int, str]:
+        """States by request id."""
+
+    def request_bodies(self, ids: Iterable[int]) -> dict[int, bytes]:
+        """The requests as they are stored."""
 
 
 class CannotError(Exception):
@@ -79,7 +87,7 @@ class Commanding:
         new_patient: Callable[[], int],
         new_request: Callable[[], int],
     ) -> None:
-        self._engine = engine
+        self.engine = engine
         self._store = store
         self._new_patient = new_patient
         self._new_request = new_request
@@ -101,12 +109,14 @@ class Commanding:
             return Waits(concerned)
         plan = Plan()
         ids = {id(patient): patient.id or self._new_patient() for patient in found.rebuilt.patients}
+        asked_by = {d.request: d.told.id for d in found.rebuilt.messages if d.made}
         for old_id, into in found.rebuilt.absorbed.items():
             plan.retire(old_id, found.old[old_id], None if into is None else ids[id(into)])
         for patient in found.rebuilt.patients:
             owner = ids[id(patient)]
             plan.renew(owner, found.old.get(owner), patient.chart)
-            plan.change(patient.requests, owner, None)
+            for request in patient.requests:
+                plan.change((request,), owner, asked_by.get(request.id))
         for owner, close in found.rebuilt.closed:
             plan.change((close,), owner, None)
         aside = _ids(command.arguments, "set_aside")
@@ -120,8 +130,10 @@ class Commanding:
             "patients": len(found.rebuilt.patients),
             "messages": len(found.rebuilt.messages),
             "requests": len(plan.requests),
-            "posted": sum(decided.request is not None for decided in found.rebuilt.messages),
+            "posted": sum(decided.made for decided in found.rebuilt.messages),
         }
+        states = self._store.request_states(row.id for row in plan.changes)
+        result |= {name: told for name, told in _told(found, ids, plan, states).items() if told}
         plan.commands.append(CommandDone(command.id, "done", result))
         return plan
 
@@ -137,12 +149,20 @@ class Commanding:
         if unknown:
             raise CannotError(f"there is no decided message {min(unknown)}")
         told = [
-            Told(row.id, readings[row.id], row.received_at, row.patient_id, row.id in again)
+            Told(
+                row.id,
+                readings[row.id],
+                row.received_at,
+                row.patient_id,
+                again=row.id in again,
+                request=row.request_id,
+                held=row.decision == "hold",
+            )
             for row in rows.values()
             if row.id in readings and row.id not in aside and (not row.set_aside or row.id in back)
         ]
         old = self._charts(rows, _ids(arguments, "patients"))
-        return Rebuilding(old, rows, rebuild(self._engine, told, old, now=now, new_id=new_request))
+        return Rebuilding(old, rows, rebuild(self.engine, told, old, now=now, new_id=new_request))
 
     def _gather(self, patients: set[int], messages: set[int]) -> tuple[dict[int, ReplayRow], dict[int, Any]]:
         """Every message that has to do with these patients and messages, and what it says by today's rules."""
@@ -158,10 +178,12 @@ class Commanding:
             keys: set[str] = set()
             for row in rows.values():
                 if row.readable and row.id not in readings:
-                    reading = self._engine.read(row.raw, received_at=row.received_at, listener=row.listener)
+                    reading = self.engine.read(row.raw, received_at=row.received_at, listener=row.listener)
                     readings[row.id] = reading
                     keys.update(reading.keys)
-            led = {row.id for row in self._store.load_patients(keys).values()}
+            led = {
+                row.id for row in self._store.load_patients(also_known_as(keys, self.engine.policy)).values()
+            }
             led |= {row.patient_id for row in rows.values() if row.patient_id is not None}
             wanted = led - known
             if not wanted:
@@ -175,7 +197,26 @@ class Commanding:
         unreadable = next((id_ for id_, row in found.items() if not row.readable), None)
         if unreadable is not None:
             raise CannotError(f"the stored chart of patient {unreadable} cannot be opened")
-        return {id_: decode_chart(row.chart) for id_, row in found.items()}
+        charts = {id_: decode_chart(row.chart) for id_, row in found.items()}
+        self._know_what_was_sent(charts)
+        return charts
+
+    def _know_what_was_sent(self, charts: Mapping[int, Chart]) -> None:
+        """Of requests that were composed anew after they were made the chart does not know what was sent; the store does.
+
+        So nothing is sent twice: they compare like every other.
+        """
+        unsure = [
+            (chart, entry, entry.asked)
+            for chart in charts.values()
+            for entry in chart.appointments.values()
+            if entry.asked is not None and entry.asked.rewritten
+        ]
+        bodies = self._store.request_bodies(asked.id for _, _, asked in unsure)
+        for chart, entry, asked in unsure:
+            if asked.id in bodies:
+                known = change(asked, digest=digest_of(bodies[asked.id]), rewritten=False)
+                chart.appointments[entry.key] = change(entry, asked=known)
 
     # ------------------------------------------------------------------------------------------ release
 
@@ -196,7 +237,7 @@ class Commanding:
             chart = charts.get(owner) if owner is not None else None
             if owner is None or chart is None:
                 continue
-            outcome = self._engine.release(chart, request, now=now, new_id=self._new_request)
+            outcome = self.engine.release(chart, request, now=now, new_id=self._new_request)
             if outcome is not None and outcome.chart is not None:
                 plan.take(outcome.chart, outcome.requests, owner, before[owner], None)
                 charts[owner] = outcome.chart
@@ -206,15 +247,43 @@ class Commanding:
         return plan
 
 
+def also_known_as(keys: Iterable[str], policy: Policy) -> set[str]:
+    """These identity keys, and those under which their charts stand if `site.mrn_authority` was set or changed since."""
+    found = set(keys)
+    own = ["", *policy.mrn_authority]
+    for key in tuple(found):
+        authority, _, number = key.partition("|")
+        if authority in own:
+            found.update(f"{other}|{number}" for other in own)
+    return found
+
+
 def _again(decided: Decided, owner: int | None) -> MessageAgain:
     told = decided.told
-    if not told.again:
+    if not told.again or decided.stands:
         return MessageAgain(told.id, owner, False)
     outcome = decided.outcome
     done = MessageDone(
         told.id, "done", outcome.decision, reasons(outcome.reasons), outcome.note, owner, decided.request
     )
     return MessageAgain(told.id, owner, False, done)
+
+
+def _told(found: Rebuilding, ids: Mapping[int, int], plan: Plan, states: Mapping[int, str]) -> dict[str, Any]:
+    """What a rebuilding changed, for who asked: ids of ours only."""
+    requests = {row.id: row.state for row in plan.made.values()}
+    requests |= {row.id: row.state for row in plan.changes if states.get(row.id) in OPEN}
+    requests |= {row.supersedes: "superseded" for row in plan.made.values() if row.supersedes in requests}
+    owners = [ids[id(patient)] for patient in found.rebuilt.patients]
+    return {
+        "split": [owner for owner in owners if owner not in found.old or not found.old[owner].keys],
+        "merged": [
+            [old, None if into is None else ids[id(into)]]
+            for old, into in found.rebuilt.absorbed.items()
+            if found.old[old].keys
+        ],
+        "changed": [list(entry) for entry in sorted(requests.items())],
+    }
 
 
 def _ids(arguments: Mapping[str, Any], name: str) -> set[int]:

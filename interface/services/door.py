@@ -188,7 +188,10 @@ class Door:
     # ---- reload ----
 
     def reload(self) -> None:
-        """Take new allow-lists from the settings file (SIGHUP); other changes need a restart."""
+        """Take new allow-lists from the settings file and have the work read the mapping anew (SIGHUP).
+
+        The work says in the log what became of the mapping. Other changes need a restart.
+        """
         try:
             settings = load_settings(self.settings.file or Path())
         except SettingsError as error:
@@ -198,6 +201,7 @@ class Door:
             if section.name in self.factories:
                 self.factories[section.name].allow = section.networks
         event(log, logging.INFO, "reloaded", taken="allow-lists")
+        self.supervisor.reload()
 
     # ---- stop ----
 

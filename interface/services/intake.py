@@ -69,6 +69,10 @@ class Intake:
         self._cache = ChartCache(cached)
         self._deferred: dict[int, frozenset[int]] = {}
 
+    def use(self, engine: Engine) -> None:
+        """Decide by another mapping from now on."""
+        self._engine = self._commanding.engine = engine
+
     @property
     def deferred(self) -> int:
         """How many messages wait for an attempt; ask the journal for so many more."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
+from interface.chart.decide import Engine
 from interface.delivery.panel import parcels
 from interface.services.attempts import Ledger, expired, unreadable
 from interface.services.clock import Clock
@@ -177,6 +178,11 @@ class WorkLoop:
         if stored:
             self._stats.turn(time.perf_counter() - began)
         return more
+
+    def use(self, engine: Engine) -> None:
+        """Decide by a new mapping from now on. All open requests are settled again before anything is claimed."""
+        self._intake.use(engine)
+        self._day = None
 
     def report(self) -> None:
         """Report numbers when it is time."""
@@ -398,9 +404,16 @@ class WorkLoop:
 
 
 def run(
-    loop: WorkLoop, wakes: Wakes, drain_seconds: float, pause: Callable[[float], None] = time.sleep
+    loop: WorkLoop,
+    wakes: Wakes,
+    drain_seconds: float,
+    pause: Callable[[float], None] = time.sleep,
+    reload: Callable[[], Engine | None] = lambda: None,
 ) -> None:
-    """Turn after turn until asked to end; then until what is being sent is back or `drain_seconds` over."""
+    """Turn after turn until asked to end; then until what is being sent is back or `drain_seconds` over.
+
+    `reload` gives the engine of a mapping that was changed; None: the old one stays.
+    """
     trouble = ""
     more = True
     ends = float("inf")
@@ -410,6 +423,8 @@ def run(
             loop.draining = True
             ends = time.monotonic() + drain_seconds
             event(log, logging.INFO, "work-draining")
+        if wakes.reload_wanted() and (engine := reload()) is not None:
+            loop.use(engine)
         try:
             more = loop.turn()
             loop.report()

@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 from interface.services.logs import event
 from interface.services.metrics import WorkStats
 from interface.services.timing import Clock, Timer, cancel
+from interface.services.wakes import RELOAD
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,12 @@ class WakePipe:
             (unread,) = struct.unpack("i", fcntl.ioctl(self._write_end, termios.FIONREAD, b"\0\0\0\0"))
             if not unread:
                 os.write(self._write_end, b"\n")
+
+    def reload(self) -> None:
+        """The byte that says: read the mapping anew. It waits in the pipe for a work that is busy or still starts."""
+        with self._lock, contextlib.suppress(OSError):
+            if self._write_end >= 0:
+                os.write(self._write_end, RELOAD)
 
     def forget_read_end(self) -> None:
         """Close our copy of the end that the child has."""
@@ -136,6 +143,10 @@ class Supervisor:
     def wake(self) -> None:
         """There is something to do (any thread)."""
         self._pipe.wake()
+
+    def reload(self) -> None:
+        """The mapping has changed (any thread). A work that is not running reads it when it starts."""
+        self._pipe.reload()
 
     def start(self) -> None:
         """Start the child."""

@@ -9,6 +9,9 @@ from contextlib import suppress
 
 from interface.services.courier import Couriers
 
+RELOAD = b"R"
+"""The byte by which the door asks for a reload (`supervision`)."""
+
 
 class Wakes:
     """What the loop waits for: bytes or the end of standard input, a courier that came back, SIGTERM."""
@@ -20,11 +23,13 @@ class Wakes:
         self._signal_out, self._signal_in = os.pipe()
         os.set_blocking(self._signal_in, False)
         self.ending = False
+        self._reload = False
 
     def listen_to_signals(self) -> None:
         """SIGTERM ends us. SIGINT, which Ctrl-C sends to all, is for the door: it then closes our input."""
         signal.signal(signal.SIGTERM, lambda *_: self.end())
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the door's too: it tells us by a byte
 
     def end(self) -> None:
         """Ask the loop to end; safe in a signal handler."""
@@ -40,9 +45,17 @@ class Wakes:
         ready, _, _ = select.select(sources, [], [], seconds)
         if self._signal_out in ready:
             os.read(self._signal_out, 4096)
-        if self._stdin in ready and self._stdin is not None and not os.read(self._stdin, 65536):
-            self._stdin = None
-            self.ending = True
+        if self._stdin in ready and self._stdin is not None:
+            found = os.read(self._stdin, 65536)
+            self._reload = self._reload or RELOAD in found
+            if not found:
+                self._stdin = None
+                self.ending = True
+
+    def reload_wanted(self) -> bool:
+        """Whether the door has asked for a reload since this was asked last."""
+        wanted, self._reload = self._reload, False
+        return wanted
 
     def close(self) -> None:
         """Close the pipe for signals."""

@@ -11,7 +11,7 @@ import logging
 import random
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from itertools import count
 from pathlib import Path
@@ -21,7 +21,7 @@ from interface.contract.versions import version
 from interface.delivery.panel import alone, of_each
 from interface.delivery.schedule import DEFAULT, Schedule
 from interface.errors import InterfaceError
-from interface.rules import load_rulebook
+from interface.rules import Policy, RuleError
 from interface.services.attempts import Ledger
 from interface.services.clock import Clock
 from interface.services.courier import ONE, Couriers, Envelope, Post, where
@@ -65,9 +65,10 @@ def work(
     limits: Limits,
     stdin: int | None = 0,
     envelope: Envelope = ONE,
+    reload: Callable[[], Engine | None] = lambda: None,
 ) -> None:
     """Do the work on an open store until standard input ends or SIGTERM comes. Raises what is not the store's
-    fault.
+    fault. `reload` gives the engine of a changed mapping, None to keep the old one.
     """
     recovered = store.work.recover(clock.now())
     event(log, logging.INFO, "work-started", interrupted_requests=recovered)
@@ -82,7 +83,7 @@ def work(
     wakes = Wakes(couriers, stdin)
     wakes.listen_to_signals()
     try:
-        run(loop, wakes, limits.drain_seconds)
+        run(loop, wakes, limits.drain_seconds, reload=reload)
     finally:
         couriers.stop(1.0)
         couriers.close()
@@ -103,7 +104,7 @@ def serve(settings_file: Path, now: str | None) -> None:
         read_seconds=settings.api.timeout_seconds,
     )
     keyring = load_or_create(settings.store.key, settings.directory, lambda _: None, create=False)
-    engine = Engine(load_rulebook(), settings.policy())
+    engine = Engine(settings.rulebook(), settings.policy())
     lock = StoreLock.beside(settings.store_url, "work")
     lock.acquire(wait=LOCK_SECONDS)
     try:
@@ -119,6 +120,7 @@ def serve(settings_file: Path, now: str | None) -> None:
                     batch=settings.api.batch,
                 ),
                 envelope=envelope_of(settings),
+                reload=lambda: reloaded(settings_file, engine.policy),
             )
     finally:
         lock.release()
@@ -130,6 +132,27 @@ def envelope_of(settings: Settings) -> Envelope:
     return Envelope(
         lambda requests: offered.wrap(requests, batch_id), of_each if offered.most_patients > 1 else alone
     )
+
+
+RELOADED = ("default_problem_system", "visit_diagnosis_days", "npi_check_digit", "request", "filters")
+"""What a reload takes of the settings beside the overlay folder: [mappings], [request] and [filters]."""
+
+
+def reloaded(settings_file: Path, policy: Policy) -> Engine | None:
+    """The engine of the mapping as it is now; None, said in the log, when something in it can't be: the old one stays."""
+    try:
+        settings = load_settings(settings_file)
+        require_available(settings, run=True)
+        book, fresh = settings.rulebook(), settings.policy()
+    except InterfaceError as failed:
+        event(log, logging.ERROR, "mappings-not-reloaded", problem=failed)
+        return None
+    except Exception as failed:  # its text may hold what a site's lists hold
+        event(log, logging.ERROR, "mappings-not-reloaded", error=where(failed))
+        return None
+    rules, tables = book.size
+    event(log, logging.INFO, "mappings-reloaded", rules=rules, tables=tables, changes=len(book.changes))
+    return Engine(book, replace(policy, **{name: getattr(fresh, name) for name in RELOADED}))
 
 
 def clock_at(now: str | None, zone: tzinfo | None) -> Clock:
@@ -157,7 +180,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     configure()
     try:
         serve(options.settings, options.now)
-    except SettingsError as failed:
+    except (SettingsError, RuleError) as failed:
         event(log, logging.ERROR, "work-not-started", problem=failed)
         return 2
     except InterfaceError as failed:

@@ -21,16 +21,8 @@ def _is_set(section: str, key: str) -> Callable[[Settings], bool]:
 
 RULES: tuple[Rule, ...] = (
     (("api", "requests_per_second"), _is_set("api", "requests_per_second"), ""),
-    (("mappings", "overlay"), _is_set("mappings", "overlay"), ""),
     (("store", "url"), lambda settings: settings.store_path is None, ": PostgreSQL"),
     *((("store", key), _is_set("store", key), "") for key in _RETENTION),
-    (("filters", "take_appointment_types"), _is_set("filters", "take_appointment_types"), ""),
-    (("filters", "leave_appointment_types"), _is_set("filters", "leave_appointment_types"), ""),
-    (("filters", "take_locations"), _is_set("filters", "take_locations"), ""),
-    (("filters", "leave_locations"), _is_set("filters", "leave_locations"), ""),
-    (("filters", "take_providers"), _is_set("filters", "take_providers"), ""),
-    (("filters", "leave_providers"), _is_set("filters", "leave_providers"), ""),
-    (("filters", "test_patient_pattern"), _is_set("filters", "test_patient_pattern"), ""),
     (("webhooks", "tls_certificate"), _is_set("webhooks", "tls_certificate"), ""),
     (("webhooks", "tls_key"), _is_set("webhooks", "tls_key"), ""),
 )

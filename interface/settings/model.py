@@ -1,10 +1,14 @@
 """The whole settings file as one frozen object."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, PrivateAttr, model_validator
 
+from interface.rules import Rulebook, RuleError, load_rulebook
+from interface.rules.conditions import plain
+from interface.rules.policy import Filters as FilterPolicy
 from interface.rules.policy import Policy, RequestDefaults
 from interface.settings import together
 from interface.settings.errors import Fault, SettingsError
@@ -94,7 +98,53 @@ class Settings(Section):
                 summary_months=given.summary_months or 0,
                 new_patient_types=given.new_patient_types,
             ),
+            filters=self._filters(),
         )
+
+    def _filters(self) -> FilterPolicy:
+        given = self.filters
+        return FilterPolicy(
+            take_types=frozenset(map(plain, given.take_appointment_types)),
+            leave_types=frozenset(map(plain, given.leave_appointment_types)),
+            take_locations=frozenset(map(plain, given.take_locations)),
+            leave_locations=frozenset(map(plain, given.leave_locations)),
+            take_providers=frozenset(map(plain, given.take_providers)),
+            leave_providers=frozenset(map(plain, given.leave_providers)),
+            test_patients=re.compile(given.test_patient_pattern, re.IGNORECASE)
+            if given.test_patient_pattern
+            else None,
+        )
+
+    def rulebook(self) -> Rulebook:
+        """The mapping as the site's overlay folder changes it, read and checked now.
+
+        Raises:
+            SettingsError: the folder is not there.
+            RuleError: a file in it says something that can't be; file, line and the nearest valid name.
+
+        """
+        if self.mappings.overlay is None:
+            return load_rulebook()
+        folder = self.resolve(self.mappings.overlay)
+        if not folder.is_dir():
+            text = f"no such folder: {folder}"
+            raise SettingsError(self.fault(("mappings", "overlay"), text))
+        beside = self._file.parent / self.mappings.overlay if self._file else folder
+        book = load_rulebook(
+            folder,
+            shown=str(beside.expanduser()),
+            npi_check_digit=self.mappings.npi_check_digit,
+            listeners=[entry.name for entry in self.listeners],
+        )
+        if not self.request.diagnostic_categories:
+            fields = {entry.field for entry in book.fixed}
+            period = next((entry for entry in book.fixed if entry.field == "medicalSummaryPeriod"), None)
+            if period is not None and "directives.diagnosticCategories" not in fields:
+                raise RuleError(
+                    f"{period.place}: {period.name.rpartition('#')[2]}: medicalSummaryPeriod needs "
+                    "diagnostic_categories in [request], or a rule for directives.diagnosticCategories"
+                )
+        return book
 
     def attach(self, file: Path, lines: LineIndex) -> None:
         """Remember where the settings came from; called once, by the loader."""

@@ -26,6 +26,7 @@ from interface.store.migrations import (
     migrate,
     stored_version,
 )
+from interface.store.patient_views import PatientViews
 from interface.store.records import StoreStats
 from interface.store.schema import liveness
 from interface.store.views import Views
@@ -119,6 +120,7 @@ class Store:
         self._journal: Journal | None = None
         self._work: Work | None = None
         self._views: Views | None = None
+        self._patients: PatientViews | None = None
         self._commands: Commands | None = None
         self._probe: _Probe | None = None
 
@@ -145,6 +147,14 @@ class Store:
             if self._views is None:
                 self._views = self._keep(Views(self._engine, self._keyring))
             return self._views
+
+    @property
+    def patients(self) -> PatientViews:
+        """Patients and what is theirs; reads only."""
+        with self._making:
+            if self._patients is None:
+                self._patients = self._keep(PatientViews(self._engine, self._keyring))
+            return self._patients
 
     @property
     def commands(self) -> Commands:
@@ -180,7 +190,7 @@ class Store:
     def close(self) -> None:
         """Close every part; what was not committed is undone."""
         self._parts.close()
-        self._journal = self._work = self._views = self._commands = self._probe = None
+        self._journal = self._work = self._views = self._patients = self._commands = self._probe = None
         self._engine.dispose()
 
     def __enter__(self) -> Self:

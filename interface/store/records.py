@@ -129,6 +129,9 @@ class ReplayRow:
     patient_id: int | None
     set_aside: bool
     readable: bool = True
+    request_id: int | None = None
+    """The request that it made."""
+    decision: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,6 +336,53 @@ class RequestFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class PatientSummary:
+    """One patient of a list, with the chart."""
+
+    id: int
+    merged_into: int | None
+    """The patient whose chart this one's is part of; None: a chart of its own."""
+    created_at: float
+    changed_at: float
+    open_requests: int
+    """waiting, held or being sent."""
+    chart: bytes | None
+    """None: it cannot be opened."""
+
+    @property
+    def cursor(self) -> PatientCursor:
+        """Where the list goes on behind this one."""
+        return PatientCursor(self.changed_at, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class PatientCursor:
+    """A place in the list of patients, which has those that changed last first."""
+
+    changed_at: float
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class PatientFilter:
+    """Which patients a list shows; None: all."""
+
+    key: str | None = None
+    """An identity key as charts hold it; compared by its keyed hash."""
+    merged: bool = False
+    """Only those whose charts are part of others'."""
+    since: float | None = None
+    """Changed at or after this time."""
+    until: float | None = None
+
+    def takes(self, row: PatientSummary) -> bool:
+        """Whether the list shows a patient that was found by the key."""
+        since_then = self.since is None or row.changed_at >= self.since
+        before_then = self.until is None or row.changed_at < self.until
+        return since_then and before_then and not (self.merged and row.merged_into is None)
+
+
+@dataclass(frozen=True, slots=True)
 class MessageSummary:
     """One line of a list of messages."""
 
@@ -358,6 +408,8 @@ class MessageSummary:
     attempts: int
     patient_id: int | None
     request_id: int | None
+    set_aside: bool
+    """A person took it out of the chart."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ _COLUMNS = (
     messages.c.received_at,
     messages.c.patient_id,
     messages.c.set_aside,
+    messages.c.request_id,
+    messages.c.decision,
 )
 _WITH_BODY = messages.join(message_bodies, message_bodies.c.message_id == messages.c.id)
 _OF_PATIENTS = (
@@ -94,14 +96,15 @@ def _row(
     received: float,
     patient: int | None,
     aside: bool,
+    request: int | None,
+    decision: str | None,
 ) -> ReplayRow:
     try:
         raw, readable = keyring.open("message", sealed), True
     except Unreadable:
         raw, readable = b"", False
-    return ReplayRow(
-        id_, listener, raw, datetime.fromtimestamp(received, UTC), patient, bool(aside), readable
-    )
+    at = datetime.fromtimestamp(received, UTC)
+    return ReplayRow(id_, listener, raw, at, patient, bool(aside), readable, request, decision)
 
 
 def decide_again(connection: Connection, keyring: Keyring, again: Sequence[MessageAgain], now: float) -> None:

@@ -153,6 +153,7 @@ patients = Table(
     ),  # the patient whose chart this one's is part of; NULL: a chart of its own
 )
 _filled_index("patients_merged", patients.c.merged_into)
+Index("patients_changed", patients.c.changed_at, patients.c.id)  # the list, newest changed first
 _partial_index(
     "patients_due",
     and_(patients.c.in_flight.is_(None), patients.c.due_at.is_not(None)),

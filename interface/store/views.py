@@ -43,38 +43,38 @@ ALL_MESSAGES = MessageFilter()
 ALL_REQUESTS = RequestFilter()
 _ABOVE_ALL = 2**62
 
-_MESSAGE_COLUMNS = tuple(messages.c[name] for name in MessageSummary.__slots__)
-_REQUEST_COLUMNS = tuple(requests.c[name] for name in RequestSummary.__slots__)
+MESSAGE_COLUMNS = tuple(messages.c[name] for name in MessageSummary.__slots__)
+REQUEST_COLUMNS = tuple(requests.c[name] for name in RequestSummary.__slots__)
 _REASONS_IN_MESSAGE = MessageSummary.__slots__.index("reasons")
 _REASONS_IN_REQUEST = RequestSummary.__slots__.index("reasons")
 
 _MESSAGES = (
-    select(*_MESSAGE_COLUMNS)
+    select(*MESSAGE_COLUMNS)
     .where(messages.c.id < bindparam("before"))
     .order_by(messages.c.id.desc())
     .limit(bindparam("count"))
 )
 _MESSAGE = (
-    select(*_MESSAGE_COLUMNS, message_bodies.c.body, message_notes.c.note)
+    select(*MESSAGE_COLUMNS, message_bodies.c.body, message_notes.c.note)
     .join(message_bodies, message_bodies.c.message_id == messages.c.id, isouter=True)
     .join(message_notes, message_notes.c.message_id == messages.c.id, isouter=True)
     .where(messages.c.id == bindparam("b_id"))
 )
 _BODIES = (
-    select(*_MESSAGE_COLUMNS, message_bodies.c.body)
+    select(*MESSAGE_COLUMNS, message_bodies.c.body)
     .join(message_bodies, message_bodies.c.message_id == messages.c.id, isouter=True)
     .where(messages.c.id.in_(bindparam("b_ids", expanding=True)))
     .order_by(messages.c.id)
 )
 _REQUESTS = (
-    select(*_REQUEST_COLUMNS)
+    select(*REQUEST_COLUMNS)
     .where(requests.c.id < bindparam("before"))
     .order_by(requests.c.id.desc())
     .limit(bindparam("count"))
 )
-_REQUEST_SUMMARY = select(*_REQUEST_COLUMNS).where(requests.c.id == bindparam("b_id"))
+_REQUEST_SUMMARY = select(*REQUEST_COLUMNS).where(requests.c.id == bindparam("b_id"))
 _REQUEST = (
-    select(*_REQUEST_COLUMNS, request_bodies.c.appointment, request_bodies.c.body, request_bodies.c.detail)
+    select(*REQUEST_COLUMNS, request_bodies.c.appointment, request_bodies.c.body, request_bodies.c.detail)
     .join(request_bodies, request_bodies.c.request_id == requests.c.id, isouter=True)
     .where(requests.c.id == bindparam("b_id"))
 )
@@ -144,7 +144,7 @@ class Views(Part):
             statement = statement.where(messages.c.state == "done")
         parameters |= {"before": _ABOVE_ALL if before is None else before, "count": limit}
         with self._reading() as connection:
-            return [_message_summary(row) for row in connection.execute(statement, parameters)]
+            return [message_summary(row) for row in connection.execute(statement, parameters)]
 
     def message(self, id: int) -> MessageDetail | None:
         """One message with its body and note opened, and the request it led to; None when there is none."""
@@ -153,11 +153,11 @@ class Views(Part):
             if row is None:
                 return None
             *columns, body, note = row
-            summary = _message_summary(columns)
+            summary = message_summary(columns)
             request = None
             if summary.request_id is not None:
                 found = connection.execute(_REQUEST_SUMMARY, {"b_id": summary.request_id}).one_or_none()
-                request = None if found is None else _request_summary(found)
+                request = None if found is None else request_summary(found)
         opened = _Opened(self._keyring)
         return MessageDetail(
             summary,
@@ -177,7 +177,7 @@ class Views(Part):
         found = []
         for *columns, body in rows:
             opened = _Opened(self._keyring)
-            found.append(StoredMessage(_message_summary(columns), opened.value("message", body)))
+            found.append(StoredMessage(message_summary(columns), opened.value("message", body)))
         return found
 
     # ------------------------------------------------------------------------------------------ requests
@@ -198,7 +198,7 @@ class Views(Part):
                     return []
                 statement = statement.where(requests.c.patient_id == bindparam("owner"))
                 parameters["owner"] = owner
-            return [_request_summary(row) for row in connection.execute(statement, parameters)]
+            return [request_summary(row) for row in connection.execute(statement, parameters)]
 
     def request(self, id: int) -> RequestDetail | None:
         """One request with body, detail and attempts opened; None when there is none."""
@@ -211,7 +211,7 @@ class Views(Part):
         opened = _Opened(self._keyring)
         appointment_text = opened.value("appointment", appointment)
         return RequestDetail(
-            _request_summary(columns),
+            request_summary(columns),
             appointment=None if appointment_text is None else appointment_text.decode("utf-8", "replace"),
             body=opened.value("request", body),
             detail=opened.value("detail", detail),
@@ -308,13 +308,15 @@ def _filtered(
     return statement.where(*(conditions[name] for name in parameters)), parameters
 
 
-def _message_summary(row: Any) -> MessageSummary:
+def message_summary(row: Any) -> MessageSummary:
+    """A row of MESSAGE_COLUMNS."""
     values = list(row)
     values[_REASONS_IN_MESSAGE] = _reasons(values[_REASONS_IN_MESSAGE])
     return MessageSummary(*values)
 
 
-def _request_summary(row: Any) -> RequestSummary:
+def request_summary(row: Any) -> RequestSummary:
+    """A row of REQUEST_COLUMNS."""
     values = list(row)
     values[_REASONS_IN_REQUEST] = _reasons(values[_REASONS_IN_REQUEST])
     return RequestSummary(*values)

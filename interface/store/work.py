@@ -17,7 +17,15 @@ from interface.store.crypto import Keyring
 from interface.store.engine import Part, cause_of
 from interface.store.errors import Unreadable
 from interface.store.records import Claimed, Command, Committed, JournalRow, PatientRow, ReplayRow, Turn
-from interface.store.schema import charts, message_bodies, messages, patient_keys, patients, requests
+from interface.store.schema import (
+    charts,
+    message_bodies,
+    messages,
+    patient_keys,
+    patients,
+    request_bodies,
+    requests,
+)
 from interface.store.turns import OPEN_STATES, Refused, chunks
 
 _NEW_MESSAGES = (
@@ -62,6 +70,10 @@ _OWNERS = select(requests.c.id, requests.c.patient_id).where(
     requests.c.id.in_(bindparam("ids", expanding=True))
 )
 _STATES = select(requests.c.id, requests.c.state).where(requests.c.id.in_(bindparam("ids", expanding=True)))
+
+_BODIES = select(request_bodies.c.request_id, request_bodies.c.body).where(
+    request_bodies.c.request_id.in_(bindparam("ids", expanding=True))
+)
 
 
 @contextmanager
@@ -159,6 +171,16 @@ class Work(Part):
                 for part in chunks(wanted)
                 for id_, state in connection.execute(_STATES, {"ids": part})
             }
+
+    def request_bodies(self, ids: Iterable[int]) -> dict[int, bytes]:
+        """The requests as they are stored; those that cannot be opened are left out."""
+        wanted = sorted(set(ids))
+        if not wanted:
+            return {}
+        with self._reading() as connection:
+            rows = [row for part in chunks(wanted) for row in connection.execute(_BODIES, {"ids": part})]
+        opened = {id_: self._open("request", sealed) for id_, sealed in rows}
+        return {id_: body for id_, (body, readable) in opened.items() if readable}
 
     def next_command(self) -> Command | None:
         """The oldest command that is not carried out; None: there is none."""

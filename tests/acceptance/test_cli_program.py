@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from running_program import free_port
 
 PROGRAM = [sys.executable, "-m", "interface"]
 QUIET = {"HL7_INTERFACE_SETTINGS", "HL7_INTERFACE_DEBUG", "CONNECTIVE_HEALTH_API_KEY"}
@@ -27,13 +28,6 @@ def call(*arguments: str, folder: Path, **more: str) -> "subprocess.CompletedPro
         timeout=60,
         check=False,
     )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def site(folder: Path, text: str = "") -> Path:

@@ -13,8 +13,6 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import threading
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
@@ -22,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from running_program import Program, free_port, until
 
 NOW = "2026-03-02T09:00:00-06:00"
-PATIENCE = 60.0
 ROWS = 2000
 SETTINGS = """
 [[listener]]
@@ -65,50 +63,6 @@ BOOKING = "\r".join(
         "AIP|1||1234567893^Quill^Avery^^^^^^NPI",
     )
 )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def until(what: str, look: Any) -> Any:
-    deadline = time.monotonic() + PATIENCE
-    while not (found := look()):
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
-    return found
-
-
-class Program:
-    """One of the program's commands that stays, its words read in a thread."""
-
-    def __init__(self, *arguments: str):
-        self.text = ""
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "interface", *arguments], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
-        )
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-
-    def _read(self) -> None:
-        for line in self.process.stderr or ():
-            self.text += line.decode()
-
-    def says(self, pattern: str) -> str:
-        def look() -> re.Match[str] | None:
-            return re.search(pattern, self.text)
-
-        return str(until(f"{pattern} in {self.text}", look).group())
-
-    def end(self) -> None:
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        self.process.wait(60)
-        self._thread.join()
-        if self.process.stderr is not None:
-            self.process.stderr.close()
 
 
 class Site:
@@ -173,7 +127,7 @@ class Site:
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     sandbox = Program("sandbox", "--port", "0", "--quiet")
-    running = Site(tmp_path, sandbox.says(r"http://\S+:\d+"))
+    running = Site(tmp_path, sandbox.says(r"http://\S+:\d+").group())
     yield running
     if running.daemon is not None:
         running.daemon.end()

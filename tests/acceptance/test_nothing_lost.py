@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -23,11 +22,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from running_program import PATIENCE, Program, free_port, until
 
 NOW = "2026-03-02T09:00:00-06:00"
 FIRST_DAY = date(2026, 4, 1)
 SENDERS, PATIENTS, VERSIONS = 8, 5, 8
-PATIENCE = 90.0
 SETTINGS = """
 [[listener]]
 port = {port}
@@ -41,52 +40,9 @@ port = {web}
 """
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def get(url: str) -> Any:
     with urllib.request.urlopen(url, timeout=10) as reply:
         return json.loads(reply.read())
-
-
-class Program:
-    """One of the program's own commands, its words read in a thread."""
-
-    def __init__(self, *arguments: str):
-        self.text = ""
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "interface", *arguments], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
-        )
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-
-    def _read(self) -> None:
-        for line in self.process.stderr or ():
-            self.text += line.decode()
-
-    def says(self, pattern: str) -> re.Match[str]:
-        found = until(f"{pattern} in {self.text}", lambda: re.search(pattern, self.text))
-        assert found
-        return found
-
-    def end(self, number: int = signal.SIGTERM) -> None:
-        if self.process.poll() is None:
-            self.process.send_signal(number)
-        self.process.wait(60)
-        self._thread.join()
-        if self.process.stderr is not None and not self.process.stderr.closed:
-            self.process.stderr.close()
-
-
-def until(what: str, look: Any) -> Any:
-    deadline = time.monotonic() + PATIENCE
-    while not (found := look()):
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
-    return found
 
 
 class Site:

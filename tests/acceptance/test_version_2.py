@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from running_program import free_port
 
 NOW = "2026-03-02T09:00:00-06:00"
 PATIENTS = 60
@@ -38,12 +38,6 @@ url = "sqlite:///store.db"
 [web]
 port = {web}
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def call(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -2,11 +2,12 @@
 
 import datetime
 import re
-from dataclasses import dataclass
 from datetime import UTC, timedelta, timezone
 from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 Precision = Literal["year", "month", "day", "hour", "minute", "second"]
 
@@ -41,8 +42,7 @@ _LONGEST = 64  # characters; a date is shorter
 _FARTHEST = 14 * 60  # minutes; no zone is farther from UTC
 
 
-@dataclass(frozen=True, slots=True)
-class DTM:
+class DTM(msgspec.Struct, frozen=True, gc=False):
     """A time as exact as it was sent: what was not is None; `fraction` is the digits behind the point."""
 
     year: int

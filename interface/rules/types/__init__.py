@@ -15,6 +15,7 @@ from interface.rules.types import (
     orders,
     patient,
     person,
+    places,
     values,
 )
 from interface.rules.types.base import Reader, Spec, TypeMaker
@@ -27,6 +28,7 @@ TYPES: dict[str, TypeMaker] = {
     **appointment.TYPES,
     **person.TYPES,
     **identity.TYPES,
+    **places.TYPES,
     **clinical.TYPES,
     **medication.TYPES,
     **dosage.TYPES,

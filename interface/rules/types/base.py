@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from interface.hl7.message import Message, Repetition, Segment
 from interface.rules.context import Context, deleted_fact, no_fact
 from interface.rules.facts import Fact, Leaf
-from interface.rules.paths import Path, Scope
+from interface.rules.paths import Path, Scope, read_path
 from interface.rules.source import Lines, RuleError, check_keys, nearest
 from interface.rules.tables import Table
 
@@ -28,20 +30,22 @@ class Spec:
 
     name: str
     """`patient.yaml#name`, as provenance shows it."""
-    file: str
-    line: int
+    place: str
+    """`FILE:LINE` of the rule."""
     body: Lines
     paths: tuple[Path, ...]
     tables: Mapping[str, Table]
+    read_too: set[str] = field(default_factory=set, compare=False)
+    """Segments that options look in, beside those of `paths`."""
 
     def options(self, *allowed: str) -> None:
         """Raise RuleError for an option this type does not know."""
-        check_keys(self.body, (*COMMON_KEYS, *allowed), self.name.split("#")[-1], self.file)
+        check_keys(self.body, (*COMMON_KEYS, *allowed), self.name.split("#")[-1])
 
     def error(self, key: str, text: str) -> RuleError:
         """The error to raise for an option's value."""
-        line = self.body.lines.get(key, self.line)
-        return RuleError(f"{self.file}:{line}: {self.name.split('#')[-1]}: {text}")
+        place = self.body.place(key) if key in self.body.lines else self.place
+        return RuleError(f"{place}: {self.name.split('#')[-1]}: {text}")
 
     def table(self, key: str, default: str | None = None) -> Table | None:
         """The table an option names, or None when the rule names none."""
@@ -70,17 +74,27 @@ class Spec:
 
     def path_list(self, key: str) -> tuple[Path, ...]:
         """The list of paths an option names; empty when there is none."""
-        return tuple(self._path(key, str(text)) for text in self.body.get(key, ()))
+        return tuple(self._path(key, str(text)) for text in self._list(key))
 
     def _path(self, key: str, text: str) -> Path:
-        path = Path.parse(text)
-        if path is None:
-            raise self.error(key, f"'{text}' is no HL7 path; write it as PID-5 or PID-5.1")
+        path = read_path(text)
+        if isinstance(path, str):
+            raise self.error(key, path)
+        self.read_too.add(path.segment)
         return path
 
     def strings(self, key: str, default: Sequence[str] = ()) -> tuple[str, ...]:
         """The list of texts an option gives."""
-        return tuple("" if entry is None else str(entry) for entry in self.body.get(key, default))
+        if key not in self.body:
+            return tuple(default)
+        return tuple("" if entry is None else str(entry) for entry in self._list(key))
+
+    def _list(self, key: str) -> list[Any]:
+        """An option that is a list; one value stands for a list of one."""
+        given = self.body.get(key, [])
+        if isinstance(given, dict):
+            raise self.error(key, f"'{key}:' is a list")
+        return given if isinstance(given, list) else [given]
 
     def flag(self, key: str) -> bool:
         """An option that is true or false; false when it is not there."""
@@ -177,8 +191,7 @@ def says_deleted(entry: Repetition) -> bool:
     return any(entry.null_component(number) for number in parts) and not says_something(entry)
 
 
-@dataclass(frozen=True)
-class Value:
+class Value(msgspec.Struct, frozen=True, gc=False):
     """What one candidate yields: the value, its scalars with their sources, and what was repaired."""
 
     value: Any
@@ -186,14 +199,19 @@ class Value:
     said: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Unfit:
+class Unfit(msgspec.Struct, frozen=True, gc=False):
     """A candidate that holds something of no use; `why` is without patient data."""
 
     why: str
 
 
 Convert = Callable[[Context, Path, Repetition], Value | Unfit | None]
+
+
+def where_valued(read: Reader) -> Reader:
+    """Mark a reader that has nothing to say where none of the rule's paths (`from:`) holds anything: it is spared."""
+    read.where_valued = True  # type: ignore[attr-defined]
+    return read
 
 
 def first_valid(spec: Spec, convert: Convert, *, note_unfit: bool = False) -> Reader:
@@ -222,7 +240,7 @@ def first_valid(spec: Spec, convert: Convert, *, note_unfit: bool = False) -> Re
             return no_fact(rule, context, why)
         return deleted_fact(rule, context, deleted) if deleted else None
 
-    return read
+    return where_valued(read)
 
 
 def as_fact(found: Value, rule: str, context: Context) -> Fact:

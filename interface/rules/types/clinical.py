@@ -101,7 +101,8 @@ class _Diagnosis:
                 trouble = trouble or unwanted
                 if trouble:
                     why = why or trouble
-                    context.leave_out(coding.code_source, coding.code or coding.text, trouble)
+                    said_at = coding.code_source if coding.code else coding.text_source
+                    context.leave_out(said_at, coding.code or coding.text, trouble)
                     continue
                 code = dotted(system, coding.code)
                 if code != coding.code:
@@ -124,7 +125,7 @@ class _Diagnosis:
         if not why:
             label, source = _elsewhere(self.label_from, scope)
             if label:
-                why = "a diagnosis with no code"
+                why = f"{self.path} has no code, and a label alone is no diagnosis"
                 context.leave_out(source, label, why)
         if why:
             return no_fact(self.rule, context, why)
@@ -169,6 +170,8 @@ class _Diagnosis:
             return oid, "" if oid else f"table diagnosis_oids has no OID of the coding system {sent}"
         if context.policy.default_problem_system:
             return context.policy.default_problem_system, ""
+        if not _ANY_FORM.match(code):
+            return "", "text where a code belongs"
         shape = by_shape(code)
         return shape, "" if shape else "no coding system is declared, and the code could be of several"
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from interface.hl7.message import Repetition
 from interface.rules.tables import Table
@@ -14,8 +15,7 @@ _TRIPLETS = ((1, 14), (4, 17), (10, 20))
 _OID = "urn:oid:"
 
 
-@dataclass(frozen=True, slots=True)
-class Coding:
+class Coding(msgspec.Struct, frozen=True, gc=False):
     """One coding of a field, outer blanks off; each part empty where it was not sent."""
 
     code: str

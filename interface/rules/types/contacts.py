@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from interface.hl7.message import Repetition
 from interface.rules.context import Context, deleted_fact
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Scope
-from interface.rules.types.base import Reader, Spec, TypeMaker, Words
+from interface.rules.types.base import Reader, Spec, TypeMaker, Words, where_valued
 from interface.rules.types.base import Unfit as NoNumber
 
 _EMAIL = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
 _US = ("", "1", "01", "001")
 
 
-@dataclass(frozen=True)
-class _Point:
+class _Point(msgspec.Struct, frozen=True, gc=False):
     value: str
     system: str
     use: str
@@ -34,8 +34,7 @@ class _Point:
         return self.value.casefold(), self.system, self.use
 
 
-@dataclass(frozen=True)
-class _Reading:
+class _Reading(msgspec.Struct, frozen=True, gc=False):
     """How one XTN is read (HL7 2A.89)."""
 
     use: str
@@ -97,7 +96,7 @@ def contact_points(spec: Spec) -> Reader:
         values = [point.value_json() for point in found.values()]
         return Fact(values, leaves, rule, context.at, context.control_id)
 
-    return read
+    return where_valued(read)
 
 
 def _looked_up(context: Context, entry: Repetition, component: int, table: Words) -> str:

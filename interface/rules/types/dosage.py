@@ -9,8 +9,19 @@ from interface.hl7.message import Repetition
 from interface.rules.context import Context, clean_text, deleted_fact, no_fact
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
+from interface.rules.source import RuleError
 from interface.rules.tables import Table, normal
-from interface.rules.types.base import Reader, Spec, TypeMaker, Unfit, Value, as_fact, first_valid, one
+from interface.rules.types.base import (
+    Reader,
+    Spec,
+    TypeMaker,
+    Unfit,
+    Value,
+    as_fact,
+    first_valid,
+    one,
+    where_valued,
+)
 from interface.rules.types.medication import label_of, usable
 from interface.rules.types.values import full_day, number_of
 
@@ -59,7 +70,7 @@ def quantity(spec: Spec) -> Reader:
                 said = (f"{unit_source}: a unit without forbidden characters",)
         return Fact(value, tuple(leaves), spec.name, context.at, context.control_id, said)
 
-    return read
+    return where_valued(read)
 
 
 def _first_text(paths: tuple[Path, ...], scope: Scope) -> tuple[str, str]:
@@ -105,7 +116,7 @@ def sig(spec: Spec) -> Reader:
                 return as_fact(Value(whole, (Leaf("", whole, source),), said), rule, context)
         return deleted_fact(rule, context, deleted) if deleted else None
 
-    return read
+    return where_valued(read)
 
 
 # ---------------------------------------------------------------- timing
@@ -147,6 +158,16 @@ def timing(spec: Spec) -> Reader:
     return _Timing(spec).read
 
 
+def _contradiction(row: dict[str, Any]) -> str:
+    """What is wrong with a row of the table; empty: nothing. An interval is whole, and stands for itself."""
+    halves = [name for name in ("frequencyValue", "frequencyUnit") if name in row]
+    if len(halves) == 1:
+        return f"{halves[0]} alone is no interval; it needs both frequencyValue and frequencyUnit"
+    if halves and "timingEvent" in row:
+        return "a timing is an event or an interval, not both"
+    return ""
+
+
 class _Timing:
     """One rule of the type `timing`."""
 
@@ -154,6 +175,9 @@ class _Timing:
         self.rule, self.paths = spec.name, spec.paths
         self.table = spec.needed_table("table")
         self.priority = spec.path_list("priority")
+        for code, row in self.table.rows.items():
+            if trouble := _contradiction(row):
+                raise RuleError(f"{self.table.places[code]}: table {self.table.name}: {trouble}")
 
     def read(self, context: Context, scope: Scope) -> Fact | None:
         deleted = ""
@@ -173,7 +197,9 @@ class _Timing:
             unknown += [(words, source) for words, source, _ in sent]
         if unknown:
             return self._in_text(
-                context, unknown, "a timing that is neither an event nor an interval: the text keeps it"
+                context,
+                unknown,
+                "a timing that is neither an event nor an interval: only the text can say it",
             )
         self._note_misplaced(context, scope)
         return deleted_fact(self.rule, context, deleted) if deleted else None
@@ -191,15 +217,17 @@ class _Timing:
     ) -> Fact:
         texts = [(words, source) for words, source, _ in sent]
         if any(row != sent[0][2] for _, _, row in sent):
-            return self._in_text(context, texts, "several timings that differ: the text keeps them")
+            return self._in_text(context, texts, "several timings that differ: only the text can say them")
         words, source, row = sent[0]
         if not row:
             return self._in_text(
-                context, texts[:1], "a timing that is neither an event nor an interval: the text keeps it"
+                context,
+                texts[:1],
+                "a timing that is neither an event nor an interval: only the text can say it",
             )
         if self._as_needed(scope):
             return self._in_text(
-                context, [(f"{words} PRN", source)], "a timing as needed (PRN): the text keeps it"
+                context, [(f"{words} PRN", source)], "a timing as needed (PRN): only the text can say it"
             )
         leaves = tuple(Leaf(f".{key}", part, source) for key, part in row.items())
         return Fact(dict(row), leaves, self.rule, context.at, context.control_id)

@@ -8,7 +8,7 @@ from interface.rules.context import Context, deleted_fact, no_fact
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
 from interface.rules.types.base import Reader, Spec, TypeMaker, is_deleted
-from interface.rules.types.patient import Number, key_authority, numbers_of, other_kind, plain_authority
+from interface.rules.types.patient import Number, key_authority, numbers_of, other_kind, own_authorities
 
 
 def prior_mrns(spec: Spec) -> Reader:
@@ -28,30 +28,30 @@ def prior_mrns(spec: Spec) -> Reader:
         return [e for e in found if e.kind in first] or [e for e in found if not other_kind(other, e.kind)]
 
     def read(context: Context, scope: Scope) -> Fact | None:
-        authorities = [plain_authority(entry) for entry in context.policy.mrn_authority]
+        authorities = own_authorities(context)
         why = ""
         for path in paths:
-            found = numbers_of(path, scope)
+            found = numbers_of(path, scope, context.mrn_form)
             chosen = choose(found, authorities)
             if found and not chosen:
                 why = why or f"{path} has no number that could be the MRN"
-            if len({(e.number, key_authority(e, ())) for e in chosen}) > 1 and not authorities:
+            if len({(e.number, e.given_by) for e in chosen}) > 1 and not authorities:
                 return no_fact(
                     rule,
                     context,
                     f"{path} has several numbers that could be the MRN; set site.mrn_authority to yours",
                 )
             if chosen:
-                return _fact(rule, context, path, chosen, authorities)
+                return _fact(rule, context, path, chosen)
         return no_fact(rule, context, why) if why else None
 
     return read
 
 
-def _fact(rule: str, context: Context, path: Path, chosen: list[Number], authorities: Sequence[str]) -> Fact:
+def _fact(rule: str, context: Context, path: Path, chosen: list[Number]) -> Fact:
     if not all(entry.number.isprintable() for entry in chosen):
         return no_fact(rule, context, f"{path} holds a control character; the sender must mend it")
-    value = [{"extension": e.number, "authority": key_authority(e, authorities)} for e in chosen]
+    value = [{"extension": e.number, "authority": key_authority(e, context)} for e in chosen]
     leaves = tuple(Leaf(f"[{n}]", e.number, e.repetition.at(1)) for n, e in enumerate(chosen))
     return Fact(value, leaves, rule, context.at, context.control_id)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from interface.contract.texts import is_clean
@@ -21,6 +21,7 @@ NDC = "2.16.840.1.113883.6.69"
 """OID of the National Drug Code."""
 _MACRO = re.compile(r"##.*##")
 _FORBIDDEN = "the code holds a character that is forbidden in codes"
+_OTHERWISE_NAMED = "asked for under another name than the pharmacy encoded: it may be another drug"
 
 
 def usable(text: str) -> str:
@@ -134,31 +135,76 @@ def ndc11(code: str) -> str | None:
 
 
 def product(spec: Spec) -> Reader:
-    """The exact product (contract: MedicationRequest.code): an NDC as eleven digits, else RxNorm."""
-    spec.options("systems")
-    systems, paths, rule = spec.needed_table("systems"), spec.paths, spec.name
+    """The exact product (contract: MedicationRequest.code): an NDC as eleven digits, else RxNorm.
+
+    What was asked for (segment `asked:`) may be another drug than the pharmacy has encoded or given out: it counts only
+    where the other fields name none, or name it alike.
+    """
+    spec.options("systems", "asked")
+    systems, rule, segment = spec.needed_table("systems"), spec.name, str(spec.body.get("asked", ""))
+    paths = tuple(path for path in spec.paths if path.segment != segment)
+    asked = tuple(path for path in spec.paths if path.segment == segment)
+    if segment and not asked:
+        raise spec.error(
+            "asked", f"'asked:' is the segment of one of the paths of 'from:'; none is of '{segment}'"
+        )
+
+    def search(context: Context, sent: list[_Sent]) -> tuple[Value | None, Value | None]:
+        """The first NDC; without one the first RxNorm code."""
+        rxnorm: Value | None = None
+        for coding, repetition in sent:
+            key = _key(systems, coding)
+            if key not in ("NDC", "RXNORM") or not usable(coding.code):
+                continue
+            text = usable(coding.text)
+            label = (text, coding.text_source) if text else label_of(repetition)
+            row = system_row(systems, coding.system)
+            if key == "NDC":
+                found = _ndc(context, coding, row, label)
+                if found is not None:
+                    return found, None
+            elif rxnorm is None and is_clean(coding.code):
+                shown = label if label[0] else (coding.code, coding.code_source)
+                rxnorm = _code_value(coding.code, coding.code_source, row, shown)
+        return None, rxnorm
 
     def read(context: Context, scope: Scope) -> Fact | None:
-        rxnorm: Value | None = None
-        for path in paths:
-            for repetition in path.repetitions(scope):
-                for coding in codings(repetition):
-                    key = _key(systems, coding)
-                    if key not in ("NDC", "RXNORM") or not usable(coding.code):
-                        continue
-                    text = usable(coding.text)
-                    label = (text, coding.text_source) if text else label_of(repetition)
-                    row = system_row(systems, coding.system)
-                    if key == "NDC":
-                        found = _ndc(context, coding, row, label)
-                        if found is not None:
-                            return as_fact(found, rule, context)
-                    elif rxnorm is None and is_clean(coding.code):
-                        shown = label if label[0] else (coding.code, coding.code_source)
-                        rxnorm = _code_value(coding.code, coding.code_source, row, shown)
-        return as_fact(rxnorm, rule, context) if rxnorm is not None else None
+        encoded = _sent_at(paths, scope)
+        ndc, rxnorm = search(context, encoded)
+        wanted = _sent_at(asked, scope) if ndc is None else []
+        if wanted and _may_differ(encoded, wanted):
+            for coding, _ in wanted:
+                if _key(systems, coding) in ("NDC", "RXNORM") and usable(coding.code):
+                    context.leave_out(coding.code_source, coding.code, _OTHERWISE_NAMED)
+        elif wanted:
+            ndc, second = search(context, wanted)
+            rxnorm = rxnorm or second
+        found = ndc or rxnorm
+        return as_fact(found, rule, context) if found is not None else None
 
     return read
+
+
+_Sent = tuple[Coding, Repetition]
+
+
+def _sent_at(paths: Sequence[Path], scope: Scope) -> list[_Sent]:
+    return [
+        (coding, entry) for path in paths for entry in path.repetitions(scope) for coding in codings(entry)
+    ]
+
+
+def _may_differ(encoded: list[_Sent], wanted: list[_Sent]) -> bool:
+    """Whether both name a drug, and no name or code is the same in both."""
+    names = _names(encoded)
+    return bool(names) and names.isdisjoint(_names(wanted))
+
+
+def _names(sent: list[_Sent]) -> set[str]:
+    texts = (
+        text for coding, entry in sent for text in (coding.code, coding.text, entry.component(9).strip())
+    )
+    return {text.casefold() for text in texts if usable(text)}
 
 
 def _ndc(context: Context, coding: Coding, system: Mapping[str, str], label: tuple[str, str]) -> Value | None:

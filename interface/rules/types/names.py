@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from interface.hl7.message import Repetition
 from interface.rules.context import Context, clean_text, deleted_fact, is_repaired, no_fact
@@ -16,8 +17,7 @@ Part = tuple[str, str]
 _NOTHING: Part = ("", "")
 
 
-@dataclass(frozen=True)
-class NameParts:
+class NameParts(msgspec.Struct, frozen=True, gc=False):
     """The parts of a name as sent, each with its source."""
 
     family: Part
@@ -107,7 +107,7 @@ def mended(name: NameParts, affixes: Words, degrees: bool) -> NameParts:
     text, source = name.family
     pieces, suffix, dropped = _without_affixes(text, affixes, degrees)
     said = (f"{source} is split at its comma", *(f"{source}: a degree is not sent" for _ in dropped[:1]))
-    given = name.given
+    given, further = name.given, name.further
     family, junior = _family_name(pieces[0] if pieces else "", affixes)
     suffix = suffix or junior
     if not given[0]:
@@ -116,9 +116,13 @@ def mended(name: NameParts, affixes: Words, degrees: bool) -> NameParts:
         if more and not dropped:
             said = (*said, f"{source}: a degree is not sent")
     elif len(pieces) > 1:
-        return name  # a comma within a family name, whatever it means there
+        first, sent = " ".join(pieces[1:]), given[0].rstrip(".")
+        if len(sent) == 1 and sent.isalpha():  # ANDERSON,CARL^J
+            given, further = (first, source), (f"{given[0]} {further[0]}".strip(), given[1])
+        elif first.casefold() != sent.casefold():
+            return name  # a comma within a family name, whatever it means there
     kept = name.suffix if name.suffix[0] else (suffix, source)
-    return NameParts((family, source), given, name.further, kept, name.prefix, said)
+    return NameParts((family, source), given, further, kept, name.prefix, said)
 
 
 def name_in_text(text: str, source: str, affixes: Words) -> Value | None:
@@ -163,6 +167,9 @@ def _without_affixes(text: str, affixes: Words, degrees: bool) -> tuple[list[str
                 suffix = word
             else:
                 dropped.append(word)
+    if len(pieces) > 2 and affixes.get(pieces[1]) == "suffix":  # SMITH,JR,JOHN
+        suffix = suffix or pieces[1]
+        del pieces[1]
     return pieces, suffix, dropped
 
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+
+import msgspec
 
 from interface.hl7.message import Repetition
+from interface.rules.conditions import plain
 from interface.rules.context import Context, clean_text, deleted_fact, is_repaired, no_fact
 from interface.rules.facts import Fact, Leaf
+from interface.rules.mrn_form import OPTIONS, MrnForm
 from interface.rules.paths import Path, Scope
 from interface.rules.tables import Table, normal
 from interface.rules.types.base import (
@@ -26,21 +31,24 @@ from interface.rules.types.base import (
 _ZIP = re.compile(r"^([0-9]{5})(?:[-\s–]\s?[0-9]{0,4}|[0-9]{4})?$")
 
 
-@dataclass(frozen=True)
-class Number:
+class Number(msgspec.Struct, frozen=True, gc=False):
     """One repetition of PID-3, PID-2 or MRG-1."""
 
     repetition: Repetition
     number: str
+    """In the site's form, as the rule of the MRN says."""
     authority: str
     universal: str
     kind: str
 
     def of(self, authorities: Sequence[str]) -> bool:
-        """Whether one of these gave it (names or OIDs as `plain_authority` has them)."""
-        return bool(authorities) and (
-            plain_authority(self.authority) in authorities or plain_authority(self.universal) in authorities
-        )
+        """Whether one of these gave it (names or OIDs, ready to compare)."""
+        return plain(self.authority) in authorities or plain(self.universal) in authorities
+
+    @property
+    def given_by(self) -> str:
+        """Its authority, ready to compare; empty where it names none."""
+        return normal(self.authority or self.universal)
 
     @property
     def bare(self) -> bool:
@@ -48,31 +56,51 @@ class Number:
         return not self.authority and not self.universal
 
 
-def numbers_of(path: Path, scope: Scope) -> list[Number]:
+def numbers_of(path: Path, scope: Scope, form: MrnForm) -> list[Number]:
     """The numbers of a CX field, in order; empty repetitions left out."""
     return [
         Number(
             entry,
-            entry.component(1).strip(),
+            form.apply(sent) if form.changes else sent,
             entry.sub(4, 1).strip(),
             entry.sub(4, 2).strip(),
             entry.component(5).strip().upper(),
         )
         for entry in path.repetitions(scope)
-        if entry.component(1).strip()
+        if (sent := entry.component(1).strip())
     ]
 
 
-def key_authority(number: Number, authorities: Sequence[str]) -> str:
-    """The authority as identity keys have it: empty for the site's own and for none."""
-    if number.bare or number.of(authorities):
+def own_authorities(context: Context) -> tuple[str, ...]:
+    """Whose numbers are the site's: those of the settings, then those it has roots for; none: not known."""
+    return _comparable(context.policy.mrn_authority) + tuple(context.site.roots)
+
+
+@lru_cache(maxsize=64)
+def _comparable(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(plain, names))
+
+
+def key_authority(number: Number, context: Context) -> str:
+    """The authority as identity keys have it: empty for the site's own and for none.
+
+    Of authorities with roots of their own the root: the same number of two of them is of two persons.
+    """
+    if number.bare:
         return ""
-    return normal(number.authority or number.universal)
+    root = context.site.root((number.authority, number.universal))
+    if root is not None and root.root != context.policy.mrn_root:
+        return root.root
+    if root is not None or number.of(own_authorities(context)):
+        return ""
+    return number.given_by
 
 
-def plain_authority(name: str) -> str:
-    """A namespace or OID as authorities are compared."""
-    return normal(name).removeprefix("URN:OID:")
+def authority_ids(number: Number) -> tuple[Leaf, ...]:
+    """Who gave the number, for the site's tables of roots and of patients who opted out."""
+    source = number.repetition.at(4)
+    names = dict.fromkeys(name for name in (number.authority, number.universal) if name)
+    return tuple(Leaf("", name, source) for name in names)
 
 
 def other_kind(types: Table, kind: str) -> bool:
@@ -95,10 +123,11 @@ def _unaltered(chosen: Number) -> Number | Unfit:
 def mrn(spec: Spec) -> Reader:
     """The medical record number and whose it is: `{"extension": …, "authority": …}`; the authority is not sent.
 
-    With `site.mrn_authority` the repetition of that authority, or of none; without it type MR, then the only
-    repetition that is not another kind of number, then the next path. Several in question: no value, said.
+    With `site.mrn_authority` (or roots by authority) the repetition of that authority, the first named before the
+    others, or of none; without it type MR, then the only repetition that is not another kind of number, then the next
+    path. Several in question: no value, said. Prefix and leading zeros as the options say (`mrn_form`), else unaltered.
     """
-    spec.options("own_types", "first_types", "other_types")
+    spec.options("own_types", "first_types", "other_types", *OPTIONS)
     own, first = spec.strings("own_types"), spec.strings("first_types")
     other, paths, rule = spec.needed_table("other_types"), spec.paths, spec.name
 
@@ -108,9 +137,11 @@ def mrn(spec: Spec) -> Reader:
             bare = (
                 mine if path == paths[0] else []
             )  # PID-2 may be another's number: only where it names the site's
-            for wanted in ([e for e in mine if e.of(authorities)], [e for e in bare if e.bare]):
-                if wanted:
+            for name in authorities:
+                if wanted := [e for e in mine if e.of((name,))]:
                     return _unaltered(wanted[0])
+            if wanted := [e for e in bare if e.bare]:
+                return _unaltered(wanted[0])
             if any(entry.of(authorities) for entry in numbers):
                 return Unfit(
                     f"{path} has a number of the site's assigning authority, but of another type (CX.5) than "
@@ -125,7 +156,7 @@ def mrn(spec: Spec) -> Reader:
             [entry for entry in numbers if entry.kind in first],
             [entry for entry in numbers if not other_kind(other, entry.kind)],
         ):
-            different = {(entry.number, key_authority(entry, ())) for entry in wanted}
+            different = {(entry.number, entry.given_by) for entry in wanted}
             if len(different) == 1:
                 return _unaltered(wanted[0])
             if different:
@@ -143,19 +174,22 @@ def mrn(spec: Spec) -> Reader:
         return (f"{source}: the first of {len(alike)} numbers of the site's assigning authority counts",)
 
     def read(context: Context, scope: Scope) -> Fact | None:
-        authorities = [plain_authority(entry) for entry in context.policy.mrn_authority]
+        authorities = own_authorities(context)
         why = ""
         for path in paths:
-            numbers = numbers_of(path, scope)
+            numbers = numbers_of(path, scope, context.mrn_form)
             if context.retired:
                 numbers = [entry for entry in numbers if entry.number not in context.retired]
             found = choose(path, numbers, authorities)
             if isinstance(found, Number):
-                value = {"extension": found.number, "authority": key_authority(found, authorities)}
-                leaves = (Leaf("", found.number, found.repetition.at(1)),)
-                return Fact(
-                    value, leaves, rule, context.at, context.control_id, several(numbers, found, authorities)
-                )
+                value = {"extension": found.number, "authority": key_authority(found, context)}
+                source = found.repetition.at(1)
+                leaves = (Leaf("", found.number, source),)
+                said = several(numbers, found, authorities)
+                if found.number != found.repetition.component(1).strip():
+                    said = (*said, f"{source}: prefix and leading zeros as {context.mrn_form.rule} says")
+                ids = authority_ids(found) if context.keep_ids else ()
+                return Fact(value, leaves, rule, context.at, context.control_id, said, ids=ids)
             if isinstance(found, Unfit):
                 why = why or found.why
                 if "could be the MRN" in found.why:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
+
+import msgspec
+from msgspec.structs import replace
 
 from interface.hl7.message import Repetition, Segment
 from interface.rules.context import Context, no_fact
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
+from interface.rules.site import Provider
 from interface.rules.tables import Table, normal
 from interface.rules.types.base import Reader, Spec, TypeMaker, Value, Words, is_deleted, repetitions
+from interface.rules.types.clinician import by_table, completed
 from interface.rules.types.names import NameParts, name_in_text, name_of_xcn
 
 _WORD = re.compile(r"[^\W\d_]", re.UNICODE)
@@ -33,8 +38,7 @@ def npi_check(number: str) -> bool:
     return total % 10 == 0
 
 
-@dataclass(frozen=True)
-class Person:
+class Person(msgspec.Struct, frozen=True, gc=False):
     """A clinician as one field names him."""
 
     path: str
@@ -45,6 +49,12 @@ class Person:
     """Empty: the field gives none."""
     authority: str = ""
     """Who gave the id, ready to compare; empty where the field does not say."""
+    authorities: tuple[str, ...] = ()
+    """The same as sent, name and OID, for the site's table of clinicians."""
+    declared: bool = False
+    """Whether the field says that the id is an NPI, and it is one."""
+    refused: bool = False
+    """The field calls the id an NPI, and it is none."""
 
     def same_as(self, other: Person) -> bool:
         """The same id, or the same family and first given name; never where something else tells the two apart."""
@@ -90,10 +100,14 @@ class Person:
 
 def _npi(context: Context, names: Table, number: str, declared: Sequence[str], bound: bool) -> str:
     """The NPI, if the id is one: declared as such, or a bare ten-digit id that passes the check digit."""
-    if any(text and text in names for text in declared):
+    if _is_declared(names, declared):
         fits = npi_check(number) if context.policy.npi_check_digit else len(number) == 10
         return number if fits else ""
     return number if not bound and npi_check(number) else ""
+
+
+def _is_declared(names: Table, declared: Sequence[str]) -> bool:
+    return any(text and text in names for text in declared)
 
 
 def _looks_like_npi(number: str) -> bool:
@@ -108,17 +122,19 @@ class Readings:
     affixes: Words
     things: Words | None
     """Words that tell a room or a thing from a person."""
+    by_table: frozenset[Path] = frozenset()
+    """Fields whose ids are no NPIs (a DEA number): only the site's table of clinicians tells who it is."""
 
     def of(
-        self, context: Context, repetition: Repetition, segment: str, *, typed: bool = False
+        self, context: Context, repetition: Repetition, path: Path, *, typed: bool = False
     ) -> Person | None:
         """The person a field names; None when it names nobody. `typed`: the segment says that it is a person."""
-        if segment != _OTHERS:
-            return self.of_xcn(context, repetition)
+        if path.segment != _OTHERS:
+            return self.of_xcn(context, repetition, bare=path not in self.by_table)
         return self.of_resource(context, repetition, typed=typed)
 
-    def of_xcn(self, context: Context, repetition: Repetition) -> Person | None:
-        """The person an XCN names."""
+    def of_xcn(self, context: Context, repetition: Repetition, *, bare: bool = True) -> Person | None:
+        """The person an XCN names. `bare`: whether an id that nobody declares may be an NPI."""
         number = repetition.component(1).strip()
         name = name_of_xcn(repetition, self.affixes)
         if name is None and not number:
@@ -130,16 +146,32 @@ class Readings:
             repetition.component(8).strip(),
             repetition.component(12).strip(),
         )
-        bound = bool(any(authority) or declared[0])
+        bound = bool(any(authority) or declared[0]) or not bare
         npi = _npi(context, self.npi_names, number, declared, bound)
         by = normal(authority[0] or authority[1])
-        return Person(repetition.path, number, repetition.at(1), name or _NOTHING, npi, by)
+        called = _is_declared(self.npi_names, declared)
+        return Person(
+            repetition.path,
+            number,
+            repetition.at(1),
+            name or _NOTHING,
+            npi,
+            by,
+            tuple(text for text in authority if text),
+            declared=bool(npi) and called,
+            refused=bool(number) and not npi and called,
+        )
 
     def of_resource(self, context: Context, repetition: Repetition, *, typed: bool) -> Person | None:
         """AIG-3: a CWE (id, text `Family, Given` or `Given Family`), or in the wild an XCN. None: a room or a thing."""
         second, third = repetition.component(2).strip(), repetition.component(3).strip()
         if not typed and self._is_thing(f"{second} {third}"):
             return None
+        number = repetition.component(1).strip()
+        if (
+            not second and context.site.provider(number) is not None
+        ):  # an id alone, which the site's table knows
+            return Person(repetition.path, number, repetition.at(1), _NOTHING, "")
         if (
             third
             and "," not in second
@@ -165,7 +197,18 @@ class Readings:
         for at in (1, 4):
             number, system = repetition.component(at).strip(), repetition.component(at + 2).strip()
             npi = _npi(context, self.npi_names, number, (system,), bool(system))
-            found.append(Person(repetition.path, number, repetition.at(at), name, npi))
+            called = _is_declared(self.npi_names, (system,))
+            found.append(
+                Person(
+                    repetition.path,
+                    number,
+                    repetition.at(at),
+                    name,
+                    npi,
+                    declared=bool(npi) and called,
+                    refused=bool(number) and not npi and called,
+                )
+            )
         first, second = found
         return second if second.npi and not first.npi else first
 
@@ -209,6 +252,17 @@ def _words(text: str) -> list[str]:
     return re.findall(r"[^\W_]+", text.upper().replace("'", ""))
 
 
+_ROLES = {"ROL": (3, 2), "PRT": (4, 2)}
+"""Where ROL and PRT say in which role somebody is, and what becomes of him (HL7 tables 0443, 0912; 0287)."""
+
+
+def table_ids(person: Person) -> tuple[Leaf, ...]:
+    """The ids by which the site's table of clinicians may know a person; none where the field declares the NPI."""
+    if person.declared or not person.id:
+        return ()
+    return tuple(Leaf(name, person.id, person.id_source) for name in person.authorities or ("",))
+
+
 @dataclass(frozen=True)
 class _ProviderRule:
     rule: str
@@ -217,30 +271,43 @@ class _ProviderRule:
     roles: _Roles | None
     lenders: tuple[Path, ...]
     needs_npi: bool
+    only_roles: frozenset[str] = frozenset()
+    """Of ROL and PRT those in these roles; empty: all."""
 
     def read(self, context: Context, scope: Scope) -> Fact | None:
         person = self._person(context, scope)
         if person is None:
             return None
-        npi, source, name = person.npi, person.id_source, person.name
+        npi, source, name, ids = person.npi, person.id_source, person.name, table_ids(person)
         if not npi or person.spelled is None:
             lenders = list(self._lenders(context))
             if person.spelled is None:
                 name = next((lender.name for lender in lenders if person.is_named_by(lender)), name)
             if not npi:
                 whole = replace(person, name=name)
-                for lender in lenders:
-                    if lender.npi and lender.same_as(whole):
+                same = [lender for lender in lenders if lender.same_as(whole)]
+                for lender in same:
+                    if lender.npi:
                         npi, source = lender.npi, lender.id_source
                         break
+                else:
+                    ids += tuple(leaf for lender in same for leaf in table_ids(lender) if leaf not in ids)
+        if self.needs_npi and ids and not person.declared:
+            found = by_table(context.site, name.value, ids)
+            if found is not None:
+                return self._of_table(context, replace(person, name=name), *found)
         value: dict[str, object] = {"npi": npi} if npi else {}
         leaves = [Leaf(".npi", npi, source)] if npi else []
         if name.value:
             value["name"] = name.value
             leaves += [Leaf(f".name{leaf.path}", leaf.value, leaf.source) for leaf in name.leaves]
-        if not npi and _looks_like_npi(person.id):
+        if not npi and _looks_like_npi(person.id) and context.site.provider(person.id) is None:
             context.leave_out(
                 person.id_source, person.id, "no NPI: it fails the check digit or is another authority's"
+            )
+        elif not npi and person.refused:
+            context.leave_out(
+                person.id_source, person.id, "called an NPI, but an NPI has ten digits and begins with 1 or 2"
             )
         said = name.said
         if npi and source != person.id_source:
@@ -253,7 +320,16 @@ class _ProviderRule:
         if self.needs_npi and why:
             context.leave_out(person.path, person.id, why)
             return no_fact(self.rule, context, why, said)
-        return Fact(value, tuple(leaves), self.rule, context.at, context.control_id, said, why)
+        return Fact(value, tuple(leaves), self.rule, context.at, context.control_id, said, why, ids=ids)
+
+    def _of_table(self, context: Context, person: Person, row: Provider, leaf: Leaf) -> Fact:
+        """A clinician whom the site's table names."""
+        value, leaves = completed(person.name.value, person.name.leaves, row, leaf.source)
+        said = person.name.said
+        if "name" not in value or not value["name"].get("given"):
+            why = f"no family and given name for the person in {person.path}"
+            return no_fact(self.rule, context, why, said)
+        return Fact(value, leaves, self.rule, context.at, context.control_id, said)
 
     def _person(self, context: Context, scope: Scope) -> Person | None:
         for path in self.paths:
@@ -272,17 +348,27 @@ class _ProviderRule:
             rank = self._rank(context, segment) if resource else _UNRANKED
             if rank == _NO_PERSON or not segment.raw(path.field):
                 continue
+            if path.segment in _ROLES and not self._in_role(segment):
+                continue
             if path.segment == _OTHERS and rank is None and _names_persons(context, scope):
                 continue  # an AIP names the persons; an untyped AIG is a thing
             for repetition in segment.reps(path.field):
                 if repetition.is_null:
                     continue
-                person = self.readings.of(context, repetition, path.segment, typed=rank is not None)
+                person = self.readings.of(context, repetition, path, typed=resource and rank is not None)
                 if person is not None and rank == _NOT_TREATING:
                     why = f"{segment.path}-4 says he does not treat the patient at this appointment"
                     context.leave_out(person.path, person.id or repetition.text(), why)
                 elif person is not None:
                     yield _UNRANKED if rank is None else rank, person
+
+    def _in_role(self, segment: Segment) -> bool:
+        """Whether a ROL or PRT names somebody in a role that counts, and takes him not out again."""
+        role, action = _ROLES[segment.name]
+        if normal(segment.text(action)) in ("D", "DE"):
+            return False
+        said = {normal(segment.text(role)), normal(segment.text(role, 2))}
+        return not self.only_roles or not self.only_roles.isdisjoint(said)
 
     def _rank(self, context: Context, segment: Segment) -> int | None:
         """What AIP-4 or AIG-4 makes of it; its text before its code, which may be anybody's."""
@@ -298,7 +384,7 @@ class _ProviderRule:
     def _lenders(self, context: Context) -> Iterator[Person]:
         for path in self.lenders:
             for repetition in repetitions(path, context, context.message):
-                person = self.readings.of(context, repetition, path.segment)
+                person = self.readings.of(context, repetition, path)
                 if person is not None:
                     yield person
 
@@ -314,7 +400,9 @@ def provider(spec: Spec) -> Reader:
     The persons of a path are ranked by role (AIP-4, AIG-4); the same person elsewhere in the message may lend the NPI,
     and where the id is the same a name.
     """
-    spec.options("roles", "not_persons", "npi_names", "affixes", "lenders", "needs_npi")
+    spec.options(
+        "roles", "not_persons", "npi_names", "affixes", "lenders", "needs_npi", "by_table", "only_roles"
+    )
     roles = spec.table("roles")
     return _ProviderRule(
         rule=spec.name,
@@ -323,10 +411,12 @@ def provider(spec: Spec) -> Reader:
             spec.needed_table("npi_names"),
             spec.words("affixes"),
             spec.words("not_persons") if spec.table("not_persons") is not None else None,
+            frozenset(spec.path_list("by_table")),
         ),
         roles=_Roles(roles) if roles is not None else None,
         lenders=spec.path_list("lenders"),
         needs_npi=spec.flag("needs_npi"),
+        only_roles=frozenset(map(normal, spec.strings("only_roles"))),
     ).read
 
 

@@ -10,7 +10,17 @@ from interface.hl7.message import Repetition
 from interface.rules.context import Context, clean_text, deleted_fact, is_repaired
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
-from interface.rules.types.base import Reader, Spec, TypeMaker, Unfit, Value, as_fact, first_valid, one
+from interface.rules.types.base import (
+    Reader,
+    Spec,
+    TypeMaker,
+    Unfit,
+    Value,
+    as_fact,
+    first_valid,
+    one,
+    where_valued,
+)
 
 _LARGEST_EXACT = 2**53
 _OID = re.compile(r"^(?:urn:oid:)?[0-2](?:\.\d+)+$", re.IGNORECASE)
@@ -106,7 +116,7 @@ def code(spec: Spec) -> Reader:
             return None
         return assumed(context, empty, str(paths[0]), f"{paths[0]} is empty: {empty}")
 
-    return read
+    return read if empty is not None else where_valued(read)
 
 
 def flag(spec: Spec) -> Reader:
@@ -129,7 +139,7 @@ def flag(spec: Spec) -> Reader:
         found = yes(context, scope)
         return found if found is not None and found.value else no(context, scope)
 
-    return read
+    return where_valued(read)
 
 
 def full_day(path: Path, repetition: Repetition) -> tuple[DTM, date] | Unfit | None:

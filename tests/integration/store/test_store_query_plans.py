@@ -13,6 +13,8 @@ from interface.store.records import (
     MessageDone,
     MessageFilter,
     NewRequestRow,
+    PatientCursor,
+    PatientFilter,
     PatientWrite,
     RequestFilter,
     RewriteRow,
@@ -202,3 +204,43 @@ def test_what_history_asks_of_the_store(plans, store, fill):
     no_table_is_scanned(found)
     (count,) = [plan for statement, plan in found.items() if "count" in statement]
     assert any("messages_by_state (state=? AND decision=?" in line for line in count)
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        PatientFilter(),
+        PatientFilter(key="A"),
+        PatientFilter(merged=True),
+        PatientFilter(since=1.0),
+        PatientFilter(since=1.0, until=2.0),
+    ],
+)
+def test_lists_of_patients(plans, store, fill, where):
+    fill.patient("A")
+    found = plans(lambda: store.patients.patients(where, before=PatientCursor(1.0, 1)))
+    no_table_is_scanned(found)
+    if where.key is None:
+        (plan,) = found.values()
+        assert any("patients_changed (changed_at" in line for line in plan)
+        assert not any("TEMP B-TREE" in line for line in plan)
+
+
+def test_a_patient_and_what_is_his(plans, store, fill):
+    patient = fill.patient("A")
+    message, request = fill.message(), fill.request(patient)
+
+    def look():
+        patients = store.patients
+        patients.by_id([patient])
+        patients.owners(["A"])
+        patients.charted()
+        patients.family([patient])
+        patients.survivors([patient])
+        patients.messages_of([patient])
+        patients.count_messages([patient])
+        patients.messages_by_id([message])
+        patients.requests_by_id([request])
+        store.work.request_bodies([request])
+
+    no_table_is_scanned(plans(look))

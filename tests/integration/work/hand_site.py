@@ -55,14 +55,17 @@ class HandCouriers:
 class Site:
     """The work of a site, turned by hand."""
 
+    AIP = AIP
+
     def __init__(self, store, policy=None):
         self.policy = policy or Policy(mrn_authority=("LFC",))
         self.store, self.numbers = store, count(1)
         self.clock = HandClock(datetime(2026, 3, 5, 12, tzinfo=UTC))
         self.couriers = HandCouriers()
         patients, requests = store.work.next_ids()
+        self.engine = Engine(load_rulebook(), self.policy)
         intake = Intake(
-            Engine(load_rulebook(), self.policy),
+            self.engine,
             store.work,
             new_patient=count(patients).__next__,
             new_request=count(requests).__next__,
@@ -77,8 +80,10 @@ class Site:
 
     def raw(self, kind, control_id, text):
         now = self.clock.now()
-        arrival = Arrival("main", "APP", "FAC", control_id, kind, "P", "peer", text.encode(), "stored", now)
-        self.store.journal.append([arrival], now)
+        self.arrival = Arrival(
+            "main", "APP", "FAC", control_id, kind, "P", "peer", text.encode(), "stored", now
+        )
+        self.store.journal.append([self.arrival], now)
         self.turn()
 
     def book(self, start, kind="SIU^S12", patient="T1"):

@@ -15,7 +15,7 @@ from interface.chart.model import Chart, decode_chart, encode_chart
 from interface.chart.outcome import Outcome
 from interface.chart.registry import Registry
 from interface.cli.explain import as_json
-from interface.rules import Policy, load_rulebook
+from interface.rules import Policy, Rulebook, load_rulebook
 
 NOW = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 PID = "PID|1||T1001^^^LFC^MR||Sample^Robin^Lee||19700131|F|||12 Birch Ln^^Madison^WI^53703||(608) 555-0142^PRN^PH"
@@ -38,8 +38,8 @@ class Story:
     PID = PID
     AIP = AIP
 
-    def __init__(self, **policy: Any):
-        self.engine = Engine(load_rulebook(), Policy(**policy))
+    def __init__(self, book: Rulebook | None = None, **policy: Any):
+        self.engine = Engine(book or load_rulebook(), Policy(**policy))
         self.charts = Registry()
         self.ids = itertools.count(1)
         self.changes: list[Any] = []

@@ -247,6 +247,24 @@ class TestProvider:
     def test_an_npi_by_whatever_name(self, story, by):
         assert provider(tell(story, sch(), f"AIP|1||{NPI}^Quill^Avery^^^^^^{by}"))["npi"] == NPI
 
+    @pytest.mark.parametrize(
+        "segment",
+        [
+            "AIP|1||DR-100^Quill^Avery^^^^^^^^^^NPI",
+            "AIP|1||9^Quill^Avery^^^^^^NPI",
+            "AIG|1||X9^Quill, Avery^NPI",
+        ],
+    )
+    def test_a_local_number_called_an_npi_is_said(self, story, segment):
+        answer = tell(story, sch(), segment)
+        assert answer["decision"] == "hold"
+        (left,) = answer["left_out"]
+        assert left["source"] == f"{segment[:3]}-3.1"
+        assert left["why"] == "called an NPI, but an NPI has ten digits and begins with 1 or 2"
+
+    def test_a_local_number_of_an_unnamed_kind_is_not(self, story):
+        assert tell(story, sch(), "AIP|1||DR-100^Quill^Avery")["left_out"] == []
+
 
 class TestClinic:
     @pytest.mark.parametrize(

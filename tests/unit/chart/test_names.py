@@ -71,6 +71,10 @@ def test_names_that_are_not_sent_are_said(story):
         ("Smith, Jr^John", {"family": "Smith", "given": ["John"], "suffix": "Jr"}),
         ("ALI,MD", {"family": "ALI", "given": ["MD"]}),
         ("Smith, Jones^John", {"family": "Smith, Jones", "given": ["John"]}),
+        ("SMITH,JR,JOHN", {"family": "SMITH", "given": ["JOHN"], "suffix": "JR"}),
+        ("ANDERSON,CARL^J", {"family": "ANDERSON", "given": ["CARL", "J"]}),
+        ("ANDERSON,CARL^J.^LEE", {"family": "ANDERSON", "given": ["CARL", "J.", "LEE"]}),
+        ("ANDERSON,CARL^Carl^J", {"family": "ANDERSON", "given": ["Carl", "J"]}),
     ],
 )
 def test_a_name_in_one_component_is_split_at_its_comma(story, pid5, name):

@@ -107,6 +107,51 @@ class TestMessages:
         told.tell("RDE^O11", told.PID, *head, detail(), detail(OTHER))
         assert len(told.chart.orders) == 2
 
+    def test_two_numbers_of_the_sender_are_two_orders_though_the_pharmacys_is_one(self, told):
+        numbered = rxe(f15="PN15")
+        told.tell("RDE^O11", told.PID, orc(placer="P1^E"), numbered, orc(placer="P2^E"), numbered)
+        assert [order.ids for order in told.chart.orders] == [("P:P1^E", "R:PN15"), ("P:P2^E", "R:PN15")]
+        told.tell("RDE^O11", told.PID, orc("DC", placer="P1^E"))
+        assert medications(told) == ["+metformin"]
+
+
+class TestProduct:
+    """RXO is what was asked for: its code never goes with another drug that the pharmacy encoded."""
+
+    def code(self, told):
+        return prescription(told).get("code", {}).get("code")
+
+    @pytest.mark.parametrize(
+        "encoded", ["^lisinopril", "0143963401^lisinopril^NDC", "X1^lisinopril^L", "^^^^lisinopril"]
+    )
+    def test_a_drug_that_was_asked_for_under_another_name_gives_no_code(self, told, encoded):
+        answer = told.tell("RDE^O11", told.PID, orc(), rxo(NDC), rxe(encoded))
+        why = "asked for under another name than the pharmacy encoded: it may be another drug"
+        assert ("RXO-1.1", "00093-1048-01", why) in left(answer)
+        assert self.code(told) is None
+
+    @pytest.mark.parametrize(
+        "encoded", ["^Metformin 500", "1^METFORMIN 500^L", "##X##^##Y##", "^^^^metformin 500"]
+    )
+    def test_one_that_is_named_alike_or_alone_does(self, told, encoded):
+        told.tell("RDE^O11", told.PID, orc(), rxo(NDC), rxe(encoded))
+        assert self.code(told) == "00093104801"
+
+    def test_what_the_pharmacy_encoded_goes_first(self, told):
+        told.tell("RDE^O11", told.PID, orc(), rxo(NDC), rxe("00071015523^metformin 500^NDC"))
+        assert self.code(told) == "00071015523"
+
+    def test_a_change_to_another_name_leaves_the_code_behind_and_says_so(self, told):
+        told.tell("OMP^O09", told.PID, orc(), rxo(NDC), control_id="ASKED")
+        answer = told.tell("RDE^O11", told.PID, orc("XO"), rxe("^lisinopril"))
+        assert [entry[:2] for entry in left(answer)] == [("ASKED:RXO-1.1", "00093104801")]
+        assert self.code(told) is None
+
+    def test_a_change_under_the_same_name_keeps_it(self, told):
+        told.tell("OMP^O09", told.PID, orc(), rxo(NDC))
+        told.tell("RDE^O11", told.PID, orc("XO"), rxe("^metformin 500", f3="2"))
+        assert self.code(told) == "00093104801"
+
 
 ENDS = ("CA", "DC", "OC", "OD", "CR", "DR", "RP", "RQ", "RU")
 OPENS = (
@@ -220,6 +265,13 @@ class TestNumbers:
         assert "several orders have this number" in left(answer)[0][2]
         assert medications(told) == ["+metformin", "+lisinopril"]
         told.tell("RDE^O11", told.PID, orc("CA", placer="1"), rxe(OTHER))
+        assert medications(told) == ["+metformin", "-lisinopril"]
+
+    def test_an_unfilled_macro_is_no_number(self, told):
+        told.tell("RDE^O11", told.PID, orc(placer="##ORDER##"), rxe(f15="##RX##"))
+        told.tell("RDE^O11", told.PID, orc(placer="##ORDER##"), rxe(OTHER))
+        assert medications(told) == ["+metformin", "+lisinopril"]
+        told.tell("RDE^O11", told.PID, orc("DC", placer="##ORDER##"), rxe(OTHER))
         assert medications(told) == ["+metformin", "-lisinopril"]
 
     def test_a_filler_number_is_learned(self, told):
@@ -389,6 +441,13 @@ class TestConfidential:
 
 def pv1(kind, number):
     return f"PV1|1|{kind}{'|' * 17}{number}"
+
+
+def test_a_merge_shows_no_order_that_one_chart_withholds(told):
+    told.tell("RDE^O11", told.PID, orc(f28="R"), rxe(), at="202603020800")
+    told.tell("RDE^O11", told.pid(f3="T2^^^LFC^MR"), orc(), rxe(), at="202603020801")
+    told.tell("ADT^A40", told.PID, "MRG|T2^^^LFC^MR", at="202603020802")
+    assert medications(told, at="202603020803") == []
 
 
 class TestDischarge:

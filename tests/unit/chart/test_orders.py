@@ -233,3 +233,19 @@ class TestActive:
     def test_an_older_message_does_not_end_a_newer_order(self, told):
         medications(told, orc(), rxe(), at="202603020900")
         assert medications(told, orc("DC"), rxe(), at="202603020800")[0]["active"] is True
+
+
+def test_an_answer_before_the_order_it_is_about_adds_its_number_the_first_time_too(story):
+    """What changes nothing by itself is taken last; so the message taken twice says no more than once."""
+    segments = (
+        "ORC|SC|8810^POE",
+        "RXE||860975^metformin^RXNORM",
+        "ORC|CA|8810",
+        "RXE||860975^metformin^RXNORM",
+    )
+    once, twice = story(), story()
+    for told, times in ((once, 1), (twice, 2)):
+        for _ in range(times):
+            told.tell("RDE^O11", told.PID, *segments, at="202603020801", control_id="M1")
+    assert once.chart.orders == twice.chart.orders
+    assert once.chart.orders[0].ids == ("P:8810", "P:8810^POE")

@@ -81,12 +81,12 @@ def test_the_date_is_prb_16_then_prb_7(told, fields, date):
     ("fields", "source"),
     [
         *(({"f13": text}, "PRB-13") for text in ("Refuted", "ruled out", "410516002^Absent^SCT")),
-        ({"f13": "C1^Ruled Out"}, "PRB-13.2"),
         *(
             ({"f14": text}, "PRB-14")
             for text in ("Resolved", "INACTIVE", "413322009^Resolved^SCT", "In Remission")
         ),
         *(({"f9": text}, "PRB-9") for text in ("20260301", "202602", "2025", "20260302120000")),
+        ({"f13": "C1^Ruled Out"}, "PRB-13.2"),
         ({"f13": "Confirmed", "f14": "Resolved"}, "PRB-14"),
         ({"f13": "Refuted", "f14": "Active"}, "PRB-13"),
     ],
@@ -197,6 +197,11 @@ class TestLife:
         told.tell("PPR^PC2", told.PID, prb("CO", code="J44.9^COPD^I10^13645005^COPD^SCT", instance="5"))
         assert listed(booked(told)) == ["10:E11.9", "10:J44.9", "S:13645005"]
 
+    def test_an_older_recoding_takes_no_newer_code_out(self, told):
+        told.tell("PPR^PC2", told.PID, prb("CO", code="J44.9^COPD^I10", instance="5"), at="202603020900")
+        told.tell("PPR^PC1", told.PID, prb(code=ASTHMA, instance="5"), at="202603020800")
+        assert "10:J44.9" in listed(booked(told, at="202603021000"))
+
     def test_the_same_code_twice_in_the_list_is_active_while_one_is(self, told):
         told.tell("PPR^PC1", told.PID, prb(instance="5"), prb(instance="6"))
         told.tell("PPR^PC2", told.PID, prb("UP", instance="5", f14="Resolved"))
@@ -232,6 +237,38 @@ class TestConfidential:
         assert listed(booked(told)) == []
         told.tell("PPR^PC1", told.PID, prb("UP", f25="U"))
         assert listed(booked(told)) == ["10:E11.9"]
+
+
+class TestMerge:
+    """What two charts of one person say becomes one: the newer statement counts."""
+
+    @pytest.mark.parametrize(
+        ("first", "second", "codes"),
+        [
+            (prb(), prb("UP", f14="Resolved"), []),
+            (prb("UP", f14="Resolved"), prb(), ["10:E11.9"]),
+            (prb(), prb("DE"), []),
+            (dg1(), prb("UP", f14="Resolved"), []),
+            (prb("UP", f14="Resolved"), dg1(), ["10:E11.9"]),
+            (prb(f25="R"), dg1(), []),
+            (dg1(), prb(f25="R"), []),
+        ],
+    )
+    @pytest.mark.parametrize("swapped", [False, True])
+    def test_ends_and_problems_of_both_charts(self, told, first, second, codes, swapped):
+        own, other = told.PID, told.pid(f3="T2^^^LFC^MR")
+        charts = (other, own) if swapped else (own, other)
+        told.tell("ADT^A08", charts[0], first, at="202603020800")
+        told.tell("ADT^A08", charts[1], second, at="202603020801")
+        told.tell("ADT^A40", own, "MRG|T2^^^LFC^MR", at="202603020802")
+        assert listed(booked(told, at="202603020803")) == codes
+
+    def test_a_discharge_comes_along(self, told):
+        order = ["ORC|NW|P1" + "|" * 27 + "I", "RXE||860975^metformin^RXNORM"]
+        told.tell("RDE^O11", told.PID, *order, at="202603020800")
+        told.tell("ADT^A03", told.pid(f3="T2^^^LFC^MR"), "PV1|1|I", at="202603020801")
+        told.tell("ADT^A40", told.PID, "MRG|T2^^^LFC^MR", at="202603020802")
+        assert booked(told, at="202603020803")["request"]["medications"][0]["active"] is False
 
 
 class TestAge:
@@ -301,3 +338,28 @@ class TestDiagnoses:
     def test_the_original_text_is_the_label_where_there_is_no_other(self, told):
         (entry,) = told.book("DG1|1||E11.9^^I10^^^^^^Sugar")["request"]["activeIcd10Diagnoses"]
         assert entry["displayName"] == "Sugar"
+
+
+def test_the_delete_event_deletes_a_problem_that_says_no_action_itself(told):
+    told.tell("PPR^PC1", told.PID, prb(instance="P1"), prb(code=ASTHMA, instance="P2"))
+    answer = told.tell("PPR^PC3", told.PID, prb("", instance="P1"), prb("UP", code=ASTHMA, instance="P2"))
+    assert left(answer) == [("PRB-3.1", "E11.9", "deleted: MSH-9.2 says so")]
+    assert listed(booked(told)) == ["10:J45.909"]
+
+
+def test_a_problem_in_words_is_left_out_at_the_component_that_has_them(told):
+    answer = told.tell("PPR^PC1", told.PID, prb(code="^Low back pain"))
+    assert left(answer) == [("PRB-3.2", "Low back pain", "no code")]
+
+
+def test_a_list_with_an_ended_problem_that_comes_again_leaves_the_order_as_it_was(told):
+    """Else every booking after it would differ from the last one, and be posted again."""
+    segments = (
+        prb(),
+        prb(f3="I10^Hypertension^I10", f4="2^L", f14="Resolved"),
+        prb(f3="J45.40^Asthma^I10", f4="3^L"),
+    )
+    told.tell("PPR^PC1", told.PID, *segments, at="202603020801")
+    before = [problem.code for problem in told.chart.problems]
+    told.tell("PPR^PC1", told.PID, *segments, at="202603020802")
+    assert [problem.code for problem in told.chart.problems] == before

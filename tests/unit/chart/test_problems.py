@@ -128,6 +128,21 @@ def test_a_diagnosis_without_a_code_is_left_out_and_said(story):
     assert any("no code" in entry["why"] for entry in answer["left_out"])
 
 
+def test_a_code_in_the_place_of_the_label_is_said_to_be_in_the_wrong_field(story):
+    answer = story().book(dg1("", f4="R63.4^Loss of weight^I10"))
+    assert listed(answer) == []
+    said = [(entry["source"], entry["value"], entry["why"]) for entry in answer["left_out"]]
+    assert ("DG1-4", "R63.4", "DG1-3 has no code, and a label alone is no diagnosis") in said
+
+
+@pytest.mark.parametrize("segment", [dg1("Sugar diabetes"), "PRB|AD|20260301|Sugar diabetes"])
+def test_text_in_the_place_of_a_code_is_called_text(story, segment):
+    told = story()
+    answer = told.tell("PPR^PC1", told.PID, segment)
+    assert [entry["why"] for entry in answer["left_out"]] == ["text where a code belongs"]
+    assert listed(told.book()) == []
+
+
 @pytest.mark.parametrize(
     ("sent", "date"),
     [("20240105", "2024-01-05"), ("202401050930-0600", "2024-01-05"), ("2024", None), ("", None)],

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 import pytest
 
 from interface.contract.versions import version
+from interface.rules import load_rulebook
 from interface.rules.policy import RequestDefaults
 from interface.sandbox.judge import Judge
 
@@ -491,3 +492,23 @@ def test_a_request_without_a_date_does_not_expire(dateless):
     told.now += timedelta(days=400)
     outcome = told.engine.resettle(told.chart, now=told.now, new_id=lambda: 9)
     assert outcome.requests == ()
+
+
+# ---------------------------------------------------------------- a site's overlay
+
+
+def test_a_sites_tables_and_rules_count_in_version_2_too(story, tmp_path):
+    (tmp_path / "providers.csv").write_text("id,npi,family,given\n777,1245319599,Rook,Casey\n")
+    (tmp_path / "request.yaml").write_text(
+        "rules:\n  batch: {field: batchId, type: fixed, value: B2}\n"
+        "  fax: {field: responseFaxNumber, type: fixed, value: '3125550142'}\n"
+    )
+    given = RequestDefaults(batch_id="B1")
+    told = story(load_rulebook(tmp_path, shown="site"), api_version=2, without_date="post", request=given)
+    answer = told.tell("ADT^A28", told.PID, "PD1||||777^Rook^Casey")
+    assert answer["request"]["requestingProvider"]["npi"] == "1245319599"
+    assert "batchId" not in answer["request"]
+    assert [(left["source"], left["value"]) for left in answer["left_out"]] == [
+        ("overlay:request.yaml", "3125550142"),
+        ("overlay:request.yaml", "B2"),
+    ]

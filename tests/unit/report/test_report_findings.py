@@ -242,6 +242,13 @@ def test_what_is_left_out_on_purpose_is_no_fault_of_the_sender(report_of, book, 
     assert (finding.level, finding.where) == ("note", "PID-13.1")
 
 
+def test_a_problem_that_has_ended_is_no_fault_of_the_sender(report_of, say, look):
+    pid = "PID|1||1001^^^LFC^MR||Sample^Robin||19700131|F"
+    raw = say("PPR^PC2", pid, "PRB|UP|20260301|I10^Hypertension^I10|7|||||||||Resolved")
+    (finding,) = look(report_of([raw]), "left-out", "PRB-3.1")
+    assert finding.level == "note"
+
+
 def test_differences_between_both_readers_are_counted_by_kind(report_of, book):
     report = report_of([book("1001", 'NTE|1||""'), book("1002")])
     assert report.senders[0].differences == {"null": 1}

@@ -489,6 +489,39 @@ def test_a_store_that_fails_is_tried_again_and_said_once(parts, wakes, caplog):
     assert wakes.ending
 
 
+def test_a_byte_of_the_door_asks_for_a_reload_once_and_other_bytes_do_not(wakes):
+    os.write(wakes.theirs, b"\n")
+    wakes.wait(1.0)
+    assert not wakes.reload_wanted()
+    os.write(wakes.theirs, b"\nR")
+    wakes.wait(1.0)
+    assert wakes.reload_wanted()
+    assert not wakes.reload_wanted()
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_a_reload_that_gives_no_engine_keeps_the_old_one(parts, wakes, good):
+    engine, used = object(), []
+    parts.intake.use = used.append
+    os.write(wakes.theirs, b"R")
+    os.close(wakes.theirs)
+    run(parts.loop, wakes, 0.0, reload=lambda: engine if good else None)
+    assert used == ([engine] if good else [])
+
+
+def test_with_a_new_engine_all_open_requests_are_settled_again_before_anything_is_claimed(parts):
+    while parts.loop.turn():
+        pass
+    settled = []
+    parts.store.patients_with_open_requests = lambda **given: settled.append(given) or []
+    parts.loop.turn()
+    assert settled == []
+    parts.intake.use = lambda engine: None
+    parts.loop.use(object())
+    parts.loop.turn()
+    assert len(settled) == 1
+
+
 def test_while_ending_a_courier_that_never_comes_back_is_not_waited_for_for_ever(parts, wakes):
     parts.store.claimable = [claim()]
     parts.loop.turn()

@@ -10,11 +10,8 @@ FILE = Path("s.toml")
 
 KEYS = [
     ("[api]\nrequests_per_second = 5", "[api] requests_per_second"),
-    ('[mappings]\noverlay = "x"', "[mappings] overlay"),
     ('[store]\nurl = "postgresql+psycopg://u@h/d"', "[store] url: PostgreSQL"),
     ("[store]\njournal_days = 30", "[store] journal_days"),
-    ('[filters]\nleave_locations = ["X"]', "[filters] leave_locations"),
-    ('[filters]\ntest_patient_pattern = "^ZZ"', "[filters] test_patient_pattern"),
     ('[[listener]]\ntls_certificate = "c.pem"', "[[listener]] tls_certificate"),
     ('[webhooks]\ntls_key = "k.pem"', "[webhooks] tls_key"),
 ]
@@ -31,7 +28,7 @@ def test_a_key_that_comes_later_is_named_and_refused_with_its_line(text: str, na
 
 def test_nothing_is_refused_by_default() -> None:
     settings = parse_settings(
-        '[filters]\ntake_locations = []\n[api]\nbatch = 1\n[webhooks]\npath = "/hooks"', FILE
+        '[filters]\ntake_locations = ["MAIN"]\n[api]\nbatch = 1\n[webhooks]\npath = "/hooks"', FILE
     )
     require_available(settings, run=True)
 

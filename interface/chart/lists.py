@@ -1,0 +1,69 @@
+"""Problems and medications that a site's own segments list (Z-segments, `each: ZPL` in its overlay).
+
+A list belongs to the patient, not to a visit: its problems do not grow old. Where the rule says `snapshot: true` each
+message has the whole list: a problem that is no longer on it is gone, a medication has ended.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from interface.chart.model import Chart, Order, Problem, change
+from interface.chart.orders import take_orders
+from interface.chart.problems import take_problems
+from interface.rules.facts import Leaf, LeftOut
+from interface.rules.reading import Reading, SiteList
+
+
+def take_lists(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> None:
+    """Every list of the message, each segment an entry of its own."""
+    for found in reading.lists:
+        if found.snapshot and not _is_newest(chart, reading, found):
+            continue
+        if found.problems:
+            if found.snapshot:
+                chart.problems = [entry for entry in chart.problems if not _lists_problem(found, entry)]
+            facts = {name: fact for name, fact in reading.facts.items() if name != "visit.number"}
+            take_problems(chart, replace(reading, problems=found.problems, facts=facts), left_out)
+        else:
+            take_orders(chart, replace(reading, orders=found.orders), left_out)
+            if found.snapshot:
+                _end_missing(chart, reading, found)
+
+
+def _is_newest(chart: Chart, reading: Reading, found: SiteList) -> bool:
+    """Whether no newer whole list of the segment is known; from now on this one is."""
+    name = f"list {found.segment}"
+    if reading.at < chart.snapshots.get(name, ""):
+        return False
+    chart.snapshots[name] = reading.at
+    return True
+
+
+def _lists_problem(found: SiteList, entry: Problem) -> bool:
+    if entry.gone == "withheld":
+        return False  # that it is confidential stays known
+    return any(leaf.source.startswith(found.segment) for leaf in entry.leaves[:1])
+
+
+def _lists_order(found: SiteList, order: Order) -> bool:
+    name = order.facts.get("medication.nameCode")
+    return name is not None and any(leaf.source.startswith(found.segment) for leaf in name.leaves[:1])
+
+
+def _end_missing(chart: Chart, reading: Reading, found: SiteList) -> None:
+    """The list's orders that this message does not have: the patient no longer takes the drug."""
+    for index, order in enumerate(chart.orders):
+        if order.ended or order.at > reading.at or not _lists_order(found, order):
+            continue
+        name = order.facts["medication.nameCode"]
+        if name.message != reading.control_id:
+            chart.orders[index] = change(
+                order,
+                at=reading.at,
+                ended=True,
+                ended_leaf=Leaf("", False, found.segment),
+                ended_message=reading.control_id,
+                ended_rule=name.rule,
+                state_at=reading.at,
+            )

@@ -1,0 +1,100 @@
+"""Which of a patient's orders a message is about: by placer, filler and prescription number, else by drug."""
+
+from __future__ import annotations
+
+import msgspec
+
+from interface.chart.model import Chart
+from interface.rules.facts import Fact, Item, text_of
+from interface.rules.types.medication import usable
+
+
+def text_label(name: Fact | None) -> str:
+    """The label of a coded fact; empty when there is none."""
+    return str(name.value["displayName"]) if name is not None and name.value is not None else ""
+
+
+class _Number(msgspec.Struct, frozen=True, gc=False):
+    """One of an order's numbers: `P:123^EPIC^1.2.3^ISO`."""
+
+    kind: str
+    number: str
+    namespace: str
+    oid: str
+
+    @classmethod
+    def of(cls, text: str) -> _Number:
+        kind, _, rest = text.partition(":")
+        parts = [*rest.split("^"), "", "", ""] if kind in "PF" else [rest, "", ""]
+        return cls(kind, parts[0], parts[1], parts[2])
+
+    def may_be(self, other: _Number) -> bool:
+        """The same number, by whoever gave it; where one does not say who, it may be the other's."""
+        if (self.kind, self.number) != (other.kind, other.number):
+            return False
+        mine, theirs = (self.namespace, self.oid), (other.namespace, other.oid)
+        if not any(mine) or not any(theirs):
+            return True
+        return any(one and one == two for one, two in zip(mine, theirs, strict=True))
+
+
+def ids_of(item: Item) -> tuple[str, ...]:
+    """What an order is known by: its numbers, else its drug."""
+    named = (("P", "order.placer"), ("F", "order.filler"), ("R", "order.prescription"))
+    ids = tuple(f"{letter}:{text}" for letter, field in named if (text := usable(text_of(item, field))))
+    drug = item.get("medication.nameCode")
+    if ids or drug is None or drug.value is None:
+        return ids
+    return (f"D:{drug.value.get('code') or drug.value['displayName'].casefold()}",)
+
+
+def same_drug(one: Fact | None, other: Fact | None) -> bool | None:
+    """Whether two names mean the same drug; None when that can't be told."""
+    if one is None or other is None or one.value is None or other.value is None:
+        return None
+    mine, theirs = one.value, other.value
+    if mine["displayName"].casefold() == theirs["displayName"].casefold():
+        return True
+    if "code" not in mine or "code" not in theirs:
+        return None
+    system = (mine.get("codeSystem"), mine.get("codeSystemName"))
+    if system != (theirs.get("codeSystem"), theirs.get("codeSystemName")):
+        return None
+    return bool(mine["code"] == theirs["code"])
+
+
+def find_orders(chart: Chart, item: Item, ids: tuple[str, ...], touched: set[int]) -> list[int]:
+    """The known orders an item may be about: none, one, or several in question (by index).
+
+    A number without its namespace finds the one order it can be. Where one number agrees and another does not, or
+    the message has named that order before, it is another order if the drug is another; where both, in any case.
+    """
+    drug = item.get("medication.nameCode")
+    numbers = [_Number.of(text) for text in ids]
+    exact: list[tuple[int, bool | None]] = []
+    maybe: list[tuple[int, bool | None]] = []
+    for index, order in enumerate(chart.orders):
+        theirs = [_Number.of(text) for text in order.ids]
+        if not any(mine.may_be(other) for mine in numbers for other in theirs):
+            continue
+        known = order.facts.get("medication.nameCode")
+        same = same_drug(drug, known)
+        disagree = _disagree(numbers, theirs)
+        named = bool(text_label(drug)) and bool(text_label(known))
+        another = index in touched and (disagree or (not same and named))
+        if another or (disagree and same is False):
+            continue
+        (exact if not disagree and not set(ids).isdisjoint(order.ids) else maybe).append((index, same))
+    found = exact or maybe
+    if len(found) > 1 and any(same for _, same in found):
+        found = [entry for entry in found if entry[1]]
+    return [index for index, _ in found]
+
+
+def _disagree(mine: list[_Number], theirs: list[_Number]) -> bool:
+    """Whether the two have different numbers of the same kind."""
+    for kind in "PF":
+        one, two = [n for n in mine if n.kind == kind], [n for n in theirs if n.kind == kind]
+        if one and two and not any(a.may_be(b) for a in one for b in two):
+            return True
+    return False

@@ -1,0 +1,24 @@
+"""SIU^S13 that books under a new number: where a site's rule says so (`appointment.replaces`), the old one ends."""
+
+from __future__ import annotations
+
+from interface.chart.model import change
+from interface.chart.settle import Settling
+from interface.rules.facts import Reason, text_of
+from interface.rules.reading import Reading
+
+_RESCHEDULED = "SIU^S13"
+
+
+def end_replaced(settling: Settling, reading: Reading, key: str) -> None:
+    """Cancel the appointment that SCH-24 or SCH-23 names as the one before (HL7 v2, chapter 10: parent appointment)."""
+    number = text_of(reading.facts, "appointment.replaces")
+    if reading.type != _RESCHEDULED or not number:
+        return
+    for old in list(settling.chart.appointments.values()):
+        named = f"A:{number}" == old.key or text_of(old.facts, "appointment.placer") == number
+        if not named or old.key == key or old.status == "cancelled" or old.at > reading.at:
+            continue
+        settling.chart.appointments[old.key] = change(old, status="cancelled", at=reading.at)
+        reason = Reason("replaced", f"{reading.type} books it anew under another number")
+        settling.close(settling.chart.appointments[old.key], "withdrawn", reason)

@@ -1,0 +1,232 @@
+"""`patients`: who is known, what is in a chart and which messages made it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from interface.cli import messages as message_lists
+from interface.cli.asking import Site, add_site_arguments, open_site
+from interface.cli.common import PROGRAM, UsageError, add_settings_option, settings_of, utc_text
+from interface.cli.output import print_json, tell
+from interface.cli.patient_text import print_list, print_patient
+from interface.cli.rebuild import add_rebuild
+from interface.cli.stored import (
+    DEFAULT_LIMIT,
+    PAGE,
+    add_json_argument,
+    add_limit,
+    add_times,
+    hint_more,
+    open_store_of,
+    wants_json,
+    whole,
+)
+from interface.cli.whose import add_authority, key_of, nobody, patient_of
+from interface.errors import InterfaceError
+
+if TYPE_CHECKING:
+    from interface.chart.model import Chart
+    from interface.store.database import Store
+    from interface.store.records import MessageSummary, PatientCursor, PatientFilter, PatientSummary
+
+_MERGES = ("merged", "already-merged", "number-retired", "number-moved", "moved", "renumbered", "linked")
+"""Codes of reasons of messages that say whose chart things are in."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("--mrn", metavar="MRN", help="who has this number now")
+    add_authority(parser, default="")
+    parser.add_argument("--merged", action="store_true", help="only those whose charts are part of others'")
+    add_settings_option(parser)
+    add_times(parser)
+    add_limit(parser)
+    parser.add_argument(
+        "--before", metavar="PLACE", type=a_place, help="the next page: as the list before said"
+    )
+    add_json_argument(parser)
+    commands = parser.add_subparsers(title="subcommands", metavar="")
+    _add_show(commands)
+    add_rebuild(commands)
+
+
+def _add_show(subparsers: argparse._SubParsersAction[Any]) -> None:
+    parser = subparsers.add_parser("show", help="show one chart whole")
+    parser.add_argument("mrn", nargs="?", metavar="MRN", help="the patient's number")
+    parser.add_argument("--id", metavar="N", type=whole, help="the patient's id, as lists have it")
+    add_authority(parser)
+    parser.add_argument(
+        "--limit",
+        metavar="N",
+        type=whole,
+        default=DEFAULT_LIMIT,
+        help="the newest N messages (default: 50)",
+    )
+    add_site_arguments(parser)
+    parser.set_defaults(action=show)
+
+
+def a_place(text: str) -> PatientCursor:
+    """A place in the list of patients, `1772700000.25-17`. Raises UsageError."""
+    from interface.store.records import PatientCursor
+
+    changed, _, number = text.rpartition("-")
+    try:
+        return PatientCursor(float(changed), int(number))
+    except ValueError:
+        raise UsageError(f"cannot read the place {text!r}: give what the list before said") from None
+
+
+def place_text(cursor: PatientCursor | None) -> str | None:
+    """A place as `a_place` reads it."""
+    return None if cursor is None else f"{cursor.changed_at!r}-{cursor.id}"
+
+
+def run(args: argparse.Namespace) -> int:
+    """List patients, show one, or rebuild some."""
+    if action := getattr(args, "action", None):
+        return int(action(args))
+    return list_patients(args)
+
+
+def list_patients(args: argparse.Namespace) -> int:
+    """Print the patients that changed last and that the filters take."""
+    settings = settings_of(args)
+    from interface.store.records import PatientFilter
+
+    key = key_of(settings.policy(), args.mrn, args.authority) if args.mrn is not None else None
+    where = PatientFilter(key=key, merged=args.merged, since=args.since, until=args.until)
+    with open_store_of(settings) as store:
+        rows, more = patient_pages(store, where, args.before, args.limit)
+    if wants_json(args):
+        print_json({"patients": [as_json(row) for row in rows], "next_before": place_text(more)})
+        return 0
+    if not rows:
+        tell(nobody(settings.policy(), args.authority) if key is not None else "no patients")
+        return 0
+    print_list([as_json(row) for row in rows])
+    hint_more(f"{PROGRAM} patients", place_text(more))
+    return 0
+
+
+def patient_pages(
+    store: Store, where: PatientFilter, before: PatientCursor | None, limit: int
+) -> tuple[list[PatientSummary], PatientCursor | None]:
+    """Up to `limit` patients, and the place to go on before (None: that was all)."""
+    rows: list[PatientSummary] = []
+    while len(rows) < limit:
+        wanted = min(PAGE, limit - len(rows))
+        page = store.patients.patients(where, before=before, limit=wanted + 1)
+        rows += page[:wanted]
+        if len(page) <= wanted:
+            return rows, None
+        before = rows[-1].cursor
+    return rows, before
+
+
+def chart_of(row: PatientSummary) -> Chart | None:
+    """The chart; None when it cannot be opened."""
+    from interface.chart.model import decode_chart
+
+    if row.chart is None:
+        return None
+    try:
+        return decode_chart(row.chart)
+    except ValueError:
+        return None
+
+
+def as_json(row: PatientSummary) -> dict[str, Any]:
+    """A patient as lists and details have it."""
+    from interface.chart.model import Chart
+    from interface.chart.shown import head_of, number_text
+
+    chart = chart_of(row)
+    known = chart if chart is not None else Chart([])
+    head = head_of(known)
+    return {
+        "id": row.id,
+        "mrn": head.mrn or None,
+        "name": head.name or None,
+        "birth_date": head.birth_date or None,
+        "numbers": [number_text(key) for key in known.keys],
+        "problems": len(known.problems),
+        "medications": len(known.orders),
+        "appointments": len(known.appointments),
+        "open_requests": row.open_requests,
+        "merged_into": row.merged_into,
+        "created_at": utc_text(row.created_at),
+        "changed_at": utc_text(row.changed_at),
+        "problem": None if chart is not None else "the stored chart cannot be opened",
+    }
+
+
+def show(args: argparse.Namespace) -> int:
+    """Print one chart: every fact with its source, and the messages that made it.
+
+    Raises:
+        InterfaceError: there is no such patient.
+
+    """
+    if (args.mrn is None) == (args.id is None):
+        raise UsageError("patients show: give an MRN, or --id N")
+    with open_site(args) as site:
+        id_ = args.id if args.mrn is None else patient_of(site, args.mrn, args.authority)
+        row = site.store.patients.by_id((id_,)).get(id_)
+        if row is None:
+            raise InterfaceError(f"there is no patient {id_}")
+        answer = _whole(site, row, args.limit)
+    if wants_json(args):
+        print_json(answer)
+    else:
+        print_patient(answer)
+    return 0
+
+
+def _whole(site: Site, row: PatientSummary, limit: int) -> dict[str, Any]:
+    from interface.chart.model import Chart
+    from interface.chart.shown import shown
+
+    store = site.store
+    chart = chart_of(row) or Chart([])
+    engine = site.engine
+    document = shown(chart, engine.book, engine.policy, engine.today(site.clock.at()))
+    states = store.patients.requests_by_id(
+        entry["request"] for entry in document["appointments"] if entry["request"]
+    )
+    for entry in document["appointments"]:
+        known = states.get(entry["request"])
+        entry["request_state"] = known.state if known is not None else None
+    # of a patient whose chart is part of another's only what was decided for this row
+    family = store.patients.family((row.id,)) if row.merged_into is None else {row.id}
+    newest = store.patients.messages_of(family, limit=limit + 1)
+    head = as_json(row)
+    for name in ("problems", "medications", "appointments", "numbers"):
+        head.pop(name)
+    return {
+        **head,
+        **document,
+        "merged_patients": sorted(family - {row.id}),
+        "merges": [message_lists.as_json(found) for found in _merges(store, family)],
+        "messages": [message_lists.as_json(found) for found in newest[:limit]],
+        "more_messages": len(newest) > limit,
+    }
+
+
+def _merges(store: Store, family: Iterable[int]) -> list[MessageSummary]:
+    """The messages that say whose chart things are in, oldest first."""
+    found = [
+        row
+        for row in _messages(store, list(family))
+        if any(reason.get("code") in _MERGES for reason in row.reasons)
+    ]
+    return found[::-1]
+
+
+def _messages(store: Store, family: list[int]) -> Iterator[MessageSummary]:
+    before = None
+    while page := store.patients.messages_of(family, before=before, limit=PAGE):
+        yield from page
+        before = page[-1].id

@@ -1,0 +1,52 @@
+"""Patients by the number a person types."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from interface.errors import InterfaceError
+
+if TYPE_CHECKING:
+    from interface.cli.asking import Site
+    from interface.rules import Policy
+
+
+def add_authority(parser: argparse.ArgumentParser, *, default: str = argparse.SUPPRESS) -> None:
+    """Declare `--authority`."""
+    parser.add_argument(
+        "--authority",
+        metavar="NAME",
+        default=default or None,
+        help="whose number it is (PID-3.4), where it is not the site's own",
+    )
+
+
+def key_of(policy: Policy, mrn: str, authority: str | None) -> str:
+    """The identity key that charts hold for a number; the site's own authority is empty."""
+    from interface.rules.tables import normal
+
+    own = {normal(name) for name in policy.mrn_authority}
+    named = normal(authority or "")
+    return f"{'' if named in own else named}|{mrn.strip()}"
+
+
+def patient_of(site: Site, mrn: str, authority: str | None) -> int:
+    """The patient with this number. Raises InterfaceError when nobody has it."""
+    key = key_of(site.engine.policy, mrn, authority)
+    found = site.store.patients.owners((key,))
+    if key not in found:
+        raise InterfaceError(nobody(site.engine.policy, authority))
+    return found[key]
+
+
+def nobody(policy: Policy, authority: str | None) -> str:
+    """What is said of a number that nobody has; the number itself is patient data."""
+    if authority:
+        return f"no patient has this number of authority {authority}"
+    if policy.mrn_authority:
+        return "no patient has this number of the site's own authority; --authority names another"
+    return (
+        "no patient has this number without an authority; site.mrn_authority is not set: "
+        "give --authority as PID-3.4 has it"
+    )

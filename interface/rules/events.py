@@ -1,0 +1,157 @@
+"""What each message type does (`messages.yaml`), as shipped and as a site changes it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from interface.rules.source import Lines, RuleError, check_keys, nearest
+
+DOES = ("post", "chart", "cancel", "ignore")
+ABOUT = ("", "appointment", "visit", "medication", "problem", "person")
+IDENTITY = ("", "merge", "renumber", "move-number", "move-account", "move-visit", "link", "remove")
+"""What an event does to whose chart things are in (HL7 v2, chapter 3: merge, move, change, link, delete)."""
+_EVENT_KEYS = (
+    "does",
+    "about",
+    "say",
+    "reopens",
+    "ends_inpatient_orders",
+    "cancels_discharge",
+    "adds_to_orders",
+    "deletes_problems",
+    "needs",
+    "identity",
+    "cancels",
+)
+_SITE_KEYS = ("does", "about", "say", "reopens", "ends_inpatient_orders")
+_TYPE = re.compile(r"^[A-Z][A-Z0-9]{2}\^(?:[A-Z0-9]{3}|\*)$")
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a trigger event does (`messages.yaml`)."""
+
+    type: str
+    does: str
+    about: str = ""
+    say: str = ""
+    reopens: bool = True
+    """Whether it opens a cancelled visit again."""
+    ends_inpatient_orders: bool = False
+    cancels_discharge: bool = False
+    """The orders that a discharge ended run on."""
+    adds_to_orders: bool = False
+    """Dispenses and administrations: they add to orders, but never change or end one."""
+    deletes_problems: bool = False
+    """A problem (PRB) without an action code of its own is deleted."""
+    needs: tuple[str, ...] = ()
+    """Without one of these segments the message is ignored."""
+    identity: str = ""
+    """One of `IDENTITY`."""
+    cancels_when_empty: bool = False
+    """S20 to S22: a cancel when no resource of the appointment is left."""
+    rule: str = ""
+    default: str = ""
+    """What it does where `[forward]` of the settings does not say otherwise; empty: the settings say nothing of it."""
+
+    @property
+    def books(self) -> bool:
+        """Whether it is about an appointment that is or was booked, so that SCH-25 may say what it does."""
+        return self.about == "appointment" and (self.default or self.does) == "post"
+
+    def forwarded(self, wanted: str) -> Event:
+        """The event as `[forward]` has it do."""
+        return replace(self, does=wanted, default=self.does)
+
+    @property
+    def without(self) -> Event:
+        """What it is without any of the segments it needs."""
+        return replace(self, does="ignore", say=f"it holds none of {', '.join(self.needs)}")
+
+
+def read_events(found: Lines, file: str) -> tuple[dict[str, Event], Event]:
+    """The events of the shipped file by type, and the default. Raises RuleError with file and line."""
+    check_keys(found, ("events", "default"), "messages")
+    events = {
+        str(kind): _event(str(kind), body, file, found["events"].place(kind))
+        for kind, body in found["events"].items()
+    }
+    return events, _event("default", found.get("default", Lines(does="ignore")), file, found.place("default"))
+
+
+def changed_events(events: Mapping[str, Event], shipped: Lines, own: Lines, label: str) -> dict[str, Event]:
+    """The events as a site's `messages.yaml` changes them: the keys it gives, of types that are there or new ones."""
+    check_keys(own, ("events",), "messages")
+    given = own.get("events")
+    if not isinstance(given, Lines) or not given:
+        raise RuleError(f"{own.file}:1: messages.yaml needs 'events:', a list of 'ADT^A04: {{does: chart}}'")
+    changed = dict(events)
+    for kind, body in given.items():
+        place = given.place(kind)
+        if not _TYPE.match(kind):
+            raise RuleError(f"{place}: '{kind}' is no message type; write it as ADT^A04 or ADT^*")
+        if not isinstance(body, Lines):
+            raise RuleError(f"{place}: {kind}: write it as {{does: chart}}")
+        check_keys(body, _SITE_KEYS, kind)
+        _may_change(events.get(kind), kind, body, place)
+        base = shipped["events"].get(kind) or Lines()
+        dropped = ("say",) if base.get("does") != body.get("does", base.get("does")) else ()
+        whole = Lines({"say": f"{label} says so", **base.changed_by(body, dropped)}, own.file)
+        whole.lines, whole.files = {**base.lines, **body.lines}, dict.fromkeys(base, base.file)
+        whole.files.update(dict.fromkeys(body, body.file))
+        changed[kind] = _event(kind, whole, label, place)
+    return changed
+
+
+def _may_change(known: Event | None, kind: str, body: Lines, place: str) -> None:
+    """Only what a message of the type can do: a merge is a merge."""
+    if known is None:
+        return
+    if known.identity and str(body.get("does", known.does)) not in (known.does, "ignore"):
+        raise RuleError(
+            f"{place}: {kind}: it says whose chart things are in; only 'does: ignore' is possible"
+        )
+
+
+def _event(kind: str, body: object, file: str, place: str) -> Event:
+    if not isinstance(body, Lines):
+        raise RuleError(f"{place}: {kind}: write it as {{does: chart}}")
+    check_keys(body, _EVENT_KEYS, kind)
+    does, about = str(body.get("does", "")), str(body.get("about", ""))
+    if does not in DOES:
+        raise RuleError(f"{place}: {kind}: does: '{does}' is none of {', '.join(DOES)}{nearest(does, DOES)}")
+    if about not in ABOUT:
+        raise RuleError(f"{place}: {kind}: about: '{about}' is unknown{nearest(about, ABOUT)}")
+    if does in ("post", "cancel") and about not in ("appointment", "visit", "person"):
+        raise RuleError(f"{place}: {kind}: does: '{does}' needs 'about: appointment' or 'about: visit'")
+    identity, cancels = str(body.get("identity", "")), str(body.get("cancels", ""))
+    if cancels not in ("", "when-empty"):
+        raise RuleError(f"{place}: {kind}: cancels: '{cancels}' is unknown; there is when-empty")
+    if identity not in IDENTITY:
+        raise RuleError(f"{place}: {kind}: identity: '{identity}' is unknown{nearest(identity, IDENTITY)}")
+    for key in (
+        "reopens",
+        "ends_inpatient_orders",
+        "cancels_discharge",
+        "adds_to_orders",
+        "deletes_problems",
+    ):
+        if not isinstance(body.get(key, False), bool):
+            raise RuleError(f"{body.place(key)}: {kind}: {key}: is true or false")
+    return Event(
+        type=kind,
+        does=does,
+        about=about,
+        say=str(body.get("say", "")),
+        reopens=bool(body.get("reopens", True)),
+        ends_inpatient_orders=bool(body.get("ends_inpatient_orders", False)),
+        cancels_discharge=bool(body.get("cancels_discharge", False)),
+        adds_to_orders=bool(body.get("adds_to_orders", False)),
+        deletes_problems=bool(body.get("deletes_problems", False)),
+        needs=tuple(str(name) for name in body.get("needs", ())),
+        identity=identity,
+        cancels_when_empty=cancels == "when-empty",
+        rule=f"{file}#{kind}",
+    )

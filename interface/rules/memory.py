@@ -1,0 +1,70 @@
+"""What segments were read as, for messages that say the same again.
+
+A feed repeats itself: the PID of a patient in each of a dozen updates, the diagnoses of a visit in each of them. A rule that
+looks in one segment only gives for the same line the same facts but for time and message; so they are kept, by the whole
+line. Reading a line again costs a twentieth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from interface.rules.facts import Fact, Item, LeftOut
+
+MOST = 1024
+"""Lines kept at least; at most twice as many. About 4 KB each."""
+LONGEST = 4096
+"""Characters of a line that is kept."""
+
+Remembered = tuple[Item, tuple[LeftOut, ...]]
+
+
+class Memory:
+    """The lines read last, with what they say. What has not come again for long is forgotten."""
+
+    __slots__ = ("_basis", "_old", "_young")
+
+    def __init__(self) -> None:
+        self._young: dict[Hashable, Remembered] = {}
+        self._old: dict[Hashable, Remembered] = {}
+        self._basis: object = None
+
+    def on(self, basis: object) -> None:
+        """Forget all that was read on another basis (settings, day): there it may mean something else."""
+        if basis is not self._basis and basis != self._basis:
+            self._young, self._old = {}, {}
+        self._basis = basis
+
+    def get(self, key: Hashable) -> Remembered | None:
+        """What the line was read as."""
+        found = self._young.get(key)
+        if found is None:
+            found = self._old.pop(key, None)
+            if found is not None:
+                self._young[key] = found
+        return found
+
+    def put(self, key: Hashable, said: Remembered) -> None:
+        """Keep what a line was read as."""
+        if len(self._young) >= MOST:
+            self._young, self._old = {}, self._young
+        self._young[key] = said
+
+
+def restated(item: Item, at: str, message: str) -> Item:
+    """The same facts, as this message says them."""
+    return {
+        field: Fact(
+            fact.value,
+            fact.leaves,
+            fact.rule,
+            at,
+            message,
+            fact.said,
+            fact.why,
+            fact.deleted,
+            fact.weak,
+            fact.ids,
+        )
+        for field, fact in item.items()
+    }

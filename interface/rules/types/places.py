@@ -1,0 +1,84 @@
+"""Names that a site's tables and filters know: of clinics and kinds of appointment, with all a message says of them."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from interface.hl7.message import Repetition
+from interface.rules.context import Context, clean_text
+from interface.rules.facts import Fact, Leaf
+from interface.rules.paths import Path, Scope
+from interface.rules.types.base import Reader, Spec, TypeMaker, Value, first_valid, one
+from interface.rules.types.values import hd_name
+
+_BLANKED = "forbidden characters became blanks"
+_MOST = 32
+"""Names kept of one message; more are no names of one appointment."""
+
+
+def named(spec: Spec) -> Reader:
+    """The first text; all of them go along as `ids`, for the site's tables, and those of `also:`.
+
+    `clean: true`: as clean text. An OID is no name, it only goes along.
+    """
+    spec.options("clean", "also")
+    paths, also, rule, clean = spec.paths, spec.path_list("also"), spec.name, spec.flag("clean")
+
+    def convert(_: Context, path: Path, repetition: Repetition) -> Value | None:
+        sent = hd_name(path, repetition)
+        text = clean_text(sent) if clean else sent
+        if not text:
+            return None
+        source = path.source(repetition)
+        return one(text, source) if text == sent else one(text, source, f"{source}: {_BLANKED}")
+
+    first = first_valid(spec, convert)
+
+    def read(context: Context, scope: Scope) -> Fact | None:
+        found = first(context, scope)
+        if not context.keep_ids:
+            return found
+        ids = _names(context, (*paths, *also), scope)
+        if found is None and ids:  # an OID alone: the table may know it
+            return Fact(None, (), rule, context.at, context.control_id, ids=ids)
+        return replace(found, ids=ids) if found is not None and ids else found
+
+    return read
+
+
+def location_npi(spec: Spec) -> Reader:
+    """The NPI that the site's table of locations has for the first of these that it knows with one."""
+    spec.options()
+    paths, rule = spec.paths, spec.name
+
+    def read(context: Context, scope: Scope) -> Fact | None:
+        if not context.site.locations:
+            return None
+        ids = _names(context, paths, scope)
+        for leaf in ids:
+            row = context.site.location((str(leaf.value),))
+            if row is not None and row.npi:
+                leaves = (Leaf("", row.npi, leaf.source, row.rule),)
+                return Fact(row.npi, leaves, rule, context.at, context.control_id, ids=ids)
+        return None
+
+    return read
+
+
+def _names(context: Context, paths: tuple[Path, ...], scope: Scope) -> tuple[Leaf, ...]:
+    """Every name at these paths with its source. Of an HD (PL.4) the namespace, then the OID."""
+    found: dict[str, Leaf] = {}
+    separator = context.message.delimiters.subcomponent or "&"
+    for path in paths:
+        for repetition in path.repetitions(scope):
+            text, oid = path.text(repetition), ""
+            if separator in text and path.component and not path.subcomponent:
+                text, oid = hd_name(path, repetition), repetition.sub(path.component, 2).strip()
+            if text and text not in found:
+                found[text] = Leaf("", text, path.source(repetition))
+            if oid and oid not in found:
+                found[oid] = Leaf("", oid, repetition.at(path.component, 2))
+    return tuple(found.values())[:_MOST]
+
+
+TYPES: dict[str, TypeMaker] = {"named": named, "location_npi": location_npi}

@@ -1,0 +1,197 @@
+"""What persons ask of a running daemon: the installed program with the simulated API, over real MLLP.
+
+A wrong merge is undone while its requests are under way; new settings are tried while the daemon runs with the old
+ones, and reach the held messages after a restart.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import sqlite3
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from running_program import Program, free_port, until
+
+NOW = "2026-03-02T09:00:00-06:00"
+AIP = "AIP|1||1234567893^Quill^Avery^^^^^^NPI"
+SETTINGS = """
+[site]
+mrn_authority = {authority}
+[[listener]]
+port = {port}
+[api]
+base_url = "{api}"
+[store]
+url = "sqlite:///store.db"
+[web]
+port = {web}
+"""
+
+
+class Site:
+    """A daemon, and a person at the command line beside it."""
+
+    def __init__(self, folder: Path, api: str):
+        self.folder, self.api = folder, api
+        self.port, self.web = free_port(), free_port()
+        self.path = folder / "site.toml"
+        self.count = 0
+        self.set("[]")
+        self.start()
+
+    def set(self, authority: str) -> None:
+        self.path.write_text(SETTINGS.format(authority=authority, port=self.port, api=self.api, web=self.web))
+
+    def start(self) -> None:
+        self.daemon = Program("run", "-c", str(self.path), "--now", NOW)
+        self.daemon.says(r"\bready\b")
+
+    def restart(self) -> None:
+        self.daemon.end()
+        self.start()
+
+    def tell(self, kind: str, *segments: str, pid: str) -> None:
+        self.count += 1
+        head = f"MSH|^~\\&|APP|FAC|R|R|2026030208{self.count:02d}||{kind}|M{self.count}|P|2.5.1"
+        person = f"PID|1||{pid}||Sample^Robin||19700131|F|||12 Birch Ln^^Madison^WI^53703"
+        frame = b"\x0b" + "\r".join((head, person, *segments, "")).encode() + b"\x1c\r"
+        with socket.create_connection(("127.0.0.1", self.port), timeout=30) as engine:
+            engine.sendall(frame)
+            assert b"MSA|AA|" in engine.recv(4096)
+        until("it is decided", lambda: not self.number("messages", "new"))
+
+    def number(self, table: str, state: str) -> int:
+        """How many rows there are in a state: states are in the clear."""
+        with closing(sqlite3.connect(self.folder / "store.db", timeout=30)) as store:
+            (found,) = store.execute(f"SELECT count(*) FROM {table} WHERE state = ?", (state,)).fetchone()
+            return int(found)
+
+    def command(self, *arguments: str, code: int = 0) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "interface", *arguments, "-c", str(self.path)],
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done.stdout or done.stderr
+
+    def json(self, *arguments: str, code: int = 0) -> Any:
+        return json.loads(self.command(*arguments, "--json", code=code))
+
+    def list(self, command: str, *filters: str) -> list[dict[str, Any]]:
+        return self.json(command, *filters)[command]  # type: ignore[no-any-return]
+
+    def delivered(self, count: int) -> list[dict[str, Any]]:
+        """The delivered requests, newest first, once there are so many."""
+        until("delivery", lambda: self.number("requests", "delivered") >= count)
+        return self.list("requests", "--state", "delivered")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    port = free_port()
+    api = Program("sandbox", "--port", str(port))
+    try:
+        until("the sandbox", lambda: _answers(port))
+        site = Site(tmp_path, f"http://127.0.0.1:{port}")
+        try:
+            yield site
+        finally:
+            site.daemon.end()
+    finally:
+        api.end()
+
+
+def _answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/_sandbox/requests", timeout=5):
+            return True
+    except OSError:
+        return False
+
+
+def book(site: Site, number: str, pid: str, day: str = "20260410") -> None:
+    site.tell("SIU^S12", f"SCH||{number}|||||||||^^^{day}0930", AIP, pid=pid)
+
+
+def test_a_wrong_merge_is_undone_beside_a_running_daemon(site: Site) -> None:
+    site.tell("ADT^A28", "DG1|1||E11.9^Diabetes^I10", pid="T1^^^LFC^MR")
+    book(site, "F2", "T2^^^LFC^MR")
+    site.tell("ADT^A40", "MRG|T2^^^LFC^MR", pid="T1^^^LFC^MR")
+    site.tell("SIU^S13", "SCH||F2|||||||||^^^202604110930", AIP, pid="T2^^^LFC^MR")
+    mixed = site.json("requests", "show", str(site.delivered(2)[0]["id"]))["request"]
+    assert [entry["code"] for entry in mixed["activeIcd10Diagnoses"]] == ["E11.9"]
+
+    asked = ["patients", "rebuild", "--without", "3", "--now", NOW]
+    assert "give --yes" in site.command(*asked, code=2)
+    tried = site.json(*asked, "--dry-run")
+    (request,) = tried["requests"]
+    assert (request["change"], request["before"], request["patient_id"]) == ("outdated", "delivered", 2)
+    assert {"E11.9", "Diabetes"} <= {entry["before"] for entry in request["fields"]}
+    done = site.json(*asked, "--yes")
+    assert (done["patients"], done["split"], done["failed"]) == (2, [2], [])
+
+    site.tell("SIU^S13", "SCH||F2|||||||||^^^202604120930", AIP, pid="T2^^^LFC^MR")
+    alone = site.json("requests", "show", str(site.delivered(3)[0]["id"]))["request"]
+    assert "activeIcd10Diagnoses" not in alone
+    assert alone["patient"]["mrn"]["extension"] == "T2"
+
+
+def test_new_settings_are_tried_beside_the_daemon_and_then_reach_what_was_held(site: Site) -> None:
+    site.tell("ADT^A28", "DG1|1||I10^Hypertension^I10", pid="T7^^^LFC^MR")
+    book(site, "F7", "9^^^OTHER^MR~T7^^^LFC^MR")
+    assert site.list("messages", "--control-id", "M2")[0]["decision"] == "hold"
+    site.set('["LFC"]')  # the daemon still runs with the old ones
+    reprocess = ["messages", "reprocess", "--decision", "hold", "--now", NOW]
+    tried = site.json(*reprocess, "--dry-run")
+    (request,) = tried["requests"]
+    after = {entry["field"]: (entry["after"], entry["source"]) for entry in request["fields"]}
+    assert after["patient.mrn.extension"] == ("T7", "PID-3[2].1")
+    assert after["activeIcd10Diagnoses[0].code"] == ("I10", "M1:DG1-3.1")
+    assert tried["summary"]["messages"]["decisions"] == {"hold → post": 1}
+    assert site.list("requests") == []
+
+    site.restart()
+    assert site.json("patients", "rebuild", "--all", "--yes", "--now", NOW)["patients"] == 1
+    assert site.json(*reprocess, "--yes")["posted"] == 1
+    (request,) = site.delivered(1)
+    sent = site.json("requests", "show", str(request["id"]))["request"]
+    assert [entry["code"] for entry in sent["activeIcd10Diagnoses"]] == ["I10"]
+    assert site.list("messages", "--control-id", "M2")[0]["decision"] == "post"
+    assert [row["mrn"] for row in site.list("patients")] == ["T7"]
+
+
+def test_a_protected_patients_request_goes_out_once_it_is_released(site: Site) -> None:
+    site.tell("ADT^A28", "PD1||||||||||||Y", pid="T4^^^LFC^MR")
+    book(site, "F4", "T4^^^LFC^MR")
+    assert site.list("requests")[0]["state"] == "held"
+    assert re.match(
+        r"request 1 is released \((waiting|sending|delivered)\)", site.command("requests", "release", "1")
+    )
+    site.delivered(1)
+
+
+def test_a_command_that_a_daemon_without_its_work_leaves_is_done_when_it_is_back(site: Site) -> None:
+    site.tell("ADT^A28", pid="T4^^^LFC^MR")
+    with urllib.request.urlopen(f"http://127.0.0.1:{site.web}/healthz", timeout=10) as reply:
+        work = json.loads(reply.read())["work"]["pid"]
+    subprocess.run(["kill", "-STOP", str(work)], check=True)
+    try:
+        said = site.command("patients", "rebuild", "--id", "1", "--yes", "--wait", "1", code=1)
+        assert "command 1 is stored, and the daemon has carried out none in 1 s" in said
+    finally:
+        subprocess.run(["kill", "-CONT", str(work)], check=True)
+    done = site.json("patients", "rebuild", "--id", "1", "--yes", "--now", NOW)
+    assert done["commands"] == [2], "the first came first"

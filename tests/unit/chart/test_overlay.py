@@ -1,0 +1,704 @@
+"""A site's overlay folder at work: what its rules, tables and lists make of messages, and that provenance says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from interface.rules import Rulebook, RuleError, load_rulebook
+from interface.rules.policy import Filters, RequestDefaults
+from tests.unit.chart.conftest import AIP, PID
+
+NPI, OTHER = "1234567893", "1245319599"
+SCH = "SCH||F1||||||NEW^New patient|||^^^20260310093000"
+
+
+@pytest.fixture
+def site(tmp_path):
+    """A site's mapping from the files of its folder."""
+
+    def make(files: dict[str, str], **more) -> Rulebook:
+        folder = tmp_path / "site-mappings"
+        for name, text in files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return load_rulebook(folder, shown="site-mappings", **more)
+
+    return make
+
+
+def field(answer, name):
+    """(value, source, rule) of a field of the request."""
+    return next(((f["value"], f["source"], f["rule"]) for f in answer["fields"] if f["field"] == name), None)
+
+
+def codes(answer):
+    return [reason["code"] for reason in answer["reasons"]]
+
+
+def why(answer):
+    return [(entry["source"], entry["value"], entry["why"]) for entry in answer["left_out"]]
+
+
+# ---------------------------------------------------------------- rules
+
+
+def test_a_rule_changes_the_keys_it_gives_and_says_so(site, story):
+    book = site({"patient.yaml": "rules:\n  gender:\n    from: [ZPI-2, PID-8]\n"})
+    answer = story(book).book("ZPI|1|M")
+    assert field(answer, "patient.gender") == ("MALE", "ZPI-2", "site-mappings/patient.yaml#gender")
+    assert field(answer, "patient.birthDate")[2] == "patient.yaml#birth_date"
+
+
+def test_a_rule_with_a_name_of_its_own_takes_the_place_of_the_one_for_its_field(site, story):
+    book = site({"ours.yaml": "rules:\n  sex: {field: patient.gender, from: [ZPI-2]}\n"})
+    answer = story(book).book("ZPI|1|M")
+    assert field(answer, "patient.gender") == ("MALE", "ZPI-2", "site-mappings/ours.yaml#sex")
+
+
+def test_a_rule_that_is_off_reads_nothing(site, story):
+    book = site({"appointment.yaml": "rules:\n  clinic_name: {off: true}\n"})
+    assert field(story(book).book(), "clinicName") is None
+
+
+def test_the_referring_clinician_counts_only_where_a_sites_rule_says_so(site, story):
+    pv1 = f"PV1|1|O||||||{NPI}^Quill^Avery^^^^^^NPI"
+    assert story().tell("SIU^S12", SCH, PID, pv1)["decision"] == "hold"
+    book = site({"appointment.yaml": "rules:\n  provider: {from: [AIP-3, PV1-7, PV1-8]}\n"})
+    answer = story(book).tell("SIU^S12", SCH, PID, pv1)
+    assert field(answer, "upcomingAppointmentProvider.npi")[:2] == (NPI, "PV1-8.1")
+
+
+@pytest.mark.parametrize(
+    ("segments", "npi"),
+    [
+        ((f"ROL|1|AD|RP|{OTHER}^Other^Kim^^^^^^NPI", f"ROL|2|AD|AT|{NPI}^Quill^Avery^^^^^^NPI"), NPI),
+        ((f"ROL|1|DE|AT|{OTHER}^Other^Kim^^^^^^NPI", f"ROL|2|AD|AT|{NPI}^Quill^Avery^^^^^^NPI"), NPI),
+        ((f"PRT|1|AD||AT|{NPI}^Quill^Avery^^^^^^NPI",), NPI),
+        ((f"ROL|1|AD|RP|{NPI}^Quill^Avery^^^^^^NPI",), None),
+    ],
+)
+def test_rol_and_prt_by_their_roles(site, story, segments, npi):
+    book = site({"appointment.yaml": "rules:\n  provider: {from: [AIP-3, ROL-4, PRT-5], only_roles: [AT]}\n"})
+    found = field(story(book).tell("SIU^S12", SCH, PID, *segments), "upcomingAppointmentProvider.npi")
+    assert (found and found[0]) == npi
+
+
+def test_instructions_to_the_pharmacy_as_sig_by_a_sites_rule(site, story):
+    order = ("ORC|NW|O1", "RXE||860975^metformin^RXNORM" + "|" * 19 + "^take with food")
+    assert "dosageInstruction" not in str(story().book(*order)["request"])
+    book = site({"medications.yaml": "rules:\n  sig: {from: [RXE-7.2, RXE-21.2]}\n"})
+    found = field(story(book).book(*order), "medications[0].medicationRequests[0].dosageInstruction.text")
+    assert found == ("take with food", "RXE-21.2", "site-mappings/medications.yaml#sig")
+
+
+def test_an_s13_under_a_new_number_ends_the_one_before_where_a_sites_rule_says_so(site, story):
+    moved = "SCH||F2|||||||||^^^20260311093000" + "|" * 13 + "F1"
+    told = story()
+    told.book()
+    told.tell("SIU^S13", moved, PID, AIP)
+    assert ("Close", 1, "withdrawn") not in told.states()
+    rule = (
+        "rules:\n  replaces: {field: appointment.replaces, type: entity_identifier, from: [SCH-24, SCH-23]}\n"
+    )
+    told = story(site({"appointment.yaml": rule}))
+    told.book()
+    assert told.tell("SIU^S14", moved.replace("F2", "F3"), PID, AIP)["decision"] == "post"
+    assert ("Close", 1, "withdrawn") not in told.states()
+    assert told.tell("SIU^S13", moved, PID, AIP)["decision"] == "post"
+    assert ("Close", 1, "withdrawn") in told.states()
+
+
+# ---------------------------------------------------------------- senders
+
+NAMES = """
+rules:
+  gender: {from: [ZA1-1]}
+  by_application: {field: patient.gender, from: [ZA2-1], for: {application: [APP, 2.999.7]}}
+  by_both: {field: patient.gender, from: [ZA3-1], for: {application: APP, facility: FAC}}
+  by_listener: {field: patient.gender, from: [ZA4-1], for: {listener: pharmacy}}
+  by_message: {field: patient.gender, from: [ZA5-1], for: {message: ADT^A04}}
+"""
+MARKS = "ZA1|M\rZA2|F\rZA3|O\rZA4|U\rZA5|M"
+
+
+@pytest.mark.parametrize(
+    ("msh", "listener", "source"),
+    [
+        ("OTHER|FAC", "main", "ZA1-1"),
+        ("APP|X", "main", "ZA2-1"),
+        ("app|X", "main", "ZA2-1"),
+        ("^2.999.7^ISO|X", "main", "ZA2-1"),
+        ("APP|FAC", "main", "ZA3-1"),
+        ("OTHER|X", "pharmacy", "ZA4-1"),
+        ("APP|X", "pharmacy", "ZA2-1"),
+        ("APP|FAC", "pharmacy", "ZA3-1"),
+    ],
+)
+def test_the_most_specific_rule_of_a_sender_is_taken(site, story, msh, listener, source):
+    engine = story(site({"patient.yaml": NAMES})).engine
+    raw = f"MSH|^~\\&|{msh}|R|R|20260302||SIU^S12|M1|P|2.5.1\r{SCH}\r{PID}\r{AIP}\r{MARKS}"
+    reading = engine.read(raw.encode(), received_at=story().now, listener=listener)
+    assert reading.facts["patient.gender"].leaves[0].source == source
+
+
+def test_a_rule_for_a_message_type_goes_for_it_alone(site, story):
+    told = story(site({"patient.yaml": NAMES.replace("APP", "ELSE").replace("FAC", "ELSE")}))
+    told.tell("ADT^A04", PID, *MARKS.split("\r"))
+    assert told.chart.patient["patient.gender"].leaves[0].source == "ZA5-1"
+    told.tell("ADT^A08", PID, *MARKS.split("\r"))
+    assert told.chart.patient["patient.gender"].leaves[0].source == "ZA1-1"
+
+
+def test_a_rule_for_a_sender_changes_what_goes_for_all_and_may_be_off(site, story):
+    rules = (
+        "rules:\n  gender: {table: ours}\n  theirs: {field: patient.gender, from: [ZA1-1], for: {facility: FAC}}\n"
+        "  none: {field: patient.birthDate, off: true, for: {facility: FAC}}\n"
+    )
+    told = story(site({"patient.yaml": rules, "tables/ours.csv": "code,value\nBOY,MALE\n"}))
+    answer = told.book("ZA1|BOY")
+    assert field(answer, "patient.gender") == ("MALE", "ZA1-1", "site-mappings/patient.yaml#theirs")
+    assert codes(answer) == ["missing:patient.birthDate"]
+
+
+def test_the_rules_of_a_sender_are_put_together_once(site, story):
+    told = story(site({"patient.yaml": NAMES}))
+    told.book()
+    message = "MSH|^~\\&|APP|FAC|R|R|20260302||SIU^S12|M1|P|2.5.1\rPID|1"
+    from interface.hl7.message import Message
+
+    book = told.engine.book
+    assert book.of_sender("", Message(message.encode())) is book.of_sender("", Message(message.encode()))
+    plain = load_rulebook()
+    assert plain.of_sender("", Message(message.encode())) is plain
+
+
+# ---------------------------------------------------------------- tables
+
+
+def test_rows_are_added_and_replaced_and_a_table_of_its_own_is_named_by_a_rule(site, story):
+    book = site(
+        {
+            "tables/sex.csv": "code,value\n1,MALE\nu,other\n",
+            "tables/diagnosis_systems.yaml": "rows:\n  LOCAL10: ICD10\n",
+            "tables/our_status.yaml": "replace: false\nrows: {GO: booked, STOP: cancelled}\n",
+            "appointment.yaml": "rules:\n  status: {table: our_status, from: [SCH-25.1]}\n",
+        }
+    )
+    told = story(book)
+    assert field(told.book(pid=told.pid(f8="1")), "patient.gender")[0] == "MALE"
+    assert field(told.book(pid=told.pid(f8="U")), "patient.gender")[0] == "OTHER"
+    assert field(told.book(pid=told.pid(f8="F")), "patient.gender")[0] == "FEMALE"
+    answer = told.book("DG1|1||E66.01^Obesity^LOCAL10")
+    assert answer["request"]["activeIcd10Diagnoses"][0]["code"] == "E66.01"
+    assert told.book(status="STOP")["decision"] == "cancel"
+
+
+def test_replace_takes_the_whole_tables_place(site, story):
+    book = site({"tables/sex.yaml": "replace: true\nrows: {1: MALE, 2: FEMALE}\n"})
+    for sent, value in (("2", "FEMALE"), ("M", "UNKNOWN")):
+        told = story(book)
+        assert field(told.book(pid=told.pid(f8=sent)), "patient.gender")[0] == value
+
+
+def test_a_table_of_several_columns_as_csv(site, story):
+    book = site({"tables/drug_systems.csv": "code,key,oid,name\nOURS,RXNORM,2.16.840.1.113883.6.88,RxNorm\n"})
+    answer = story(book).book("ORC|NW|O1", "RXE||860975^metformin^OURS")
+    assert answer["request"]["medications"][0]["nameCode"]["codeSystemName"] == "RxNorm"
+
+
+def test_what_a_message_does_is_changed(site, story):
+    told = story(site({"messages.yaml": "events:\n  SIU^S14: {does: chart}\n  ZSU^Z01: {does: chart}\n"}))
+    assert told.book(kind="SIU^S14")["decision"] == "chart"
+    assert told.tell("ZSU^Z01", PID)["decision"] == "chart"
+    assert told.book()["decision"] == "post"
+
+
+# ---------------------------------------------------------------- clinicians
+
+PROVIDERS = f"""id,npi,family,given
+D42,{NPI},Quill,Avery
+AQ1234563,{OTHER},Stone,Kim
+"""
+
+
+@pytest.mark.parametrize(
+    ("segments", "name", "source"),
+    [
+        (("AIP|1||D42^Quill^Avery",), ("Quill", "Avery"), "AIP-3.1"),
+        (("AIP|1||D42^^",), ("Quill", "Avery"), "AIP-3.1"),
+        (("AIP|1||d42^QUILL-MARSH^A",), ("QUILL-MARSH", "A"), "AIP-3.1"),
+        (("AIG|1||D42^Quill, Avery",), ("Quill", "Avery"), "AIG-3.1"),
+        (("AIG|1||D42",), ("Quill", "Avery"), "AIG-3.1"),
+        (("PV1|1|O|||||D42^Quill^Avery^^^^^LOCAL",), ("Quill", "Avery"), "PV1-7.1"),
+        (("AIP|1||^Quill^Avery", "PV1|1|O|||||D42^Quill^Avery"), ("Quill", "Avery"), "PV1-7.1"),
+    ],
+)
+def test_a_local_id_gets_its_npi_by_the_sites_table(site, story, segments, name, source):
+    answer = story(site({"providers.csv": PROVIDERS})).tell("SIU^S12", SCH, PID, *segments)
+    assert answer["decision"] == "post"
+    provider = answer["request"]["upcomingAppointmentProvider"]
+    assert (provider["npi"], provider["name"]["family"], provider["name"]["given"][0]) == (NPI, *name)
+    rule = "site-mappings/providers.csv#D42"
+    assert field(answer, "upcomingAppointmentProvider.npi") == (NPI, source, rule)
+
+
+def test_a_declared_npi_counts_before_the_table_and_a_bare_one_after_it(site, story):
+    book = site({"providers.csv": f"id,npi\n{NPI},{OTHER}\n"})
+    declared = story(book).tell("SIU^S12", SCH, PID, f"AIP|1||{NPI}^Quill^Avery^^^^^^NPI")
+    assert field(declared, "upcomingAppointmentProvider.npi")[0] == NPI
+    bare = story(book).tell("SIU^S12", SCH, PID, f"AIP|1||{NPI}^Quill^Avery")
+    assert field(bare, "upcomingAppointmentProvider.npi")[0] == OTHER
+
+
+def test_an_id_whose_row_has_another_family_name_is_nobodys_npi(site, story):
+    answer = story(site({"providers.csv": PROVIDERS})).tell("SIU^S12", SCH, PID, "AIP|1||D42^Other^Kim")
+    assert answer["decision"] == "hold"
+    assert "providers.csv:2 has another family name" in answer["reasons"][0]["text"]
+
+
+def test_an_id_with_an_authority_is_that_authoritys(site, story):
+    table = f"id,npi,authority\n7,{NPI},EAST\n7,{OTHER},WEST\n"
+    for authority, npi in (("EAST", NPI), ("WEST", OTHER), ("&2.999.1&ISO", None)):
+        answer = story(site({"providers.csv": table})).tell(
+            "SIU^S12", SCH, PID, f"AIP|1||7^Quill^Avery^^^^^^{authority}"
+        )
+        found = field(answer, "upcomingAppointmentProvider.npi")
+        assert (found and found[0]) == npi
+
+
+@pytest.mark.parametrize("rxe", ["RXE||860975^metformin^RXNORM" + "|" * 11 + "AQ1234563^Stone^Kim"])
+def test_a_dea_number_gives_a_prescriber_by_the_table_only(site, story, rxe):
+    where = "medications[0].medicationRequests[0].prescriber.npi"
+    assert field(story().book("ORC|NW|O1", rxe), where) is None
+    answer = story(site({"providers.csv": PROVIDERS})).book("ORC|NW|O1", rxe)
+    assert field(answer, where) == (OTHER, "RXE-13.1", "site-mappings/providers.csv#AQ1234563")
+    digits = rxe.replace("AQ1234563", NPI)
+    assert field(story().book("ORC|NW|O1", digits), where) is None
+
+
+def test_a_row_that_is_added_later_completes_a_held_request(site, story):
+    told = story()
+    assert told.tell("SIU^S12", SCH, PID, "AIP|1||D42^Quill^Avery")["decision"] == "hold"
+    told.engine = type(told.engine)(site({"providers.csv": PROVIDERS}), told.engine.policy)
+    outcome = told.engine.resettle(told.chart, now=told.now, new_id=lambda: 9)
+    assert [change.state for change in outcome.requests] == ["waiting"]
+
+
+# ---------------------------------------------------------------- clinics
+
+LOCATIONS = (
+    f"location,name,npi\nMAIN,Lakeside Main,{NPI}\nLFC,Lakeside Family Clinic,\n2.999.8,Hill Clinic,{OTHER}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("segments", "name", "npi"),
+    [
+        (("AIL|1||MAIN^R1^^LFC",), "Lakeside Family Clinic", NPI),
+        (("AIL|1||MAIN^R1",), "Lakeside Main", NPI),
+        (("AIL|1||X^R1^^&2.999.8&ISO",), "Hill Clinic", OTHER),
+        (("PV1|1|O|MAIN",), "Lakeside Main", NPI),
+        (("AIL|1||ELSEWHERE", "PV1|1|O|MAIN"), "Lakeside Main", NPI),
+        (("AIL|1||ELSEWHERE",), "ELSEWHERE", None),
+    ],
+)
+def test_the_clinic_by_the_sites_table_else_the_text(site, story, segments, name, npi):
+    answer = story(site({"locations.csv": LOCATIONS})).book(*segments)
+    assert (answer["request"]["clinicName"], answer["request"].get("clinicNpi")) == (name, npi)
+    if npi:
+        assert field(answer, "clinicNpi")[2].startswith("site-mappings/locations.csv#")
+
+
+def test_msh_4_is_looked_up_too(site, story):
+    answer = story(site({"locations.csv": "location,name\nfac,Our Clinic\n"})).book()
+    assert field(answer, "clinicName") == ("Our Clinic", "MSH-4.1", "site-mappings/locations.csv#fac")
+
+
+def test_a_location_of_the_table_goes_before_the_setting_for_all(site, story):
+    defaults = RequestDefaults(clinic_name="Everywhere")
+    told = story(site({"locations.csv": LOCATIONS}), request=defaults)
+    assert told.book("AIL|1||MAIN")["request"]["clinicName"] == "Lakeside Main"
+    assert told.book("AIL|1||NOWHERE", key="F2")["request"]["clinicName"] == "Everywhere"
+
+
+# ---------------------------------------------------------------- numbers
+
+ROOTS = "authority,root\nLFC,2.999.1.1\nHILL,2.999.5.5\n2.999.7,2.999.5.5\n"
+
+
+def test_the_root_by_the_authority_of_the_number(site, story):
+    told = story(site({"mrn_roots.csv": ROOTS}))
+    answer = told.book(pid=told.pid(f3="H7^^^HILL^MR"))
+    assert field(answer, "patient.mrn.root") == (
+        "2.999.5.5", "PID-3.4", "site-mappings/mrn_roots.csv#HILL",
+    )  # fmt: skip
+    assert field(told.book(), "patient.mrn.root")[0] == "2.999.1.1"
+
+
+def test_the_same_number_of_authorities_with_different_roots_is_of_two_persons(site, story):
+    told = story(site({"mrn_roots.csv": ROOTS}))
+    told.book(pid=told.pid(f3="7^^^LFC^MR"))
+    told.book(pid=told.pid(f3="7^^^HILL^MR"))
+    assert len(told.charts.all()) == 2
+    told.book(pid=told.pid(f3="7^^^&2.999.7&ISO^MR"))  # the same root: the same numbers
+    told.book(pid=told.pid(f3="7"))
+    assert len(told.charts.all()) == 2
+
+
+def test_of_several_own_numbers_the_first_named_authority_counts_wherever_it_stands(site, story):
+    for numbers in ("7^^^HILL^MR~9^^^LFC^MR", "9^^^LFC^MR~7^^^HILL^MR"):
+        told = story(site({"mrn_roots.csv": ROOTS}))
+        assert field(told.book(pid=told.pid(f3=numbers)), "patient.mrn.extension")[0] == "9"
+
+
+@pytest.mark.parametrize(
+    ("options", "sent", "number"),
+    [
+        ("strip_leading_zeros: true", "000123", "123"),
+        ("strip_leading_zeros: true", "000", "000"),
+        ("pad_to: 8", "123", "00000123"),
+        ("pad_to: 8", "A123", "A123"),
+        ("strip_prefix: LFC", "LFC123", "123"),
+        ("strip_prefix: LFC", "LFC", "LFC"),
+        ("strip_prefix: [E-, LFC]", "E-77", "77"),
+        ("add_prefix: L", "123", "L123"),
+        ("add_prefix: L", "L123", "L123"),
+        ("strip_prefix: LFC, strip_leading_zeros: true, add_prefix: X", "LFC007", "X7"),
+    ],
+)
+def test_prefix_and_leading_zeros_as_the_senders_rule_says(site, story, options, sent, number):
+    told = story(site({"patient.yaml": f"rules:\n  mrn: {{{options}}}\n"}))
+    answer = told.book(pid=told.pid(f3=f"{sent}^^^LFC^MR"))
+    assert field(answer, "patient.mrn.extension")[:2] == (number, "PID-3.1")
+    assert told.chart.keys[0].endswith(f"|{number}")
+    said = "PID-3.1: prefix and leading zeros as site-mappings/patient.yaml#mrn says"
+    assert (said in answer["said"]) == (sent != number)
+
+
+def test_two_senders_forms_of_a_number_are_one_patient_and_a_merge_reads_them_the_same_way(site, story):
+    rules = "rules:\n  padded: {field: patient.mrn.extension, strip_leading_zeros: true, for: {application: APP}}\n"
+    told = story(site({"patient.yaml": rules}), mrn_authority=("LFC",))
+    told.book(pid=told.pid(f3="00123^^^LFC^MR"))
+    told.tell("ADT^A40", told.pid(f3="00999^^^LFC^MR"), "MRG|000123^^^LFC^MR")
+    assert told.chart.keys == ["|999", "|123"]
+
+
+# ---------------------------------------------------------------- withheld, opted out
+
+WITHHELD = """system,code,reason
+ICD10,F10*,42 CFR Part 2
+any,B20,
+RXNORM,7454,
+NDC,0054-0176-13,
+"""
+TWO = "F10.20^Alcohol dependence^I10^7200002^Alcoholism^SCT"
+
+
+def lists(answer):
+    request = answer["request"]
+    return [
+        entry["code"]
+        for name in ("activeIcd10Diagnoses", "activeIcd9Diagnoses", "activeSnomedDiagnoses")
+        for entry in request.get(name, ())
+    ]
+
+
+def test_codes_on_the_list_are_left_out_with_the_reason_and_stay_in_the_chart(site, story):
+    told = story(site({"withhold.csv": WITHHELD}))
+    answer = told.book("DG1|1||F1020^Alcohol dependence^I10", "DG1|2||B20^HIV^I10", "DG1|3||E66.01^O^I10")
+    assert lists(answer) == ["E66.01"]
+    assert why(answer) == [
+        ("DG1-3.1", "F10.20", "withheld by site-mappings/withhold.csv#F10*: 42 CFR Part 2"),
+        ("DG1[2]-3.1", "B20", "withheld by site-mappings/withhold.csv#B20"),
+    ]
+    assert len(told.chart.problems) == 3
+
+
+def test_the_same_diagnosis_in_another_system_is_withheld_too(site, story):
+    told = story(site({"withhold.csv": WITHHELD}))
+    assert lists(told.book(f"DG1|1||{TWO}", "DG1|2||7200002^Alcoholism^SCT", "DG1|3||44054006^DM^SCT")) == [
+        "44054006"
+    ]
+
+
+@pytest.mark.parametrize(
+    "rxe",
+    [
+        "RXE||7454^methadone^RXNORM",
+        "RXE||864706^methadone tablet^RXNORM^00054017613^methadone^NDC",
+        "RXE||864706^methadone tablet^RXNORM^0054-0176-13^methadone^NDC",
+    ],
+)
+def test_drugs_are_withheld_by_name_and_by_product(site, story, rxe):
+    told = story(site({"withhold.csv": WITHHELD}))
+    answer = told.book("ORC|NW|O1", rxe, "ORC|NW|O2", "RXE||860975^metformin^RXNORM")
+    assert [m["nameCode"]["code"] for m in answer["request"]["medications"]] == ["860975"]
+    assert "methadone" not in str(answer["request"])
+    assert any("withheld by site-mappings/withhold.csv#" in entry for _, _, entry in why(answer))
+
+
+def test_a_changed_list_counts_at_once(site, story):
+    told = story()
+    told.book("DG1|1||F10.20^Alcohol dependence^I10")
+    told.engine = type(told.engine)(site({"withhold.csv": WITHHELD}), told.engine.policy)
+    (change,) = told.engine.resettle(told.chart, now=told.now, new_id=lambda: 9).requests
+    assert b"F10.20" not in change.body
+
+
+@pytest.mark.parametrize(("sent", "listed"), [("T1001", "T1001"), ("t1001", "T1001"), ("00T7", "T7")])
+def test_nothing_of_who_opted_out_is_kept_or_requested(site, story, sent, listed):
+    files = {
+        "opt_out.csv": f"mrn\n{listed}\n",
+        "patient.yaml": "rules:\n  mrn: {strip_leading_zeros: true}\n",
+    }
+    told = story(site(files))
+    for kind in ("SIU^S12", "ADT^A08", "RDE^O11"):
+        answer = told.book(kind=kind, pid=told.pid(f3=f"{sent}^^^LFC^MR"))
+        assert (answer["decision"], codes(answer)) == ("ignore", ["opted-out"])
+        assert sent not in str(answer["reasons"])
+    assert told.charts.all() == []
+    assert told.book(pid=told.pid(f3="OTHER^^^LFC^MR"))["decision"] == "post"
+
+
+def test_open_requests_of_who_opts_out_are_withdrawn_at_the_next_settling_and_by_a_message(site, story):
+    for way in ("settle", "message"):
+        told = story()
+        told.book()
+        told.engine = type(told.engine)(
+            site({"opt_out.csv": "mrn,authority\nT1001,LFC\n"}), told.engine.policy
+        )
+        if way == "settle":
+            changes = told.engine.resettle(told.chart, now=told.now, new_id=lambda: 9).requests
+            assert [(change.id, change.state) for change in changes] == [(1, "withdrawn")]
+        else:
+            assert told.book()["decision"] == "ignore"
+            assert told.states() == [("Close", 1, "withdrawn")]
+
+
+def test_a_number_of_another_authority_has_not_opted_out(site, story):
+    told = story(site({"opt_out.csv": "mrn,authority\nT1001,ELSEWHERE\n"}))
+    assert told.book()["decision"] == "post"
+
+
+# ---------------------------------------------------------------- values of the site's own
+
+OWN = """
+rules:
+  heart:
+    field: directives.diagnosticCategories
+    type: fixed
+    value: [cardiovascular]
+    when: {clinic: CARD, appointment_type: [NEW, FOLLOWUP]}
+  period: {field: medicalSummaryPeriod, type: fixed, value: 12, when: {clinic: CARD}}
+  batch_id: {type: fixed, value: all}
+  card_batch: {field: batchId, type: fixed, value: cardiology, when: {clinic: CARD}}
+  new: {field: directives.newPatient, type: fixed, value: true, when: {appointment_type: New patient}}
+"""
+
+
+def test_values_per_clinic_and_kind_of_appointment(site, story):
+    told = story(site({"request.yaml": OWN}))
+    answer = told.tell("SIU^S12", SCH, PID, AIP, "AIL|1||CARD")
+    request = answer["request"]
+    assert request["directives"] == {"newPatient": True, "diagnosticCategories": {"cardiovascular": True}}
+    assert request["medicalSummaryPeriod"] == {"startDate": "2025-03-10", "endDate": "2026-03-10"}
+    assert field(answer, "batchId") == (
+        "cardiology",
+        "overlay:request.yaml",
+        "site-mappings/request.yaml#card_batch",
+    )
+    assert field(answer, "directives.diagnosticCategories.cardiovascular")[1:] == (
+        "overlay:request.yaml", "site-mappings/request.yaml#heart",
+    )  # fmt: skip
+    elsewhere = told.tell("SIU^S12", SCH.replace("F1", "F2"), PID, AIP)
+    assert (elsewhere["request"]["batchId"], "medicalSummaryPeriod" in elsewhere["request"]) == ("all", False)
+
+
+def test_a_period_without_a_category_is_left_out_rather_than_refused(site, story):
+    told = story(site({"request.yaml": OWN}))
+    sch = SCH.replace("NEW^New patient", "LAB^Lab")
+    answer = told.tell("SIU^S12", sch, PID, AIP, "AIL|1||CARD")
+    assert (answer["decision"], "medicalSummaryPeriod" in answer["request"]) == ("post", False)
+
+
+# ---------------------------------------------------------------- lists in Z-segments
+
+PROBLEMS = """
+rules:
+  ours: {each: ZPL, field: problem.codings, from: [ZPL-2]}
+  since: {each: ZPL, field: problem.date, from: [ZPL-3]}
+"""
+DRUGS = """
+rules:
+  drug: {each: ZMD, field: medication.nameCode, from: [ZMD-1]}
+  state: {each: ZMD, field: order.status, from: [ZMD-2], table: order_status}
+  sig: {each: ZMD, field: prescription.text, from: [ZMD-3]}
+"""
+
+
+def test_a_z_segment_lists_problems(site, story):
+    told = story(site({"lists.yaml": PROBLEMS}))
+    answer = told.book("ZPL|1|E1165^Diabetes^I10|20190304", "ZPL|2|44054006^DM^SCT", kind="ADT^A08")
+    answer = told.book("PV1|1|O" + "|" * 17 + "V1")
+    assert lists(answer) == ["E11.65", "44054006"]
+    request = answer["request"]["activeIcd10Diagnoses"][0]
+    assert request == {"code": "E11.65", "displayName": "Diabetes", "date": "2019-03-04"}
+    name, source, rule = field(answer, "activeIcd10Diagnoses[0].code")
+    assert (name, source, rule) == ("E11.65", "M1:ZPL-2.1", "site-mappings/lists.yaml#ours")
+
+
+def test_without_a_snapshot_a_list_only_adds_whatever_the_visit(site, story):
+    told = story(site({"lists.yaml": PROBLEMS}))
+    pv1 = "PV1|1|O" + "|" * 17 + "V1"
+    told.tell("ADT^A08", PID, pv1, "ZPL|1|E66.01^O^I10")
+    told.tell("ADT^A08", PID, pv1, "ZPL|1|E11.65^D^I10")
+    assert sorted(lists(told.book())) == ["E11.65", "E66.01"]
+
+
+def test_a_snapshot_takes_the_place_of_what_the_list_said_and_of_nothing_else(site, story):
+    told = story(site({"lists.yaml": PROBLEMS.replace("[ZPL-2]", "[ZPL-2], snapshot: true")}))
+    told.tell("ADT^A08", PID, "DG1|1||I10^Hypertension^I10")
+    told.tell("ADT^A08", PID, "ZPL|1|E66.01^O^I10", "ZPL|2|E11.65^D^I10")
+    told.tell("ADT^A08", PID, "ZPL|1|E11.65^D^I10", at="20260302070000")  # older: not taken
+    assert sorted(lists(told.book())) == ["E11.65", "E66.01", "I10"]
+    told.tell("ADT^A08", PID, "ZPL|1|E11.65^D^I10")
+    assert sorted(lists(told.book(key="F2"))) == ["E11.65", "I10"]
+
+
+def test_a_z_segment_lists_medications_each_segment_an_order(site, story):
+    told = story(site({"lists.yaml": DRUGS}))
+    told.tell("ADT^A08", PID, "ZMD|860975^metformin^RXNORM||one a day", "ZMD|197361^amlodipine^RXNORM|DC")
+    found = told.book()["request"]["medications"]
+    assert [(m["nameCode"]["code"], m["active"]) for m in found] == [("860975", True), ("197361", False)]
+    assert found[0]["medicationRequests"][0]["dosageInstruction"]["text"] == "one a day"
+    told.tell("ADT^A08", PID, "ZMD|860975^metformin^RXNORM||two a day")
+    found = told.book(key="F2")["request"]["medications"]
+    assert len(found) == 2
+    assert found[0]["medicationRequests"][0]["dosageInstruction"]["text"] == "two a day"
+
+
+def test_a_medication_that_a_snapshot_no_longer_has_has_ended(site, story):
+    told = story(site({"lists.yaml": DRUGS.replace("[ZMD-1]", "[ZMD-1], snapshot: true")}))
+    told.tell("ADT^A08", PID, "ZMD|860975^metformin^RXNORM", "ZMD|197361^amlodipine^RXNORM")
+    told.tell("RDE^O11", PID, "ORC|NW|O1", "RXE||314076^lisinopril^RXNORM")
+    told.tell("ADT^A08", PID, "ZMD|860975^metformin^RXNORM")
+    found = told.book()["request"]["medications"]
+    assert {m["nameCode"]["code"]: m["active"] for m in found} == {
+        "860975": True, "197361": False, "314076": True,
+    }  # fmt: skip
+
+
+# ---------------------------------------------------------------- filters
+
+
+def filters(**given):
+    return Filters(**{name: frozenset(values) for name, values in given.items()})
+
+
+@pytest.mark.parametrize(
+    ("given", "decision"),
+    [
+        ({"leave_types": ["NEW"]}, "ignore"),
+        ({"leave_types": ["NEW PATIENT"]}, "ignore"),
+        ({"leave_types": ["LAB"]}, "post"),
+        ({"take_types": ["NEW"]}, "post"),
+        ({"take_types": ["LAB"]}, "ignore"),
+        ({"leave_locations": ["MAIN"]}, "ignore"),
+        ({"take_locations": ["MAIN"]}, "post"),
+        ({"take_locations": ["ELSEWHERE"]}, "ignore"),
+        ({"leave_providers": [NPI]}, "ignore"),
+        ({"leave_providers": ["QUILL"]}, "ignore"),
+        ({"take_providers": ["QUILL, AVERY"]}, "post"),
+        ({"take_providers": ["STONE"]}, "ignore"),
+    ],
+)
+def test_appointments_are_taken_or_left(story, given, decision):
+    told = story(filters=filters(**given))
+    answer = told.tell("SIU^S12", SCH, PID, AIP, "AIL|1||MAIN")
+    assert answer["decision"] == decision
+    if decision == "ignore":
+        assert (codes(answer), told.chart.patient) == (["filtered"], {}) or told.charts.all() == []
+
+
+def test_other_messages_of_the_patient_are_still_charted(story):
+    told = story(filters=filters(leave_types=["NEW"]))
+    told.tell("SIU^S12", SCH, PID, AIP)
+    assert told.tell("ADT^A08", PID, "DG1|1||E66.01^O^I10")["decision"] == "chart"
+    assert told.tell("RDE^O11", PID, "ORC|NW|O1", "RXE||860975^m^RXNORM")["decision"] == "chart"
+    answer = told.tell("SIU^S12", SCH.replace("NEW^New patient", "FU").replace("F1", "F2"), PID, AIP)
+    assert (answer["decision"], lists(answer)) == ("post", ["E66.01"])
+
+
+def test_an_appointment_that_becomes_one_of_the_left_is_withdrawn_and_can_be_cancelled(story):
+    told = story(filters=filters(leave_types=["LAB"]))
+    told.tell("SIU^S12", SCH, PID, AIP)
+    answer = told.tell("SIU^S14", SCH.replace("NEW^New patient", "LAB"), PID, AIP)
+    assert (answer["decision"], told.states()) == ("ignore", [("Close", 1, "withdrawn")])
+    told = story(filters=filters(take_types=["NEW"]))
+    told.tell("SIU^S12", SCH, PID, AIP)
+    assert told.tell("SIU^S15", "SCH||F1", PID)["decision"] == "cancel"
+    assert told.states() == [("Close", 1, "withdrawn")]
+
+
+def test_a_message_without_the_kind_is_judged_by_what_is_known_of_the_appointment(story):
+    told = story(filters=filters(take_types=["NEW"]))
+    told.tell("SIU^S12", SCH, PID, AIP)
+    assert told.tell("SIU^S14", "SCH||F1|||||||||^^^20260311", PID, AIP)["decision"] == "post"
+    answer = told.tell("SIU^S12", "SCH||F9|||||||||^^^20260311", PID, AIP)
+    assert (answer["decision"], codes(answer)) == ("ignore", ["filtered"])
+
+
+def test_an_adt_of_a_visit_that_is_left_is_charted_and_requests_nothing(story):
+    told = story(filters=filters(leave_locations=["TRAINING"]))
+    pv1 = f"PV1|1|O|TRAINING||||{NPI}^Quill^Avery^^^^^^NPI" + "|" * 12 + "V7"
+    answer = told.tell("ADT^A05", PID, pv1, "PV2" + "|" * 8 + "20260309")
+    assert (answer["decision"], codes(answer)) == ("chart", ["filtered"])
+    assert told.chart.patient["patient.name"]
+
+
+@pytest.mark.parametrize("pid", [{"f5": "ZZTEST^Robin"}, {"f5": "zztest^Robin"}, {"f3": "ZZTEST7^^^LFC^MR"}])
+def test_a_test_patient_is_left_alone(story, pid):
+    import re
+
+    told = story(filters=Filters(test_patients=re.compile("^ZZTEST", re.IGNORECASE)))
+    for kind in ("SIU^S12", "ADT^A08", "RDE^O11"):
+        answer = told.book(kind=kind, pid=told.pid(**pid))
+        assert (answer["decision"], codes(answer)) == ("ignore", ["filtered"])
+    assert told.charts.all() == []
+    assert told.book()["decision"] == "post"
+
+
+def test_the_folder_may_be_empty_and_a_broken_one_is_told(site, tmp_path):
+    (tmp_path / "site-mappings").mkdir()
+    assert site({}).changes == ()
+    with pytest.raises(RuleError):
+        site({"patient.yaml": "rules: 3\n"})
+    assert isinstance(tmp_path, Path)
+
+
+def test_a_csv_table_may_have_columns_in_any_case_and_a_code_of_its_own(site, story):
+    told = story(
+        site(
+            {
+                "tables/timing.csv": "code,timingEvent,frequencyValue,frequencyUnit\nOURBID,BID,,\nOUR5D,,5,d\n",
+                "tables/routes.csv": "sent,code,name\nBYMOUTH,C38288,Oral\n",
+            }
+        )
+    )
+    told.tell("RDE^O11", PID, "ORC|NW|1", "RXE|^OURBID|1^Drug one^L", "RXR|BYMOUTH")
+    told.tell("RDE^O11", PID, "ORC|NW|2", "RXE|^OUR5D|2^Drug two^L")
+    one, two = [entry["medicationRequests"][0] for entry in told.book()["request"]["medications"]]
+    assert (one["timingEvent"], one["route"]["code"]) == ("BID", "C38288")
+    assert (two["frequencyValue"], two["frequencyUnit"]) == (5, "d")
+
+
+def test_what_is_left_out_for_one_reason_is_said_once(site, story):
+    files = {
+        "lists.yaml": "rules:\n  ours: {each: ZPL, field: problem.codings, from: [ZPL-2]}\n"
+        "  state: {each: ZPL, field: problem.lifeCycle, from: [ZPL-3]}\n"
+    }
+    answer = story(site(files)).book("ZPL|1|I10^Hypertension^I10|Resolved")
+    assert why(answer) == [("ZPL-2.1", "I10", "no longer active: ZPL-3 says so")]
