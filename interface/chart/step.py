@@ -11,6 +11,7 @@ from interface.chart.filters import appointment_left
 from interface.chart.holds import hold
 from interface.chart.lists import take_lists
 from interface.chart.model import Appointment, Chart, change
+from interface.chart.naming import appointment_key
 from interface.chart.orders import note_discharge, take_orders
 from interface.chart.outcome import NewRequest, Outcome
 from interface.chart.people import remove_person, remove_visit
@@ -20,7 +21,6 @@ from interface.chart.settle import Composed, Settling, is_true, unchanged
 from interface.chart.update import (
     forget_past,
     lend_provider,
-    named_by_placer,
     resources_left,
     take_appointment,
     take_patient,
@@ -42,11 +42,6 @@ _ANOTHERS = Reason(
     "older", "older than the move of the number to this person, and so perhaps another's: only kept"
 )
 _HISTORY = Reason("history", "history: it adds to what is known, and nothing is requested")
-
-
-def _occurrence(key: str) -> str:
-    """SCH-3 in an appointment's key; empty when it has none."""
-    return key.rpartition("#")[2] if "#" in key else ""
 
 
 def _as_known(chart: Chart, reading: Reading) -> Reading:
@@ -86,37 +81,8 @@ class Step:
 
     def _key(self) -> str:
         if self.about_appointment:
-            number = text_of(self.reading.facts, "appointment.id")
-            return self._by_placer(f"A:{number}") if number else ""
+            return appointment_key(self.chart, self.reading)
         return visit_key(self.reading) if self.reading.event.about == "visit" else ""
-
-    def _by_placer(self, key: str) -> str:
-        """The key of the one known appointment with this placer, where one of the two is named by SCH-1 alone.
-
-        One that was known by its placer takes the filler's number when a message gives it.
-        """
-        placer, alone = text_of(self.reading.facts, "appointment.placer"), named_by_placer(self.reading)
-        same = self.chart.appointments.get(key)
-        if same is not None and (not alone or text_of(same.facts, "appointment.placer") in ("", placer)):
-            return key
-        known = [
-            entry
-            for entry in self.chart.appointments.values()
-            if placer
-            and text_of(entry.facts, "appointment.placer") == placer
-            and (alone or entry.by_placer)
-            and _occurrence(entry.key) == _occurrence(key)
-        ]
-        if len(known) == 1:
-            return known[0].key if alone else self._rename(known[0], key)
-        return (
-            f"A:SCH-1 {key[2:]}" if same is not None else key
-        )  # another appointment's filler has that number
-
-    def _rename(self, known: Appointment, key: str) -> str:
-        del self.chart.appointments[known.key]
-        self.chart.appointments[key] = change(known, key=key, by_placer=False)
-        return key
 
     def run(self) -> Outcome:
         """The whole step."""

@@ -1,0 +1,43 @@
+"""What an appointment is known by in a chart: the filler's number (SCH-2), else the placer's (SCH-1)."""
+
+from __future__ import annotations
+
+from interface.chart.model import Chart, change
+from interface.chart.update import named_by_placer
+from interface.rules.facts import text_of
+from interface.rules.reading import Reading
+
+
+def appointment_key(chart: Chart, reading: Reading) -> str:
+    """The key of the appointment a message names; empty when it names none.
+
+    A message or a chart may name it by its placer alone: then the placer decides, where it leads to one appointment. One
+    that was known so takes the filler's number as soon as a message gives it.
+    """
+    number, placer = text_of(reading.facts, "appointment.id"), text_of(reading.facts, "appointment.placer")
+    if not number:
+        return ""
+    key, alone = f"A:{number}", named_by_placer(reading)
+    same = chart.appointments.get(key)
+    if same is not None and (not alone or text_of(same.facts, "appointment.placer") in ("", placer)):
+        return key
+    known = [
+        entry
+        for entry in chart.appointments.values()
+        if placer
+        and text_of(entry.facts, "appointment.placer") == placer
+        and (alone or entry.by_placer)
+        and _occurrence(entry.key) == _occurrence(key)
+    ]
+    if len(known) != 1:
+        return key if same is None else f"A:SCH-1 {number}"  # another appointment's filler has that number
+    if not alone:
+        del chart.appointments[known[0].key]
+        chart.appointments[key] = change(known[0], key=key, by_placer=False)
+        return key
+    return known[0].key
+
+
+def _occurrence(key: str) -> str:
+    """SCH-3 in an appointment's key; empty when it has none."""
+    return key.rpartition("#")[2] if "#" in key else ""
