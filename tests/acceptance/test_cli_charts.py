@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ class Clinic:
         head = f"MSH|^~\\&|APP|FAC|R|R|2026030208{self.count:02d}||{kind}|M{self.count}|P|2.5.1|||||||UNICODE UTF-8"
         person = f"PID|1||{pid}||{name}||19700131|F|||12 Birch Ln^^Madison^WI^53703"
         raw = "\r".join((head, person, *segments)).encode()
-        at = datetime.fromisoformat(NOW)
+        at = datetime.fromisoformat(NOW) + timedelta(seconds=10 * self.count)  # each clock begins later
         settings = load_settings(self.settings)
         keyring = load_or_create(None, self.folder, lambda _: None)
         with open_store(settings.store_url, keyring) as store:
