@@ -21,6 +21,7 @@ from interface.rules.reading import Move, Reading
 MakeSettling = Callable[[Chart], Settling]
 
 _ANOTHERS = Reason("older", "older than the move of the number in PID to another person: only kept")
+_CANCELLED = Reason("cancelled", "the appointment is cancelled, said a message under the other number")
 _TWICE = Reason("superseded", "the same appointment stood under both numbers: the newer request stays")
 
 
@@ -240,6 +241,9 @@ def _settle(person: _Person, settling: Settling) -> tuple[Settling, Composed | N
     for asked in person.twice:
         settling.end(asked, "superseded", _TWICE)
     for key, appointment in list(person.chart.appointments.items()):
+        if appointment.status == "cancelled":
+            settling.close(appointment, "withdrawn", _CANCELLED)
+            continue
         released = settling.refresh(appointment, moved=key in person.arrived) or released
     return settling, released
 

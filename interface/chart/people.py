@@ -71,12 +71,24 @@ def _absorb_appointment(chart: Chart, key: str, appointment: Appointment) -> Ask
     if known is None:
         chart.appointments[key] = appointment
         return None
-    newer = max(known, appointment, key=lambda entry: entry.at)
+    older, newer = sorted((known, appointment), key=lambda entry: entry.at)
+    said_last = (
+        older if older.status_at > newer.status_at else newer
+    )  # of a visit: what opened or cancelled it
+    facts = dict(older.facts)
+    for field, fact in newer.facts.items():
+        merge(facts, field, fact)
     asked = sorted(
         (entry.asked for entry in (known, appointment) if entry.asked is not None),
         key=lambda entry: (entry.state in OPEN, entry.id),
     )
-    chart.appointments[key] = change(newer, asked=asked[-1] if asked else None)
+    chart.appointments[key] = change(
+        newer,
+        facts=facts,
+        status=said_last.status,
+        status_at=said_last.status_at,
+        asked=asked[-1] if asked else None,
+    )
     return asked[0] if len(asked) > 1 and asked[0].state in OPEN else None
 
 
