@@ -155,12 +155,13 @@ def _takes_over(chart: Chart, key: str, prior: str, at: str) -> bool:
 def _renumber(people: People, group: Move, reading: Reading) -> list[Reason]:
     person = people.of(group.key)
     take_patient(person.chart, group.facts, (group.key,))
-    touched = renumber(
+    touched, twice = renumber(
         person.chart,
         reading.at,
         visit=(group.visit, text_of(group.facts, "visit.number")),
         account=(group.account, text_of(group.facts, "visit.account")),
     )
+    person.twice += twice
     if touched:
         return [
             Reason("renumbered", f"{reading.type} gives an account or visit (MRG-3, MRG-5) another number")
@@ -212,14 +213,21 @@ def _move_part(people: People, group: Move, reading: Reading) -> list[Reason]:
             reasons.append(Reason("older", "the visit has moved on since: only kept"))
             continue
         number_before = len(person.chart.problems) + len(person.chart.orders) + len(person.chart.appointments)
-        person.arrived |= set(move(before.chart, person.chart, reading.at, **what))
+        arrived, twice = move(before.chart, person.chart, reading.at, **what)
+        person.arrived |= set(arrived)
+        person.twice += twice
         if number_before < len(person.chart.problems) + len(person.chart.orders) + len(
             person.chart.appointments
         ):
             reasons.append(
                 Reason("moved", f"{reading.type} moves what belongs to it to this patient; only it moves")
             )
-    renumber(person.chart, reading.at, visit=(group.visit, visit), account=(group.account, account))
+    _, twice = renumber(
+        person.chart, reading.at, visit=(group.visit, visit), account=(group.account, account)
+    )
+    person.twice += twice
+    if f"V:{group.visit}" in person.arrived:
+        person.arrived.add(f"V:{number_now(person.chart, visit)}")
     return reasons or [Reason("not-known", "nothing is known of the account or visit that moves")]
 
 
