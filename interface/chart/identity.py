@@ -21,6 +21,7 @@ from interface.rules.reading import Move, Reading
 MakeSettling = Callable[[Chart], Settling]
 
 _ANOTHERS = Reason("older", "older than the move of the number in PID to another person: only kept")
+_CANCELLED = Reason("cancelled", "the appointment is cancelled, said a message under the other number")
 _TWICE = Reason("superseded", "the same appointment stood under both numbers: the newer request stays")
 
 
@@ -154,12 +155,13 @@ def _takes_over(chart: Chart, key: str, prior: str, at: str) -> bool:
 def _renumber(people: People, group: Move, reading: Reading) -> list[Reason]:
     person = people.of(group.key)
     take_patient(person.chart, group.facts, (group.key,))
-    touched = renumber(
+    touched, twice = renumber(
         person.chart,
         reading.at,
         visit=(group.visit, text_of(group.facts, "visit.number")),
         account=(group.account, text_of(group.facts, "visit.account")),
     )
+    person.twice += twice
     if touched:
         return [
             Reason("renumbered", f"{reading.type} gives an account or visit (MRG-3, MRG-5) another number")
@@ -211,14 +213,21 @@ def _move_part(people: People, group: Move, reading: Reading) -> list[Reason]:
             reasons.append(Reason("older", "the visit has moved on since: only kept"))
             continue
         number_before = len(person.chart.problems) + len(person.chart.orders) + len(person.chart.appointments)
-        person.arrived |= set(move(before.chart, person.chart, reading.at, **what))
+        arrived, twice = move(before.chart, person.chart, reading.at, **what)
+        person.arrived |= set(arrived)
+        person.twice += twice
         if number_before < len(person.chart.problems) + len(person.chart.orders) + len(
             person.chart.appointments
         ):
             reasons.append(
                 Reason("moved", f"{reading.type} moves what belongs to it to this patient; only it moves")
             )
-    renumber(person.chart, reading.at, visit=(group.visit, visit), account=(group.account, account))
+    _, twice = renumber(
+        person.chart, reading.at, visit=(group.visit, visit), account=(group.account, account)
+    )
+    person.twice += twice
+    if f"V:{group.visit}" in person.arrived:
+        person.arrived.add(f"V:{number_now(person.chart, visit)}")
     return reasons or [Reason("not-known", "nothing is known of the account or visit that moves")]
 
 
@@ -240,6 +249,9 @@ def _settle(person: _Person, settling: Settling) -> tuple[Settling, Composed | N
     for asked in person.twice:
         settling.end(asked, "superseded", _TWICE)
     for key, appointment in list(person.chart.appointments.items()):
+        if appointment.status == "cancelled":
+            settling.close(appointment, "withdrawn", _CANCELLED)
+            continue
         released = settling.refresh(appointment, moved=key in person.arrived) or released
     return settling, released
 

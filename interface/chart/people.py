@@ -71,12 +71,24 @@ def _absorb_appointment(chart: Chart, key: str, appointment: Appointment) -> Ask
     if known is None:
         chart.appointments[key] = appointment
         return None
-    newer = max(known, appointment, key=lambda entry: entry.at)
+    older, newer = sorted((known, appointment), key=lambda entry: entry.at)
+    said_last = (
+        older if older.status_at > newer.status_at else newer
+    )  # of a visit: what opened or cancelled it
+    facts = dict(older.facts)
+    for field, fact in newer.facts.items():
+        merge(facts, field, fact)
     asked = sorted(
         (entry.asked for entry in (known, appointment) if entry.asked is not None),
         key=lambda entry: (entry.state in OPEN, entry.id),
     )
-    chart.appointments[key] = change(newer, asked=asked[-1] if asked else None)
+    chart.appointments[key] = change(
+        newer,
+        facts=facts,
+        status=said_last.status,
+        status_at=said_last.status_at,
+        asked=asked[-1] if asked else None,
+    )
     return asked[0] if len(asked) > 1 and asked[0].state in OPEN else None
 
 
@@ -113,10 +125,13 @@ def give_up_number(chart: Chart, key: str, facts: Item) -> None:
 
 def renumber(
     chart: Chart, at: str, *, visit: tuple[str, str] = ("", ""), account: tuple[str, str] = ("", "")
-) -> bool:
-    """Visits and accounts get new numbers (before, after) at that time; whether anything bore the old ones."""
+) -> tuple[bool, list[Asked]]:
+    """Visits and accounts get new numbers (before, after) at that time.
+
+    Gives whether anything bore the old ones, and what was asked twice, as `absorb` does: two visits may become one.
+    """
     (old_visit, new_visit), (old_account, new_account) = visit, account
-    touched = False
+    touched, twice = False, []
     if old_visit and new_visit:
         new_visit = note_renumbered(chart, old_visit, new_visit, at)
 
@@ -138,20 +153,24 @@ def renumber(
         if new_visit and kept.is_visit and same_number(key[2:], old_visit):
             touched = True
             del chart.appointments[key]
-            _absorb_appointment(chart, f"V:{new_visit}", change(kept, key=f"V:{new_visit}"))
+            asked = _absorb_appointment(chart, f"V:{new_visit}", change(kept, key=f"V:{new_visit}"))
+            twice += [asked] if asked is not None else []
     for number in [known for known in chart.snapshots if new_visit and same_number(known, old_visit)]:
         chart.snapshots[new_visit] = max(chart.snapshots.pop(number), chart.snapshots.get(new_visit, ""))
     for number in [known for known in chart.removed if new_visit and same_number(known, old_visit)]:
         chart.removed[new_visit] = max(chart.removed.pop(number), chart.removed.get(new_visit, ""))
     for number in [known for known in chart.discharges if new_visit and same_number(known, old_visit)]:
         _absorb_discharge(chart, new_visit, chart.discharges.pop(number))
-    return touched
+    return touched, twice
 
 
-def move(source: Chart, target: Chart, at: str, *, visit: str = "", account: str = "") -> list[str]:
-    """What belongs to a visit or an account goes from one person's chart to another's; the appointments that went.
+def move(
+    source: Chart, target: Chart, at: str, *, visit: str = "", account: str = ""
+) -> tuple[list[str], list[Asked]]:
+    """What belongs to a visit or an account goes from one person's chart to another's.
 
-    What is older than `at` and arrives late under the number of before is the other person's: it is not taken here.
+    What is older than `at` and arrives late under the number of before is the other person's: it is not taken here. Gives
+    the appointments that went, and what was asked twice, as `absorb` does.
     """
 
     def goes(number: str, billed: str) -> bool:
@@ -182,7 +201,7 @@ def move(source: Chart, target: Chart, at: str, *, visit: str = "", account: str
     }
     for number in discharges:
         del source.discharges[number]
-    absorb(
+    twice = absorb(
         target,
         Chart(
             [],
@@ -197,7 +216,7 @@ def move(source: Chart, target: Chart, at: str, *, visit: str = "", account: str
     for number in {number_now(source, number) for number in gone} - {""}:
         source.removed[number] = max(at, source.removed.get(number, ""))
         target.removed.pop(number, None)
-    return [entry.key for entry in moved]
+    return [entry.key for entry in moved], twice
 
 
 def remove_visit(chart: Chart, visit: str, at: str) -> bool:

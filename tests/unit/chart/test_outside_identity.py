@@ -400,3 +400,62 @@ def test_forward_does_not_keep_a_status_from_cancelling(story):
     told = story(decisions={"SIU^S14": "chart"})
     told.book()
     assert "withdrawn" in codes(told.book(kind="SIU^S14", status="Cancelled"))
+
+
+# ---------------------------------------------------------------- what a merge brings together
+
+
+def test_a_cancel_under_the_retired_number_ends_the_survivors_request(story):
+    told = story()
+    told.book()
+    told.book(pid=pid("T2002"))
+    told.tell("SIU^S15", sch("", "F1"), pid("T2002"))
+    told.tell("ADT^A40", told.PID, mrg("T2002"))
+    assert [(change.id, change.state) for change in told.changes] == [(1, "withdrawn")]
+    assert told.tell("ADT^A08", told.PID, DG1)["decision"] == "chart"
+
+
+def test_a_visit_cancelled_under_the_retired_number_is_cancelled(story):
+    told = story()
+    told.tell("ADT^A05", told.PID, pv1(), expected(), at=at(10))
+    told.tell("ADT^A11", pid("T2002"), pv1(), at=at(20))
+    told.tell("ADT^A08", told.PID, pv1(), at=at(30))
+    told.tell("ADT^A40", told.PID, mrg("T2002"), at=at(40))
+    assert [(change.id, change.state) for change in told.changes] == [(1, "withdrawn")]
+
+
+def test_what_two_charts_know_of_an_appointment_comes_together(story):
+    told = story()
+    told.book(at=at(10))
+    told.tell("SIU^S14", "SCH||F1|||||||||^^^20260311093000", pid("T2002"), at=at(20))
+    told.tell("ADT^A40", told.PID, mrg("T2002"), at=at(30))
+    answer = told.tell("ADT^A08", told.PID, DG1, at=at(40))
+    assert answer["decision"] == "post"
+    assert answer["request"]["upcomingAppointmentDate"] == "2026-03-11"
+    assert answer["request"]["upcomingAppointmentProvider"]["npi"] == "1234567893"
+
+
+def test_two_visits_that_become_one_ask_once(story):
+    told = story()
+    told.tell("ADT^A05", told.PID, pv1("V1"), expected())
+    told.tell("ADT^A05", told.PID, pv1("V2"), expected())
+    told.tell("ADT^A42", told.PID, mrg("T1001", visit="V1"), pv1("V2"))
+    assert [(c.id, c.state) for c in told.changes if isinstance(c, Close)] == [(1, "superseded")]
+
+
+def test_a_visit_that_moves_to_where_it_is_known_asks_once(story):
+    told = story()
+    told.tell("ADT^A05", pid("T2002"), pv1("V1"), expected())
+    told.tell("ADT^A05", told.PID, pv1("V1"), expected())
+    told.tell("ADT^A45", told.PID, mrg("T2002", visit="V1"), pv1("V1"))
+    assert [(c.id, c.state) for c in told.changes if isinstance(c, Close)] == [(1, "superseded")]
+
+
+def test_every_request_of_a_visit_goes_with_it_under_its_new_number(story):
+    told = story(supersede=False)
+    told.tell("ADT^A05", pid("T2002"), pv1("V1"), expected())
+    told.tell("ADT^A08", pid("T2002"), pv1("V1"), DG1)
+    told.tell("ADT^A45", told.PID, mrg("T2002", visit="V1"), pv1("V2"))
+    moved = [change for change in told.changes if isinstance(change, Rewrite)]
+    assert [change.id for change in moved] == [1, 2]
+    assert all(b'"extension":"T1001"' in change.body for change in moved)
