@@ -77,15 +77,14 @@ def deleted_fact(rule: str, context: Context, source: str) -> Fact:
     return no_fact(rule, context, f"{source} says the value is deleted", deleted=True)
 
 
-_BLANKED = str.maketrans(dict.fromkeys(CLEAN_TEXT_FORBIDDEN, " "))
-_CONTROL = dict.fromkeys((*range(32), 127), " ")
+_BLANKED = dict.fromkeys((*range(32), 127, *map(ord, CLEAN_TEXT_FORBIDDEN)), " ")
 
 
 def clean_text(text: str) -> str:
     """Text for a field of the contract's clean-text kind: forbidden characters become a blank, runs of blanks one."""
     if text.isalnum():
         return text
-    return " ".join(text.translate(_CONTROL).translate(_BLANKED).split())
+    return " ".join(text.translate(_BLANKED).split())
 
 
 def is_repaired(sent: str, cleaned: str) -> bool:

@@ -18,7 +18,7 @@ from interface.rules.fields import ORDERS
 from interface.rules.groups import first_patient, merge_groups, order_groups
 from interface.rules.memory import LONGEST, Memory, restated
 from interface.rules.policy import HISTORY, Policy
-from interface.rules.rulebook import Rulebook
+from interface.rules.rulebook import MRN, Rulebook
 
 _CLOCK_SLACK = timedelta(days=1)
 
@@ -139,13 +139,11 @@ def read_message(
     facts |= _read_line(book.of_pid, context, scope, scope.all("PID")[0], book.memory)
     return replace(
         reading,
-        keys=_keys(facts.get("patient.mrn.extension")),
+        keys=_keys(facts.get(MRN)),
         facts=facts,
         problems=tuple(
-            _read_problem(
-                rules, context, Group((segment,), message, frozenset((name,))), segment, book.memory
-            )
-            for name, rules in book.problems.items()
+            _read_problem(book, context, Group((segment,), message, frozenset((name,))), segment)
+            for name in book.problems
             for segment in scope.all(name)
         ),
         orders=tuple(_read(book.orders[ORDERS], context, group) for group in order_groups(message)),
@@ -185,10 +183,10 @@ def _read_moves(book: Rulebook, context: Context, reading: Reading) -> Reading:
 def _move(book: Rulebook, context: Context, group: Group) -> Move:
     facts = _read(book.message, context, group)
     before = _read(book.merge, context, group)
-    mrn, prior = facts.get("patient.mrn.extension"), before.get("merge.prior")
+    mrn, prior = facts.get(MRN), before.get("merge.prior")
     retired = [] if prior is None else _of_one_authority(context, mrn, prior.value or ())
     if mrn is not None and not set(_keys(mrn)).isdisjoint(map(_key, retired)):
-        mrn = facts["patient.mrn.extension"] = _without(book, context, group, retired) or mrn
+        mrn = facts[MRN] = _without(book, context, group, retired) or mrn
     why = [fact.why for fact in (mrn, prior) if fact is not None and fact.why]
     if prior is None:
         why.append("MRG-1 and MRG-4 are empty")
@@ -215,17 +213,15 @@ def _without(
 ) -> Fact | None:
     """The number in PID-3 that stays, where it lists those that MRG retires, too; None: it lists no other."""
     context.retired = frozenset(number["extension"] for number in retired)
-    rules = tuple(rule for rule in book.message if rule.field == "patient.mrn.extension")
-    found = _read(rules, context, group).get("patient.mrn.extension")
+    found = _read(book.of_mrn, context, group).get(MRN)
     context.retired = frozenset()
     return found if _keys(found) else None
 
 
 def _patients(book: Rulebook, context: Context) -> set[tuple[str, ...]]:
     """Whom the PIDs of a message are about."""
-    rules = tuple(rule for rule in book.message if rule.field == "patient.mrn.extension")
     groups = merge_groups(context.message)
-    return {_keys(_read(rules, context, group).get("patient.mrn.extension")) for group in groups}
+    return {_keys(_read(book.of_mrn, context, group).get(MRN)) for group in groups}
 
 
 def _rejected(control_id: str, kind: str, why: str) -> Reading:
@@ -251,12 +247,11 @@ def _read(rules: tuple[Rule, ...], context: Context, scope: Message | Group) -> 
     return found
 
 
-def _read_problem(
-    rules: tuple[Rule, ...], context: Context, scope: Group, segment: Segment, memory: Memory
-) -> Item:
+def _read_problem(book: Rulebook, context: Context, scope: Group, segment: Segment) -> Item:
     """One DG1 or PRB; a site's rule may look in other segments, too."""
-    if all(rule.reads == {segment.name} for rule in rules):
-        return _read_line(rules, context, scope, segment, memory)
+    rules = book.problems[segment.name]
+    if segment.name in book.problems_of_a_line:
+        return _read_line(rules, context, scope, segment, book.memory)
     return _read(rules, context, scope)
 
 

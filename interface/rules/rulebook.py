@@ -23,7 +23,8 @@ from interface.rules.site_files import Checks, make_site
 from interface.rules.source import Lines, RuleError, nearest, read_text, read_yaml
 from interface.rules.tables import Table, read_table, with_values
 
-_MRN = "patient.mrn.extension"
+MRN = "patient.mrn.extension"
+"""The field that the rule of the medical record number fills."""
 TABLES = "tables.yaml"
 """What the rows of each table may say."""
 _PID = frozenset(("PID",))
@@ -112,6 +113,11 @@ class Rulebook:
         return tuple(rule for rule in self.message if rule.reads != _PID)
 
     @cached_property
+    def of_mrn(self) -> tuple[Rule, ...]:
+        """What reads the medical record number."""
+        return tuple(rule for rule in self.message if rule.field == MRN)
+
+    @cached_property
     def memory(self) -> Memory:
         """What lines were read as by these rules."""
         return Memory()
@@ -125,6 +131,13 @@ class Rulebook:
     def problems(self) -> Mapping[str, tuple[Rule, ...]]:
         """By the standard's segment that lists them: DG1, PRB."""
         return {name: rules for name, rules in self.scopes.items() if SCOPES.get(name) is PROBLEM and rules}
+
+    @cached_property
+    def problems_of_a_line(self) -> frozenset[str]:
+        """Those of `problems` whose rules look in that segment alone: what they read is remembered by its line."""
+        return frozenset(
+            name for name, rules in self.problems.items() if all(rule.reads == {name} for rule in rules)
+        )
 
     @cached_property
     def orders(self) -> Mapping[str, tuple[Rule, ...]]:
@@ -145,7 +158,7 @@ class Rulebook:
     @cached_property
     def mrn_form(self) -> MrnForm:
         """How numbers become the site's, as the rule of the MRN says."""
-        rule = next((rule for rule in self.message if rule.field == _MRN), None)
+        rule = next(iter(self.of_mrn), None)
         return MrnForm.of(rule.body, rule.name) if rule is not None else AS_SENT
 
     @cached_property
@@ -240,7 +253,7 @@ def _book(
     )
     _check_lists(book)
     for variant in book.variants:  # what their numbers look like is checked now, not with the first message
-        if variant.rule is not None and variant.field == _MRN:
+        if variant.rule is not None and variant.field == MRN:
             MrnForm.of(variant.rule.body, variant.rule.name)
     assert book.mrn_form is not None  # noqa: S101 - reads it, so that a slip is told now
     return book

@@ -14,6 +14,7 @@ from interface.rules.mrn_form import MrnForm
 from interface.rules.site import Location, Provider, Root, Row, Site, Withheld, bare_code
 from interface.rules.source import Lines, RuleError, check_keys, nearest, read_yaml
 from interface.rules.tables import Table, name_of, normal
+from interface.rules.types.clinical import LISTS
 from interface.rules.types.medication import ndc11
 from interface.rules.types.person import npi_check
 
@@ -32,7 +33,6 @@ COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 _PRIVATE = ("opt_out",)
 """What stands in them is patient data: errors quote nothing of them."""
 _OID = re.compile(r"[0-2](?:\.(?:0|[1-9][0-9]*))+")
-_LISTS = ("ICD10", "ICD9", "SNOMED")
 
 
 @dataclass(frozen=True)
@@ -235,11 +235,11 @@ def _system(entry: Lines, tables: Mapping[str, Table]) -> str:
     if normal(sent) in ("", "*", "ANY"):
         return ""
     diagnosis, drug = tables["diagnosis_systems"].get(sent), tables["drug_systems"].get(sent)
-    if diagnosis in _LISTS:
+    if diagnosis in LISTS:
         return str(diagnosis)
     if isinstance(drug, dict):
         return str(drug["key"])
-    known = ("ICD10", "ICD9", "SNOMED", "RXNORM", "NDC", "GPI", "NDDF", "MULTUM", "MEDCIN", "any")
+    known = (*LISTS, "RXNORM", "NDC", "GPI", "NDDF", "MULTUM", "MEDCIN", "any")
     raise RuleError(f"{entry.place('system')}: unknown system '{sent}'{nearest(sent.upper(), known)}")
 
 

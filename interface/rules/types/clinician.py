@@ -9,25 +9,28 @@ from interface.rules.facts import Leaf
 from interface.rules.site import Provider, Site
 
 
+def _first_row(site: Site, ids: Sequence[Leaf]) -> tuple[Provider, Leaf] | None:
+    """The row for the first of these ids that the table knows, and the id."""
+    for leaf in ids:
+        row = site.provider(str(leaf.value), [entry.path for entry in ids if entry.value == leaf.value])
+        if row is not None:
+            return row, leaf
+    return None
+
+
 def by_table(site: Site, name: Mapping[str, Any], ids: Sequence[Leaf]) -> tuple[Provider, Leaf] | None:
     """The row for the first of these ids that the table knows, and the id.
 
     None also where the message names another family: an id that was given away twice makes nobody somebody else.
     """
-    for leaf in ids:
-        row = site.provider(str(leaf.value), [entry.path for entry in ids if entry.value == leaf.value])
-        if row is not None:
-            return (row, leaf) if _agrees(row, name) else None
-    return None
+    found = _first_row(site, ids)
+    return found if found is not None and _agrees(found[0], name) else None
 
 
 def disagrees(site: Site, name: Mapping[str, Any], ids: Sequence[Leaf]) -> str:
     """Where the table has one of these ids with another family name; empty: nowhere."""
-    for leaf in ids:
-        row = site.provider(str(leaf.value), [entry.path for entry in ids if entry.value == leaf.value])
-        if row is not None:
-            return "" if _agrees(row, name) else row.place
-    return ""
+    found = _first_row(site, ids)
+    return "" if found is None or _agrees(found[0], name) else found[0].place
 
 
 def _agrees(row: Provider, name: Mapping[str, Any]) -> bool:
