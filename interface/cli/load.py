@@ -122,7 +122,7 @@ def _try(
         return
     keyring = load_or_create(settings.store.key, settings.directory, shown.say, create=False)
     with open_store(settings.store_url, keyring, create=False) as store:
-        look(store.views.known_patients)
+        look(store.patients.owners)
 
 
 def _load(
@@ -144,7 +144,7 @@ def _load(
             stalled=lambda: shown.say(STALLED),
         )
         judge = Judge(engine, clock.at, summary.tally)
-        for batch in _batches(judge, store.views.known_patients, files, shown):
+        for batch in _batches(judge, store.patients.owners, files, shown):
             for place, raw in batch:
                 history.add(arrival(raw, Source(HISTORY, safe_text(place)), time.time())[1])
         history.flush()

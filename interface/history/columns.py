@@ -13,7 +13,7 @@ from interface.errors import InterfaceError
 KINDS = ("problems", "medications")
 DELIMITERS = (",", ";", "\t", "|")
 
-_IDENTITY = {
+IDENTITY = {
     "mrn": "medical_record_number patient_mrn mrn_number",
     "mrn_authority": "authority assigning_authority",
     "family": "last_name lastname family_name surname patient_family patient_last_name",
@@ -32,6 +32,7 @@ _IDENTITY = {
     "email": "e_mail email_address",
     "as_of": "recorded recorded_date recorded_on updated updated_date last_updated as_of_date",
 }
+"""Columns that say whom a row is about, each with its other headings. Rows that agree in these go into one message."""
 _CODE = {
     "code": "{}_code",
     "system": "code_system coding_system codesystem code_system_name",
@@ -76,14 +77,14 @@ _SYSTEMS = {"icd10": "ICD10", "icd9": "ICD9", "snomed": "SNOMED", "rx": "RXNORM"
 
 
 def normal(name: str) -> str:
-    """How headings are compared: lower case, all but letters and digits one underscore."""
+    """How headings and words of state are compared: lower case, all but letters and digits one underscore."""
     return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
 
 
 def _names(kind: str) -> dict[str, str]:
     """Every heading a table of this kind may have, to its column."""
     found: dict[str, str] = {}
-    for column, others in {**_IDENTITY, **_CODE, **_OWN[kind]}.items():
+    for column, others in {**IDENTITY, **_CODE, **_OWN[kind]}.items():
         for other in (column, *others.split()):
             for word in _WORDS[kind] if "{}" in other else ("",):
                 found[other.replace("{}", word)] = column

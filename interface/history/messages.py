@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from interface.history.columns import Layout
+from interface.history.columns import IDENTITY, Layout
 from interface.history.rows import Row
 from interface.hl7.building import components, header, message, segment
 
@@ -17,11 +17,6 @@ APPLICATION = "HL7-INTERFACE"
 """MSH-3 of the messages, and the namespace of the numbers that are made here."""
 MOST_ROWS = 100
 """Rows in one message, at most."""
-IDENTITY = (
-    "mrn", "mrn_authority", "family", "given", "middle", "suffix", "birth_date", "sex", "street", "street2",
-    "city", "state", "zip", "country", "phone", "email", "as_of",
-)  # fmt: skip
-"""Rows that agree in these go into one message."""
 TYPES = {"problems": "PPR^PC1^PPR_PC1", "medications": "RDE^O11^RDE_O11"}
 
 # status: ORC-1 (table 0119) and ORC-5 (table 0038)

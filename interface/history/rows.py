@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from interface.history.columns import Layout
+from interface.history.columns import Layout, normal
 from interface.hl7.datatypes.dtm import parse_dtm
 
 _DATES = ("birth_date", "as_of", "date", "resolved", "start", "end", "prescribed")
@@ -120,7 +120,7 @@ def _trouble(cells: dict[str, str], kind: str) -> str:
                 return f"{column} is no date; write 2026-03-05, 20260305 or 3/5/2026"
             cells[column] = date
     if "status" in cells:
-        word = re.sub(r"[^a-z0-9]+", "_", cells["status"].lower()).strip("_")
+        word = normal(cells["status"])
         if word not in STATES[kind]:
             return f"status is not known; write one of {_WORDS[kind]}"
         cells["status"] = STATES[kind][word]

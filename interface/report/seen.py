@@ -113,15 +113,12 @@ class Tally(Generic[Key]):
 
     def __init__(self) -> None:
         self._rows: dict[Key, Row[Key]] = {}
-        self.beyond = 0
-        """What was not told apart any more."""
 
     def add(self, key: Key, seen: Seen, segment: Segment | None = None, times: int = 1) -> None:
         """Count `times` of a thing in a message."""
         row = self._rows.get(key)
         if row is None:
             if len(self._rows) >= MOST_KEYS:
-                self.beyond += times
                 return
             row = self._rows[key] = Row(key, 0, Counter(), seen.position(segment))
         row.count += times
@@ -129,11 +126,3 @@ class Tally(Generic[Key]):
 
     def __iter__(self) -> Iterator[Row[Key]]:
         return iter(sorted(self._rows.values(), key=lambda row: -row.count))
-
-    def __contains__(self, key: Key) -> bool:
-        return key in self._rows
-
-    @property
-    def total(self) -> int:
-        """All that was counted."""
-        return sum(row.count for row in self._rows.values()) + self.beyond

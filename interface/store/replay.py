@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, or_, select, update
 
 from interface.store.crypto import Keyring
 from interface.store.errors import Unreadable
 from interface.store.records import MessageAgain, ReplayRow
 from interface.store.schema import message_bodies, message_notes, messages, patients
-from interface.store.turns import chunks
+from interface.store.turns import add_notes, chunks
 
 _COLUMNS = (
     messages.c.id,
@@ -59,7 +59,6 @@ _DECIDED = (
     )
 )
 _DELETE_NOTE = delete(message_notes).where(message_notes.c.message_id == bindparam("b_id"))
-_INSERT_NOTE = insert(message_notes)
 
 
 def family(connection: Connection, ids: Iterable[int]) -> set[int]:
@@ -133,10 +132,4 @@ def decide_again(connection: Connection, keyring: Keyring, again: Sequence[Messa
         ],
     )
     connection.execute(_DELETE_NOTE, [{"b_id": row.id} for row in decided])
-    notes = [
-        {"message_id": row.id, "note": keyring.seal("note", row.note)}
-        for row in decided
-        if row.note is not None
-    ]
-    if notes:
-        connection.execute(_INSERT_NOTE, notes)
+    add_notes(connection, keyring, decided)

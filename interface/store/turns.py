@@ -359,6 +359,11 @@ def end_messages(connection: Connection, keyring: Keyring, done: Sequence[Messag
         raise StoreError(
             "a message of this turn has been processed already: is a second daemon running on this store?"
         )
+    add_notes(connection, keyring, done)
+
+
+def add_notes(connection: Connection, keyring: Keyring, done: Iterable[MessageDone]) -> None:
+    """Store what there is to say of messages, sealed; in the caller's transaction."""
     notes = [
         {"message_id": message.id, "note": keyring.seal("note", message.note)}
         for message in done

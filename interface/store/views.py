@@ -7,7 +7,7 @@ nothing is shown twice while new rows arrive.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Engine, Select, bindparam, func, select
@@ -95,9 +95,6 @@ _COUNT_NEW = select(func.count()).select_from(messages).where(*_IS_NEW)
 _COUNT_NEW_OF = _COUNT_NEW.where(messages.c.listener == bindparam("listener"))
 _DECIDED = select(messages.c.state, messages.c.decision, messages.c.reasons).where(
     messages.c.id.in_(bindparam("ids", expanding=True))
-)
-_KNOWN_KEYS = select(patient_keys.c.key_hash).where(
-    patient_keys.c.key_hash.in_(bindparam("hashes", expanding=True))
 )
 _OLDEST_NEW = select(messages.c.received_at).where(*_IS_NEW).order_by(messages.c.id).limit(1)
 _COUNT_IN_STATE = select(func.count()).select_from(requests).where(requests.c.state == bindparam("b_state"))
@@ -272,16 +269,6 @@ class Views(Part):
                 for part in chunks(list(ids))
                 for state, decision, reasons in connection.execute(_DECIDED, {"ids": part})
             ]
-
-    def known_patients(self, keys: Iterable[str]) -> set[str]:
-        """Those of these identity keys that a patient bears."""
-        hashes = {self._keyring.lookup(key): key for key in keys}
-        with self._reading() as connection:
-            return {
-                hashes[found]
-                for part in chunks(list(hashes))
-                for found in connection.execute(_KNOWN_KEYS, {"hashes": part}).scalars()
-            }
 
 
 class _Opened:

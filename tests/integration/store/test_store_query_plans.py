@@ -198,7 +198,7 @@ def test_what_history_asks_of_the_store(plans, store, fill):
     def look():
         store.views.waiting("load")
         store.views.decided([message])
-        store.views.known_patients(["A", "B"])
+        store.patients.owners(["A", "B"])
 
     found = plans(look)
     no_table_is_scanned(found)

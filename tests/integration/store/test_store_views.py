@@ -166,5 +166,5 @@ def test_what_was_decided_of_messages(store, fill):
 
 def test_which_patients_are_known(store, fill):
     fill.patient("A", "B")
-    assert store.views.known_patients(["A", "C"]) == {"A"}
-    assert store.views.known_patients([]) == set()
+    assert set(store.patients.owners(["A", "C"])) == {"A"}
+    assert set(store.patients.owners([])) == set()
