@@ -4,14 +4,13 @@ number, its own values, what it withholds. From the chart as it is, so that a ch
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from msgspec.structs import replace as change
 
 from interface.chart.model import Appointment, Chart
-from interface.chart.withhold import without_withheld
+from interface.chart.withhold import Source, without_withheld
 from interface.rules.compiling import Fixed, SettingRule
 from interface.rules.conditions import plain
 from interface.rules.facts import Fact, Leaf, LeftOut
@@ -48,7 +47,7 @@ class View:
     appointment: Appointment
 
 
-def seen_by_site(view: View, source: Callable[[str, str], str], left_out: list[LeftOut]) -> View:
+def seen_by_site(view: View, source: Source, left_out: list[LeftOut]) -> View:
     """The same with the site's tables and values applied; what is withheld is noted in `left_out`.
 
     `source` gives a path, and the control id of the message that said it, as provenance shows them.
@@ -116,7 +115,7 @@ def _root(
     policy: Policy,
     chart: Chart,
     settings: dict[str, SettingRule],
-    source: Callable[[str, str], str],
+    source: Source,
 ) -> Policy:
     """The root of the number's authority."""
     mrn = chart.patient.get(MRN)

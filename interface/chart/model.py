@@ -77,6 +77,10 @@ class Discharge(msgspec.Struct, frozen=True, omit_defaults=True):
     """PV1-2 says inpatient, or nothing."""
 
 
+OPEN = ("waiting", "held")
+"""States in which a request may still be changed."""
+
+
 class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
     """The last request that was made for an appointment."""
 

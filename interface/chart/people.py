@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from interface.chart.model import Appointment, Asked, Chart, Discharge, Order, Problem, change
+from interface.chart.model import OPEN, Appointment, Asked, Chart, Discharge, Order, Problem, change
 from interface.chart.orders import is_withheld
 from interface.chart.problems import absorb_problem
 from interface.chart.update import merge
@@ -16,7 +16,6 @@ from interface.chart.visits import note_renumbered, number_now, same_number
 from interface.rules.facts import Fact, Item
 
 _Entry = TypeVar("_Entry", Problem, Order, Appointment)
-OPEN = ("waiting", "held")
 
 
 def absorb(chart: Chart, retired: Chart) -> list[Asked]:
@@ -187,18 +186,15 @@ def move(
     )
     source.appointments = {entry.key: entry for entry in kept}
     visits = {entry.visit for entry in problems} | {entry.visit for entry in orders}
-    snapshots = {
-        v: then
-        for v, then in source.snapshots.items()
-        if (v in visits - {""} or same_number(v, visit)) and then <= at
-    }
+    named = visits - {""}
+
+    def is_moved(number: str) -> bool:
+        return number in named or same_number(number, visit)
+
+    snapshots = {v: then for v, then in source.snapshots.items() if is_moved(v) and then <= at}
     for number in snapshots:
         del source.snapshots[number]
-    discharges = {
-        v: end
-        for v, end in source.discharges.items()
-        if (v in visits - {""} or same_number(v, visit)) and end.at <= at
-    }
+    discharges = {v: end for v, end in source.discharges.items() if is_moved(v) and end.at <= at}
     for number in discharges:
         del source.discharges[number]
     twice = absorb(

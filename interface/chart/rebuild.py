@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from interface.chart.decide import Engine
-from interface.chart.model import Asked, Chart, change
+from interface.chart.model import OPEN, Asked, Chart, change
 from interface.chart.outcome import Close, NewRequest, Outcome, RequestChange
 from interface.chart.registry import Registry
-from interface.chart.settle import OPEN, Settling
+from interface.chart.settle import Settling
 from interface.rules.facts import Reason
 from interface.rules.reading import Reading
 

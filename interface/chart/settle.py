@@ -13,7 +13,7 @@ from interface.chart.compose import compose
 from interface.chart.draft import Draft
 from interface.chart.filters import appointment_left, person_left
 from interface.chart.holds import hold, hold_of
-from interface.chart.model import Appointment, Asked, Chart, change
+from interface.chart.model import OPEN, Appointment, Asked, Chart, change
 from interface.chart.outcome import Close, NewRequest, RequestChange, Rewrite, detail
 from interface.chart.update import RESTRICTED, VISIT_PROTECTED
 from interface.contract.versions import version
@@ -22,7 +22,6 @@ from interface.rules.facts import Reason
 from interface.rules.policy import Policy
 from interface.rules.rulebook import Rulebook
 
-OPEN = ("waiting", "held")
 _MOST_BESIDE = 50
 _PROTECTED = "protected"
 

@@ -67,7 +67,6 @@ class Step:
         self.chart = settling.chart
         self.today = settling.today
         self.left_out: list[LeftOut] = list(reading.left_out)
-        self.said: list[str] = list(reading.said)
         self.about_appointment = reading.event.about == "appointment"
         self.key = self._key()
         self.known = self.key in self.chart.appointments
@@ -334,10 +333,9 @@ class Step:
         outcome = replace(outcome, requests=tuple(self.settling.changes))
         if released is None or outcome.decision != "chart":
             return outcome
-        done = self._outcome(
+        return self._outcome(
             "post", Reason("completes-held", "completes a request that was held"), composed=released
         )
-        return replace(done, requests=tuple(self.settling.changes))
 
     def _outcome(self, decision: str, *reasons: Reason, composed: Composed | None = None) -> Outcome:
         left_out = list(self.left_out)
@@ -356,5 +354,5 @@ class Step:
             request=request,
             fields=fields,
             left_out=tuple(dict.fromkeys(left_out)),
-            said=(*self.said, *(text for fact in facts for text in fact.said)),
+            said=(*self.reading.said, *(text for fact in facts for text in fact.said)),
         )

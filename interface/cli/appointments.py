@@ -10,9 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from interface.cli.common import PROGRAM, add_settings_option, settings_of
 from interface.cli.output import facts, print_json, table, tell
-from interface.cli.patients import a_place, chart_of, place_text
+from interface.cli.patients import a_place, add_request_states, chart_of, place_text
 from interface.cli.requests import a_day
-from interface.cli.stored import PAGE, add_json_argument, add_limit, hint_more, open_store_of, wants_json
+from interface.cli.stored import (
+    PAGE,
+    add_json_argument,
+    add_limit,
+    add_settings_again,
+    hint_more,
+    open_store_of,
+    wants_json,
+)
 from interface.cli.whose import add_authority, key_of, nobody
 from interface.errors import InterfaceError
 
@@ -48,7 +56,7 @@ def _add_show(subparsers: argparse._SubParsersAction[Any]) -> None:
         "--mrn", metavar="MRN", default=argparse.SUPPRESS, help="of this patient: found at once"
     )
     add_authority(parser)
-    parser.add_argument("-c", "--config", metavar="FILE", default=argparse.SUPPRESS, help="the settings file")
+    add_settings_again(parser)
     add_json_argument(parser)
     parser.set_defaults(action=show)
 
@@ -196,10 +204,7 @@ class _Search:
         return appointment_shown(entry) | {"patient_id": patient.id, "mrn": head_of(chart).mrn or None}
 
     def _with_states(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        known = self._store.patients.requests_by_id(row["request"] for row in rows if row["request"])
-        for row in rows:
-            found = known.get(row["request"])
-            row["request_state"] = found.state if found is not None else None
+        add_request_states(self._store, rows)
         return rows
 
 

@@ -14,7 +14,7 @@ from interface.cli.common import UsageError, settings_of
 from interface.cli.output import facts, is_terminal, many, safe_text, tell
 from interface.cli.run import a_time
 from interface.cli.said import work_says
-from interface.cli.stored import add_json_argument, open_store_of
+from interface.cli.stored import add_json_argument, add_settings_again, open_store_of
 
 if TYPE_CHECKING:
     from interface.chart.decide import Engine
@@ -43,7 +43,7 @@ class Site:
 
 def add_site_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what every such subcommand takes; given before it, settings and JSON mean the same."""
-    parser.add_argument("-c", "--config", metavar="FILE", default=argparse.SUPPRESS, help="the settings file")
+    add_settings_again(parser)
     parser.add_argument(
         "--now",
         metavar="TIME",

@@ -185,6 +185,14 @@ def show(args: argparse.Namespace) -> int:
     return 0
 
 
+def add_request_states(store: Store, appointments: list[dict[str, Any]]) -> None:
+    """Say of each appointment, as JSON has it, what became of its last request."""
+    known = store.patients.requests_by_id(entry["request"] for entry in appointments if entry["request"])
+    for entry in appointments:
+        found = known.get(entry["request"])
+        entry["request_state"] = found.state if found is not None else None
+
+
 def _whole(site: Site, row: PatientSummary, limit: int) -> dict[str, Any]:
     from interface.chart.model import Chart
     from interface.chart.shown import shown
@@ -193,12 +201,7 @@ def _whole(site: Site, row: PatientSummary, limit: int) -> dict[str, Any]:
     chart = chart_of(row) or Chart([])
     engine = site.engine
     document = shown(chart, engine.book, engine.policy, engine.today(site.clock.at()))
-    states = store.patients.requests_by_id(
-        entry["request"] for entry in document["appointments"] if entry["request"]
-    )
-    for entry in document["appointments"]:
-        known = states.get(entry["request"])
-        entry["request_state"] = known.state if known is not None else None
+    add_request_states(store, document["appointments"])
     # of a patient whose chart is part of another's only what was decided for this row
     family = store.patients.family((row.id,)) if row.merged_into is None else {row.id}
     newest = store.patients.messages_of(family, limit=limit + 1)

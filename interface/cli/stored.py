@@ -66,11 +66,16 @@ def add_json_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="the answer as JSON")
 
 
+def add_settings_again(parser: argparse.ArgumentParser) -> None:
+    """Declare a subcommand's `--config`; given before it, it means the same."""
+    parser.add_argument("-c", "--config", metavar="FILE", default=argparse.SUPPRESS, help="the settings file")
+
+
 def add_show(subparsers: "argparse._SubParsersAction[Any]", what: str) -> None:
     """Declare `show ID`."""
     parser = subparsers.add_parser("show", help=f"show one {what} whole")
     parser.add_argument("id", metavar="ID", type=whole)
-    parser.add_argument("-c", "--config", metavar="FILE", default=argparse.SUPPRESS, help="the settings file")
+    add_settings_again(parser)
     add_json_argument(parser)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from interface.chart.holds import release_of
+from interface.chart.model import OPEN
 from interface.cli.output import many
 from interface.cli.screen import Cell, Screen
 from interface.rules.facts import Reason
@@ -35,9 +36,9 @@ def kind_of(change: RequestChanged) -> str:
     """What happens to a request, in one or two words."""
     if change.id is None:
         return "newly held" if change.after == "held" else "newly posted"
-    if change.before not in ("waiting", "held"):
+    if change.before not in OPEN:
         return OUTDATED
-    if change.after not in ("waiting", "held"):
+    if change.after not in OPEN:
         return change.after
     if change.before != change.after:
         return "released" if change.after == "waiting" else "newly held"

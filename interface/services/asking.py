@@ -10,9 +10,8 @@ from typing import Any
 from interface.chart.decide import Engine
 from interface.errors import InterfaceError
 from interface.services.clock import Clock
-from interface.services.offline import work_off
+from interface.services.offline import work_off_if_free
 from interface.store.database import Store
-from interface.store.errors import StoreError
 from interface.store.lock import StoreLock
 from interface.store.records import Command
 
@@ -70,20 +69,13 @@ class Asking:
 
     def _carry_out(self, queue: _Queue) -> bool:
         """Do the work ourselves up to the last command; False: somebody else does. A daemon that starts takes over."""
-        try:
-            self._work.acquire()
-        except StoreError:
-            return False
-        try:
-            work_off(
-                self._store,
-                self._engine,
-                self._clock,
-                until=lambda: not queue.goes_on() or self._door.is_held(),
-            )
-        finally:
-            self._work.release()
-        return True
+        return work_off_if_free(
+            self._work,
+            self._store,
+            self._engine,
+            self._clock,
+            until=lambda: not queue.goes_on() or self._door.is_held(),
+        )
 
 
 class _Queue:

@@ -13,9 +13,9 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from interface.chart.decide import Engine
-from interface.chart.model import Chart, change, decode_chart
+from interface.chart.model import OPEN, Chart, change, decode_chart
 from interface.chart.rebuild import Decided, Rebuilt, Told, rebuild
-from interface.chart.settle import OPEN, digest_of
+from interface.chart.settle import digest_of
 from interface.rules.policy import Policy
 from interface.services.plan import Plan, reasons
 from interface.store.records import (

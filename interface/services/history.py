@@ -15,9 +15,9 @@ from interface.chart.decide import Engine
 from interface.rules.policy import HISTORY
 from interface.services.clock import Clock
 from interface.services.journal import MAX_BYTES, MAX_ROWS, REST_SECONDS
-from interface.services.offline import work_off
+from interface.services.offline import work_off_if_free
 from interface.store.database import Store
-from interface.store.errors import NotStored, StoreError
+from interface.store.errors import NotStored
 from interface.store.lock import StoreLock
 from interface.store.records import Arrival, Stored
 
@@ -116,17 +116,14 @@ class HistoryStore:
 
     def _work_off(self) -> bool:
         """Do the work ourselves; False: somebody else does. A daemon that starts meanwhile takes over."""
-        try:
-            self._work.acquire()
-        except StoreError:
-            return False
-        try:
-            work_off(
-                self._store, self._engine, self._clock, progress=self._glance(), until=self._door.is_held
-            )
-        finally:
-            self._work.release()
-        return True
+        return work_off_if_free(
+            self._work,
+            self._store,
+            self._engine,
+            self._clock,
+            progress=self._glance(),
+            until=self._door.is_held,
+        )
 
     def _glance(self) -> Callable[[], None]:
         """Looks how far it is, a few times a second."""

@@ -17,6 +17,8 @@ from interface.services.intake import Intake
 from interface.services.loop import WorkLoop
 from interface.services.work_stats import WorkStats
 from interface.store.database import Store
+from interface.store.errors import StoreError
+from interface.store.lock import StoreLock
 
 
 def work_off(
@@ -48,6 +50,27 @@ def work_off(
                 break
     finally:
         couriers.close()
+
+
+def work_off_if_free(
+    lock: StoreLock,
+    store: Store,
+    engine: Engine,
+    clock: Clock,
+    *,
+    progress: Callable[[], None] = lambda: None,
+    until: Callable[[], bool] = lambda: False,
+) -> bool:
+    """`work_off` under `lock`, the store's of the work; False: somebody else holds it, and nothing was done."""
+    try:
+        lock.acquire()
+    except StoreError:
+        return False
+    try:
+        work_off(store, engine, clock, progress=progress, until=until)
+    finally:
+        lock.release()
+    return True
 
 
 def _nobody() -> Post:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from interface.chart.model import Chart, encode_chart
+from interface.chart.model import OPEN, Chart, encode_chart
 from interface.chart.outcome import Close, NewRequest, RequestChange, Rewrite
 from interface.rules.facts import Reason
 from interface.store.records import (
@@ -18,9 +18,6 @@ from interface.store.records import (
     RewriteRow,
     reasons_json,
 )
-
-OPEN = ("waiting", "held")
-"""States in which a request may still be changed."""
 
 RequestRow = NewRequestRow | RewriteRow | CloseRow
 

@@ -11,10 +11,9 @@ from typing import Any
 
 from interface.chart.decide import Engine
 from interface.chart.difference import Difference, differences
-from interface.chart.model import Chart
+from interface.chart.model import OPEN, Chart
 from interface.chart.outcome import Close, NewRequest, RequestChange, Rewrite
 from interface.chart.rebuild import Decided, Patient
-from interface.chart.settle import OPEN
 from interface.chart.shown import number_text, shown, values_shown
 from interface.rules.facts import Reason
 from interface.services.commands import CannotError, Commanding, Rebuilding
@@ -231,7 +230,7 @@ def _differences(stored: RequestDetail | None, body: bytes, detail: bytes) -> tu
 
 def _last_sent(stored: RequestDetail) -> bytes | None:
     sent = stored.attempts[-1].body if stored.attempts else None
-    open_now = stored.summary.state in ("waiting", "held")
+    open_now = stored.summary.state in OPEN
     return stored.body if open_now or sent is None else sent
 
 

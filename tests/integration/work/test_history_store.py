@@ -10,6 +10,7 @@ import pytest
 from interface.chart.decide import Engine
 from interface.rules import Policy, load_rulebook
 from interface.services import history as module
+from interface.services import offline
 from interface.services.clock import Clock
 from interface.services.history import HistoryStore
 from interface.services.offline import work_off
@@ -80,7 +81,7 @@ def test_without_a_daemon_it_is_charted_here(store, url):
 
 
 def test_beside_a_daemon_the_daemon_charts_it(store, daemon, url, monkeypatch):
-    monkeypatch.setattr(module, "work_off", None)
+    monkeypatch.setattr(offline, "work_off", None)
     history = HistoryStore(store, url, ENGINE, CLOCK)
     with daemon():
         load(history, range(50))
@@ -108,7 +109,7 @@ def test_a_daemon_that_charts_nothing_is_told_of(store, daemon, url, monkeypatch
     def stalled():
         raise EnoughError
 
-    monkeypatch.setattr(module, "work_off", None)  # it is the daemon's to do
+    monkeypatch.setattr(offline, "work_off", None)  # it is the daemon's to do
     history = HistoryStore(store, url, ENGINE, CLOCK, stalled=stalled)
     with daemon(works=False):
         load(history, range(5))

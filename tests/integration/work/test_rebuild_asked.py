@@ -9,7 +9,7 @@ import pytest
 
 from interface.delivery.verdict import Reply
 from interface.rules import Policy
-from interface.services import asking, portions
+from interface.services import asking, offline, portions
 from interface.services.asking import Asking, NotAnsweredError
 from interface.services.clock import Clock
 from interface.services.portions import Grouping
@@ -341,8 +341,8 @@ def test_many_commands_are_carried_out_in_one_go_without_a_daemon(site, ask, mon
     """Each go settles all open requests anew."""
     site.tell("ADT^A08", DG1)
     goes = []
-    work_off = asking.work_off
-    monkeypatch.setattr(asking, "work_off", lambda *given, **named: goes.append(work_off(*given, **named)))
+    work_off = offline.work_off
+    monkeypatch.setattr(offline, "work_off", lambda *given, **named: goes.append(work_off(*given, **named)))
     found = answers(ask(), [{"patients": [1]}] * 20)
     assert [done.state for _, done in found] == ["done"] * 20
     assert len(goes) == 1
