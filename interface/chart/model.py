@@ -79,6 +79,8 @@ class Discharge(msgspec.Struct, frozen=True, omit_defaults=True):
 
 OPEN = ("waiting", "held")
 """States in which a request may still be changed."""
+DISCARDED = "discarded"
+"""The state of a request that a person has given up."""
 
 
 class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -86,7 +88,7 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
 
     id: int
     state: str
-    """waiting (or since then sent), held, closed."""
+    """waiting (or since then sent), held, closed, discarded (a person gave it up)."""
     digest: bytes
     rewritten: bool = False
     """The open request was composed anew after it was made; whether that version was sent is not known here."""

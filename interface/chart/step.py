@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from interface.chart.by_hand import given_up
 from interface.chart.dateless import asks_without_date, take_person, why_person, withdraw_person
 from interface.chart.filters import appointment_left
 from interface.chart.holds import hold
@@ -40,6 +41,9 @@ _RETIRED = Reason(
 )
 _ANOTHERS = Reason(
     "older", "older than the move of the number to this person, and so perhaps another's: only kept"
+)
+_GIVEN_UP = Reason(
+    "discarded", "a person has given this request up, and it would say the same: it is not asked for again"
 )
 _HISTORY = Reason("history", "history: it adds to what is known, and nothing is requested")
 
@@ -283,6 +287,8 @@ class Step:
             self.settling.close(target, "withdrawn", left)
             return self._chart(left)
         composed = self.settling.compose(target)
+        if given_up(target, composed):
+            return self._chart(_GIVEN_UP)
         if self.policy.unchanged == "skip" and not composed.holds and unchanged(target, composed):
             what = "person" if target.is_person else "appointment"
             return self._chart(

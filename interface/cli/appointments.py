@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from interface.cli.chosen import a_day
 from interface.cli.common import PROGRAM, add_settings_option, settings_of
 from interface.cli.output import facts, print_json, table, tell
 from interface.cli.patients import a_place, add_request_states, chart_of, place_text
-from interface.cli.requests import a_day
 from interface.cli.stored import (
     PAGE,
     add_json_argument,

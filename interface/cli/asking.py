@@ -97,8 +97,8 @@ def grouping(site: Site) -> Grouping:
     return Grouping(site.engine, site.store.patients, site.store.work)
 
 
-def confirm(question: str, *, yes: bool) -> bool:
-    """Ask on a terminal.
+def confirm(question: str, *, yes: bool, otherwise: str = "--dry-run to look first") -> bool:
+    """Ask on a terminal. `otherwise`: what else there is to do.
 
     Raises:
         UsageError: there is none, and `--yes` was not given.
@@ -107,7 +107,7 @@ def confirm(question: str, *, yes: bool) -> bool:
     if yes:
         return True
     if not is_terminal(sys.stdin):
-        raise UsageError(f"{question} There is no terminal to ask on: give --yes, or --dry-run to look first")
+        raise UsageError(f"{question} There is no terminal to ask on: give --yes, or {otherwise}")
     print(f"{safe_text(question)} Go on? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().casefold() in ("y", "yes"):
         return True

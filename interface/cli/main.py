@@ -41,7 +41,7 @@ COMMANDS = (
     ),
     Command("send", "interface.cli.send", "send messages over MLLP and wait for their ACKs"),
     Command("messages", "interface.cli.messages", "list, show and reprocess messages"),
-    Command("requests", "interface.cli.requests", "list, show and release requests"),
+    Command("requests", "interface.cli.requests", "list, show, send again, give up and release requests"),
     Command("patients", "interface.cli.patients", "list, show and rebuild charts"),
     Command("appointments", "interface.cli.appointments", "list and show appointments"),
     Command("sandbox", "interface.sandbox.command", "the simulated API by itself"),

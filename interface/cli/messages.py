@@ -3,15 +3,16 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from interface.cli.common import PROGRAM, add_later_command, local_text, utc_text
+from interface.cli.chosen import add_message_filters, message_filter
+from interface.cli.common import PROGRAM, add_later_command, local_text, settings_of, utc_text
 from interface.cli.output import facts, heading, print_json, safe_lines, table, tell
 from interface.cli.rebuild import add_reprocess
 from interface.cli.stored import (
     add_list_arguments,
     add_show,
-    add_times,
     decoded,
     hint_more,
+    open_store_of,
     open_views,
     pages,
     reasons_text,
@@ -21,34 +22,17 @@ from interface.cli.stored import (
 from interface.errors import InterfaceError
 
 if TYPE_CHECKING:
-    from interface.store.records import MessageDetail, MessageFilter, MessageSummary
-
-STATES = ("new", "done", "failed")
-DECISIONS = ("post", "chart", "hold", "cancel", "ignore", "reject")
+    from interface.store.records import MessageDetail, MessageSummary
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    _add_filters(parser)
+    add_message_filters(parser)
     add_list_arguments(parser)
     commands = parser.add_subparsers(title="subcommands", metavar="")
     add_show(commands, "message")
-    add_reprocess(commands, _add_filters_again)
+    add_reprocess(commands)
     add_later_command(commands, "messages", "export", "write messages to files")
-
-
-def _add_filters(parser: argparse.ArgumentParser, default: str | None = None) -> None:
-    parser.add_argument("--state", choices=STATES, default=default)
-    parser.add_argument("--decision", choices=DECISIONS, default=default)
-    parser.add_argument("--type", metavar="TYPE", default=default, help="as SIU^S12")
-    parser.add_argument("--control-id", metavar="ID", default=default, help="MSH-10")
-    parser.add_argument("--listener", metavar="NAME", default=default)
-
-
-def _add_filters_again(parser: argparse.ArgumentParser) -> None:
-    """The filters behind a subcommand; given before it they mean the same."""
-    _add_filters(parser, argparse.SUPPRESS)
-    add_times(parser, argparse.SUPPRESS)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -58,27 +42,15 @@ def run(args: argparse.Namespace) -> int:
     return show(args) if hasattr(args, "id") else list_messages(args)
 
 
-def filter_of(args: argparse.Namespace) -> "MessageFilter":
-    """The filter that the arguments ask for."""
-    from interface.store.records import MessageFilter
-
-    return MessageFilter(
-        state=args.state,
-        decision=args.decision,
-        message_type=args.type,
-        control_id=args.control_id,
-        listener=args.listener,
-        since=args.since,
-        until=args.until,
-    )
-
-
 def list_messages(args: argparse.Namespace) -> int:
     """Print the newest messages that the filters take."""
-    where = filter_of(args)
-    with open_views(args) as views:
+    settings = settings_of(args)
+    with open_store_of(settings) as store:
+        where = message_filter(args, settings, store)
         rows, more = pages(
-            lambda before, limit: views.messages(where, before=before, limit=limit), args.before, args.limit
+            lambda before, limit: store.views.messages(where, before=before, limit=limit),
+            args.before,
+            args.limit,
         )
     if wants_json(args):
         print_json({"messages": [as_json(row) for row in rows], "next_before": more})

@@ -18,6 +18,7 @@ from interface.cli.asking import (
     progress,
     rebuild,
 )
+from interface.cli.chosen import add_message_filters_again, any_filter, message_filter
 from interface.cli.common import UsageError
 from interface.cli.output import is_terminal, many, print_json, tell
 from interface.cli.screen import open_screen
@@ -64,8 +65,8 @@ def add_rebuild(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.set_defaults(action=rebuild_patients)
 
 
-def add_reprocess(subparsers: argparse._SubParsersAction[Any], filters: Any) -> None:
-    """Declare `messages reprocess`. `filters` declares those of the list."""
+def add_reprocess(subparsers: argparse._SubParsersAction[Any]) -> None:
+    """Declare `messages reprocess`."""
     parser = subparsers.add_parser(
         "reprocess",
         help="decide messages again by today's rules",
@@ -73,7 +74,7 @@ def add_reprocess(subparsers: argparse._SubParsersAction[Any], filters: Any) -> 
         "again; what they ask for now goes out. --dry-run shows it field by field and changes nothing.",
     )
     parser.add_argument("ids", nargs="*", metavar="ID", type=whole, help="messages; or choose by filters")
-    filters(parser)
+    add_message_filters_again(parser)
     parser.add_argument("--all", action="store_true", help="every message")
     add_asking_arguments(parser)
     parser.set_defaults(action=reprocess)
@@ -100,14 +101,12 @@ def rebuild_patients(args: argparse.Namespace) -> int:
 
 def reprocess(args: argparse.Namespace) -> int:
     """Decide messages again; 1 when one could not be, or the person said no."""
-    from interface.cli.messages import filter_of
-
-    where = filter_of(args)
-    if not (args.ids or args.all or any(getattr(where, name) is not None for name in where.__slots__)):
+    if not (args.ids or args.all or any_filter(args)):
         raise UsageError(
             "messages reprocess: say which: IDs, filters as `messages` has them (--decision hold), or --all"
         )
     with open_site(args) as site:
+        where = message_filter(args, site.settings, site.store)
         groups = grouping(site)
         counts: Counter[bool] = Counter()
         rows = _named(site, args.ids) if args.ids else _filtered(site, where)

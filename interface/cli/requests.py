@@ -2,17 +2,18 @@
 
 import argparse
 import json
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from interface.cli.common import PROGRAM, UsageError, add_later_command, local_text, utc_text
+from interface.cli.by_hand import add_by_hand
+from interface.cli.chosen import add_request_filters, request_filter
+from interface.cli.common import PROGRAM, local_text, settings_of, utc_text
 from interface.cli.output import facts, heading, print_json, safe_lines, table, tell
-from interface.cli.release import add_release
 from interface.cli.stored import (
     add_list_arguments,
     add_show,
     decoded,
     hint_more,
+    open_store_of,
     open_views,
     pages,
     reasons_text,
@@ -25,41 +26,18 @@ from interface.errors import InterfaceError
 if TYPE_CHECKING:
     from interface.store.records import AttemptView, RequestSummary
 
-STATES = (
-    "waiting",
-    "sending",
-    "delivered",
-    "held",
-    "superseded",
-    "withdrawn",
-    "expired",
-    "dead",
-    "discarded",
-)
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("--state", choices=STATES)
-    parser.add_argument("--date", metavar="DAY", type=a_day, help="of the appointment, as 2026-03-05")
+    add_request_filters(parser)
     add_list_arguments(parser)
     commands = parser.add_subparsers(title="subcommands", metavar="")
     add_show(commands, "request")
-    add_later_command(commands, "requests", "retry", "send a dead request again")
-    add_later_command(commands, "requests", "discard", "give a request up")
-    add_release(commands)
-
-
-def a_day(text: str) -> date:
-    """A day of the command line. Raises UsageError."""
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"cannot read the day {text!r}: write it as 2026-03-05") from None
+    add_by_hand(commands)
 
 
 def run(args: argparse.Namespace) -> int:
-    """List requests, show one, or release some."""
+    """List requests, show one, or do something with some."""
     if action := getattr(args, "action", None):
         return int(action(args))
     return show(args) if hasattr(args, "id") else list_requests(args)
@@ -67,12 +45,13 @@ def run(args: argparse.Namespace) -> int:
 
 def list_requests(args: argparse.Namespace) -> int:
     """Print the newest requests that the filters take."""
-    from interface.store.records import RequestFilter
-
-    where = RequestFilter(state=args.state, appointment_date=args.date, since=args.since, until=args.until)
-    with open_views(args) as views:
+    settings = settings_of(args)
+    with open_store_of(settings) as store:
+        where = request_filter(args, settings, store)
         rows, more = pages(
-            lambda before, limit: views.requests(where, before=before, limit=limit), args.before, args.limit
+            lambda before, limit: store.views.requests(where, before=before, limit=limit),
+            args.before,
+            args.limit,
         )
     if wants_json(args):
         print_json({"requests": [as_json(row) for row in rows], "next_before": more})
@@ -163,10 +142,12 @@ def show(args: argparse.Namespace) -> int:
     if wants_json(args):
         found = {"appointment": detail.appointment, "request": body}
         found |= {"fields": fields.get("fields", []), "left_out": fields.get("left_out", [])}
+        found |= {"discarded": fields.get("discarded")}
         tries = [_attempt_json(attempt) for attempt in detail.attempts]
         print_json(as_json(detail.summary) | found | {"tries": tries, "problem": detail.problem})
         return 0
     row = detail.summary
+    given_up = fields.get("discarded") or {}
     facts(
         {
             "request": row.id,
@@ -178,6 +159,7 @@ def show(args: argparse.Namespace) -> int:
             "date": row.appointment_date,
             "state": row.state + (", possible duplicate" if row.possible_duplicate else ""),
             "reasons": reasons_text(row.reasons),
+            "why": given_up.get("why"),
             "released by": releases_text(row.reasons) if row.state == "held" else "",
             "next attempt": local_text(row.due_at),
             "correlation id": row.correlation_id,

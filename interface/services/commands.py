@@ -3,6 +3,7 @@
 `rebuild`: make charts anew from their messages; `patients` and `messages` (ids) say whose. `again`: decide the messages
 anew, too. `set_aside`, `take_back`: messages that are left out from now on, or count again.
 `release`: let held requests of protected patients go; `requests` (ids).
+`retry`, `discard`: send requests again, give them up; `requests` (ids), `who`, `why`: see by_hand.py.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from interface.chart.model import OPEN, Chart, change, decode_chart
 from interface.chart.rebuild import Decided, Rebuilt, Told, rebuild
 from interface.chart.settle import digest_of
 from interface.rules.policy import Policy
+from interface.services.by_hand import ByHand, CannotError, HandStore, Waits
 from interface.services.plan import Plan, reasons
 from interface.store.records import (
     Command,
@@ -31,40 +33,17 @@ MOST_PATIENTS = 200
 """Charts that one command makes anew, at most: it is one transaction."""
 
 
-class CommandStore(Protocol):
+class CommandStore(HandStore, Protocol):
     """What commands read from the store."""
 
     def load_patients(self, keys: Iterable[str]) -> dict[str, PatientRow]:
         """The rows of known keys."""
 
-    def load_patients_by_id(self, ids: Iterable[int]) -> dict[int, PatientRow]:
-        """The rows of these patients."""
-
-    def family(self, ids: Iterable[int]) -> set[int]:
-        """These patients and all whose charts were merged with theirs."""
-
     def messages_of(self, patient_ids: Iterable[int], message_ids: Iterable[int] = ()) -> list[ReplayRow]:
         """Messages in the order of arrival."""
 
-    def request_owners(self, ids: Iterable[int]) -> dict[int, int]:
-        """Patient ids by request id."""
-
-    def request_states(self, ids: Iterable[int]) -> dict[int, str]:
-        """States by request id."""
-
     def request_bodies(self, ids: Iterable[int]) -> dict[int, bytes]:
         """The requests as they are stored."""
-
-
-class CannotError(Exception):
-    """Why a command can't be carried out; no patient data."""
-
-
-@dataclass(frozen=True, slots=True)
-class Waits:
-    """A command that waits until nothing of these patients is being sent."""
-
-    patients: frozenset[int]
 
 
 @dataclass(frozen=True)
@@ -91,6 +70,7 @@ class Commanding:
         self._store = store
         self._new_patient = new_patient
         self._new_request = new_request
+        self._by_hand = ByHand(store, new_request)
 
     def plan(self, command: Command, now: datetime, busy: Collection[int]) -> Plan | Waits:
         """What the command changes; Waits while one of its patients is in `busy`. Raises CannotError."""
@@ -98,6 +78,8 @@ class Commanding:
             return self._rebuild(command, now, busy)
         if command.kind == "release":
             return self._release(command, now, busy)
+        if command.kind in ("retry", "discard"):
+            return self._by_hand.plan(self.engine, command, now, busy)
         raise CannotError(f"this program knows no command {command.kind}: was it written by a newer one?")
 
     # ------------------------------------------------------------------------------------------ rebuild

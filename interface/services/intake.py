@@ -19,8 +19,9 @@ from interface.chart.decide import Engine
 from interface.chart.model import Chart, decode_chart
 from interface.chart.outcome import NewRequest, Outcome
 from interface.rules.reading import Reading
+from interface.services.by_hand import CannotError, Waits
 from interface.services.charts import ChartCache
-from interface.services.commands import CannotError, Commanding, CommandStore, Waits
+from interface.services.commands import Commanding, CommandStore
 from interface.services.courier import where
 from interface.services.logs import event
 from interface.services.plan import Plan, reasons

@@ -313,6 +313,7 @@ class WorkLoop:
             attempts=ended,
             again=changes.again,
             commands=changes.commands,
+            by_hand=changes.by_hand,
             claims=claims,
             blocked=frozenset(plan.blocked) if plan is not None else self._intake.blocked,
         )
@@ -328,6 +329,7 @@ class WorkLoop:
     def _plan_is_stored(self, plan: Plan) -> None:
         self._intake.stored(plan)
         self._resettle |= plan.unsettled
+        self._stats.by_hand(plan.by_hand)
         for message in plan.messages:
             self._stats.count(f"messages_{message.decision or message.state}")
 

@@ -11,10 +11,13 @@ from interface.rules.facts import Reason
 from interface.store.records import (
     CloseRow,
     CommandDone,
+    DiscardRow,
+    HurryRow,
     MessageAgain,
     MessageDone,
     NewRequestRow,
     PatientWrite,
+    ReopenRow,
     RewriteRow,
     reasons_json,
 )
@@ -46,6 +49,7 @@ class Plan:
     """Patients whose messages wait for an attempt: nothing more of theirs is claimed."""
     again: list[MessageAgain] = field(default_factory=list)
     commands: list[CommandDone] = field(default_factory=list)
+    by_hand: list[ReopenRow | HurryRow | DiscardRow] = field(default_factory=list)
     unsettled: set[int] = field(default_factory=set)
     """Patients who could not be settled because of an attempt."""
 

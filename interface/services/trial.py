@@ -16,7 +16,8 @@ from interface.chart.outcome import Close, NewRequest, RequestChange, Rewrite
 from interface.chart.rebuild import Decided, Patient
 from interface.chart.shown import number_text, shown, values_shown
 from interface.rules.facts import Reason
-from interface.services.commands import CannotError, Commanding, Rebuilding
+from interface.services.by_hand import CannotError
+from interface.services.commands import Commanding, Rebuilding
 from interface.services.courier import where
 from interface.services.portions import Portion
 from interface.store.database import Store

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from interface.store.records import AttemptDone, Backlog, Unsent
+from interface.store.records import AttemptDone, Backlog, DiscardRow, HurryRow, ReopenRow, Unsent
 
 REPORT_SECONDS = 1.0
 _NOT_IN_A_NAME = re.compile(r"[^a-z0-9]+")
@@ -54,6 +54,10 @@ class WorkStats:
             else:
                 self.count(f"requests_unsent_{attempt.new_state}")
             self._dead += attempt.new_state == "dead"
+
+    def by_hand(self, changes: Iterable[ReopenRow | HurryRow | DiscardRow]) -> None:
+        """Dead requests that persons let go again or gave up are dead no more."""
+        self._dead -= sum(not isinstance(change, HurryRow) and change.was == "dead" for change in changes)
 
     def turn(self, seconds: float) -> None:
         """Count a turn that stored something."""

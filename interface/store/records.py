@@ -223,6 +223,44 @@ class CloseRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ReopenRow:
+    """A dead or discarded request that a person lets go again, with new content; due at once when waiting."""
+
+    id: int
+    patient_id: int
+    """The patient it belongs to from now on."""
+    was: str
+    """Its state before; one that is no longer in it stays as it is."""
+    state: str
+    """`waiting` or `held`."""
+    body: bytes
+    detail: bytes
+    appointment_date: date | None
+    reasons: str = "[]"
+
+
+@dataclass(frozen=True, slots=True)
+class HurryRow:
+    """A waiting request that is due now, because a person says so."""
+
+    id: int
+    patient_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class DiscardRow:
+    """A request that a person gives up."""
+
+    id: int
+    patient_id: int
+    was: str
+    """Its state before; one that is no longer in it stays as it is."""
+    detail: bytes
+    """Provenance, and who gave it up and why."""
+    reasons: str = "[]"
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptDone:
     """One POST and what it means for its request, which is `sending`."""
 
@@ -272,6 +310,8 @@ class Turn:
     """What came of claimed requests; stored before `requests`, which may change those that wait again."""
     again: Sequence[MessageAgain] = ()
     commands: Sequence[CommandDone] = ()
+    by_hand: Sequence[ReopenRow | HurryRow | DiscardRow] = ()
+    """What persons do to requests."""
     claims: int = 0
     """How many requests to claim in the same transaction."""
     blocked: frozenset[int] = frozenset()
@@ -317,6 +357,12 @@ class MessageFilter:
     message_type: str | None = None
     control_id: str | None = None
     listener: str | None = None
+    sender: str | None = None
+    """MSH-3 or MSH-4 of the message."""
+    code: str | None = None
+    """A reason's code."""
+    patient_key: str | None = None
+    """An identity key as charts hold it; compared by its keyed hash. Of all whose charts are part of the patient's."""
     since: float | None = None
     until: float | None = None
     """Before this time."""
@@ -327,8 +373,16 @@ class RequestFilter:
     """Which requests a list shows; None: all."""
 
     state: str | None = None
+    code: str | None = None
+    """A reason's code."""
+    last_status: int | None = None
+    """HTTP status of the last attempt."""
+    message_type: str | None = None
+    """Of the message that asked for it."""
+    sender: str | None = None
+    """MSH-3 or MSH-4 of that message."""
     patient_key: str | None = None
-    """An identity key as charts hold it; compared by its keyed hash."""
+    """An identity key as charts hold it; compared by its keyed hash. Of all whose charts are part of the patient's."""
     appointment_date: date | None = None
     since: float | None = None
     """Made at or after this time."""

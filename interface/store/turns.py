@@ -181,7 +181,7 @@ def _insert(connection: Connection, keyring: Keyring, new: list[NewRequestRow], 
 def _rewrite(connection: Connection, keyring: Keyring, rewrites: list[RewriteRow], now: float) -> None:
     if not rewrites:
         return
-    _keep_what_was_sent(connection, keyring, [row.id for row in rewrites])
+    keep_what_was_sent(connection, keyring, [row.id for row in rewrites])
     connection.execute(
         _REWRITE,
         [
@@ -210,7 +210,7 @@ def _rewrite(connection: Connection, keyring: Keyring, rewrites: list[RewriteRow
     )
 
 
-def _keep_what_was_sent(connection: Connection, keyring: Keyring, ids: list[int]) -> None:
+def keep_what_was_sent(connection: Connection, keyring: Keyring, ids: list[int]) -> None:
     """Before bodies are rewritten: attempts made with them get copies."""
     sent = [row for part in chunks(ids) for row in connection.execute(_SENT_AS_STORED, {"ids": part})]
     kept = []

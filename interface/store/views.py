@@ -10,8 +10,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Engine, Select, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, bindparam, exists, func, or_, select
 
+from interface.store import replay
 from interface.store.crypto import Keyring
 from interface.store.engine import Part
 from interface.store.errors import Unreadable
@@ -102,6 +103,10 @@ _OLDEST_WAITING = (
     select(requests.c.created_at).where(requests.c.state == "waiting").order_by(requests.c.id).limit(1)
 )
 
+_ESCAPE = "\\"
+_FROM_SENDER = or_(
+    messages.c.sender_application == bindparam("sender"), messages.c.sender_facility == bindparam("sender")
+)
 # a filter's field → the condition it stands for
 _MESSAGE_CONDITIONS = {
     "state": messages.c.state == bindparam("state"),
@@ -109,11 +114,19 @@ _MESSAGE_CONDITIONS = {
     "message_type": messages.c.message_type == bindparam("message_type"),
     "control_id": messages.c.control_id == bindparam("control_id"),
     "listener": messages.c.listener == bindparam("listener"),
+    "sender": _FROM_SENDER,
+    "code": messages.c.reasons.like(bindparam("code"), escape=_ESCAPE),
     "since": messages.c.received_at >= bindparam("since"),
     "until": messages.c.received_at < bindparam("until"),
 }
 _REQUEST_CONDITIONS = {
     "state": requests.c.state == bindparam("state"),
+    "code": requests.c.reasons.like(bindparam("code"), escape=_ESCAPE),
+    "last_status": requests.c.last_status == bindparam("last_status"),
+    "message_type": exists().where(
+        messages.c.id == requests.c.message_id, messages.c.message_type == bindparam("message_type")
+    ),
+    "sender": exists().where(messages.c.id == requests.c.message_id, _FROM_SENDER),
     "appointment_date": requests.c.appointment_date == bindparam("appointment_date"),
     "since": requests.c.created_at >= bindparam("since"),
     "until": requests.c.created_at < bindparam("until"),
@@ -141,6 +154,12 @@ class Views(Part):
             statement = statement.where(messages.c.state == "done")
         parameters |= {"before": _ABOVE_ALL if before is None else before, "count": limit}
         with self._reading() as connection:
+            if where.patient_key is not None:
+                owners = self._owners(connection, where.patient_key)
+                if not owners:
+                    return []
+                statement = statement.where(messages.c.patient_id.in_(bindparam("owners", expanding=True)))
+                parameters["owners"] = owners
             return [message_summary(row) for row in connection.execute(statement, parameters)]
 
     def message(self, id: int) -> MessageDetail | None:
@@ -189,13 +208,17 @@ class Views(Part):
         parameters |= {"before": _ABOVE_ALL if before is None else before, "count": limit}
         with self._reading() as connection:
             if where.patient_key is not None:
-                key_hash = self._keyring.lookup(where.patient_key)
-                owner = connection.execute(_OWNER, {"b_hash": key_hash}).scalar_one_or_none()
-                if owner is None:
+                owners = self._owners(connection, where.patient_key)
+                if not owners:
                     return []
-                statement = statement.where(requests.c.patient_id == bindparam("owner"))
-                parameters["owner"] = owner
+                statement = statement.where(requests.c.patient_id.in_(bindparam("owners", expanding=True)))
+                parameters["owners"] = owners
             return [request_summary(row) for row in connection.execute(statement, parameters)]
+
+    def _owners(self, connection: Connection, key: str) -> list[int]:
+        """The patient with this key, and all whose charts are part of his; none when nobody has it."""
+        parameters = {"b_hash": self._keyring.lookup(key)}
+        return sorted(replay.family(connection, connection.execute(_OWNER, parameters).scalars()))
 
     def request(self, id: int) -> RequestDetail | None:
         """One request with body, detail and attempts opened; None when there is none."""
@@ -289,10 +312,21 @@ class _Opened:
 
 
 def _filtered(
-    statement: Select[Any], conditions: dict[str, Any], where: MessageFilter | RequestFilter
+    statement: Select[Any], conditions: dict[str, ColumnElement[bool]], where: MessageFilter | RequestFilter
 ) -> tuple[Select[Any], dict[str, Any]]:
     parameters = {name: getattr(where, name) for name in conditions if getattr(where, name) is not None}
-    return statement.where(*(conditions[name] for name in parameters)), parameters
+    statement = statement.where(*(conditions[name] for name in parameters))
+    if "code" in parameters:
+        parameters["code"] = _having(parameters["code"])
+    return statement, parameters
+
+
+def _having(code: str) -> str:
+    """The pattern of `reasons` that hold this code."""
+    told = json.dumps(code)
+    for character in (_ESCAPE, "%", "_"):
+        told = told.replace(character, _ESCAPE + character)
+    return f'%"code": {told},%'
 
 
 def message_summary(row: Any) -> MessageSummary:

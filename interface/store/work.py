@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine, bindparam, select, update
 from sqlalchemy.exc import DataError, IntegrityError
 
-from interface.store import attempts, claims, commands, counters, replay, turns
+from interface.store import attempts, by_hand, claims, commands, counters, replay, turns
 from interface.store.crypto import Keyring
 from interface.store.engine import Part, cause_of
 from interface.store.errors import Unreadable
@@ -72,6 +72,9 @@ _OWNERS = select(requests.c.id, requests.c.patient_id).where(
 _STATES = select(requests.c.id, requests.c.state).where(requests.c.id.in_(bindparam("ids", expanding=True)))
 
 _BODIES = select(request_bodies.c.request_id, request_bodies.c.body).where(
+    request_bodies.c.request_id.in_(bindparam("ids", expanding=True))
+)
+_ABOUT = select(request_bodies.c.request_id, request_bodies.c.appointment, request_bodies.c.detail).where(
     request_bodies.c.request_id.in_(bindparam("ids", expanding=True))
 )
 
@@ -182,6 +185,19 @@ class Work(Part):
         opened = {id_: self._open("request", sealed) for id_, sealed in rows}
         return {id_: body for id_, (body, readable) in opened.items() if readable}
 
+    def request_details(self, ids: Iterable[int]) -> dict[int, tuple[str, bytes]]:
+        """Appointment and provenance of these requests; those that cannot be opened are left out."""
+        wanted = sorted(set(ids))
+        with self._reading() as connection:
+            rows = [row for part in chunks(wanted) for row in connection.execute(_ABOUT, {"ids": part})]
+        found = {}
+        for id_, appointment, detail in rows:
+            key, readable = self._open("appointment", appointment)
+            document, complete = self._open("detail", detail)
+            if readable and complete:
+                found[id_] = key.decode("utf-8", "replace"), document
+        return found
+
     def next_command(self) -> Command | None:
         """The oldest command that is not carried out; None: there is none."""
         with self._reading() as connection:
@@ -221,6 +237,7 @@ class Work(Part):
             turns.end_messages(connection, keyring, turn.messages, now)
             replay.decide_again(connection, keyring, turn.again, now)
             commands.end_commands(connection, keyring, turn.commands, now)
+            touched |= by_hand.change_by_hand(connection, keyring, turn.by_hand, now)
             touched.update(end.patient_id for end in turn.attempts)
             touched.update(write.id for write in turn.patients)
             turns.set_due(connection, touched, now)

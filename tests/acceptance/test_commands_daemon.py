@@ -183,6 +183,57 @@ def test_a_protected_patients_request_goes_out_once_it_is_released(site: Site) -
     site.delivered(1)
 
 
+def test_requests_are_chosen_by_filters_counted_and_asked_for_first(site: Site) -> None:
+    for pid in ("T4", "T5", "T6"):
+        site.tell("ADT^A28", "PD1||||||||||||Y", pid=f"{pid}^^^LFC^MR")
+        book(site, pid, f"{pid}^^^LFC^MR")
+    assert site.number("requests", "held") == 3
+    t4 = ["--mrn", "T4", "--authority", "LFC"]
+    discard = ["requests", "discard", *t4, "--code", "protected", "--reason", "asked us not to"]
+    said = site.command(*discard, "--now", NOW, code=2)
+    assert "1 request (1 held) to be given up. There is no terminal to ask on: give --yes" in said
+    assert site.number("requests", "held") == 3, "nothing was done"
+    (given_up,) = site.json(*discard, "--yes", "--now", NOW)["requests"]
+    assert (given_up["id"], given_up["discarded"], given_up["state"]) == (1, True, "discarded")
+    shown = site.json("requests", "show", "1")
+    assert shown["discarded"]["why"] == "asked us not to"
+    assert "asked us not to" in site.command("requests", "show", "1")
+
+    release = ["requests", "release", "--sender", "FAC", "--since", "1000d", "--now", NOW]
+    assert "2 requests (2 held) of protected patients" in site.command(*release, code=2)
+    assert [entry["released"] for entry in site.json(*release, "--yes")["requests"]] == [True, True]
+    site.delivered(2)
+
+    retry = ["requests", "retry", "--state", "discarded", "--yes", "--now", NOW]
+    (again,) = site.json(*retry)["requests"]
+    assert (again["id"], again["retried"], again["state"]) == (1, True, "held"), (
+        "the patient is protected still"
+    )
+    assert "request 2 stays delivered: it is delivered" in site.command(
+        "requests", "retry", "2", "--yes", code=1
+    )
+    assert "no requests" in site.command("requests", "retry", "--type", "ADT^A08", "--yes")
+    assert "give IDs or filters, not both" in site.command(
+        "requests", "retry", "1", "--state", "dead", code=2
+    )
+    assert [row["id"] for row in site.list("requests", *t4)] == [1]
+    assert "no patient has this number" in site.command("requests", "--mrn", "T55", code=1)
+
+
+def test_where_no_daemon_runs_the_command_does_it_itself(site: Site) -> None:
+    site.tell("ADT^A28", "PD1||||||||||||Y", pid="T4^^^LFC^MR")
+    book(site, "F4", "T4^^^LFC^MR")
+    site.daemon.end()
+    site.command("requests", "discard", "1", "--reason", "x", "--yes", "--now", NOW)
+    assert site.number("requests", "discarded") == 1
+    site.command("requests", "retry", "1", "--yes", "--now", NOW)
+    assert site.number("requests", "held") == 1
+    site.command("requests", "release", "1", "--now", NOW)
+    assert site.number("requests", "waiting") == 1, "the next daemon sends it"
+    site.start()
+    site.delivered(1)
+
+
 def test_a_command_that_a_daemon_without_its_work_leaves_is_done_when_it_is_back(site: Site) -> None:
     site.tell("ADT^A28", pid="T4^^^LFC^MR")
     with urllib.request.urlopen(f"http://127.0.0.1:{site.web}/healthz", timeout=10) as reply:

@@ -10,12 +10,15 @@ from sqlalchemy import event
 
 from interface.store.records import (
     CloseRow,
+    DiscardRow,
+    HurryRow,
     MessageDone,
     MessageFilter,
     NewRequestRow,
     PatientCursor,
     PatientFilter,
     PatientWrite,
+    ReopenRow,
     RequestFilter,
     RewriteRow,
     Turn,
@@ -109,6 +112,22 @@ def test_a_turn_of_the_work(plans, store, fill):
     no_table_is_scanned(plans(turn))
 
 
+def test_what_persons_do_to_requests(plans, store, fill):
+    patient = fill.patient()
+    numbers = [fill.request(patient) for _ in range(3)]
+
+    def turn():
+        rows = [
+            HurryRow(numbers[0], patient),
+            DiscardRow(numbers[1], patient, "waiting", b"{}"),
+            ReopenRow(numbers[1], patient, "discarded", "waiting", b"", b"{}", DAY),
+        ]
+        store.work.commit(Turn(2.0, by_hand=rows))
+        assert store.work.request_states([numbers[1]]) == {numbers[1]: "waiting"}
+
+    no_table_is_scanned(plans(turn))
+
+
 def test_claims_read_the_patients_that_are_due(plans, store, fill):
     patient = fill.patient()
     fill.request(patient)
@@ -146,9 +165,12 @@ def test_a_restart_and_a_change_of_day(plans, store, fill):
         MessageFilter(control_id="X"),
         MessageFilter(message_type="ADT^A08"),
         MessageFilter(since=1.0, listener="main"),
+        MessageFilter(sender="FAC", code="protected"),
+        MessageFilter(patient_key="A"),
     ],
 )
-def test_lists_of_messages(plans, store, where):
+def test_lists_of_messages(plans, store, fill, where):
+    fill.patient("A")
     no_table_is_scanned(plans(lambda: store.views.messages(where)))
 
 
@@ -159,6 +181,7 @@ def test_lists_of_messages(plans, store, where):
         RequestFilter(state="held"),
         RequestFilter(patient_key="A"),
         RequestFilter(appointment_date=DAY),
+        RequestFilter(sender="FAC", message_type="SIU^S12", code="protected", last_status=400),
     ],
 )
 def test_lists_of_requests(plans, store, fill, where):
@@ -242,5 +265,6 @@ def test_a_patient_and_what_is_his(plans, store, fill):
         patients.messages_by_id([message])
         patients.requests_by_id([request])
         store.work.request_bodies([request])
+        store.work.request_details([request])
 
     no_table_is_scanned(plans(look))

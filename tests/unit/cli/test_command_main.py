@@ -51,7 +51,7 @@ def test_what_comes_later_says_so(name: str, rest: list[str], capsys: pytest.Cap
 
 @pytest.mark.parametrize(
     "argv",
-    ["messages export", "requests retry", "requests discard"],
+    ["messages export"],
 )
 @pytest.mark.parametrize("rest", [[], ["12"], ["--dry-run", "12", "--to", "x"], ["--help"]])
 def test_subcommands_that_come_later_say_so(

@@ -1,0 +1,55 @@
+"""What persons do to requests by hand, as the chart sees it: one that was given up waits again, one is given up."""
+
+from __future__ import annotations
+
+from interface.chart.model import DISCARDED, OPEN, Appointment, Asked, change
+from interface.chart.settle import Composed, Settling
+
+
+def reopen(settling: Settling, appointment: Appointment, number: int) -> Composed | str:
+    """A dead or discarded request of the appointment, composed anew; or why it can't be asked for again.
+
+    `number` is the appointment's last request, or one beside it: who calls has seen to that.
+    """
+    if appointment.status == "cancelled":
+        return "its appointment is cancelled"
+    left = settling.left(appointment)
+    if left is not None:
+        return left.text
+    if appointment.date and appointment.date < settling.today.isoformat():
+        return "its appointment's date has passed"
+    composed = settling.compose(appointment)
+    asked = appointment.asked
+    if asked is None or asked.id == number:
+        beside, released = (asked.beside, asked.released) if asked is not None else ((), False)
+        _set(
+            settling,
+            appointment,
+            Asked(number, composed.state, composed.digest, beside=beside, released=released),
+        )
+    return composed
+
+
+def give_up(settling: Settling, appointment: Appointment, number: int) -> None:
+    """Note that a person has given up a request of the appointment: it is asked for anew only with other content."""
+    asked = appointment.asked
+    if asked is None:
+        return
+    if asked.id != number:
+        _set(settling, appointment, change(asked, beside=tuple(n for n in asked.beside if n != number)))
+    elif asked.beside and asked.state in OPEN:
+        # the others are still open: the last of them speaks for the appointment
+        _set(settling, appointment, change(asked, id=asked.beside[-1], beside=asked.beside[:-1]))
+    else:
+        digest = settling.compose(appointment).digest
+        _set(settling, appointment, Asked(number, DISCARDED, digest, released=asked.released))
+
+
+def given_up(appointment: Appointment, composed: Composed) -> bool:
+    """Whether a person has given up the appointment's last request, and it says the same still."""
+    asked = appointment.asked
+    return asked is not None and asked.state == DISCARDED and asked.digest == composed.digest
+
+
+def _set(settling: Settling, appointment: Appointment, asked: Asked) -> None:
+    settling.chart.appointments[appointment.key] = change(appointment, asked=asked)

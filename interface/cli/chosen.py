@@ -1,0 +1,151 @@
+"""Which messages and requests a command is about: filters that lists and commands share."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import date
+from typing import TYPE_CHECKING
+
+from interface.cli.common import UsageError
+from interface.cli.stored import add_times, whole
+from interface.cli.whose import add_authority, key_of, nobody
+from interface.errors import InterfaceError
+
+if TYPE_CHECKING:
+    from interface.settings import Settings
+    from interface.store.database import Store
+    from interface.store.records import MessageFilter, RequestFilter
+
+MESSAGE_STATES = ("new", "done", "failed")
+DECISIONS = ("post", "chart", "hold", "cancel", "ignore", "reject")
+REQUEST_STATES = (
+    "waiting",
+    "sending",
+    "delivered",
+    "held",
+    "superseded",
+    "withdrawn",
+    "expired",
+    "dead",
+    "discarded",
+)
+
+
+def a_day(text: str) -> date:
+    """A day of the command line. Raises UsageError."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"cannot read the day {text!r}: write it as 2026-03-05") from None
+
+
+def add_message_filters(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+    """Declare the filters of messages, but for times."""
+    parser.add_argument("--state", choices=MESSAGE_STATES, default=default)
+    parser.add_argument("--decision", choices=DECISIONS, default=default)
+    parser.add_argument("--control-id", metavar="ID", default=default, help="MSH-10")
+    parser.add_argument("--listener", metavar="NAME", default=default)
+    _add_shared(parser, default)
+
+
+def add_request_filters(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+    """Declare the filters of requests, but for times."""
+    parser.add_argument("--state", choices=REQUEST_STATES, default=default)
+    parser.add_argument(
+        "--date", metavar="DAY", type=a_day, default=default, help="of the appointment, as 2026-03-05"
+    )
+    parser.add_argument(
+        "--status", metavar="N", type=whole, default=default, help="HTTP status of the last attempt"
+    )
+    _add_shared(parser, default)
+
+
+def _add_shared(parser: argparse.ArgumentParser, default: str | None) -> None:
+    parser.add_argument("--type", metavar="TYPE", default=default, help="of the message, as SIU^S12")
+    parser.add_argument("--sender", metavar="NAME", default=default, help="MSH-3 or MSH-4 of the message")
+    parser.add_argument(
+        "--code",
+        metavar="CODE",
+        default=default,
+        help="of a reason, as --json lists it: missing:patient.birthDate",
+    )
+    parser.add_argument("--mrn", metavar="MRN", default=default, help="the patient's number")
+    add_authority(parser, default="" if default is None else default)
+
+
+def add_message_filters_again(parser: argparse.ArgumentParser) -> None:
+    """The filters of messages behind a subcommand; given before it they mean the same."""
+    add_message_filters(parser, argparse.SUPPRESS)
+    add_times(parser, argparse.SUPPRESS)
+
+
+def add_request_filters_again(parser: argparse.ArgumentParser) -> None:
+    """The filters of requests behind a subcommand; given before it they mean the same."""
+    add_request_filters(parser, argparse.SUPPRESS)
+    add_times(parser, argparse.SUPPRESS)
+
+
+def message_filter(args: argparse.Namespace, settings: Settings, store: Store) -> MessageFilter:
+    """The filter that the arguments ask for. Raises InterfaceError for a number that nobody has."""
+    from interface.store.records import MessageFilter
+
+    return MessageFilter(
+        state=args.state,
+        decision=args.decision,
+        message_type=args.type,
+        control_id=args.control_id,
+        listener=args.listener,
+        sender=args.sender,
+        code=args.code,
+        patient_key=_key(args, settings, store),
+        since=args.since,
+        until=args.until,
+    )
+
+
+def request_filter(args: argparse.Namespace, settings: Settings, store: Store) -> RequestFilter:
+    """The filter that the arguments ask for. Raises InterfaceError for a number that nobody has."""
+    from interface.store.records import RequestFilter
+
+    return RequestFilter(
+        state=args.state,
+        code=args.code,
+        last_status=args.status,
+        message_type=args.type,
+        sender=args.sender,
+        patient_key=_key(args, settings, store),
+        appointment_date=args.date,
+        since=args.since,
+        until=args.until,
+    )
+
+
+_FILTERS = (
+    "state",
+    "decision",
+    "type",
+    "control_id",
+    "listener",
+    "sender",
+    "code",
+    "mrn",
+    "date",
+    "status",
+    "since",
+    "until",
+)
+
+
+def any_filter(args: argparse.Namespace) -> bool:
+    """Whether the arguments filter at all."""
+    return any(getattr(args, name, None) is not None for name in _FILTERS)
+
+
+def _key(args: argparse.Namespace, settings: Settings, store: Store) -> str | None:
+    if args.mrn is None:
+        return None
+    policy = settings.policy()
+    key = key_of(policy, args.mrn, args.authority)
+    if not store.patients.owners((key,)):
+        raise InterfaceError(nobody(policy, args.authority))
+    return key
