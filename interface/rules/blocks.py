@@ -61,16 +61,8 @@ class Block:
         if sum(map(len, lines)) > LONGEST:
             return None
         header = message.segments[0]
-        zone = context.zone.key if context.zone is not None else ""
-        return (
-            self.name,
-            *lines,
-            header.line[:9],  # the delimiters
-            message.charset,
-            message.message_code,
-            zone,
-            *[header.raw(number) for number in self.of_header],
-        )
+        lines += [header.raw(number) for number in self.of_header]
+        return self.name, context.frame, *lines
 
     def read(self, context: Context, scope: Message | Group, memory: Memory) -> Item:
         """What the rules read, or what they read when the same lines came before; with what they leave out."""

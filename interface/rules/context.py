@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from interface.contract.texts import CLEAN_TEXT_FORBIDDEN
@@ -41,6 +42,13 @@ class Context:
     """Resources that were taken out of the appointment; None: nobody has asked yet."""
     retired: frozenset[str] = frozenset()
     """Numbers that the MRG in question retires: PID-3 may list them beside the one that stays."""
+
+    @cached_property
+    def frame(self) -> tuple[str, ...]:
+        """What changes the meaning of all lines: delimiters, character set, kind of message, zone."""
+        message = self.message
+        zone = self.zone.key if self.zone is not None else ""
+        return message.segments[0].line[:9], message.charset, message.message_code, zone
 
     def leave_out(self, source: str, value: str, why: str) -> None:
         """Note a value that does not reach the request."""

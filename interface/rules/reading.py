@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec.structs import replace
 
 from interface.hl7.datatypes.dtm import parse_dtm
 from interface.hl7.errors import REJECTS, HeaderError
@@ -22,8 +24,7 @@ from interface.rules.rulebook import MRN, Rulebook
 _CLOCK_SLACK = timedelta(days=1)
 
 
-@dataclass(frozen=True)
-class SiteList:
+class SiteList(msgspec.Struct, frozen=True):
     """Problems or medications as a site's Z-segments list them; each segment is one entry."""
 
     segment: str
@@ -33,8 +34,7 @@ class SiteList:
     orders: tuple[Item, ...] = ()
 
 
-@dataclass(frozen=True)
-class Move:
+class Move(msgspec.Struct, frozen=True):
     """One group of a merge, move or change of numbers: the person of PID, and what MRG says of before."""
 
     facts: Item
@@ -50,8 +50,7 @@ class Move:
     why: str = ""
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """What one message says. Frozen; the chart decides what of it is taken."""
 
     control_id: str
@@ -67,7 +66,7 @@ class Reading:
     """`AUTHORITY|NUMBER` of everyone whose chart the message may change, the site's own authority empty. The first is the
     patient's; further ones are of a merge or move. None: whose message it is can't be told.
     """
-    facts: dict[str, Fact] = field(default_factory=dict)
+    facts: dict[str, Fact] = {}
     problems: tuple[Item, ...] = ()
     orders: tuple[Item, ...] = ()
     lists: tuple[SiteList, ...] = ()
@@ -91,13 +90,13 @@ def read_message(
         message = Message(raw, policy.listener_charsets.get(listener) or None)
     except HeaderError as error:
         return _rejected("", "", error.kind)
-    control_id, kind = message.control_id.strip(), message.type
-    if not message.message_code:
+    control_id, kind, code = message.control_id.strip(), message.type, message.message_code
+    if not code:
         return _rejected(control_id, kind, "missing-type")
     if not control_id:
         return _rejected(control_id, kind, "missing-control-id")
     book = book.of_sender(listener, message)
-    event = book.event(message.message_code, message.trigger_event)
+    event = book.event(code, message.trigger_event)
     if event.needs and message.names.isdisjoint(event.needs):
         event = event.without
     elif (wanted := policy.decisions.get(kind)) is not None:
