@@ -79,6 +79,7 @@ def readers(messages: list[bytes], seconds: float) -> dict[str, float]:
 def engine(messages: list[bytes], now: datetime, seconds: float) -> dict[str, float]:
     """Microseconds a message of `read` and `decide`, and the share of each step in their sum (0 to 1)."""
     from interface.chart.decide import Engine
+    from interface.contract import v1
     from interface.rules import Policy, load_rulebook
 
     engine = Engine(load_rulebook(), Policy(decisions={"RDE^O11": "post"}, supersede=False))
@@ -86,12 +87,13 @@ def engine(messages: list[bytes], now: datetime, seconds: float) -> dict[str, fl
     spent = {"read": 0.0, "decide": 0.0}
 
     def story(fresh: bool = False) -> None:
-        """All messages once; `fresh`: no line is remembered from a message before."""
+        """All messages once; `fresh`: no line, and no field of a request, is remembered from a message before."""
         charts: dict[str, Chart] = {}
         clock = time.perf_counter
         for raw in messages:
             if fresh:
                 engine.book.memory.on(raw)
+                v1.forget()
             t0 = clock()
             reading = engine.read(raw, received_at=now, listener="main")
             t1 = clock()

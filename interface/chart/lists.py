@@ -6,8 +6,6 @@ message has the whole list: a problem that is no longer on it is gone, a medicat
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from interface.chart.model import Chart, Order, Problem, change
 from interface.chart.orders import take_orders
 from interface.chart.problems import take_problems
@@ -24,9 +22,9 @@ def take_lists(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> None:
             if found.snapshot:
                 chart.problems = [entry for entry in chart.problems if not _lists_problem(found, entry)]
             facts = {name: fact for name, fact in reading.facts.items() if name != "visit.number"}
-            take_problems(chart, replace(reading, problems=found.problems, facts=facts), left_out)
+            take_problems(chart, change(reading, problems=found.problems, facts=facts), left_out)
         else:
-            take_orders(chart, replace(reading, orders=found.orders), left_out)
+            take_orders(chart, change(reading, orders=found.orders), left_out)
             if found.snapshot:
                 _end_missing(chart, reading, found)
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from interface.chart.model import OPEN, Appointment, Asked, Chart, Discharge, Order, Problem, change
 from interface.chart.orders import is_withheld
-from interface.chart.problems import absorb_problem
+from interface.chart.problems import absorb_problems
 from interface.chart.update import merge
 from interface.chart.visits import note_renumbered, number_now, same_number
 from interface.rules.facts import Fact, Item
@@ -27,8 +27,7 @@ def absorb(chart: Chart, retired: Chart) -> list[Asked]:
     for field, fact in retired.patient.items():
         if field != "patient.mrn.extension":
             merge(chart.patient, field, fact)
-    for problem in retired.problems:
-        absorb_problem(chart, problem)
+    absorb_problems(chart, retired.problems)
     for order in retired.orders:
         _absorb_order(chart, order)
     twice = [

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import date, timedelta
 
 import msgspec
 
+from interface.chart.known_problems import KnownProblems
 from interface.chart.model import Chart, Problem, change
 from interface.chart.update import visit_of
 from interface.rules.facts import Fact, Item, Leaf, LeftOut, text_of, value_of
@@ -14,6 +16,7 @@ from interface.rules.reading import Reading
 
 _VISIT_LIST = "DG1"
 """The segment of a visit's diagnoses; every other is a problem list."""
+_PLAIN = frozenset(("problem.codings", "problem.date"))
 
 Coded = tuple[str, str]
 """System and code."""
@@ -87,10 +90,12 @@ def take_problems(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> No
         else:
             chart.snapshots[visit] = reading.at
             before = _take_out(chart, visit)
-    used = [entry.instance for entry in stated]
+    used = Counter(entry.instance for entry in stated)
+    known = KnownProblems(chart.problems)
     for entry in stated:
         if entry.fact is not None or entry.listed:
-            _Taking(chart, entry, left_out, before).take(alone=used.count(entry.instance) == 1)
+            _Taking(known, entry, left_out, before).take(alone=used[entry.instance] == 1)
+    chart.problems = known.entries()
 
 
 def _take_out(chart: Chart, visit: str) -> dict[Coded, Fact]:
@@ -124,8 +129,8 @@ class _Stated(msgspec.Struct, frozen=True, gc=False):
 
     @classmethod
     def of(cls, item: Item, visit: str, reading: Reading) -> _Stated:
-        sources = [leaf.source for fact in item.values() for leaf in fact.leaves]
-        listed = bool(sources) and not sources[0].startswith(_VISIT_LIST)
+        source = next((fact.leaves[0].source for fact in item.values() if fact.leaves), _VISIT_LIST)
+        listed = not source.startswith(_VISIT_LIST)
         if listed and reading.event.deletes_problems and "problem.action" not in item:
             leaves = (Leaf("", "delete", "MSH-9.2"),)
             deleted = Fact("delete", leaves, reading.event.rule, reading.at, reading.control_id)
@@ -159,6 +164,11 @@ class _Stated(msgspec.Struct, frozen=True, gc=False):
         fact = self.item.get("problem.confidential")
         return fact is not None and fact.value in (False, "usual")
 
+    @property
+    def plain(self) -> bool:
+        """Whether it is a visit's diagnosis of which nothing is said but code and date: nearly all are."""
+        return not self.listed and self.item.keys() <= _PLAIN
+
     def state(self, *values: str) -> Fact | None:
         """The fact of confirmation or life cycle that has one of these values."""
         facts = (self.item.get("problem.confirmation"), self.item.get("problem.lifeCycle"))
@@ -168,8 +178,10 @@ class _Stated(msgspec.Struct, frozen=True, gc=False):
 class _Taking:
     """One stated problem on its way into the chart."""
 
-    def __init__(self, chart: Chart, stated: _Stated, left_out: list[LeftOut], before: dict[Coded, Fact]):
-        self.chart = chart
+    def __init__(
+        self, known: KnownProblems, stated: _Stated, left_out: list[LeftOut], before: dict[Coded, Fact]
+    ):
+        self.known = known
         self.stated = stated
         self.left_out = left_out
         self.before = before
@@ -198,8 +210,8 @@ class _Taking:
         # no code that could be sent: what is known by the same number takes in what is said of it
         return [
             change(known, at=stated.at, ended=None, resolved=None, active=True)
-            for known in self.chart.problems
-            if known.instance == self.instance and known.at <= stated.at and not known.gone
+            for _, known in self.known.of_instance(self.instance)
+            if known.at <= stated.at and not known.gone
         ]
 
     def _entry(self, fact: Fact, index: int) -> Problem:
@@ -232,37 +244,36 @@ class _Taking:
     # ------------------------------------------------------------ into the chart
 
     def _place(self, entry: Problem) -> None:
-        stated = self.stated
+        stated, known = self.stated, self.known
+        if stated.plain and next(known.of_code(entry.code), None) is None:
+            known.put(self._with_date(entry, None))
+            return
         if (confidential := stated.confidential) is not None:
             self._leave_out(entry.leaves, f"confidential: {_said(confidential)}")
-            _end(
-                self.chart,
-                change(entry, visit="", instance="", listed=True, gone="withheld", ended=confidential),
-            )
+            known.end(change(entry, visit="", instance="", listed=True, gone="withheld", ended=confidential))
             return
         removed = stated.item["problem.action"] if stated.action == "delete" else stated.state("removed")
         if removed is not None:
             self._leave_out(entry.leaves, f"deleted: {_said(removed)}")
-            _end(self.chart, change(entry, gone="removed", ended=removed))
+            known.end(change(entry, gone="removed", ended=removed))
             return
-        withheld = self._withheld(entry)
-        if withheld is not None:
+        if self._is_withheld(entry):
             self._leave_out(
                 entry.leaves, "confidential: an earlier message withheld it, and none has released it"
             )
             return
-        known = _same(self.chart, entry)
-        if known is not None and known.at > entry.at:
-            if not known.gone:
-                _put(self.chart, change(known, date=_earliest(known.date, entry.date)))
+        same = known.same(entry)
+        if same is not None and same.at > entry.at:
+            if not same.gone:
+                known.put(change(same, date=_earliest(same.date, entry.date)))
             return
-        entry = self._with_state(entry, known)
+        entry = self._with_state(entry, same)
         self._forget_other_codes(entry)
         if entry.ended is not None:
             self._leave_out(entry.leaves, f"no longer active: {_said(entry.ended)}")
-            _end(self.chart, entry)
+            known.end(entry)
             return
-        _put(self.chart, _as_ended_since(self.chart, entry))
+        known.put(known.as_ended_since(entry))
 
     def _with_state(self, entry: Problem, known: Problem | None) -> Problem:
         """What is said of its state; where nothing is, a listed problem keeps the state it had."""
@@ -278,131 +289,69 @@ class _Taking:
             entry = change(entry, resolved=resolved)
             if entry.ended is None and value_of(resolved) <= entry.at[:10]:
                 entry = change(entry, ended=resolved, active=False)
-        dates = [entry.date, self.before.get((entry.system, entry.code))]
-        if stated.action != "correct" or entry.date is None:
-            dates.append(known.date if known is not None else None)
-        stated_with: Problem = change(entry, date=_earliest(*dates))
-        return stated_with
+        return self._with_date(entry, known)
 
-    def _withheld(self, entry: Problem) -> Problem | None:
-        """What withholds the problem; a sender who says that it is not confidential releases it."""
-        for other in self.chart.problems:
-            if other.gone == "withheld" and _same_code(other, entry):
-                if not (self.stated.released and other.at <= entry.at):
-                    return other
-                self.chart.problems = [kept for kept in self.chart.problems if kept is not other]
-                return None
-        return None
+    def _with_date(self, entry: Problem, known: Problem | None) -> Problem:
+        """With the earliest date that was ever stated of it, unless this one corrects it."""
+        dates = [entry.date, self.before.get((entry.system, entry.code))]
+        if known is not None and (self.stated.action != "correct" or entry.date is None):
+            dates.append(known.date)
+        earliest = _earliest(*dates)
+        dated: Problem = entry if earliest is entry.date else change(entry, date=earliest)
+        return dated
+
+    def _is_withheld(self, entry: Problem) -> bool:
+        """Whether something withholds the problem; a sender who says that it is not confidential releases it."""
+        found = self.known.withheld(entry)
+        if found is None:
+            return False
+        place, other = found
+        if self.stated.released and other.at <= entry.at:
+            self.known.drop(place)
+            return False
+        return True
 
     def _forget_other_codes(self, entry: Problem) -> None:
         """The same problem under another code: it was coded anew."""
         if not entry.instance or not (entry.listed or self.stated.action == "update"):
             return  # a visit's diagnoses are often numbered anew: only an update names the one before
         codes = self.stated.codes or [(entry.system, entry.code)]
-        self.chart.problems = [
-            other
-            for other in self.chart.problems
-            if other.instance != entry.instance
-            or other.listed != entry.listed
-            or (other.system, other.code) in codes
-            or other.at > entry.at
-        ]
+        for place, other in self.known.of_instance(entry.instance):
+            coded = (other.system, other.code)
+            if other.listed == entry.listed and coded not in codes and other.at <= entry.at:
+                self.known.drop(place)
 
 
-# ---------------------------------------------------------------- into the chart
-
-
-# The code is compared first wherever all problems are looked at: a patient with 300 of them is read in linear time, nearly.
-
-
-def _same(chart: Chart, entry: Problem) -> Problem | None:
-    """The entry whose place this one takes."""
-    code = entry.code
-    return next((other for other in chart.problems if other.code == code and _same_entry(other, entry)), None)
-
-
-def _put(chart: Chart, entry: Problem) -> None:
-    code = entry.code
-    for index, other in enumerate(chart.problems):
-        if other.code == code and _same_entry(other, entry):
-            chart.problems[index] = entry
-            return
-    chart.problems.append(entry)
-
-
-def _end(chart: Chart, end: Problem) -> None:
-    """An end takes the place of what it is the end of, unless that is newer; and stays, against what is older."""
-    kept: list[Problem] = []
-    place = -1
-    for other in chart.problems:
-        if other.at > end.at or not _covers(end, other):
-            kept.append(other)
-        elif not end.gone and not _same_entry(other, end):
-            kept.append(change(other, ended=end.ended, active=False))
-        elif place < 0:
-            place = len(kept)  # in its place, so that the same message again changes no order
-    if not any(_same_entry(other, end) and other.at > end.at for other in kept):
-        kept.insert(place if place >= 0 else len(kept), change(end, active=False))
-    chart.problems = kept
-
-
-def _as_ended_since(chart: Chart, entry: Problem) -> Problem:
-    """The entry, ended where a newer message said so before this one arrived."""
-    code = entry.code
-    for other in chart.problems:
-        if other.code == code and other.ended is not None and other.at > entry.at and _covers(other, entry):
-            ended: Problem = change(entry, ended=other.ended, active=False, gone=other.gone)
-            return ended
-    return entry
-
-
-def absorb_problem(chart: Chart, entry: Problem) -> None:
-    """A problem of another chart of the same person joins: the newer statement counts, the earliest date stays.
+def absorb_problems(chart: Chart, entries: list[Problem]) -> None:
+    """The problems of another chart of the same person join: the newer statement counts, the earliest date stays.
 
     What one chart withholds stays withheld, whatever the other says.
     """
+    known = KnownProblems(chart.problems)
+    for entry in entries:
+        _absorb(known, entry)
+    chart.problems = known.entries()
+
+
+def _absorb(known: KnownProblems, entry: Problem) -> None:
     if entry.gone == "withheld":
-        chart.problems = [other for other in chart.problems if not _same_code(other, entry)] + [entry]
+        known.withhold(entry)
         return
-    if any(other.gone == "withheld" and _same_code(other, entry) for other in chart.problems):
+    if known.withheld(entry) is not None:
         return
-    known = _same(chart, entry)
-    date_known = _earliest(entry.date, known.date if known is not None else None)
-    if known is not None and known.at > entry.at:
-        _put(chart, change(known, date=date_known))
+    same = known.same(entry)
+    first = _earliest(entry.date, same.date if same is not None else None)
+    if same is not None and same.at > entry.at:
+        known.put(change(same, date=first))
     elif entry.ended is not None:
-        _end(chart, change(entry, date=date_known))
+        known.end(change(entry, date=first))
     else:
-        _put(chart, _as_ended_since(chart, change(entry, date=date_known)))
+        known.put(known.as_ended_since(change(entry, date=first)))
 
 
 def _said(fact: Fact) -> str:
     leaf = fact.leaves[0] if fact.leaves else Leaf("", "", fact.rule)
     return f"{leaf.source} is Y" if fact.value is True else f"{leaf.source} says so"
-
-
-def _same_code(one: Problem, other: Problem) -> bool:
-    return one.code == other.code and one.system == other.system
-
-
-def _same_instance(one: Problem, other: Problem) -> bool:
-    return not one.instance or not other.instance or one.instance == other.instance
-
-
-def _same_entry(one: Problem, other: Problem) -> bool:
-    """Whether one takes the place of the other: the same code of the same visit, or of the list by its number."""
-    if not _same_code(one, other) or one.listed != other.listed or "withheld" in (one.gone, other.gone):
-        return False
-    return _same_instance(one, other) if one.listed else one.visit == other.visit
-
-
-def _covers(end: Problem, other: Problem) -> bool:
-    """Whether what ended one says the same of the other: the problem list of all, a visit of its own diagnoses."""
-    if not _same_code(end, other):
-        return False
-    if end.listed:
-        return not other.listed or _same_instance(end, other)
-    return not other.listed and (not end.visit or other.visit in (end.visit, ""))
 
 
 def _earliest(*dates: Fact | None) -> Fact | None:

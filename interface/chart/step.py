@@ -54,10 +54,11 @@ def _as_known(chart: Chart, reading: Reading) -> Reading:
     number = known_as(chart, sent) if sent else sent
     if number == sent:
         return reading
-    return replace(
+    known: Reading = change(
         reading,
         facts={**reading.facts, "visit.number": change(reading.facts["visit.number"], value=number)},
     )
+    return known
 
 
 class Step:
@@ -336,7 +337,8 @@ class Step:
         for key, appointment in list(self.chart.appointments.items()):
             if key not in asked_now:
                 released = self.settling.refresh(appointment) or released
-        outcome = replace(outcome, requests=tuple(self.settling.changes))
+        if len(outcome.requests) < len(self.settling.changes):
+            outcome = replace(outcome, requests=tuple(self.settling.changes))
         if released is None or outcome.decision != "chart":
             return outcome
         return self._outcome(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import marshal
 from collections.abc import Callable, Mapping
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError, create_model
 
 from interface.contract.common import Part
 from interface.contract.violations import ContractError, Violation, violations_of
@@ -19,17 +21,56 @@ NO_CATEGORY = Violation(
 """Contract: MedicalSummaryPeriodRule (since API 3.0.0)."""
 
 
+_KEPT = 1024
+"""Values of each field whose JSON is kept; a patient's takes about 1 KB, a list of medications 4 KB."""
+
+
+class _Field:
+    """One field of a request, checked by itself; what was checked before is not checked again.
+
+    Most requests repeat most of another: the clinician, the clinic, all but one field of the patient's last one. The key is
+    the value as `marshal` writes it, which takes plain values only and tells 1 from 1.0 and True (version 2 writes the same
+    value always the same). It costs a twentieth of the check.
+    """
+
+    def __init__(self, model: type[Part], name: str) -> None:
+        info = model.model_fields[name]
+        field: dict[str, Any] = {name: (info.annotation, info)}
+        alone = create_model(f"{model.__name__}_{name}", __base__=Part, **field)
+        self._name = name
+        self._alone: TypeAdapter[Part] = TypeAdapter(alone)
+        self._written = lru_cache(maxsize=_KEPT)(self._checked)
+        self.forget = self._written.cache_clear
+
+    def written(self, value: Any, today: date) -> bytes | None:
+        """`"name":value` as it stands in the body, empty for a None; None: the contract refuses it, or it can't be told."""
+        try:
+            return self._written(marshal.dumps(value, 2), today)
+        except ValueError:  # nothing that JSON has
+            return None
+
+    def _checked(self, value: bytes, today: date) -> bytes | None:
+        request = {self._name: marshal.loads(value)}  # noqa: S302 - what `written` has made
+        try:
+            model = self._alone.validate_python(request, context={"today": today})
+        except ValidationError:
+            return None
+        return self._alone.dump_json(model, exclude_none=True)[1:-1]
+
+
 class Checking:
     """The check of one model.
 
     One check of a request with ten problems and ten medications costs about 0.07 ms, its body 0.035 ms more; a
-    caller who needs both takes `validated`, which validates once.
+    caller who needs both takes `validated`, which validates once, and nothing that was right before.
     """
 
     def __init__(self, model: type[Part], lacks_category: Callable[[Mapping[str, Any]], bool]) -> None:
         """`lacks_category`: whether a request breaks the rule across fields, whatever else it breaks."""
         self._request: TypeAdapter[Part] = TypeAdapter(model)
         self._lacks_category = lacks_category
+        self._fields = {name: _Field(model, name) for name in model.model_fields}
+        self._needed = [name for name, info in model.model_fields.items() if info.is_required()]
 
     def validated(self, request: dict[str, Any], today: date) -> tuple[bytes | None, tuple[Violation, ...]]:
         """Check a request and write its body, in one validation.
@@ -43,6 +84,31 @@ class Checking:
             or None and every rule that is broken.
 
         """
+        body = self._of_fields(request, today)
+        return (body, ()) if body is not None else self._whole(request, today)
+
+    def forget(self) -> None:
+        """Check each field anew (for measuring)."""
+        for field in self._fields.values():
+            field.forget()
+
+    def _of_fields(self, request: dict[str, Any], today: date) -> bytes | None:
+        """The body, field by field; None: something is wrong, and only the check of the whole says all of it."""
+        if not isinstance(request, dict) or not request.keys() <= self._fields.keys():
+            return None
+        if not all(name in request for name in self._needed) or self._lacks_category(request):
+            return None
+        parts = []
+        for name, field in self._fields.items():
+            if name in request:
+                written = field.written(request[name], today)
+                if written is None:
+                    return None
+                if written:
+                    parts.append(written)
+        return b"{" + b",".join(parts) + b"}"
+
+    def _whole(self, request: dict[str, Any], today: date) -> tuple[bytes | None, tuple[Violation, ...]]:
         try:
             model = self._request.validate_python(request, context={"today": today})
         except ValidationError as error:

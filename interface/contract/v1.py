@@ -62,6 +62,7 @@ __all__ = [
     "Violation",
     "body",
     "check",
+    "forget",
     "validated",
 ]
 
@@ -137,3 +138,4 @@ def _lacks_category(request: Mapping[str, Any]) -> bool:
 
 _CHECKING = Checking(ScheduledAppointment, _lacks_category)
 validated, check, body = _CHECKING.validated, _CHECKING.check, _CHECKING.body
+forget = _CHECKING.forget

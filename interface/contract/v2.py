@@ -51,6 +51,7 @@ __all__ = [
     "Violation",
     "body",
     "check",
+    "forget",
     "panel",
     "validated",
 ]
@@ -164,3 +165,4 @@ def _lacks_category(request: Mapping[str, Any]) -> bool:
 
 _CHECKING = Checking(PatientProcessingRequest, _lacks_category)
 validated, check, body = _CHECKING.validated, _CHECKING.check, _CHECKING.body
+forget = _CHECKING.forget

@@ -204,7 +204,10 @@ class Message:
     data. `default_charset` (a name as in MSH-18) is for senders that leave MSH-18 empty.
     """
 
-    __slots__ = ("_by_name", "charset", "charset_notes", "delimiters", "notes", "raw", "segments")
+    __slots__ = (
+        *("_by_name", "charset", "charset_notes", "delimiters", "message_code", "notes", "raw", "segments"),
+        "trigger_event",
+    )
 
     def __init__(self, raw: bytes, default_charset: str | None = None):
         opening = read_opening(raw, default_charset)
@@ -221,6 +224,10 @@ class Message:
         self.segments: tuple[Segment, ...] = tuple(segments)
         self._by_name: dict[str, tuple[Segment, ...]] = {name: tuple(same) for name, same in by_name.items()}
         self.notes: tuple[str, ...] = (*opening.notes, *notes)
+        self.message_code = self._msh(9, 1)
+        """MSH-9.1."""
+        self.trigger_event = self._msh(9, 2)
+        """MSH-9.2."""
 
     def all(self, name: str) -> tuple[Segment, ...]:
         """All segments of a name, in order."""
@@ -244,16 +251,6 @@ class Message:
         """MSH-10."""
         repetition = self.segments[0].rep(10)
         return repetition.text() if repetition else ""
-
-    @property
-    def message_code(self) -> str:
-        """MSH-9.1."""
-        return self._msh(9, 1)
-
-    @property
-    def trigger_event(self) -> str:
-        """MSH-9.2."""
-        return self._msh(9, 2)
 
     @property
     def type(self) -> str:

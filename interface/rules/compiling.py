@@ -42,6 +42,10 @@ class Rule:
     """The version of the API it is for; 0: all."""
     reads: frozenset[str] = frozenset()
     """All segments that it looks in, those of its options too."""
+    everywhere: frozenset[str] = frozenset()
+    """Those it looks for in the whole message, though its scope is a part of it."""
+    sources: tuple[Path, ...] = ()
+    """`paths` and those of its options."""
     valued: tuple[tuple[str, int], ...] = ()
     """Fields (segment, number) of which one must hold something, or there is nothing to read; none: it is always read."""
 
@@ -174,7 +178,9 @@ def _rule(made: Definition, tables: Mapping[str, Table]) -> Rule:
         spec.paths,
         kind,
         version,
-        frozenset(path.segment for path in paths) | spec.read_too,
+        frozenset(path.segment for path in (*paths, *spec.read_too)),
+        frozenset(spec.everywhere),
+        (*paths, *spec.read_too),
         tuple(dict.fromkeys((path.segment, path.field) for path in paths)) if _where_valued(read) else (),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from interface.contract.texts import CLEAN_TEXT_FORBIDDEN
@@ -42,6 +43,13 @@ class Context:
     retired: frozenset[str] = frozenset()
     """Numbers that the MRG in question retires: PID-3 may list them beside the one that stays."""
 
+    @cached_property
+    def frame(self) -> tuple[str, ...]:
+        """What changes the meaning of all lines: delimiters, character set, kind of message, zone."""
+        message = self.message
+        zone = self.zone.key if self.zone is not None else ""
+        return message.segments[0].line[:9], message.charset, message.message_code, zone
+
     def leave_out(self, source: str, value: str, why: str) -> None:
         """Note a value that does not reach the request."""
         self.left_out.append(LeftOut(source, value, why))
@@ -50,19 +58,25 @@ class Context:
 class Group:
     """A run of segments that a rule looks in instead of the whole message: one diagnosis, one order."""
 
-    __slots__ = ("_by_name", "_message", "_own")
+    __slots__ = ("_by_name", "_message", "own", "segments")
 
     def __init__(self, segments: Iterable[Segment], message: Message, own: frozenset[str]):
         """`own`: names of segments that are looked for in the group; all others in the whole message (PV1 …)."""
+        self.segments = tuple(segments)
+        self.own = own
         self._message = message
-        self._own = own
-        self._by_name: dict[str, list[Segment]] = {}
-        for segment in segments:
-            self._by_name.setdefault(segment.name, []).append(segment)
+        self._by_name: dict[str, list[Segment]] | None = None
 
     def all(self, name: str) -> Sequence[Segment]:
         """The group's segments of that name; those of the message for names that are not the group's own."""
-        return self._by_name.get(name, ()) if name in self._own else self._message.all(name)
+        if name not in self.own:
+            return self._message.all(name)
+        found = self._by_name
+        if found is None:
+            found = self._by_name = {}
+            for segment in self.segments:
+                found.setdefault(segment.name, []).append(segment)
+        return found.get(name, ())
 
 
 def no_fact(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from interface.rules.source import Lines, RuleError, check_keys, nearest
 
@@ -61,14 +62,16 @@ class Event:
         """Whether it is about an appointment that is or was booked, so that SCH-25 may say what it does."""
         return self.about == "appointment" and (self.default or self.does) == "post"
 
-    def forwarded(self, wanted: str) -> Event:
-        """The event as `[forward]` has it do."""
-        return replace(self, does=wanted, default=self.does)
-
     @property
     def without(self) -> Event:
         """What it is without any of the segments it needs."""
         return replace(self, does="ignore", say=f"it holds none of {', '.join(self.needs)}")
+
+
+@lru_cache(maxsize=256)
+def forwarded(event: Event, wanted: str) -> Event:
+    """The event as `[forward]` has it do."""
+    return replace(event, does=wanted, default=event.does)
 
 
 def read_events(found: Lines, file: str) -> tuple[dict[str, Event], Event]:

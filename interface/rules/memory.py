@@ -1,8 +1,8 @@
 """What segments were read as, for messages that say the same again.
 
-A feed repeats itself: the PID of a patient in each of a dozen updates, the diagnoses of a visit in each of them. A rule that
-looks in one segment only gives for the same line the same facts but for time and message; so they are kept, by the whole
-line. Reading a line again costs a twentieth.
+A feed repeats itself: the PID of a patient in each of a dozen updates, the visit and its diagnoses in each of them. Rules
+give for the same lines the same facts but for time and message; so they are kept, by all the lines that the rules look
+at (`blocks.py`). Reading them again costs a tenth.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from collections.abc import Hashable
 
 from interface.rules.facts import Fact, Item, LeftOut
 
-MOST = 1024
-"""Lines kept at least; at most twice as many. About 4 KB each."""
+MOST = 2048
+"""Readings kept at least; at most twice as many. About 4 KB each."""
 LONGEST = 4096
-"""Characters of a line that is kept."""
+"""Characters of the lines of one reading that is kept."""
 
 Remembered = tuple[Item, tuple[LeftOut, ...]]
 
 
 class Memory:
-    """The lines read last, with what they say. What has not come again for long is forgotten."""
+    """What was read last, by its lines. What has not come again for long is forgotten."""
 
     __slots__ = ("_basis", "_old", "_young")
 
@@ -35,8 +35,11 @@ class Memory:
             self._young, self._old = {}, {}
         self._basis = basis
 
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
+
     def get(self, key: Hashable) -> Remembered | None:
-        """What the line was read as."""
+        """What the lines were read as."""
         found = self._young.get(key)
         if found is None:
             found = self._old.pop(key, None)
@@ -45,7 +48,7 @@ class Memory:
         return found
 
     def put(self, key: Hashable, said: Remembered) -> None:
-        """Keep what a line was read as."""
+        """Keep what lines were read as."""
         if len(self._young) >= MOST:
             self._young, self._old = {}, self._young
         self._young[key] = said

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec.structs import replace
 
 from interface.hl7.datatypes.dtm import parse_dtm
 from interface.hl7.errors import REJECTS, HeaderError
 from interface.hl7.message import Message, Segment
-from interface.rules.compiling import Rule
+from interface.rules.blocks import Block, read_rules
 from interface.rules.context import Context, Group
-from interface.rules.events import Event
+from interface.rules.events import Event, forwarded
 from interface.rules.facts import Fact, Item, LeftOut, Reason, text_of
-from interface.rules.fields import ORDERS
 from interface.rules.groups import first_patient, merge_groups, order_groups
-from interface.rules.memory import LONGEST, Memory, restated
+from interface.rules.memory import Memory
 from interface.rules.policy import HISTORY, Policy
 from interface.rules.rulebook import MRN, Rulebook
 
 _CLOCK_SLACK = timedelta(days=1)
 
 
-@dataclass(frozen=True)
-class SiteList:
+class SiteList(msgspec.Struct, frozen=True):
     """Problems or medications as a site's Z-segments list them; each segment is one entry."""
 
     segment: str
@@ -34,8 +34,7 @@ class SiteList:
     orders: tuple[Item, ...] = ()
 
 
-@dataclass(frozen=True)
-class Move:
+class Move(msgspec.Struct, frozen=True):
     """One group of a merge, move or change of numbers: the person of PID, and what MRG says of before."""
 
     facts: Item
@@ -51,8 +50,7 @@ class Move:
     why: str = ""
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """What one message says. Frozen; the chart decides what of it is taken."""
 
     control_id: str
@@ -68,7 +66,7 @@ class Reading:
     """`AUTHORITY|NUMBER` of everyone whose chart the message may change, the site's own authority empty. The first is the
     patient's; further ones are of a merge or move. None: whose message it is can't be told.
     """
-    facts: dict[str, Fact] = field(default_factory=dict)
+    facts: dict[str, Fact] = {}
     problems: tuple[Item, ...] = ()
     orders: tuple[Item, ...] = ()
     lists: tuple[SiteList, ...] = ()
@@ -92,17 +90,17 @@ def read_message(
         message = Message(raw, policy.listener_charsets.get(listener) or None)
     except HeaderError as error:
         return _rejected("", "", error.kind)
-    control_id, kind = message.control_id.strip(), message.type
-    if not message.message_code:
+    control_id, kind, code = message.control_id.strip(), message.type, message.message_code
+    if not code:
         return _rejected(control_id, kind, "missing-type")
     if not control_id:
         return _rejected(control_id, kind, "missing-control-id")
     book = book.of_sender(listener, message)
-    event = book.event(message.message_code, message.trigger_event)
+    event = book.event(code, message.trigger_event)
     if event.needs and message.names.isdisjoint(event.needs):
         event = event.without
     elif (wanted := policy.decisions.get(kind)) is not None:
-        event = event.forwarded(wanted)
+        event = forwarded(event, wanted)
     zone = policy.listener_timezones.get(listener) or policy.timezone
     context = Context(
         message=message,
@@ -115,7 +113,7 @@ def read_message(
         keep_ids=bool(book.folder) or policy.filters.of_appointments,
         mrn_form=book.mrn_form,
     )
-    reading = Reading(
+    told = Reading(
         control_id,
         kind,
         event,
@@ -125,46 +123,56 @@ def read_message(
         said=(*message.charset_notes, *message.notes),
         history=listener == HISTORY,
     )
-    if event.does == "ignore" or not reading.has_patient:
-        return reading
+    if event.does == "ignore" or not told.has_patient:
+        return told
     if event.identity and event.identity not in ("link", "remove"):
-        return _read_moves(book, context, reading)
+        return _read_moves(book, context, told)
     scope: Message | Group = message
     if len(message.all("PID")) > 1:
         if event.identity == "link" or len(_patients(book, context)) > 1:
-            return replace(reading, several_patients=True)
+            return replace(told, several_patients=True)
         scope = first_patient(message)
-    book.memory.on((policy, context.today))
-    facts = _read(book.beyond_pid, context, scope)
-    facts |= _read_line(book.of_pid, context, scope, scope.all("PID")[0], book.memory)
+    return _read_whole(book, context, scope, told)
+
+
+def _read_whole(book: Rulebook, context: Context, scope: Message | Group, told: Reading) -> Reading:
+    """Every fact of the message: of the visit or appointment, of the person, of each problem and order."""
+    message, memory, blocks = context.message, book.memory, book.blocks(context.message.message_code)
+    memory.on((context.policy, context.today))
+    facts = blocks.visit.read(context, scope, memory)
+    facts.update(blocks.person.read(context, scope, memory))
+    problems = [
+        item for block in blocks.problems for item in _each(block, scope.all(block.name), context, memory)
+    ]
+    orders = [blocks.orders.read(context, group, memory) for group in order_groups(message)]
+    lists = [
+        _site_list(block, segments, context, memory)
+        for block in blocks.lists
+        if (segments := message.all(block.name))
+    ]
     return replace(
-        reading,
+        told,
         keys=_keys(facts.get(MRN)),
         facts=facts,
-        problems=tuple(
-            _read_problem(book, context, Group((segment,), message, frozenset((name,))), segment)
-            for name in book.problems
-            for segment in scope.all(name)
-        ),
-        orders=tuple(_read(book.orders[ORDERS], context, group) for group in order_groups(message)),
-        lists=_lists(book, context) if book.lists else (),
+        problems=tuple(problems),
+        orders=tuple(orders),
+        lists=tuple(lists),
         left_out=tuple(context.left_out),
     )
 
 
-def _lists(book: Rulebook, context: Context) -> tuple[SiteList, ...]:
-    """The Z-segments that list problems or medications, each with what it says."""
-    message, found = context.message, []
-    for name, rules in book.lists.items():
-        segments = message.all(name)
-        if not segments:
-            continue
-        own = frozenset((name,))
-        items = tuple(_read(rules, context, Group((segment,), message, own)) for segment in segments)
-        of_problems = rules[0].field.startswith("problem.")
-        whole = any(rule.snapshot for rule in rules)
-        found.append(SiteList(name, whole, items if of_problems else (), () if of_problems else items))
-    return tuple(found)
+def _each(block: Block, segments: Sequence[Segment], context: Context, memory: Memory) -> list[Item]:
+    """What each of these segments says."""
+    own = frozenset((block.name,))
+    return [block.read(context, Group((segment,), context.message, own), memory) for segment in segments]
+
+
+def _site_list(block: Block, segments: Sequence[Segment], context: Context, memory: Memory) -> SiteList:
+    """What a site's Z-segments list: problems or medications."""
+    items = tuple(_each(block, segments, context, memory))
+    of_problems = block.rules[0].field.startswith("problem.")
+    whole = any(rule.snapshot for rule in block.rules)
+    return SiteList(block.name, whole, items if of_problems else (), () if of_problems else items)
 
 
 def _read_moves(book: Rulebook, context: Context, reading: Reading) -> Reading:
@@ -181,8 +189,8 @@ def _read_moves(book: Rulebook, context: Context, reading: Reading) -> Reading:
 
 
 def _move(book: Rulebook, context: Context, group: Group) -> Move:
-    facts = _read(book.message, context, group)
-    before = _read(book.merge, context, group)
+    facts = read_rules(book.message, context, group)
+    before = read_rules(book.merge, context, group)
     mrn, prior = facts.get(MRN), before.get("merge.prior")
     retired = [] if prior is None else _of_one_authority(context, mrn, prior.value or ())
     if mrn is not None and not set(_keys(mrn)).isdisjoint(map(_key, retired)):
@@ -213,7 +221,7 @@ def _without(
 ) -> Fact | None:
     """The number in PID-3 that stays, where it lists those that MRG retires, too; None: it lists no other."""
     context.retired = frozenset(number["extension"] for number in retired)
-    found = _read(book.of_mrn, context, group).get(MRN)
+    found = read_rules(book.of_mrn, context, group).get(MRN)
     context.retired = frozenset()
     return found if _keys(found) else None
 
@@ -221,65 +229,11 @@ def _without(
 def _patients(book: Rulebook, context: Context) -> set[tuple[str, ...]]:
     """Whom the PIDs of a message are about."""
     groups = merge_groups(context.message)
-    return {_keys(_read(book.of_mrn, context, group).get(MRN)) for group in groups}
+    return {_keys(read_rules(book.of_mrn, context, group).get(MRN)) for group in groups}
 
 
 def _rejected(control_id: str, kind: str, why: str) -> Reading:
     return Reading(control_id, kind, Event(kind or "?", "ignore"), reject=Reason(why, REJECTS[why]))
-
-
-def _read(rules: tuple[Rule, ...], context: Context, scope: Message | Group) -> Item:
-    code = context.message.message_code
-    present = context.message.names
-    found: Item = {}
-    for rule in rules:
-        if rule.only and code not in rule.only:
-            continue
-        if rule.segments.isdisjoint(present):
-            continue  # half of the rules end here: their segments were not sent
-        if rule.version and rule.version != context.policy.api_version:
-            continue
-        if rule.valued and not _is_valued(rule.valued, scope):
-            continue  # and most of the rest here: it costs a tenth of reading nothing by the rule itself
-        fact = rule.read(context, scope)
-        if fact is not None:
-            found[rule.field] = fact
-    return found
-
-
-def _read_problem(book: Rulebook, context: Context, scope: Group, segment: Segment) -> Item:
-    """One DG1 or PRB; a site's rule may look in other segments, too."""
-    rules = book.problems[segment.name]
-    if segment.name in book.problems_of_a_line:
-        return _read_line(rules, context, scope, segment, book.memory)
-    return _read(rules, context, scope)
-
-
-def _read_line(
-    rules: tuple[Rule, ...], context: Context, scope: Message | Group, segment: Segment, memory: Memory
-) -> Item:
-    """What rules that look in this segment alone read; a line that was read before is not read again."""
-    message = context.message
-    if len(segment.line) > LONGEST:
-        return _read(rules, context, scope)
-    header = message.segments[0].line[:9]  # the delimiters
-    key = (segment.line, segment.path, header, message.charset, message.message_code, message.version)
-    known = memory.get(key)
-    if known is not None:
-        context.left_out += known[1]
-        return restated(known[0], context.at, context.control_id)
-    before = len(context.left_out)
-    found = _read(rules, context, scope)
-    memory.put(key, (found, tuple(context.left_out[before:])))
-    return found
-
-
-def _is_valued(fields: tuple[tuple[str, int], ...], scope: Message | Group) -> bool:
-    for name, number in fields:
-        for segment in scope.all(name):
-            if segment.raw(number):
-                return True
-    return False
 
 
 def _keys(mrn: Fact | None) -> tuple[str, ...]:

@@ -10,10 +10,11 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from interface.hl7.message import Message
+from interface.rules.blocks import Block, Blocks
 from interface.rules.compiling import Fixed, Rule, SettingRule, Variant, compile_layers
 from interface.rules.conditions import Condition, plain
 from interface.rules.events import Event, changed_events, read_events
-from interface.rules.fields import ORDER, PROBLEM, SCOPES
+from interface.rules.fields import ORDER, ORDERS, PROBLEM, SCOPES
 from interface.rules.layers import Definition, Layers, shipped_layer, with_site, written_rules
 from interface.rules.memory import Memory
 from interface.rules.mrn_form import AS_SENT, MrnForm
@@ -102,15 +103,29 @@ class Rulebook:
         """Of the whole message."""
         return self.scopes[""]
 
-    @cached_property
-    def of_pid(self) -> tuple[Rule, ...]:
-        """Those of the whole message that look in PID alone: what they read is remembered by its line."""
-        return tuple(rule for rule in self.message if rule.reads == _PID)
+    def blocks(self, code: str) -> Blocks:
+        """The rules for messages of a code (MSH-9.1), by what they look in."""
+        return self._blocks.get(code) or self._blocks[""]
 
     @cached_property
-    def beyond_pid(self) -> tuple[Rule, ...]:
-        """The others of the whole message."""
-        return tuple(rule for rule in self.message if rule.reads != _PID)
+    def _blocks(self) -> Mapping[str, Blocks]:
+        """By message code; empty: codes that no rule names."""
+        codes = {code for rules in self.scopes.values() for rule in rules for code in rule.only}
+        return {code: self._blocks_of(code) for code in ("", *codes)}
+
+    def _blocks_of(self, code: str) -> Blocks:
+        rules = {
+            scope: [rule for rule in rules if not rule.only or code in rule.only]
+            for scope, rules in self.scopes.items()
+        }
+        of_person = [rule for rule in rules[""] if rule.reads == _PID and not rule.everywhere]
+        return Blocks(
+            Block.of("", (rule for rule in rules[""] if rule not in of_person)),
+            Block.of("PID", of_person),
+            tuple(Block.of(name, rules[name]) for name in self.problems),
+            Block.of(ORDERS, rules.get(ORDERS, ())),
+            tuple(Block.of(name, rules[name]) for name in self.lists),
+        )
 
     @cached_property
     def of_mrn(self) -> tuple[Rule, ...]:
@@ -131,13 +146,6 @@ class Rulebook:
     def problems(self) -> Mapping[str, tuple[Rule, ...]]:
         """By the standard's segment that lists them: DG1, PRB."""
         return {name: rules for name, rules in self.scopes.items() if SCOPES.get(name) is PROBLEM and rules}
-
-    @cached_property
-    def problems_of_a_line(self) -> frozenset[str]:
-        """Those of `problems` whose rules look in that segment alone: what they read is remembered by its line."""
-        return frozenset(
-            name for name, rules in self.problems.items() if all(rule.reads == {name} for rule in rules)
-        )
 
     @cached_property
     def orders(self) -> Mapping[str, tuple[Rule, ...]]:

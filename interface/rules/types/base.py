@@ -35,8 +35,10 @@ class Spec:
     body: Lines
     paths: tuple[Path, ...]
     tables: Mapping[str, Table]
-    read_too: set[str] = field(default_factory=set, compare=False)
-    """Segments that options look in, beside those of `paths`."""
+    read_too: list[Path] = field(default_factory=list, compare=False)
+    """What options read, beside `paths`."""
+    everywhere: set[str] = field(default_factory=set, compare=False)
+    """Segments that are looked for in the whole message, whatever the rule's scope (`path(…, everywhere=True)`)."""
 
     def options(self, *allowed: str) -> None:
         """Raise RuleError for an option this type does not know."""
@@ -67,20 +69,22 @@ class Spec:
             raise self.error(key, f"'{key}:' must name a table")
         return table
 
-    def path(self, key: str) -> Path | None:
-        """The path an option names, or None."""
+    def path(self, key: str, *, everywhere: bool = False) -> Path | None:
+        """The path an option names, or None. `everywhere`: it is looked for in the whole message."""
         text = self.body.get(key)
-        return None if text is None else self._path(key, str(text))
+        return None if text is None else self._path(key, str(text), everywhere)
 
-    def path_list(self, key: str) -> tuple[Path, ...]:
-        """The list of paths an option names; empty when there is none."""
-        return tuple(self._path(key, str(text)) for text in self._list(key))
+    def path_list(self, key: str, *, everywhere: bool = False) -> tuple[Path, ...]:
+        """The list of paths an option names; empty when there is none. `everywhere`: as in `path`."""
+        return tuple(self._path(key, str(text), everywhere) for text in self._list(key))
 
-    def _path(self, key: str, text: str) -> Path:
+    def _path(self, key: str, text: str, everywhere: bool) -> Path:
         path = read_path(text)
         if isinstance(path, str):
             raise self.error(key, path)
-        self.read_too.add(path.segment)
+        self.read_too.append(path)
+        if everywhere:
+            self.everywhere.add(path.segment)
         return path
 
     def strings(self, key: str, default: Sequence[str] = ()) -> tuple[str, ...]:

@@ -414,7 +414,7 @@ def provider(spec: Spec) -> Reader:
             frozenset(spec.path_list("by_table")),
         ),
         roles=_Roles(roles) if roles is not None else None,
-        lenders=spec.path_list("lenders"),
+        lenders=spec.path_list("lenders", everywhere=True),
         needs_npi=spec.flag("needs_npi"),
         only_roles=frozenset(map(normal, spec.strings("only_roles"))),
     ).read

@@ -241,7 +241,7 @@ def integer(spec: Spec) -> Reader:
 def entity_identifier(spec: Spec) -> Reader:
     """A whole EI (HL7 2A.28): number and whoever gave it, as one text. `occurrence:` adds SCH-3 when valued."""
     spec.options("occurrence")
-    occurrence = spec.path("occurrence")
+    occurrence = spec.path("occurrence", everywhere=True)
 
     def convert(context: Context, path: Path, repetition: Repetition) -> Value | None:
         parts = [repetition.component(n).strip() for n in range(1, 5)]

@@ -269,3 +269,33 @@ def test_clean_text_holds_none_of_the_forbidden_characters():
     assert common.is_clean("O'Neil-Smith, Jr. (III) & Co.")
     assert not any(common.is_clean(f"a{character}b") for character in '<>"%;+@')
     assert common.is_clean_mrn("A-12") and not common.is_clean_mrn("A(12")
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [(True, 1), (1, 1.0), (1, True), (1.5, float("nan"))],
+    ids=["flag", "count", "one", "nan"],
+)
+def test_a_value_that_only_equals_what_was_right_before_is_refused(request_, right, wrong):
+    places = {
+        bool: ("medications", 0, "active"),
+        int: (*PRESCRIPTION, "numberOfRefillsAllowed"),
+        float: (*PRESCRIPTION, "initialFillQuantity"),
+    }
+    put(request_, places[type(right)], right)
+    assert v1.validated(request_, TODAY)[1] == ()
+    put(request_, places[type(right)], wrong)
+    body, violations = v1.validated(request_, TODAY)
+    assert (body, len(violations)) == (None, 1)
+
+
+def test_a_birth_date_is_held_against_each_day_anew(request_):
+    put(request_, ("patient", "birthDate"), "2026-03-05")
+    assert v1.validated(request_, TODAY)[1] == ()
+    assert v1.validated(request_, date(2026, 3, 4))[0] is None
+    assert v1.validated(request_, TODAY)[1] == ()
+
+
+def test_what_json_does_not_have_is_refused(request_):
+    put(request_, ("upcomingAppointmentDate",), date(2026, 3, 9))
+    assert v1.validated(request_, TODAY)[0] is None

@@ -160,6 +160,16 @@ def test_what_the_models_write_is_valid_by_the_contract_file(numbered):
     assert JUDGE.by_jsonschema(number, sent, TODAY) == ()
 
 
+@given(made())
+@SPEED
+def test_what_is_checked_field_by_field_is_written_as_the_whole_would_be(numbered):
+    number, request = numbered
+    model = {1: v1.ScheduledAppointment, 2: v2.PatientProcessingRequest}[number]
+    whole = model.model_validate(request, context={"today": TODAY}).model_dump_json(exclude_none=True)
+    assert version(number).validated(request, TODAY)[0] == whole.encode()
+    assert version(number).validated(copy.deepcopy(request), TODAY)[0] == whole.encode()
+
+
 @given(st.lists(REQUESTS[2], min_size=1, max_size=3), CLEAN)
 @settings(parent=SPEED, max_examples=50)
 def test_a_panel_of_what_the_models_write_is_valid_by_the_contract_file(requests, batch_id):

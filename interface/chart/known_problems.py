@@ -1,0 +1,145 @@
+"""A chart's problems by code and by number while something is taken in, so that each is compared with its like alone.
+
+Goal: 300 diagnoses in one message cost 300 times what one does. Plan: entries keep their places in a list, two dicts lead to
+the places of a code and of a sender's number (of those it has or once had); an entry that goes leaves its place empty.
+Cost: making it takes one pass over the chart's problems, and so does the list that the chart gets in the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from interface.chart.model import Problem, change
+
+Placed = tuple[int, Problem]
+"""An entry and its place."""
+
+
+class KnownProblems:
+    """The problems of one chart. `entries` is what the chart keeps."""
+
+    __slots__ = ("_by_code", "_by_instance", "_places")
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self._places: list[Problem | None] = []
+        self._by_code: dict[str, list[int]] = {}
+        self._by_instance: dict[str, list[int]] = {}
+        for problem in problems:
+            self._append(problem)
+
+    def entries(self) -> list[Problem]:
+        """The entries in their order."""
+        return [entry for entry in self._places if entry is not None]
+
+    def of_code(self, code: str) -> Iterator[Placed]:
+        """Those of a code, of whichever system."""
+        for place in self._by_code.get(code, ()):
+            entry = self._places[place]
+            if entry is not None:
+                yield place, entry
+
+    def of_instance(self, instance: str) -> list[Placed]:
+        """Those that the sender knows by a number, in their order."""
+        found = []
+        for place in sorted(set(self._by_instance.get(instance, ()))):
+            entry = self._places[place]
+            if entry is not None and entry.instance == instance:
+                found.append((place, entry))
+        return found
+
+    def drop(self, place: int) -> None:
+        """Take an entry out."""
+        self._places[place] = None
+
+    def same(self, entry: Problem) -> Problem | None:
+        """The entry whose place this one takes."""
+        return next((other for _, other in self.of_code(entry.code) if same_entry(other, entry)), None)
+
+    def put(self, entry: Problem) -> None:
+        """In the place of the same entry, else behind all."""
+        for place, other in self.of_code(entry.code):
+            if same_entry(other, entry):
+                self._set(place, entry)
+                return
+        self._append(entry)
+
+    def end(self, end: Problem) -> None:
+        """An end takes the place of what it is the end of, unless that is newer; and stays, against what is older."""
+        free = -1
+        newer = False
+        for place, other in self.of_code(end.code):
+            if other.at > end.at or not covers(end, other):
+                newer = newer or (other.at > end.at and same_entry(other, end))
+            elif not end.gone and not same_entry(other, end):
+                self._set(place, change(other, ended=end.ended, active=False))
+            else:
+                self.drop(place)
+                free = place if free < 0 else free  # in its place: the same message again changes no order
+        if newer:
+            return
+        ended: Problem = change(end, active=False)
+        if free < 0:
+            self._append(ended)
+        else:
+            self._set(free, ended)
+
+    def as_ended_since(self, entry: Problem) -> Problem:
+        """The entry, ended where a newer message said so before this one arrived."""
+        for _, other in self.of_code(entry.code):
+            if other.ended is not None and other.at > entry.at and covers(other, entry):
+                ended: Problem = change(entry, ended=other.ended, active=False, gone=other.gone)
+                return ended
+        return entry
+
+    def withheld(self, entry: Problem) -> Placed | None:
+        """What withholds a problem."""
+        return next(
+            (
+                (place, other)
+                for place, other in self.of_code(entry.code)
+                if other.gone == "withheld" and other.system == entry.system
+            ),
+            None,
+        )
+
+    def withhold(self, entry: Problem) -> None:
+        """Nothing of a code is shown any more, whatever was said of it."""
+        for place, other in self.of_code(entry.code):
+            if other.system == entry.system:
+                self.drop(place)
+        self._append(entry)
+
+    def _append(self, entry: Problem) -> None:
+        self._places.append(None)
+        self._by_code.setdefault(entry.code, []).append(len(self._places) - 1)
+        self._set(len(self._places) - 1, entry)
+
+    def _set(self, place: int, entry: Problem) -> None:
+        """`entry` is of the same code as what had the place."""
+        self._places[place] = entry
+        if entry.instance:
+            self._by_instance.setdefault(entry.instance, []).append(place)
+
+
+def _same_code(one: Problem, other: Problem) -> bool:
+    return one.code == other.code and one.system == other.system
+
+
+def _same_instance(one: Problem, other: Problem) -> bool:
+    return not one.instance or not other.instance or one.instance == other.instance
+
+
+def same_entry(one: Problem, other: Problem) -> bool:
+    """Whether one takes the place of the other: the same code of the same visit, or of the list by its number."""
+    if not _same_code(one, other) or one.listed != other.listed or "withheld" in (one.gone, other.gone):
+        return False
+    return _same_instance(one, other) if one.listed else one.visit == other.visit
+
+
+def covers(end: Problem, other: Problem) -> bool:
+    """Whether what ended one says the same of the other: the problem list of all, a visit of its own diagnoses."""
+    if not _same_code(end, other):
+        return False
+    if end.listed:
+        return not other.listed or _same_instance(end, other)
+    return not other.listed and (not end.visit or other.visit in (end.visit, ""))

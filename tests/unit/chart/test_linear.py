@@ -1,0 +1,77 @@
+"""What a message with many segments costs: three times as many are three times the work, counted in instructions."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from interface.chart.decide import Engine
+from interface.chart.model import Chart
+from interface.rules import Policy, load_rulebook
+
+NOW = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
+HEAD = (
+    "MSH|^~\\&|EHR|LFC|||202603020900||{kind}|{id}|P|2.5.1\rPID|1||T1001^^^LFC^MR||Sample^Robin||19700131|F\r"
+    "PV1|1|O|||||||||||||||||{visit}\r"
+)
+
+
+def diagnoses(count: int) -> str:
+    return "".join(f"DG1|{n}||A{n % 90 + 10}.{n // 90 + 10}^Some label^I10||20250101\r" for n in range(count))
+
+
+def problems(count: int) -> str:
+    return "".join(f"PRB|UC|20260301|A{n % 90 + 10}.{n // 90 + 10}^Label^I10|N{n}\r" for n in range(count))
+
+
+def steps(work: Callable[[], object]) -> int:
+    """How many instructions of the interpreter are carried out."""
+    done = 0
+
+    def trace(frame: FrameType, event: str, _: object) -> Callable[..., Any]:
+        nonlocal done
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        done += event == "opcode"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return done
+
+
+def cost(kind: str, segments: str) -> int:
+    """Instructions for such a message, and for another visit's with the same, each about the same patient."""
+    engine, charts = Engine(load_rulebook(), Policy()), dict[str, Chart]()
+    ids = itertools.count(1)
+    engine.book.memory.on("nothing was read before")
+
+    def both() -> None:
+        for number in range(2):
+            head = HEAD.format(kind=kind, id=f"K{number}", visit=f"V{number}")
+            reading = engine.read(f"{head}{segments}".encode(), received_at=NOW, listener="main")
+            outcome = engine.decide(reading, dict(charts), now=NOW, new_id=ids.__next__)
+            assert outcome.chart is not None
+            charts[reading.keys[0]] = outcome.chart
+
+    return steps(both)
+
+
+@pytest.mark.parametrize(
+    ("kind", "segments"), [("ADT^A08", diagnoses), ("PPR^PC1", problems)], ids=["DG1", "PRB"]
+)
+def test_three_times_as_many_segments_are_three_times_the_work(
+    kind: str, segments: Callable[[int], str]
+) -> None:
+    cost(kind, segments(3))  # what is made once is made
+    none, some, many = (cost(kind, segments(count)) for count in (0, 60, 180))
+    assert (many - none) / (some - none) < 3.05

@@ -1,0 +1,148 @@
+"""Lines that come again are not read again: that must never be seen, but in time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from interface.hl7.batch import messages_in_file
+from interface.rules import Policy, Reading, read_message
+from interface.rules import memory as memory_module
+from interface.rules.compiling import Rule
+from interface.rules.context import Context
+from interface.rules.facts import Fact
+from interface.rules.paths import Scope
+from interface.rules.rulebook import Rulebook, load_rulebook
+
+RECEIVED = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
+ROOT = Path(__file__).parents[3]
+SITE = ROOT / "deploy" / "overlay-example" / "site-mappings"
+FILES = [
+    *sorted((ROOT / "sample_messages").glob("*/*.hl7")),
+    ROOT / "deploy" / "overlay-example" / "booking.hl7",
+]
+SAMPLES = [message for file in FILES for message in messages_in_file(file.read_bytes())]
+BOOKING = (
+    b"MSH|^~\\&|EHR|LFC|||20260302090000||SIU^S12|K1|P|2.5.1\rSCH||A1|||||||||^^^20260401003000-0500\r"
+    b"PID|1||T1001^^^LFC^MR||Sample^Robin||19700131|F\rRGS|1|A\rAIS|1|A|1004^Visit|20260401003000-0500\r"
+    b"RGS|2|A\rAIP|1|A|1234567893^Quill^Avery\r"
+)
+
+
+def book(site: Path | None = None) -> Rulebook:
+    """A mapping that has read nothing yet."""
+    return replace(load_rulebook(site))
+
+
+def read(book: Rulebook, message: bytes, policy: Policy | None = None, listener: str = "main") -> Reading:
+    return read_message(book, policy or Policy(), message, received_at=RECEIVED, listener=listener)
+
+
+def rules_run_again(book: Rulebook, message: bytes) -> int:
+    """How many rules run for a message that comes for the second time, under another control id."""
+    ran: list[str] = []
+
+    def counted(rule: Rule) -> Rule:
+        def reader(context: Context, scope: Scope) -> Fact | None:
+            ran.append(rule.name)
+            return rule.read(context, scope)
+
+        return replace(rule, read=reader)
+
+    scopes = {scope: tuple(map(counted, rules)) for scope, rules in book.scopes.items()}
+    counting = replace(book, scopes=scopes)
+    read(counting, message)
+    ran.clear()
+    read(counting, message.replace(b"|K1|", b"|K2|"))
+    return len(ran)
+
+
+def changed(message: bytes, others: list[bytes]) -> list[bytes]:
+    """The message with each line but MSH left out, doubled, or in the place of another message's."""
+    lines = message.replace(b"\r\n", b"\r").replace(b"\n", b"\r").strip(b"\r").split(b"\r")
+    found = [[*lines[:n], *lines[n + 1 :]] for n in range(1, len(lines))]
+    found += [[*lines[:n], lines[n], *lines[n:]] for n in range(1, len(lines))]
+    for other in others:
+        for line in other.replace(b"\n", b"\r").split(b"\r"):
+            found += [
+                [*lines[:n], line, *lines[n + 1 :]]
+                for n in range(1, len(lines))
+                if lines[n][:3] == line[:3] and lines[n] != line
+            ]
+    return [b"\r".join(entry) for entry in found]
+
+
+@pytest.mark.parametrize("site", [None, SITE], ids=["shipped", "site"])
+def test_what_came_before_changes_nothing_of_what_a_message_says(site: Path | None) -> None:
+    remembering, forgetting = book(site), book(site)
+    near = [entry for n, message in enumerate(SAMPLES) for entry in changed(message, SAMPLES[n + 1 : n + 2])]
+    for message in (*SAMPLES, *near, *SAMPLES):
+        forgetting.memory.on("another basis")
+        assert read(remembering, message) == read(forgetting, message)
+
+
+def test_a_message_that_says_the_same_again_runs_no_rule() -> None:
+    assert rules_run_again(book(), BOOKING) == 0
+
+
+def test_a_group_that_is_taken_out_counts_though_no_line_of_its_resources_changes() -> None:
+    remembering = book()
+    assert read(remembering, BOOKING).facts["appointment.resources"].value["gone"] == []
+    gone = read(remembering, BOOKING.replace(b"RGS|2|A", b"RGS|2|D"))
+    assert gone.facts["appointment.resources"].value["gone"] == ["AIP:1234567893"]
+    moved = BOOKING.replace(b"RGS|1|A\rAIS", b"RGS|1|D\rAIS")
+    assert read(remembering, moved).facts["appointment.resources"].value["gone"] == ["AIS:1004"]
+
+
+def test_an_order_s_clinician_is_looked_for_in_the_other_orders_too() -> None:
+    remembering = book()
+    head = b"MSH|^~\\&|EHR|LFC|||20260302090000||RDE^O11|K1|P|2.5.1\rPID|1||T1001^^^LFC^MR||Sample^Robin\r"
+    first = b"ORC|NW|1^EHR||||||||||D42^Quill^Avery\rRXE||1^Drug^RXNORM|1\r"
+    other = b"ORC|NW|2^EHR||||||||||%s\rRXE||2^Other^RXNORM|1\r"
+    lent = read(remembering, head + first + other % b"1234567893^Quill^Avery").orders[0]
+    assert lent["prescription.prescriber"].value["npi"] == "1234567893"
+    alone = read(remembering, head + first + other % b"1245319599^Farrow^Ingrid").orders[0]
+    assert alone["prescription.prescriber"].value is None
+
+
+def test_another_zone_day_or_setting_is_another_reading() -> None:
+    remembering = book()
+    east, west = ZoneInfo("America/New_York"), ZoneInfo("America/Los_Angeles")
+    message = BOOKING.replace(b"20260401003000-0500", b"20260401003000")
+    policy = Policy(timezone=west, listener_timezones={"east": east})
+    days = [
+        read(remembering, message, policy, listener).facts["upcomingAppointmentDate"].value
+        for listener in ("main", "east", "main")
+    ]
+    assert days == ["2026-04-01", "2026-03-31", "2026-04-01"]
+    assert "patient.otherAddresses" not in read(remembering, message, policy).facts
+
+
+def test_nobody_can_change_what_is_kept() -> None:
+    remembering = book()
+    first = read(remembering, BOOKING)
+    expected = dict(first.facts)
+    first.facts.clear()
+    again = read(remembering, BOOKING)
+    again.facts.clear()
+    assert read(remembering, BOOKING).facts == expected
+
+
+def test_no_more_is_kept_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory_module, "MOST", 10)
+    remembering = book()
+    for number in range(100):
+        read(remembering, BOOKING.replace(b"T1001", b"T%d" % number))
+        assert len(remembering.memory) <= 20
+
+
+def test_very_long_lines_are_not_kept() -> None:
+    remembering = book()
+    read(remembering, BOOKING.replace(b"Sample", b"S" * memory_module.LONGEST))
+    size = len(remembering.memory)
+    read(remembering, BOOKING)
+    assert len(remembering.memory) == size + 1
