@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from running_program import free_port
+from ports import free_port
 
 PROGRAM = [sys.executable, "-m", "interface"]
 QUIET = {"HL7_INTERFACE_SETTINGS", "HL7_INTERFACE_DEBUG", "CONNECTIVE_HEALTH_API_KEY"}

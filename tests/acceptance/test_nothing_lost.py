@@ -15,14 +15,15 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from running_program import PATIENCE, Program, free_port, until
+from patience import PATIENCE, until
+from ports import free_port
+from running_program import Program, calls, get, states
 
 NOW = "2026-03-02T09:00:00-06:00"
 FIRST_DAY = date(2026, 4, 1)
@@ -38,11 +39,6 @@ url = "sqlite:///store.db"
 [web]
 port = {web}
 """
-
-
-def get(url: str) -> Any:
-    with urllib.request.urlopen(url, timeout=10) as reply:
-        return json.loads(reply.read())
 
 
 class Site:
@@ -65,6 +61,10 @@ class Site:
         if what in ("door", "both"):
             self.daemon.end(signal.SIGKILL)
             self.start()
+
+    def at_rest(self) -> bool:
+        store = self.path.with_name("store.db")
+        return not {"waiting", "sending"} & set(states(store)) and "new" not in states(store, "messages")
 
     def lists(self, command: str, *more: str) -> list[dict[str, Any]]:
         done = subprocess.run(
@@ -173,18 +173,13 @@ def test_nothing_is_lost_and_each_patient_stays_in_order(site: Site, api: str) -
         thread.join()
     assert len(acked) == total
 
-    def at_rest() -> bool:
-        waiting = [site.lists("requests", "--state", state) for state in ("waiting", "sending")]
-        return not any(waiting) and not site.lists("messages", "--state", "new")
-
-    until("everything to come to rest", at_rest)
+    until("everything to come to rest", site.at_rest)
     messages, requests = site.lists("messages"), site.lists("requests")
-    calls = get(f"{api}/_sandbox/requests")
     assert {row["control_id"] for row in messages} == acked, "an ACKed message is not in the journal"
     assert len(messages) == total, "a resent message made a second row"
     assert {row["state"] for row in messages} == {"done"}
     arrived: dict[int, list[int]] = {}
-    for call in calls:
+    for call in calls(api):
         if call["accepted"]:
             patient = int(call["body"]["patient"]["mrn"]["extension"])
             day = date.fromisoformat(call["body"]["upcomingAppointmentDate"])

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-import signal
 import subprocess
 import sys
-import threading
-import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from running_program import free_port
+from patience import until
+from ports import free_port
+from running_program import Program, calls, states
 
 NOW = "2026-03-02T09:00:00-06:00"
 PATIENTS = 60
@@ -54,22 +52,11 @@ def call(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @contextmanager
 def started(ready: str, *arguments: str, folder: Path) -> Iterator[re.Match[str]]:
     """A command that stays, once it has said that it is ready."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "interface", *arguments], cwd=folder, stderr=subprocess.PIPE, text=True
-    )
-    lines = iter(process.stderr or ())
+    program = Program(*arguments, folder=folder)
     try:
-        found = next((match for line in lines if (match := re.search(ready, line))), None)
-        assert found, f"{arguments[0]} never said {ready}"
-        reader = threading.Thread(target=lambda: [None for _ in lines], daemon=True)
-        reader.start()
-        yield found
+        yield program.says(ready)
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(60)
-        reader.join()
-        if process.stderr is not None:
-            process.stderr.close()
+        program.end()
 
 
 @pytest.fixture
@@ -113,12 +100,6 @@ def message(patient: int) -> str:
     )
 
 
-def calls(api: str) -> list[dict[str, Any]]:
-    with urllib.request.urlopen(f"{api}/_sandbox/requests", timeout=20) as reply:
-        found: list[dict[str, Any]] = json.loads(reply.read())
-    return found
-
-
 def requests_of(site: Path) -> list[dict[str, Any]]:
     done = call(site, "requests", "-c", "site.toml", "--json", "--limit", "1000")
     found: list[dict[str, Any]] = json.loads(done.stdout)["requests"]
@@ -130,11 +111,8 @@ def test_every_request_is_delivered_in_panels_with_a_correlation_id_of_its_own(s
     with started("event=ready", "run", "-c", "site.toml", "--now", NOW, folder=site):
         sent = call(site, "send", "feed.hl7", "--to", f"127.0.0.1:{port_of(site)}")
         assert sent.returncode == 0, sent.stderr
-        deadline = time.monotonic() + 60
+        until("all are delivered", lambda: states(site / "store.db") == ["delivered"] * PATIENTS)
         made = requests_of(site)
-        while [entry["state"] for entry in made] != ["delivered"] * PATIENTS:
-            assert time.monotonic() < deadline, made
-            made = requests_of(site)
     given: dict[str, str] = {}
     for one in calls(api):
         assert (one["path"], one["status"]) == ("/v2/patient-data/process", 200)
