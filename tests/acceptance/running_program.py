@@ -5,6 +5,7 @@ a test asks after them.
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import socket
@@ -18,6 +19,25 @@ from pathlib import Path
 from typing import Any
 
 from patience import PATIENCE, until
+
+NOW = "2026-03-02T09:00:00-06:00"
+"""When the made-up messages come: given to the program's clock."""
+
+_QUIET = {"HL7_INTERFACE_SETTINGS", "HL7_INTERFACE_DEBUG", "CONNECTIVE_HEALTH_API_KEY"}
+
+
+def call(*arguments: str, folder: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    """One of the program's commands, to its end, with nobody at a keyboard and none of the caller's own settings."""
+    return subprocess.run(
+        [sys.executable, "-m", "interface", *arguments],
+        cwd=folder,
+        env={name: value for name, value in os.environ.items() if name not in _QUIET} | environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
 
 
 class Program:

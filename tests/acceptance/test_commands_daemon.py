@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,8 @@ from typing import Any
 import pytest
 from patience import until
 from ports import free_port
-from running_program import Program, get, states, tell
+from running_program import NOW, Program, call, get, states, tell
 
-NOW = "2026-03-02T09:00:00-06:00"
 AIP = "AIP|1||1234567893^Quill^Avery^^^^^^NPI"
 SETTINGS = """
 [site]
@@ -65,13 +63,7 @@ class Site:
         until("it is decided", lambda: "new" not in states(self.store, "messages"))
 
     def command(self, *arguments: str, code: int = 0) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "interface", *arguments, "-c", str(self.path)],
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
+        done = call(*arguments, "-c", str(self.path))
         assert done.returncode == code, done.stdout + done.stderr
         assert "Traceback" not in done.stderr
         return done.stdout or done.stderr

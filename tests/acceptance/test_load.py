@@ -18,9 +18,8 @@ from typing import Any
 import pytest
 from patience import until
 from ports import free_port
-from running_program import Program, calls, states, tell
+from running_program import NOW, Program, call, calls, states, tell
 
-NOW = "2026-03-02T09:00:00-06:00"
 ROWS = 2000
 SETTINGS = """
 [[listener]]
@@ -80,13 +79,8 @@ class Site:
         self.daemon.says(r"\bready\b")
 
     def command(self, *words: str, codes: tuple[int, ...] = (0,)) -> Any:
-        done = subprocess.run(
-            [sys.executable, "-m", "interface", *words, "-c", str(self.path), "--json"],
-            cwd=self.folder,
-            capture_output=True,
-            check=False,
-        )
-        assert done.returncode in codes, done.stderr.decode()
+        done = call(*words, "-c", str(self.path), "--json", folder=self.folder)
+        assert done.returncode in codes, done.stderr
         return json.loads(done.stdout)
 
     def load(self, *words: str, codes: tuple[int, ...] = (0,)) -> Any:

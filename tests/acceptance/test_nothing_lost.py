@@ -11,8 +11,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -23,9 +21,8 @@ from typing import Any
 import pytest
 from patience import PATIENCE, until
 from ports import free_port
-from running_program import Program, calls, get, states
+from running_program import NOW, Program, call, calls, get, states
 
-NOW = "2026-03-02T09:00:00-06:00"
 FIRST_DAY = date(2026, 4, 1)
 SENDERS, PATIENTS, VERSIONS = 8, 5, 8
 SETTINGS = """
@@ -66,23 +63,8 @@ class Site:
         store = self.path.with_name("store.db")
         return not {"waiting", "sending"} & set(states(store)) and "new" not in states(store, "messages")
 
-    def lists(self, command: str, *more: str) -> list[dict[str, Any]]:
-        done = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "interface",
-                command,
-                "-c",
-                str(self.path),
-                "--json",
-                "--limit",
-                "100000",
-                *more,
-            ],
-            capture_output=True,
-            check=True,
-        )
+    def lists(self, command: str) -> list[dict[str, Any]]:
+        done = call(command, "-c", str(self.path), "--json", "--limit", "100000")
         return json.loads(done.stdout)[command]  # type: ignore[no-any-return]
 
 
@@ -179,10 +161,10 @@ def test_nothing_is_lost_and_each_patient_stays_in_order(site: Site, api: str) -
     assert len(messages) == total, "a resent message made a second row"
     assert {row["state"] for row in messages} == {"done"}
     arrived: dict[int, list[int]] = {}
-    for call in calls(api):
-        if call["accepted"]:
-            patient = int(call["body"]["patient"]["mrn"]["extension"])
-            day = date.fromisoformat(call["body"]["upcomingAppointmentDate"])
+    for asked in calls(api):
+        if asked["accepted"]:
+            patient = int(asked["body"]["patient"]["mrn"]["extension"])
+            day = date.fromisoformat(asked["body"]["upcomingAppointmentDate"])
             arrived.setdefault(patient, []).append((day - FIRST_DAY).days)
     assert set(arrived) == set(range(SENDERS * PATIENTS))
     for patient, versions in arrived.items():

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from patience import until
 from ports import free_port
-from running_program import Program, calls, states, tell
+from running_program import NOW, Program, call, calls, states, tell
 
-NOW = "2026-03-02T09:00:00-06:00"
 NPI = "1234567893"
-QUIET = {"HL7_INTERFACE_SETTINGS", "HL7_INTERFACE_DEBUG", "CONNECTIVE_HEALTH_API_KEY"}
 
 
 class Site:
@@ -42,16 +38,7 @@ class Site:
         path.write_text(text)
 
     def call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = {name: value for name, value in os.environ.items() if name not in QUIET}
-        return subprocess.run(
-            [sys.executable, "-m", "interface", *arguments],
-            cwd=self.folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return call(*arguments, folder=self.folder)
 
     def states(self) -> list[str]:
         return states(self.folder / "var" / "interface.db")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,9 +12,8 @@ from typing import Any
 import pytest
 from patience import until
 from ports import free_port
-from running_program import Program, calls, states
+from running_program import NOW, Program, call, calls, states
 
-NOW = "2026-03-02T09:00:00-06:00"
 PATIENTS = 60
 SETTINGS = """
 [site]
@@ -36,17 +33,6 @@ url = "sqlite:///store.db"
 [web]
 port = {web}
 """
-
-
-def call(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "interface", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 @contextmanager
@@ -101,7 +87,7 @@ def message(patient: int) -> str:
 
 
 def requests_of(site: Path) -> list[dict[str, Any]]:
-    done = call(site, "requests", "-c", "site.toml", "--json", "--limit", "1000")
+    done = call("requests", "-c", "site.toml", "--json", "--limit", "1000", folder=site)
     found: list[dict[str, Any]] = json.loads(done.stdout)["requests"]
     return found
 
@@ -109,7 +95,7 @@ def requests_of(site: Path) -> list[dict[str, Any]]:
 def test_every_request_is_delivered_in_panels_with_a_correlation_id_of_its_own(site: Path, api: str) -> None:
     (site / "feed.hl7").write_text("\r".join(message(patient) for patient in range(PATIENTS)) + "\r")
     with started("event=ready", "run", "-c", "site.toml", "--now", NOW, folder=site):
-        sent = call(site, "send", "feed.hl7", "--to", f"127.0.0.1:{port_of(site)}")
+        sent = call("send", "feed.hl7", "--to", f"127.0.0.1:{port_of(site)}", folder=site)
         assert sent.returncode == 0, sent.stderr
         until("all are delivered", lambda: states(site / "store.db") == ["delivered"] * PATIENTS)
         made = requests_of(site)
@@ -124,7 +110,7 @@ def test_every_request_is_delivered_in_panels_with_a_correlation_id_of_its_own(s
     assert len(given) == PATIENTS
     assert {entry["correlation_id"] for entry in made} == set(given.values())
     by_id = {own: mrn for mrn, own in given.items()}
-    done = call(site, "requests", "show", str(made[0]["id"]), "-c", "site.toml", "--json")
+    done = call("requests", "show", str(made[0]["id"]), "-c", "site.toml", "--json", folder=site)
     assert f'"{by_id[made[0]["correlation_id"]]}"' in done.stdout, (
         "the id is that of the request's own patient"
     )
@@ -132,7 +118,7 @@ def test_every_request_is_delivered_in_panels_with_a_correlation_id_of_its_own(s
 
 def test_explain_shows_the_one_patients_entry(site: Path) -> None:
     (site / "one.hl7").write_text(message(1))
-    done = call(site, "explain", "one.hl7", "-c", "site.toml", "--now", NOW, "--json")
+    done = call("explain", "one.hl7", "-c", "site.toml", "--now", NOW, "--json", folder=site)
     (told,) = json.loads(done.stdout)["messages"]
     assert told["decision"] == "post"
     assert told["request"]["requestingProvider"]["npi"] == "1234567893"
@@ -142,13 +128,13 @@ def test_explain_shows_the_one_patients_entry(site: Path) -> None:
 
 
 def live(site: Path) -> tuple[int, str]:
-    done = call(site, "check", "-c", "site.toml", "--live", "--json")
+    done = call("check", "-c", "site.toml", "--live", "--json", folder=site)
     (line,) = [entry for entry in json.loads(done.stdout)["checks"] if entry["what"] == "live"]
     return done.returncode, f"{line['level']} {line['detail']}"
 
 
 def test_check_sends_a_made_up_patient_only_when_asked_to(site: Path, api: str) -> None:
-    done = call(site, "check", "-c", "site.toml")
+    done = call("check", "-c", "site.toml", folder=site)
     assert "live" not in done.stdout
     assert calls(api) == []
     code, line = live(site)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import runpy
 import sys
@@ -11,6 +10,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
+import corpus
 import pytest
 
 from interface.chart.decide import Engine
@@ -19,7 +19,6 @@ from interface.chart.outcome import Outcome
 from interface.cli.explain import explain
 from interface.cli.samples import load_samples
 from interface.contract.v2 import PatientProcessingRequest
-from interface.hl7.batch import messages_in_file
 from interface.rules import Policy, Reading, load_rulebook
 from interface.rules.facts import Fact
 from interface.rules.fields import SCOPES, SETTING
@@ -27,7 +26,6 @@ from interface.rules.policy import RequestDefaults
 
 ROOT = Path(__file__).parents[3]
 GENERATE = runpy.run_path(str(ROOT / "docs" / "generate.py"))
-CORPUS = Path(os.environ.get("HL7_CORPUS") or ROOT.parent / "shared" / "corpus")
 
 from pages.contract import fields, within  # noqa: E402  docs/generate.py has made the modules of the pages importable
 from pages.places import IN_VERSION_2, PLACES  # noqa: E402
@@ -58,12 +56,6 @@ MORE = [
 """What no sample has: every place of the request is filled by one of these or of the samples."""
 
 
-def corpus() -> Iterator[bytes]:
-    for file in sorted(CORPUS.glob("*/*.hl7")):
-        data = file.read_bytes()
-        yield from messages_in_file(data) or [data]
-
-
 EVENTS = [
     HEAD.format(kind, number).replace("|P|", f"|{mode}|") + segments
     for number, (kind, mode, segments) in enumerate(
@@ -92,7 +84,7 @@ def page() -> str:
 @cache
 def told() -> list[tuple[Reading, Outcome]]:
     messages = [sample.message for sample in load_samples()]
-    messages += [text.encode() for text in (*MORE, *EVENTS)] + list(corpus())
+    messages += [text.encode() for text in (*MORE, *EVENTS)] + [raw for _, raw in corpus.messages()]
     found = []
     for environment, wanted in (("sandbox", messages), ("production", [text.encode() for text in EVENTS])):
         engine = Engine(load_rulebook(), Policy(environment=environment, request=ALL_SETTINGS))
