@@ -11,7 +11,7 @@ run: $(READY) ## the main job: simulated API, daemon, sample messages over real 
 	$(BIN)/hl7-interface demo
 
 test: lint ## everything CI checks
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest tests --numprocesses auto --dist worksteal
 
 lint: $(READY)
 	$(BIN)/ruff check .

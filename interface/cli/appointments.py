@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from interface.cli.chosen import a_day
 from interface.cli.common import PROGRAM, add_settings_option, settings_of
 from interface.cli.output import facts, print_json, table, tell
-from interface.cli.patients import a_place, add_request_states, chart_of, place_text
+from interface.cli.patients import add_place, add_request_states, chart_of, place_text
 from interface.cli.stored import (
     PAGE,
     add_json_argument,
@@ -41,9 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--status", choices=STATUSES)
     add_settings_option(parser)
     add_limit(parser)
-    parser.add_argument(
-        "--before", metavar="PLACE", type=a_place, help="the next page: as the list before said"
-    )
+    add_place(parser)
     add_json_argument(parser)
     commands = parser.add_subparsers(title="subcommands", metavar="")
     _add_show(commands)

@@ -43,9 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_settings_option(parser)
     add_times(parser)
     add_limit(parser)
-    parser.add_argument(
-        "--before", metavar="PLACE", type=a_place, help="the next page: as the list before said"
-    )
+    add_place(parser)
     add_json_argument(parser)
     commands = parser.add_subparsers(title="subcommands", metavar="")
     _add_show(commands)
@@ -66,6 +64,13 @@ def _add_show(subparsers: argparse._SubParsersAction[Any]) -> None:
     )
     add_site_arguments(parser)
     parser.set_defaults(action=show)
+
+
+def add_place(parser: argparse.ArgumentParser) -> None:
+    """Declare where the next page of a list begins."""
+    parser.add_argument(
+        "--before", metavar="PLACE", type=a_place, help="the next page: as the list before said"
+    )
 
 
 def a_place(text: str) -> PatientCursor:

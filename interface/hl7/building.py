@@ -9,11 +9,17 @@ from collections.abc import Iterable, Mapping
 
 from .delimiters import STANDARD
 from .escapes import escape
+from .message import NULL
 
 
 def components(*parts: str) -> str:
     """A field's repetition from its components, each escaped; empty ones at the end are left off."""
-    return "^".join(escape(part, STANDARD) for part in parts).rstrip("^")
+    return "^".join(map(_written, parts)).rstrip("^")
+
+
+def _written(text: str) -> str:
+    """A component's text; one of two quotes alone would be HL7 null, and is written by their codes."""
+    return "\\X2222\\" if text == NULL else escape(text, STANDARD)
 
 
 def segment(name: str, fields: Mapping[int, str]) -> str:

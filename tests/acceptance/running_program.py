@@ -1,35 +1,43 @@
-"""The program's commands that stay (daemon, simulated API), each as a process whose words are read in a thread."""
+"""The program's commands that stay (daemon, simulated API), each as a process whose words are read in a thread; and how
+a test asks after them.
+"""
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
-import time
+import urllib.request
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-PATIENCE = 90.0
-"""Seconds that something may take on a busy machine."""
+from patience import PATIENCE, until
+
+NOW = "2026-03-02T09:00:00-06:00"
+"""When the made-up messages come: given to the program's clock."""
+
+_QUIET = {"HL7_INTERFACE_SETTINGS", "HL7_INTERFACE_DEBUG", "CONNECTIVE_HEALTH_API_KEY"}
 
 
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def until(what: str, look: Any) -> Any:
-    """What `look` gives once it is true."""
-    deadline = time.monotonic() + PATIENCE
-    while not (found := look()):
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
-    return found
+def call(*arguments: str, folder: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    """One of the program's commands, to its end, with nobody at a keyboard and none of the caller's own settings."""
+    return subprocess.run(
+        [sys.executable, "-m", "interface", *arguments],
+        cwd=folder,
+        env={name: value for name, value in os.environ.items() if name not in _QUIET} | environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
 
 
 class Program:
@@ -57,8 +65,7 @@ class Program:
             found = list(re.finditer(pattern, self.text))
             return found[-1] if len(found) >= times else None
 
-        found: re.Match[str] = until(f"{pattern} in {self.text}", look)
-        return found
+        return until(f"{pattern} in {self.text}", look)
 
     def end(self, number: int = signal.SIGTERM) -> None:
         """Ask it to end, and wait until it has."""
@@ -68,3 +75,30 @@ class Program:
         self._thread.join()
         if self.process.stderr is not None and not self.process.stderr.closed:
             self.process.stderr.close()
+
+
+def states(store: Path, table: str = "requests") -> list[str]:
+    """The states of all rows, in order: they are in the clear, and asked quickly. None while there is no store."""
+    try:
+        with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True, timeout=30)) as opened:
+            return [state for (state,) in opened.execute(f"SELECT state FROM {table} ORDER BY id")]
+    except sqlite3.OperationalError:
+        return []
+
+
+def tell(port: int, message: bytes) -> None:
+    """Send a message over MLLP, as an interface engine does; it is accepted."""
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as engine:
+        engine.sendall(b"\x0b" + message + b"\x1c\r")
+        assert b"MSA|AA|" in engine.recv(4096)
+
+
+def calls(api: str) -> list[dict[str, Any]]:
+    """What the simulated API was asked, in order."""
+    return get(f"{api}/_sandbox/requests")  # type: ignore[no-any-return]
+
+
+def get(url: str) -> Any:
+    """The JSON at an address."""
+    with urllib.request.urlopen(url, timeout=PATIENCE) as reply:
+        return json.loads(reply.read())

@@ -1,33 +1,16 @@
 """The installed program from outside: where answers go, exit codes, and output that fails."""
 
 import json
-import os
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from running_program import free_port
+from ports import free_port
+from running_program import call
 
 PROGRAM = [sys.executable, "-m", "interface"]
-QUIET = {"HL7_INTERFACE_SETTINGS", "HL7_INTERFACE_DEBUG", "CONNECTIVE_HEALTH_API_KEY"}
-
-
-def environment(**more: str) -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name not in QUIET} | more
-
-
-def call(*arguments: str, folder: Path, **more: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [*PROGRAM, *arguments],
-        cwd=folder,
-        env=environment(**more),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 def site(folder: Path, text: str = "") -> Path:
@@ -144,7 +127,7 @@ def test_check_of_a_missing_key_variable_is_exit_2(tmp_path: Path) -> None:
 
 def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
     with subprocess.Popen(
-        [*PROGRAM, "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path, env=environment()
+        [*PROGRAM, "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path
     ) as process:
         assert process.stdout is not None and process.stderr is not None
         process.stdout.close()
@@ -160,7 +143,6 @@ def test_an_answer_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
             stdout=full,
             stderr=subprocess.PIPE,
             cwd=tmp_path,
-            env=environment(),
             check=False,
         )
     assert done.returncode == 1

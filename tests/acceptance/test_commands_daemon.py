@@ -8,20 +8,16 @@ from __future__ import annotations
 
 import json
 import re
-import socket
-import sqlite3
 import subprocess
-import sys
-import urllib.request
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from running_program import Program, free_port, until
+from patience import until
+from ports import free_port
+from running_program import NOW, Program, call, get, states, tell
 
-NOW = "2026-03-02T09:00:00-06:00"
 AIP = "AIP|1||1234567893^Quill^Avery^^^^^^NPI"
 SETTINGS = """
 [site]
@@ -41,9 +37,9 @@ class Site:
     """A daemon, and a person at the command line beside it."""
 
     def __init__(self, folder: Path, api: str):
-        self.folder, self.api = folder, api
+        self.api = api
         self.port, self.web = free_port(), free_port()
-        self.path = folder / "site.toml"
+        self.path, self.store = folder / "site.toml", folder / "store.db"
         self.count = 0
         self.set("[]")
         self.start()
@@ -63,26 +59,11 @@ class Site:
         self.count += 1
         head = f"MSH|^~\\&|APP|FAC|R|R|2026030208{self.count:02d}||{kind}|M{self.count}|P|2.5.1"
         person = f"PID|1||{pid}||Sample^Robin||19700131|F|||12 Birch Ln^^Madison^WI^53703"
-        frame = b"\x0b" + "\r".join((head, person, *segments, "")).encode() + b"\x1c\r"
-        with socket.create_connection(("127.0.0.1", self.port), timeout=30) as engine:
-            engine.sendall(frame)
-            assert b"MSA|AA|" in engine.recv(4096)
-        until("it is decided", lambda: not self.number("messages", "new"))
-
-    def number(self, table: str, state: str) -> int:
-        """How many rows there are in a state: states are in the clear."""
-        with closing(sqlite3.connect(self.folder / "store.db", timeout=30)) as store:
-            (found,) = store.execute(f"SELECT count(*) FROM {table} WHERE state = ?", (state,)).fetchone()
-            return int(found)
+        tell(self.port, "\r".join((head, person, *segments, "")).encode())
+        until("it is decided", lambda: "new" not in states(self.store, "messages"))
 
     def command(self, *arguments: str, code: int = 0) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "interface", *arguments, "-c", str(self.path)],
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
+        done = call(*arguments, "-c", str(self.path))
         assert done.returncode == code, done.stdout + done.stderr
         assert "Traceback" not in done.stderr
         return done.stdout or done.stderr
@@ -95,31 +76,21 @@ class Site:
 
     def delivered(self, count: int) -> list[dict[str, Any]]:
         """The delivered requests, newest first, once there are so many."""
-        until("delivery", lambda: self.number("requests", "delivered") >= count)
+        until("delivery", lambda: states(self.store).count("delivered") >= count)
         return self.list("requests", "--state", "delivered")
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    port = free_port()
-    api = Program("sandbox", "--port", str(port))
+    api = Program("sandbox", "--port", "0")
     try:
-        until("the sandbox", lambda: _answers(port))
-        site = Site(tmp_path, f"http://127.0.0.1:{port}")
+        site = Site(tmp_path, api.says(r"http://\S+:\d+").group())
         try:
             yield site
         finally:
             site.daemon.end()
     finally:
         api.end()
-
-
-def _answers(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/_sandbox/requests", timeout=5):
-            return True
-    except OSError:
-        return False
 
 
 def book(site: Site, number: str, pid: str, day: str = "20260410") -> None:
@@ -236,8 +207,7 @@ def test_where_no_daemon_runs_the_command_does_it_itself(site: Site) -> None:
 
 def test_a_command_that_a_daemon_without_its_work_leaves_is_done_when_it_is_back(site: Site) -> None:
     site.tell("ADT^A28", pid="T4^^^LFC^MR")
-    with urllib.request.urlopen(f"http://127.0.0.1:{site.web}/healthz", timeout=10) as reply:
-        work = json.loads(reply.read())["work"]["pid"]
+    work = get(f"http://127.0.0.1:{site.web}/healthz")["work"]["pid"]
     subprocess.run(["kill", "-STOP", str(work)], check=True)
     try:
         said = site.command("patients", "rebuild", "--id", "1", "--yes", "--wait", "1", code=1)

@@ -1,43 +1,26 @@
-"""Real-world messages through `explain` and through a running daemon: no crash, the ACK table's answer, valid requests.
-
-They come from a folder beside the repository that is not part of it; without it these tests are skipped.
-"""
+"""Real-world messages through `explain` and through a running daemon: no crash, the ACK table's answer, valid requests."""
 
 from __future__ import annotations
 
 import collections
 import json
-import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import pytest
+from corpus import FILES, messages, needs_corpus
 
 from interface.chart.decide import Engine
 from interface.cli.explain import as_json, explain
 from interface.contract.v1 import check
-from interface.hl7.batch import messages_in_file
 from interface.rules import Policy, load_rulebook
 
-CORPUS = Path(os.environ.get("HL7_CORPUS") or Path(__file__).parents[3] / "shared" / "corpus")
-FILES = sorted(CORPUS.glob("*/*.hl7"))
 NOW = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 DECISIONS = {"post", "chart", "hold", "cancel", "ignore", "reject"}
 
-pytestmark = pytest.mark.skipif(
-    not FILES, reason=f"no corpus of real-world messages at {CORPUS.name} (set HL7_CORPUS)"
-)
-
-
-def messages() -> Iterator[tuple[str, bytes]]:
-    for file in FILES:
-        data = file.read_bytes()
-        for number, message in enumerate(messages_in_file(data) or [data]):
-            yield f"{file.parent.name}/{file.name}#{number}", message
+pytestmark = needs_corpus
 
 
 def test_every_message_is_explained_and_every_request_is_valid() -> None:

@@ -10,15 +10,12 @@ types, codes, field names and counts, never a value. Its columns:
 - the same at `then`, the message's own time (UTC)
 - `then_filled`: the fields of the request as far as it could be composed; without a request those of what the chart has
 - `then_left_out`: where what was left out stood
-
-The messages are in a folder beside the repository that is not part of it; without it these tests are skipped.
 """
 
 from __future__ import annotations
 
 import csv
 import itertools
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -27,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from corpus import CORPUS, FILES, needs_corpus
 
 from interface.chart.compose import compose
 from interface.chart.decide import Engine
@@ -36,8 +34,6 @@ from interface.chart.registry import Registry
 from interface.hl7.batch import messages_in_file
 from interface.rules import Policy, load_rulebook
 
-CORPUS = Path(os.environ.get("HL7_CORPUS") or Path(__file__).parents[3] / "shared" / "corpus")
-FILES = sorted(CORPUS.glob("*/*.hl7"))
 NOW = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 TABLE = Path(__file__).with_name("corpus_expectations.csv")
 with TABLE.open(newline="") as lines:
@@ -57,9 +53,7 @@ _SYSTEMS = {
 _NOBODY = Appointment("V:", "", {})
 _INDEX = re.compile(r"\[\d+\]")
 
-pytestmark = pytest.mark.skipif(
-    not FILES, reason=f"no corpus of real-world messages at {CORPUS.name} (set HL7_CORPUS)"
-)
+pytestmark = needs_corpus
 
 
 def raw_of(row: dict[str, str]) -> bytes:

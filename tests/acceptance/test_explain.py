@@ -15,6 +15,7 @@ from itertools import groupby
 from pathlib import Path
 
 import pytest
+from running_program import NOW
 
 from interface.cli.samples import differences, load_samples
 
@@ -22,7 +23,6 @@ SAMPLES = {
     story: list(samples) for story, samples in groupby(load_samples(), key=lambda sample: sample.story)
 }
 FOLDER = Path(__file__).parents[2] / "sample_messages"
-NOW = "2026-03-02T09:00:00-06:00"
 
 
 def explain(*arguments: str, data: bytes = b"") -> subprocess.CompletedProcess[bytes]:

@@ -9,20 +9,17 @@ from __future__ import annotations
 import json
 import re
 import signal
-import socket
-import sqlite3
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from running_program import Program, free_port, until
+from patience import until
+from ports import free_port
+from running_program import NOW, Program, call, calls, states, tell
 
-NOW = "2026-03-02T09:00:00-06:00"
 ROWS = 2000
 SETTINGS = """
 [[listener]]
@@ -82,13 +79,8 @@ class Site:
         self.daemon.says(r"\bready\b")
 
     def command(self, *words: str, codes: tuple[int, ...] = (0,)) -> Any:
-        done = subprocess.run(
-            [sys.executable, "-m", "interface", *words, "-c", str(self.path), "--json"],
-            cwd=self.folder,
-            capture_output=True,
-            check=False,
-        )
-        assert done.returncode in codes, done.stderr.decode()
+        done = call(*words, "-c", str(self.path), "--json", folder=self.folder)
+        assert done.returncode in codes, done.stderr
         return json.loads(done.stdout)
 
     def load(self, *words: str, codes: tuple[int, ...] = (0,)) -> Any:
@@ -98,27 +90,10 @@ class Site:
         found: list[dict[str, Any]] = self.command("messages", "--limit", "100000")["messages"]
         return found
 
-    def stored(self) -> int:
-        """How many messages the journal has, asked quickly."""
-        try:
-            with closing(sqlite3.connect(f"file:{self.folder}/store.db?mode=ro", uri=True)) as store:
-                number: int = store.execute("SELECT count(*) FROM messages").fetchone()[0]
-                return number
-        except sqlite3.Error:
-            return 0
-
     def book(self) -> dict[str, Any]:
         """Send a booking and give what the API got."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
-            connection.sendall(b"\x0b" + BOOKING.encode() + b"\x1c\r")
-            assert b"MSA|AA|S1" in connection.recv(4096)
-
-        def got() -> list[dict[str, Any]]:
-            with urllib.request.urlopen(f"{self.api}/_sandbox/requests", timeout=10) as reply:
-                calls: list[dict[str, Any]] = json.loads(reply.read())
-                return calls
-
-        (call,) = until("the request to arrive", got)
+        tell(self.port, BOOKING.encode())
+        (call,) = until("the request to arrive", lambda: calls(self.api))
         assert call["accepted"], call
         body: dict[str, Any] = call["body"]
         return body
@@ -219,7 +194,7 @@ def test_killed_in_the_middle_and_loaded_again(site: Site, with_daemon: bool) ->
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    until("some of it to be stored", site.stored)
+    until("some of it to be stored", lambda: states(site.folder / "store.db", "messages"))
     first.kill()
     assert first.wait(30) == -signal.SIGKILL, "it was to be killed while it loaded"
     summary = site.load("many.csv")

@@ -11,20 +11,18 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from running_program import PATIENCE, Program, free_port, until
+from patience import PATIENCE, until
+from ports import free_port
+from running_program import NOW, Program, call, calls, get, states
 
-NOW = "2026-03-02T09:00:00-06:00"
 FIRST_DAY = date(2026, 4, 1)
 SENDERS, PATIENTS, VERSIONS = 8, 5, 8
 SETTINGS = """
@@ -38,11 +36,6 @@ url = "sqlite:///store.db"
 [web]
 port = {web}
 """
-
-
-def get(url: str) -> Any:
-    with urllib.request.urlopen(url, timeout=10) as reply:
-        return json.loads(reply.read())
 
 
 class Site:
@@ -66,23 +59,12 @@ class Site:
             self.daemon.end(signal.SIGKILL)
             self.start()
 
-    def lists(self, command: str, *more: str) -> list[dict[str, Any]]:
-        done = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "interface",
-                command,
-                "-c",
-                str(self.path),
-                "--json",
-                "--limit",
-                "100000",
-                *more,
-            ],
-            capture_output=True,
-            check=True,
-        )
+    def at_rest(self) -> bool:
+        store = self.path.with_name("store.db")
+        return not {"waiting", "sending"} & set(states(store)) and "new" not in states(store, "messages")
+
+    def lists(self, command: str) -> list[dict[str, Any]]:
+        done = call(command, "-c", str(self.path), "--json", "--limit", "100000")
         return json.loads(done.stdout)[command]  # type: ignore[no-any-return]
 
 
@@ -173,21 +155,16 @@ def test_nothing_is_lost_and_each_patient_stays_in_order(site: Site, api: str) -
         thread.join()
     assert len(acked) == total
 
-    def at_rest() -> bool:
-        waiting = [site.lists("requests", "--state", state) for state in ("waiting", "sending")]
-        return not any(waiting) and not site.lists("messages", "--state", "new")
-
-    until("everything to come to rest", at_rest)
+    until("everything to come to rest", site.at_rest)
     messages, requests = site.lists("messages"), site.lists("requests")
-    calls = get(f"{api}/_sandbox/requests")
     assert {row["control_id"] for row in messages} == acked, "an ACKed message is not in the journal"
     assert len(messages) == total, "a resent message made a second row"
     assert {row["state"] for row in messages} == {"done"}
     arrived: dict[int, list[int]] = {}
-    for call in calls:
-        if call["accepted"]:
-            patient = int(call["body"]["patient"]["mrn"]["extension"])
-            day = date.fromisoformat(call["body"]["upcomingAppointmentDate"])
+    for asked in calls(api):
+        if asked["accepted"]:
+            patient = int(asked["body"]["patient"]["mrn"]["extension"])
+            day = date.fromisoformat(asked["body"]["upcomingAppointmentDate"])
             arrived.setdefault(patient, []).append((day - FIRST_DAY).days)
     assert set(arrived) == set(range(SENDERS * PATIENTS))
     for patient, versions in arrived.items():

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import socket
 import subprocess
-import sys
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from running_program import Program, free_port, until
+from patience import until
+from ports import free_port
+from running_program import NOW, Program, call, calls, states, tell
 
-NOW = "2026-03-02T09:00:00-06:00"
 NPI = "1234567893"
-QUIET = {"HL7_INTERFACE_SETTINGS", "HL7_INTERFACE_DEBUG", "CONNECTIVE_HEALTH_API_KEY"}
 
 
 class Site:
@@ -43,20 +38,10 @@ class Site:
         path.write_text(text)
 
     def call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = {name: value for name, value in os.environ.items() if name not in QUIET}
-        return subprocess.run(
-            [sys.executable, "-m", "interface", *arguments],
-            cwd=self.folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return call(*arguments, folder=self.folder)
 
-    def requests(self) -> list[dict[str, Any]]:
-        done = self.call("requests", "-c", "site.toml", "--json")
-        return json.loads(done.stdout)["requests"]  # type: ignore[no-any-return]
+    def states(self) -> list[str]:
+        return states(self.folder / "var" / "interface.db")
 
 
 @pytest.fixture
@@ -164,49 +149,37 @@ def daemon(site: Site) -> Iterator[Program]:
     sandbox.end()
 
 
-def send(site: Site, raw: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", site.port), timeout=10) as connection:
-        connection.sendall(b"\x0b" + raw + b"\x1c\r")
-        assert b"MSA|AA" in connection.recv(4096)
-
-
-def state(site: Site) -> list[str]:
-    return sorted(row["state"] for row in site.requests())
-
-
 def hang_up(daemon: Program) -> None:
     daemon.process.send_signal(signal.SIGHUP)
 
 
 def test_a_good_reload_goes_for_the_next_message_and_for_open_requests(site: Site, daemon: Program) -> None:
-    send(site, message("M1", "D42^Quill^Avery"))
-    until("a held request", lambda: state(site) == ["held"])
+    tell(site.port, message("M1", "D42^Quill^Avery"))
+    until("a held request", lambda: site.states() == ["held"])
     site.put("providers.csv", f"id,npi\nD1,{NPI}\nD42,{NPI}\n")
     hang_up(daemon)
     daemon.says(r"event=mappings-reloaded")
-    until("the held one to be delivered", lambda: state(site) == ["delivered"])
-    send(site, message("M2", "D42^Quill^Avery", "F2", "T1002"))
-    until("the next one to be delivered", lambda: state(site) == ["delivered", "delivered"])
-    url = f"http://127.0.0.1:{site.api}/_sandbox/requests"
-    with urllib.request.urlopen(url, timeout=10) as reply:
-        calls = json.loads(reply.read())
-    assert {call["body"]["upcomingAppointmentProvider"]["npi"] for call in calls} == {NPI}
+    until("the held one to be delivered", lambda: site.states() == ["delivered"])
+    tell(site.port, message("M2", "D42^Quill^Avery", "F2", "T1002"))
+    until("the next one to be delivered", lambda: site.states() == ["delivered", "delivered"])
+    asked = [call["body"] for call in calls(f"http://127.0.0.1:{site.api}")]
+    assert {body["upcomingAppointmentProvider"]["npi"] for body in asked} == {NPI}
 
 
 def test_who_opts_out_has_his_open_requests_withdrawn_by_a_reload(site: Site, daemon: Program) -> None:
-    send(site, message("M1", "D42^Quill^Avery"))
-    until("a held request", lambda: state(site) == ["held"])
+    tell(site.port, message("M1", "D42^Quill^Avery"))
+    until("a held request", lambda: site.states() == ["held"])
     site.put("opt_out.csv", "mrn\nT1001\n")
     hang_up(daemon)
-    until("it to be withdrawn", lambda: state(site) == ["withdrawn"])
+    until("it to be withdrawn", lambda: site.states() == ["withdrawn"])
 
 
 def test_filters_of_the_settings_are_reloaded_too(site: Site, daemon: Program) -> None:
-    send(site, message("M1", "D42^Quill^Avery"))
-    until("a held request", lambda: state(site) == ["held"])
+    tell(site.port, message("M1", "D42^Quill^Avery"))
+    until("a held request", lambda: site.states() == ["held"])
     site.settings('[filters]\nleave_providers = ["QUILL"]\n[mappings]\noverlay = "site-mappings"\n')
     hang_up(daemon)
-    until("it to be withdrawn", lambda: state(site) == ["withdrawn"])
+    until("it to be withdrawn", lambda: site.states() == ["withdrawn"])
 
 
 def test_a_bad_reload_keeps_the_old_mapping_and_says_so_in_one_line(site: Site, daemon: Program) -> None:
@@ -217,8 +190,8 @@ def test_a_bad_reload_keeps_the_old_mapping_and_says_so_in_one_line(site: Site, 
     assert "level=ERROR" in line
     assert "site-mappings/providers.csv:3: npi: fails the check digit; it is no NPI" in line
     assert "mappings-reloaded" not in daemon.text
-    send(site, message("M1", "D1^Quill^Avery"))
-    until("the old mapping to go on", lambda: state(site) == ["delivered"])
+    tell(site.port, message("M1", "D1^Quill^Avery"))
+    until("the old mapping to go on", lambda: site.states() == ["delivered"])
     site.put("providers.csv", f"id,npi\nD1,{NPI}\nD42,{NPI}\n")
     hang_up(daemon)
     daemon.says(r"event=mappings-reloaded")
@@ -228,7 +201,7 @@ def test_a_bad_reload_keeps_the_old_mapping_and_says_so_in_one_line(site: Site, 
 def test_reloads_in_a_row_and_while_it_starts_do_no_harm(site: Site, daemon: Program) -> None:
     for _ in range(20):
         hang_up(daemon)
-    send(site, message("M1", "D1^Quill^Avery"))
+    tell(site.port, message("M1", "D1^Quill^Avery"))
     daemon.says(r"event=mappings-reloaded")
-    until("a message to be decided", lambda: state(site) == ["delivered"])
+    until("a message to be decided", lambda: site.states() == ["delivered"])
     assert "work-died" not in daemon.text

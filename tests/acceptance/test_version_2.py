@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-import signal
-import subprocess
-import sys
-import threading
-import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from running_program import free_port
+from patience import until
+from ports import free_port
+from running_program import NOW, Program, call, calls, states
 
-NOW = "2026-03-02T09:00:00-06:00"
 PATIENTS = 60
 SETTINGS = """
 [site]
@@ -40,36 +35,14 @@ port = {web}
 """
 
 
-def call(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "interface", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
 @contextmanager
 def started(ready: str, *arguments: str, folder: Path) -> Iterator[re.Match[str]]:
     """A command that stays, once it has said that it is ready."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "interface", *arguments], cwd=folder, stderr=subprocess.PIPE, text=True
-    )
-    lines = iter(process.stderr or ())
+    program = Program(*arguments, folder=folder)
     try:
-        found = next((match for line in lines if (match := re.search(ready, line))), None)
-        assert found, f"{arguments[0]} never said {ready}"
-        reader = threading.Thread(target=lambda: [None for _ in lines], daemon=True)
-        reader.start()
-        yield found
+        yield program.says(ready)
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(60)
-        reader.join()
-        if process.stderr is not None:
-            process.stderr.close()
+        program.end()
 
 
 @pytest.fixture
@@ -113,14 +86,8 @@ def message(patient: int) -> str:
     )
 
 
-def calls(api: str) -> list[dict[str, Any]]:
-    with urllib.request.urlopen(f"{api}/_sandbox/requests", timeout=20) as reply:
-        found: list[dict[str, Any]] = json.loads(reply.read())
-    return found
-
-
 def requests_of(site: Path) -> list[dict[str, Any]]:
-    done = call(site, "requests", "-c", "site.toml", "--json", "--limit", "1000")
+    done = call("requests", "-c", "site.toml", "--json", "--limit", "1000", folder=site)
     found: list[dict[str, Any]] = json.loads(done.stdout)["requests"]
     return found
 
@@ -128,13 +95,10 @@ def requests_of(site: Path) -> list[dict[str, Any]]:
 def test_every_request_is_delivered_in_panels_with_a_correlation_id_of_its_own(site: Path, api: str) -> None:
     (site / "feed.hl7").write_text("\r".join(message(patient) for patient in range(PATIENTS)) + "\r")
     with started("event=ready", "run", "-c", "site.toml", "--now", NOW, folder=site):
-        sent = call(site, "send", "feed.hl7", "--to", f"127.0.0.1:{port_of(site)}")
+        sent = call("send", "feed.hl7", "--to", f"127.0.0.1:{port_of(site)}", folder=site)
         assert sent.returncode == 0, sent.stderr
-        deadline = time.monotonic() + 60
+        until("all are delivered", lambda: states(site / "store.db") == ["delivered"] * PATIENTS)
         made = requests_of(site)
-        while [entry["state"] for entry in made] != ["delivered"] * PATIENTS:
-            assert time.monotonic() < deadline, made
-            made = requests_of(site)
     given: dict[str, str] = {}
     for one in calls(api):
         assert (one["path"], one["status"]) == ("/v2/patient-data/process", 200)
@@ -146,7 +110,7 @@ def test_every_request_is_delivered_in_panels_with_a_correlation_id_of_its_own(s
     assert len(given) == PATIENTS
     assert {entry["correlation_id"] for entry in made} == set(given.values())
     by_id = {own: mrn for mrn, own in given.items()}
-    done = call(site, "requests", "show", str(made[0]["id"]), "-c", "site.toml", "--json")
+    done = call("requests", "show", str(made[0]["id"]), "-c", "site.toml", "--json", folder=site)
     assert f'"{by_id[made[0]["correlation_id"]]}"' in done.stdout, (
         "the id is that of the request's own patient"
     )
@@ -154,7 +118,7 @@ def test_every_request_is_delivered_in_panels_with_a_correlation_id_of_its_own(s
 
 def test_explain_shows_the_one_patients_entry(site: Path) -> None:
     (site / "one.hl7").write_text(message(1))
-    done = call(site, "explain", "one.hl7", "-c", "site.toml", "--now", NOW, "--json")
+    done = call("explain", "one.hl7", "-c", "site.toml", "--now", NOW, "--json", folder=site)
     (told,) = json.loads(done.stdout)["messages"]
     assert told["decision"] == "post"
     assert told["request"]["requestingProvider"]["npi"] == "1234567893"
@@ -164,13 +128,13 @@ def test_explain_shows_the_one_patients_entry(site: Path) -> None:
 
 
 def live(site: Path) -> tuple[int, str]:
-    done = call(site, "check", "-c", "site.toml", "--live", "--json")
+    done = call("check", "-c", "site.toml", "--live", "--json", folder=site)
     (line,) = [entry for entry in json.loads(done.stdout)["checks"] if entry["what"] == "live"]
     return done.returncode, f"{line['level']} {line['detail']}"
 
 
 def test_check_sends_a_made_up_patient_only_when_asked_to(site: Path, api: str) -> None:
-    done = call(site, "check", "-c", "site.toml")
+    done = call("check", "-c", "site.toml", folder=site)
     assert "live" not in done.stdout
     assert calls(api) == []
     code, line = live(site)

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 import requests
+from simulated_api import simulated_api
 
 from interface.contract.files import contract_file
 
@@ -45,19 +46,8 @@ class Running:
 
 @contextmanager
 def running(*options):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "interface.sandbox", "--port", "0", *options],
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        line = process.stderr.readline()
-        found = re.fullmatch(r"sandbox: listening on (http://127\.0\.0\.1:\d+)\n", line)
-        assert found, line
-        yield Running(process, found[1])
-    finally:
-        process.kill()
-        process.communicate()
+    with simulated_api(*options) as (process, address):
+        yield Running(process, address)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from running_door import PATIENCE, QUIET_WORK, RUN, Door
+from patience import PATIENCE
+from running_door import QUIET_WORK, RUN, Door
 
 
 @pytest.fixture

@@ -13,18 +13,16 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from patience import PATIENCE
 
 from interface.settings import load_settings
 from interface.store.database import open_store
 from interface.store.keys import load_or_create
 from interface.store.records import MessageFilter, MessageSummary
-
-PATIENCE = 40.0
-"""Seconds until a condition that must come true counts as failed."""
 
 RUN = """
 import sys
@@ -38,17 +36,6 @@ except InterfaceError as error:
     sys.exit(2)
 """
 QUIET_WORK = "import sys\nwhile sys.stdin.buffer.raw.read(1): pass"
-
-
-def until(what: str, condition: Callable[[], Any], patience: float = PATIENCE) -> Any:
-    """The first true value of `condition`, asked again and again."""
-    end = time.monotonic() + patience
-    while True:
-        value = condition()
-        if value:
-            return value
-        assert time.monotonic() < end, f"not within {patience} s: {what}"
-        select.select([], [], [], 0.01)
 
 
 @dataclass

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from running_door import PATIENCE, Door, Sender, message, stored_rows, until
+from patience import PATIENCE, until
+from running_door import Door, Sender, message, stored_rows
 
 Start = Callable[..., Door]
 

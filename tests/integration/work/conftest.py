@@ -6,12 +6,14 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import orjson
+import patience
 import pytest
+from ports import free_port
 
 from interface.store import Arrival, open_store
 
@@ -189,16 +191,10 @@ class Child:
         return code
 
 
-def wait_until(condition, seconds=30.0, what="it"):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} did not come about in {seconds} s"
-        threading.Event().wait(0.005)
-
-
 @pytest.fixture
 def until():
-    return wait_until
+    """Waits until a condition is true."""
+    return lambda condition, what="it": patience.until(what, condition)
 
 
 @pytest.fixture
@@ -256,19 +252,10 @@ def requests_by_id(store):
     return read
 
 
-@contextmanager
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        yield probe.getsockname()[1]
-
-
 @pytest.fixture
 def dead_url():
     """An address where nobody listens."""
-    with _free_port() as port:
-        pass
-    return f"http://127.0.0.1:{port}/v1/scheduled-appointment"
+    return f"http://127.0.0.1:{free_port()}/v1/scheduled-appointment"
 
 
 @pytest.fixture

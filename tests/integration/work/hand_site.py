@@ -89,6 +89,9 @@ class Site:
     def book(self, start, kind="SIU^S12", patient="T1"):
         self.tell(kind, f"SCH||F{patient}|||||||||^^^{start}0930", AIP, patient=patient)
 
+    def merge(self, survivor="T1", retired="T2"):
+        self.tell("ADT^A40", f"MRG|{retired}^^^LFC^MR", patient=survivor)
+
     def reply(self, reply):
         now = self.clock.now()
         self.couriers.back = [Attempt(job, now, now, reply) for job in self.couriers.jobs]

@@ -6,13 +6,16 @@ import time
 from contextlib import contextmanager, suppress
 
 import pytest
+from patience import PATIENCE
 
 from interface.services.http_client import EXCERPT_BYTES, MAX_REPLY_BYTES, Poster, Target
 
 
 @contextmanager
 def posting(url, **limits):
-    poster = Poster(Target(url, "the-key", **{"connect_seconds": 2.0, "read_seconds": 2.0, **limits}))
+    poster = Poster(
+        Target(url, "the-key", **{"connect_seconds": PATIENCE, "read_seconds": PATIENCE, **limits})
+    )
     try:
         yield poster
     finally:
@@ -170,7 +173,7 @@ def test_a_reply_that_trickles_ends_as_a_timeout():
     with raw_server(serve) as url, posting(url, read_seconds=0.3) as poster:
         began = time.monotonic()
         assert poster.post(b"{}").failure == "timeout-read"
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 15, "it would trickle for 20 s"
 
 
 @pytest.mark.parametrize(
@@ -186,7 +189,8 @@ def test_a_reply_that_trickles_ends_as_a_timeout():
     ids=["closed", "closed at once", "broke off", "not HTTP", "not gzip", "silent"],
 )
 def test_a_broken_exchange_is_a_failure_and_never_an_exception(serve, failure):
-    with raw_server(serve) as url, posting(url, read_seconds=0.4) as poster:
+    read_seconds = 0.4 if failure == "timeout-read" else PATIENCE
+    with raw_server(serve) as url, posting(url, read_seconds=read_seconds) as poster:
         assert poster.post(b"{}").failure == failure
 
 

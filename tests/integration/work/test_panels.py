@@ -1,10 +1,7 @@
 """Version 2 with panels: the real core, store and couriers against the simulated API as a process."""
 
 import json
-import re
 import select
-import subprocess
-import sys
 import time
 import urllib.request
 from contextlib import contextmanager
@@ -13,6 +10,7 @@ from itertools import count
 
 import orjson
 import pytest
+from simulated_api import simulated_api
 
 from interface.chart.decide import Engine
 from interface.contract.v2 import CHECK_PATH, PATH, panel
@@ -66,29 +64,8 @@ class Sandbox:
 
 @contextmanager
 def sandbox(*options):
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "interface.sandbox",
-            "--port",
-            "0",
-            "--quiet",
-            "--today",
-            SANDBOX_DAY,
-            *options,
-        ],
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        line = process.stderr.readline()
-        address = re.fullmatch(r"sandbox: listening on (\S+)\n", line)
-        assert address, line
-        yield Sandbox(address[1])
-    finally:
-        process.kill()
-        process.communicate()
+    with simulated_api("--quiet", "--today", SANDBOX_DAY, *options) as (_, address):
+        yield Sandbox(address)
 
 
 class Work:

@@ -22,10 +22,6 @@ ORDER = ("ORC|NW|P1", "RXE|^Q12H|860975^metformin^RXNORM|500||MG|TAB")
 NOW = datetime(2026, 3, 5, 12, tzinfo=UTC)
 
 
-def merge(site, survivor="T1", retired="T2"):
-    site.tell("ADT^A40", f"MRG|{retired}^^^LFC^MR", patient=survivor)
-
-
 def engine(site, **policy):
     return replace(site.engine, policy=replace(site.policy, **policy))
 
@@ -75,7 +71,7 @@ def fields(change):
 def test_patients_of_a_merge_are_one_group(site):
     for number in ("T1", "T2", "T3"):
         site.tell("ADT^A08", patient=number)
-    merge(site)
+    site.merge()
     (portion,) = group(site, patients=[1, 2, 3], messages=[2])
     assert [entry.patient for entry in portion.groups] == [1, 3]
     assert portion.arguments["messages"] == [2]
@@ -137,7 +133,7 @@ def test_a_dry_run_of_an_undone_merge_tells_whose_the_request_will_be_and_what_l
     site.couriers.free = 0
     site.tell("ADT^A08", DG1, patient="T1")
     site.book("20260410", patient="T2")
-    merge(site)
+    site.merge()
     found = look(site, patients=[1], aside=[3])
     (request,) = found.requests
     assert (request.id, request.patient, request.before, request.after) == (1, 2, "waiting", "waiting")
@@ -222,7 +218,7 @@ def test_what_a_dry_run_tells_is_what_happens(site):
     site.couriers.free = 0
     site.tell("ADT^A08", DG1, patient="T1")
     site.book("20260410", patient="T2")
-    merge(site)
+    site.merge()
     (told,) = look(site, patients=[1], aside=[3]).requests
     (portion,) = group(site, patients=[1], aside=[3])
     done = site.ask("rebuild", **portion.arguments)
@@ -236,7 +232,7 @@ def test_what_a_dry_run_tells_is_what_happens(site):
 def test_a_merge_taken_back_into_the_chart_is_told_as_merged(site):
     site.tell("ADT^A08", patient="T1")
     site.tell("ADT^A08", patient="T2")
-    merge(site)
+    site.merge()
     site.ask("rebuild", patients=[1], set_aside=[3])
     done = site.ask("rebuild", patients=[1], take_back=[3])
     assert done.result["merged"] == [[2, 1]]

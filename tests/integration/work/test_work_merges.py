@@ -18,15 +18,11 @@ def number(sent):
     return sent["patient"]["mrn"]["extension"]
 
 
-def merge(site, survivor="T1", retired="T2"):
-    site.tell("ADT^A40", f"MRG|{retired}^^^LFC^MR", patient=survivor)
-
-
 def test_a_waiting_request_goes_out_under_the_survivors_number(site):
     site.couriers.free = 0
     site.tell("ADT^A08", DG1, patient="T1")
     site.book("20260410", patient="T2")
-    merge(site)
+    site.merge()
     site.couriers.free = 4
     site.turn()
     (sent,) = site.couriers.sent
@@ -41,7 +37,7 @@ def test_a_merge_waits_for_what_is_being_sent_and_nothing_of_either_goes_out_mea
     site.tell("ADT^A08", DG1, patient="T1")
     site.book("20260410", patient="T2")
     assert len(site.couriers.jobs) == 1
-    merge(site)
+    site.merge()
     site.tell(
         "SIU^S12", "SCH||F9|||||||||^^^202604200930", "AIP|1||1234567893^Quill^Avery^^^^^^NPI", patient="T1"
     )
@@ -53,7 +49,7 @@ def test_a_merge_waits_for_what_is_being_sent_and_nothing_of_either_goes_out_mea
 
 def test_messages_under_the_retired_number_reach_the_survivor(site):
     site.tell("ADT^A08", patient="T2")
-    merge(site)
+    site.merge()
     site.tell("ADT^A08", DG1, patient="T2")
     assert codes(site.chart("T1")) == ["E11.9"]
     assert site.chart("T2").keys == ["|T1", "|T2"]
@@ -61,8 +57,8 @@ def test_messages_under_the_retired_number_reach_the_survivor(site):
 
 def test_a_merge_is_stored_whatever_was_made_in_the_same_turn(site):
     site.tell("ADT^A08", DG1, patient="T2")
-    merge(site)
-    merge(site, "T3", "T1")
+    site.merge()
+    site.merge("T3", "T1")
     assert site.chart("T2").keys == ["|T3", "|T1", "|T2"]
     assert codes(site.chart("T1")) == ["E11.9"]
 
@@ -85,7 +81,7 @@ def test_a_wrong_merge_is_undone_by_rebuilding_without_it(site):
     site.tell("ADT^A08", DG1, patient="T1")
     site.book("20260410", patient="T2")
     ids = {key: site.store.work.load_patients([f"|{key}"])[f"|{key}"].id for key in ("T1", "T2")}
-    merge(site)
+    site.merge()
     site.tell("ADT^A08", "DG1|1||I10^Hypertension^I10", patient="T2")
     wrong = site.store.views.messages()[1].id
     done = site.ask("rebuild", patients=[ids["T1"]], set_aside=[wrong])

@@ -64,7 +64,7 @@ def main():
     parser.add_argument("api")
     parser.add_argument("--concurrency", type=int, default=8)
     parser.add_argument("--now")
-    parser.add_argument("--timeout", type=float, default=5.0)
+    parser.add_argument("--timeout", type=float, default=30.0)
     options = parser.parse_args()
     configure()
     random.seed(1)

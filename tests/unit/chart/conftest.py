@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,19 +19,11 @@ from interface.chart.registry import Registry
 from interface.cli.explain import as_json
 from interface.rules import Policy, Rulebook, load_rulebook
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from telling import AIP, PID, segment
+
 NOW = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
-PID = "PID|1||T1001^^^LFC^MR||Sample^Robin^Lee||19700131|F|||12 Birch Ln^^Madison^WI^53703||(608) 555-0142^PRN^PH"
-AIP = "AIP|1||1234567893^Quill^Avery^^^Dr^^^NPI&2.16.840.1.113883.4.6&ISO|ATND"
-
-
-def segment(base: str, **fields: str) -> str:
-    """The segment with fields replaced: `segment(PID, f7="1970")`."""
-    parts = base.split("|")
-    for name, text in fields.items():
-        number = int(name[1:])
-        parts += [""] * (number + 1 - len(parts))
-        parts[number] = text
-    return "|".join(parts)
 
 
 class Story:
@@ -113,3 +107,9 @@ def _as_stored(outcome: Outcome) -> Outcome:
 @pytest.fixture
 def story() -> Callable[..., Story]:
     return Story
+
+
+@pytest.fixture
+def told(story: Callable[..., Story]) -> Story:
+    """A story that begins."""
+    return story()

@@ -5,14 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from telling import codes
 
 RDE = ("ORC|NW|O1", "RXE||860975^metformin^RXNORM")
 VISIT = "PV1|1|O|||||1234567893^Quill^Avery^^^^^^NPI||||||||||||V77"
 NEXT_WEEK = "PV2||||||||20260309"
-
-
-def codes(answer):
-    return [reason["code"] for reason in answer["reasons"]]
 
 
 @pytest.mark.parametrize("trigger", ["S12", "S13", "S14", "S18", "S19", "S27"])

@@ -4,12 +4,12 @@ import functools
 import itertools
 
 import pytest
+from telling import DG1, codes, diagnoses, number
 
 from interface.chart.outcome import Close, Rewrite
 
 MERGES = ("A18", "A30", "A34", "A36", "A39", "A40", "A46", "A47")
 OLD = "PID|1||T2002^^^LFC^MR||Sample^Robin||19700131|F|||12 Birch Ln^^Madison^WI^53703"
-DG1 = "DG1|1||E11.9^Diabetes^I10"
 RXE = ("ORC|NW|P7", "RXE||860975^metformin^RXNORM|1||TAB")
 
 
@@ -21,18 +21,6 @@ def mrg(number="T2002^^^LFC^MR", account="", visit="", external=""):
 def story(story):
     """At a site that says which numbers are its own."""
     return functools.partial(story, mrn_authority=("LFC",))
-
-
-def codes(answer):
-    return [reason["code"] for reason in answer["reasons"]]
-
-
-def diagnoses(answer):
-    return [entry["code"] for entry in answer["request"].get("activeIcd10Diagnoses", ())]
-
-
-def number(answer):
-    return answer["request"]["patient"]["mrn"]["extension"]
 
 
 @pytest.mark.parametrize("event", MERGES)

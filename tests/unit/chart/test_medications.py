@@ -2,45 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
+from telling import DRUG, booked, medications, orc, rxe
 
 NPI = "1234567893"
 RXNORM, NDC = "2.16.840.1.113883.6.88", "2.16.840.1.113883.6.69"
-DRUG = "860975^metformin 500 MG^RXNORM"
-
-
-def rxe(**fields):
-    fields = {"f2": DRUG, **fields}
-    parts = ["RXE"] + [""] * 45
-    for name, text in fields.items():
-        parts[int(name[1:])] = text
-    return "|".join(parts).rstrip("|")
-
-
-def orc(control="NW", placer="P1", filler="", status="", **fields):
-    parts = ["ORC", control, placer, filler] + [""] * 30
-    parts[5] = status
-    for name, text in fields.items():
-        parts[int(name[1:])] = text
-    return "|".join(parts).rstrip("|")
-
-
-@pytest.fixture
-def told(story):
-    return story()
-
-
-def medications(told, *segments, **given):
-    """What the booking says after one order message."""
-    told.tell("RDE^O11", told.PID, *segments, **given)
-    return booked(told)["request"].get("medications", [])
-
-
-def booked(told):
-    """The booking, asked for anew each time."""
-    return told.book(key=f"B{told.number}", start=(told.now + timedelta(days=5)).strftime("%Y%m%d"))
 
 
 def prescription(told, *segments):

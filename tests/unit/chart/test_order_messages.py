@@ -2,64 +2,32 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 from hl7apy.v2_8_2.tables import TABLES
+from telling import DRUG, booked, left, orc, rxe, segment
 
-DRUG = "860975^metformin 500 MG^RXNORM"
 OTHER = "314076^lisinopril 10 MG^RXNORM"
 NDC = "00093-1048-01^metformin 500^NDC"
 
 
-def segment(name, *fixed, **fields):
-    parts = [name, *fixed] + [""] * 45
-    for number, text in fields.items():
-        parts[int(number[1:])] = text
-    return "|".join(parts).rstrip("|")
-
-
-def orc(control="NW", placer="P1", filler="", **fields):
-    return segment("ORC", control, placer, filler, **fields)
-
-
-def rxe(drug=DRUG, **fields):
-    return segment("RXE", **{"f2": drug, **fields})
-
-
 def rxo(drug=DRUG, **fields):
-    return segment("RXO", drug, **fields)
+    return segment("RXO", **{"f1": drug, **fields})
 
 
 def rxd(drug=NDC, **fields):
-    return segment("RXD", "1", drug, "20260301", **fields)
-
-
-def left(answer):
-    return [(entry["source"], entry["value"], entry["why"]) for entry in answer["left_out"]]
-
-
-@pytest.fixture
-def told(story):
-    return story()
+    return segment("RXD|1", **{"f2": drug, "f3": "20260301", **fields})
 
 
 def medications(told, **given):
     """`True metformin 500 MG` of the booking, asked for anew each time."""
-    answer = told.book(
-        key=f"B{told.number}", start=(told.now + timedelta(days=5)).strftime("%Y%m%d"), **given
-    )
     return [
         f"{'+' if entry['active'] else '-'}{entry['nameCode']['displayName'].split()[0]}"
-        for entry in answer["request"].get("medications", ())
+        for entry in booked(told, **given)["request"].get("medications", ())
     ]
 
 
 def prescription(told, **given):
-    answer = told.book(
-        key=f"B{told.number}", start=(told.now + timedelta(days=5)).strftime("%Y%m%d"), **given
-    )
-    return answer["request"]["medications"][0].get("medicationRequests", [{}])[0]
+    return booked(told, **given)["request"]["medications"][0].get("medicationRequests", [{}])[0]
 
 
 class TestMessages:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 
 import pytest
+from telling import DG1, codes, diagnoses, number
 
 from interface.chart.outcome import Close, Rewrite
 
-DG1 = "DG1|1||E11.9^Diabetes^I10"
 ABOUT = "PID|1||T1001^^^LFC^MR"
 CLINICIAN = "1234567893^Quill^Avery^^^^^^NPI"
 
@@ -33,18 +33,6 @@ def pv1(visit="V1", admitted=""):
 
 def expected(day="20260310"):
     return f"PV2||||||||{day}"
-
-
-def codes(answer):
-    return [reason["code"] for reason in answer["reasons"]]
-
-
-def diagnoses(answer):
-    return [entry["code"] for entry in answer["request"].get("activeIcd10Diagnoses", ())]
-
-
-def number(answer):
-    return answer["request"]["patient"]["mrn"]["extension"]
 
 
 def at(minute):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from telling import AIP, PID, codes, left
 
 from interface.rules import Rulebook, RuleError, load_rulebook
 from interface.rules.policy import Filters, RequestDefaults
-from tests.unit.chart.conftest import AIP, PID
 
 NPI, OTHER = "1234567893", "1245319599"
 SCH = "SCH||F1||||||NEW^New patient|||^^^20260310093000"
@@ -32,14 +32,6 @@ def site(tmp_path):
 def field(answer, name):
     """(value, source, rule) of a field of the request."""
     return next(((f["value"], f["source"], f["rule"]) for f in answer["fields"] if f["field"] == name), None)
-
-
-def codes(answer):
-    return [reason["code"] for reason in answer["reasons"]]
-
-
-def why(answer):
-    return [(entry["source"], entry["value"], entry["why"]) for entry in answer["left_out"]]
 
 
 # ---------------------------------------------------------------- rules
@@ -410,7 +402,7 @@ def test_codes_on_the_list_are_left_out_with_the_reason_and_stay_in_the_chart(si
     told = story(site({"withhold.csv": WITHHELD}))
     answer = told.book("DG1|1||F1020^Alcohol dependence^I10", "DG1|2||B20^HIV^I10", "DG1|3||E66.01^O^I10")
     assert lists(answer) == ["E66.01"]
-    assert why(answer) == [
+    assert left(answer) == [
         ("DG1-3.1", "F10.20", "withheld by site-mappings/withhold.csv#F10*: 42 CFR Part 2"),
         ("DG1[2]-3.1", "B20", "withheld by site-mappings/withhold.csv#B20"),
     ]
@@ -437,7 +429,7 @@ def test_drugs_are_withheld_by_name_and_by_product(site, story, rxe):
     answer = told.book("ORC|NW|O1", rxe, "ORC|NW|O2", "RXE||860975^metformin^RXNORM")
     assert [m["nameCode"]["code"] for m in answer["request"]["medications"]] == ["860975"]
     assert "methadone" not in str(answer["request"])
-    assert any("withheld by site-mappings/withhold.csv#" in entry for _, _, entry in why(answer))
+    assert any("withheld by site-mappings/withhold.csv#" in entry for _, _, entry in left(answer))
 
 
 def test_a_changed_list_counts_at_once(site, story):
@@ -701,4 +693,4 @@ def test_what_is_left_out_for_one_reason_is_said_once(site, story):
         "  state: {each: ZPL, field: problem.lifeCycle, from: [ZPL-3]}\n"
     }
     answer = story(site(files)).book("ZPL|1|I10^Hypertension^I10|Resolved")
-    assert why(answer) == [("ZPL-2.1", "I10", "no longer active: ZPL-3 says so")]
+    assert left(answer) == [("ZPL-2.1", "I10", "no longer active: ZPL-3 says so")]

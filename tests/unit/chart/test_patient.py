@@ -5,16 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-
-
-def patient(story, **fields):
-    told = story()
-    answer = told.book(pid=told.pid(**fields))
-    return answer, answer["request"]["patient"]
-
-
-def reasons(answer):
-    return [reason["code"] for reason in answer["reasons"]]
+from telling import codes, patient
 
 
 @pytest.mark.parametrize(
@@ -50,7 +41,7 @@ def test_a_name(story, pid5, name):
 def test_without_a_family_and_a_given_name_it_is_held(story, pid5):
     answer, _ = patient(story, f5=pid5)
     assert answer["decision"] == "hold"
-    assert {code.split(":")[1].rsplit(".name")[0] for code in reasons(answer)} == {"patient"}
+    assert {code.split(":")[1].rsplit(".name")[0] for code in codes(answer)} == {"patient"}
 
 
 @pytest.mark.parametrize(
@@ -91,7 +82,7 @@ def test_a_birth_date_is_cut_never_shifted(story, pid7):
 )
 def test_a_birth_date_of_no_use_is_held(story, pid7):
     answer, found = patient(story, f7=pid7)
-    assert (answer["decision"], reasons(answer)) == ("hold", ["missing:patient.birthDate"])
+    assert (answer["decision"], codes(answer)) == ("hold", ["missing:patient.birthDate"])
     assert "birthDate" not in found
     assert not any(part in answer["reasons"][0]["text"] for part in ("1970", "2026", "1901"))
 
@@ -156,7 +147,7 @@ def test_the_first_type_with_a_valid_zip_is_taken(story):
 )
 def test_no_us_zip_is_held_with_the_country_named(story, pid11, named):
     answer, _ = patient(story, f11=pid11)
-    assert (answer["decision"], reasons(answer)) == ("hold", ["missing:patient.address.zip"])
+    assert (answer["decision"], codes(answer)) == ("hold", ["missing:patient.address.zip"])
     assert named in answer["reasons"][0]["text"]
     assert "Toronto" not in answer["reasons"][0]["text"]
 

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-
-def patient(story, **fields):
-    told = story()
-    answer = told.book(pid=told.pid(**fields))
-    return answer, answer["request"]["patient"]
+from telling import patient
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,11 @@
 """S20 to S22 take resources out of an appointment; it ends when none is left."""
 
 import pytest
+from telling import SCH, codes
 
 AIS = "AIS|1|{}|VISIT^Visit"
 AIP = "AIP|1|{}|1234567893^Quill^Avery^^^Dr^^^NPI&2.16.840.1.113883.4.6&ISO|ATND"
 NURSE = "AIP|2|{}|77^Help^Kim|RN"
-SCH = "SCH||F1|||||||||^^^20260310093000"
-
-
-def codes(answer):
-    return [reason["code"] for reason in answer["reasons"]]
 
 
 @pytest.mark.parametrize("event", ["S20", "S21", "S22"])

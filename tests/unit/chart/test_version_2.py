@@ -6,6 +6,7 @@ import json
 from datetime import date, timedelta
 
 import pytest
+from telling import codes
 
 from interface.contract.versions import version
 from interface.rules import load_rulebook
@@ -42,10 +43,6 @@ def dateless(v2):
 
 def fields(answer):
     return {entry["field"]: (entry["value"], entry["source"], entry["rule"]) for entry in answer["fields"]}
-
-
-def codes(answer):
-    return [reason["code"] for reason in answer["reasons"]]
 
 
 def leaves(value, path=""):

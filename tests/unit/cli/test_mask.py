@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
+from corpus import FILES, needs_corpus
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -23,7 +22,6 @@ from interface.rules import Policy, load_rulebook
 from interface.rules.policy import RequestDefaults
 
 NOW = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
-CORPUS = Path(os.environ.get("HL7_CORPUS") or Path(__file__).parents[4] / "shared" / "corpus")
 
 # PID fields that say who somebody is, and those of their components that are codes or somebody else's
 IDENTIFYING = (2, 3, 4, 5, 6, 7, 9, 11, 13, 14, 18, 19, 20, 21, 40)
@@ -95,9 +93,9 @@ def test_the_samples_keep_nothing_of_anybody() -> None:
     assert leaks(masked(messages, strict=True), persons) == []
 
 
-@pytest.mark.skipif(not CORPUS.is_dir(), reason="no corpus of real-world messages (set HL7_CORPUS)")
+@needs_corpus
 def test_the_corpus_keeps_nothing_of_anybody() -> None:
-    for file in sorted(CORPUS.glob("*/*.hl7")):
+    for file in FILES:
         data = file.read_bytes()
         messages = messages_in_file(data) or [data]
         persons = set().union(*map(identities, messages))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 import runpy
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
+import corpus
 import pytest
 
 from interface.chart.decide import Engine
@@ -18,15 +19,13 @@ from interface.chart.outcome import Outcome
 from interface.cli.explain import explain
 from interface.cli.samples import load_samples
 from interface.contract.v2 import PatientProcessingRequest
-from interface.hl7.batch import messages_in_file
 from interface.rules import Policy, Reading, load_rulebook
 from interface.rules.facts import Fact
 from interface.rules.fields import SCOPES, SETTING
 from interface.rules.policy import RequestDefaults
 
 ROOT = Path(__file__).parents[3]
-PAGE = runpy.run_path(str(ROOT / "docs" / "generate.py"))["PAGES"]["mapping.md"]()
-CORPUS = Path(os.environ.get("HL7_CORPUS") or ROOT.parent / "shared" / "corpus")
+GENERATE = runpy.run_path(str(ROOT / "docs" / "generate.py"))
 
 from pages.contract import fields, within  # noqa: E402  docs/generate.py has made the modules of the pages importable
 from pages.places import IN_VERSION_2, PLACES  # noqa: E402
@@ -57,12 +56,6 @@ MORE = [
 """What no sample has: every place of the request is filled by one of these or of the samples."""
 
 
-def corpus() -> Iterator[bytes]:
-    for file in sorted(CORPUS.glob("*/*.hl7")):
-        data = file.read_bytes()
-        yield from messages_in_file(data) or [data]
-
-
 EVENTS = [
     HEAD.format(kind, number).replace("|P|", f"|{mode}|") + segments
     for number, (kind, mode, segments) in enumerate(
@@ -82,17 +75,21 @@ EVENTS = [
 """One for each kind of reason that no sample gives."""
 
 
+@cache
+def page() -> str:
+    text: str = GENERATE["PAGES"]["mapping.md"]()
+    return text
+
+
+@cache
 def told() -> list[tuple[Reading, Outcome]]:
     messages = [sample.message for sample in load_samples()]
-    messages += [text.encode() for text in (*MORE, *EVENTS)] + list(corpus())
+    messages += [text.encode() for text in (*MORE, *EVENTS)] + [raw for _, raw in corpus.messages()]
     found = []
     for environment, wanted in (("sandbox", messages), ("production", [text.encode() for text in EVENTS])):
         engine = Engine(load_rulebook(), Policy(environment=environment, request=ALL_SETTINGS))
         found += list(explain(engine, wanted, NOW))
     return found
-
-
-TOLD = told()
 
 
 def facts(reading: Reading) -> Iterator[Fact]:
@@ -118,7 +115,7 @@ def test_what_has_another_name_in_version_2_has_these_names_in_the_contracts() -
 
 def test_values_stand_where_the_page_says() -> None:
     wrong, seen = set(), set()
-    for _, outcome in TOLD:
+    for _, outcome in told():
         for row in outcome.fields:
             generic = re.sub(r"\[\d+\]", "[]", row.field)
             seen.add(row.rule)
@@ -132,9 +129,9 @@ def test_values_stand_where_the_page_says() -> None:
 
 def test_what_explain_says_is_on_the_page() -> None:
     """Every note and every reason for a value of a message, word for word but for what is found in it."""
-    patterns = [pattern_of(line[2:]) for line in PAGE.splitlines() if line.startswith("- ")]
+    patterns = [pattern_of(line[2:]) for line in page().splitlines() if line.startswith("- ")]
     said: set[str] = set()
-    for reading, outcome in TOLD:
+    for reading, outcome in told():
         for fact in facts(reading):
             said.update(filter(None, (*fact.said, fact.why)))
         said.update(entry.why for entry in (*reading.left_out, *outcome.left_out))
@@ -143,11 +140,11 @@ def test_what_explain_says_is_on_the_page() -> None:
 
 
 def test_every_reason_is_on_the_page_and_every_hold_has_a_release() -> None:
-    rows = re.findall(r"^\| `([^`]+)` \| (.*) \|$", PAGE, re.MULTILINE)
+    rows = re.findall(r"^\| `([^`]+)` \| (.*) \|$", page(), re.MULTILINE)
     shown = {
         code: [pattern_of(sentence) for sentence in cell.split(" | ")[0].split("<br>")] for code, cell in rows
     }
-    for _, outcome in TOLD:
+    for _, outcome in told():
         for reason in outcome.reasons:
             if outcome.decision == "hold":
                 assert release_of(reason.code), reason.code
@@ -157,15 +154,15 @@ def test_every_reason_is_on_the_page_and_every_hold_has_a_release() -> None:
 
 def test_rules_sources_tables_and_events_are_all_there() -> None:
     book = load_rulebook()
-    missing = [name for name in RULES if f"`{name}` |" not in PAGE]
+    missing = [name for name in RULES if f"`{name}` |" not in page()]
     missing += [
         source
         for rule in RULES.values()
         for source in rule.sources
-        if f"**{source}**" not in PAGE and f"`{source}`" not in PAGE
+        if f"**{source}**" not in page() and f"`{source}`" not in page()
     ]
-    missing += [name for name in book.tables if f"### Table {name}\n" not in PAGE]
-    rows = [line for line in PAGE.splitlines() if line.startswith("| ")]
+    missing += [name for name in book.tables if f"### Table {name}\n" not in page()]
+    rows = [line for line in page().splitlines() if line.startswith("| ")]
     for kind, event in book.events.items():
         code, _, trigger = kind.partition("^")
         wanted = "*others*" if trigger == "*" else trigger
@@ -178,20 +175,20 @@ def test_rules_sources_tables_and_events_are_all_there() -> None:
 def test_a_rules_own_sentence_is_on_the_page() -> None:
     said = {str(rule.body["about"]) for rule in RULES.values() if "about" in rule.body}
     assert len(said) >= 3
-    assert [sentence for sentence in said if sentence not in PAGE] == []
+    assert [sentence for sentence in said if sentence not in page()] == []
 
 
 def test_links_within_the_page_lead_to_a_heading() -> None:
     from pages.markdown import anchor
 
-    headings = {anchor(line.lstrip("# ")) for line in PAGE.splitlines() if line.startswith("#")}
-    assert set(re.findall(r"\]\(#([^)]+)\)", PAGE)) - headings == set()
+    headings = {anchor(line.lstrip("# ")) for line in page().splitlines() if line.startswith("#")}
+    assert set(re.findall(r"\]\(#([^)]+)\)", page())) - headings == set()
 
 
 def test_the_standards_names_and_versions_stand_beside_paths() -> None:
-    assert "**PID-5** Patient Name" in PAGE
-    assert "**SCH-11.4** Appointment Timing Quantity, Start Date Time (up to 2.6)" in PAGE
-    assert "**RXE-31** Supplementary Code (from 2.4 on)" in PAGE
+    assert "**PID-5** Patient Name" in page()
+    assert "**SCH-11.4** Appointment Timing Quantity, Start Date Time (up to 2.6)" in page()
+    assert "**RXE-31** Supplementary Code (from 2.4 on)" in page()
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,10 @@
 The messages are those of the corpus (`$HL7_CORPUS`, or ../shared/corpus), and made-up ones.
 """
 
-import os
 from pathlib import Path
 
 import pytest
+from corpus import FILES, needs_corpus
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,10 +21,6 @@ from interface.hl7.second_reader import (
     differences,
     kind_of,
 )
-
-CORPUS = Path(os.environ.get("HL7_CORPUS") or Path(__file__).parents[4] / "shared" / "corpus")
-FILES = sorted(CORPUS.glob("*/*.hl7"))
-needs_corpus = pytest.mark.skipif(not FILES, reason=f"no corpus at {CORPUS}: set HL7_CORPUS")
 
 
 def messages(file: Path) -> list[Message]:

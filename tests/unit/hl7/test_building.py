@@ -1,7 +1,7 @@
 """What is built is read back as it was meant, by our reader and by python-hl7."""
 
 import hl7
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from interface.hl7.building import components, header, message, segment
@@ -19,6 +19,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30
 
 
 @given(TEXT, TEXT)
+@example('""', '""')
 def test_any_text_comes_back(one: str, other: str) -> None:
     found = Message(message([HEAD, segment("NTE", {3: components(one, other)})]))
     nte = found.first("NTE")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from corpus import FILES, needs_corpus
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,8 +16,6 @@ from interface.hl7.message import Message
 from interface.hl7.standard import Item, standard
 from interface.hl7.structures import Automaton, Fault, structures_of
 
-CORPUS = Path(os.environ.get("HL7_CORPUS") or Path(__file__).parents[4] / "shared" / "corpus")
-FILES = sorted(CORPUS.glob("*/*.hl7"))
 VERSIONS = ("2.1", "2.2", "2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.8", "2.8.1", "2.8.2")
 EVN = "EVN||20260302090000"
 PID = "PID|1||100200^^^CLINIC^MR||Sample^Ada||19500102|F"
@@ -349,7 +346,7 @@ def test_hl7apy_is_imported_for_nobody_else() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@pytest.mark.skipif(not FILES, reason=f"no corpus of real-world messages at {CORPUS.name} (set HL7_CORPUS)")
+@needs_corpus
 def test_messages_of_the_real_world_are_checked_to_their_end() -> None:
     for file in FILES:
         for message in messages_in_file(file.read_bytes()):

@@ -1,12 +1,12 @@
 """No patient data in a report, whatever the feed is like: searched for in text, JSON and page."""
 
 import json
-import os
 import re
 from itertools import count
 from pathlib import Path
 
 import pytest
+from corpus import FILES, needs_corpus
 
 from interface.hl7.batch import messages_in_file
 from interface.hl7.errors import NotHL7
@@ -17,9 +17,7 @@ from interface.report.as_text import as_text
 from interface.report.privacy import FREE_TEXT, looks_like_code
 
 ROOT = Path(__file__).parents[3]
-CORPUS = Path(os.environ.get("HL7_CORPUS") or ROOT.parent / "shared" / "corpus")
 SAMPLES = sorted((ROOT / "sample_messages").glob("*/*.hl7"))
-CORPUS_FILES = sorted(CORPUS.glob("*/*.hl7"))
 PRIVATE = ("PID", "PV1", "NK1", "IN1", "IN2", "GT1", "MRG")
 LABELS = (3, 4)  # DG1-3.2, DG1-4
 
@@ -76,9 +74,9 @@ def feed(files):
     [
         pytest.param(SAMPLES, id="samples"),
         pytest.param(
-            CORPUS_FILES,
+            FILES,
             id="corpus",
-            marks=pytest.mark.skipif(not CORPUS_FILES, reason=f"no corpus at {CORPUS}: set HL7_CORPUS"),
+            marks=needs_corpus,
         ),
     ],
 )
@@ -96,10 +94,10 @@ def test_no_private_value_is_in_any_rendering(report_of, files, dates):
 WORD = re.compile(r"[^\W_]{4,}")
 
 
-@pytest.mark.skipif(not CORPUS_FILES, reason=f"no corpus at {CORPUS}: set HL7_CORPUS")
+@needs_corpus
 def test_no_word_of_the_corpus_patients_is_in_a_report(report_of):
     """As the messages are. Words that the program says itself, or that MSH says, are nobody's."""
-    raws = feed(CORPUS_FILES)
+    raws = feed(FILES)
     said = set()
     for file in (ROOT / "interface").rglob("*.[pj][y2]"):
         said |= {word.casefold() for word in WORD.findall(file.read_text("utf-8"))}

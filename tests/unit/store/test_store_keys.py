@@ -5,11 +5,11 @@ import stat
 
 import pytest
 
-from interface.store.crypto import Keyring, new_master_key
+from interface.store.crypto import Keyring
 from interface.store.errors import KeyringError
 from interface.store.keys import DEFAULT_KEY_FILE, load_or_create
 
-MASTER = new_master_key()
+MASTER = bytes(range(0xA0, 0xC0))
 ID = Keyring(MASTER).key_id
 
 
