@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from interface.cli.common import place_of
 from interface.errors import InterfaceError
 from interface.settings import Settings, SettingsError, not_available
+
+if TYPE_CHECKING:
+    from interface.store.database import Store
 
 GIB = 1024**3
 FULL_BYTES, SCARCE_BYTES = GIB // 8, 2 * GIB
@@ -121,7 +124,27 @@ def check_store(settings: Settings) -> Found:
     with open_store(settings.store_url, keyring, create=False) as store:
         store.check_writable()
         stats = store.stats()
+        changed = _changed_under_charts(settings, store)
     yield "ok", f"{path} is writable, version {stats.schema_version}, {_size(stats.size_bytes)}"
+    if changed:
+        yield (
+            "warn",
+            f"charts may stand under other numbers than messages lead to now ({', '.join(changed)} changed since they "
+            "were made): restart the daemon, then run: hl7-interface patients rebuild --all",
+        )
+
+
+def _changed_under_charts(settings: Settings, store: "Store") -> tuple[str, ...]:
+    """What decides the keys of charts, and has changed since; nothing where the mapping does not load: that is said."""
+    from interface.chart.decide import Engine
+    from interface.rules import RuleError
+    from interface.services.identity_settings import look
+
+    try:
+        engine = Engine(settings.rulebook(), settings.policy())
+    except (RuleError, SettingsError):
+        return ()
+    return look(store, engine)
 
 
 def check_disk(settings: Settings) -> Found:

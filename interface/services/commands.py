@@ -4,6 +4,7 @@
 anew, too. `set_aside`, `take_back`: messages that are left out from now on, or count again.
 `release`: let held requests of protected patients go; `requests` (ids).
 `retry`, `discard`: send requests again, give them up; `requests` (ids), `who`, `why`: see by_hand.py.
+`keyed`: every chart was rebuilt, and stands where today's settings lead; `keys` as each rebuilding told them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from interface.chart.rebuild import Decided, Rebuilt, Told, rebuild
 from interface.chart.settle import digest_of
 from interface.rules.policy import Policy
 from interface.services.by_hand import ByHand, CannotError, HandStore, Waits
+from interface.services.identity_settings import IDENTITY, keys_now, only
 from interface.services.plan import Plan, reasons
 from interface.store.records import (
     Command,
@@ -80,6 +82,8 @@ class Commanding:
             return self._release(command, now, busy)
         if command.kind in ("retry", "discard"):
             return self._by_hand.plan(self.engine, command, now, busy)
+        if command.kind == "keyed":
+            return self._keyed(command)
         raise CannotError(f"this program knows no command {command.kind}: was it written by a newer one?")
 
     # ------------------------------------------------------------------------------------------ rebuild
@@ -113,6 +117,7 @@ class Commanding:
             "messages": len(found.rebuilt.messages),
             "requests": len(plan.requests),
             "posted": sum(decided.made for decided in found.rebuilt.messages),
+            "keys": keys_now(self.engine),
         }
         states = self._store.request_states(row.id for row in plan.changes)
         result |= {name: told for name, told in _told(found, ids, plan, states).items() if told}
@@ -199,6 +204,15 @@ class Commanding:
             if asked.id in bodies:
                 known = change(asked, digest=digest_of(bodies[asked.id]), rewritten=False)
                 chart.appointments[entry.key] = change(entry, asked=known)
+
+    def _keyed(self, command: Command) -> Plan:
+        """From now on the store knows that all charts stand where this mapping leads, if it is the one that rebuilt them."""
+        if command.arguments.get("keys") != [keys_now(self.engine)]:
+            raise CannotError(
+                "the settings or the mapping changed while charts were rebuilt: do it once more"
+            )
+        done = CommandDone(command.id, "done", {})
+        return Plan(commands=[done], seen={IDENTITY: only(self.engine)})
 
     # ------------------------------------------------------------------------------------------ release
 

@@ -314,6 +314,7 @@ class WorkLoop:
             again=changes.again,
             commands=changes.commands,
             by_hand=changes.by_hand,
+            seen=changes.seen,
             claims=claims,
             blocked=frozenset(plan.blocked) if plan is not None else self._intake.blocked,
         )

@@ -13,6 +13,7 @@ from interface.chart.decide import Engine
 from interface.services.attempts import Ledger
 from interface.services.clock import Clock
 from interface.services.courier import Couriers, Post
+from interface.services.identity_settings import note
 from interface.services.intake import Intake
 from interface.services.loop import WorkLoop
 from interface.services.work_stats import WorkStats
@@ -36,6 +37,7 @@ def work_off(
     was stored stays, and the rest is decided the next time.
     """
     store.work.recover(clock.now())
+    note(store, engine, clock.now())
     patients, requests = store.work.next_ids()
     new_patient, new_request = count(patients).__next__, count(requests).__next__
     intake = Intake(engine, store.work, new_patient=new_patient, new_request=new_request)

@@ -26,6 +26,7 @@ from interface.services.attempts import Ledger
 from interface.services.clock import Clock
 from interface.services.courier import ONE, Couriers, Envelope, Post, where
 from interface.services.http_client import Poster, Target
+from interface.services.identity_settings import note_and_say
 from interface.services.intake import Intake
 from interface.services.logs import configure, event
 from interface.services.loop import WorkLoop, run
@@ -109,18 +110,27 @@ def serve(settings_file: Path, now: str | None) -> None:
     lock.acquire(wait=LOCK_SECONDS)
     try:
         with open_store(settings.store_url, keyring, create=False) as store:  # the door has made it
+            clock = clock_at(now, settings.site.zone)
+            note_and_say(store, engine, clock.now())
+
+            def reload() -> Engine | None:
+                fresh = reloaded(settings_file, engine.policy)
+                if fresh is not None:
+                    note_and_say(store, fresh, clock.now())
+                return fresh
+
             work(
                 store,
                 engine,
                 lambda: Poster(target),
-                clock=clock_at(now, settings.site.zone),
+                clock=clock,
                 limits=Limits(
                     settings.api.concurrency,
                     settings.api.timeout_seconds + DRAIN_MARGIN_SECONDS,
                     batch=settings.api.batch,
                 ),
                 envelope=envelope_of(settings),
-                reload=lambda: reloaded(settings_file, engine.policy),
+                reload=reload,
             )
     finally:
         lock.release()

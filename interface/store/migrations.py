@@ -55,10 +55,16 @@ def _patients_by_change(connection: Connection) -> None:
     next(found for found in schema.patients.indexes if found.name == "patients_changed").create(connection)
 
 
+def _settings_seen(connection: Connection) -> None:
+    """By which settings the charts got their keys."""
+    schema.settings_seen.create(connection)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "first tables", _first_tables),
     Migration(2, "merges and commands", _merges_and_commands),
     Migration(3, "patients by change", _patients_by_change),
+    Migration(4, "settings seen", _settings_seen),
 )
 
 

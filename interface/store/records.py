@@ -8,7 +8,7 @@ store.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -312,6 +312,8 @@ class Turn:
     commands: Sequence[CommandDone] = ()
     by_hand: Sequence[ReopenRow | HurryRow | DiscardRow] = ()
     """What persons do to requests."""
+    seen: Mapping[str, str] = field(default_factory=dict)
+    """What to remember of the settings."""
     claims: int = 0
     """How many requests to claim in the same transaction."""
     blocked: frozenset[int] = frozenset()

@@ -5,14 +5,14 @@ changes.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from sqlalchemy import Engine, bindparam, select, update
 from sqlalchemy.exc import DataError, IntegrityError
 
-from interface.store import attempts, by_hand, claims, commands, counters, replay, turns
+from interface.store import attempts, by_hand, claims, commands, counters, replay, seen, turns
 from interface.store.crypto import Keyring
 from interface.store.engine import Part, cause_of
 from interface.store.errors import Unreadable
@@ -213,6 +213,11 @@ class Work(Part):
         with self._reading() as connection:
             return replay.messages_of(connection, self._keyring, patient_ids, message_ids)
 
+    def seen(self, name: str) -> str | None:
+        """What is remembered of the settings under a name."""
+        with self._reading() as connection:
+            return seen.read(connection, name)
+
     def next_ids(self) -> tuple[int, int]:
         """The next patient id and the next request id; the loop counts on by itself, commits keep the
         counters.
@@ -238,6 +243,7 @@ class Work(Part):
             replay.decide_again(connection, keyring, turn.again, now)
             commands.end_commands(connection, keyring, turn.commands, now)
             touched |= by_hand.change_by_hand(connection, keyring, turn.by_hand, now)
+            seen.write(connection, turn.seen, now)
             touched.update(end.patient_id for end in turn.attempts)
             touched.update(write.id for write in turn.patients)
             turns.set_due(connection, touched, now)
@@ -259,6 +265,11 @@ class Work(Part):
             taken_back = claims.take_back(connection, at)
             turns.set_due(connection, attempts.supersede_overtaken(connection, sending, at), at)
         return taken_back
+
+    def note_seen(self, values: Mapping[str, str], now: float) -> None:
+        """Remember of the settings, text by name."""
+        with self._writing() as connection:
+            seen.write(connection, values, now)
 
     def note_attempts(self, ids: Sequence[int]) -> None:
         """Count that intake begins with these messages, before it does: one that kills the work is found by

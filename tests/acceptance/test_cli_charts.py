@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_up import AIP
 
 from interface.chart.decide import Engine
 from interface.cli.main import main
@@ -21,7 +22,6 @@ from interface.store import Arrival, open_store
 from interface.store.keys import load_or_create
 
 NOW = "2026-03-02T15:00:00+00:00"
-AIP = "AIP|1||1234567893^Quill^Avery^^^^^^NPI"
 NASTY = "D\x1b[2Je\u202e"
 """A name that clears a screen and turns the direction of what follows."""
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import orjson
 import pytest
+from made_up import DG1
 
 from interface.delivery.verdict import Reply
 from interface.rules import Policy
@@ -17,7 +18,6 @@ from interface.services.trial import Trial
 from interface.store.lock import StoreLock
 
 TAKEN = Reply(200, is_json_object=True, correlation_id="c")
-DG1 = "DG1|1||E11.9^Diabetes^I10"
 ORDER = ("ORC|NW|P1", "RXE|^Q12H|860975^metformin^RXNORM|500||MG|TAB")
 NOW = datetime(2026, 3, 5, 12, tzinfo=UTC)
 

@@ -2,12 +2,12 @@
 
 import orjson
 import pytest
+from made_up import DG1
 
 from interface.delivery.verdict import Reply
 from interface.rules import Policy
 
 TAKEN = Reply(200, is_json_object=True, correlation_id="c")
-DG1 = "DG1|1||E11.9^Diabetes^I10"
 
 
 def codes(chart):
