@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable
 from datetime import date, timedelta
+from functools import lru_cache
 
 import msgspec
 
@@ -40,24 +41,34 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
 
 def standing(problem: Problem, today: date, days: int) -> Standing:
     """Judge a problem on a day. `days` is how long a visit's diagnosis counts unless seen again; 0: for ever."""
-    for fact in (problem.ended, problem.resolved):
-        if fact is not None and (fact is problem.ended or value_of(fact) <= today.isoformat()):
-            source = fact.leaves[0].source
-            return Standing(False, source, fact.message, fact.rule, f"no longer active: {source} says so")
+    if problem.ended is not None:
+        return _ended(problem.ended)
+    if problem.resolved is not None and value_of(problem.resolved) <= today.isoformat():
+        return _ended(problem.resolved)
     own = problem.leaves[0].source
-    if days and not problem.listed and problem.at[:10] < (today - timedelta(days=days)).isoformat():
+    if days and not problem.listed and problem.at[:10] < _day_before(today, days):
         why = f"not seen for {days} days: no longer active"
         return Standing(False, own, problem.message, problem.rule, why, aged=True)
     return Standing(True, own, problem.message, problem.rule)
 
 
-def by_code(chart: Chart) -> Iterator[tuple[Coded, list[Problem]]]:
+def _ended(fact: Fact) -> Standing:
+    source = fact.leaves[0].source
+    return Standing(False, source, fact.message, fact.rule, f"no longer active: {source} says so")
+
+
+@lru_cache(maxsize=16)
+def _day_before(today: date, days: int) -> str:
+    return (today - timedelta(days=days)).isoformat()
+
+
+def by_code(chart: Chart) -> Iterable[list[Problem]]:
     """The problems that may be shown, each code once with all that was said of it."""
     same: dict[Coded, list[Problem]] = {}
     for problem in chart.problems:
         if not problem.gone:
             same.setdefault((problem.system, problem.code), []).append(problem)
-    yield from same.items()
+    return same.values()
 
 
 def first_date(sightings: list[Problem]) -> Fact | None:
@@ -222,9 +233,11 @@ class _Taking:
             code=coding["code"],
             label=coding["label"],
             leaves=tuple(
-                Leaf(leaf.path[len(where) :], leaf.value, leaf.source, leaf.rule)
-                for leaf in fact.leaves
-                if leaf.path.startswith(where)
+                [
+                    Leaf(leaf.path[len(where) :], leaf.value, leaf.source, leaf.rule)
+                    for leaf in fact.leaves
+                    if leaf.path.startswith(where)
+                ]
             ),
             rule=fact.rule,
             at=fact.at,
