@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from interface.hl7.message import Message
 from interface.rules.compiling import Rule
 from interface.rules.context import Context, Group
-from interface.rules.facts import Item
+from interface.rules.facts import Fact, Item
 from interface.rules.memory import LONGEST, Memory, restated
-from interface.rules.types.base import RESOURCES
+from interface.rules.types.base import RESOURCES, any_deleted
 
 _HEADER = "MSH"
 """Of it only the fields that rules name count: its line is another one in each message."""
@@ -108,10 +108,33 @@ def read_rules(rules: Iterable[Rule], context: Context, scope: Message | Group) 
             continue
         if rule.valued and not _is_valued(rule.valued, scope):
             continue  # and most of the rest here: it costs a tenth of reading nothing by the rule itself
-        fact = rule.read(context, scope)
+        fact = _recalled(rule, context, scope) if rule.recurring else rule.read(context, scope)
         if fact is not None:
             found[rule.field] = fact
     return found
+
+
+def _recalled(rule: Rule, context: Context, scope: Message | Group) -> Fact | None:
+    """What a rule reads, or what it read when the same fields came before, mostly of another patient."""
+    memory = context.fields
+    if memory is None or (not rule.reads.isdisjoint(RESOURCES) and any_deleted(context)):
+        return rule.read(context, scope)
+    key: list[object] = [rule.name, rule.field, context.frame]
+    for name, number in rule.recurring:
+        for segment in scope.all(name):
+            key += (segment.ordinal, segment.raw(number))
+        if name in rule.everywhere and scope is not context.message:
+            key += [entry.raw(number) for entry in context.message.all(name)]
+        key.append(None)
+    whole = tuple(key)
+    known = memory.get(whole)
+    if known is not None:
+        context.left_out += known[1]
+        return restated(known[0], context.at, context.control_id).get(rule.field)
+    before = len(context.left_out)
+    fact = rule.read(context, scope)
+    memory.put(whole, ({rule.field: fact} if fact is not None else {}, tuple(context.left_out[before:])))
+    return fact
 
 
 def _is_valued(fields: tuple[tuple[str, int], ...], scope: Message | Group) -> bool:
