@@ -88,7 +88,8 @@ def take_problems(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> No
         return
     visit = visit_of(reading)
     before: dict[Coded, Fact] = {}
-    stated = [_Stated.of(item, visit, reading) for item in reading.problems]
+    account = text_of(reading.facts, "visit.account")
+    stated = [_Stated.of(item, visit, account, reading) for item in reading.problems]
     diagnoses = [entry for entry in stated if not entry.listed and entry.fact is not None]
     if (
         reading.type.startswith("ADT")
@@ -139,7 +140,7 @@ class _Stated(msgspec.Struct, frozen=True, gc=False):
     account: str
 
     @classmethod
-    def of(cls, item: Item, visit: str, reading: Reading) -> _Stated:
+    def of(cls, item: Item, visit: str, account: str, reading: Reading) -> _Stated:
         source = next((fact.leaves[0].source for fact in item.values() if fact.leaves), _VISIT_LIST)
         listed = not source.startswith(_VISIT_LIST)
         if listed and reading.event.deletes_problems and "problem.action" not in item:
@@ -154,7 +155,7 @@ class _Stated(msgspec.Struct, frozen=True, gc=False):
             instance=text_of(item, "problem.instance"),
             action=text_of(item, "problem.action"),
             at=reading.at,
-            account=text_of(reading.facts, "visit.account"),
+            account=account,
         )
 
     @property
@@ -258,7 +259,7 @@ class _Taking:
 
     def _place(self, entry: Problem) -> None:
         stated, known = self.stated, self.known
-        if stated.plain and next(known.of_code(entry.code), None) is None:
+        if stated.plain and not known.knows(entry.code):
             known.put(self._with_date(entry, None))
             return
         if (confidential := stated.confidential) is not None:
