@@ -17,6 +17,8 @@ from interface.rules.tables import Table
 
 Reader = Callable[[Context, Scope], Fact | None]
 TypeMaker = Callable[["Spec"], Reader]
+Field = tuple[str, int]
+"""A segment and a field of it."""
 
 COMMON_KEYS = ("field", "type", "from", "each", "only", "version", "about")
 """Keys of every rule. `version`: only for that version of the API. `about` is a sentence for docs/mapping.md, where the
@@ -150,6 +152,13 @@ def is_deleted(segment: Segment, context: Context) -> bool:
     return segment in gone
 
 
+def any_deleted(context: Context) -> bool:
+    """Whether any resource is taken out of the appointment."""
+    if context.gone is None:
+        context.gone = _gone(context.message)
+    return bool(context.gone)
+
+
 def _gone(message: Message) -> frozenset[Segment]:
     """Resources whose segment action code, or that of their group, is D (HL7 table 0206)."""
     marked = [
@@ -216,6 +225,20 @@ def where_valued(read: Reader) -> Reader:
     """Mark a reader that has nothing to say where none of the rule's paths (`from:`) holds anything: it is spared."""
     read.where_valued = True  # type: ignore[attr-defined]
     return read
+
+
+def recurring(read: Reader, *beside: Field) -> Reader:
+    """Mark a reader of what patients have in common (clinicians, places, drugs, codes), so that it is remembered by fields.
+
+    What it reads must be decided by the fields of the rule's paths and of its options, and by those of `beside`.
+    """
+
+    def remembered(context: Context, scope: Scope) -> Fact | None:
+        return read(context, scope)
+
+    remembered.recurring = beside  # type: ignore[attr-defined]
+    remembered.where_valued = getattr(read, "where_valued", False)  # type: ignore[attr-defined]
+    return remembered
 
 
 def first_valid(spec: Spec, convert: Convert, *, note_unfit: bool = False) -> Reader:
