@@ -16,7 +16,16 @@ from interface.store import attempts, claims, commands, counters, replay, turns
 from interface.store.crypto import Keyring
 from interface.store.engine import Part, cause_of
 from interface.store.errors import Unreadable
-from interface.store.records import Claimed, Command, Committed, JournalRow, PatientRow, ReplayRow, Turn
+from interface.store.records import (
+    AskedRow,
+    Claimed,
+    Command,
+    Committed,
+    JournalRow,
+    PatientRow,
+    ReplayRow,
+    Turn,
+)
 from interface.store.schema import (
     charts,
     message_bodies,
@@ -181,6 +190,11 @@ class Work(Part):
             rows = [row for part in chunks(wanted) for row in connection.execute(_BODIES, {"ids": part})]
         opened = {id_: self._open("request", sealed) for id_, sealed in rows}
         return {id_: body for id_, (body, readable) in opened.items() if readable}
+
+    def asked_of(self, patient_ids: Iterable[int]) -> list[AskedRow]:
+        """All requests of these patients, oldest first."""
+        with self._reading() as connection:
+            return replay.asked_of(connection, self._keyring, patient_ids)
 
     def next_command(self) -> Command | None:
         """The oldest command that is not carried out; None: there is none."""
