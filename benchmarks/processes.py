@@ -111,7 +111,7 @@ class Process:
                     os.kill(pid, signal.SIGKILL)
             self._process.wait()
         self._reader.join(1)
-        if self._process.stdout is not None:
+        if self._process.stdout is not None and not self._reader.is_alive():  # else a child has it still
             self._process.stdout.close()
 
 
