@@ -238,13 +238,17 @@ def soak(
     rate: float,
     supersede: bool = False,
     seed: int = 7,
+    share: float = 1 / 3,
+    fewest: int = 0,
     say: Callable[[str], None] = lambda _: None,
 ) -> Result:
-    """Do it, and count; BenchError when it does not come to rest."""
+    """Do it, and count; BenchError when it does not come to rest. `share` of the calls to the API fail;
+    however slow the machine, it goes on until there were `fewest` kills.
+    """
     result = Result(senders)
     dice = random.Random(seed)
     kills: Counter[str] = Counter()
-    with Process("api", python("benchmarks.failing_api", "--seed", seed)) as process:
+    with Process("api", python("benchmarks.failing_api", "--seed", seed, "--share", share)) as process:
         api = process.says(r"api (http://\S+)")[1]
         site = Site(folder, api, supersede=supersede)
         try:
@@ -252,9 +256,9 @@ def soak(
             began = time.monotonic()
             for thread in load.threads:
                 thread.start()
-            while time.monotonic() - began < seconds:
+            while time.monotonic() - began < seconds or sum(kills.values()) < fewest:
                 ends = time.monotonic() + dice.uniform(0.5, 1.5) * every
-                while time.monotonic() < min(ends, began + seconds):
+                while time.monotonic() < ends:
                     time.sleep(0.1)
                     result.wal_most = max(result.wal_most, _size(folder / "soak.db-wal"))
                 what = KILLS[sum(kills.values()) % len(KILLS)]
