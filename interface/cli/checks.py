@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from interface.store.database import Store
 
 GIB = 1024**3
-FULL_BYTES, SCARCE_BYTES = GIB // 8, 2 * GIB
-"""Free room below which nothing can be promised, and below which it is time to act."""
+FULL_BYTES = GIB // 8
+"""Free room below which nothing can be promised. `[store] disk_low_mib` is when it is time to act."""
 PLAUSIBLE_YEARS = range(2025, 2100)
 CLOCK_SECONDS = 120
 """How far this machine's clock may be off the API's before it is said."""
@@ -154,7 +154,7 @@ def check_disk(settings: Settings) -> Found:
         return
     folder = _existing(path.parent)
     free = shutil.disk_usage(folder).free
-    level: Level = "FAIL" if free < FULL_BYTES else "warn" if free < SCARCE_BYTES else "ok"
+    level: Level = "FAIL" if free < FULL_BYTES else "warn" if free < settings.store.disk_low_bytes else "ok"
     yield level, f"{_size(free)} free at {folder}"
 
 

@@ -29,11 +29,12 @@ from interface.services.http_client import Poster, Target
 from interface.services.identity_settings import note_and_say
 from interface.services.intake import Intake
 from interface.services.logs import configure, event
-from interface.services.loop import WorkLoop, run
+from interface.services.loop import STORE_RETRY_SECONDS, WorkLoop, run
 from interface.services.wakes import Wakes
-from interface.services.work_stats import WorkStats, write_if_read
+from interface.services.work_stats import WorkStats, trouble_line, write_if_read
 from interface.settings import Settings, SettingsError, load_settings, require_available
 from interface.store.database import Store, open_store
+from interface.store.errors import StoreError
 from interface.store.keys import load_or_create
 from interface.store.lock import StoreLock
 
@@ -71,25 +72,63 @@ def work(
     """Do the work on an open store until standard input ends or SIGTERM comes. Raises what is not the store's
     fault. `reload` gives the engine of a changed mapping, None to keep the old one.
     """
-    recovered = store.work.recover(clock.now())
-    event(log, logging.INFO, "work-started", interrupted_requests=recovered)
-    patients, requests = store.work.next_ids()
-    new_patient, new_request = count(patients).__next__, count(requests).__next__
-    intake = Intake(engine, store.work, new_patient=new_patient, new_request=new_request)
     couriers = Couriers(poster, limits.concurrency, clock.now, envelope)
-    dead = store.views.counts().requests.get("dead", 0)
-    stats = WorkStats(store.views.backlog, write_if_read, dead=dead)
-    ledger = Ledger(random.random, limits.schedule)
-    loop = WorkLoop(store.work, intake, couriers, ledger, stats, clock, limits.batch)
     wakes = Wakes(couriers, stdin)
     wakes.listen_to_signals()
     try:
-        run(loop, wakes, limits.drain_seconds, reload=reload)
+        taken_up = take_up(store, clock, wakes)
+        if taken_up is not None:
+            new_patient, new_request = count(taken_up.patient).__next__, count(taken_up.request).__next__
+            intake = Intake(engine, store.work, new_patient=new_patient, new_request=new_request)
+            stats = WorkStats(store.views.backlog, write_if_read, dead=taken_up.dead)
+            ledger = Ledger(random.random, limits.schedule)
+            loop = WorkLoop(store.work, intake, couriers, ledger, stats, clock, limits.batch)
+            run(loop, wakes, limits.drain_seconds, reload=reload)
     finally:
         couriers.stop(1.0)
         couriers.close()
         wakes.close()
     event(log, logging.INFO, "work-ended")
+
+
+@dataclass(frozen=True, slots=True)
+class TakenUp:
+    """Where the work goes on."""
+
+    patient: int
+    """The next patient id."""
+    request: int
+    """The next request id."""
+    dead: int
+    """Dead requests."""
+
+
+def take_up(
+    store: Store, clock: Clock, wakes: Wakes, tell: Callable[[bytes], None] = write_if_read
+) -> TakenUp | None:
+    """Take back what was being sent, and find where to go on; while the store fails (a full disk), wait for it. None:
+    asked to end before.
+    """
+    trouble = ""
+    while not wakes.ending:
+        try:
+            recovered = store.work.recover(clock.now())
+            patient, request = store.work.next_ids()
+            dead = store.views.requests_in("dead")
+        except StoreError as failed:
+            if not trouble:
+                event(log, logging.ERROR, "store-failing", problem=failed)
+            if str(failed) != trouble:
+                trouble = str(failed)
+                tell(trouble_line(trouble))
+            wakes.wait_for_end(STORE_RETRY_SECONDS)
+            continue
+        if trouble:
+            event(log, logging.WARNING, "store-well-again")
+            tell(trouble_line(""))
+        event(log, logging.INFO, "work-started", interrupted_requests=recovered)
+        return TakenUp(patient, request, dead)
+    return None
 
 
 def serve(settings_file: Path, now: str | None) -> None:

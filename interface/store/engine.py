@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
@@ -36,6 +37,8 @@ _PRAGMAS = (
 )
 
 _SQLITE_CAUSES = {
+    "SQLITE_READONLY_DBMOVED": "the file was moved or replaced",
+    "SQLITE_IOERR_SHMSIZE": "the disk is full, or no memory can be shared there",
     "SQLITE_FULL": "the disk is full",
     "SQLITE_READONLY": "the file is read-only",
     "SQLITE_BUSY": "another program holds it locked",
@@ -51,7 +54,10 @@ _SQLITE_CAUSES = {
 }
 
 
-def _inode(path: str) -> tuple[int, int] | None:
+_Inode = tuple[int, int]
+
+
+def _inode(path: str) -> _Inode | None:
     """What tells a file from another of the same name; None when there is none."""
     try:
         found = os.stat(path)  # noqa: PTH116 - once in each commit: 1 µs
@@ -68,7 +74,16 @@ def cause_of(error: BaseException) -> str:
         return type(origin).__name__
     # extended names (SQLITE_IOERR_WRITE) begin with the plain one
     plain = "_".join(name.split("_")[:2])
-    return _SQLITE_CAUSES.get(plain, plain)
+    return _SQLITE_CAUSES.get(name) or _SQLITE_CAUSES.get(plain, plain)
+
+
+def _failed(failure: type[StoreError], what: str, error: BaseException) -> StoreError:
+    """What is told of an error of the database."""
+    cause = cause_of(error)
+    told = failure(f"{what}: {cause}")
+    told.disk_full = cause.startswith("the disk is full")
+    told.damaged = "damaged" in cause
+    return told
 
 
 def sqlite_path(url: str) -> Path:
@@ -88,8 +103,16 @@ def sqlite_path(url: str) -> Path:
 
 
 def make_file(path: Path) -> None:
-    """An empty file that only we can read, for SQLite to fill (its -wal and -shm take the same mode)."""
+    """An empty file that only we can read, for SQLite to fill (its -wal and -shm take the same mode). StoreError where
+    the file of before was taken away, but not its WAL, which belongs to it.
+    """
+    left = path.with_name(f"{path.name}-wal")
     try:
+        if left.exists() and left.stat().st_size and not (path.exists() and path.stat().st_size):
+            raise StoreError(
+                f"{left} is there, but the store {path} that it belongs to is not: bring that file back, "
+                "or move both away"
+            )
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
     except OSError as error:
@@ -98,12 +121,14 @@ def make_file(path: Path) -> None:
 
 def make_engine(path: Path, *, busy_ms: int = BUSY_MS) -> Engine:
     """An engine whose connections are each their own (no pool) and may change threads, one user at a time."""
-    engine = create_engine(
-        f"sqlite:///{path}",
-        poolclass=NullPool,
-        hide_parameters=True,
-        connect_args={"check_same_thread": False, "cached_statements": 256},
-    )
+    # never a new file: beside the WAL of one that was moved away, SQLite would take an empty one for the
+    # database, and delete the WAL with all that is not in the other yet
+    address = f"file:{quote(str(path.absolute()))}?mode=rw"
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(address, uri=True, check_same_thread=False, cached_statements=256)
+
+    engine = create_engine(f"sqlite:///{path}", creator=connect, poolclass=NullPool, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _set_up(connection: sqlite3.Connection, _record: Any) -> None:
@@ -146,9 +171,10 @@ class Part:
         try:
             self._connection = engine.connect()
         except (SQLAlchemyError, sqlite3.Error) as error:
-            raise StoreError(f"the store {engine.url.database} cannot be opened: {cause_of(error)}") from None
+            raise _failed(StoreError, f"the store {engine.url.database} cannot be opened", error) from None
         self._path = engine.url.database or ""
         self._inode = _inode(self._path)
+        self._wal: _Inode | None = None  # known with the first commit: before it the file may not be there
 
     def close(self) -> None:
         """Give the connection back; what was not committed is undone."""
@@ -171,10 +197,17 @@ class Part:
         try:
             with connection.begin():
                 yield connection
-                if not reading and _inode(self._path) != self._inode:
+                if not reading and self._is_gone():
                     # a file that was deleted or moved takes commits to the end, and keeps none of them
                     raise failure(
-                        f"the store file {self._path} was moved or deleted: bring it back, or restart"
+                        f"the store file {self._path} or its -wal was moved, deleted or replaced: "
+                        "bring it back"
                     )
         except (SQLAlchemyError, sqlite3.Error, OverflowError) as error:
-            raise failure(f"{what}: {cause_of(error)}") from None
+            raise _failed(failure, what, error) from None
+
+    def _is_gone(self) -> bool:
+        """Whether the database, or the WAL that commits go to first, is not the file any more that was opened."""
+        wal = _inode(f"{self._path}-wal")
+        self._wal = self._wal or wal
+        return _inode(self._path) != self._inode or wal != self._wal

@@ -21,6 +21,14 @@ def reasons_json(reasons: Iterable[tuple[str, str]]) -> str:
     return json.dumps([{"code": code, "text": text} for code, text in reasons], ensure_ascii=False)
 
 
+def reasons_of(text: str) -> tuple[tuple[str, str], ...]:
+    """What `reasons_json` made; empty when it is damaged."""
+    try:
+        return tuple((str(entry["code"]), str(entry["text"])) for entry in json.loads(text))
+    except (ValueError, TypeError, KeyError):
+        return ()
+
+
 # ------------------------------------------------------------------------------------------------ the door
 
 
@@ -146,6 +154,8 @@ class Command:
     result: dict[str, Any] | None = None
     created_at: float = 0.0
     ended_at: float | None = None
+    readable: bool = True
+    """False: what is asked cannot be opened (`arguments` is empty); finish it as `failed`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +306,21 @@ class Unsent:
     """`expired` or `dead`."""
     reasons: str
     """JSON text, see `reasons_json`."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskedRow:
+    """A stored request, for whoever must find out from the rows what was asked."""
+
+    id: int
+    patient_id: int
+    state: str
+    appointment: str | None
+    """None: it cannot be opened."""
+    body: bytes | None
+    """None: it cannot be opened."""
+    codes: tuple[str, ...]
+    """Of the reasons why it is held."""
 
 
 @dataclass(frozen=True, slots=True)

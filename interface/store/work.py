@@ -16,7 +16,16 @@ from interface.store import attempts, by_hand, claims, commands, counters, repla
 from interface.store.crypto import Keyring
 from interface.store.engine import Part, cause_of
 from interface.store.errors import Unreadable
-from interface.store.records import Claimed, Command, Committed, JournalRow, PatientRow, ReplayRow, Turn
+from interface.store.records import (
+    AskedRow,
+    Claimed,
+    Command,
+    Committed,
+    JournalRow,
+    PatientRow,
+    ReplayRow,
+    Turn,
+)
 from interface.store.schema import (
     charts,
     message_bodies,
@@ -197,6 +206,11 @@ class Work(Part):
             if readable and complete:
                 found[id_] = key.decode("utf-8", "replace"), document
         return found
+
+    def asked_of(self, patient_ids: Iterable[int]) -> list[AskedRow]:
+        """All requests of these patients, oldest first."""
+        with self._reading() as connection:
+            return replay.asked_of(connection, self._keyring, patient_ids)
 
     def next_command(self) -> Command | None:
         """The oldest command that is not carried out; None: there is none."""

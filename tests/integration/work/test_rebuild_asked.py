@@ -238,14 +238,14 @@ def test_a_merge_taken_back_into_the_chart_is_told_as_merged(site):
     assert done.result["merged"] == [[2, 1]]
 
 
-def test_a_chart_that_cannot_be_opened_fails_alone(site):
+def test_what_cannot_be_rebuilt_fails_alone(site):
     site.tell("ADT^A08", patient="T1")
     site.tell("ADT^A08", patient="T2")
     with site.store.work._writing() as connection:
-        connection.exec_driver_sql("UPDATE charts SET chart = x'00' WHERE patient_id = 1")
+        connection.exec_driver_sql("UPDATE message_bodies SET body = x'00' WHERE message_id = 1")
     (portion,) = group(site, patients=[1, 2])
     trial = Trial(site.engine, site.store, lambda: NOW)
-    assert trial.look(portion) == "the stored chart of patient 1 cannot be opened"
+    assert trial.look(portion).startswith("message 1 is unreadable: ")
     one, two = portion.halves()
     assert (one.patients, two.patients, one.halves()) == ([1], [2], ())
     assert trial.look(two).patients == 1
