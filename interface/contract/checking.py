@@ -38,7 +38,8 @@ class _Field:
         field: dict[str, Any] = {name: (info.annotation, info)}
         alone = create_model(f"{model.__name__}_{name}", __base__=Part, **field)
         self._name = name
-        self._alone: TypeAdapter[Part] = TypeAdapter(alone)
+        adapter = TypeAdapter(alone)
+        self._validate, self._write = adapter.validator.validate_python, adapter.serializer.to_json
         self._written = lru_cache(maxsize=_KEPT)(self._checked)
         self.forget = self._written.cache_clear
 
@@ -52,10 +53,10 @@ class _Field:
     def _checked(self, value: bytes, today: date) -> bytes | None:
         request = {self._name: marshal.loads(value)}  # noqa: S302 - what `written` has made
         try:
-            model = self._alone.validate_python(request, context={"today": today})
+            model = self._validate(request, context={"today": today})
         except ValidationError:
             return None
-        return self._alone.dump_json(model, exclude_none=True)[1:-1]
+        return self._write(model, exclude_none=True)[1:-1]
 
 
 class Checking:
@@ -70,7 +71,7 @@ class Checking:
         self._request: TypeAdapter[Part] = TypeAdapter(model)
         self._lacks_category = lacks_category
         self._fields = {name: _Field(model, name) for name in model.model_fields}
-        self._needed = [name for name, info in model.model_fields.items() if info.is_required()]
+        self._needed = {name for name, info in model.model_fields.items() if info.is_required()}
 
     def validated(self, request: dict[str, Any], today: date) -> tuple[bytes | None, tuple[Violation, ...]]:
         """Check a request and write its body, in one validation.
@@ -96,7 +97,7 @@ class Checking:
         """The body, field by field; None: something is wrong, and only the check of the whole says all of it."""
         if not isinstance(request, dict) or not request.keys() <= self._fields.keys():
             return None
-        if not all(name in request for name in self._needed) or self._lacks_category(request):
+        if not self._needed <= request.keys() or self._lacks_category(request):
             return None
         parts = []
         for name, field in self._fields.items():

@@ -121,18 +121,15 @@ def loose(code: str) -> str:
 class Words:
     """A table whose codes are words as people write them: looked up as sent, then without blanks and punctuation."""
 
-    __slots__ = ("_loose", "_rows", "table")
+    __slots__ = ("_loose", "table")
 
     def __init__(self, table: Table):
         self.table = table
-        self._rows = table.rows
         self._loose = {key: value for code, value in table.rows.items() if (key := loose(code))}
 
     def get(self, sent: str) -> Any:
         """The row's value; None when the table has no such code."""
-        found = self._rows.get(sent)  # nearly all are sent as the table has them
-        if found is None:
-            found = self.table.get(sent)
+        found = self.table.get(sent)
         return found if found is not None else self._loose.get(loose(sent))
 
     def __contains__(self, sent: str) -> bool:
