@@ -21,8 +21,8 @@ NO_CATEGORY = Violation(
 """Contract: MedicalSummaryPeriodRule (since API 3.0.0)."""
 
 
-_KEPT = 1024
-"""Values of each field whose JSON is kept; a patient's takes about 1 KB, a list of medications 4 KB."""
+_KEPT, _LONGEST = 1024, 8192
+"""Values of each field whose JSON is kept, and how long they may be: about 1 KB for a patient, 4 KB for medications."""
 
 
 class _Field:
@@ -43,12 +43,18 @@ class _Field:
         self._written = lru_cache(maxsize=_KEPT)(self._checked)
         self.forget = self._written.cache_clear
 
+    @property
+    def kept(self) -> int:
+        """How many values are kept."""
+        return self._written.cache_info().currsize
+
     def written(self, value: Any, today: date) -> bytes | None:
         """`"name":value` as it stands in the body, empty for a None; None: the contract refuses it, or it can't be told."""
         try:
-            return self._written(marshal.dumps(value, 2), today)
+            key = marshal.dumps(value, 2)
         except ValueError:  # nothing that JSON has
             return None
+        return self._written(key, today) if len(key) <= _LONGEST else self._checked(key, today)
 
     def _checked(self, value: bytes, today: date) -> bytes | None:
         request = {self._name: marshal.loads(value)}  # noqa: S302 - what `written` has made
@@ -92,6 +98,11 @@ class Checking:
         """Check each field anew (for measuring)."""
         for field in self._fields.values():
             field.forget()
+
+    @property
+    def kept(self) -> int:
+        """How many values are kept."""
+        return sum(field.kept for field in self._fields.values())
 
     def _of_fields(self, request: dict[str, Any], today: date) -> bytes | None:
         """The body, field by field; None: something is wrong, and only the check of the whole says all of it."""

@@ -158,7 +158,8 @@ def _recalled(rule: Rule, context: Context, scope: Message | Group) -> Fact | No
         return restated(known[0], context.at, context.control_id).get(rule.field)
     before = len(context.left_out)
     fact = rule.read(context, scope)
-    memory.put(whole, ({rule.field: fact} if fact is not None else {}, tuple(context.left_out[before:])))
+    if sum(len(part) for part in whole if isinstance(part, str)) <= LONGEST:
+        memory.put(whole, ({rule.field: fact} if fact is not None else {}, tuple(context.left_out[before:])))
     return fact
 
 

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from interface.rules.facts import Item, LeftOut
 
 MOST = 2048
-"""Readings kept at least; at most twice as many. About 4 KB each."""
+"""Readings kept at least; at most twice as many. About 7 KB each of lines, 1 KB each of fields."""
 LONGEST = 4096
 """Characters of the lines of one reading that is kept."""
 
