@@ -28,8 +28,9 @@ SEED = 600
 MESSAGES_A_PATIENT, MESSAGES_A_REQUEST = 10, 3
 OPEN = 300
 """Held requests in each store."""
-CLAIMS, CLAIMED = 40, 32
+CLAIMS, CLAIMED = 20, 32
 CHUNK = 50_000
+_CPU = "  processor a message"
 
 
 def grow(path: Path, messages: int) -> None:
@@ -221,14 +222,18 @@ def _daemons(
 
 def _way(settings: dict[int, Path], url: str, effort: Effort) -> Figures:
     with _daemons(settings, url, effort, SEED, standing_still=False) as daemons:
+        spent: dict[Path, list[float]] = {path: [] for path in daemons}
 
         def drained(path: Path) -> float:
-            return way(daemons[path], 64, 1000)["rate"]
+            found = way(daemons[path], 64, 1000)
+            spent[path].append(found["door"] + found["work"])
+            return found["rate"]
 
         for daemon in daemons.values():
             way(daemon, 64, 300)  # warm
         rounds = 2 * effort.rounds
         yield from _both(settings, "way", "whole way, message to POST, 64 conn", "/s", rounds, drained)
+        yield from _both(settings, "way_cpu", _CPU, "ms", rounds, lambda path: spent[path].pop())
         name = "memory of all processes (PSS)"
         yield from _both(settings, "memory", name, "MB", 1, lambda path: sum(daemons[path].memory()) / 1e6)
 
@@ -236,15 +241,22 @@ def _way(settings: dict[int, Path], url: str, effort: Effort) -> Figures:
 def _acks(settings: dict[int, Path], url: str, effort: Effort) -> Figures:
     """With the work standing still: what one daemon has behind it must not slow down the other."""
     with _daemons(settings, url, effort, 10_000_000, standing_still=True) as daemons:
+        spent: dict[Path, list[float]] = {path: [] for path in daemons}
 
         def acks(connections: int) -> Callable[[Path], float]:
-            return lambda path: daemons[path].load(connections, seconds=effort.ack_seconds / 2)["rate"]
+            def load(path: Path) -> float:
+                before = daemons[path].cpu()[0]
+                found = daemons[path].load(connections, seconds=effort.ack_seconds / 2)
+                spent[path].append((daemons[path].cpu()[0] - before) / found["sent"] * 1000)
+                return float(found["rate"])
 
+            return load
+
+        rounds = 2 * effort.rounds
         for connections in (1, 8, 64):
-            name = f"durable ACKs, work standing still, {connections} conn"
-            yield from _both(
-                settings, f"acks_{connections}", name, "/s", 2 * effort.rounds, acks(connections)
-            )
+            name, key = f"durable ACKs, work standing still, {connections} conn", f"acks_{connections}"
+            yield from _both(settings, key, name, "/s", rounds, acks(connections))
+            yield from _both(settings, f"{key}_cpu", _CPU, "ms", rounds, lambda path: spent[path].pop())
 
 
 def _both(

@@ -256,8 +256,9 @@ class Door:
 
 def _look(store: Store, most_waiting: int) -> Seen:
     """One look at the store; a count of what waits that is well above the limit need not be exact."""
-    files = store.stats()
-    return Seen(files.free_bytes, files.wal_bytes, store.views.waiting_up_to(2 * most_waiting))
+    files, since = store.stats(), store.views.oldest_new()
+    late = 0 if since is None else max(0, int(time.time() - since))
+    return Seen(files.free_bytes, files.wal_bytes, store.views.waiting_up_to(2 * most_waiting), late)
 
 
 def control_ids() -> Callable[[], str]:

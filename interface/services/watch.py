@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 5.0
 LARGE_WAL_BYTES = 256 * 1024 * 1024
 """Four times what SQLite cuts it to: somebody has been reading for long, and the file can't shrink meanwhile."""
+LATE_SECONDS = 600
+"""A message waits a moment for its turn, and at most for the POST of its patient that is under way."""
 MIB = 1024 * 1024
 
 
@@ -34,6 +36,8 @@ class Seen:
     wal_bytes: int
     waiting: int
     """Messages not decided yet; counted no further than a little above the limit."""
+    late_seconds: int = 0
+    """How long the oldest of them has been waiting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +63,8 @@ class Edge:
         return value < limit if held else value <= limit
 
 
-def edges(disk_low_bytes: int, most_waiting: int) -> tuple[Edge, Edge, Edge]:
-    """Low disk, large WAL, too many messages waiting, in this order."""
+def edges(disk_low_bytes: int, most_waiting: int) -> tuple[Edge, ...]:
+    """Low disk, large WAL, too many messages waiting, one that waits for too long, in this order."""
     return (
         Edge(
             "disk-low",
@@ -90,6 +94,16 @@ def edges(disk_low_bytes: int, most_waiting: int) -> tuple[Edge, Edge, Edge]:
             good=most_waiting - most_waiting // 10 - 1,
             text=lambda value: (
                 f"{value} messages wait to be decided ([store] most_waiting): nothing more is taken"
+            ),
+        ),
+        Edge(
+            "decisions-late",
+            "decisions-in-time",
+            lambda seen: seen.late_seconds,
+            bad=LATE_SECONDS,
+            good=LATE_SECONDS // 10,
+            text=lambda value: (
+                f"a message has been waiting to be decided for {value // 60} min: does the work get on?"
             ),
         ),
     )

@@ -287,6 +287,12 @@ class Views(Part):
 
     # ------------------------------------------------------------------------------------------ history
 
+    def oldest_new(self) -> float | None:
+        """When the oldest message that is not decided yet was received; None: there is none."""
+        with self._reading() as connection:
+            found: float | None = connection.execute(_OLDEST_NEW).scalar_one_or_none()
+            return found
+
     def waiting_up_to(self, most: int) -> int:
         """How many messages are not decided yet, counted up to `most`."""
         with self._reading() as connection:

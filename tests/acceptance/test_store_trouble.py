@@ -20,6 +20,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -337,6 +338,69 @@ def test_nothing_more_is_taken_while_too_much_waits_to_be_decided(
         "few-enough-waiting",
         "journal-works-again",
     ]
+
+
+class SlowApi:
+    """Takes each request in at once, and answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+        self.answer = threading.Event()
+        api = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                api.taken.append(body["upcomingAppointmentDate"])
+                assert api.answer.wait(PATIENCE)
+                reply = b'{"correlationId":"11111111-2222-4333-8444-555555555555"}'
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(reply)))
+                self.end_headers()
+                self.wfile.write(reply)
+
+            def log_message(self, *_: object) -> None: ...
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self._thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self.answer.set()
+        self.server.shutdown()
+        self.server.server_close()
+        self._thread.join()
+
+
+def test_a_verdict_that_comes_while_the_disk_is_full_is_kept_and_stored_when_there_is_room(
+    disk: SmallDisk,
+) -> None:
+    api = SlowApi()
+    site = Site(disk.folder, api.url)
+    try:
+        with socket.create_connection(("127.0.0.1", site.port), timeout=30) as engine:
+            engine.sendall(b"\x0b" + message(1, 0) + b"\x1c\r")
+            assert b"MSA|AA|P1V0" in engine.recv(4096)
+        until("the POST", lambda: api.taken)
+        disk.fill()
+        api.answer.set()
+        site.daemon.says("event=attempt request=1 status=200 verdict=delivered")
+        site.daemon.says("event=store-failing .*the disk is full")
+        site.until_not_ready("^work: .*the disk is full$")
+        assert [row["state"] for row in site.lists("requests")] == ["sending"]
+        disk.free()
+        site.daemon.says("event=store-well-again")
+        until("the verdict", lambda: site.lists("requests", "--state", "delivered"))
+        assert not site.lists("requests")[0]["possible_duplicate"]
+        assert api.taken == ["2026-04-01"], "what was claimed is POSTed once"
+    finally:
+        api.stop()
+        site.daemon.end()
 
 
 def test_check_warns_of_little_room_by_the_same_limit(disk: SmallDisk, start: Callable[[Path], Site]) -> None:

@@ -263,3 +263,18 @@ def test_refusing_shows_before_anybody_sends(rig: Rig, monkeypatch: pytest.Monke
     rig.thread.refuse("too many messages wait")
     assert told.wait(PATIENCE)
     assert rig.thread.failing == "too many messages wait"
+
+
+def test_a_damaged_file_counts_as_failing_though_something_could_be_stored_in_between(
+    rig: Rig, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("interface"), "propagate", True)
+    monkeypatch.setattr(module, "PROBE_SECONDS", 0.01)
+    damaged = NotStored("the file is damaged")
+    damaged.damaged = True
+    rig.fake.failures = [damaged, None, damaged]
+    for number, name in enumerate("ABC", 1):
+        rig.thread.submit([taken(name)])
+        rig.wait(number)
+    assert rig.thread.failing == "the file is damaged"
+    assert [record.getMessage().split()[0] for record in caplog.records] == ["event=journal-failing"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -67,7 +68,7 @@ def watching(looks: list[Any]) -> tuple[Watch, Reactor, list[dict[str, str]]]:
 
 
 def seen(**changed: int) -> Seen:
-    return Seen(**{name: changed.get(name, getattr(WELL, name)) for name in Seen.__slots__})
+    return replace(WELL, **changed)
 
 
 @pytest.mark.parametrize(
@@ -76,6 +77,7 @@ def seen(**changed: int) -> Seen:
         ("disk-low", "disk-ok", {"free_bytes": LOW}, {"free_bytes": LOW + 50}),
         ("wal-large", "wal-ok", {"wal_bytes": LARGE_WAL_BYTES}, {"wal_bytes": LARGE_WAL_BYTES - 1}),
         ("too-many-waiting", "few-enough-waiting", {"waiting": 100}, {"waiting": 95}),
+        ("decisions-late", "decisions-in-time", {"late_seconds": 600}, {"late_seconds": 599}),
     ],
 )
 def test_what_sways_around_its_limit_is_told_once(
@@ -106,7 +108,7 @@ def test_after_stopping_nothing_is_looked_at(said: Any) -> None:
 
 @given(values=st.lists(st.integers(0, 3 * LOW)), low=st.integers(0, LOW))
 def test_begin_and_end_take_turns_whatever_comes(values: list[int], low: int) -> None:
-    (edge, _, most) = edges(low, low + 1)
+    (edge, _, most, _) = edges(low, low + 1)
     held = crowded = False
     for value in values:
         before, held = held, edge.holds(seen(free_bytes=value), held)

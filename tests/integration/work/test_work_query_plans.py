@@ -1,0 +1,121 @@
+"""No statement that a start of the work or its turns execute reads a whole table, however much is stored.
+
+Nothing is listed by hand: a real work on a real store does everything it knows, and every statement that reaches the
+driver is caught and explained by SQLite itself.
+"""
+
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import event
+
+from interface.delivery.verdict import Reply
+from interface.services.door import _look
+from interface.services.work import take_up
+from interface.services.work_stats import WorkStats
+
+TAKEN = Reply(200, is_json_object=True, correlation_id="c")
+FAILED = Reply(503)
+DG1 = "DG1|1||E11.9^Diabetes^I10"
+STATEMENTS = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
+
+
+class NeverEnding:
+    ending = False
+
+
+@pytest.fixture
+def caught(store):
+    """Statements that were executed within a block: {statement: parameters}."""
+
+    @contextmanager
+    def catching():
+        found = {}
+
+        def catch(_connection, _cursor, statement, parameters, _context, executemany):
+            if statement.startswith(STATEMENTS):
+                found[statement] = parameters[0] if executemany else parameters
+
+        event.listen(store._engine, "before_cursor_execute", catch)
+        try:
+            yield found
+        finally:
+            event.remove(store._engine, "before_cursor_execute", catch)
+
+    return catching
+
+
+def scans(store, statements):
+    """Those of the statements that read a whole table, with their plans."""
+    connection = store.journal._connection
+    bad = {}
+    with connection.begin():
+        for statement, parameters in statements.items():
+            plan = [
+                row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            ]
+            # `wanted` is the list of a batch's names; a subquery's rows are what its own plan found
+            if any(
+                line.startswith("SCAN")
+                and not any(word in line for word in ("wanted", "CONSTANT", "(subquery", "anon_"))
+                for line in plan
+            ):
+                bad[statement] = plan
+    return bad
+
+
+def everything(site):
+    """What a work meets: bookings, changes, cancels, merges, failures, a new day, commands, damaged rows."""
+    for patient in ("T1", "T2", "T3"):
+        site.book("20260401", patient=patient)
+    site.reply(FAILED)
+    site.tell("ADT^A08", DG1, patient="T1")
+    site.book("20260402", kind="SIU^S13", patient="T1")
+    site.book("20260402", kind="SIU^S13", patient="T1")
+    site.set(2026, 3, 5, 13)
+    site.reply(TAKEN)
+    site.book("20260402", kind="SIU^S15", patient="T3")
+    site.tell("SIU^S12", "SCH||F9|||||||||^^^202604030930", patient="T2")
+    site.tell("ADT^A40", "MRG|T2^^^LFC^MR", patient="T1")
+    site.reply(TAKEN)
+    site.set(2026, 3, 6, 12)
+    site.reply(TAKEN)
+    site.ask("rebuild", patients=[1], messages=[1], again=True)
+    site.ask("rebuild", patients=[1], set_aside=[1])
+    site.ask("release", requests=[1])
+    with site.store.work._writing() as connection:
+        connection.exec_driver_sql("UPDATE charts SET chart = x'00' WHERE patient_id = 1")
+    site.loop._intake.forget()
+    site.tell("ADT^A08", patient="T1")
+    site.ask("rebuild", patients=[1])
+    site.set(2027, 3, 6, 12)
+
+
+def test_the_turns_of_a_work(site, store, caught):
+    with caught() as statements:
+        everything(site)
+        WorkStats(store.views.backlog, lambda line: None).report(1.0)
+    assert len(statements) > 40
+    assert scans(store, statements) == {}
+
+
+def test_a_start_and_what_the_door_looks_at_meanwhile(site, store, caught):
+    everything(site)
+    site.couriers.free = 1
+    site.book("20270401", patient="T7")
+    assert site.couriers.jobs, "something is being sent when it starts again"
+    with caught() as statements:
+        assert take_up(store, site.clock, NeverEnding(), lambda line: None).patient > 1
+        store.work.patients_with_open_requests()
+        store.work.new_messages()
+        _look(store, 1000)
+        store.check_writable()
+    assert any("'sending'" in str(parameters) or "sending" in text for text, parameters in statements.items())
+    assert len(statements) > 8
+    assert scans(store, statements) == {}
+
+
+def test_a_statement_that_reads_everything_is_found_out(store, caught):
+    with caught() as statements:
+        store.views.counts()
+    assert scans(store, statements)
