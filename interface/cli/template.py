@@ -143,6 +143,7 @@ version = 1
 # A message without an appointment or visit date: "chart", or "post" with version 2.
 # without_date = "chart"
 # What a message type does, where it should not do its default: "post", "chart" or "ignore".
+# Without a trigger event, "ADT", it is for all that post or chart; "ignore" for all.
 # "ADT^A28" = "chart"
 
 [store]

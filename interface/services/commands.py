@@ -232,7 +232,7 @@ class Commanding:
         bodies = self._store.request_bodies(asked.id for _, _, asked in unsure)
         for chart, entry, asked in unsure:
             if asked.id in bodies:
-                known = change(asked, digest=digest_of(bodies[asked.id]), rewritten=False)
+                known = change(asked, digest=digest_of(bodies[asked.id]), rewritten=False, written=b"")
                 chart.appointments[entry.key] = change(entry, asked=known)
 
     def _keyed(self, command: Command) -> Plan:
