@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from typing import Any
 import pytest
 from patience import PATIENCE, until
 from ports import free_port
-from running_program import NOW, Program, call, calls, get, states
+from running_program import NOW, Engine, Program, call, calls, get, states
 
 FIRST_DAY = date(2026, 4, 1)
 SENDERS, PATIENTS, VERSIONS = 8, 5, 8
@@ -84,34 +83,21 @@ def message(patient: int, version: int) -> bytes:
 
 def send(site: Site, patients: range, acked: set[str]) -> None:
     """Send as an interface engine does: each message until it is ACKed, in order."""
-    connection: socket.socket | None = None
+    engine = Engine(site.port, timeout=10)
     for version in range(VERSIONS):
         for patient in patients:
-            framed = b"\x0b" + message(patient, version) + b"\x1c\r"
             deadline = time.monotonic() + PATIENCE
             while True:
                 assert time.monotonic() < deadline
                 try:
-                    if connection is None:
-                        connection = socket.create_connection(("127.0.0.1", site.port), timeout=10)
-                    connection.sendall(framed)
-                    answer = b""
-                    while not answer.endswith(b"\x1c\r"):
-                        chunk = connection.recv(4096)
-                        if not chunk:
-                            raise ConnectionResetError
-                        answer += chunk
+                    answer = engine.send(message(patient, version))
                 except OSError:
-                    if connection is not None:
-                        connection.close()
-                    connection = None
                     time.sleep(0.05)
                     continue
                 assert f"MSA|AA|P{patient}V{version}".encode() in answer
                 acked.add(f"P{patient}V{version}")
                 break
-    if connection is not None:
-        connection.close()
+    engine.close()
 
 
 @pytest.fixture
