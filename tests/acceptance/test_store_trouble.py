@@ -25,7 +25,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running_program import PATIENCE, Program, free_port, until
+from patience import PATIENCE, until
+from ports import free_port
+from running_program import Program
 from small_disk import SmallDisk, small_disk
 
 NOW = "2026-03-02T09:00:00-06:00"
