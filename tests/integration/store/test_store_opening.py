@@ -69,6 +69,13 @@ def test_a_program_that_only_looks_makes_no_store(tmp_path, url, keyring):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_path_may_hold_what_means_something_in_an_address(tmp_path, keyring):
+    folder = tmp_path / "a b#c&ü"
+    with open_store(f"sqlite:///{folder}/i.db", keyring) as store:
+        assert store.views.counts().patients == 0
+    assert [path.name for path in folder.iterdir()] == ["i.db"]
+
+
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path, keyring):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be made") as caught:
