@@ -50,7 +50,7 @@ COMMANDS = (
     Command("onboarding", None, "the steps from staging to production"),
     Command("backup", None, "copy the store while it runs"),
     Command("purge", None, "delete what is older than the settings keep"),
-    Command("keys", None, "make and rotate at-rest keys"),
+    Command("keys", "interface.cli.keys", "make and rotate at-rest keys"),
     Command("migrate", None, "move from SQLite to PostgreSQL"),
     Command("install-service", None, "install the systemd unit"),
     Command("users", None, "who may use the console"),

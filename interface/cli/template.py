@@ -150,6 +150,8 @@ url = "sqlite:///var/interface.db"
 # The at-rest key: env:, file: or credential:. Left out: a file of mode 0600 beside this one,
 # made by the first start.
 # key = "file:at-rest.key"
+# "off": what is stored from now on is in the clear, for whoever has the file to read.
+# encryption = "on"
 # How long things are kept; 0: for ever.
 # journal_days = 90
 # request_days = 365

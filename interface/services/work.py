@@ -23,6 +23,7 @@ from interface.delivery.schedule import DEFAULT, Schedule
 from interface.errors import InterfaceError
 from interface.rules import Policy, RuleError
 from interface.services.attempts import Ledger
+from interface.services.chores import Chores
 from interface.services.clock import Clock
 from interface.services.courier import ONE, Couriers, Envelope, Post, where
 from interface.services.http_client import Poster, Target
@@ -83,7 +84,13 @@ def work(
             stats = WorkStats(store.views.backlog, write_if_read, dead=taken_up.dead)
             ledger = Ledger(random.random, limits.schedule)
             loop = WorkLoop(store.work, intake, couriers, ledger, stats, clock, limits.batch)
-            run(loop, wakes, limits.drain_seconds, reload=reload)
+            chores = Chores(store)
+
+            def reloaded_now() -> Engine | None:
+                chores.hurry()
+                return reload()
+
+            run(loop, wakes, limits.drain_seconds, reload=reloaded_now, chores=chores.step)
     finally:
         couriers.stop(1.0)
         couriers.close()
@@ -143,12 +150,14 @@ def serve(settings_file: Path, now: str | None) -> None:
         connect_seconds=min(CONNECT_SECONDS, settings.api.timeout_seconds),
         read_seconds=settings.api.timeout_seconds,
     )
-    keyring = load_or_create(settings.store.key, settings.directory, lambda _: None, create=False)
+    master = load_or_create(
+        settings.store.key, settings.directory, lambda _: None, create=False, off=settings.store.clear
+    )
     engine = Engine(settings.rulebook(), settings.policy())
     lock = StoreLock.beside(settings.store_url, "work")
     lock.acquire(wait=LOCK_SECONDS)
     try:
-        with open_store(settings.store_url, keyring, create=False) as store:  # the door has made it
+        with open_store(settings.store_url, master, create=False) as store:  # the door has made it
             clock = clock_at(now, settings.site.zone)
             note_and_say(store, engine, clock.now())
 

@@ -217,6 +217,8 @@ class StoreSection(Section):
     """See `Settings.store_url` for the one to open."""
     key: SecretReference | None = None
     """The at-rest key; None: a file beside the settings file."""
+    encryption: Literal["on", "off"] = "on"
+    """off: new values are stored in the clear."""
     journal_days: Days = 90
     request_days: Days = 365
     chart_days: Days = 1095
@@ -230,6 +232,11 @@ class StoreSection(Section):
     def disk_low_bytes(self) -> int:
         """`disk_low_mib` in bytes."""
         return self.disk_low_mib * MIB
+
+    @property
+    def clear(self) -> bool:
+        """Whether new values are stored in the clear."""
+        return self.encryption == "off"
 
 
 class Filters(Section):
