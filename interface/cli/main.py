@@ -49,7 +49,7 @@ COMMANDS = (
     Command("feed-report", "interface.cli.feed_report", "what a sender's feed is like and lacks"),
     Command("onboarding", None, "the steps from staging to production"),
     Command("backup", None, "copy the store while it runs"),
-    Command("purge", None, "delete what is older than the settings keep"),
+    Command("purge", "interface.cli.purge", "delete what is older than the settings keep"),
     Command("keys", "interface.cli.keys", "make and rotate at-rest keys"),
     Command("migrate", None, "move from SQLite to PostgreSQL"),
     Command("install-service", None, "install the systemd unit"),

@@ -152,7 +152,8 @@ url = "sqlite:///var/interface.db"
 # key = "file:at-rest.key"
 # "off": what is stored from now on is in the clear, for whoever has the file to read.
 # encryption = "on"
-# How long things are kept; 0: for ever.
+# How long things are kept, in days; 0: for ever. Messages in no chart; requests after their end; charts after their last
+# change, with their messages (docs/retention.md).
 # journal_days = 90
 # request_days = 365
 # chart_days = 1095

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from interface.services.logs import event
+from interface.services.purging import Purging
 from interface.store.database import Store
 from interface.store.resealing import Resealing
 
@@ -19,8 +20,11 @@ LOOK_SECONDS = 60.0
 class Chores:
     """One thread's: the loop's."""
 
-    def __init__(self, store: Store, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, store: Store, purging: Purging, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._store = store
+        self._purging = purging
         self._monotonic = monotonic
         self._due = 0.0
 
@@ -30,6 +34,8 @@ class Chores:
             return False
         if reseal(self._store.resealing):
             return True
+        if not self._purging.asked_for and (self._purging.under_way or self._purging.is_due()):
+            return self._purging.step() is None
         self._due = self._monotonic() + LOOK_SECONDS
         return False
 

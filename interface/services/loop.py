@@ -395,6 +395,7 @@ class WorkLoop:
         plan = self._intake.carry_out(command, self._clock.at(), self._sending)
         if plan is None:
             self._command_look = now + COMMAND_WAIT_SECONDS
+            self._alarms.append(self._clock.now() + COMMAND_WAIT_SECONDS)
         return plan
 
     def _settle_again(self, page: int) -> Plan | None:

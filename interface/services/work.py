@@ -31,6 +31,7 @@ from interface.services.identity_settings import note_and_say
 from interface.services.intake import Intake
 from interface.services.logs import configure, event
 from interface.services.loop import STORE_RETRY_SECONDS, WorkLoop, run
+from interface.services.purging import FOR_EVER, Keep, Purging
 from interface.services.wakes import Wakes
 from interface.services.work_stats import WorkStats, trouble_line, write_if_read
 from interface.settings import Settings, SettingsError, load_settings, require_available
@@ -57,6 +58,8 @@ class Limits:
     schedule: Schedule = DEFAULT
     batch: int = 1
     """How many patients' requests one POST takes."""
+    keep: Keep = FOR_EVER
+    """For how long things are kept."""
 
 
 def work(
@@ -80,11 +83,14 @@ def work(
         taken_up = take_up(store, clock, wakes)
         if taken_up is not None:
             new_patient, new_request = count(taken_up.patient).__next__, count(taken_up.request).__next__
-            intake = Intake(engine, store.work, new_patient=new_patient, new_request=new_request)
+            purging = Purging(store.retention, limits.keep, clock)
+            intake = Intake(
+                engine, store.work, new_patient=new_patient, new_request=new_request, purging=purging
+            )
             stats = WorkStats(store.views.backlog, write_if_read, dead=taken_up.dead)
             ledger = Ledger(random.random, limits.schedule)
             loop = WorkLoop(store.work, intake, couriers, ledger, stats, clock, limits.batch)
-            chores = Chores(store)
+            chores = Chores(store, purging)
 
             def reloaded_now() -> Engine | None:
                 chores.hurry()
@@ -176,6 +182,7 @@ def serve(settings_file: Path, now: str | None) -> None:
                     settings.api.concurrency,
                     settings.api.timeout_seconds + DRAIN_MARGIN_SECONDS,
                     batch=settings.api.batch,
+                    keep=Keep.of(settings.store),
                 ),
                 envelope=envelope_of(settings),
                 reload=reload,

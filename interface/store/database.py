@@ -32,6 +32,7 @@ from interface.store.migrations import (
 from interface.store.patient_views import PatientViews
 from interface.store.records import StoreStats
 from interface.store.resealing import Resealing
+from interface.store.retention import Retention
 from interface.store.rotation import Rotation
 from interface.store.schema import liveness
 from interface.store.views import Views
@@ -202,6 +203,11 @@ class Store:
     def resealing(self) -> Resealing:
         """What seals values of older keys anew."""
         return self._seldom_used(Resealing, lambda: Resealing(self._engine, self._keyring))
+
+    @property
+    def retention(self) -> Retention:
+        """What finds and deletes rows that are kept no longer."""
+        return self._seldom_used(Retention, lambda: Retention(self._engine, self._keyring))
 
     def _seldom_used(self, kind: type[_PartT], make: Callable[[], _PartT]) -> _PartT:
         with self._making:

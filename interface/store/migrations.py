@@ -62,12 +62,17 @@ def _settings_seen(connection: Connection) -> None:
     schema.settings_seen.create(connection)
 
 
+def _purgings(connection: Connection) -> None:
+    """What went by retention, and when."""
+    schema.purges.create(connection)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "first tables", _first_tables),
     Migration(2, "merges and commands", _merges_and_commands),
     Migration(3, "patients by change", _patients_by_change),
     Migration(4, "settings seen", _settings_seen),
-    Migration(ENVELOPE, "keys that are wrapped", keys=key_rows.of_old),
+    Migration(ENVELOPE, "keys that are wrapped, and purgings", _purgings, key_rows.of_old),
 )
 
 

@@ -289,3 +289,12 @@ settings_seen = Table(
     Column("value", Text, nullable=False),  # digests: nothing of a setting's own text
     Column("seen_at", Double, nullable=False),
 )
+
+purges = Table(
+    "purges",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("began_at", Double, nullable=False),
+    Column("ended_at", Double),
+    Column("counts", Text, nullable=False),  # how many rows of each kind went, as JSON
+)
