@@ -14,6 +14,7 @@ from typing import Self, TypeVar
 from sqlalchemy import Connection, Engine, bindparam, update
 
 from interface.store import key_rows
+from interface.store.backup import Backup
 from interface.store.commands import Commands
 from interface.store.crypto import Keyring, Master
 from interface.store.engine import Part, make_engine, make_file, sqlite_path
@@ -203,6 +204,11 @@ class Store:
     def resealing(self) -> Resealing:
         """What seals values of older keys anew."""
         return self._seldom_used(Resealing, lambda: Resealing(self._engine, self._keyring))
+
+    @property
+    def backup(self) -> Backup:
+        """What copies it."""
+        return self._seldom_used(Backup, lambda: Backup(self._engine))
 
     @property
     def retention(self) -> Retention:
