@@ -9,6 +9,7 @@ from collections.abc import Callable
 from interface.services.logs import event
 from interface.services.purging import Purging
 from interface.store.database import Store
+from interface.store.errors import StoreError
 from interface.store.resealing import Resealing
 
 log = logging.getLogger(__name__)
@@ -29,9 +30,17 @@ class Chores:
         self._due = 0.0
 
     def step(self) -> bool:
-        """A portion; whether there is more to do. Raises StoreError."""
+        """A portion; whether there is more to do. One that fails is told and waits: the work goes on without it."""
         if self._monotonic() < self._due:
             return False
+        try:
+            return self._portion()
+        except StoreError as failed:
+            event(log, logging.WARNING, "chore-failed", problem=failed, again_in=f"{LOOK_SECONDS:g}s")
+            self._due = self._monotonic() + LOOK_SECONDS
+            return False
+
+    def _portion(self) -> bool:
         if reseal(self._store.resealing):
             return True
         if not self._purging.asked_for and (self._purging.under_way or self._purging.is_due()):

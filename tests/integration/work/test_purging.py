@@ -8,6 +8,8 @@ from interface.delivery.verdict import Reply
 from interface.services.chores import Chores
 from interface.services.purging import Keep, Purging
 from interface.store import retention
+from interface.store.crypto import Master
+from interface.store.errors import StoreError
 from interface.store.records import MessageFilter
 
 TAKEN = Reply(200, is_json_object=True, correlation_id="c")
@@ -219,6 +221,33 @@ def test_each_day_in_idle_turns_and_what_went_is_kept_and_logged_in_one_line(sit
     last = site.store.retention.last()
     assert [one.counts["messages"] for one in last] == [0, 1]
     assert last[1].ended_at is not None
+
+
+def test_a_chore_that_fails_is_told_and_does_not_stop_the_work(site, caplog, monkeypatch):
+    def fails(*_):
+        raise StoreError("the store cannot be written: the disk is full")
+
+    chores = Chores(site.store, Purging(site.store.retention, KEEP, site.clock))
+    monkeypatch.setattr(site.store.retention, "begin", fails)
+    assert not chores.step() and not chores.step()
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert "event=chore-failed" in line and "the disk is full" in line
+
+
+def test_values_of_an_older_key_are_sealed_anew_in_idle_turns(site, caplog):
+    caplog.set_level("INFO")
+    site.book("20260410")
+    site.reply(TAKEN)
+    site.store.rotation.begin(Master(b"k" * 32), Master(b"n" * 32))
+    site.store.resealing.grace = 0.0
+    chores = Chores(site.store, Purging(site.store.retention, Keep(), site.clock))
+    while chores.step():
+        pass
+    said = " ".join(record.getMessage() for record in caplog.records)
+    assert "event=resealing" in said and "event=resealed values=6 keys_dropped=1 unreadable=0" in said
+    assert len(site.store.rotation.keys().data_keys) == 1
+    site.book("20260411")
+    assert site.couriers.sent[-1]["upcomingAppointmentDate"] == "2026-04-11"
 
 
 def test_a_person_has_the_running_loop_purge_now(site):
