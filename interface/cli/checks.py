@@ -96,17 +96,27 @@ def check_mappings(settings: Settings) -> Found:
 
 def check_key(settings: Settings) -> Found:
     """The at-rest key is there, or may still be made."""
+    from interface.store.database import may_make_key
     from interface.store.keys import DEFAULT_KEY_FILE, load_or_create
 
     default = settings.directory / DEFAULT_KEY_FILE
     path = settings.store_path
-    if settings.store.key is None and not default.exists() and path is not None and not path.exists():
+    encrypted = path is not None and not settings.store.clear
+    if encrypted and settings.store.key is None and not default.exists() and may_make_key(settings.store_url):
         yield _can_make(default), f"{default} will be made by the first start"
         return
     said: list[str] = []
-    keyring = load_or_create(settings.store.key, settings.directory, said.append, create=False)
+    master = load_or_create(
+        settings.store.key, settings.directory, said.append, create=False, off=settings.store.clear
+    )
     yield from (("warn", line) for line in said)
-    yield "ok", f"read from {keyring.source}"
+    if master.off:
+        yield (
+            "warn",
+            '[store] encryption = "off": what is stored from now on can be read by whoever has the file',
+        )
+    if master.secret is not None:
+        yield "ok", f"read from {master.source}"
 
 
 def check_store(settings: Settings) -> Found:
@@ -120,11 +130,15 @@ def check_store(settings: Settings) -> Found:
     if not path.exists():
         yield _can_make(path), f"{path} will be made by the first start"
         return
-    keyring = load_or_create(settings.store.key, settings.directory, lambda _: None, create=False)
-    with open_store(settings.store_url, keyring, create=False) as store:
+    master = load_or_create(
+        settings.store.key, settings.directory, lambda _: None, create=False, off=settings.store.clear
+    )
+    with open_store(settings.store_url, master, create=False) as store:
         store.check_writable()
         stats = store.stats()
         changed = _changed_under_charts(settings, store)
+        if store.keyring.opens_clear and not master.off:
+            yield "warn", "values of before are still in the clear: `keys reseal` seals them"
     yield "ok", f"{path} is writable, version {stats.schema_version}, {_size(stats.size_bytes)}"
     if changed:
         yield (

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from interface.services.clock import Clock
     from interface.services.history import HistoryStore
     from interface.settings import Settings
-    from interface.store import Keyring, Store
+    from interface.store import Store
 
     Known = Callable[[Sequence[str]], Collection[str]]
 
@@ -120,8 +120,10 @@ def _try(
     if path is not None and not path.is_file():
         look(lambda _: ())
         return
-    keyring = load_or_create(settings.store.key, settings.directory, shown.say, create=False)
-    with open_store(settings.store_url, keyring, create=False) as store:
+    master = load_or_create(
+        settings.store.key, settings.directory, shown.say, create=False, off=settings.store.clear
+    )
+    with open_store(settings.store_url, master, create=False) as store:
         look(store.patients.owners)
 
 
@@ -155,15 +157,17 @@ def _load(
 @contextmanager
 def _open(settings: Settings, say: Callable[[str], None]) -> Iterator[Store]:
     """The site's store. It and its key are made when there is none, as the daemon's first start does."""
-    from interface.store.database import open_store
+    from interface.store.database import may_make_key, open_store
     from interface.store.keys import load_or_create
     from interface.store.lock import StoreLock
 
-    fresh = settings.store_path is None or not settings.store_path.exists()
-    keyring: Keyring = load_or_create(settings.store.key, settings.directory, say, create=fresh)
+    fresh = may_make_key(settings.store_url)
+    master = load_or_create(
+        settings.store.key, settings.directory, say, create=fresh, off=settings.store.clear
+    )
     # beside a daemon nothing is brought up to date: it may be of an older version
     alone = not StoreLock.beside(settings.store_url, "door").is_held()
-    with open_store(settings.store_url, keyring, create=alone) as store:
+    with open_store(settings.store_url, master, create=alone) as store:
         yield store
 
 

@@ -28,7 +28,7 @@ from interface.services.taken import Answering
 from interface.services.watch import Seen, Watch, edges
 from interface.services.web import health_site
 from interface.settings import Listener, Settings, SettingsError, load_settings, require_available
-from interface.store.database import Store, open_store
+from interface.store.database import Store, may_make_key, open_store
 from interface.store.errors import StoreError
 from interface.store.keys import load_or_create
 from interface.store.lock import StoreLock
@@ -55,6 +55,7 @@ class Door:
         """`command` gives the command that starts the work."""
         self.settings = settings
         self.reactor = reactor
+        self._keyring = store.keyring
         self.metrics = DoorMetrics()
         self.supervisor = Supervisor(reactor, command, self.metrics.work, self._work_restarted)
         self.gate = Gate(self._submit)
@@ -211,6 +212,7 @@ class Door:
 
         The work says in the log what became of the mapping. Other changes need a restart.
         """
+        self._keyring.look()
         try:
             settings = load_settings(self.settings.file or Path())
         except SettingsError as error:
@@ -282,9 +284,12 @@ def run_door(
     require_available(settings, run=True)
     with StoreLock.beside(settings.store_url, "door"):
         # a new key opens no store that is there already: then a missing one is said, not made
-        fresh = settings.store_path is None or not settings.store_path.exists()
-        keyring = load_or_create(settings.store.key, settings.directory, _announce, create=fresh)
-        with _opened(lambda: open_store(settings.store_url, keyring)) as store:
+        fresh = may_make_key(settings.store_url)
+        clear = settings.store.clear
+        master = load_or_create(settings.store.key, settings.directory, _announce, create=fresh, off=clear)
+        with _opened(lambda: open_store(settings.store_url, master)) as store:
+            if store.keyring.opens_clear:
+                event(log, logging.WARNING, "not-encrypted", values="new" if clear else "old")
             own = work_command(str(settings_path), now)
             child = own if command is None else lambda: command
             return _run(settings, store, child)

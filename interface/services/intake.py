@@ -27,6 +27,7 @@ from interface.services.courier import where
 from interface.services.logs import event
 from interface.services.mending import chart_text, readable_chart
 from interface.services.plan import Plan, reasons
+from interface.services.purging import Purging
 from interface.store.errors import StoreError
 from interface.store.records import (
     Command,
@@ -65,13 +66,18 @@ class Intake:
         new_patient: Callable[[], int],
         new_request: Callable[[], int],
         cached: int = CACHED_CHARTS,
+        purging: Purging | None = None,
     ) -> None:
         """`new_patient` and `new_request` give row ids that were never given before; some may stay unused."""
         self._engine = engine
         self._store = store
         self._new_patient = new_patient
         self._new_request = new_request
-        self._commanding = Commanding(engine, store, new_patient=new_patient, new_request=new_request)
+        self._commanding = Commanding(
+            engine, store, new_patient=new_patient, new_request=new_request, purging=purging
+        )
+        if purging is not None:
+            purging.forget = self.forget
         self._command_blocks: frozenset[int] = frozenset()
         self._cache = ChartCache(cached)
         self._deferred: dict[int, frozenset[int]] = {}

@@ -64,6 +64,8 @@ MOST_REFUSED = 20
 and all messages wait.
 """
 POLL_SECONDS = 1.0
+CHORE_REST_SECONDS = 0.02
+"""Between two portions of a chore: SQLite's lock is the journal's meanwhile."""
 COMMAND_SECONDS = 0.5
 """How often it is looked for commands of persons."""
 COMMAND_WAIT_SECONDS = 0.05
@@ -393,6 +395,7 @@ class WorkLoop:
         plan = self._intake.carry_out(command, self._clock.at(), self._sending)
         if plan is None:
             self._command_look = now + COMMAND_WAIT_SECONDS
+            self._alarms.append(self._clock.now() + COMMAND_WAIT_SECONDS)
         return plan
 
     def _settle_again(self, page: int) -> Plan | None:
@@ -416,16 +419,18 @@ def run(
     drain_seconds: float,
     pause: Callable[[float], None] = time.sleep,
     reload: Callable[[], Engine | None] = lambda: None,
+    chores: Callable[[], bool] = lambda: False,
 ) -> None:
     """Turn after turn until asked to end; then until what is being sent is back or `drain_seconds` over.
 
-    `reload` gives the engine of a mapping that was changed; None: the old one stays.
+    `reload` gives the engine of a mapping that was changed; None: the old one stays. `chores` does a portion of what
+    there is to do in idle turns, and says whether there is more.
     """
     troubles: set[str] = set()
-    more = True
+    more, tidying = True, False
     ends = float("inf")
     while not (loop.draining and (loop.idle or time.monotonic() > ends)):
-        wakes.wait(0.0 if more else loop.patience())
+        wakes.wait(0.0 if more else CHORE_REST_SECONDS if tidying else loop.patience())
         if wakes.ending and not loop.draining:
             loop.draining = True
             ends = time.monotonic() + drain_seconds
@@ -435,8 +440,9 @@ def run(
         try:
             more = loop.turn()
             loop.report()
+            tidying = not more and not loop.draining and chores()
         except StoreError as failed:
-            more = False
+            more = tidying = False
             if not troubles:
                 event(log, logging.ERROR, "store-failing", problem=failed)
             if str(failed) not in troubles:

@@ -23,6 +23,7 @@ from interface.delivery.schedule import DEFAULT, Schedule
 from interface.errors import InterfaceError
 from interface.rules import Policy, RuleError
 from interface.services.attempts import Ledger
+from interface.services.chores import Chores
 from interface.services.clock import Clock
 from interface.services.courier import ONE, Couriers, Envelope, Post, where
 from interface.services.http_client import Poster, Target
@@ -30,6 +31,7 @@ from interface.services.identity_settings import note_and_say
 from interface.services.intake import Intake
 from interface.services.logs import configure, event
 from interface.services.loop import STORE_RETRY_SECONDS, WorkLoop, run
+from interface.services.purging import FOR_EVER, Keep, Purging
 from interface.services.wakes import Wakes
 from interface.services.work_stats import WorkStats, trouble_line, write_if_read
 from interface.settings import Settings, SettingsError, load_settings, require_available
@@ -56,6 +58,8 @@ class Limits:
     schedule: Schedule = DEFAULT
     batch: int = 1
     """How many patients' requests one POST takes."""
+    keep: Keep = FOR_EVER
+    """For how long things are kept."""
 
 
 def work(
@@ -79,11 +83,20 @@ def work(
         taken_up = take_up(store, clock, wakes)
         if taken_up is not None:
             new_patient, new_request = count(taken_up.patient).__next__, count(taken_up.request).__next__
-            intake = Intake(engine, store.work, new_patient=new_patient, new_request=new_request)
+            purging = Purging(store.retention, limits.keep, clock)
+            intake = Intake(
+                engine, store.work, new_patient=new_patient, new_request=new_request, purging=purging
+            )
             stats = WorkStats(store.views.backlog, write_if_read, dead=taken_up.dead)
             ledger = Ledger(random.random, limits.schedule)
             loop = WorkLoop(store.work, intake, couriers, ledger, stats, clock, limits.batch)
-            run(loop, wakes, limits.drain_seconds, reload=reload)
+            chores = Chores(store, purging)
+
+            def reloaded_now() -> Engine | None:
+                chores.hurry()
+                return reload()
+
+            run(loop, wakes, limits.drain_seconds, reload=reloaded_now, chores=chores.step)
     finally:
         couriers.stop(1.0)
         couriers.close()
@@ -143,12 +156,14 @@ def serve(settings_file: Path, now: str | None) -> None:
         connect_seconds=min(CONNECT_SECONDS, settings.api.timeout_seconds),
         read_seconds=settings.api.timeout_seconds,
     )
-    keyring = load_or_create(settings.store.key, settings.directory, lambda _: None, create=False)
+    master = load_or_create(
+        settings.store.key, settings.directory, lambda _: None, create=False, off=settings.store.clear
+    )
     engine = Engine(settings.rulebook(), settings.policy())
     lock = StoreLock.beside(settings.store_url, "work")
     lock.acquire(wait=LOCK_SECONDS)
     try:
-        with open_store(settings.store_url, keyring, create=False) as store:  # the door has made it
+        with open_store(settings.store_url, master, create=False) as store:  # the door has made it
             clock = clock_at(now, settings.site.zone)
             note_and_say(store, engine, clock.now())
 
@@ -167,6 +182,7 @@ def serve(settings_file: Path, now: str | None) -> None:
                     settings.api.concurrency,
                     settings.api.timeout_seconds + DRAIN_MARGIN_SECONDS,
                     batch=settings.api.batch,
+                    keep=Keep.of(settings.store),
                 ),
                 envelope=envelope_of(settings),
                 reload=reload,

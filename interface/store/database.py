@@ -6,19 +6,23 @@ import contextlib
 import shutil
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
 from sqlalchemy import Connection, Engine, bindparam, update
 
+from interface.store import key_rows
+from interface.store.backup import Backup
 from interface.store.commands import Commands
-from interface.store.crypto import Keyring
+from interface.store.crypto import Keyring, Master
 from interface.store.engine import Part, make_engine, make_file, sqlite_path
 from interface.store.errors import StoreError
 from interface.store.journal import Journal
+from interface.store.key_look import KeyLook
 from interface.store.migrations import (
+    ENVELOPE,
     MIGRATIONS,
     Migration,
     check_key,
@@ -28,6 +32,9 @@ from interface.store.migrations import (
 )
 from interface.store.patient_views import PatientViews
 from interface.store.records import StoreStats
+from interface.store.resealing import Resealing
+from interface.store.retention import Retention
+from interface.store.rotation import Rotation
 from interface.store.schema import liveness
 from interface.store.views import Views
 from interface.store.work import Work
@@ -38,7 +45,7 @@ PROBE_BUSY_MS = 1000
 _ALIVE = update(liveness).where(liveness.c.id == 1).values(checked_at=bindparam("checked_at_now"))
 
 
-def open_store(url: str, keyring: Keyring, *, create: bool = True) -> Store:
+def open_store(url: str, master: Master, *, create: bool = True) -> Store:
     """Open the store at a URL of the form `sqlite:///relative` or `sqlite:////absolute`, bringing it up to
     date.
 
@@ -52,20 +59,35 @@ def open_store(url: str, keyring: Keyring, *, create: bool = True) -> Store:
     elif not path.is_file():
         raise StoreError(f"there is no store at {path}: start the daemon first, or correct [store] url")
     engine = make_engine(path)
-    version = _Opening(engine).prepare(keyring, path, MIGRATIONS, change=create)
-    return Store(path, engine, keyring, version)
+    version = _Opening(engine).prepare(master, path, MIGRATIONS, change=create)
+    return Store(path, engine, KeyLook(engine, master).keyring(), version)
+
+
+def may_make_key(url: str) -> bool:
+    """Whether a key may be made for the store at `url`: there is no store yet, or no key opens it (all is in the clear)."""
+    path = sqlite_path(url)
+    return not path.is_file() or not path.stat().st_size or _Opening(make_engine(path)).is_bare()
 
 
 class _Opening(Part):
     """Checks a store and brings it up to date."""
 
-    def prepare(self, keyring: Keyring, path: Path, migrations: Sequence[Migration], *, change: bool) -> int:
+    def is_bare(self) -> bool:
+        """Whether no master key wraps its keys."""
+        try:
+            with self._reading() as connection:
+                version = stored_version(connection)
+                return version == 0 or (version >= ENVELOPE and key_rows.is_bare(connection))
+        finally:
+            self.close()
+
+    def prepare(self, master: Master, path: Path, migrations: Sequence[Migration], *, change: bool) -> int:
         """Give the version that the store then has; each step is a transaction, so that two may open at
         once.
         """
         try:
             with self._reading() as connection:
-                version = _checked_version(connection, keyring, path, migrations)
+                version = _checked_version(connection, master, path, migrations)
             while version < migrations[-1].version:
                 if not change:
                     raise StoreError(
@@ -74,21 +96,24 @@ class _Opening(Part):
                     )
                 with self._writing() as connection:
                     # again, under the lock: another process may have been here first
-                    version = _checked_version(connection, keyring, path, migrations)
+                    version = _checked_version(connection, master, path, migrations)
                     if version < migrations[-1].version:
-                        version = migrate(connection, keyring, version, migrations)
+                        version = migrate(connection, master, version, migrations)
+            if change:
+                with self._writing() as connection:
+                    key_rows.fit(connection, master, time.time())
             return version
         finally:
             self.close()
 
 
 def _checked_version(
-    connection: Connection, keyring: Keyring, path: Path, migrations: Sequence[Migration]
+    connection: Connection, master: Master, path: Path, migrations: Sequence[Migration]
 ) -> int:
     version = stored_version(connection)
     check_version(version, str(path), migrations)
     if version:
-        check_key(connection, keyring, str(path))
+        check_key(connection, master, str(path), version)
     return version
 
 
@@ -123,6 +148,12 @@ class Store:
         self._patients: PatientViews | None = None
         self._commands: Commands | None = None
         self._probe: _Probe | None = None
+        self._seldom: dict[type[Part], Part] = {}
+
+    @property
+    def keyring(self) -> Keyring:
+        """The keys that seal and open its values."""
+        return self._keyring
 
     @property
     def journal(self) -> Journal:
@@ -164,6 +195,33 @@ class Store:
                 self._commands = self._keep(Commands(self._engine, self._keyring))
             return self._commands
 
+    @property
+    def rotation(self) -> Rotation:
+        """What replaces the master key."""
+        return self._seldom_used(Rotation, lambda: Rotation(self._engine))
+
+    @property
+    def resealing(self) -> Resealing:
+        """What seals values of older keys anew."""
+        return self._seldom_used(Resealing, lambda: Resealing(self._engine, self._keyring))
+
+    @property
+    def backup(self) -> Backup:
+        """What copies it."""
+        return self._seldom_used(Backup, lambda: Backup(self._engine))
+
+    @property
+    def retention(self) -> Retention:
+        """What finds and deletes rows that are kept no longer."""
+        return self._seldom_used(Retention, lambda: Retention(self._engine, self._keyring))
+
+    def _seldom_used(self, kind: type[_PartT], make: Callable[[], _PartT]) -> _PartT:
+        with self._making:
+            found = self._seldom.get(kind)
+            if not isinstance(found, kind):
+                found = self._seldom[kind] = self._keep(make())
+            return found
+
     def _keep(self, part: _PartT) -> _PartT:
         self._parts.callback(part.close)
         return part
@@ -191,6 +249,7 @@ class Store:
         """Close every part; what was not committed is undone."""
         self._parts.close()
         self._journal = self._work = self._views = self._patients = self._commands = self._probe = None
+        self._seldom.clear()
         self._engine.dispose()
 
     def __enter__(self) -> Self:

@@ -16,6 +16,7 @@ from interface.store import attempts, by_hand, claims, commands, counters, repla
 from interface.store.crypto import Keyring
 from interface.store.engine import Part, cause_of
 from interface.store.errors import Unreadable
+from interface.store.key_rows import still_good
 from interface.store.records import (
     AskedRow,
     Claimed,
@@ -262,6 +263,7 @@ class Work(Part):
             touched.update(write.id for write in turn.patients)
             turns.set_due(connection, touched, now)
             claimed = claims.claim(connection, keyring, now, turn.claims, turn.blocked)
+            still_good(connection, keyring)
         return Committed(claimed, missed)
 
     def claim(self, now: float, limit: int) -> list[Claimed]:

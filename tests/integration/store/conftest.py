@@ -6,7 +6,7 @@ from itertools import count
 
 import pytest
 
-from interface.store.crypto import Keyring
+from interface.store.crypto import Master
 from interface.store.database import Store, open_store
 from interface.store.records import (
     Arrival,
@@ -22,7 +22,7 @@ NOW = 1_800_000_000.0
 
 @pytest.fixture
 def keyring():
-    return Keyring(bytes(range(32)), source="env:STORE_KEY")
+    return Master(bytes(range(32)), source="env:STORE_KEY")
 
 
 @pytest.fixture
@@ -112,3 +112,9 @@ class Filler:
 @pytest.fixture
 def fill(store):
     return Filler(store)
+
+
+@pytest.fixture
+def fill_of():
+    """Fills a store that the test has opened itself."""
+    return Filler

@@ -20,9 +20,9 @@ from interface.services.http_client import Poster, Target
 from interface.services.logs import configure
 from interface.services.work import Limits, clock_at, work
 from interface.store import StoreLock, open_store
-from interface.store.crypto import Keyring
+from interface.store.crypto import Master
 
-KEYRING = Keyring(b"k" * 32)
+KEYRING = Master(b"k" * 32)
 QUICK = Schedule(first=0.02, cap=0.05, pause=0.05, slow=0.05)
 
 
