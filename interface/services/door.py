@@ -118,7 +118,9 @@ class Door:
                 self.ports[section.name] = self._bind(what, section.port, factory, section.host, backlog=128)
                 self.factories[section.name] = factory
             web = self.settings.web
-            site = health_site(self.alive, self.not_ready, self.metrics.text)
+            site = health_site(
+                self.alive, self.not_ready, self.metrics.text, lambda: self.metrics.work.destination
+            )
             self.web_port = self._bind("[web]", web.port, site, web.host, backlog=50)
         except DoorError:
             for port in self.ports.values():
@@ -186,6 +188,7 @@ class Door:
                 "pid": self.supervisor.pid,
                 "restarts": self.metrics.child_restarts,
             },
+            "destination": self.metrics.work.destination,
         }
 
     def not_ready(self) -> Any:

@@ -106,6 +106,39 @@ class Poster:
         return True, bytes(received)
 
 
+class Posters:
+    """Makes posters for a target that may be given another key while they are in use."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        """What the next POST of each of them goes to."""
+
+    def __call__(self) -> _Renewed:
+        """One more, for one thread."""
+        return _Renewed(self)
+
+
+class _Renewed:
+    """A poster that is made anew when the target is another."""
+
+    def __init__(self, posters: Posters) -> None:
+        self._posters = posters
+        self._target = posters.target
+        self._poster = Poster(self._target)
+
+    def post(self, body: bytes) -> Reply:
+        """As `Poster.post`."""
+        if self._target is not self._posters.target:
+            self._poster.close()
+            self._target = self._posters.target
+            self._poster = Poster(self._target)
+        return self._poster.post(body)
+
+    def close(self) -> None:
+        """Drop the connection."""
+        self._poster.close()
+
+
 class _Session(requests.Session):
     """A session that looks at nothing but what it is given."""
 
@@ -138,6 +171,7 @@ def _reply(response: requests.Response, whole: bool, received: bytes) -> Reply:
         correlation_id=_correlation_id(parsed or {}),
         responses=_responses(parsed or {}),
         retry_after=response.headers.get("Retry-After", "")[:64],
+        date=response.headers.get("Date", "")[:64],
         content_type=response.headers.get("Content-Type", "")[:100],
         excerpt=received[:EXCERPT_BYTES],
     )

@@ -44,6 +44,7 @@ def work_off(
     couriers = Couriers(_nobody, 0, clock.now)
     stats = WorkStats(store.views.backlog, lambda _: None)
     loop = WorkLoop(store.work, intake, couriers, Ledger(random.random), stats, clock)
+    loop.begin(store.work.told())
     try:
         while not until():
             more = loop.turn()

@@ -86,8 +86,8 @@ class Purging:
         return self._walk is not None
 
     def is_due(self) -> bool:
-        """Whether the last purging is a day ago."""
-        if self.keep.forever:
+        """Whether the last purging is a day ago; not while the day is uncertain: what is gone is gone."""
+        if self.keep.forever or not self._clock.sure:
             return False
         last = self._store.last(1)
         # one of a rehearsal's clock may lie far ahead

@@ -26,11 +26,12 @@ from interface.services.attempts import Ledger
 from interface.services.chores import Chores
 from interface.services.clock import Clock
 from interface.services.courier import ONE, Couriers, Envelope, Post, where
-from interface.services.http_client import Poster, Target
+from interface.services.http_client import Posters, Target
 from interface.services.identity_settings import note_and_say
 from interface.services.intake import Intake
 from interface.services.logs import configure, event
 from interface.services.loop import STORE_RETRY_SECONDS, WorkLoop, run
+from interface.services.passage import Passage
 from interface.services.purging import FOR_EVER, Keep, Purging
 from interface.services.wakes import Wakes
 from interface.services.work_stats import WorkStats, trouble_line, write_if_read
@@ -54,6 +55,8 @@ class Limits:
     """Numbers of the process that tests set smaller."""
 
     concurrency: int = 32
+    requests_per_second: float | None = None
+    """None: no limit."""
     drain_seconds: float = 40.0
     schedule: Schedule = DEFAULT
     batch: int = 1
@@ -88,8 +91,12 @@ def work(
                 engine, store.work, new_patient=new_patient, new_request=new_request, purging=purging
             )
             stats = WorkStats(store.views.backlog, write_if_read, dead=taken_up.dead)
-            ledger = Ledger(random.random, limits.schedule)
+            passage = Passage(
+                random.random, limits.schedule, limit=limits.requests_per_second, steady=clock.steady
+            )
+            ledger = Ledger(random.random, limits.schedule, passage)
             loop = WorkLoop(store.work, intake, couriers, ledger, stats, clock, limits.batch)
+            loop.begin(taken_up.told)
             chores = Chores(store, purging)
 
             def reloaded_now() -> Engine | None:
@@ -114,6 +121,8 @@ class TakenUp:
     """The next request id."""
     dead: int
     """Dead requests."""
+    told: dict[str, str]
+    """What the work before has told of itself."""
 
 
 def take_up(
@@ -125,7 +134,8 @@ def take_up(
     trouble = ""
     while not wakes.ending:
         try:
-            recovered = store.work.recover(clock.now())
+            recovered = store.work.recover(clock.now(), longest=DEFAULT.longest)
+            told = store.work.told()
             patient, request = store.work.next_ids()
             dead = store.views.requests_in("dead")
         except StoreError as failed:
@@ -140,7 +150,7 @@ def take_up(
             event(log, logging.WARNING, "store-well-again")
             tell(trouble_line(""))
         event(log, logging.INFO, "work-started", interrupted_requests=recovered)
-        return TakenUp(patient, request, dead)
+        return TakenUp(patient, request, dead, told)
     return None
 
 
@@ -160,6 +170,7 @@ def serve(settings_file: Path, now: str | None) -> None:
         settings.store.key, settings.directory, lambda _: None, create=False, off=settings.store.clear
     )
     engine = Engine(settings.rulebook(), settings.policy())
+    posters = Posters(target)
     lock = StoreLock.beside(settings.store_url, "work")
     lock.acquire(wait=LOCK_SECONDS)
     try:
@@ -168,6 +179,7 @@ def serve(settings_file: Path, now: str | None) -> None:
             note_and_say(store, engine, clock.now())
 
             def reload() -> Engine | None:
+                posters.target = with_fresh_key(settings_file, posters.target)
                 fresh = reloaded(settings_file, engine.policy)
                 if fresh is not None:
                     note_and_say(store, fresh, clock.now())
@@ -176,19 +188,26 @@ def serve(settings_file: Path, now: str | None) -> None:
             work(
                 store,
                 engine,
-                lambda: Poster(target),
+                posters,
                 clock=clock,
-                limits=Limits(
-                    settings.api.concurrency,
-                    settings.api.timeout_seconds + DRAIN_MARGIN_SECONDS,
-                    batch=settings.api.batch,
-                    keep=Keep.of(settings.store),
-                ),
+                limits=limits_of(settings),
                 envelope=envelope_of(settings),
                 reload=reload,
             )
     finally:
         lock.release()
+
+
+def limits_of(settings: Settings) -> Limits:
+    """How much at once and how fast: what the settings say. What an environment allows at most belongs here too."""
+    api = settings.api
+    return Limits(
+        concurrency=api.concurrency,
+        requests_per_second=api.requests_per_second,
+        drain_seconds=api.timeout_seconds + DRAIN_MARGIN_SECONDS,
+        batch=api.batch,
+        keep=Keep.of(settings.store),
+    )
 
 
 def envelope_of(settings: Settings) -> Envelope:
@@ -197,6 +216,19 @@ def envelope_of(settings: Settings) -> Envelope:
     return Envelope(
         lambda requests: offered.wrap(requests, batch_id), of_each if offered.most_patients > 1 else alone
     )
+
+
+def with_fresh_key(settings_file: Path, target: Target) -> Target:
+    """The target with the API key as it is now (a file may hold another one); the same when it can't be read: said."""
+    try:
+        key = load_settings(settings_file).api_key()
+    except InterfaceError as failed:
+        event(log, logging.ERROR, "api-key-not-reloaded", problem=failed)
+        return target
+    if key == target.key:
+        return target
+    event(log, logging.INFO, "api-key-reloaded")
+    return replace(target, key=key)
 
 
 RELOADED = ("default_problem_system", "visit_diagnosis_days", "npi_check_digit", "request", "filters")

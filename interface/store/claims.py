@@ -6,14 +6,19 @@ for its next attempt the newer ones wait with it. Held and dead requests are not
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from datetime import date
+
+from sqlalchemy import ColumnElement, Connection, Date, bindparam, case, insert, or_, select, update
+from sqlalchemy.sql.functions import max as sql_max
 from sqlalchemy.sql.functions import min as sql_min
 
 from interface.store.crypto import Keyring
 from interface.store.errors import Unreadable
-from interface.store.records import Claimed
+from interface.store.records import Claimed, Wake
 from interface.store.schema import attempts, patients, request_bodies, requests
-from interface.store.turns import chunks, set_due
+from interface.store.turns import OLDEST_WAITING_DUE, chunks, set_due
+
+_END_OF_TIME = 1e300
 
 INTERRUPTED = "interrupted"
 """The verdict of an attempt whose end nobody saw."""
@@ -25,6 +30,20 @@ _OLDEST_WAITING = (
     .correlate(patients)
     .scalar_subquery()
 )
+_tried = attempts.alias("tried")
+
+
+def _of_its_attempts(what: ColumnElement[float], verdict: str) -> ColumnElement[float | None]:
+    """Asked only of those that were tried before, which are few: the others cost nothing."""
+    found = (
+        select(what)
+        .where(_tried.c.request_id == requests.c.id, _tried.c.verdict == verdict)
+        .correlate(requests)
+        .scalar_subquery()
+    )
+    return case((requests.c.attempts > 0, found))
+
+
 _FIND_DUE = (
     select(
         patients.c.id,
@@ -34,6 +53,8 @@ _FIND_DUE = (
         requests.c.possible_duplicate,
         requests.c.created_at,
         request_bodies.c.body,
+        _of_its_attempts(sql_min(_tried.c.finished_at), "retry"),
+        _of_its_attempts(sql_max(_tried.c.finished_at), "pause"),
     )
     .select_from(patients)
     .join(requests, requests.c.id == _OLDEST_WAITING)
@@ -42,6 +63,10 @@ _FIND_DUE = (
     .order_by(patients.c.due_at, patients.c.id)
     .limit(bindparam("count"))
 )
+_NOT_PAST = or_(
+    requests.c.appointment_date.is_(None), requests.c.appointment_date >= bindparam("not_before", type_=Date)
+)
+_FIND_DUE_FROM_A_DAY_ON = _FIND_DUE.where(_NOT_PAST)
 _MARK_SENDING = (
     update(requests)
     .where(requests.c.id == bindparam("b_id"), requests.c.state == "waiting")
@@ -55,15 +80,27 @@ _MARK_IN_FLIGHT = (
 
 
 def claim(
-    connection: Connection, keyring: Keyring, now: float, limit: int, blocked: frozenset[int] = frozenset()
+    connection: Connection,
+    keyring: Keyring,
+    now: float,
+    limit: int,
+    blocked: frozenset[int] = frozenset(),
+    *,
+    probe: bool = False,
+    not_before: date | None = None,
 ) -> tuple[Claimed, ...]:
     """Mark up to `limit` due requests as being sent, those due longest first; in the caller's transaction.
 
-    Nothing of the patients in `blocked`, who are few.
+    Nothing of the patients in `blocked`, who are few. `probe`: though its time has not come. `not_before`: nothing
+    for an appointment before this day.
     """
     if limit <= 0:
         return ()
-    due = connection.execute(_FIND_DUE, {"now": now, "count": limit + len(blocked)})
+    wanted: dict[str, object] = {"now": _END_OF_TIME if probe else now, "count": limit + len(blocked)}
+    if not_before is None:
+        due = connection.execute(_FIND_DUE, wanted)
+    else:
+        due = connection.execute(_FIND_DUE_FROM_A_DAY_ON, {**wanted, "not_before": not_before})
     found = [row for row in due if row[0] not in blocked][:limit]
     if not found:
         return ()
@@ -71,15 +108,51 @@ def claim(
     connection.execute(_MARK_IN_FLIGHT, [{"b_id": row[0], "b_request_id": row[1]} for row in found])
     set_due(connection, [row[0] for row in found], now)
     claimed = []
-    for patient_id, request_id, tried, day, possible_duplicate, created_at, sealed in found:
+    for patient_id, request_id, tried, day, doubtful, created_at, sealed, failing_since, paused_at in found:
         try:
             body, readable = keyring.open("request", sealed), True
         except Unreadable:
             body, readable = b"", False
         claimed.append(
-            Claimed(request_id, patient_id, body, tried, day, possible_duplicate, created_at, readable)
+            Claimed(
+                request_id,
+                patient_id,
+                body,
+                tried,
+                day,
+                doubtful,
+                created_at,
+                readable,
+                failing_since,
+                paused_at,
+            )
         )
     return tuple(claimed)
+
+
+_WAKE = (
+    update(requests)
+    .where(requests.c.state == "waiting", requests.c.due_at > bindparam("b_beyond"))
+    .values(due_at=bindparam("b_now"))
+)
+_WAKE_FAILED = _WAKE.where(or_(requests.c.last_verdict.is_(None), requests.c.last_verdict != "slow"))
+_WAKE_PATIENTS = (
+    update(patients)
+    .where(patients.c.in_flight.is_(None), patients.c.due_at > bindparam("b_now"))
+    .values(due_at=OLDEST_WAITING_DUE)
+)
+
+
+def wake(connection: Connection, which: Wake, now: float, beyond: float | None = None) -> None:
+    """Make waiting requests due at once whose time has not come (`beyond`: comes later than then); in the caller's
+    transaction.
+
+    It reads all that waits: for the end of an outage and for a clock that was set, not for each turn.
+    """
+    if which:
+        times = {"b_now": now, "b_beyond": now if beyond is None else beyond}
+        connection.execute(_WAKE if which == "all" else _WAKE_FAILED, times)
+        connection.execute(_WAKE_PATIENTS, {"b_now": now})
 
 
 _FIND_SENDING = select(requests.c.id, requests.c.patient_id, requests.c.claimed_at).where(

@@ -67,12 +67,18 @@ def _purgings(connection: Connection) -> None:
     schema.purges.create(connection)
 
 
+def _work_state(connection: Connection) -> None:
+    """What the work knows of the destination and of the time, for its next start and for the command line."""
+    schema.work_state.create(connection)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "first tables", _first_tables),
     Migration(2, "merges and commands", _merges_and_commands),
     Migration(3, "patients by change", _patients_by_change),
     Migration(4, "settings seen", _settings_seen),
     Migration(ENVELOPE, "keys that are wrapped, and purgings", _purgings, key_rows.of_old),
+    Migration(6, "state of the work", _work_state),
 )
 
 

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 
 
 def reasons_json(reasons: Iterable[tuple[str, str]]) -> str:
@@ -308,6 +308,10 @@ class Unsent:
     """JSON text, see `reasons_json`."""
 
 
+Wake = Literal["", "failed", "all"]
+"""Which waiting requests are due at once: `failed`: all but those the API asked to wait; `all`; none."""
+
+
 @dataclass(frozen=True, slots=True)
 class AskedRow:
     """A stored request, for whoever must find out from the rows what was asked."""
@@ -343,6 +347,13 @@ class Turn:
     """How many requests to claim in the same transaction."""
     blocked: frozenset[int] = frozenset()
     """Patients of whom nothing is claimed: a merge waits until both are idle."""
+    probe: bool = False
+    """Claim whatever is due first, though its time has not come."""
+    not_before: date | None = None
+    """Claim nothing for an appointment before this day; None: whatever day."""
+    wake: Wake = ""
+    told: Mapping[str, str] = field(default_factory=dict)
+    """What the work tells of itself: JSON texts by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,6 +370,10 @@ class Claimed:
     created_at: float = 0.0
     readable: bool = True
     """False: the stored body cannot be opened; finish it as `dead`."""
+    failing_since: float | None = None
+    """When an attempt of it first failed in a way that may be its own fault; None: none has."""
+    paused_at: float | None = None
+    """When an attempt of it last paused the destination; None: none has."""
 
 
 @dataclass(frozen=True, slots=True)

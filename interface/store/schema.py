@@ -269,6 +269,15 @@ Index("webhooks_by_state", webhooks.c.state, webhooks.c.id)
 _filled_index("webhooks_by_correlation_id", webhooks.c.correlation_id)
 Index("webhooks_by_digest", webhooks.c.content_digest)
 
+work_state = Table(
+    "work_state",
+    metadata,
+    # what the work must know after a restart and the command line shows: JSON, no patient data
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("changed_at", Double, nullable=False),
+)
+
 commands = Table(
     "commands",
     metadata,

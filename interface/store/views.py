@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, bindparam, exists, func, or_, select
 
-from interface.store import replay
+from interface.store import replay, work_state
 from interface.store.crypto import Keyring
 from interface.store.engine import Part
 from interface.store.errors import Unreadable
@@ -284,6 +284,11 @@ class Views(Part):
                 sending_requests=in_state("sending"),
                 held_requests=in_state("held"),
             )
+
+    def told(self) -> dict[str, str]:
+        """What the work tells of itself: JSON texts by name. Of a work that does not run: what it told last."""
+        with self._reading() as connection:
+            return work_state.told(connection)
 
     # ------------------------------------------------------------------------------------------ history
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine, bindparam, select, update
 from sqlalchemy.exc import DataError, IntegrityError
 
-from interface.store import attempts, by_hand, claims, commands, counters, replay, seen, turns
+from interface.store import attempts, by_hand, claims, commands, counters, replay, seen, turns, work_state
 from interface.store.crypto import Keyring
 from interface.store.engine import Part, cause_of
 from interface.store.errors import Unreadable
@@ -218,6 +218,11 @@ class Work(Part):
         with self._reading() as connection:
             return commands.next_command(connection, self._keyring)
 
+    def told(self) -> dict[str, str]:
+        """What the work told of itself: JSON texts by name."""
+        with self._reading() as connection:
+            return work_state.told(connection)
+
     def family(self, ids: Iterable[int]) -> set[int]:
         """These patients and all whose charts were merged with theirs."""
         with self._reading() as connection:
@@ -262,7 +267,17 @@ class Work(Part):
             touched.update(end.patient_id for end in turn.attempts)
             touched.update(write.id for write in turn.patients)
             turns.set_due(connection, touched, now)
-            claimed = claims.claim(connection, keyring, now, turn.claims, turn.blocked)
+            claims.wake(connection, turn.wake, now)
+            work_state.tell(connection, turn.told, now)
+            claimed = claims.claim(
+                connection,
+                keyring,
+                now,
+                turn.claims,
+                turn.blocked,
+                probe=turn.probe,
+                not_before=turn.not_before,
+            )
             still_good(connection, keyring)
         return Committed(claimed, missed)
 
@@ -271,15 +286,17 @@ class Work(Part):
         with self._writing() as connection:
             return list(claims.claim(connection, self._keyring, now, limit))
 
-    def recover(self, now: float | None = None) -> int:
+    def recover(self, now: float | None = None, longest: float | None = None) -> int:
         """At start: what was being sent waits again, marked as a possible duplicate; gives how many there
-        were.
+        were. `longest`: what is due later than in so many seconds was so by a clock that was wrong, and is due now.
         """
         at = time.time() if now is None else now
         with self._writing() as connection:
             sending = list(connection.execute(_SENDING).scalars())
             taken_back = claims.take_back(connection, at)
             turns.set_due(connection, attempts.supersede_overtaken(connection, sending, at), at)
+            if longest is not None:
+                claims.wake(connection, "all", at, beyond=at + longest)
         return taken_back
 
     def note_seen(self, values: Mapping[str, str], now: float) -> None:

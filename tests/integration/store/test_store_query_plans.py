@@ -110,6 +110,8 @@ def test_a_turn_of_the_work(plans, store, fill):
             )
         )
         work.request_states([1, 2])
+        for which in ("failed", "all"):
+            work.commit(Turn(3.0, wake=which, told={"a": "1"}, claims=1, not_before=DAY, probe=True))
 
     no_table_is_scanned(plans(turn))
 
@@ -151,7 +153,7 @@ def test_a_restart_and_a_change_of_day(plans, store, fill):
     fill.claim()
 
     def start():
-        store.work.recover()
+        store.work.recover(fill.now, longest=60.0)
         store.work.patients_with_open_requests()
 
     found = plans(start)

@@ -63,6 +63,7 @@ def main():
     parser.add_argument("store", type=Path)
     parser.add_argument("api")
     parser.add_argument("--concurrency", type=int, default=8)
+    parser.add_argument("--rate", type=float)
     parser.add_argument("--now")
     parser.add_argument("--timeout", type=float, default=30.0)
     options = parser.parse_args()
@@ -78,7 +79,7 @@ def main():
             PostEverything(),
             lambda: Poster(target),
             clock=clock_at(options.now, UTC),
-            limits=Limits(options.concurrency, 10.0, QUICK),
+            limits=Limits(options.concurrency, options.rate, 10.0, QUICK),
         )
 
 
