@@ -46,6 +46,9 @@ class Ledger:
         verdict = self._verdict(attempt)
         if attempt.place == 0:
             self.passage.took(attempt, verdict)
+        if verdict.kind == "dead" and self.passage.destination.breaker.refusing:
+            # the mapping may be wrong: no more of them are given up until one is taken
+            verdict = replace(verdict, kind="pause")
         following = self._following(attempt, verdict)
         if following.state == "waiting":
             self._remember(attempt, verdict)
@@ -96,9 +99,6 @@ class Ledger:
 
     def _following(self, attempt: Attempt, verdict: Verdict) -> Next:
         since, now = attempt.job.failing_since, attempt.ended
-        if verdict.kind == "dead" and self.passage.destination.breaker.refusing:
-            # the mapping may be wrong: no more of them are given up until one is taken
-            return Next("waiting", now + self._schedule.cap, verdict.code, verdict.text)
         return after_attempt(
             attempt.job.attempts + 1,
             now,

@@ -85,6 +85,7 @@ def test_a_request_that_pauses_the_destination_again_while_others_are_taken_fail
 def test_a_run_of_refusals_is_given_up_only_until_it_pauses_the_destination(ledger):
     done = [ledger.conclude(attempt(Reply(422), request=n, patient=n)) for n in range(1, 33)]
     assert [row.new_state for row in done] == ["dead"] * (REFUSALS - 1) + ["waiting"] * (33 - REFUSALS)
+    assert (done[-1].verdict, done[-1].status) == ("pause", 422), "not one that was given up"
     ledger.conclude(attempt(TAKEN, request=40, patient=40))
     assert ledger.conclude(attempt(Reply(422), request=32, patient=32)).new_state == "dead"
 
