@@ -40,6 +40,12 @@ def test_a_claim_says_since_when_its_request_has_been_failing(store, fill, end):
     assert (last.failing_since, last.paused_at) == (fill.now + 5.0, fill.now + 8.0)
 
 
+def test_the_first_failure_already_counts(store, fill, end):
+    fill.request(fill.patient("A"))
+    end(claim(store, fill)[0], "retry", at=3.0)
+    assert claim(store, fill, at=1000.0)[0].failing_since == fill.now + 3.0
+
+
 def test_what_was_interrupted_by_a_restart_is_no_failure_of_the_request(store, fill):
     fill.request(fill.patient("A"))
     claim(store, fill)

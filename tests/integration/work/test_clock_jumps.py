@@ -58,8 +58,9 @@ def test_a_day_that_lasts_is_gone_by_and_what_is_past_expires_a_day_later(waitin
     assert states(waiting)[:2] == ["waiting", "sending"]
     assert caplog.text.count("event=clock-believed seconds=+172800 believed=yes") == 1
     waiting.reply(TAKEN)
-    waiting.go_on(WARY)
-    waiting.turn()
+    waiting.go_on(WARY - HOUR)
+    assert states(waiting)[:2] == ["waiting", "delivered"]
+    waiting.go_on(HOUR)
     assert states(waiting)[:2] == ["expired", "delivered"]
 
 

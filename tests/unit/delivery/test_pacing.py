@@ -53,6 +53,12 @@ def test_asked_to_wait_nothing_goes_until_then():
     assert pacing.ready(130.0, 32) == 1
 
 
+def test_after_the_wait_one_goes_first_whatever_had_been_saved_up():
+    rested = Pacing(40.0)
+    assert rested.ready(100.0, 32) == 10
+    assert rested.slow(30.0, 99.0, 100.0).ready(130.0, 32) == 1
+
+
 def test_a_shorter_wait_does_not_shorten_a_longer_one():
     pacing = Pacing().slow(30.0, 99.0, 100.0).slow(1.0, 100.5, 101.0)
     assert pacing.held_until == 130.0
