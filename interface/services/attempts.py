@@ -61,7 +61,7 @@ class Ledger:
             started_at=attempt.started,
             finished_at=attempt.ended,
             status=reply.status,
-            verdict=verdict.kind,
+            verdict="dead" if following.state == "dead" else verdict.kind,
             detail=_detail(reply, following),
             new_state=following.state,
             due_at=following.due if following.state == "waiting" else None,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from sqlalchemy import ColumnElement, Connection, Date, bindparam, case, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Date, bindparam, case, func, insert, or_, select, update
 from sqlalchemy.sql.functions import max as sql_max
 from sqlalchemy.sql.functions import min as sql_min
 
@@ -31,13 +31,25 @@ _OLDEST_WAITING = (
     .scalar_subquery()
 )
 _tried = attempts.alias("tried")
+_given_up = attempts.alias("given_up")
+_LAST_GIVEN_UP = (
+    select(func.coalesce(sql_max(_given_up.c.id), 0))
+    .where(_given_up.c.request_id == requests.c.id, _given_up.c.verdict == "dead")
+    .correlate(requests)
+    .scalar_subquery()
+)
 
 
 def _of_its_attempts(what: ColumnElement[float], verdict: str) -> ColumnElement[float | None]:
-    """Asked only of those that were tried before, which are few: the others cost nothing."""
+    """Of the attempts since it was given up last, if it was: a person let it go again.
+
+    Asked only of those that were tried before, which are few: the others cost nothing.
+    """
     found = (
         select(what)
-        .where(_tried.c.request_id == requests.c.id, _tried.c.verdict == verdict)
+        .where(
+            _tried.c.request_id == requests.c.id, _tried.c.verdict == verdict, _tried.c.id > _LAST_GIVEN_UP
+        )
         .correlate(requests)
         .scalar_subquery()
     )

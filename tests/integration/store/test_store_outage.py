@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from interface.store.records import PatientWrite, Turn
+from interface.store.records import PatientWrite, ReopenRow, Turn
 from interface.store.turns import Refused
 
 
@@ -44,6 +44,19 @@ def test_the_first_failure_already_counts(store, fill, end):
     fill.request(fill.patient("A"))
     end(claim(store, fill)[0], "retry", at=3.0)
     assert claim(store, fill, at=1000.0)[0].failing_since == fill.now + 3.0
+
+
+def test_a_request_that_a_person_lets_go_again_fails_anew(store, fill, end):
+    patient = fill.patient("A")
+    request = fill.request(patient)
+    end(claim(store, fill)[0], "retry", at=3.0)
+    end(claim(store, fill, at=1000.0)[0], "dead", at=9.0, state="dead")
+    again = ReopenRow(request, patient, "dead", "waiting", b"{}", b"{}", None)
+    store.work.commit(Turn(fill.now, by_hand=[again]))
+    (claimed,) = claim(store, fill)
+    assert (claimed.attempts, claimed.failing_since) == (2, None)
+    end(claimed, "retry", at=20.0)
+    assert claim(store, fill, at=1000.0)[0].failing_since == fill.now + 20.0
 
 
 def test_what_was_interrupted_by_a_restart_is_no_failure_of_the_request(store, fill):

@@ -59,7 +59,7 @@ def test_a_request_that_fails_for_a_day_while_others_pass_is_dead(ledger):
         ledger.conclude(attempt(TAKEN, request=2, patient=2, ended=hour * 3600.0))
     assert ledger.conclude(attempt(FAILED, ended=25 * 3600.0, failing_since=3601.0)).new_state == "waiting"
     dead = ledger.conclude(attempt(FAILED, ended=25 * 3600.0, failing_since=3600.0))
-    assert (dead.new_state, dead.due_at) == ("dead", None)
+    assert (dead.new_state, dead.verdict, dead.due_at) == ("dead", "dead", None)
     assert "failing-alone" in dead.detail
 
 
