@@ -1,9 +1,6 @@
 """Outages of every kind between the real work (a process, real POSTs) and the simulated API (another process)."""
 
 import json
-import re
-import subprocess
-import sys
 import time
 import urllib.request
 from collections import defaultdict
@@ -11,6 +8,7 @@ from contextlib import contextmanager
 from itertools import groupby
 
 import pytest
+from simulated_api import simulated_api
 
 PATH = "/v1/scheduled-appointment"
 PATIENTS, EACH = 20, 5
@@ -38,28 +36,10 @@ class Simulated:
 
 
 @contextmanager
-def simulated_api(*options, port="0", key="key"):
-    command = [
-        sys.executable,
-        "-m",
-        "interface.sandbox",
-        "--port",
-        port,
-        "--key",
-        key,
-        "--judge",
-        "off",
-        "--quiet",
-    ]
-    process = subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True)
-    try:
-        line = process.stderr.readline()
-        address = re.fullmatch(r"sandbox: listening on (\S+)\n", line)
-        assert address, line
-        yield Simulated(address[1])
-    finally:
-        process.kill()
-        process.communicate()
+def simulated(*options, port="0", key="key"):
+    """The simulated API, which takes whatever the work of these tests sends; the last `--port` counts."""
+    with simulated_api("--port", port, "--key", key, "--judge", "off", "--quiet", *options) as (_, address):
+        yield Simulated(address)
 
 
 OUTAGES = {
@@ -74,7 +54,7 @@ OUTAGES = {
 def test_after_an_outage_all_arrives_in_order_and_little_was_tried_meanwhile(
     feed, start, until, requests_by_id, outage, tmp_path
 ):
-    with simulated_api(*OUTAGES.get(outage, ()), key="other" if outage == "wrong key" else "key") as api:
+    with simulated(*OUTAGES.get(outage, ()), key="other" if outage == "wrong key" else "key") as api:
         feed(*((f"K{patient}", n) for n in range(EACH) for patient in range(PATIENTS)))
         child = start(
             "--concurrency", str(CONCURRENCY), "--cap", "0.4", "--timeout", "0.3", url=api.address + PATH
@@ -87,7 +67,7 @@ def test_after_an_outage_all_arrives_in_order_and_little_was_tried_meanwhile(
     # all couriers once, and then a probe each 0.2 to 0.4 s
     assert tried <= 2 * CONCURRENCY + 8 + OUTAGE_SECONDS / 0.2 * 2
 
-    with simulated_api(port=api.port) as back:
+    with simulated(port=api.port) as back:
         until(lambda: all(request.state == "delivered" for request in requests_by_id().values()), 60)
         arrived = back.read()
     assert child.end()[0] == 0
@@ -102,7 +82,7 @@ def test_after_an_outage_all_arrives_in_order_and_little_was_tried_meanwhile(
 
 def test_through_a_mix_of_faults_nothing_is_lost_or_given_up(feed, start, until, requests_by_id, tmp_path):
     faults = ("--fail", "0.2", "--drop", "0.1", "--hang", "0.02", "--throttle", "0.05", "--retry-after", "0")
-    with simulated_api(*faults) as api:
+    with simulated(*faults) as api:
         feed(*((f"K{patient}", n) for n in range(EACH) for patient in range(PATIENTS)))
         child = start("--concurrency", str(CONCURRENCY), "--timeout", "0.3", url=api.address + PATH)
         until(lambda: requests_by_id() and all(r.state == "delivered" for r in requests_by_id().values()), 90)
