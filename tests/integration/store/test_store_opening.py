@@ -250,15 +250,15 @@ def test_a_store_of_the_first_version_becomes_what_a_new_one_is_and_loses_nothin
 KILLED_IN_A_MIGRATION = """
 import os, signal, sys
 from interface.store import database, migrations
-from interface.store.crypto import Keyring
+from interface.store.crypto import Master
 def killing(step):
     def apply(connection):
         step.apply(connection)
         if step.version == int(sys.argv[2]):
             os.kill(os.getpid(), signal.SIGKILL)
-    return migrations.Migration(step.version, step.name, apply)
+    return migrations.Migration(step.version, step.name, apply, step.keys)
 database.MIGRATIONS = tuple(map(killing, migrations.MIGRATIONS))
-database.open_store(sys.argv[1], Keyring(bytes(range(32))))
+database.open_store(sys.argv[1], Master(bytes(range(32))))
 """
 
 
