@@ -262,3 +262,14 @@ def test_a_person_has_the_running_loop_purge_now(site):
         site.look()
     assert site.store.commands.get(number).result["messages"] == 1
     assert site.store.views.messages(MessageFilter()) == []
+
+
+def test_while_the_day_is_uncertain_nothing_goes(site):
+    purging = Purging(site.store.retention, KEEP, site.clock)
+    assert purging.is_due()
+    site.jump(365 * 86_400)
+    assert not purging.is_due(), "in doubt"
+    site.go_on(2 * 3600)
+    assert not purging.is_due(), "believed, for what can be taken back"
+    site.jump(-365 * 86_400)
+    assert purging.is_due()
