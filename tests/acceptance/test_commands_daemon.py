@@ -188,12 +188,12 @@ def test_requests_are_chosen_by_filters_counted_and_asked_for_first(site: Site) 
     for pid in ("T4", "T5", "T6"):
         site.tell("ADT^A28", "PD1||||||||||||Y", pid=f"{pid}^^^LFC^MR")
         book(site, pid, f"{pid}^^^LFC^MR")
-    assert site.number("requests", "held") == 3
+    assert states(site.store).count("held") == 3
     t4 = ["--mrn", "T4", "--authority", "LFC"]
     discard = ["requests", "discard", *t4, "--code", "protected", "--reason", "asked us not to"]
     said = site.command(*discard, "--now", NOW, code=2)
     assert "1 request (1 held) to be given up. There is no terminal to ask on: give --yes" in said
-    assert site.number("requests", "held") == 3, "nothing was done"
+    assert states(site.store).count("held") == 3, "nothing was done"
     (given_up,) = site.json(*discard, "--yes", "--now", NOW)["requests"]
     assert (given_up["id"], given_up["discarded"], given_up["state"]) == (1, True, "discarded")
     shown = site.json("requests", "show", "1")
@@ -226,11 +226,11 @@ def test_where_no_daemon_runs_the_command_does_it_itself(site: Site) -> None:
     book(site, "F4", "T4^^^LFC^MR")
     site.daemon.end()
     site.command("requests", "discard", "1", "--reason", "x", "--yes", "--now", NOW)
-    assert site.number("requests", "discarded") == 1
+    assert states(site.store).count("discarded") == 1
     site.command("requests", "retry", "1", "--yes", "--now", NOW)
-    assert site.number("requests", "held") == 1
+    assert states(site.store).count("held") == 1
     site.command("requests", "release", "1", "--now", NOW)
-    assert site.number("requests", "waiting") == 1, "the next daemon sends it"
+    assert states(site.store).count("waiting") == 1, "the next daemon sends it"
     site.start()
     site.delivered(1)
 

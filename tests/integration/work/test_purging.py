@@ -229,6 +229,7 @@ def test_a_chore_that_fails_is_told_and_does_not_stop_the_work(site, caplog, mon
 
     chores = Chores(site.store, Purging(site.store.retention, KEEP, site.clock))
     monkeypatch.setattr(site.store.retention, "begin", fails)
+    chores.hurry()
     assert not chores.step() and not chores.step()
     (line,) = [record.getMessage() for record in caplog.records]
     assert "event=chore-failed" in line and "the disk is full" in line
@@ -241,6 +242,7 @@ def test_values_of_an_older_key_are_sealed_anew_in_idle_turns(site, caplog):
     site.store.rotation.begin(Master(b"k" * 32), Master(b"n" * 32))
     site.store.resealing.grace = 0.0
     chores = Chores(site.store, Purging(site.store.retention, Keep(), site.clock))
+    chores.hurry()
     while chores.step():
         pass
     said = " ".join(record.getMessage() for record in caplog.records)
