@@ -286,11 +286,16 @@ def run_door(
     settings = load_settings(settings_path)
     require_available(settings, run=True)
     with StoreLock.beside(settings.store_url, "door"):
-        # a new key opens no store that is there already: then a missing one is said, not made
-        fresh = may_make_key(settings.store_url)
         clear = settings.store.clear
-        master = load_or_create(settings.store.key, settings.directory, _announce, create=fresh, off=clear)
-        with _opened(lambda: open_store(settings.store_url, master)) as store:
+
+        def attempt() -> Store:
+            # a new key opens no store that is there already: then a missing one is said, not made
+            fresh = may_make_key(settings.store_url)
+            where = settings.directory
+            master = load_or_create(settings.store.key, where, _announce, create=fresh, off=clear)
+            return open_store(settings.store_url, master)
+
+        with _opened(attempt) as store:
             if store.keyring.opens_clear:
                 event(log, logging.WARNING, "not-encrypted", values="new" if clear else "old")
             own = work_command(str(settings_path), now)
