@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running_program import Program, free_port, until
+from patience import until
+from ports import free_port
+from running_program import Program
 
 NOW = "2026-03-02T09:00:00-06:00"
 SETTINGS = """

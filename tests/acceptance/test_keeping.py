@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from running_program import Program, free_port, until
+from patience import until
+from ports import free_port
+from running_program import Program
 
 from interface.cli.main import main
 from interface.store import Arrival, open_store
