@@ -1,4 +1,6 @@
-"""What all tests share: the modules in `helpers/` are found by their names; the program starts from compiled files."""
+"""What all tests share: the modules in `helpers/` are found by their names; the program starts from compiled files; a
+PostgreSQL server for as long as the tests run.
+"""
 
 import compileall
 import sys
@@ -17,3 +19,53 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     if not hasattr(session.config, "workerinput"):  # side by side: not once more in each process
         for name in PROGRAM:
             compileall.compile_dir(HERE.parent / name, quiet=2)
+
+
+@pytest.fixture(scope="session")
+def postgresql():
+    """A running server; started for the first test that needs it."""
+    from postgresql_server import Server
+
+    server = Server()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def empty_database(postgresql):
+    """The URL of a database without tables."""
+    name = postgresql.database()
+    yield postgresql.url(name)
+    postgresql.drop(name)
+
+
+@pytest.fixture(scope="session")
+def _stores(postgresql):
+    return {}
+
+
+@pytest.fixture
+def clean_store(postgresql, _stores):
+    """Gives the URL of a store that is made with a keyring and has no rows; made once, emptied for each test."""
+    from interface.store.database import open_store
+
+    def made(keyring):
+        name = _stores.get(keyring.key_id)
+        if name is None:
+            name = _stores[keyring.key_id] = postgresql.database()
+            open_store(postgresql.url(name), keyring).close()
+        _empty(postgresql, name)
+        return postgresql.url(name)
+
+    return made
+
+
+def _empty(server, name):
+    """Quicker than TRUNCATE, and much quicker than a database for each test."""
+    from interface.store.schema import metadata
+
+    server.disconnect(name)
+    made_once = {"schema_version", "store_keys", "counters", "liveness"}
+    tables = [table.name for table in reversed(metadata.sorted_tables) if table.name not in made_once]
+    deletes = [f"DELETE FROM {table};" for table in tables]
+    server.execute(f"{' '.join(deletes)} UPDATE counters SET next = 1;", name)

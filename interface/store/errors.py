@@ -11,6 +11,10 @@ class NotStored(StoreError):  # noqa: N818 - says what happened to the batch
     """Nothing of this batch was stored: nothing of it may be acknowledged."""
 
 
+class OutcomeUnknown(StoreError):  # noqa: N818 - says what happened to the transaction
+    """The connection broke while it was committed: it is stored whole or not at all, and nobody knows which."""
+
+
 class KeyringError(StoreError):
     """The at-rest key is missing, malformed or cannot be made."""
 

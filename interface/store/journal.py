@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, insert, update
+from sqlalchemy import Connection, bindparam, insert, update
 
 from interface.hl7.errors import REJECTS
 from interface.store import counters
 from interface.store.crypto import Keyring
 from interface.store.duplicates import Name, Namesakes, find_namesakes
-from interface.store.engine import Part
+from interface.store.engine import Database, Part
 from interface.store.errors import NotStored
 from interface.store.prepared import Prepared
 from interface.store.records import Arrival, Stored, reasons_json
@@ -66,8 +66,8 @@ class _Batch:
 class Journal(Part):
     """Writes the journal; used by one thread."""
 
-    def __init__(self, engine: Engine, keyring: Keyring) -> None:
-        super().__init__(engine)
+    def __init__(self, database: Database, keyring: Keyring) -> None:
+        super().__init__(database)
         self._keyring = keyring
 
     def append(

@@ -62,15 +62,13 @@ MIGRATIONS: tuple[Migration, ...] = (
 )
 
 
-def stored_version(connection: Connection) -> int:
-    """The version of the store; 0 when it is empty. StoreError when the tables are not ours."""
+def stored_version(connection: Connection, where: str) -> int:
+    """The version of the store called `where`; 0 when it is empty. StoreError when the tables are not ours."""
     tables = inspect(connection).get_table_names()
     if not tables:
         return 0
     if schema.schema_version.name not in tables:
-        raise StoreError(
-            f"the database {connection.engine.url.database} belongs to another program: name another file"
-        )
+        raise StoreError(f"the database {where} belongs to another program: name another")
     return connection.execute(select(sql_max(schema.schema_version.c.version))).scalar() or 0
 
 

@@ -567,8 +567,9 @@ class StoreStats:
     """The store as files and versions."""
 
     path: str
+    """What it is called: the file, or server and database."""
     schema_version: int
     size_bytes: int
     wal_bytes: int
-    free_bytes: int
-    """Free room of the file system."""
+    free_bytes: int | None
+    """Free room of the file system; None: not known, it is a server's."""

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from sqlalchemy import Engine, bindparam, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.exc import DataError, IntegrityError
 
 from interface.store import attempts, by_hand, claims, commands, counters, replay, turns
 from interface.store.crypto import Keyring
-from interface.store.engine import Part, cause_of
+from interface.store.engine import Database, Part
 from interface.store.errors import Unreadable
 from interface.store.records import Claimed, Command, Committed, JournalRow, PatientRow, ReplayRow, Turn
 from interface.store.schema import (
@@ -40,7 +40,7 @@ _NEW_MESSAGES = (
     .join(message_bodies, message_bodies.c.message_id == messages.c.id)
     # a new message has no decision: said so that the index by state gives them in the order of arrival
     .where(messages.c.state == "new", messages.c.decision.is_(None))
-    .order_by(messages.c.id)
+    .order_by(messages.c.decision, messages.c.id)
     .limit(bindparam("count"))
 )
 _COUNT_ATTEMPT = (
@@ -80,21 +80,21 @@ _ABOUT = select(request_bodies.c.request_id, request_bodies.c.appointment, reque
 
 
 @contextmanager
-def _refusals() -> Iterator[None]:
+def _refusals(database: Database) -> Iterator[None]:
     """Tell failures that lie with a row from those of the store: a constraint, a value out of range, a text that
     is none.
     """
     try:
         yield
     except (IntegrityError, DataError, ValueError, OverflowError) as error:
-        raise Refused(f"the store refuses a row: {cause_of(error)}") from None
+        raise Refused(f"the store refuses a row: {database.cause_of(error)}") from None
 
 
 class Work(Part):
     """Reads and commits for the work's loop; used by one thread."""
 
-    def __init__(self, engine: Engine, keyring: Keyring) -> None:
-        super().__init__(engine)
+    def __init__(self, database: Database, keyring: Keyring) -> None:
+        super().__init__(database)
         self._keyring = keyring
 
     # ------------------------------------------------------------------------------------------ reading
@@ -229,7 +229,7 @@ class Work(Part):
         Refused: that would be of no use, for it is a row of this turn that the database does not take.
         """
         keyring, now = self._keyring, turn.now
-        with self._writing() as connection, _refusals():
+        with self._writing() as connection, _refusals(self._database):
             attempts.end_attempts(connection, keyring, turn.attempts, now)
             turns.add_patients(connection, turn.patients, now)
             touched, missed = turns.change_requests(connection, keyring, turn.requests, now)

@@ -5,7 +5,8 @@ import pytest
 from interface.store.errors import NotStored, StoreError
 
 
-def test_nothing_is_stored_in_a_file_that_is_no_longer_there(store, fill):
+def test_nothing_is_stored_in_a_file_that_is_no_longer_there(sqlite_store, sqlite_fill):
+    store, fill = sqlite_store, sqlite_fill
     fill.message()
     store.check_writable()
     away = store.path.with_name("elsewhere.db")
