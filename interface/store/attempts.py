@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 from interface.store.crypto import Keyring
 from interface.store.records import AttemptDone, Unsent
 from interface.store.schema import attempts, patients, requests
+from interface.store.texts import clear
 from interface.store.turns import chunks
 
 _END_ATTEMPT = (
@@ -72,7 +73,7 @@ def _attempt(keyring: Keyring, attempt: AttemptDone) -> dict[str, object]:
         "finished_at": attempt.finished_at,
         "status": attempt.status,
         "verdict": attempt.verdict,
-        "detail": attempt.detail,
+        "detail": clear(attempt.detail),
         "possible_duplicate": attempt.possible_duplicate,
         "body": None if attempt.body is None else keyring.seal("attempt", attempt.body),
         "reply": None if attempt.reply is None else keyring.seal("reply", attempt.reply),
@@ -86,7 +87,7 @@ def _end(attempt: AttemptDone, now: float) -> dict[str, object]:
         "b_state": attempt.new_state,
         "b_due_at": due if attempt.new_state == "waiting" else None,
         "b_possible_duplicate": attempt.possible_duplicate,
-        "b_correlation_id": attempt.correlation_id,
+        "b_correlation_id": None if attempt.correlation_id is None else clear(attempt.correlation_id),
         "b_verdict": attempt.verdict,
         "b_status": attempt.status,
         "b_now": now,

@@ -68,6 +68,10 @@ class Database(ABC):
         """Whether a commit that the driver calls done has all that was asked for."""
 
     @abstractmethod
+    def may_have_committed(self, error: BaseException | None) -> bool:
+        """Whether a commit that ended with this error may have come about all the same."""
+
+    @abstractmethod
     def lock_schema(self, connection: Connection) -> None:
         """Keep others from changing tables until the transaction ends."""
 
@@ -81,7 +85,12 @@ class Database(ABC):
 
     def cause_of(self, error: BaseException) -> str:
         """What went wrong in words."""
-        return self.cause(error.orig if isinstance(error, DBAPIError) else error)
+        return self.cause(_origin(error))
+
+
+def _origin(error: BaseException) -> BaseException | None:
+    """What the driver itself raised."""
+    return error.orig if isinstance(error, DBAPIError) else error
 
 
 class Part:
@@ -135,7 +144,7 @@ class Part:
                 raise unknown(f"the store cannot be written: {database.cause(None)}")
         except database.failures as error:
             what = f"the store cannot be {'read' if reading else 'written'}"
-            lost = committing and isinstance(error, DBAPIError) and error.connection_invalidated
+            lost = committing and database.may_have_committed(_origin(error))
             raise (unknown if lost else failure)(f"{what}: {database.cause_of(error)}") from None
 
     def _usable(self) -> Connection:

@@ -22,6 +22,7 @@ from interface.store.errors import NotStored
 from interface.store.prepared import Prepared
 from interface.store.records import Arrival, Stored, reasons_json
 from interface.store.schema import message_bodies, messages
+from interface.store.texts import clear
 
 DUPLICATE_WINDOW_SECONDS = 7 * 86400
 CLEAR_TEXT_CHARACTERS = 250
@@ -197,7 +198,4 @@ def _clear(text: str) -> str:
     """A header field as a database takes it: one message with odd characters must not keep its whole batch
     out.
     """
-    text = text[:CLEAR_TEXT_CHARACTERS]
-    if text.isascii() and "\0" not in text:
-        return text
-    return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return clear(text[:CLEAR_TEXT_CHARACTERS])

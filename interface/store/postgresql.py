@@ -105,6 +105,8 @@ _CLASSES = {
     "58": "the server's system failed",
     "XX": "the database is damaged, or the server failed within",
 }
+_UNDONE = ("22", "23", "25", "40", "42", "55")
+"""Classes of errors by which the server says that a transaction did not come about."""
 # libpq has no codes for what happens while a connection is made; its text holds no more than names of the URL
 _CONNECTING_CAUSES = tuple(
     (re.compile(pattern, re.IGNORECASE), words)
@@ -217,6 +219,11 @@ class PostgreSQL(Database):
     def committed(self, connection: Connection) -> bool:
         """A wait for the standby that was cut short is a commit with a warning: it may be lost with this server."""
         return not _driver(connection).warned
+
+    def may_have_committed(self, error: BaseException | None) -> bool:
+        """Unless the server says that it undid it."""
+        code = error.sqlstate if isinstance(error, psycopg.Error) else None
+        return code is None or code[:2] not in _UNDONE
 
     def lock_schema(self, connection: Connection) -> None:
         """One changes the tables at a time."""

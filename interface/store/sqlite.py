@@ -95,6 +95,10 @@ class SQLite(Database):
         """A commit that returns is on disk."""
         return True
 
+    def may_have_committed(self, error: BaseException | None) -> bool:  # noqa: ARG002
+        """A commit that fails is undone."""
+        return False
+
     def lock_schema(self, connection: Connection) -> None:
         """Who writes has the only lock there is."""
 
