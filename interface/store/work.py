@@ -15,7 +15,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 from interface.store import attempts, by_hand, claims, commands, counters, replay, turns
 from interface.store.crypto import Keyring
 from interface.store.engine import Database, Part
-from interface.store.errors import Unreadable
+from interface.store.errors import OutcomeUnknown, Unreadable
 from interface.store.records import Claimed, Command, Committed, JournalRow, PatientRow, ReplayRow, Turn
 from interface.store.schema import (
     charts,
@@ -229,7 +229,7 @@ class Work(Part):
         Refused: that would be of no use, for it is a row of this turn that the database does not take.
         """
         keyring, now = self._keyring, turn.now
-        with self._writing() as connection, _refusals(self._database):
+        with self._writing(unknown=OutcomeUnknown) as connection, _refusals(self._database):
             attempts.end_attempts(connection, keyring, turn.attempts, now)
             turns.add_patients(connection, turn.patients, now)
             touched, missed = turns.change_requests(connection, keyring, turn.requests, now)

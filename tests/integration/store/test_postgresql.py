@@ -73,8 +73,8 @@ class Way:
 
     def cut(self):
         for one in self._open:
-            with closing(one):
-                pass
+            with closing(one), suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
         self._open.clear()
 
     def close(self):
