@@ -60,12 +60,15 @@ def clean_store(postgresql, _stores):
     return made
 
 
+_FREE = "UPDATE intake_turn SET owner = NULL, until = 0, fence = 0, settled_on = NULL;"
+
+
 def _empty(server, name):
     """Quicker than TRUNCATE, and much quicker than a database for each test."""
     from interface.store.schema import metadata
 
     server.disconnect(name)
-    made_once = {"schema_version", "store_keys", "counters", "liveness"}
+    made_once = {"schema_version", "store_keys", "counters", "liveness", "intake_turn"}
     tables = [table.name for table in reversed(metadata.sorted_tables) if table.name not in made_once]
     deletes = [f"DELETE FROM {table};" for table in tables]
-    server.execute(f"{' '.join(deletes)} UPDATE counters SET next = 1;", name)
+    server.execute(f"{' '.join(deletes)} UPDATE counters SET next = 1; {_FREE}", name)

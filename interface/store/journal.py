@@ -87,6 +87,8 @@ class Journal(Part):
         names = [self._name(arrival) for arrival in arrivals]
         sealed = [seal("message", arrival.raw) for arrival in arrivals]
         with self._writing(NotStored) as connection:
+            if self._database.shared:
+                counters.lock(connection, "message")  # what another door stores meanwhile would not be found
             asked = {name for name, checked in names if checked}
             namesakes = find_namesakes(connection, asked, now - window)
             batch = _sort_out(arrivals, names, sealed, namesakes)

@@ -21,6 +21,8 @@ from interface.store.errors import StoreError, Unreadable
 
 _PROOF = b"this store was made with this key"
 
+_THE_TURN = insert(schema.intake_turn).values(id=1, owner=None, until=0.0, fence=0)
+
 COUNTERS = ("message", "patient", "request", "webhook", "command")
 
 
@@ -37,6 +39,7 @@ def _first_tables(connection: Connection) -> None:
     schema.metadata.create_all(connection, checkfirst=False)
     connection.execute(insert(schema.counters), [{"name": name, "next": 1} for name in COUNTERS])
     connection.execute(insert(schema.liveness).values(id=1, checked_at=0.0))
+    connection.execute(_THE_TURN)
 
 
 def _merges_and_commands(connection: Connection) -> None:
@@ -55,10 +58,19 @@ def _patients_by_change(connection: Connection) -> None:
     next(found for found in schema.patients.indexes if found.name == "patients_changed").create(connection)
 
 
+def _nodes(connection: Connection) -> None:
+    """Several daemons on one database: who they are, and whose turn it is."""
+    schema.nodes.create(connection)
+    schema.intake_turn.create(connection)
+    connection.execute(_THE_TURN)
+    connection.exec_driver_sql("ALTER TABLE patients DROP COLUMN lease_until")
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "first tables", _first_tables),
     Migration(2, "merges and commands", _merges_and_commands),
     Migration(3, "patients by change", _patients_by_change),
+    Migration(4, "nodes", _nodes),
 )
 
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from interface.store.leases import Hold
+
 
 def reasons_json(reasons: Iterable[tuple[str, str]]) -> str:
     """(code, text) pairs as the JSON text that `reasons` columns hold: `[{"code": …, "text": …}]`; no
@@ -284,6 +286,9 @@ class AttemptDone:
     """What was sent, when it was not the stored body. (A body that is rewritten later is kept by the store.)"""
     reply: bytes | None = None
     """The beginning of what the API answered when it did not take the request; may repeat patient data."""
+    fence: int | None = None
+    """The claim's number: where it is no longer the newest, the attempt is kept and nothing else changes. None:
+    whichever it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +301,8 @@ class Unsent:
     """`expired` or `dead`."""
     reasons: str
     """JSON text, see `reasons_json`."""
+    fence: int | None = None
+    """As that of an attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,6 +323,12 @@ class Turn:
     """How many requests to claim in the same transaction."""
     blocked: frozenset[int] = frozenset()
     """Patients of whom nothing is claimed: a merge waits until both are idle."""
+    idle: frozenset[int] = frozenset()
+    """Patients of whom no node may be sending anything for this to be stored: merges, rebuilt charts."""
+    hold: Hold | None = None
+    """Whose turn it is; without one only attempts are stored and requests claimed."""
+    give_back: bool = False
+    """Others may have the turn after this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,6 +345,8 @@ class Claimed:
     created_at: float = 0.0
     readable: bool = True
     """False: the stored body cannot be opened; finish it as `dead`."""
+    fence: int | None = None
+    """The number of this claim of the patient."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,6 +358,8 @@ class Committed:
     """Ids of rewrites and closes that found their request neither waiting nor held (it is being sent or has
     ended).
     """
+    late: tuple[int, ...] = ()
+    """Requests whose attempt came back after the claim was taken from us."""
 
 
 # ------------------------------------------------------------------------------------------------ the views
