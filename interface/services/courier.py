@@ -22,12 +22,13 @@ from interface.delivery.verdict import Reply
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One claimed request: our row ids, the body to send as stored, and how often it was tried before."""
+    """One claimed request: our row ids, the body to send as stored, how often it was tried before, the claim's number."""
 
     request_id: int
     patient_id: int
     body: bytes = field(repr=False)
     attempts: int = 0
+    fence: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,9 +27,8 @@ from interface.services.supervision import Supervisor, work_command
 from interface.services.taken import Answering
 from interface.services.web import health_site
 from interface.settings import Listener, Settings, SettingsError, load_settings, require_available
-from interface.store.database import Store, open_store
+from interface.store.database import Store, open_store, presence_at, store_exists
 from interface.store.keys import load_or_create
-from interface.store.lock import StoreLock
 
 log = logging.getLogger(__name__)
 
@@ -253,11 +252,12 @@ def run_door(
     logs.configure()
     settings = load_settings(settings_path)
     require_available(settings, run=True)
-    with StoreLock.beside(settings.store_url, "door"):
+    url = settings.store_url
+    with presence_at(url, "door"):
         # a new key opens no store that is there already: then a missing one is said, not made
-        fresh = settings.store_path is None or not settings.store_path.exists()
+        fresh = not store_exists(url)
         keyring = load_or_create(settings.store.key, settings.directory, _announce, create=fresh)
-        with open_store(settings.store_url, keyring) as store:
+        with open_store(url, keyring) as store:
             own = work_command(str(settings_path), now)
             child = own if command is None else lambda: command
             return _run(settings, store, child)

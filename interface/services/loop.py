@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -24,9 +24,10 @@ from interface.services.courier import Couriers, Job
 from interface.services.intake import MOST_BEGINNINGS, MOST_DEFERRED, Intake
 from interface.services.logs import event
 from interface.services.plan import Plan
+from interface.services.turn_keeper import TurnKeeper
 from interface.services.wakes import Wakes
 from interface.services.work_stats import WorkStats
-from interface.store.errors import StoreError
+from interface.store.errors import OutcomeUnknown, Overtaken, StoreError, TurnLost
 from interface.store.records import (
     AttemptDone,
     Claimed,
@@ -68,6 +69,8 @@ COMMAND_SECONDS = 0.5
 """How often it is looked for commands of persons."""
 COMMAND_WAIT_SECONDS = 0.05
 """How soon again for one that waits for an attempt."""
+JUDGE_SECONDS = 1.0
+"""How often dead nodes are looked for."""
 STORE_RETRY_SECONDS = 1.0
 DRAIN_STORE_SECONDS = 5.0
 """How long the last verdicts are offered to a store that fails while the process ends."""
@@ -91,6 +94,15 @@ class WorkStore(CommandStore, Protocol):
     def commit(self, turn: Turn) -> Committed:
         """Store a turn whole or raise StoreError; Refused: for a row of this turn."""
 
+    def outcome(self) -> Committed | None:
+        """What came of a commit that ended as OutcomeUnknown; None: nothing."""
+
+    def recover(self, now: float | None = None) -> int:
+        """Take back what dead nodes were sending."""
+
+    def sent_by_others(self, requests: Mapping[int, int]) -> dict[int, int]:
+        """Those of these requests, and whose they are, that other nodes are sending."""
+
 
 @dataclass(frozen=True, slots=True)
 class _DayChange:
@@ -112,9 +124,12 @@ class WorkLoop:
         stats: WorkStats,
         clock: Clock,
         batch: int = 1,
+        keeper: TurnKeeper | None = None,
+        may_judge: Callable[[], bool] = lambda: False,
     ) -> None:
         """`clock` also says where the day begins and ends for appointments; `batch` is how many patients' requests go
-        together.
+        together; `keeper` has the turn of intake, None: it is always ours; `may_judge`: whether nodes that gave no sign
+        of life are dead.
         """
         self._store = store
         self._intake = intake
@@ -123,6 +138,14 @@ class WorkLoop:
         self._stats = stats
         self._clock = clock
         self._batch = batch
+        self._keeper = keeper
+        self._may_judge = may_judge
+        self._judged = 0.0
+        """When dead nodes were looked for last, by the monotonic clock."""
+        self._abroad: dict[int, int] = {}
+        """Patient id by request id, of what other nodes are sending, as far as it is in our way."""
+        self._unknown: tuple[Plan | None, Turn] | None = None
+        """What was to be stored by a commit of which nobody knows what became."""
         self._more_is_due = False
         """The last claim took as many as it might: there may be more."""
         self._careful = CAREFUL_ROWS
@@ -156,7 +179,8 @@ class WorkLoop:
     def patience(self) -> float:
         """Seconds until something may be due, at most the poll."""
         now = self._clock.now()
-        return max(0.0, min([POLL_SECONDS, *(alarm - now for alarm in self._alarms)]))
+        poll = POLL_SECONDS if self._keeper is None else self._keeper.poll_seconds
+        return max(0.0, min([poll, *(alarm - now for alarm in self._alarms)]))
 
     def turn(self) -> bool:
         """One turn; True when there is more to do at once. Raises StoreError: nothing of it was stored."""
@@ -165,7 +189,12 @@ class WorkLoop:
         looked_at = self._clock.now()
         day, resettle = self._day, set(self._resettle)
         try:
+            self._look_round()
             stored, more = self._turn_apart() if self._apart else self._one_turn()
+        except (TurnLost, Overtaken) as faster:
+            self._day, self._resettle = day, resettle
+            self._anew(faster)
+            return True
         except StoreError as failed:
             self._day, self._resettle = day, resettle
             self._intake.forget()
@@ -188,6 +217,60 @@ class WorkLoop:
         """Report numbers when it is time."""
         self._stats.report(self._clock.now())
 
+    def _look_round(self) -> None:
+        """Find out what became of the last commit, and what other nodes are doing. Raises StoreError."""
+        if self._unknown is not None:
+            plan, turn = self._unknown
+            found = self._store.outcome()
+            self._unknown = None
+            if found is not None:
+                self._took(plan, turn, found)
+        if self._abroad:
+            still = self._store.sent_by_others(self._abroad)
+            back = set(self._abroad.values()) - set(still.values())
+            self._abroad = still
+            self._intake.released(back)
+        now = time.monotonic()
+        if now - self._judged >= JUDGE_SECONDS and self._may_judge():
+            self._judged = now
+            if taken := self._store.recover(self._clock.now()):
+                event(log, logging.WARNING, "taken-back", requests=taken)
+
+    def _anew(self, faster: TurnLost | Overtaken) -> None:
+        """Nothing of the turn was stored, for another node was faster: plan it again, knowing that."""
+        self._intake.forget()
+        if isinstance(faster, Overtaken):
+            self._abroad |= faster.sending
+        elif self._keeper is not None:
+            self._keeper.gone()
+        event(log, logging.INFO, "turn-anew", problem=faster)
+
+    @property
+    def _being_sent(self) -> dict[int, int]:
+        """Patient id by request id, for every request that we or others are sending."""
+        return self._abroad | self._sending if self._abroad else self._sending
+
+    def _obtain(self) -> bool:
+        """Whether we have the turn of intake. Raises StoreError."""
+        if self._keeper is None:
+            return True
+        today = self._today()
+        if self._day is not None and self._day.day != today and self._keeper.is_settled(today):
+            # another node has settled the new day, but for what we are sending
+            self._day = _DayChange(today, after=None)
+            self._resettle.update(self._sending.values())
+        settled = self._day is not None and self._day.day == today and self._day.after is None
+        ready = bool(self._resettle - set(self._being_sent.values()))
+        return self._keeper.obtain(wanted=ready or not settled, waiting=self._intake.deferred)
+
+    def _send_only(self, ended: Sequence[AttemptDone | Unsent]) -> tuple[bool, bool]:
+        """Another node has the turn, or nothing needs it."""
+        may_send = self._keeper is not None and self._keeper.is_settled(self._today())
+        stored = self._commit(None, ended, self._claims() if may_send else 0)
+        if not stored:
+            self._try_stuck()
+        return stored, bool(self._ended) or (self._more_is_due and self._couriers.free > 0)
+
     def _collect(self) -> None:
         """Take attempts that ended; from here on their requests count as no longer being sent."""
         for attempt in self._couriers.collect():
@@ -204,16 +287,19 @@ class WorkLoop:
         ended = tuple(self._ended.values())
         if self.draining:
             return self._commit(None, ended), False
+        if not self._obtain():
+            return self._send_only(ended)
         settled = self._settle_day(PAGE) or self._settle_again(PAGE) or self._carry_out()
         if settled is not None:
             return self._commit(settled, ended), True
         rows, limit = self._rows()
         began = time.perf_counter()
-        plan = self._intake.plan(rows, self._clock.at(), self._sending)
+        plan = self._intake.plan(rows, self._clock.at(), self._being_sent)
         if rows:
             each = (time.perf_counter() - began) / len(rows)
             self._at_once = max(FEWEST_ROWS, min(ROWS, int(PLAN_SECONDS / max(each, 1e-6))))
-        stored = self._commit(plan, ended, self._claims())
+        last = len(rows) < limit and self._keeper is not None and self._keeper.may_give_back()
+        stored = self._commit(plan, ended, self._claims(), give_back=last)
         if not stored:
             self._try_stuck()
         more = self._more_is_due and self._couriers.free > 0
@@ -230,6 +316,8 @@ class WorkLoop:
             self._store_ended(ended)
         if self.draining:
             return True, False
+        if not self._obtain():
+            return self._send_only(())
         settled = self._settle_day(1) or self._settle_again(1) or self._carry_out()
         if settled is not None:
             self._store_settled(settled)
@@ -265,7 +353,7 @@ class WorkLoop:
 
     def _store_message(self, rows: list[JournalRow]) -> None:
         """Decide one message; it is `failed` when its changes are refused."""
-        plan = self._intake.plan(rows, self._clock.at(), self._sending)
+        plan = self._intake.plan(rows, self._clock.at(), self._being_sent)
         try:
             self._commit(plan)
         except Refused as refused:
@@ -302,9 +390,20 @@ class WorkLoop:
             self._noted.update(fresh)
         return rows, limit
 
-    def _commit(self, plan: Plan | None, ended: Sequence[AttemptDone | Unsent] = (), claims: int = 0) -> bool:
-        """Store a plan and what came of requests, claim up to `claims` of them; False: nothing to do."""
+    def _commit(
+        self,
+        plan: Plan | None,
+        ended: Sequence[AttemptDone | Unsent] = (),
+        claims: int = 0,
+        *,
+        give_back: bool = False,
+    ) -> bool:
+        """Store a plan and what came of requests, claim up to `claims` of them; False: nothing to do.
+
+        A plan needs the turn of intake, which others may have afterwards with `give_back`.
+        """
         changes = plan or Plan()
+        keeper = self._keeper
         turn = Turn(
             now=self._clock.now(),
             messages=changes.messages,
@@ -316,15 +415,37 @@ class WorkLoop:
             by_hand=changes.by_hand,
             claims=claims,
             blocked=frozenset(plan.blocked) if plan is not None else self._intake.blocked,
+            idle=frozenset(changes.idle),
+            hold=keeper.hold if keeper is not None and plan is not None else None,
+            give_back=give_back,
         )
         changed = bool(turn.messages or turn.patients or turn.requests or turn.attempts or turn.commands)
-        claimed = self._store.commit(turn).claimed if changed or claims else ()
+        committed = Committed()
+        if changed or claims:
+            try:
+                committed = self._store.commit(turn)
+            except OutcomeUnknown:
+                self._unknown = plan, turn
+                raise
+        self._took(plan, turn, committed)
+        if give_back and keeper is not None:
+            if changed or claims:
+                keeper.gone()
+            else:
+                keeper.give_back()
+        return changed or bool(committed.claimed)
+
+    def _took(self, plan: Plan | None, turn: Turn, committed: Committed) -> None:
+        """The store has a turn: from now on it is what is known."""
         if plan is not None:
             self._plan_is_stored(plan)
-        self._more_is_due = claims > 0 and len(claimed) == claims
+        # of a commit that was found out about later, all that is claimed by us is told, not only by it
+        claimed = [one for one in committed.claimed if one.request_id not in self._sending]
+        self._more_is_due = turn.claims > 0 and len(claimed) == turn.claims
         self._after_commit(turn)
+        for request in committed.late:
+            event(log, logging.WARNING, "attempt-late", request=request)
         self._send(claimed)
-        return changed or bool(claimed)
 
     def _plan_is_stored(self, plan: Plan) -> None:
         self._intake.stored(plan)
@@ -355,7 +476,7 @@ class WorkLoop:
                 self._resettle.add(entry.patient_id)
             else:
                 self._sending[entry.request_id] = entry.patient_id
-                jobs.append(Job(entry.request_id, entry.patient_id, entry.body, entry.attempts))
+                jobs.append(Job(entry.request_id, entry.patient_id, entry.body, entry.attempts, entry.fence))
         for parcel in parcels(jobs, lambda job: self._ledger.most_together(job.request_id, self._batch)):
             self._couriers.put(*parcel)
 
@@ -371,6 +492,8 @@ class WorkLoop:
             return None
         patients = self._store.patients_with_open_requests(after=self._day.after, limit=page)
         if not patients:
+            if self._keeper is not None:
+                self._keeper.settled(today)
             self._day = _DayChange(today, after=None)
             return None
         self._day = _DayChange(today, after=patients[-1].id)
@@ -385,21 +508,21 @@ class WorkLoop:
         if command is None:
             self._command_look = now + COMMAND_SECONDS
             return None
-        plan = self._intake.carry_out(command, self._clock.at(), self._sending)
+        plan = self._intake.carry_out(command, self._clock.at(), self._being_sent)
         if plan is None:
             self._command_look = now + COMMAND_WAIT_SECONDS
         return plan
 
     def _settle_again(self, page: int) -> Plan | None:
         """Patients that had to wait for an attempt."""
-        ready = sorted(self._resettle - set(self._sending.values()))[:page]
+        ready = sorted(self._resettle - set(self._being_sent.values()))[:page]
         if not ready:
             return None
         self._resettle.difference_update(ready)
         return self._settled(list(self._store.load_patients_by_id(ready).values()))
 
     def _settled(self, patients: list[PatientRow]) -> Plan:
-        return self._intake.settle(patients, self._clock.at(), self._sending)
+        return self._intake.settle(patients, self._clock.at(), self._being_sent)
 
     def _today(self) -> date:
         return self._clock.today()

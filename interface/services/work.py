@@ -13,7 +13,6 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
-from itertools import count
 from pathlib import Path
 
 from interface.chart.decide import Engine
@@ -25,14 +24,15 @@ from interface.rules import Policy, RuleError
 from interface.services.attempts import Ledger
 from interface.services.clock import Clock
 from interface.services.courier import ONE, Couriers, Envelope, Post, where
+from interface.services.deciding import deciding
 from interface.services.http_client import Poster, Target
-from interface.services.intake import Intake
 from interface.services.logs import configure, event
 from interface.services.loop import WorkLoop, run
+from interface.services.pulse import Pulse
 from interface.services.wakes import Wakes
 from interface.services.work_stats import WorkStats, write_if_read
 from interface.settings import Settings, SettingsError, load_settings, require_available
-from interface.store.database import Store, open_store
+from interface.store.database import Store, database_at, open_store
 from interface.store.keys import load_or_create
 from interface.store.lock import StoreLock
 
@@ -72,19 +72,22 @@ def work(
     """
     recovered = store.work.recover(clock.now())
     event(log, logging.INFO, "work-started", interrupted_requests=recovered)
-    patients, requests = store.work.next_ids()
-    new_patient, new_request = count(patients).__next__, count(requests).__next__
-    intake = Intake(engine, store.work, new_patient=new_patient, new_request=new_request)
+    intake, keeper = deciding(store, engine)
     couriers = Couriers(poster, limits.concurrency, clock.now, envelope)
     dead = store.views.counts().requests.get("dead", 0)
     stats = WorkStats(store.views.backlog, write_if_read, dead=dead)
     ledger = Ledger(random.random, limits.schedule)
-    loop = WorkLoop(store.work, intake, couriers, ledger, stats, clock, limits.batch)
+    pulse = Pulse(lambda: store.nodes, store.work.node, keeper, daemon=True)
+    loop = WorkLoop(store.work, intake, couriers, ledger, stats, clock, limits.batch, keeper, pulse.may_judge)
     wakes = Wakes(couriers, stdin)
     wakes.listen_to_signals()
     try:
+        if store.work.shared:
+            pulse.start()
         run(loop, wakes, limits.drain_seconds, reload=reload)
+        keeper.give_back()
     finally:
+        pulse.stop()
         couriers.stop(1.0)
         couriers.close()
         wakes.close()
@@ -105,10 +108,12 @@ def serve(settings_file: Path, now: str | None) -> None:
     )
     keyring = load_or_create(settings.store.key, settings.directory, lambda _: None, create=False)
     engine = Engine(settings.rulebook(), settings.policy())
-    lock = StoreLock.beside(settings.store_url, "work")
-    lock.acquire(wait=LOCK_SECONDS)
+    url = settings.store_url
+    lock = None if database_at(url).shared else StoreLock.beside(url, "work")
+    if lock is not None:
+        lock.acquire(wait=LOCK_SECONDS)
     try:
-        with open_store(settings.store_url, keyring, create=False) as store:  # the door has made it
+        with open_store(url, keyring, create=False) as store:  # the door has made it
             work(
                 store,
                 engine,
@@ -123,7 +128,8 @@ def serve(settings_file: Path, now: str | None) -> None:
                 reload=lambda: reloaded(settings_file, engine.policy),
             )
     finally:
-        lock.release()
+        if lock is not None:
+            lock.release()
 
 
 def envelope_of(settings: Settings) -> Envelope:

@@ -18,6 +18,7 @@ from interface.store.crypto import Keyring
 from interface.store.engine import Database, Part
 from interface.store.errors import StoreError
 from interface.store.journal import Journal
+from interface.store.lock import Role
 from interface.store.migrations import (
     MIGRATIONS,
     Migration,
@@ -26,7 +27,9 @@ from interface.store.migrations import (
     migrate,
     stored_version,
 )
+from interface.store.nodes import Nodes
 from interface.store.patient_views import PatientViews
+from interface.store.presence import Presence, presence
 from interface.store.records import StoreStats
 from interface.store.schema import liveness
 from interface.store.sqlite import SQLite, sqlite_path
@@ -75,12 +78,33 @@ def open_store(url: str, keyring: Keyring, *, create: bool = True) -> Store:
     return Store(database, keyring, version)
 
 
+def store_exists(url: str) -> bool:
+    """Whether there is a store at a URL, whoever's and however old. Raises StoreError where that can't be found out."""
+    database = database_at(url)
+    if database.path is not None:
+        return database.path.exists()
+    return _Opening(database).exists()
+
+
+def presence_at(url: str, role: Role) -> Presence:
+    """The door or the work of the store at a URL, as others see it; for use before it is opened."""
+    return presence(database_at(url), role)
+
+
 def _no_store(database: Database) -> str:
     return f"there is no store at {database.name}: start the daemon first, or correct [store] url"
 
 
 class _Opening(Part):
     """Checks a store and brings it up to date."""
+
+    def exists(self) -> bool:
+        """Whether it has tables."""
+        try:
+            with self._reading() as connection:
+                return stored_version(connection, self._database.name) > 0
+        finally:
+            self.close()
 
     def prepare(self, keyring: Keyring, migrations: Sequence[Migration], *, change: bool) -> int:
         """Give the version that the store then has; each step is a transaction, so that two may open at
@@ -144,6 +168,7 @@ class Store:
         self._views: Views | None = None
         self._patients: PatientViews | None = None
         self._commands: Commands | None = None
+        self._nodes: Nodes | None = None
         self._probe: _Probe | None = None
 
     @property
@@ -191,6 +216,20 @@ class Store:
                 self._commands = self._keep(Commands(self._database, self._keyring))
             return self._commands
 
+    @property
+    def nodes(self) -> Nodes:
+        """Which processes use the store; the pulse's."""
+        with self._making:
+            if self._nodes is None:
+                self._nodes = self._keep(Nodes(self._database))
+            return self._nodes
+
+    def presence(self, role: Role) -> Presence:
+        """The store's door or work, as others see it. One thread's; ends with the store."""
+        made = presence(self._database, role)
+        self._parts.callback(made.release)
+        return made
+
     def _keep(self, part: _PartT) -> _PartT:
         self._parts.callback(part.close)
         return part
@@ -211,7 +250,9 @@ class Store:
     def close(self) -> None:
         """Close every part; what was not committed is undone."""
         self._parts.close()
-        self._journal = self._work = self._views = self._patients = self._commands = self._probe = None
+        self._journal = self._work = self._views = self._patients = self._commands = self._probe = (
+            self._nodes
+        ) = None
         self._database.engine.dispose()
 
     def __enter__(self) -> Self:
