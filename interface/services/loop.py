@@ -100,6 +100,9 @@ class WorkStore(CommandStore, Protocol):
     def recover(self, now: float | None = None) -> int:
         """Take back what dead nodes were sending."""
 
+    def sent_elsewhere(self) -> dict[int, int]:
+        """All requests, and whose they are, that other nodes are sending."""
+
     def sent_by_others(self, requests: Mapping[int, int]) -> dict[int, int]:
         """Those of these requests, and whose they are, that other nodes are sending."""
 
@@ -263,10 +266,10 @@ class WorkLoop:
         ready = bool(self._resettle - set(self._being_sent.values()))
         return self._keeper.obtain(wanted=ready or not settled, waiting=self._intake.deferred)
 
-    def _send_only(self, ended: Sequence[AttemptDone | Unsent]) -> tuple[bool, bool]:
+    def _send_only(self) -> tuple[bool, bool]:
         """Another node has the turn, or nothing needs it."""
         may_send = self._keeper is not None and self._keeper.is_settled(self._today())
-        stored = self._commit(None, ended, self._claims() if may_send else 0)
+        stored = self._commit(None, tuple(self._ended.values()), self._claims() if may_send else 0)
         if not stored:
             self._try_stuck()
         return stored, bool(self._ended) or (self._more_is_due and self._couriers.free > 0)
@@ -284,12 +287,12 @@ class WorkLoop:
 
     def _one_turn(self) -> tuple[bool, bool]:
         """Everything in one transaction; whether something was stored, and whether there is more to do."""
-        ended = tuple(self._ended.values())
         if self.draining:
-            return self._commit(None, ended), False
+            return self._commit(None, tuple(self._ended.values())), False
         if not self._obtain():
-            return self._send_only(ended)
+            return self._send_only()
         settled = self._settle_day(PAGE) or self._settle_again(PAGE) or self._carry_out()
+        ended = tuple(self._ended.values())
         if settled is not None:
             return self._commit(settled, ended), True
         rows, limit = self._rows()
@@ -317,7 +320,7 @@ class WorkLoop:
         if self.draining:
             return True, False
         if not self._obtain():
-            return self._send_only(())
+            return self._send_only()
         settled = self._settle_day(1) or self._settle_again(1) or self._carry_out()
         if settled is not None:
             self._store_settled(settled)
@@ -508,6 +511,10 @@ class WorkLoop:
         if command is None:
             self._command_look = now + COMMAND_SECONDS
             return None
+        if self._keeper is not None:
+            self._abroad |= self._store.sent_elsewhere()
+        if self._ended:
+            self._commit(None, tuple(self._ended.values()))  # commands go by the states that are stored
         plan = self._intake.carry_out(command, self._clock.at(), self._being_sent)
         if plan is None:
             self._command_look = now + COMMAND_WAIT_SECONDS

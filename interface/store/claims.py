@@ -171,6 +171,22 @@ def sent_by_others(
     }
 
 
+_SENT_ELSEWHERE = (
+    select(requests.c.id, requests.c.patient_id)
+    .join(patients, patients.c.id == requests.c.patient_id)
+    .where(
+        requests.c.state == "sending",
+        or_(patients.c.lease_owner.is_(None), patients.c.lease_owner != bindparam("b_node")),
+    )
+)
+
+
+def sent_elsewhere(connection: Connection, node: str) -> dict[int, int]:
+    """All requests, and whose they are, that other nodes than `node` are sending."""
+    rows = connection.execute(_SENT_ELSEWHERE, {"b_node": node})
+    return {row[0]: row[1] for row in rows}
+
+
 _FIND_SENDING = (
     select(requests.c.id, requests.c.patient_id, requests.c.claimed_at)
     .join(patients, patients.c.id == requests.c.patient_id)

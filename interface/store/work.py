@@ -345,6 +345,13 @@ class Work(Part):
         with self._reading() as connection:
             return intake_turn.look(connection, most)
 
+    def sent_elsewhere(self) -> dict[int, int]:
+        """All requests, and whose they are, that other nodes are sending now."""
+        if not self._database.shared:
+            return {}
+        with self._reading() as connection:
+            return claims.sent_elsewhere(connection, self.node)
+
     def sent_by_others(self, requests: Mapping[int, int]) -> dict[int, int]:
         """Those of these requests (and whose they are) that other nodes are sending now."""
         with self._reading() as connection:

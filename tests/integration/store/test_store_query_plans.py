@@ -56,7 +56,7 @@ def plans(store, fill, request):
 
 
 FULL = """
-INSERT INTO messages SELECT n, 'main', 'A', 'F', 'C' || n,
+INSERT INTO messages SELECT n, 'main', 'A', 'FAC', 'C' || n,
     CASE WHEN n % 5 = 0 THEN 'ADT^A08' ELSE 'SIU^S12' END, 'P', 'peer', n, 9, 'stored', 'k', 'd', false, 0, NULL,
     'done', 'chart', '[]', n, 0, n, NULL, false FROM generate_series(1, 20000) n;
 UPDATE messages SET state = 'new', decision = NULL WHERE id > 18000;
@@ -70,6 +70,8 @@ INSERT INTO charts SELECT id, 'chart' FROM patients;
 INSERT INTO patient_keys SELECT decode(md5(id::text), 'hex'), id FROM patients;
 INSERT INTO requests SELECT n, n, n, 'key', '2027-03-01', 'delivered', NULL, '[]', 0, false, 'c' || n, NULL, NULL, NULL, n,
     n, NULL FROM generate_series(1, 20000) n;
+UPDATE requests SET last_status = 400, reasons = '[{"code": "protected"}]' WHERE id % 10 = 7;
+UPDATE messages SET reasons = '[{"code": "protected"}]' WHERE id % 10 = 7;
 UPDATE requests SET state = 'waiting' WHERE id % 10 = 1;
 UPDATE requests SET state = 'held' WHERE id % 100 = 2;
 UPDATE requests SET state = 'sending' WHERE id % 2000 = 3;
@@ -121,6 +123,13 @@ def nodes(plan):
 def searches(plan, index, *columns):
     """How often a plan searches an index, by these columns at least."""
     return sum(index in line and all(column in line.partition("(")[2] for column in columns) for line in plan)
+
+
+def may_scan(where):
+    """Whether there is no index for what a list is filtered by: then it is read from its end, which PostgreSQL does not
+    do where it thinks that there is less than a page.
+    """
+    return isinstance(getattr(where, "sender", None), str)
 
 
 def no_table_is_scanned(plans):
@@ -239,7 +248,8 @@ def test_a_restart_and_a_change_of_day(plans, store, fill):
 )
 def test_lists_of_messages(plans, store, fill, where):
     fill.patient("A")
-    no_table_is_scanned(plans(lambda: store.views.messages(where)))
+    found = plans(lambda: store.views.messages(where))
+    assert (store.path is None and may_scan(where)) or no_table_is_scanned(found) is None
 
 
 @pytest.mark.parametrize(
@@ -254,7 +264,8 @@ def test_lists_of_messages(plans, store, fill, where):
 )
 def test_lists_of_requests(plans, store, fill, where):
     fill.request(fill.patient("A"))
-    no_table_is_scanned(plans(lambda: store.views.requests(where)))
+    found = plans(lambda: store.views.requests(where))
+    assert (store.path is None and may_scan(where)) or no_table_is_scanned(found) is None
 
 
 def test_lists_by_state_or_decision_use_their_index(plans, store):
