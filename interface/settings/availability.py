@@ -21,7 +21,6 @@ def _is_set(section: str, key: str) -> Callable[[Settings], bool]:
 
 RULES: tuple[Rule, ...] = (
     (("api", "requests_per_second"), _is_set("api", "requests_per_second"), ""),
-    (("store", "url"), lambda settings: settings.store_path is None, ": PostgreSQL"),
     *((("store", key), _is_set("store", key), "") for key in _RETENTION),
     (("webhooks", "tls_certificate"), _is_set("webhooks", "tls_certificate"), ""),
     (("webhooks", "tls_key"), _is_set("webhooks", "tls_key"), ""),

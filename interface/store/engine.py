@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from interface.store.errors import StoreError
-from interface.store.records import StoreStats
+from interface.store.records import ServerFacts, StoreStats
 
 
 class Database(ABC):
@@ -82,6 +82,10 @@ class Database(ABC):
     @abstractmethod
     def stats(self, connection: Connection, schema_version: int) -> StoreStats:
         """Sizes, in a transaction that reads."""
+
+    def facts(self, connection: Connection) -> ServerFacts | None:  # noqa: ARG002
+        """What there is to know of the server, in a transaction that reads; None: there is none."""
+        return None
 
     def cause_of(self, error: BaseException) -> str:
         """What went wrong in words."""

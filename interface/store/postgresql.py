@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from interface.store.engine import Database
-from interface.store.records import StoreStats
+from interface.store.records import ServerFacts, StoreStats
 
 _T = TypeVar("_T")
 
@@ -66,6 +66,11 @@ SELECT set_config('synchronous_commit',
        set_config('client_min_messages', 'warning', false), set_config('timezone', 'UTC', false)
 """
 _SIZE = text("SELECT pg_database_size(current_database())")
+_FACTS = text(
+    "SELECT current_setting('server_version'), current_setting('synchronous_commit'), current_setting('fsync'), "
+    "current_setting('full_page_writes'), current_setting('synchronous_standby_names'), "
+    "EXTRACT(EPOCH FROM clock_timestamp())"
+)
 _LOCK_SCHEMA = text(f"SELECT pg_advisory_xact_lock({_SCHEMA_LOCK})")
 
 _CAUSES = {
@@ -249,6 +254,17 @@ class PostgreSQL(Database):
             wal_bytes=0,
             free_bytes=None,
         )
+
+    def facts(self, connection: Connection) -> ServerFacts:
+        """Its version, and whether what it calls committed is safe."""
+        version, commit, fsync, pages, standbys, clock = connection.execute(_FACTS).one()
+        return ServerFacts(
+            str(version).split(" ")[0], commit, _is_on(fsync), _is_on(pages), standbys, float(clock)
+        )
+
+
+def _is_on(value: str) -> bool:
+    return value == "on"
 
 
 def _connection_cause(error: psycopg.Error) -> str:

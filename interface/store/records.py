@@ -580,6 +580,21 @@ class Backlog:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """What there is to know of a database server."""
+
+    version: str
+    synchronous_commit: str
+    """As it is for our connections."""
+    fsync: bool
+    full_page_writes: bool
+    standbys: str
+    """Those that a commit waits for, as the server's setting names them; '': none."""
+    clock: float
+    """What it takes for now, POSIX seconds."""
+
+
+@dataclass(frozen=True, slots=True)
 class StoreStats:
     """The store as files and versions."""
 

@@ -26,6 +26,7 @@ from interface.store.records import (
     RequestDetail,
     RequestFilter,
     RequestSummary,
+    ServerFacts,
     StoredMessage,
     StoreStats,
 )
@@ -283,6 +284,11 @@ class Views(Part):
         """What the store is called, and its sizes in bytes."""
         with self._reading() as connection:
             return self._database.stats(connection, schema_version)
+
+    def server(self) -> ServerFacts | None:
+        """What there is to know of the database server; None: the store is a file."""
+        with self._reading() as connection:
+            return self._database.facts(connection)
 
     # ------------------------------------------------------------------------------------------ history
 

@@ -10,7 +10,6 @@ FILE = Path("s.toml")
 
 KEYS = [
     ("[api]\nrequests_per_second = 5", "[api] requests_per_second"),
-    ('[store]\nurl = "postgresql+psycopg://u@h/d"', "[store] url: PostgreSQL"),
     ("[store]\njournal_days = 30", "[store] journal_days"),
     ('[[listener]]\ntls_certificate = "c.pem"', "[[listener]] tls_certificate"),
     ('[webhooks]\ntls_key = "k.pem"', "[webhooks] tls_key"),
