@@ -19,6 +19,7 @@ from typing import Any
 from benchmarks import report
 from benchmarks.daemon import RESULTS
 from benchmarks.figures import Section
+from benchmarks.growth import growth
 from benchmarks.processes import BenchError
 from benchmarks.suite import FULL, QUICK, SUITES
 
@@ -31,6 +32,12 @@ def main() -> int:
     )
     parser.add_argument(
         "--only", action="append", choices=tuple(SUITES), help="this part alone; may be repeated"
+    )
+    parser.add_argument(
+        "part",
+        nargs="?",
+        choices=("growth",),
+        help="measure what a store that has grown costs, and nothing else",
     )
     parser.add_argument("--now", type=_a_time, help="the time that messages bear (default: the present)")
     parser.add_argument("--folder", type=Path, help="where stores are made (default: benchmarks/results)")
@@ -51,7 +58,8 @@ def main() -> int:
     failed = []
     try:
         effort = (QUICK if args.quick else FULL)(args.now or when, folder)
-        for key, (title, measure) in SUITES.items():
+        suites = {"growth": ("a store that has grown", growth)} if args.part else SUITES
+        for key, (title, measure) in suites.items():
             if args.only and key not in args.only:
                 continue
             section = Section(key, title)

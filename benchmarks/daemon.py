@@ -146,13 +146,19 @@ def start(settings: Path, *arguments: object, standing_still: bool = False) -> t
     return process, port, time.monotonic() - process.started
 
 
+def settings_file(folder: Path, sink_url: str) -> Path:
+    """Make a folder with a settings file for a daemon that POSTs to a sink."""
+    folder.mkdir(parents=True)
+    settings = folder / "bench.toml"
+    settings.write_text(_SETTINGS.format(base_url=sink_url), "utf-8")
+    return settings
+
+
 @contextlib.contextmanager
 def running(folder: Path, now: datetime, *, standing_still: bool = False) -> Iterator[Daemon]:
     """A daemon with a new store in `folder`, and its sink."""
-    folder.mkdir(parents=True)
-    settings = folder / "bench.toml"
     with running_sink() as url:
-        settings.write_text(_SETTINGS.format(base_url=url), "utf-8")
+        settings = settings_file(folder, url)
         process, port, took = start(settings, standing_still=standing_still)
         with process:
             if not standing_still:

@@ -86,14 +86,21 @@ def engine(messages: list[bytes], now: datetime, seconds: float) -> dict[str, fl
     ids = itertools.count(1)
     spent = {"read": 0.0, "decide": 0.0}
 
-    def story(fresh: bool = False) -> None:
-        """All messages once; `fresh`: no line, and no field of a request, is remembered from a message before."""
+    def forget() -> None:
+        """Nothing that was read or checked before is known any more."""
+        engine.book.memory.on("nothing")
+        engine.book.fields.on("nothing")
+        v1.forget()
+
+    def story(forgetting: str = "") -> None:
+        """All messages once. `forgetting`: before "all" of them (then every patient is new), or before "each"."""
         charts: dict[str, Chart] = {}
         clock = time.perf_counter
+        if forgetting:
+            forget()
         for raw in messages:
-            if fresh:
-                engine.book.memory.on(raw)
-                v1.forget()
+            if forgetting == "each":
+                forget()
             t0 = clock()
             reading = engine.read(raw, received_at=now, listener="main")
             t1 = clock()
@@ -117,9 +124,11 @@ def engine(messages: list[bytes], now: datetime, seconds: float) -> dict[str, fl
             rounds += 1
         return {name: total / rounds / len(messages) * 1e6 for name, total in spent.items()}
 
-    fresh = measured(lambda: story(fresh=True))
+    new = measured(lambda: story("all"))
+    fresh = measured(lambda: story("each"))
+    story()
     cost = {f"{name}_us": value for name, value in measured(story).items()}
-    cost["fresh_us"] = sum(fresh.values())
+    cost |= {"new_us": sum(new.values()), "fresh_us": sum(fresh.values())}
     shares = sampled(story, seconds)
     return cost | {f"share_{step}": shares.get(step, 0.0) for step in (*STEPS, "other")}
 

@@ -66,11 +66,12 @@ class Process:
         self.stop()
 
     def _read(self) -> None:
-        for line in self._process.stdout or ():
-            with self._news:
-                self.lines.append(line.decode("utf-8", "replace").rstrip())
-                del self.lines[:-500]
-                self._news.notify_all()
+        with self._process.stdout or contextlib.nullcontext(()) as output:  # open as long as a child has it
+            for line in output:
+                with self._news:
+                    self.lines.append(line.decode("utf-8", "replace").rstrip())
+                    del self.lines[:-500]
+                    self._news.notify_all()
         with self._news:
             self._news.notify_all()
 
@@ -111,8 +112,6 @@ class Process:
                     os.kill(pid, signal.SIGKILL)
             self._process.wait()
         self._reader.join(1)
-        if self._process.stdout is not None:
-            self._process.stdout.close()
 
 
 def run_json(name: str, command: Sequence[str], timeout: float) -> Any:

@@ -40,7 +40,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         while (head := self._buffer.find(b"\r\n\r\n")) >= 0:
-            length = _content_length(self._buffer[:head])
+            length = content_length(self._buffer[:head])
             end = head + 4 + length
             if len(self._buffer) < end:
                 return
@@ -72,7 +72,8 @@ class Connection(asyncio.Protocol):
             self._transport.write(data)
 
 
-def _content_length(head: bytes) -> int:
+def content_length(head: bytes) -> int:
+    """How many bytes follow the head of a request."""
     lowered = head.lower()
     at = lowered.find(b"content-length:")
     return int(lowered[at + 15 :].split(b"\r\n", 1)[0]) if at >= 0 else 0

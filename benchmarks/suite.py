@@ -85,7 +85,8 @@ def pieces(effort: Effort) -> Figures:
     parse = [1e6 / run["python_hl7"] for run in found]
     ratio = [mine / theirs for mine, theirs in zip(total, parse, strict=True)]
     yield Figure.of("engine_ratio", "  that to python-hl7's parse of the message (at most 0.33)", "x", ratio)
-    yield Figure.of("engine_fresh", "engine: the same, no line seen before", "us", each("fresh_us"))
+    yield Figure.of("engine_new", "engine: the same, every patient new", "us", each("new_us"))
+    yield Figure.of("engine_fresh", "engine: the same, nothing seen before", "us", each("fresh_us"))
     for step in (*STEPS, "other"):
         cost = [(run["read_us"] + run["decide_us"]) * run[f"share_{step}"] for run in found]
         share = sum(each(f"share_{step}")) / len(found)
@@ -153,10 +154,10 @@ def _acks(effort: Effort, send: Callable[[int], dict[str, Any]], key: str, title
 def whole_way(effort: Effort) -> Figures:
     """Message to POST: offered closed loop, over when the last POST is there. Then memory and the start."""
     with running(effort.folder / "way", effort.now) as daemon:
-        rate = _way(daemon, 64, 300)["rate"]  # warm; how many messages a run can take
+        rate = way(daemon, 64, 300)["rate"]  # warm; how many messages a run can take
         for connections in CONNECTIONS:
             count = int(min(max(rate * effort.way_seconds, 200), 30_000) * (1 if connections == WAY else 0.6))
-            runs = [_way(daemon, connections, count) for _ in range(effort.rounds)]
+            runs = [way(daemon, connections, count) for _ in range(effort.rounds)]
             key, title = f"way_{connections}", f"whole way, message to POST, {connections} conn"
             rates = [run["rate"] for run in runs]
             yield Figure.of(key, title, "/s", rates, f"{count} messages a run{_missing(runs)}")
@@ -172,8 +173,7 @@ def whole_way(effort: Effort) -> Figures:
                 )
         sink.ask(daemon.sink, f"/delay/{SLOW_API_MS}")
         runs = [
-            _way(daemon, WAY, int(max(200, min(rate, 600) * effort.way_seconds)))
-            for _ in range(effort.rounds)
+            way(daemon, WAY, int(max(200, min(rate, 600) * effort.way_seconds))) for _ in range(effort.rounds)
         ]
         title = f"whole way, an API that takes {SLOW_API_MS} ms, {WAY} conn"
         yield Figure.of(
@@ -187,12 +187,12 @@ def whole_way(effort: Effort) -> Figures:
         settings = daemon.settings
         stored = daemon.next_index
         first = daemon.started_in
-    again = [_start_once(settings) for _ in range(effort.starts)]
+    again = [start_once(settings) for _ in range(effort.starts)]
     yield Figure("start_new", "start to listening, new store", "s", first, (first,))
     yield Figure.of("start", "start to listening", "s", again, f"{stored} messages stored")
 
 
-def _way(daemon: Daemon, connections: int, count: int) -> dict[str, float]:
+def way(daemon: Daemon, connections: int, count: int) -> dict[str, float]:
     """Offer `count` messages, wait for the last POST; rates, latencies, and processor milliseconds a message."""
     before, cpu = int(daemon.posts()["posts"]), daemon.cpu()
     sent = daemon.load(connections, count=count)
@@ -222,7 +222,8 @@ def _last(daemon: Daemon) -> str:
     return "\n  ".join(daemon.process.lines[-5:])
 
 
-def _start_once(settings: Path) -> float:
+def start_once(settings: Path) -> float:
+    """Seconds from the start of a daemon to its open port; it is stopped again."""
     process, _, took = product.start(settings)
     process.stop()
     return took

@@ -72,3 +72,19 @@ def _empty(server, name):
     tables = [table.name for table in reversed(metadata.sorted_tables) if table.name not in made_once]
     deletes = [f"DELETE FROM {table};" for table in tables]
     server.execute(f"{' '.join(deletes)} UPDATE counters SET next = 1; {_FREE}", name)
+
+
+@pytest.fixture(scope="session")
+def full_database(postgresql):
+    """An engine of a database with as many rows as make the planner search."""
+    from query_plans import FULL
+
+    from interface.store.database import database_at
+    from interface.store.schema import metadata
+
+    name = postgresql.database()
+    engine = database_at(postgresql.url(name)).engine
+    with engine.begin() as connection:
+        metadata.create_all(connection)
+    postgresql.execute(FULL, name)
+    return engine

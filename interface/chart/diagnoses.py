@@ -32,10 +32,13 @@ class Known(msgspec.Struct, frozen=True, gc=False):
 def known_problems(policy: Policy, chart: Chart, today: date) -> list[Known]:
     """Each code once, in the order in which the codes became known. It is active if one of its sightings is."""
     days = policy.visit_diagnosis_days
-    return [_known(sightings, today, days) for _, sightings in by_code(chart)]
+    return [_known(sightings, today, days) for sightings in by_code(chart)]
 
 
 def _known(sightings: list[Problem], today: date, days: int) -> Known:
+    if len(sightings) == 1:
+        shown = sightings[0]
+        return Known(shown, standing(shown, today, days), shown.date)
     standings = [(entry, standing(entry, today, days)) for entry in sightings]
     active = [pair for pair in standings if pair[1].active]
     shown, judged = active[0] if active else max(standings, key=lambda pair: pair[0].at)
@@ -50,10 +53,10 @@ def _source(draft: Draft, problem: Problem, part: str = ".code") -> str:
 
 def _put_texts(draft: Draft, where: str, problem: Problem) -> None:
     """The provenance of code and label."""
+    before, rule = draft.source("", problem.message), problem.rule
     for leaf in problem.leaves:
         if leaf.path in (".code", ".displayName"):
-            source = draft.source(leaf.source, problem.message)
-            draft.fields.append(Provenance(where + leaf.path, leaf.value, source, problem.rule))
+            draft.fields.append(Provenance(where + leaf.path, leaf.value, before + leaf.source, rule))
 
 
 def _put_active(draft: Draft, where: str, judged: Standing) -> None:

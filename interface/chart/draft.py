@@ -37,11 +37,9 @@ class Draft:
 
     def leaves(self, where: str, fact: Fact) -> None:
         """The provenance of a fact that now stands at `where`."""
-        before, rule = self.source("", fact.message), fact.rule
-        self.fields += [
-            Provenance(where + leaf.path, leaf.value, before + leaf.source, leaf.rule or rule)
-            for leaf in fact.leaves
-        ]
+        before, rule, add = self.source("", fact.message), fact.rule, self.fields.append
+        for leaf in fact.leaves:
+            add(Provenance(where + leaf.path, leaf.value, before + leaf.source, leaf.rule or rule))
 
     def put(self, holder: dict[str, Any], key: str, where: str, fact: Fact | None) -> None:
         """Put a fact's value at `where`; note why when it has none."""
@@ -56,9 +54,7 @@ class Draft:
     def put_entry(self, where: str, fact: Fact, index: int) -> None:
         """The provenance of one entry of a fact that is a list; it now stands at `where`."""
         head = f"[{index}]"
-        before, rule, start = self.source("", fact.message), fact.rule, len(head)
-        self.fields += [
-            Provenance(where + leaf.path[start:], leaf.value, before + leaf.source, rule)
-            for leaf in fact.leaves
-            if leaf.path.startswith(head)
-        ]
+        before, rule, start, add = self.source("", fact.message), fact.rule, len(head), self.fields.append
+        for leaf in fact.leaves:
+            if leaf.path.startswith(head):
+                add(Provenance(where + leaf.path[start:], leaf.value, before + leaf.source, rule))

@@ -31,6 +31,10 @@ class KnownProblems:
         """The entries in their order."""
         return [entry for entry in self._places if entry is not None]
 
+    def knows(self, code: str) -> bool:
+        """Whether there is or was an entry of that code."""
+        return code in self._by_code
+
     def of_code(self, code: str) -> Iterator[Placed]:
         """Those of a code, of whichever system."""
         for place in self._by_code.get(code, ()):

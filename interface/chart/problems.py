@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable
 from datetime import date, timedelta
+from functools import lru_cache
 
 import msgspec
 
@@ -40,24 +41,34 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
 
 def standing(problem: Problem, today: date, days: int) -> Standing:
     """Judge a problem on a day. `days` is how long a visit's diagnosis counts unless seen again; 0: for ever."""
-    for fact in (problem.ended, problem.resolved):
-        if fact is not None and (fact is problem.ended or value_of(fact) <= today.isoformat()):
-            source = fact.leaves[0].source
-            return Standing(False, source, fact.message, fact.rule, f"no longer active: {source} says so")
+    if problem.ended is not None:
+        return _ended(problem.ended)
+    if problem.resolved is not None and value_of(problem.resolved) <= today.isoformat():
+        return _ended(problem.resolved)
     own = problem.leaves[0].source
-    if days and not problem.listed and problem.at[:10] < (today - timedelta(days=days)).isoformat():
+    if days and not problem.listed and problem.at[:10] < _day_before(today, days):
         why = f"not seen for {days} days: no longer active"
         return Standing(False, own, problem.message, problem.rule, why, aged=True)
     return Standing(True, own, problem.message, problem.rule)
 
 
-def by_code(chart: Chart) -> Iterator[tuple[Coded, list[Problem]]]:
+def _ended(fact: Fact) -> Standing:
+    source = fact.leaves[0].source
+    return Standing(False, source, fact.message, fact.rule, f"no longer active: {source} says so")
+
+
+@lru_cache(maxsize=16)
+def _day_before(today: date, days: int) -> str:
+    return (today - timedelta(days=days)).isoformat()
+
+
+def by_code(chart: Chart) -> Iterable[list[Problem]]:
     """The problems that may be shown, each code once with all that was said of it."""
     same: dict[Coded, list[Problem]] = {}
     for problem in chart.problems:
         if not problem.gone:
             same.setdefault((problem.system, problem.code), []).append(problem)
-    yield from same.items()
+    return same.values()
 
 
 def first_date(sightings: list[Problem]) -> Fact | None:
@@ -77,7 +88,8 @@ def take_problems(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> No
         return
     visit = visit_of(reading)
     before: dict[Coded, Fact] = {}
-    stated = [_Stated.of(item, visit, reading) for item in reading.problems]
+    account = text_of(reading.facts, "visit.account")
+    stated = [_Stated.of(item, visit, account, reading) for item in reading.problems]
     diagnoses = [entry for entry in stated if not entry.listed and entry.fact is not None]
     if (
         reading.type.startswith("ADT")
@@ -128,7 +140,7 @@ class _Stated(msgspec.Struct, frozen=True, gc=False):
     account: str
 
     @classmethod
-    def of(cls, item: Item, visit: str, reading: Reading) -> _Stated:
+    def of(cls, item: Item, visit: str, account: str, reading: Reading) -> _Stated:
         source = next((fact.leaves[0].source for fact in item.values() if fact.leaves), _VISIT_LIST)
         listed = not source.startswith(_VISIT_LIST)
         if listed and reading.event.deletes_problems and "problem.action" not in item:
@@ -143,7 +155,7 @@ class _Stated(msgspec.Struct, frozen=True, gc=False):
             instance=text_of(item, "problem.instance"),
             action=text_of(item, "problem.action"),
             at=reading.at,
-            account=text_of(reading.facts, "visit.account"),
+            account=account,
         )
 
     @property
@@ -222,9 +234,11 @@ class _Taking:
             code=coding["code"],
             label=coding["label"],
             leaves=tuple(
-                Leaf(leaf.path[len(where) :], leaf.value, leaf.source, leaf.rule)
-                for leaf in fact.leaves
-                if leaf.path.startswith(where)
+                [
+                    Leaf(leaf.path[len(where) :], leaf.value, leaf.source, leaf.rule)
+                    for leaf in fact.leaves
+                    if leaf.path.startswith(where)
+                ]
             ),
             rule=fact.rule,
             at=fact.at,
@@ -245,7 +259,7 @@ class _Taking:
 
     def _place(self, entry: Problem) -> None:
         stated, known = self.stated, self.known
-        if stated.plain and next(known.of_code(entry.code), None) is None:
+        if stated.plain and not known.knows(entry.code):
             known.put(self._with_date(entry, None))
             return
         if (confidential := stated.confidential) is not None:

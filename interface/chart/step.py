@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -31,7 +30,7 @@ from interface.chart.update import (
 )
 from interface.chart.visits import known_as, note_cancelled
 from interface.chart.withhold import note_codings
-from interface.rules.facts import Item, LeftOut, Reason, place_of, text_of
+from interface.rules.facts import LeftOut, Reason, place_of, text_of
 from interface.rules.policy import Policy
 from interface.rules.reading import Reading
 
@@ -321,12 +320,6 @@ class Step:
         composed = self.settling.compose(Appointment("", self.reading.at, dict(self.reading.facts)))
         return self._outcome("hold", reason, *composed.holds, composed=composed)
 
-    def _items(self) -> Iterator[Item]:
-        """What the message says of each problem and order."""
-        yield from (*self.reading.problems, *self.reading.orders)
-        for found in self.reading.lists:
-            yield from (*found.problems, *found.orders)
-
     def _chart(self, *reasons: Reason) -> Outcome:
         return self._outcome("chart", *reasons)
 
@@ -352,8 +345,10 @@ class Step:
         if composed is not None:
             request, fields = composed.draft.request, tuple(composed.draft.fields)
             left_out += composed.draft.left_out
-        facts = [*self.reading.facts.values()]
-        facts += [fact for item in self._items() for fact in item.values()]
+        reading = self.reading
+        items = [reading.facts, *reading.problems, *reading.orders]
+        for found in reading.lists:
+            items += (*found.problems, *found.orders)
         return Outcome(
             decision,
             reasons,
@@ -362,5 +357,5 @@ class Step:
             request=request,
             fields=fields,
             left_out=tuple(dict.fromkeys(left_out)),
-            said=(*self.reading.said, *(text for fact in facts for text in fact.said)),
+            said=(*reading.said, *[text for item in items for fact in item.values() for text in fact.said]),
         )

@@ -157,16 +157,24 @@ class Done:
     requests: list[tuple[int, str]] = field(default_factory=list)
     failed: list[tuple[list[int], str]] = field(default_factory=list)
     """Patients, and why their charts could not be rebuilt."""
+    keys: set[str] = field(default_factory=set)
+    """By which settings the charts got their keys, as each command told it."""
 
     def take(self, command: Command) -> None:
         """What one command came to."""
         told = command.result or {}
         self.commands.append(command.id)
+        self.keys |= {told["keys"]} if "keys" in told else set()
         for name in self.numbers:
             self.numbers[name] += int(told.get(name, 0))
         self.split += told.get("split", [])
         self.merged += [(old, into) for old, into in told.get("merged", [])]
         self.requests += [(number, state) for number, state in told.get("changed", [])]
+
+    def end(self, command: Command) -> None:
+        """What came of the last of them, which brings nothing but that all are done."""
+        if command.state != "done":
+            self.failed.append(([], str((command.result or {}).get("problem", ""))))
 
     def as_json(self) -> dict[str, Any]:
         """The JSON answer."""
@@ -206,9 +214,11 @@ def _some(texts: list[str]) -> str:
     return "; ".join(texts[:SHOWN]) + more
 
 
-def rebuild(site: Site, portions: list[Portion], charts: int, wait: float, done: Done) -> None:
+def rebuild(
+    site: Site, portions: list[Portion], charts: int, wait: float, done: Done, *, everybody: bool
+) -> None:
     """Have portions rebuilt; `done` takes what comes of each. One that fails is tried in halves, so that only what
-    can't be done is left.
+    can't be done is left. When it was `everybody`, and nothing failed, the store learns where all charts stand now.
 
     Raises:
         NotAnsweredError: the daemon took too long.
@@ -220,6 +230,8 @@ def rebuild(site: Site, portions: list[Portion], charts: int, wait: float, done:
     with progress(charts, "charts rebuilt") as shown:
         while portions:
             portions = _rebuild(asking, portions, done, shown)
+    if everybody and not done.failed:
+        asking.ask("keyed", [{"keys": sorted(done.keys)}], lambda _, command: done.end(command))
 
 
 def _rebuild(

@@ -20,11 +20,12 @@ from interface.errors import InterfaceError
 from interface.settings import Settings, SettingsError, not_available
 
 if TYPE_CHECKING:
+    from interface.store.database import Store
     from interface.store.records import ServerFacts
 
 GIB = 1024**3
-FULL_BYTES, SCARCE_BYTES = GIB // 8, 2 * GIB
-"""Free room below which nothing can be promised, and below which it is time to act."""
+FULL_BYTES = GIB // 8
+"""Free room below which nothing can be promised. `[store] disk_low_mib` is when it is time to act."""
 PLAUSIBLE_YEARS = range(2025, 2100)
 CLOCK_SECONDS = 120
 """How far this machine's clock may be off the API's before it is said."""
@@ -138,9 +139,29 @@ def check_store(settings: Settings) -> Found:
     with open_store(settings.store_url, keyring, create=False) as store:
         store.check_writable()
         stats, server = store.stats(), store.views.server()
+        changed = _changed_under_charts(settings, store)
     yield "ok", f"{stats.path} is writable, version {stats.schema_version}, {_size(stats.size_bytes)}"
     if server is not None:
         yield from _server(server)
+    if changed:
+        yield (
+            "warn",
+            f"charts may stand under other numbers than messages lead to now ({', '.join(changed)} changed since they "
+            "were made): restart the daemon, then run: hl7-interface patients rebuild --all",
+        )
+
+
+def _changed_under_charts(settings: Settings, store: "Store") -> tuple[str, ...]:
+    """What decides the keys of charts, and has changed since; nothing where the mapping does not load: that is said."""
+    from interface.chart.decide import Engine
+    from interface.rules import RuleError
+    from interface.services.identity_settings import look
+
+    try:
+        engine = Engine(settings.rulebook(), settings.policy())
+    except (RuleError, SettingsError):
+        return ()
+    return look(store, engine)
 
 
 def _server(facts: "ServerFacts") -> Found:
@@ -165,7 +186,7 @@ def check_disk(settings: Settings) -> Found:
         return
     folder = _existing(path.parent)
     free = shutil.disk_usage(folder).free
-    level: Level = "FAIL" if free < FULL_BYTES else "warn" if free < SCARCE_BYTES else "ok"
+    level: Level = "FAIL" if free < FULL_BYTES else "warn" if free < settings.store.disk_low_bytes else "ok"
     yield level, f"{_size(free)} free at {folder}"
 
 

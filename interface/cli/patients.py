@@ -147,6 +147,7 @@ def as_json(row: PatientSummary) -> dict[str, Any]:
     """A patient as lists and details have it."""
     from interface.chart.model import Chart
     from interface.chart.shown import head_of, number_text
+    from interface.services.mending import chart_text
 
     chart = chart_of(row)
     known = chart if chart is not None else Chart([])
@@ -164,7 +165,7 @@ def as_json(row: PatientSummary) -> dict[str, Any]:
         "merged_into": row.merged_into,
         "created_at": utc_text(row.created_at),
         "changed_at": utc_text(row.changed_at),
-        "problem": None if chart is not None else "the stored chart cannot be opened",
+        "problem": None if chart is not None else chart_text(row.id),
     }
 
 

@@ -96,7 +96,7 @@ def rebuild_patients(args: argparse.Namespace) -> int:
         groups.messages(((row.id, row.patient_id) for row in _named(site, back)), "back")
         notes = [f"message {id_} is left out" for id_ in sorted(aside)]
         notes += [f"message {id_} counts again" for id_ in sorted(back)]
-        return _carry_out(site, args, groups, "; ".join(notes), all_messages=False)
+        return _carry_out(site, args, groups, "; ".join(notes), everybody=args.all)
 
 
 def reprocess(args: argparse.Namespace) -> int:
@@ -172,7 +172,13 @@ def _not_left_out(rows: Iterable[MessageSummary], counts: Counter[bool]) -> Iter
 
 
 def _carry_out(
-    site: Site, args: argparse.Namespace, groups: Grouping, note: str, *, all_messages: bool
+    site: Site,
+    args: argparse.Namespace,
+    groups: Grouping,
+    note: str,
+    *,
+    all_messages: bool = False,
+    everybody: bool = False,
 ) -> int:
     charts, messages = groups.count()
     portions = list(groups.portions())
@@ -189,7 +195,7 @@ def _carry_out(
         return 1
     done = Done()
     try:
-        rebuild(site, portions, charts, args.wait, done)
+        rebuild(site, portions, charts, args.wait, done, everybody=everybody)
     finally:
         if wants_json(args):
             print_json(done.as_json())

@@ -158,6 +158,10 @@ url = "sqlite:///var/interface.db"
 # request_days = 365
 # chart_days = 1095
 # webhook_days = 365
+# When so many messages wait to be decided, nothing more is taken until they are fewer: the senders' queues hold it.
+# most_waiting = 1000000
+# Free room on the store's disk, in MiB, below which an alert is logged, and `check` warns.
+# disk_low_mib = 2048
 
 [filters]
 # Which appointments are for us, by type (SCH-8, AIS-3), location (AIL-3, PV1-3, MSH-4) and clinician (NPI, id or family

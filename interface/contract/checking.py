@@ -21,8 +21,8 @@ NO_CATEGORY = Violation(
 """Contract: MedicalSummaryPeriodRule (since API 3.0.0)."""
 
 
-_KEPT = 1024
-"""Values of each field whose JSON is kept; a patient's takes about 1 KB, a list of medications 4 KB."""
+_KEPT, _LONGEST = 1024, 8192
+"""Values of each field whose JSON is kept, and how long they may be: about 1 KB for a patient, 4 KB for medications."""
 
 
 class _Field:
@@ -38,24 +38,31 @@ class _Field:
         field: dict[str, Any] = {name: (info.annotation, info)}
         alone = create_model(f"{model.__name__}_{name}", __base__=Part, **field)
         self._name = name
-        self._alone: TypeAdapter[Part] = TypeAdapter(alone)
+        adapter = TypeAdapter(alone)
+        self._validate, self._write = adapter.validator.validate_python, adapter.serializer.to_json
         self._written = lru_cache(maxsize=_KEPT)(self._checked)
         self.forget = self._written.cache_clear
+
+    @property
+    def kept(self) -> int:
+        """How many values are kept."""
+        return self._written.cache_info().currsize
 
     def written(self, value: Any, today: date) -> bytes | None:
         """`"name":value` as it stands in the body, empty for a None; None: the contract refuses it, or it can't be told."""
         try:
-            return self._written(marshal.dumps(value, 2), today)
+            key = marshal.dumps(value, 2)
         except ValueError:  # nothing that JSON has
             return None
+        return self._written(key, today) if len(key) <= _LONGEST else self._checked(key, today)
 
     def _checked(self, value: bytes, today: date) -> bytes | None:
         request = {self._name: marshal.loads(value)}  # noqa: S302 - what `written` has made
         try:
-            model = self._alone.validate_python(request, context={"today": today})
+            model = self._validate(request, context={"today": today})
         except ValidationError:
             return None
-        return self._alone.dump_json(model, exclude_none=True)[1:-1]
+        return self._write(model, exclude_none=True)[1:-1]
 
 
 class Checking:
@@ -70,7 +77,7 @@ class Checking:
         self._request: TypeAdapter[Part] = TypeAdapter(model)
         self._lacks_category = lacks_category
         self._fields = {name: _Field(model, name) for name in model.model_fields}
-        self._needed = [name for name, info in model.model_fields.items() if info.is_required()]
+        self._needed = {name for name, info in model.model_fields.items() if info.is_required()}
 
     def validated(self, request: dict[str, Any], today: date) -> tuple[bytes | None, tuple[Violation, ...]]:
         """Check a request and write its body, in one validation.
@@ -92,11 +99,16 @@ class Checking:
         for field in self._fields.values():
             field.forget()
 
+    @property
+    def kept(self) -> int:
+        """How many values are kept."""
+        return sum(field.kept for field in self._fields.values())
+
     def _of_fields(self, request: dict[str, Any], today: date) -> bytes | None:
         """The body, field by field; None: something is wrong, and only the check of the whole says all of it."""
         if not isinstance(request, dict) or not request.keys() <= self._fields.keys():
             return None
-        if not all(name in request for name in self._needed) or self._lacks_category(request):
+        if not self._needed <= request.keys() or self._lacks_category(request):
             return None
         parts = []
         for name, field in self._fields.items():

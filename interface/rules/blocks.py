@@ -7,18 +7,20 @@ Making the key costs about a tenth of reading the lines.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 
 from interface.hl7.message import Message
 from interface.rules.compiling import Rule
 from interface.rules.context import Context, Group
-from interface.rules.facts import Item
+from interface.rules.facts import Fact, Item
 from interface.rules.memory import LONGEST, Memory, restated
-from interface.rules.types.base import RESOURCES
+from interface.rules.types.base import RESOURCES, any_deleted
 
 _HEADER = "MSH"
 """Of it only the fields that rules name count: its line is another one in each message."""
+_MOST_KINDS = 256
+"""Kinds of messages, by the segments they have, whose rules are kept ready."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,9 @@ class Block:
     """Those that they look for in the whole message, whatever their scope is."""
     of_header: tuple[int, ...]
     """The fields of MSH that they read."""
+    _by_kind: dict[tuple[str, frozenset[str], int], tuple[Rule, ...]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     @classmethod
     def of(cls, name: str, rules: Iterable[Rule]) -> Block:
@@ -44,6 +49,16 @@ class Block:
             everywhere |= RESOURCES | {"RGS"}  # what is taken out of an appointment is told by them together
         fields = {path.field for rule in rules for path in rule.sources if path.segment == _HEADER}
         return cls(name, rules, own - {_HEADER}, everywhere - {_HEADER}, tuple(sorted(fields)))
+
+    def meant(self, context: Context) -> tuple[Rule, ...]:
+        """The rules that have something to read in such a message: half of them have not. Found once for each kind."""
+        kind = (context.message.message_code, frozenset(context.message.names), context.policy.api_version)
+        found = self._by_kind.get(kind)
+        if found is None:
+            if len(self._by_kind) >= _MOST_KINDS:
+                self._by_kind.clear()
+            found = self._by_kind[kind] = _meant(self.rules, *kind)
+        return found
 
     def key(self, context: Context, scope: Message | Group) -> tuple[object, ...] | None:
         """All that decides what the rules read, but for settings and day; None: too much to keep."""
@@ -68,13 +83,13 @@ class Block:
         """What the rules read, or what they read when the same lines came before; with what they leave out."""
         key = self.key(context, scope)
         if key is None:
-            return read_rules(self.rules, context, scope)
+            return _read(self.meant(context), context, scope)
         known = memory.get(key)
         if known is not None:
             context.left_out += known[1]
             return restated(known[0], context.at, context.control_id)
         before = len(context.left_out)
-        found = read_rules(self.rules, context, scope)
+        found = _read(self.meant(context), context, scope)
         memory.put(key, (found, tuple(context.left_out[before:])))
         return dict(found)  # what is kept is not handed out
 
@@ -96,22 +111,56 @@ class Blocks:
 
 def read_rules(rules: Iterable[Rule], context: Context, scope: Message | Group) -> Item:
     """What each rule reads, by field."""
-    code = context.message.message_code
-    present = context.message.names
+    message = context.message
+    return _read(
+        _meant(rules, message.message_code, message.names, context.policy.api_version), context, scope
+    )
+
+
+def _meant(rules: Iterable[Rule], code: str, names: Collection[str], version: int) -> tuple[Rule, ...]:
+    """Those of the rules that are for such a message: of a code, with these segments, for a version of the API."""
+    return tuple(
+        rule
+        for rule in rules
+        if (not rule.only or code in rule.only)
+        and not rule.segments.isdisjoint(names)
+        and rule.version in (0, version)
+    )
+
+
+def _read(rules: Iterable[Rule], context: Context, scope: Message | Group) -> Item:
     found: Item = {}
     for rule in rules:
-        if rule.only and code not in rule.only:
-            continue
-        if rule.segments.isdisjoint(present):
-            continue  # half of the rules end here: their segments were not sent
-        if rule.version and rule.version != context.policy.api_version:
-            continue
         if rule.valued and not _is_valued(rule.valued, scope):
-            continue  # and most of the rest here: it costs a tenth of reading nothing by the rule itself
-        fact = rule.read(context, scope)
+            continue  # most of the rules end here: it costs a tenth of reading nothing by the rule itself
+        fact = _recalled(rule, context, scope) if rule.recurring else rule.read(context, scope)
         if fact is not None:
             found[rule.field] = fact
     return found
+
+
+def _recalled(rule: Rule, context: Context, scope: Message | Group) -> Fact | None:
+    """What a rule reads, or what it read when the same fields came before, mostly of another patient."""
+    memory = context.fields
+    if memory is None or (not rule.reads.isdisjoint(RESOURCES) and any_deleted(context)):
+        return rule.read(context, scope)
+    key: list[object] = [rule.name, rule.field, context.frame]
+    for name, number in rule.recurring:
+        for segment in scope.all(name):
+            key += (segment.ordinal, segment.raw(number))
+        if name in rule.everywhere and scope is not context.message:
+            key += [entry.raw(number) for entry in context.message.all(name)]
+        key.append(None)
+    whole = tuple(key)
+    known = memory.get(whole)
+    if known is not None:
+        context.left_out += known[1]
+        return restated(known[0], context.at, context.control_id).get(rule.field)
+    before = len(context.left_out)
+    fact = rule.read(context, scope)
+    if sum(len(part) for part in whole if isinstance(part, str)) <= LONGEST:
+        memory.put(whole, ({rule.field: fact} if fact is not None else {}, tuple(context.left_out[before:])))
+    return fact
 
 
 def _is_valued(fields: tuple[tuple[str, int], ...], scope: Message | Group) -> bool:

@@ -14,6 +14,7 @@ from interface.rules.paths import Path, read_path
 from interface.rules.source import Lines, nearest
 from interface.rules.tables import Table
 from interface.rules.types import TYPES, Reader, Spec
+from interface.rules.types.base import Field
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,11 @@ class Rule:
     """All segments that it looks in, those of its options too."""
     everywhere: frozenset[str] = frozenset()
     """Those it looks for in the whole message, though its scope is a part of it."""
+    recurring: tuple[Field, ...] = ()
+    """The fields that decide what it reads, where it reads what patients have in common; none: it is not remembered so."""
     sources: tuple[Path, ...] = ()
     """`paths` and those of its options."""
-    valued: tuple[tuple[str, int], ...] = ()
+    valued: tuple[Field, ...] = ()
     """Fields (segment, number) of which one must hold something, or there is nothing to read; none: it is always read."""
 
 
@@ -180,9 +183,18 @@ def _rule(made: Definition, tables: Mapping[str, Table]) -> Rule:
         version,
         frozenset(path.segment for path in (*paths, *spec.read_too)),
         frozenset(spec.everywhere),
+        _recurring(spec, read),
         (*paths, *spec.read_too),
         tuple(dict.fromkeys((path.segment, path.field) for path in paths)) if _where_valued(read) else (),
     )
+
+
+def _recurring(spec: Spec, read: Reader) -> tuple[Field, ...]:
+    beside: tuple[Field, ...] | None = getattr(read, "recurring", None)
+    if beside is None:
+        return ()
+    fields = [(path.segment, path.field) for path in (*spec.paths, *spec.read_too)]
+    return tuple(dict.fromkeys((*fields, *beside)))
 
 
 def _where_valued(read: Reader) -> bool:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from interface.contract.texts import CLEAN_TEXT_FORBIDDEN
 from interface.hl7.message import Message, Segment
 from interface.rules.facts import Fact, LeftOut
+from interface.rules.memory import Memory
 from interface.rules.mrn_form import AS_SENT, MrnForm
 from interface.rules.policy import Policy
 from interface.rules.site import NOTHING, Site
@@ -38,6 +39,8 @@ class Context:
     """
     mrn_form: MrnForm = AS_SENT
     """How this sender's numbers become the site's."""
+    fields: Memory | None = None
+    """What was read of fields that patients have in common."""
     gone: frozenset[Segment] | None = None
     """Resources that were taken out of the appointment; None: nobody has asked yet."""
     retired: frozenset[str] = frozenset()

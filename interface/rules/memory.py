@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from interface.rules.facts import Fact, Item, LeftOut
+from msgspec.structs import replace
+
+from interface.rules.facts import Item, LeftOut
 
 MOST = 2048
-"""Readings kept at least; at most twice as many. About 4 KB each."""
+"""Readings kept at least; at most twice as many. About 7 KB each of lines, 1 KB each of fields."""
 LONGEST = 4096
 """Characters of the lines of one reading that is kept."""
 
@@ -56,18 +58,4 @@ class Memory:
 
 def restated(item: Item, at: str, message: str) -> Item:
     """The same facts, as this message says them."""
-    return {
-        field: Fact(
-            fact.value,
-            fact.leaves,
-            fact.rule,
-            at,
-            message,
-            fact.said,
-            fact.why,
-            fact.deleted,
-            fact.weak,
-            fact.ids,
-        )
-        for field, fact in item.items()
-    }
+    return {field: replace(fact, at=at, message=message) for field, fact in item.items()}

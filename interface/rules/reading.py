@@ -138,7 +138,10 @@ def read_message(
 def _read_whole(book: Rulebook, context: Context, scope: Message | Group, told: Reading) -> Reading:
     """Every fact of the message: of the visit or appointment, of the person, of each problem and order."""
     message, memory, blocks = context.message, book.memory, book.blocks(context.message.message_code)
-    memory.on((context.policy, context.today))
+    basis = (context.policy, context.today)
+    memory.on(basis)
+    book.fields.on(basis)
+    context.fields = book.fields
     facts = blocks.visit.read(context, scope, memory)
     facts.update(blocks.person.read(context, scope, memory))
     problems = [

@@ -138,6 +138,11 @@ class Rulebook:
         return Memory()
 
     @cached_property
+    def fields(self) -> Memory:
+        """What fields that patients have in common were read as."""
+        return Memory()
+
+    @cached_property
     def merge(self) -> tuple[Rule, ...]:
         """Of each MRG."""
         return self.scopes.get("MRG", ())

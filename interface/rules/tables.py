@@ -106,7 +106,8 @@ class Table:
 
     def get(self, code: str) -> Any:
         """The row's value, or None when the table has no such code."""
-        return self.rows.get(normal(code))
+        found = self.rows.get(code)  # nearly all are sent as the table has them
+        return found if found is not None else self.rows.get(normal(code))
 
     def __contains__(self, code: str) -> bool:
         return normal(code) in self.rows

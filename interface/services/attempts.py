@@ -8,6 +8,7 @@ from collections.abc import Callable
 from interface.delivery.destination import Destination
 from interface.delivery.schedule import DEFAULT, Next, Schedule, after_attempt
 from interface.delivery.verdict import Reply, Verdict, judge
+from interface.services import mending
 from interface.services.courier import Attempt
 from interface.services.logs import event
 from interface.store.records import AttemptDone, Claimed, Unsent, reasons_json
@@ -15,7 +16,7 @@ from interface.store.records import AttemptDone, Claimed, Unsent, reasons_json
 log = logging.getLogger(__name__)
 
 EXPIRED = ("expired", "the appointment's day has passed")
-UNREADABLE = ("request-unreadable", "the stored request cannot be opened")
+UNREADABLE = ("request-unreadable", mending.REQUEST)
 
 REMEMBERED = 100_000
 """How many failing requests are remembered; beyond, the oldest gets a new day."""

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-import msgspec
 import orjson
 
 from interface.chart.by_hand import give_up, reopen
 from interface.chart.decide import Engine
-from interface.chart.model import Appointment, Asked, Chart, decode_chart
+from interface.chart.model import Appointment, Asked, Chart
 from interface.chart.outcome import detail
 from interface.rules.facts import Reason
+from interface.services.mending import readable_chart
 from interface.services.plan import Plan, reasons
 from interface.store.records import Command, CommandDone, DiscardRow, HurryRow, PatientRow, ReopenRow
 
@@ -103,7 +103,7 @@ class ByHand:
         if not family.isdisjoint(busy):
             return Waits(frozenset(family))
         rows = self._store.load_patients_by_id(family)
-        charts = {id_: chart for id_, row in rows.items() if (chart := _decoded(row)) is not None}
+        charts = {id_: chart for id_, row in rows.items() if (chart := readable_chart(row)) is not None}
         work = _Work(
             now,
             self._store.request_states(wanted),
@@ -193,14 +193,6 @@ class ByHand:
 
 def _numbers(asked: Asked | None) -> tuple[int, ...]:
     return () if asked is None else (*asked.beside, asked.id)
-
-
-def _decoded(row: PatientRow) -> Chart | None:
-    """The chart; None: it cannot be opened."""
-    try:
-        return decode_chart(row.chart) if row.readable else None
-    except msgspec.MsgspecError:
-        return None
 
 
 def _with_note(document: bytes, note: Mapping[str, str]) -> bytes:

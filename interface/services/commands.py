@@ -4,6 +4,7 @@
 anew, too. `set_aside`, `take_back`: messages that are left out from now on, or count again.
 `release`: let held requests of protected patients go; `requests` (ids).
 `retry`, `discard`: send requests again, give them up; `requests` (ids), `who`, `why`: see by_hand.py.
+`keyed`: every chart was rebuilt, and stands where today's settings lead; `keys` as each rebuilding told them.
 """
 
 from __future__ import annotations
@@ -14,13 +15,16 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from interface.chart.decide import Engine
-from interface.chart.model import OPEN, Chart, change, decode_chart
+from interface.chart.model import OPEN, Chart, change
 from interface.chart.rebuild import Decided, Rebuilt, Told, rebuild
 from interface.chart.settle import digest_of
 from interface.rules.policy import Policy
 from interface.services.by_hand import ByHand, CannotError, HandStore, Waits
+from interface.services.identity_settings import IDENTITY, keys_now, only
+from interface.services.mending import MESSAGE, ask_again, chart_of_requests, chart_text, readable_chart
 from interface.services.plan import Plan, reasons
 from interface.store.records import (
+    AskedRow,
     Command,
     CommandDone,
     MessageAgain,
@@ -43,7 +47,10 @@ class CommandStore(HandStore, Protocol):
         """Messages in the order of arrival."""
 
     def request_bodies(self, ids: Iterable[int]) -> dict[int, bytes]:
-        """The requests as they are stored."""
+        """The requests as they are stored; those that cannot be opened are left out."""
+
+    def asked_of(self, patient_ids: Iterable[int]) -> list[AskedRow]:
+        """All requests of these patients, oldest first."""
 
 
 @dataclass(frozen=True)
@@ -74,12 +81,16 @@ class Commanding:
 
     def plan(self, command: Command, now: datetime, busy: Collection[int]) -> Plan | Waits:
         """What the command changes; Waits while one of its patients is in `busy`. Raises CannotError."""
+        if not command.readable:
+            raise CannotError("unreadable: what was asked is damaged in the store; ask again")
         if command.kind == "rebuild":
             return self._rebuild(command, now, busy)
         if command.kind == "release":
             return self._release(command, now, busy)
         if command.kind in ("retry", "discard"):
             return self._by_hand.plan(self.engine, command, now, busy)
+        if command.kind == "keyed":
+            return self._keyed(command)
         raise CannotError(f"this program knows no command {command.kind}: was it written by a newer one?")
 
     # ------------------------------------------------------------------------------------------ rebuild
@@ -113,6 +124,7 @@ class Commanding:
             "messages": len(found.rebuilt.messages),
             "requests": len(plan.requests),
             "posted": sum(decided.made for decided in found.rebuilt.messages),
+            "keys": keys_now(self.engine),
         }
         states = self._store.request_states(row.id for row in plan.changes)
         result |= {name: told for name, told in _told(found, ids, plan, states).items() if told}
@@ -130,13 +142,17 @@ class Commanding:
         unknown = chosen - rows.keys()
         if unknown:
             raise CannotError(f"there is no decided message {min(unknown)}")
+        for row in rows.values():
+            if not (row.readable or row.id in aside or (row.set_aside and row.id not in back)):
+                raise CannotError(f"message {row.id} is {MESSAGE}: `--without {row.id}` rebuilds without it")
         told = [
             Told(
                 row.id,
                 readings[row.id],
                 row.received_at,
                 row.patient_id,
-                again=row.id in again,
+                # one without a decision was set aside when the chart could not be read
+                again=row.id in again or row.decision is None,
                 request=row.request_id,
                 held=row.decision == "hold",
             )
@@ -175,13 +191,32 @@ class Commanding:
         ids = self._store.family(
             {row.patient_id for row in rows.values() if row.patient_id is not None} | patients
         )
-        found = self._store.load_patients_by_id(ids)
-        unreadable = next((id_ for id_, row in found.items() if not row.readable), None)
-        if unreadable is not None:
-            raise CannotError(f"the stored chart of patient {unreadable} cannot be opened")
-        charts = {id_: decode_chart(row.chart) for id_, row in found.items()}
+        found = {id_: readable_chart(row) for id_, row in self._store.load_patients_by_id(ids).items()}
+        charts: dict[int, Chart] = {}
+        for id_, chart in found.items():
+            if chart is None:
+                kin = self._store.family([id_])
+                if not any(row.patient_id in kin for row in rows.values()):
+                    raise CannotError(
+                        f"the chart of patient {id_} is damaged, and no message of it is stored"
+                    )
+                chart = chart_of_requests(self._store.asked_of([id_]))
+            charts[id_] = chart
         self._know_what_was_sent(charts)
+        self._ask_again_what_cannot_be_read(charts)
         return charts
+
+    def _ask_again_what_cannot_be_read(self, charts: Mapping[int, Chart]) -> None:
+        asked = {
+            entry.asked.id
+            for chart in charts.values()
+            for entry in chart.appointments.values()
+            if entry.asked is not None and entry.asked.state == "waiting"
+        }
+        dead = {id_ for id_, state in self._store.request_states(asked).items() if state == "dead"}
+        gone = dict.fromkeys(dead - self._store.request_bodies(dead).keys(), "dead")
+        for chart in charts.values() if gone else ():
+            ask_again(chart, gone)
 
     def _know_what_was_sent(self, charts: Mapping[int, Chart]) -> None:
         """Of requests that were composed anew after they were made the chart does not know what was sent; the store does.
@@ -200,6 +235,15 @@ class Commanding:
                 known = change(asked, digest=digest_of(bodies[asked.id]), rewritten=False)
                 chart.appointments[entry.key] = change(entry, asked=known)
 
+    def _keyed(self, command: Command) -> Plan:
+        """From now on the store knows that all charts stand where this mapping leads, if it is the one that rebuilt them."""
+        if command.arguments.get("keys") != [keys_now(self.engine)]:
+            raise CannotError(
+                "the settings or the mapping changed while charts were rebuilt: do it once more"
+            )
+        done = CommandDone(command.id, "done", {})
+        return Plan(commands=[done], seen={IDENTITY: only(self.engine)})
+
     # ------------------------------------------------------------------------------------------ release
 
     def _release(self, command: Command, now: datetime, busy: Collection[int]) -> Plan | Waits:
@@ -209,9 +253,12 @@ class Commanding:
         if not concerned.isdisjoint(busy):
             return Waits(concerned)
         plan = Plan()
-        charts = {
-            id_: decode_chart(row.chart) for id_, row in self._store.load_patients_by_id(concerned).items()
-        }
+        charts: dict[int, Chart] = {}
+        for id_, row in self._store.load_patients_by_id(concerned).items():
+            found = readable_chart(row)
+            if found is None:
+                raise CannotError(chart_text(id_))
+            charts[id_] = found
         before = dict(charts)
         released = 0
         for request in wanted:

@@ -25,13 +25,17 @@ from interface.services.metrics import DoorMetrics
 from interface.services.readiness import StoreCheck
 from interface.services.supervision import Supervisor, work_command
 from interface.services.taken import Answering
+from interface.services.watch import Seen, Watch, edges
 from interface.services.web import health_site
 from interface.settings import Listener, Settings, SettingsError, load_settings, require_available
 from interface.store.database import Store, open_store, presence_at, store_exists
+from interface.store.errors import StoreError
 from interface.store.keys import load_or_create
 
 log = logging.getLogger(__name__)
 
+OPEN_SECONDS = 1.0
+"""How often a store on a full disk is tried at the start."""
 DRAIN_SECONDS = 15.0
 """How long senders may take to read their last answers and close when the door stops."""
 
@@ -61,6 +65,11 @@ class Door:
             probe=store.check_writable,
         )
         self.store_check = StoreCheck(store.check_writable, reactor)
+        most = settings.store.most_waiting
+        self.watch = Watch(
+            lambda: _look(store, most), edges(settings.store.disk_low_bytes, most), reactor, self._watched
+        )
+        self._seen = Seen(0, 0, 0)
         self.factories: dict[str, MLLPFactory] = {}
         self.ports: dict[str, Any] = {}
         self.web_port: Any = None
@@ -76,8 +85,15 @@ class Door:
                     lambda: self.journal.failing is not None,
                 ),
                 "work_up": ("1 while the work runs", lambda: self.supervisor.alive),
+                "work_failing": ("1 while the work cannot go on", lambda: bool(self.metrics.work.trouble)),
+                "store_bytes": ("Size of the store", lambda: self._seen.size_bytes),
             }
         )
+        if store.path is not None:  # of a server's disk it is for others to tell
+            self.metrics.live |= {
+                "disk_free_bytes": ("Free room where the store is", lambda: self._seen.free_bytes or 0),
+                "wal_bytes": ("Size of the store's write-ahead log", lambda: self._seen.wal_bytes),
+            }
 
     def _submit(self, batch: Sequence[Any]) -> None:
         self.journal.submit(batch)
@@ -85,6 +101,10 @@ class Door:
     def _committed(self, rows: int, seconds: float) -> None:
         self.metrics.committed(rows, seconds)
         self.supervisor.wake()
+
+    def _watched(self, seen: Seen, bad: dict[str, str]) -> None:
+        self._seen = seen
+        self.journal.refuse(bad.get("too-many-waiting"))
 
     def _work_restarted(self) -> None:
         self.metrics.child_restarts += 1
@@ -136,6 +156,7 @@ class Door:
         """Start the journal and the work, and say where the door listens."""
         self.journal.start()
         self.supervisor.start()
+        self.watch.start()
         for name, port in self.ports.items():
             address = port.getHost()
             event(log, logging.INFO, "listening", listener=name, host=address.host, port=address.port)
@@ -180,6 +201,8 @@ class Door:
             reasons.append("journal: its thread has ended")
         if not self.supervisor.alive:
             reasons.append("work: not running")
+        if self.metrics.work.trouble:
+            reasons.append(f"work: {self.metrics.work.trouble}")
         return self.store_check.fault().addCallback(
             lambda fault: reasons + ([f"store: {fault}"] if fault else [])
         )
@@ -212,6 +235,7 @@ class Door:
         self.stopping = True
         event(log, logging.INFO, "stopping")
         self.supervisor.start_no_more()
+        self.watch.stop()
         for port in self.ports.values():
             port.stopListening()
         deadline = self.reactor.callLater(DRAIN_SECONDS, self._abort)
@@ -231,6 +255,14 @@ class Door:
     def _abort(self) -> None:
         for factory in self.factories.values():
             factory.abort()
+
+
+def _look(store: Store, most_waiting: int) -> Seen:
+    """One look at the store; a count of what waits that is well above the limit need not be exact."""
+    files, since = store.stats(), store.views.oldest_new()
+    late = 0 if since is None else max(0, int(time.time() - since))
+    waiting = store.views.waiting_up_to(2 * most_waiting)
+    return Seen(files.free_bytes, files.wal_bytes, waiting, late, files.size_bytes)
 
 
 def control_ids() -> Callable[[], str]:
@@ -257,10 +289,29 @@ def run_door(
         # a new key opens no store that is there already: then a missing one is said, not made
         fresh = not store_exists(url)
         keyring = load_or_create(settings.store.key, settings.directory, _announce, create=fresh)
-        with open_store(url, keyring) as store:
+        with _opened(lambda: open_store(url, keyring)) as store:
             own = work_command(str(settings_path), now)
             child = own if command is None else lambda: command
             return _run(settings, store, child)
+
+
+def _opened(attempt: Callable[[], Store], pause: Callable[[float], None] = time.sleep) -> Store:
+    """The store; on a full disk as soon as there is room. Raises StoreError for whatever else keeps it shut."""
+    waited = False
+    while True:
+        try:
+            store = attempt()
+        except StoreError as failed:
+            if not failed.disk_full:
+                raise
+            if not waited:
+                event(log, logging.ERROR, "store-failing", problem=failed)
+            waited = True
+            pause(OPEN_SECONDS)
+            continue
+        if waited:
+            event(log, logging.WARNING, "store-well-again")
+        return store
 
 
 def _announce(text: str) -> None:

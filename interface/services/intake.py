@@ -16,14 +16,16 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from interface.chart.decide import Engine
-from interface.chart.model import Chart, decode_chart
+from interface.chart.model import Chart
 from interface.chart.outcome import NewRequest, Outcome
 from interface.rules.reading import Reading
+from interface.services import mending
 from interface.services.by_hand import CannotError, Waits
 from interface.services.charts import ChartCache
 from interface.services.commands import Commanding, CommandStore
 from interface.services.courier import where
 from interface.services.logs import event
+from interface.services.mending import chart_text, readable_chart
 from interface.services.plan import Plan, reasons
 from interface.store.errors import StoreError
 from interface.store.records import (
@@ -46,6 +48,10 @@ MOST_BEGINNINGS = 4
 
 class _ChartUnreadableError(Exception):
     """The patient's stored chart cannot be opened."""
+
+    def __init__(self, patient: int) -> None:
+        super().__init__(patient)
+        self.patient = patient
 
 
 class Intake:
@@ -102,10 +108,10 @@ class Intake:
                 continue
             try:
                 self._decide(plan, row, reading, now, sending)
-            except _ChartUnreadableError:
-                plan.messages.append(
-                    _failed(row, "chart-unreadable", "the patient's stored chart cannot be opened")
-                )
+            except _ChartUnreadableError as found:
+                # set aside as one of this patient's: rebuilding the chart takes it in and decides it
+                text = chart_text(found.patient)
+                plan.messages.append(_failed(row, "chart-unreadable", text, found.patient))
             except Exception as broken:
                 plan.messages.append(_mapping_error(row, broken))
         return plan
@@ -181,7 +187,7 @@ class Intake:
     def _read(self, plan: Plan, row: JournalRow) -> Reading | None:
         """The reading; None when the message is done with: it is `failed`."""
         if not row.readable:
-            plan.messages.append(_failed(row, "message-unreadable", "the stored message cannot be opened"))
+            plan.messages.append(_failed(row, "message-unreadable", mending.MESSAGE))
             return None
         if row.attempts >= MOST_BEGINNINGS:
             text = f"processing was begun {row.attempts} times and never came to an end"
@@ -205,14 +211,11 @@ class Intake:
         """Decode a stored chart, unless a newer one is at hand."""
         if row.id in plan.charts or self._cache.get(row.id) is not None:
             return
-        if not row.readable:
+        chart = readable_chart(row)
+        if chart is None:
             plan.unreadable.add(row.id)
-            return
-        try:
-            plan.charts[row.id] = decode_chart(row.chart)
-        except Exception as broken:
-            event(log, logging.ERROR, "chart-unreadable", patient=row.id, error=where(broken))
-            plan.unreadable.add(row.id)
+        else:
+            plan.charts[row.id] = chart
 
     def _find(self, plan: Plan, reading: Reading) -> dict[str, int]:
         """The patients that the keys lead to; keys of nobody are left out."""
@@ -221,10 +224,10 @@ class Intake:
 
     def _chart(self, plan: Plan, patient: int) -> Chart:
         if patient in plan.unreadable:
-            raise _ChartUnreadableError
+            raise _ChartUnreadableError(patient)
         chart = plan.charts[patient] if patient in plan.charts else self._cache.get(patient)
         if chart is None:
-            raise _ChartUnreadableError
+            raise _ChartUnreadableError(patient)
         return chart
 
     def _decide(
@@ -296,9 +299,9 @@ def _touches(outcome: Outcome, sending: Container[int]) -> bool:
     return any(change.id in sending for change in outcome.requests if not isinstance(change, NewRequest))
 
 
-def _failed(row: JournalRow, code: str, text: str) -> MessageDone:
+def _failed(row: JournalRow, code: str, text: str, patient: int | None = None) -> MessageDone:
     event(log, logging.ERROR, "message-failed", message=row.id, reason=code, text=text)
-    return MessageDone(row.id, "failed", None, reasons_json([(code, text)]))
+    return MessageDone(row.id, "failed", None, reasons_json([(code, text)]), patient_id=patient)
 
 
 def _mapping_error(row: JournalRow, broken: Exception) -> MessageDone:

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from interface.errors import InterfaceError
 from interface.services.logs import event, where
 from interface.services.taken import Taken
 from interface.store.errors import NotStored
@@ -23,6 +24,9 @@ MAX_BYTES = 32 * 1024 * 1024
 REST_SECONDS = 0.0015
 """Rest after a commit when more than one row was waiting: SQLite's write lock is unfair, and without a rest a
 busy journal starves the work (109 messages a second instead of 2,300)."""
+DAMAGED_SECONDS = 60.0
+"""A damaged file counts as failing for so long after the damage was met: other pages of it can still be written, and what
+takes turns with what fails is not well."""
 PROBE_SECONDS = 1.0
 """How often the store is tried while it fails and nobody sends."""
 
@@ -68,6 +72,9 @@ class JournalThread:
         self._stopped: Callable[[], None] = lambda: None
         self.failing: str | None = None
         """Why the last attempt to store failed; None while all is well. Read by the reactor for /readyz."""
+        self._refusing: str | None = None
+        self._damaged_at = float("-inf")
+        """When the store was found damaged last, monotonic."""
 
     def start(self) -> None:
         """Start the thread."""
@@ -78,6 +85,13 @@ class JournalThread:
         with self._condition:
             self._waiting.extend(batch)
             self._condition.notify()
+
+    def refuse(self, why: str | None) -> None:
+        """Store nothing from now on, as if the store failed for this reason; None: store again (reactor thread)."""
+        with self._condition:
+            if why != self._refusing:
+                self._refusing = why
+                self._condition.notify()
 
     def stop(self, stopped: Callable[[], None]) -> None:
         """Store what waits, then end; `stopped` is called in the reactor when that is done."""
@@ -112,7 +126,7 @@ class JournalThread:
                 if self._stopping:
                     return None
                 patience = PROBE_SECONDS if self.failing is not None else None
-                if not self._condition.wait(patience):
+                if not self._condition.wait(patience) or (self._refusing and self.failing is None):
                     return []
             batch = [self._waiting.popleft()]
             rows, size = len(batch[0].arrivals), batch[0].size
@@ -131,8 +145,11 @@ class JournalThread:
         if not live:
             return 0
         try:
+            if self._refusing is not None:
+                raise NotStored(self._refusing)
             return self._append(live)
         except NotStored as error:
+            self._damaged_at = time.monotonic() if error.damaged else self._damaged_at
             self._failed(str(error), live)
         except Exception as error:
             # Not the store's own refusal: one frame may be to blame, so the others are tried without it.
@@ -158,9 +175,15 @@ class JournalThread:
 
     def _try_probe(self) -> None:
         try:
+            if self._refusing is not None:
+                raise NotStored(self._refusing)
             self._probe()
+        except NotStored as error:
+            self._failed(str(error), [])
         except Exception as error:
-            self.failing = str(error)
+            # A probe waits a second where an append waits five: what it alone finds is no failure of the journal.
+            if self.failing is not None:
+                self.failing = str(error) if isinstance(error, InterfaceError) else where(error)
         else:
             self._works()
 
@@ -173,6 +196,6 @@ class JournalThread:
         self.failing = why
 
     def _works(self) -> None:
-        if self.failing is not None:
+        if self.failing is not None and time.monotonic() - self._damaged_at > DAMAGED_SECONDS:
             self.failing = None
             event(log, logging.WARNING, "journal-works-again")

@@ -216,6 +216,10 @@ class WorkLoop:
         self._intake.use(engine)
         self._day = None
 
+    def trouble(self, text: str) -> None:
+        """Tell why no turn comes to its end; empty: they do again."""
+        self._stats.trouble(text)
+
     def report(self) -> None:
         """Report numbers when it is time."""
         self._stats.report(self._clock.now())
@@ -416,6 +420,7 @@ class WorkLoop:
             again=changes.again,
             commands=changes.commands,
             by_hand=changes.by_hand,
+            seen=changes.seen,
             claims=claims,
             blocked=frozenset(plan.blocked) if plan is not None else self._intake.blocked,
             idle=frozenset(changes.idle),
@@ -546,7 +551,7 @@ def run(
 
     `reload` gives the engine of a mapping that was changed; None: the old one stays.
     """
-    trouble = ""
+    troubles: set[str] = set()
     more = True
     ends = float("inf")
     while not (loop.draining and (loop.idle or time.monotonic() > ends)):
@@ -562,13 +567,16 @@ def run(
             loop.report()
         except StoreError as failed:
             more = False
-            if str(failed) != trouble:
+            if not troubles:
                 event(log, logging.ERROR, "store-failing", problem=failed)
-            trouble = str(failed)
+            if str(failed) not in troubles:
+                troubles.add(str(failed))
+                loop.trouble(str(failed))
             if loop.draining:
                 ends = min(ends, time.monotonic() + DRAIN_STORE_SECONDS)
             pause(STORE_RETRY_SECONDS)
         else:
-            if trouble:
-                event(log, logging.INFO, "store-well-again")
-            trouble = ""
+            if troubles:
+                event(log, logging.WARNING, "store-well-again")
+                loop.trouble("")
+                troubles.clear()

@@ -20,6 +20,8 @@ BATCH_ROWS = (1, 2, 4, 8, 16, 32, 64, 128)
 WORK_NAME = re.compile(r"[a-z][a-z0-9_]{0,60}")
 MAX_WORK_NAMES = 100
 """Different numbers taken from the work at most."""
+MAX_TROUBLE = 500
+"""Characters of the work's trouble that are kept."""
 
 
 @dataclass(slots=True)
@@ -48,15 +50,22 @@ class WorkStats:
 
     gauges: dict[str, float] = field(default_factory=dict)
     counters: dict[str, float] = field(default_factory=dict)
+    trouble: str = ""
+    """Why the work can't go on just now, in one line; empty: it can."""
 
     def take_line(self, line: bytes) -> bool:
-        """Take `{"gauges": {name: number}, "counters": {name: number}}`; False when the line is not that."""
+        """Take `{"gauges": {name: number}, "counters": {name: number}}` or `{"trouble": text}`; False when the line is
+        not that.
+        """
         try:
             report = json.loads(line)
         except ValueError:
             return False
         if not isinstance(report, dict):
             return False
+        trouble = report.get("trouble")
+        if isinstance(trouble, str):
+            self.trouble = trouble[:MAX_TROUBLE]
         for mine, theirs in ((self.gauges, report.get("gauges")), (self.counters, report.get("counters"))):
             for name, value in theirs.items() if isinstance(theirs, dict) else ():
                 known = name in mine or len(mine) < MAX_WORK_NAMES

@@ -13,6 +13,7 @@ from interface.services.attempts import Ledger
 from interface.services.clock import Clock
 from interface.services.courier import Couriers, Post
 from interface.services.deciding import deciding
+from interface.services.identity_settings import note
 from interface.services.loop import WorkLoop
 from interface.services.pulse import Pulse
 from interface.services.work_stats import WorkStats
@@ -36,6 +37,7 @@ def work_off(
     was stored stays, and the rest is decided the next time.
     """
     store.work.recover(clock.now())
+    note(store, engine, clock.now())
     intake, keeper = deciding(store, engine)
     couriers = Couriers(_nobody, 0, clock.now)
     stats = WorkStats(store.views.backlog, lambda _: None)

@@ -52,6 +52,8 @@ class Plan:
     again: list[MessageAgain] = field(default_factory=list)
     commands: list[CommandDone] = field(default_factory=list)
     by_hand: list[ReopenRow | HurryRow | DiscardRow] = field(default_factory=list)
+    seen: dict[str, str] = field(default_factory=dict)
+    """What the store is to remember of the settings."""
     unsettled: set[int] = field(default_factory=set)
     """Patients who could not be settled because of an attempt."""
 

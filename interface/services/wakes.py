@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import time
 from contextlib import suppress
 
 from interface.services.courier import Couriers
@@ -51,6 +52,12 @@ class Wakes:
             if not found:
                 self._stdin = None
                 self.ending = True
+
+    def wait_for_end(self, seconds: float) -> None:
+        """So long, or until asked to end: bytes that say that there is something to do do not shorten it."""
+        ends = time.monotonic() + seconds
+        while not self.ending and (rest := ends - time.monotonic()) > 0:
+            self.wait(rest)
 
     def reload_wanted(self) -> bool:
         """Whether the door has asked for a reload since this was asked last."""

@@ -11,6 +11,7 @@ import logging
 import random
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -26,13 +27,15 @@ from interface.services.clock import Clock
 from interface.services.courier import ONE, Couriers, Envelope, Post, where
 from interface.services.deciding import deciding
 from interface.services.http_client import Poster, Target
+from interface.services.identity_settings import note_and_say
 from interface.services.logs import configure, event
-from interface.services.loop import WorkLoop, run
+from interface.services.loop import STORE_RETRY_SECONDS, WorkLoop, run
 from interface.services.pulse import Pulse
 from interface.services.wakes import Wakes
-from interface.services.work_stats import WorkStats, write_if_read
+from interface.services.work_stats import WorkStats, trouble_line, write_if_read
 from interface.settings import Settings, SettingsError, load_settings, require_available
 from interface.store.database import Store, database_at, open_store
+from interface.store.errors import StoreError
 from interface.store.keys import load_or_create
 from interface.store.lock import StoreLock
 
@@ -70,28 +73,57 @@ def work(
     """Do the work on an open store until standard input ends or SIGTERM comes. Raises what is not the store's
     fault. `reload` gives the engine of a changed mapping, None to keep the old one.
     """
-    recovered = store.work.recover(clock.now())
-    event(log, logging.INFO, "work-started", interrupted_requests=recovered)
-    intake, keeper = deciding(store, engine)
     couriers = Couriers(poster, limits.concurrency, clock.now, envelope)
-    dead = store.views.counts().requests.get("dead", 0)
-    stats = WorkStats(store.views.backlog, write_if_read, dead=dead)
-    ledger = Ledger(random.random, limits.schedule)
+    intake, keeper = deciding(store, engine)
     pulse = Pulse(lambda: store.nodes, store.work.node, keeper, daemon=True)
-    loop = WorkLoop(store.work, intake, couriers, ledger, stats, clock, limits.batch, keeper, pulse.may_judge)
     wakes = Wakes(couriers, stdin)
     wakes.listen_to_signals()
     try:
-        if store.work.shared:
-            pulse.start()
-        run(loop, wakes, limits.drain_seconds, reload=reload)
-        keeper.give_back()
+        dead = take_up(store, clock, wakes, pulse)
+        if dead is not None:
+            stats = WorkStats(store.views.backlog, write_if_read, dead=dead)
+            ledger = Ledger(random.random, limits.schedule)
+            loop = WorkLoop(
+                store.work, intake, couriers, ledger, stats, clock, limits.batch, keeper, pulse.may_judge
+            )
+            run(loop, wakes, limits.drain_seconds, reload=reload)
+            with suppress(StoreError):
+                keeper.give_back()  # else it lapses
     finally:
         pulse.stop()
         couriers.stop(1.0)
         couriers.close()
         wakes.close()
     event(log, logging.INFO, "work-ended")
+
+
+def take_up(
+    store: Store, clock: Clock, wakes: Wakes, pulse: Pulse, tell: Callable[[bytes], None] = write_if_read
+) -> int | None:
+    """Take back what was being sent; while the store fails (a full disk), wait for it. Gives how many dead requests there
+    are; None: asked to end before.
+    """
+    trouble = ""
+    while not wakes.ending:
+        try:
+            recovered = store.work.recover(clock.now())
+            dead = store.views.requests_in("dead")
+            if store.work.shared:
+                pulse.start()
+        except StoreError as failed:
+            if not trouble:
+                event(log, logging.ERROR, "store-failing", problem=failed)
+            if str(failed) != trouble:
+                trouble = str(failed)
+                tell(trouble_line(trouble))
+            wakes.wait_for_end(STORE_RETRY_SECONDS)
+            continue
+        if trouble:
+            event(log, logging.WARNING, "store-well-again")
+            tell(trouble_line(""))
+        event(log, logging.INFO, "work-started", interrupted_requests=recovered)
+        return dead
+    return None
 
 
 def serve(settings_file: Path, now: str | None) -> None:
@@ -114,18 +146,27 @@ def serve(settings_file: Path, now: str | None) -> None:
         lock.acquire(wait=LOCK_SECONDS)
     try:
         with open_store(url, keyring, create=False) as store:  # the door has made it
+            clock = clock_at(now, settings.site.zone)
+            note_and_say(store, engine, clock.now())
+
+            def reload() -> Engine | None:
+                fresh = reloaded(settings_file, engine.policy)
+                if fresh is not None:
+                    note_and_say(store, fresh, clock.now())
+                return fresh
+
             work(
                 store,
                 engine,
                 lambda: Poster(target),
-                clock=clock_at(now, settings.site.zone),
+                clock=clock,
                 limits=Limits(
                     settings.api.concurrency,
                     settings.api.timeout_seconds + DRAIN_MARGIN_SECONDS,
                     batch=settings.api.batch,
                 ),
                 envelope=envelope_of(settings),
-                reload=lambda: reloaded(settings_file, engine.policy),
+                reload=reload,
             )
     finally:
         if lock is not None:

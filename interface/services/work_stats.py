@@ -64,6 +64,10 @@ class WorkStats:
         self._counters["turns_total"] += 1
         self._seconds += seconds
 
+    def trouble(self, text: str) -> None:
+        """Tell the door why nothing goes on; empty: it does."""
+        self._write(trouble_line(text))
+
     def report(self, now: float) -> None:
         """Write a line if it is time and there is news; raises what the store raises. `now`: the clock of the
         rows.
@@ -91,6 +95,11 @@ class WorkStats:
         }
         counters: dict[str, float] = {**self._counters, "turn_seconds_total": round(self._seconds, 3)}
         return json.dumps({"gauges": gauges, "counters": counters}, sort_keys=True).encode() + b"\n"
+
+
+def trouble_line(text: str) -> bytes:
+    """The line that tells the door why nothing goes on; of an empty text, that it does."""
+    return json.dumps({"trouble": text}).encode() + b"\n"
 
 
 def write_if_read(line: bytes, fd: int = 1) -> None:

@@ -223,6 +223,15 @@ class StoreSection(Section):
     request_days: Days = 365
     chart_days: Days = 1095
     webhook_days: Days = 365
+    most_waiting: Annotated[int, Field(ge=1, le=1_000_000_000)] = 1_000_000
+    """Messages waiting to be decided at which nothing more is taken."""
+    disk_low_mib: Annotated[int, Field(ge=0, le=1024 * 1024)] = 2048
+    """Free room on the disk at which it is said, in MiB."""
+
+    @property
+    def disk_low_bytes(self) -> int:
+        """`disk_low_mib` in bytes."""
+        return self.disk_low_mib * MIB
 
 
 class Filters(Section):

@@ -12,9 +12,11 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from interface.store import counters
 from interface.store.crypto import Keyring
 from interface.store.engine import Database, Part
+from interface.store.errors import Unreadable
 from interface.store.records import Command, CommandDone
 from interface.store.schema import commands
 
+UNREADABLE = "unreadable: it is damaged in the store"
 _ADD = insert(commands)
 _COLUMNS = (
     commands.c.id,
@@ -85,6 +87,15 @@ def _sealed(keyring: Keyring, value: Mapping[str, Any]) -> bytes:
 
 def _command(keyring: Keyring, row: Any) -> Command:
     id_, kind, arguments, state, result, created_at, ended_at = row
-    opened = json.loads(keyring.open("command", arguments))
-    told = None if result is None else json.loads(keyring.open("command", result))
-    return Command(id_, kind, opened, state, told, created_at, ended_at)
+    opened = _opened(keyring, arguments)
+    told = None if result is None else _opened(keyring, result) or {"problem": UNREADABLE}
+    return Command(id_, kind, opened or {}, state, told, created_at, ended_at, opened is not None)
+
+
+def _opened(keyring: Keyring, sealed: bytes) -> dict[str, Any] | None:
+    """A sealed value; None when it is damaged."""
+    try:
+        found: dict[str, Any] = json.loads(keyring.open("command", sealed))
+    except (Unreadable, ValueError):
+        return None
+    return found

@@ -48,8 +48,8 @@ class Database(ABC):
         """The same database, for changes of its tables, which may take long."""
 
     @abstractmethod
-    def mark(self, connection: Connection) -> Any:
-        """What tells, before later commits on this connection, whether it still is the same database."""
+    def mark(self) -> Any:
+        """What tells, before later commits on a connection that was made now, whether it still is the same database."""
 
     @abstractmethod
     def begin(self, connection: Connection, *, reading: bool) -> None:
@@ -91,6 +91,14 @@ class Database(ABC):
         """What went wrong in words."""
         return self.cause(_origin(error))
 
+    def told(self, failure: type[StoreError], what: str, error: BaseException) -> StoreError:
+        """What is told of an error of the database."""
+        cause = self.cause_of(error)
+        told = failure(f"{what}: {cause}")
+        told.disk_full = cause.startswith("the disk is full")
+        told.damaged = "damaged" in cause
+        return told
+
 
 def _origin(error: BaseException) -> BaseException | None:
     """What the driver itself raised."""
@@ -107,10 +115,8 @@ class Part:
         try:
             self._connection = database.engine.connect()
         except database.failures as error:
-            raise StoreError(
-                f"the store {database.name} cannot be opened: {database.cause_of(error)}"
-            ) from None
-        self._mark = database.mark(self._connection)
+            raise database.told(StoreError, f"the store {database.name} cannot be opened", error) from None
+        self._mark = database.mark()
 
     def close(self) -> None:
         """Give the connection back; what was not committed is undone."""
@@ -149,7 +155,7 @@ class Part:
         except database.failures as error:
             what = f"the store cannot be {'read' if reading else 'written'}"
             lost = committing and database.may_have_committed(_origin(error))
-            raise (unknown if lost else failure)(f"{what}: {database.cause_of(error)}") from None
+            raise database.told(unknown if lost else failure, what, error) from None
 
     def _usable(self) -> Connection:
         """The connection, replaced when it broke since it was used last."""

@@ -8,6 +8,11 @@ from interface.errors import InterfaceError
 class StoreError(InterfaceError):
     """The store cannot be opened, read or written."""
 
+    disk_full = False
+    """It is for want of room: it may be tried again."""
+    damaged = False
+    """The file is damaged: other parts of it may go on for a while."""
+
 
 class NotStored(StoreError):  # noqa: N818 - says what happened to the batch
     """Nothing of this batch was stored: nothing of it may be acknowledged."""

@@ -6,6 +6,7 @@ may take messages at once, but its work waits until the old one has gone.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import time
@@ -56,8 +57,9 @@ class StoreLock:
                         f"{self.path}; stop it first, or name another store"
                     ) from None
                 time.sleep(_POLL_SECONDS)
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        with contextlib.suppress(OSError):  # on a full disk the lock holds all the same, without a name in it
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
         self._handle = handle
 
     def is_held(self) -> bool:

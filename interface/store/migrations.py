@@ -58,6 +58,11 @@ def _patients_by_change(connection: Connection) -> None:
     next(found for found in schema.patients.indexes if found.name == "patients_changed").create(connection)
 
 
+def _settings_seen(connection: Connection) -> None:
+    """By which settings the charts got their keys."""
+    schema.settings_seen.create(connection)
+
+
 def _nodes(connection: Connection) -> None:
     """Several daemons on one database: who they are, and whose turn it is."""
     schema.nodes.create(connection)
@@ -70,7 +75,8 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "first tables", _first_tables),
     Migration(2, "merges and commands", _merges_and_commands),
     Migration(3, "patients by change", _patients_by_change),
-    Migration(4, "nodes", _nodes),
+    Migration(4, "settings seen", _settings_seen),
+    Migration(5, "nodes", _nodes),
 )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, func, or_, select
 
-from interface.store import replay
+from interface.store import replay, seen
 from interface.store.crypto import Keyring
 from interface.store.engine import Database, Part
 from interface.store.errors import Unreadable
@@ -119,6 +119,11 @@ class PatientViews(Part):
         """Patients with a chart of their own whose id is above `after`, by id."""
         with self._reading() as connection:
             return list(connection.execute(_CHARTED, {"after": after, "count": limit}).scalars())
+
+    def seen(self, name: str) -> str | None:
+        """What the store remembers of the settings under a name (`Work.seen`)."""
+        with self._reading() as connection:
+            return seen.read(connection, name)
 
     def family(self, ids: Iterable[int]) -> set[int]:
         """These patients and all whose charts were merged with theirs."""

@@ -74,7 +74,7 @@ _FACTS = text(
 _LOCK_SCHEMA = text(f"SELECT pg_advisory_xact_lock({_SCHEMA_LOCK})")
 
 _CAUSES = {
-    "53100": "the server's disk is full",
+    "53100": "the disk is full on the server",
     "53200": "the server has not enough memory",
     "53300": "the server has no connection left for us",
     "57014": "it took the server too long",
@@ -196,7 +196,7 @@ class PostgreSQL(Database):
         """The same database, for changes of its tables."""
         return PostgreSQL(self._url, CHANGING)
 
-    def mark(self, connection: Connection) -> None:  # noqa: ARG002
+    def mark(self) -> None:
         """A server does not lose its files unnoticed."""
         return
 

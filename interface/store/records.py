@@ -8,7 +8,7 @@ store.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -21,6 +21,14 @@ def reasons_json(reasons: Iterable[tuple[str, str]]) -> str:
     patient data.
     """
     return json.dumps([{"code": code, "text": text} for code, text in reasons], ensure_ascii=False)
+
+
+def reasons_of(text: str) -> tuple[tuple[str, str], ...]:
+    """What `reasons_json` made; empty when it is damaged."""
+    try:
+        return tuple((str(entry["code"]), str(entry["text"])) for entry in json.loads(text))
+    except (ValueError, TypeError, KeyError):
+        return ()
 
 
 # ------------------------------------------------------------------------------------------------ the door
@@ -148,6 +156,8 @@ class Command:
     result: dict[str, Any] | None = None
     created_at: float = 0.0
     ended_at: float | None = None
+    readable: bool = True
+    """False: what is asked cannot be opened (`arguments` is empty); finish it as `failed`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,6 +316,21 @@ class Unsent:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedRow:
+    """A stored request, for whoever must find out from the rows what was asked."""
+
+    id: int
+    patient_id: int
+    state: str
+    appointment: str | None
+    """None: it cannot be opened."""
+    body: bytes | None
+    """None: it cannot be opened."""
+    codes: tuple[str, ...]
+    """Of the reasons why it is held."""
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """Everything that one turn of the work changes: stored whole or not at all."""
 
@@ -319,6 +344,8 @@ class Turn:
     commands: Sequence[CommandDone] = ()
     by_hand: Sequence[ReopenRow | HurryRow | DiscardRow] = ()
     """What persons do to requests."""
+    seen: Mapping[str, str] = field(default_factory=dict)
+    """What to remember of the settings."""
     claims: int = 0
     """How many requests to claim in the same transaction."""
     blocked: frozenset[int] = frozenset()

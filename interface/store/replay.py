@@ -10,8 +10,15 @@ from sqlalchemy import Connection, bindparam, delete, or_, select, update
 
 from interface.store.crypto import Keyring
 from interface.store.errors import Unreadable
-from interface.store.records import MessageAgain, ReplayRow
-from interface.store.schema import message_bodies, message_notes, messages, patients
+from interface.store.records import AskedRow, MessageAgain, ReplayRow, reasons_of
+from interface.store.schema import (
+    message_bodies,
+    message_notes,
+    messages,
+    patients,
+    request_bodies,
+    requests,
+)
 from interface.store.turns import add_notes, chunks
 
 _COLUMNS = (
@@ -35,6 +42,19 @@ _BY_ID = (
     select(*_COLUMNS)
     .select_from(_WITH_BODY)
     .where(messages.c.id.in_(bindparam("ids", expanding=True)), messages.c.state != "new")
+)
+_ASKED = (
+    select(
+        requests.c.id,
+        requests.c.patient_id,
+        requests.c.state,
+        request_bodies.c.appointment,
+        request_bodies.c.body,
+        requests.c.reasons,
+    )
+    .join(request_bodies, request_bodies.c.request_id == requests.c.id)
+    .where(requests.c.patient_id.in_(bindparam("ids", expanding=True)))
+    .order_by(requests.c.id)
 )
 _RELATED = select(patients.c.id, patients.c.merged_into).where(
     or_(
@@ -87,6 +107,29 @@ def messages_of(
     return [found[id_] for id_ in sorted(found)]
 
 
+def asked_of(connection: Connection, keyring: Keyring, patient_ids: Iterable[int]) -> list[AskedRow]:
+    """All requests of these patients, oldest first."""
+    return [
+        AskedRow(
+            id_,
+            owner,
+            state,
+            None if (found := _open(keyring, "appointment", appointment)) is None else found.decode(),
+            _open(keyring, "request", body),
+            tuple(code for code, _ in reasons_of(reasons)),
+        )
+        for part in chunks(sorted(set(patient_ids)))
+        for id_, owner, state, appointment, body, reasons in connection.execute(_ASKED, {"ids": part})
+    ]
+
+
+def _open(keyring: Keyring, purpose: str, sealed: bytes) -> bytes | None:
+    try:
+        return keyring.open(purpose, sealed)
+    except Unreadable:
+        return None
+
+
 def _row(
     keyring: Keyring,
     id_: int,
@@ -98,12 +141,9 @@ def _row(
     request: int | None,
     decision: str | None,
 ) -> ReplayRow:
-    try:
-        raw, readable = keyring.open("message", sealed), True
-    except Unreadable:
-        raw, readable = b"", False
+    raw = _open(keyring, "message", sealed)
     at = datetime.fromtimestamp(received, UTC)
-    return ReplayRow(id_, listener, raw, at, patient, bool(aside), readable, request, decision)
+    return ReplayRow(id_, listener, raw or b"", at, patient, bool(aside), raw is not None, request, decision)
 
 
 def decide_again(connection: Connection, keyring: Keyring, again: Sequence[MessageAgain], now: float) -> None:

@@ -290,3 +290,11 @@ commands = Table(
     Column("ended_at", Double),
 )
 Index("commands_by_state", commands.c.state, commands.c.id)
+
+settings_seen = Table(
+    "settings_seen",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),  # digests: nothing of a setting's own text
+    Column("seen_at", Double, nullable=False),
+)

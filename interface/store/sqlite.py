@@ -6,8 +6,10 @@ import os
 import shutil
 import sqlite3
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -34,6 +36,8 @@ _PRAGMAS = (
 )
 
 _CAUSES = {
+    "SQLITE_READONLY_DBMOVED": "the file was moved or replaced",
+    "SQLITE_IOERR_SHMSIZE": "the disk is full, or no memory can be shared there",
     "SQLITE_FULL": "the disk is full",
     "SQLITE_READONLY": "the file is read-only",
     "SQLITE_BUSY": "another program holds it locked",
@@ -47,6 +51,18 @@ _CAUSES = {
     "SQLITE_NOMEM": "there is not enough memory",
     "SQLITE_TOOBIG": "a value is too big",
 }
+
+
+_Inode = tuple[int, int]
+
+
+@dataclass(slots=True)
+class _Mark:
+    """The files that a connection has open."""
+
+    file: _Inode | None
+    wal: _Inode | None = None
+    """Known with the first commit: before it the file may not be there."""
 
 
 class SQLite(Database):
@@ -74,9 +90,9 @@ class SQLite(Database):
         """The same file: who changes its tables waits no longer than others."""
         return self
 
-    def mark(self, connection: Connection) -> tuple[int, int] | None:  # noqa: ARG002
+    def mark(self) -> _Mark:
         """What tells the file from another of the same name."""
-        return _inode(self.name)
+        return _Mark(_inode(self.name))
 
     def begin(self, connection: Connection, *, reading: bool) -> None:
         """A writer takes the lock at once: one that began by reading could not wait for it."""
@@ -87,9 +103,15 @@ class SQLite(Database):
         return True
 
     def about_to_commit(self, connection: Connection, mark: Any) -> None:  # noqa: ARG002
-        """A file that was deleted or moved takes commits to the end, and keeps none of them."""
-        if _inode(self.name) != mark:
-            raise StoreError(f"the store file {self.name} was moved or deleted: bring it back, or restart")
+        """A file that was deleted or moved takes commits to the end, and keeps none of them; so does its WAL, to which
+        commits go first.
+        """
+        wal = _inode(f"{self.name}-wal")
+        mark.wal = mark.wal or wal
+        if _inode(self.name) != mark.file or wal != mark.wal:
+            raise StoreError(
+                f"the store file {self.name} or its -wal was moved, deleted or replaced: bring it back"
+            )
 
     def committed(self, connection: Connection) -> bool:  # noqa: ARG002
         """A commit that returns is on disk."""
@@ -108,7 +130,7 @@ class SQLite(Database):
         if not isinstance(name, str):
             return type(error).__name__
         plain = "_".join(name.split("_")[:2])
-        return _CAUSES.get(plain, plain)
+        return _CAUSES.get(name) or _CAUSES.get(plain, plain)
 
     def stats(self, connection: Connection, schema_version: int) -> StoreStats:  # noqa: ARG002
         """Sizes of the files, and of the room that is left."""
@@ -138,7 +160,7 @@ def sqlite_path(url: str) -> Path:
     return Path(parsed.database)
 
 
-def _inode(path: str) -> tuple[int, int] | None:
+def _inode(path: str) -> _Inode | None:
     """What tells a file from another of the same name; None when there is none."""
     try:
         found = os.stat(path)  # noqa: PTH116 - once in each commit: 1 µs
@@ -148,8 +170,16 @@ def _inode(path: str) -> tuple[int, int] | None:
 
 
 def make_file(path: Path) -> None:
-    """An empty file that only we can read, for SQLite to fill (its -wal and -shm take the same mode)."""
+    """An empty file that only we can read, for SQLite to fill (its -wal and -shm take the same mode). StoreError where
+    the file of before was taken away, but not its WAL, which belongs to it.
+    """
+    left = path.with_name(f"{path.name}-wal")
     try:
+        if left.exists() and left.stat().st_size and not (path.exists() and path.stat().st_size):
+            raise StoreError(
+                f"{left} is there, but the store {path} that it belongs to is not: bring that file back, "
+                "or move both away"
+            )
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
     except OSError as error:
@@ -158,12 +188,14 @@ def make_file(path: Path) -> None:
 
 def make_engine(path: Path, *, busy_ms: int = BUSY_MS) -> Engine:
     """An engine whose connections are each their own (no pool) and may change threads, one user at a time."""
-    engine = create_engine(
-        f"sqlite:///{path}",
-        poolclass=NullPool,
-        hide_parameters=True,
-        connect_args={"check_same_thread": False, "cached_statements": 256},
-    )
+    # never a new file: beside the WAL of one that was moved away, SQLite would take an empty one for the
+    # database, and delete the WAL with all that is not in the other yet
+    address = f"file:{quote(str(path.absolute()))}?mode=rw"
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(address, uri=True, check_same_thread=False, cached_statements=256)
+
+    engine = create_engine(f"sqlite:///{path}", creator=connect, poolclass=NullPool, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _set_up(connection: sqlite3.Connection, _record: Any) -> None:

@@ -96,6 +96,9 @@ _COUNT_PATIENTS = select(func.count()).select_from(patients)
 _IS_NEW = (messages.c.state == "new", messages.c.decision.is_(None))
 _COUNT_NEW = select(func.count()).select_from(messages).where(*_IS_NEW)
 _COUNT_NEW_OF = _COUNT_NEW.where(messages.c.listener == bindparam("listener"))
+_NEW_UP_TO = select(func.count()).select_from(
+    select(messages.c.id).where(*_IS_NEW).limit(bindparam("most")).subquery()
+)
 _DECIDED = select(messages.c.state, messages.c.decision, messages.c.reasons).where(
     messages.c.id.in_(bindparam("ids", expanding=True))
 )
@@ -263,6 +266,12 @@ class Views(Part):
                 connection.execute(_COUNT_PATIENTS).scalar_one(),
             )
 
+    def requests_in(self, state: str) -> int:
+        """How many requests are in a state; costs what is in it."""
+        with self._reading() as connection:
+            number: int = connection.execute(_COUNT_IN_STATE, {"b_state": state}).scalar_one()
+            return number
+
     def backlog(self) -> Backlog:
         """What is not done yet; costs what waits, not what is stored."""
         with self._reading() as connection:
@@ -291,6 +300,18 @@ class Views(Part):
             return self._database.facts(connection)
 
     # ------------------------------------------------------------------------------------------ history
+
+    def oldest_new(self) -> float | None:
+        """When the oldest message that is not decided yet was received; None: there is none."""
+        with self._reading() as connection:
+            found: float | None = connection.execute(_OLDEST_NEW).scalar_one_or_none()
+            return found
+
+    def waiting_up_to(self, most: int) -> int:
+        """How many messages are not decided yet, counted up to `most`."""
+        with self._reading() as connection:
+            number: int = connection.execute(_NEW_UP_TO, {"most": most}).scalar_one()
+            return number
 
     def waiting(self, listener: str) -> int:
         """How many messages of a listener are not decided yet; costs what waits, not what is stored."""
@@ -321,7 +342,7 @@ class _Opened:
         try:
             return self._keyring.open(purpose, sealed)
         except Unreadable as error:
-            self.problem = self.problem or str(error)
+            self.problem = self.problem or f"unreadable: {error}"
             return None
 
 

@@ -22,6 +22,7 @@ from interface.store import (
     intake_turn,
     nodes,
     replay,
+    seen,
     turns,
 )
 from interface.store.crypto import Keyring
@@ -29,6 +30,7 @@ from interface.store.engine import Database, Part
 from interface.store.errors import OutcomeUnknown, Overtaken, Unreadable
 from interface.store.leases import Hold, Seen
 from interface.store.records import (
+    AskedRow,
     Claimed,
     Command,
     Committed,
@@ -221,6 +223,11 @@ class Work(Part):
                 found[id_] = key.decode("utf-8", "replace"), document
         return found
 
+    def asked_of(self, patient_ids: Iterable[int]) -> list[AskedRow]:
+        """All requests of these patients, oldest first."""
+        with self._reading() as connection:
+            return replay.asked_of(connection, self._keyring, patient_ids)
+
     def next_command(self) -> Command | None:
         """The oldest command that is not carried out; None: there is none."""
         with self._reading() as connection:
@@ -235,6 +242,11 @@ class Work(Part):
         """The decided messages of these patients, and these messages, in the order of arrival."""
         with self._reading() as connection:
             return replay.messages_of(connection, self._keyring, patient_ids, message_ids)
+
+    def seen(self, name: str) -> str | None:
+        """What is remembered of the settings under a name."""
+        with self._reading() as connection:
+            return seen.read(connection, name)
 
     def next_ids(self) -> tuple[int, int]:
         """The next patient id and the next request id; the loop counts on by itself, commits keep the
@@ -271,6 +283,7 @@ class Work(Part):
             replay.decide_again(connection, keyring, turn.again, now)
             commands.end_commands(connection, keyring, turn.commands, now)
             changed |= by_hand.change_by_hand(connection, keyring, turn.by_hand, now)
+            seen.write(connection, turn.seen, now)
             turns.set_due(connection, touched | changed, now)
             claimed = claims.claim(connection, keyring, now, turn.claims, self.node, turn.blocked)
             if turn.hold is not None and turn.give_back:
@@ -356,6 +369,11 @@ class Work(Part):
         """Those of these requests (and whose they are) that other nodes are sending now."""
         with self._reading() as connection:
             return claims.sent_by_others(connection, self.node, requests)
+
+    def note_seen(self, values: Mapping[str, str], now: float) -> None:
+        """Remember of the settings, text by name."""
+        with self._writing() as connection:
+            seen.write(connection, values, now)
 
     def note_attempts(self, ids: Sequence[int]) -> None:
         """Count that intake begins with these messages, before it does: one that kills the work is found by

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_up import AIP
 
 from interface.chart.decide import Engine
 from interface.cli.main import main
@@ -21,7 +22,6 @@ from interface.store import Arrival, open_store
 from interface.store.keys import load_or_create
 
 NOW = "2026-03-02T15:00:00+00:00"
-AIP = "AIP|1||1234567893^Quill^Avery^^^^^^NPI"
 NASTY = "D\x1b[2Je\u202e"
 """A name that clears a screen and turns the direction of what follows."""
 
@@ -376,21 +376,28 @@ def test_on_a_terminal_it_asks(
     assert ("nothing was done" in err) == (code == 1)
 
 
-def test_a_chart_that_cannot_be_opened_is_named_and_the_others_are_rebuilt(
+def test_a_chart_that_cannot_be_rebuilt_is_named_and_the_others_are_rebuilt(
     clinic: Clinic, capsys: Capture
 ) -> None:
     clinic.tell("ADT^A28", pid="T3^^^LFC^MR")
     with closing(sqlite3.connect(clinic.folder / "i.db")) as store:
         store.execute("UPDATE charts SET chart = x'00' WHERE patient_id = 3")
+        store.execute(
+            "UPDATE message_bodies SET body = x'00' WHERE message_id = (SELECT max(id) FROM messages)"
+        )
+        (last,) = store.execute("SELECT max(id) FROM messages").fetchone()
         store.commit()
-    why = "the stored chart of patient 3 cannot be opened"
+    why = (
+        f"message {last} is unreadable: the stored message is damaged, or its key is missing: "
+        f"`--without {last}` rebuilds without it"
+    )
     done = answer(capsys, "patients", "rebuild", "--all", "--yes", "--now", NOW, code=1)
     assert (done["patients"], done["failed"]) == (1, [{"patients": [3], "problem": why}])
     tried = answer(capsys, "patients", "rebuild", "--all", "--dry-run", "--now", NOW, code=1)
     assert tried["summary"]["failed"] == [{"patients": [3], "problem": why}]
-    assert (
-        answer(capsys, "patients", "--mrn", "T3")["patients"][0]["problem"]
-        == "the stored chart cannot be opened"
+    assert answer(capsys, "patients", "--mrn", "T3")["patients"][0]["problem"] == (
+        "unreadable: the stored chart is damaged, or its key is missing; "
+        "`patients rebuild --id 3` makes it anew from its messages"
     )
     assert "not rebuilt: patient 3: " in text(capsys, "patients", "rebuild", "--all", "--yes", code=1)[1]
 

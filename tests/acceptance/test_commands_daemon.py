@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_up import AIP
 from patience import until
 from ports import free_port
 from running_program import NOW, Program, call, get, states, tell
 
-AIP = "AIP|1||1234567893^Quill^Avery^^^^^^NPI"
 SETTINGS = """
 [site]
 mrn_authority = {authority}
@@ -142,6 +142,36 @@ def test_new_settings_are_tried_beside_the_daemon_and_then_reach_what_was_held(s
     assert [entry["code"] for entry in sent["activeIcd10Diagnoses"]] == ["I10"]
     assert site.list("messages", "--control-id", "M2")[0]["decision"] == "post"
     assert [row["mrn"] for row in site.list("patients")] == ["T7"]
+
+
+def test_identity_settings_that_change_under_charts_are_said_until_all_are_rebuilt(site: Site) -> None:
+    book(site, "F1", "T1^^^LFC^MR")
+    warning = "charts may stand under other numbers than messages lead to now (site.mrn_authority changed"
+
+    def warned() -> list[dict[str, str]]:
+        checks = site.json("check")["checks"]
+        assert {entry["level"] for entry in checks} <= {"ok", "warn"}
+        return [entry for entry in checks if entry["what"] == "store" and entry["level"] == "warn"]
+
+    assert warned() == []
+    site.set('["LFC"]')
+    (entry,) = warned()
+    assert entry["detail"].startswith(warning)
+    assert entry["detail"].endswith("run: hl7-interface patients rebuild --all")
+    assert "identity-settings" not in site.daemon.text
+    site.restart()
+    said = site.daemon.says(r"level=(\w+) event=identity-settings-changed (.*)\n")
+    assert said.groups() == (
+        "WARNING", 'changed=site.mrn_authority do="hl7-interface patients rebuild --all"'
+    )  # fmt: skip
+    assert len(warned()) == 1
+    site.command("patients", "rebuild", "--all", "--yes", "--now", NOW)
+    assert warned() == []
+    site.restart()
+    site.daemon.says("event=work-started")
+    assert "identity-settings" not in site.daemon.text
+    site.tell("ADT^A08", "DG1|1||I10^Hypertension^I10", pid="T1^^^LFC^MR")
+    assert [row["numbers"] for row in site.list("patients")] == [["T1"]], "one patient, and one chart"
 
 
 def test_a_protected_patients_request_goes_out_once_it_is_released(site: Site) -> None:

@@ -46,6 +46,29 @@ def test_files_and_functions_that_the_docs_name_are_there() -> None:
     assert missing == []
 
 
+def test_tests_that_the_docs_name_are_there() -> None:
+    named = [
+        name
+        for page in PAGES
+        for name in re.findall(r"`(tests/[a-z0-9_/]+\.py)::(\w+)`", page.read_text("utf-8"))
+    ]
+    assert len(named) > 15
+    missing = [
+        f"{path}::{name}"
+        for path, name in named
+        if not (ROOT / path).exists() or f"def {name}(" not in (ROOT / path).read_text("utf-8")
+    ]
+    assert missing == []
+
+
+def test_events_that_the_guarantees_name_are_in_the_code() -> None:
+    services = "".join(path.read_text("utf-8") for path in (ROOT / "interface" / "services").glob("*.py"))
+    text = (ROOT / "docs" / "guarantees.md").read_text("utf-8").partition("## What one sees")[2]
+    events = set(re.findall(r"`([a-z]+(?:-[a-z]+)+)`", text))
+    assert len(events) > 8
+    assert {name for name in events if f'"{name}"' not in services} == set()
+
+
 def test_names_of_metrics_and_events_in_the_docs_are_in_the_code() -> None:
     services = "".join(path.read_text("utf-8") for path in (ROOT / "interface" / "services").glob("*.py"))
     text = (ROOT / "docs" / "operating.md").read_text("utf-8")

@@ -166,6 +166,15 @@ def test_a_good_reload_goes_for_the_next_message_and_for_open_requests(site: Sit
     assert {body["upcomingAppointmentProvider"]["npi"] for body in asked} == {NPI}
 
 
+def test_a_reload_that_changes_where_charts_stand_says_so(site: Site, daemon: Program) -> None:
+    tell(site.port, message("M1", "D42^Quill^Avery"))
+    until("a held request", lambda: site.states() == ["held"])
+    site.put("mrn_roots.csv", "authority,root\nLFC,2.999.8\n")
+    hang_up(daemon)
+    daemon.says(r"level=WARNING event=identity-settings-changed changed=mrn_roots.csv do=")
+    assert "event=mappings-reloaded" in daemon.text
+
+
 def test_who_opts_out_has_his_open_requests_withdrawn_by_a_reload(site: Site, daemon: Program) -> None:
     tell(site.port, message("M1", "D42^Quill^Avery"))
     until("a held request", lambda: site.states() == ["held"])

@@ -21,6 +21,7 @@ from interface.rules.types.base import (
     as_fact,
     is_deleted,
     one,
+    recurring,
     repetitions,
     standing,
 )
@@ -145,7 +146,7 @@ def appointment_status(spec: Spec) -> Reader:
         found = next(found_in(context, scope), None)
         return as_fact(found, rule, context) if found is not None else None
 
-    return read
+    return recurring(read)
 
 
 TYPES: dict[str, TypeMaker] = {

@@ -17,6 +17,8 @@ from interface.rules.tables import Table
 
 Reader = Callable[[Context, Scope], Fact | None]
 TypeMaker = Callable[["Spec"], Reader]
+Field = tuple[str, int]
+"""A segment and a field of it."""
 
 COMMON_KEYS = ("field", "type", "from", "each", "only", "version", "about")
 """Keys of every rule. `version`: only for that version of the API. `about` is a sentence for docs/mapping.md, where the
@@ -119,18 +121,15 @@ def loose(code: str) -> str:
 class Words:
     """A table whose codes are words as people write them: looked up as sent, then without blanks and punctuation."""
 
-    __slots__ = ("_loose", "_rows", "table")
+    __slots__ = ("_loose", "table")
 
     def __init__(self, table: Table):
         self.table = table
-        self._rows = table.rows
         self._loose = {key: value for code, value in table.rows.items() if (key := loose(code))}
 
     def get(self, sent: str) -> Any:
         """The row's value; None when the table has no such code."""
-        found = self._rows.get(sent)  # nearly all are sent as the table has them
-        if found is None:
-            found = self.table.get(sent)
+        found = self.table.get(sent)
         return found if found is not None else self._loose.get(loose(sent))
 
     def __contains__(self, sent: str) -> bool:
@@ -148,6 +147,13 @@ def is_deleted(segment: Segment, context: Context) -> bool:
     if gone is None:
         gone = context.gone = _gone(context.message)
     return segment in gone
+
+
+def any_deleted(context: Context) -> bool:
+    """Whether any resource is taken out of the appointment."""
+    if context.gone is None:
+        context.gone = _gone(context.message)
+    return bool(context.gone)
 
 
 def _gone(message: Message) -> frozenset[Segment]:
@@ -216,6 +222,20 @@ def where_valued(read: Reader) -> Reader:
     """Mark a reader that has nothing to say where none of the rule's paths (`from:`) holds anything: it is spared."""
     read.where_valued = True  # type: ignore[attr-defined]
     return read
+
+
+def recurring(read: Reader, *beside: Field) -> Reader:
+    """Mark a reader of what patients have in common (clinicians, places, drugs, codes), so that it is remembered by fields.
+
+    What it reads must be decided by the fields of the rule's paths and of its options, and by those of `beside`.
+    """
+
+    def remembered(context: Context, scope: Scope) -> Fact | None:
+        return read(context, scope)
+
+    remembered.recurring = beside  # type: ignore[attr-defined]
+    remembered.where_valued = getattr(read, "where_valued", False)  # type: ignore[attr-defined]
+    return remembered
 
 
 def first_valid(spec: Spec, convert: Convert, *, note_unfit: bool = False) -> Reader:

@@ -11,7 +11,7 @@ from interface.rules.context import Context, deleted_fact, no_fact
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
 from interface.rules.tables import normal
-from interface.rules.types.base import Reader, Spec, TypeMaker, Unfit, Value, first_valid, one
+from interface.rules.types.base import Reader, Spec, TypeMaker, Unfit, Value, first_valid, one, recurring
 from interface.rules.types.coding import Coding, codings, system_row
 
 _ICD10_SHAPE = re.compile(r"^[A-Z]\d[0-9A-Z](?:\.?[0-9A-Z]{1,4})?$")
@@ -68,7 +68,7 @@ def diagnosis(spec: Spec) -> Reader:
     diagnosis' type (DG1-6), for sites that take some types only (`[mappings] diagnosis_types`).
     """
     spec.options("systems", "oids", "system_from", "label_from", "kind_from")
-    return _Diagnosis(spec).read
+    return recurring(_Diagnosis(spec).read)
 
 
 class _Diagnosis:

@@ -88,13 +88,12 @@ def contact_points(spec: Spec) -> Reader:
                 deleted = deleted or (not points and entry.null_component(1))  # codes may stand beside it
         if not found:
             return deleted_fact(rule, context, str(paths[0])) if deleted else None
-        leaves = tuple(
-            Leaf(f"[{index}].{name}", value, source)
-            for index, point in enumerate(found.values())
-            for (name, value), source in zip(point.value_json().items(), point.sources, strict=True)
-        )
         values = [point.value_json() for point in found.values()]
-        return Fact(values, leaves, rule, context.at, context.control_id)
+        leaves: list[Leaf] = []
+        for index, (point, value) in enumerate(zip(found.values(), values, strict=True)):
+            for (name, text), source in zip(value.items(), point.sources, strict=True):
+                leaves.append(Leaf(f"[{index}].{name}", text, source))
+        return Fact(values, tuple(leaves), rule, context.at, context.control_id)
 
     return where_valued(read)
 
@@ -192,6 +191,8 @@ def _trunk(sent: str) -> tuple[str, bool]:
 
     Letters before the number are a label (`Cell: 608…`), those within it make it none (1-800-FLOWERS).
     """
+    if sent.isascii() and sent.isdigit():
+        return sent, False
     digits: list[str] = []
     abroad = False
     for character in sent:

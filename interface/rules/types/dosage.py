@@ -20,6 +20,7 @@ from interface.rules.types.base import (
     as_fact,
     first_valid,
     one,
+    recurring,
     where_valued,
 )
 from interface.rules.types.medication import label_of, usable
@@ -70,7 +71,7 @@ def quantity(spec: Spec) -> Reader:
                 said = (f"{unit_source}: a unit without forbidden characters",)
         return Fact(value, tuple(leaves), spec.name, context.at, context.control_id, said)
 
-    return where_valued(read)
+    return recurring(where_valued(read))
 
 
 def _first_text(paths: tuple[Path, ...], scope: Scope) -> tuple[str, str]:
@@ -155,7 +156,7 @@ def timing(spec: Spec) -> Reader:
     sender wrote none); so do several that differ, and any of an order whose `priority:` says PRN.
     """
     spec.options("table", "priority")
-    return _Timing(spec).read
+    return recurring(_Timing(spec).read)
 
 
 def _contradiction(row: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from interface.rules.context import Context
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
 from interface.rules.tables import Table
-from interface.rules.types.base import Reader, Spec, TypeMaker, Unfit, Value, as_fact, first_valid
+from interface.rules.types.base import Reader, Spec, TypeMaker, Unfit, Value, as_fact, first_valid, recurring
 from interface.rules.types.coding import Coding, codings, system_row
 from interface.rules.types.patient import AddressTables
 from interface.rules.types.values import hd_name
@@ -113,7 +113,7 @@ def drug(spec: Spec) -> Reader:
             )
         return _code_value("", "", {}, label) if label[0] else None
 
-    return first_valid(spec, convert)
+    return recurring(first_valid(spec, convert))
 
 
 def ndc11(code: str) -> str | None:
@@ -182,7 +182,7 @@ def product(spec: Spec) -> Reader:
         found = ndc or rxnorm
         return as_fact(found, rule, context) if found is not None else None
 
-    return read
+    return recurring(read)
 
 
 _Sent = tuple[Coding, Repetition]
@@ -251,7 +251,7 @@ def coded(spec: Spec) -> Reader:
                 return found
         return _as_sent(context, table, systems, sent, label)
 
-    return first_valid(spec, convert)
+    return recurring(first_valid(spec, convert))
 
 
 def _translated(
@@ -318,7 +318,7 @@ def facility(spec: Spec) -> Reader:
         leaves += [Leaf(f".address{leaf.path}", leaf.value, leaf.source) for leaf in where.leaves]
         return Value(value, tuple(leaves), where.said)
 
-    return first_valid(spec, convert)
+    return recurring(first_valid(spec, convert))
 
 
 TYPES: dict[str, TypeMaker] = {"drug": drug, "product": product, "coded": coded, "facility": facility}

@@ -16,7 +16,16 @@ from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
 from interface.rules.site import Provider
 from interface.rules.tables import Table, normal
-from interface.rules.types.base import Reader, Spec, TypeMaker, Value, Words, is_deleted, repetitions
+from interface.rules.types.base import (
+    Reader,
+    Spec,
+    TypeMaker,
+    Value,
+    Words,
+    is_deleted,
+    recurring,
+    repetitions,
+)
 from interface.rules.types.clinician import by_table, completed
 from interface.rules.types.names import NameParts, name_in_text, name_of_xcn
 
@@ -256,6 +265,14 @@ _ROLES = {"ROL": (3, 2), "PRT": (4, 2)}
 """Where ROL and PRT say in which role somebody is, and what becomes of him (HL7 tables 0443, 0912; 0287)."""
 
 
+_BESIDE = {
+    "AIP": (("AIP", 3), ("AIP", 4)),
+    "AIG": (("AIG", 3), ("AIG", 4), ("AIP", 3)),
+    **{name: tuple((name, field) for field in fields) for name, fields in _ROLES.items()},
+}
+"""The fields that count for a person named in one of these segments, beside the one that names him."""
+
+
 def table_ids(person: Person) -> tuple[Leaf, ...]:
     """The ids by which the site's table of clinicians may know a person; none where the field declares the NPI."""
     if person.declared or not person.id:
@@ -404,7 +421,7 @@ def provider(spec: Spec) -> Reader:
         "roles", "not_persons", "npi_names", "affixes", "lenders", "needs_npi", "by_table", "only_roles"
     )
     roles = spec.table("roles")
-    return _ProviderRule(
+    rule = _ProviderRule(
         rule=spec.name,
         paths=spec.paths,
         readings=Readings(
@@ -417,7 +434,8 @@ def provider(spec: Spec) -> Reader:
         lenders=spec.path_list("lenders", everywhere=True),
         needs_npi=spec.flag("needs_npi"),
         only_roles=frozenset(map(normal, spec.strings("only_roles"))),
-    ).read
+    )
+    return recurring(rule.read, *(field for path in spec.paths for field in _BESIDE.get(path.segment, ())))
 
 
 TYPES: dict[str, TypeMaker] = {"provider": provider}

@@ -8,7 +8,7 @@ from interface.hl7.message import Repetition
 from interface.rules.context import Context, clean_text
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
-from interface.rules.types.base import Reader, Spec, TypeMaker, Value, first_valid, one
+from interface.rules.types.base import Reader, Spec, TypeMaker, Value, first_valid, one, recurring
 from interface.rules.types.values import hd_name
 
 _BLANKED = "forbidden characters became blanks"
@@ -43,7 +43,7 @@ def named(spec: Spec) -> Reader:
             return Fact(None, (), rule, context.at, context.control_id, ids=ids)
         return replace(found, ids=ids) if found is not None and ids else found
 
-    return read
+    return recurring(read)
 
 
 def location_npi(spec: Spec) -> Reader:

@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -118,3 +119,51 @@ def test_what_was_told_as_stored_survives_a_kill(url, keyring):
     assert len(rows) >= told[-1]
     assert len(rows) % 8 == 0  # a batch is there whole or not at all
     assert [row.id for row in rows] == list(range(1, len(rows) + 1))
+
+
+def test_a_damaged_page_is_told_in_one_line_and_nothing_is_acknowledged(
+    sqlite_store, sqlite_fill, sqlite_url, keyring
+):
+    store, fill = sqlite_store, sqlite_fill
+    for _ in range(20):
+        store.journal.append([fill.arrival(raw=b"x" * 3000) for _ in range(20)], fill.now)
+    store.close()  # all that is in the WAL is in the file now
+    with closing(sqlite3.connect(store.path)) as look:
+        statement = "SELECT rootpage FROM sqlite_master WHERE name = 'messages_by_control_id'"
+        ((page,),) = look.execute(statement).fetchall()
+    with store.path.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xff" * 4096)
+    with open_store(sqlite_url, keyring) as opened:
+        with pytest.raises(NotStored) as caught:
+            opened.journal.append([fill.arrival()], fill.now)
+        opened.check_writable()  # other pages are well: the journal must not take that for an end of it
+        assert caught.value.damaged
+        assert str(caught.value) == "the store cannot be written: the file is damaged"
+
+
+def test_the_wal_grows_behind_a_long_reader_and_shrinks_by_itself_when_it_has_gone(sqlite_store, sqlite_fill):
+    store, fill = sqlite_store, sqlite_fill
+    journal, limit = store.journal, 400_000
+    journal._connection.exec_driver_sql(f"PRAGMA journal_size_limit={limit}")
+    journal._connection.rollback()
+
+    def store_some(times):
+        for _ in range(times):
+            journal.append([fill.arrival(raw=b"x" * 3000) for _ in range(20)], fill.now)
+
+    def wal():
+        return store.stats().wal_bytes
+
+    store_some(1)
+    reader = sqlite3.connect(f"file:{store.path}?mode=ro", uri=True, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM messages").fetchone()
+    store_some(100)
+    grown = wal()
+    assert grown > 20 * limit, "nothing of it can be written back while somebody reads the state of before"
+    reader.execute("COMMIT")
+    reader.close()
+    store_some(100)
+    assert wal() <= max(limit, 2 * 1000 * 4120), "SQLite writes back each 1000 pages"
+    assert len(store.views.messages(limit=10_000)) == 201 * 20

@@ -2,16 +2,21 @@
 
 import pytest
 
+from interface.store.database import open_store
 from interface.store.errors import NotStored, StoreError
 
 
-def test_nothing_is_stored_in_a_file_that_is_no_longer_there(sqlite_store, sqlite_fill):
-    store, fill = sqlite_store, sqlite_fill
+@pytest.fixture
+def url(sqlite_url):
+    return sqlite_url
+
+
+def test_nothing_is_stored_in_a_file_that_is_no_longer_there(store, fill):
     fill.message()
     store.check_writable()
     away = store.path.with_name("elsewhere.db")
     store.path.rename(away)
-    with pytest.raises(NotStored, match="moved or deleted"):
+    with pytest.raises(NotStored, match="moved, deleted or replaced"):
         fill.message()
     with pytest.raises(StoreError):
         store.check_writable()
@@ -19,3 +24,40 @@ def test_nothing_is_stored_in_a_file_that_is_no_longer_there(sqlite_store, sqlit
     fill.message()
     store.check_writable()
     assert len(store.views.messages()) == 2
+
+
+@pytest.mark.parametrize("opened_before", [True, False])
+def test_looking_at_a_store_whose_file_was_moved_away_does_not_touch_its_wal(
+    store, fill, url, keyring, opened_before
+):
+    fill.message()
+    if opened_before:
+        store.check_writable()
+    wal = store.path.with_name(f"{store.path.name}-wal")
+    before = wal.read_bytes()
+    assert before, "what was stored is in the WAL"
+    away = store.path.with_name("elsewhere.db")
+    store.path.rename(away)
+    with pytest.raises(StoreError):
+        store.check_writable()
+    with pytest.raises(StoreError):
+        store.views.counts()
+        store.patients.charted()
+    with pytest.raises(StoreError, match="bring that file back"):
+        open_store(url, keyring)
+    assert not store.path.exists()
+    assert wal.read_bytes() == before
+    away.rename(store.path)
+    fill.message()
+    store.check_writable()
+    assert len(store.views.messages()) == 2
+
+
+def test_a_new_store_is_not_made_over_the_wal_of_another(url, keyring, tmp_path):
+    left = tmp_path / "interface.db-wal"
+    left.write_bytes(b"what is not in the store yet")
+    with pytest.raises(StoreError, match="bring that file back, or move both away"):
+        open_store(url, keyring)
+    assert left.exists()
+    left.unlink()
+    open_store(url, keyring).close()

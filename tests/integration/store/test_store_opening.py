@@ -1,11 +1,13 @@
 """Opening a store: what is refused, what is made, what is brought up to date."""
 
 import os
+import signal
 import sqlite3
 import stat
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -100,7 +102,9 @@ def test_a_file_that_is_no_database_is_refused(tmp_path, sqlite_url, keyring):
 
 
 def test_the_database_of_another_program_is_refused(url, keyring):
-    with database_at(url).engine.begin() as other:
+    database = database_at(url)
+    database.prepare(create=True)
+    with database.engine.begin() as other:
         other.execute(text("CREATE TABLE theirs (id INTEGER)"))
     with pytest.raises(StoreError, match="belongs to another program"):
         open_store(url, keyring)
@@ -224,10 +228,7 @@ def test_a_new_store_has_the_tables_of_the_schema(store):
     }
 
 
-def test_a_store_of_the_first_version_becomes_what_a_new_one_is_and_loses_nothing(
-    tmp_path, keyring, sqlite_store
-):
-    old = tmp_path / "old.db"
+def store_of_version_1(old, keyring):
     with sqlite3.connect(old) as first:
         first.executescript(Path(__file__).with_name("version_1.sql").read_text("utf-8"))
         proof = keyring.seal("proof", b"this store was made with this key")
@@ -238,12 +239,50 @@ def test_a_store_of_the_first_version_becomes_what_a_new_one_is_and_loses_nothin
         )
         first.execute("INSERT INTO message_bodies VALUES (1, ?)", (keyring.seal("message", b"MSH|body"),))
     first.close()
+    return old
+
+
+def test_a_store_of_the_first_version_becomes_what_a_new_one_is_and_loses_nothing(
+    tmp_path, keyring, sqlite_store
+):
+    old = store_of_version_1(tmp_path / "old.db", keyring)
     with open_store(f"sqlite:///{old}", keyring) as opened:
         assert opened.schema_version == NEWEST
         assert opened.views.message(1).raw == b"MSH|body"
         assert [row.set_aside for row in opened.work.messages_of([7])] == [False]
         assert opened.commands.add("rebuild", {}) == 1
     assert shape(opened._database.engine) == shape(sqlite_store._database.engine)
+
+
+KILLED_IN_A_MIGRATION = """
+import os, signal, sys
+from interface.store import database, migrations
+from interface.store.crypto import Keyring
+def killing(step):
+    def apply(connection):
+        step.apply(connection)
+        if step.version == int(sys.argv[2]):
+            os.kill(os.getpid(), signal.SIGKILL)
+    return migrations.Migration(step.version, step.name, apply)
+database.MIGRATIONS = tuple(map(killing, migrations.MIGRATIONS))
+database.open_store(sys.argv[1], Keyring(bytes(range(32))))
+"""
+
+
+@pytest.mark.parametrize("version", range(2, MIGRATIONS[-1].version + 1))
+def test_killed_in_a_migration_the_next_start_finishes_it(tmp_path, keyring, sqlite_store, version):
+    path = store_of_version_1(tmp_path / "old.db", keyring)
+    url = f"sqlite:///{path}"
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED_IN_A_MIGRATION, url, str(version)], capture_output=True, check=False
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as half:
+        assert half.execute("SELECT max(version) FROM schema_version").fetchone() == (version - 1,)
+    with open_store(url, keyring) as opened:
+        assert opened.schema_version == NEWEST
+        assert opened.views.message(1).raw == b"MSH|body"
+        assert shape(opened._database.engine) == shape(sqlite_store._database.engine)
 
 
 # ---------------------------------------------------------------------------------------------- lock

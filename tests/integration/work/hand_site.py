@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from itertools import count
 
 import orjson
+from made_up import AIP
 
 from interface.chart.decide import Engine
 from interface.chart.model import decode_chart
@@ -18,7 +19,6 @@ from interface.store import Arrival
 from interface.store.records import Backlog
 
 PID = "PID|1||{patient}^^^LFC^MR||Sample^Robin||19700131|F|||12 Birch Ln^^Madison^WI^53703"
-AIP = "AIP|1||1234567893^Quill^Avery^^^^^^NPI"
 
 
 class HandClock(Clock):

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from made_up import AIP
 
 from interface.chart.decide import Engine
 from interface.rules import Policy, load_rulebook
@@ -13,7 +14,6 @@ from interface.store.records import MessageFilter
 from interface.store.turns import Refused
 
 PID = "PID|1||{patient}^^^LFC^MR||Sample^Robin||19700131|F|||12 Birch Ln^^Madison^WI^53703"
-AIP = "AIP|1||1234567893^Quill^Avery^^^^^^NPI"
 SCH = "SCH||F{patient}|||||||||^^^202603100930"
 CLOCK = Clock(datetime(2026, 3, 2, 15, tzinfo=UTC), UTC)
 ENGINE = Engine(load_rulebook(), Policy())

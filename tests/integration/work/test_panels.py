@@ -10,6 +10,7 @@ from itertools import count
 
 import orjson
 import pytest
+from made_up import AIP
 from simulated_api import simulated_api
 
 from interface.chart.decide import Engine
@@ -30,7 +31,6 @@ from interface.store.records import Backlog
 NOW = datetime(2026, 3, 7, 12, tzinfo=UTC)
 SANDBOX_DAY = "2026-03-05"
 PID = "PID|1||{patient}^^^LFC^MR||Sample^Robin||{born}|F|||12 Birch Ln^^Madison^WI^53703"
-AIP = "AIP|1||1234567893^Quill^Avery^^^^^^NPI"
 UNBORN = "20260306"
 """For us a birth date of yesterday, for an API whose day is `SANDBOX_DAY` one of tomorrow: one bad patient."""
 

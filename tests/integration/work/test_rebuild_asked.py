@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import orjson
 import pytest
+from made_up import DG1
 from sqlalchemy import select
 
 from interface.delivery.verdict import Reply
@@ -19,7 +20,6 @@ from interface.store.lock import StoreLock
 from interface.store.schema import metadata
 
 TAKEN = Reply(200, is_json_object=True, correlation_id="c")
-DG1 = "DG1|1||E11.9^Diabetes^I10"
 ORDER = ("ORC|NW|P1", "RXE|^Q12H|860975^metformin^RXNORM|500||MG|TAB")
 NOW = datetime(2026, 3, 5, 12, tzinfo=UTC)
 
@@ -241,14 +241,14 @@ def test_a_merge_taken_back_into_the_chart_is_told_as_merged(site):
     assert done.result["merged"] == [[2, 1]]
 
 
-def test_a_chart_that_cannot_be_opened_fails_alone(site):
+def test_what_cannot_be_rebuilt_fails_alone(site):
     site.tell("ADT^A08", patient="T1")
     site.tell("ADT^A08", patient="T2")
     with site.store.work._writing() as connection:
-        connection.exec_driver_sql("UPDATE charts SET chart = '' WHERE patient_id = 1")
+        connection.exec_driver_sql("UPDATE message_bodies SET body = '' WHERE message_id = 1")
     (portion,) = group(site, patients=[1, 2])
     trial = Trial(site.engine, site.store, lambda: NOW)
-    assert trial.look(portion) == "the stored chart of patient 1 cannot be opened"
+    assert trial.look(portion).startswith("message 1 is unreadable: ")
     one, two = portion.halves()
     assert (one.patients, two.patients, one.halves()) == ([1], [2], ())
     assert trial.look(two).patients == 1

@@ -2,12 +2,12 @@
 
 import orjson
 import pytest
+from made_up import DG1
 
 from interface.delivery.verdict import Reply
 from interface.rules import Policy
 
 TAKEN = Reply(200, is_json_object=True, correlation_id="c")
-DG1 = "DG1|1||E11.9^Diabetes^I10"
 
 
 def codes(chart):
@@ -70,7 +70,9 @@ def test_rebuilding_a_chart_changes_nothing_when_the_rules_are_the_same(site):
     before = site.chart("T1")
     patient = site.store.work.load_patients(["|T1"])["|T1"].id
     done = site.ask("rebuild", patients=[patient])
-    assert (done.state, done.result) == ("done", {"patients": 1, "messages": 2, "requests": 0, "posted": 0})
+    told = {"patients": 1, "messages": 2, "requests": 0, "posted": 0}
+    assert done.state == "done"
+    assert told.items() <= done.result.items()
     assert site.chart("T1") == before
     site.book("20260410", "SIU^S14")
     assert site.states() == ["delivered"], "unchanged: what was asked is still known"

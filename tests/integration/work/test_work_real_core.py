@@ -1,11 +1,11 @@
 """The loop on a real store with the real core, a clock that is set and couriers that answer when told to."""
 
 import orjson
+from made_up import AIP
 
 from interface.delivery.verdict import Reply
 
 TAKEN = Reply(200, is_json_object=True, correlation_id="c")
-AIP = "AIP|1||1234567893^Quill^Avery^^^^^^NPI"
 RXE = "RXE|1^^^^20260306|860975^metformin 500 MG^RXNORM"
 
 

@@ -7,7 +7,6 @@ from datetime import timedelta
 PID = "PID|1||T1001^^^LFC^MR||Sample^Robin^Lee||19700131|F|||12 Birch Ln^^Madison^WI^53703||(608) 555-0142^PRN^PH"
 AIP = "AIP|1||1234567893^Quill^Avery^^^Dr^^^NPI&2.16.840.1.113883.4.6&ISO|ATND"
 SCH = "SCH||F1|||||||||^^^20260310093000"
-DG1 = "DG1|1||E11.9^Diabetes^I10"
 DRUG = "860975^metformin 500 MG^RXNORM"
 PROBLEM_LISTS = {"activeIcd10Diagnoses": "10", "activeIcd9Diagnoses": "9", "activeSnomedDiagnoses": "S"}
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from made_up import AIP
 
 from interface.chart.decide import Engine
 from interface.chart.model import Chart
@@ -18,7 +19,6 @@ from interface.rules.policy import HISTORY
 NOW = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 PID = "PID|1||T1001^^^LFC^MR||Sample^Robin||19700131|F|||12 Birch Ln^^Madison^WI^53703"
 NO_BIRTH_DATE = "PID|1||T1001^^^LFC^MR||Sample^Robin|||F|||12 Birch Ln^^Madison^WI^53703"
-AIP = "AIP|1||1234567893^Quill^Avery^^^^^^NPI"
 SCH = "SCH||F1|||||||||^^^202603100930"
 DRUG = ("ORC|NW|P1", "RXE||860975^metformin 500 MG^RXNORM")
 

@@ -4,7 +4,8 @@ import functools
 import itertools
 
 import pytest
-from telling import DG1, codes, diagnoses, number
+from made_up import DG1
+from telling import codes, diagnoses, number
 
 from interface.chart.outcome import Close, Rewrite
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from made_up import AIP
 
 MSH = "MSH|^~\\&|APP|FAC|R|R|20260302||SIU^S12|M1|P|2.5.1"
 SCH = "SCH||F1|||||||||^^^20260310093000"
 PID = "PID|1||T1001^^^LFC^MR||Sample^Zoë^Lee||19700131|F|||12 Birch Ln^^Madison^WI^53703"
-AIP = "AIP|1||1234567893^Quill^Avery^^^^^^NPI"
 LINES = (MSH, SCH, PID, AIP)
 
 

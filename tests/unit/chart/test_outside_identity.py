@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 
 import pytest
-from telling import DG1, codes, diagnoses, number
+from made_up import DG1
+from telling import codes, diagnoses, number
 
 from interface.chart.outcome import Close, Rewrite
 

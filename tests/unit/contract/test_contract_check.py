@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from interface.contract import common, v1
+from interface.contract.checking import Checking
 from interface.contract.files import contract_file
 
 TODAY = date(2026, 3, 5)
@@ -299,3 +300,17 @@ def test_a_birth_date_is_held_against_each_day_anew(request_):
 def test_what_json_does_not_have_is_refused(request_):
     put(request_, ("upcomingAppointmentDate",), date(2026, 3, 9))
     assert v1.validated(request_, TODAY)[0] is None
+
+
+def test_no_more_is_kept_of_checked_values_than_the_limit(request_):
+    checking = Checking(v1.ScheduledAppointment, lambda _: False)
+    for number in range(1100):
+        put(request_, ("clinicName",), f"Clinic {number}")
+        assert checking.validated(request_, TODAY)[1] == ()
+    fields = len([name for name in request_ if name in v1.ScheduledAppointment.model_fields])
+    assert checking.kept == 1024 + fields - 1
+    put(request_, ("clinicName",), "C" * 9000)
+    assert checking.validated(request_, TODAY)[1] == ()
+    assert checking.kept == 1024 + fields - 1
+    checking.forget()
+    assert checking.kept == 0

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from interface.hl7.batch import messages_in_file
-from interface.rules import Policy, Reading, read_message
+from interface.rules import Policy, Reading, blocks, read_message
 from interface.rules import memory as memory_module
 from interface.rules.compiling import Rule
 from interface.rules.context import Context
@@ -82,6 +82,7 @@ def test_what_came_before_changes_nothing_of_what_a_message_says(site: Path | No
     near = [entry for n, message in enumerate(SAMPLES) for entry in changed(message, SAMPLES[n + 1 : n + 2])]
     for message in (*SAMPLES, *near, *SAMPLES):
         forgetting.memory.on("another basis")
+        forgetting.fields.on("another basis")
         assert read(remembering, message) == read(forgetting, message)
 
 
@@ -136,13 +137,38 @@ def test_no_more_is_kept_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(memory_module, "MOST", 10)
     remembering = book()
     for number in range(100):
-        read(remembering, BOOKING.replace(b"T1001", b"T%d" % number))
+        read(remembering, BOOKING.replace(b"T1001", b"T%d" % number).replace(b"Quill", b"Quill%d" % number))
         assert len(remembering.memory) <= 20
+        assert len(remembering.fields) <= 20
 
 
 def test_very_long_lines_are_not_kept() -> None:
     remembering = book()
-    read(remembering, BOOKING.replace(b"Sample", b"S" * memory_module.LONGEST))
-    size = len(remembering.memory)
     read(remembering, BOOKING)
-    assert len(remembering.memory) == size + 1
+    lines, fields = len(remembering.memory), len(remembering.fields)
+    read(remembering, BOOKING.replace(b"Quill", b"Q" * memory_module.LONGEST))
+    assert (len(remembering.memory), len(remembering.fields)) == (lines, fields)
+
+
+@pytest.mark.parametrize("site", [None, SITE], ids=["shipped", "site"])
+def test_fields_that_another_patient_had_are_read_the_same(
+    monkeypatch: pytest.MonkeyPatch, site: Path | None
+) -> None:
+    monkeypatch.setattr(blocks, "LONGEST", 500)  # hardly any line is kept, so that fields are looked for
+    remembering, forgetting = book(site), book(site)
+    near = [entry for n, message in enumerate(SAMPLES) for entry in changed(message, SAMPLES[n + 1 : n + 2])]
+    for message in (*SAMPLES, *near, *SAMPLES):
+        forgetting.memory.on("another basis")
+        forgetting.fields.on("another basis")
+        assert read(remembering, message) == read(forgetting, message)
+    assert len(remembering.fields) > 100
+
+
+def test_another_role_of_the_same_person_is_another_reading() -> None:
+    remembering = book()
+    second = BOOKING + b"AIP|2||1245319599^Farrow^Ingrid|%s\r"
+    names = []
+    for role in (b"ATND", b"SCRIBE", b"ATND"):
+        provider = read(remembering, second % role).facts["upcomingAppointmentProvider"]
+        names.append(provider.value["name"]["family"])
+    assert names == ["Farrow", "Quill", "Farrow"]

@@ -229,3 +229,52 @@ def test_stopping_stores_what_waits_first(rig: Rig) -> None:
     assert rig.stopped.wait(PATIENCE)
     assert rig.fake.batches == [["first.0"], ["A.0"]]
     assert sum(map(len, rig.delivered)) == 2
+
+
+def test_while_it_is_told_to_refuse_nothing_is_stored_and_it_is_said_once(
+    rig: Rig, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("interface"), "propagate", True)
+    monkeypatch.setattr(module, "PROBE_SECONDS", 0.01)
+    rig.thread.refuse("too many messages wait")
+    frames = [taken(name) for name in "AB"]
+    for number, frame in enumerate(frames, 1):
+        rig.thread.submit([frame])
+        rig.wait(number)
+    assert [frame.stored for frame in frames] == [None, None]
+    assert rig.fake.batches == []
+    assert rig.thread.failing == "too many messages wait"
+    rig.thread.refuse(None)
+    with rig.changed:
+        assert rig.changed.wait_for(lambda: rig.thread.failing is None, PATIENCE)
+    rig.thread.submit([taken("C")])
+    rig.wait(3)
+    assert rig.fake.batches == [["C.0"]]
+    assert [line.split()[0] for line in caplog.messages] == [
+        "event=journal-failing",
+        "event=journal-works-again",
+    ]
+
+
+def test_refusing_shows_before_anybody_sends(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PROBE_SECONDS", 0.01)
+    told = threading.Event()
+    monkeypatch.setattr(module, "event", lambda *_args, **_fields: told.set())
+    rig.thread.refuse("too many messages wait")
+    assert told.wait(PATIENCE)
+    assert rig.thread.failing == "too many messages wait"
+
+
+def test_a_damaged_file_counts_as_failing_though_something_could_be_stored_in_between(
+    rig: Rig, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("interface"), "propagate", True)
+    monkeypatch.setattr(module, "PROBE_SECONDS", 0.01)
+    damaged = NotStored("the file is damaged")
+    damaged.damaged = True
+    rig.fake.failures = [damaged, None, damaged]
+    for number, name in enumerate("ABC", 1):
+        rig.thread.submit([taken(name)])
+        rig.wait(number)
+    assert rig.thread.failing == "the file is damaged"
+    assert [record.getMessage().split()[0] for record in caplog.records] == ["event=journal-failing"]
