@@ -20,7 +20,7 @@ def damage(site, column, **where):
         row["flipped"] = bytes([*sealed[:-1], sealed[-1] ^ 1])
         connection.execute(text(f"UPDATE {table} SET {name} = :flipped WHERE {key} = :value"), row)
     site.loop._intake.forget()  # a program that goes on may have it in memory still
-    return flipped
+    return row["flipped"]
 
 
 def stored_chart(site, patient):
