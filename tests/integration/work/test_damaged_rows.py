@@ -25,9 +25,8 @@ def damage(site, column, **where):
 
 def stored_chart(site, patient):
     with site.store.views._reading() as connection:
-        return connection.exec_driver_sql(
-            "SELECT chart FROM charts WHERE patient_id = ?", (patient,)
-        ).scalar_one()
+        statement = text("SELECT chart FROM charts WHERE patient_id = :patient")
+        return connection.execute(statement, {"patient": patient}).scalar_one()
 
 
 def messages(site):
