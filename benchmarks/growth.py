@@ -158,6 +158,8 @@ def claim_ms(settings: Path) -> float:
     """Milliseconds of a claim of 32 requests of as many patients, in a transaction of its own; no daemon runs."""
     with contextlib.closing(sqlite3.connect(settings.parent / "bench.db", isolation_level=None)) as store:
         store.execute("BEGIN")
+        store.execute("UPDATE requests SET state = 'delivered' WHERE state IN ('waiting', 'sending')")
+        store.execute("UPDATE patients SET in_flight = NULL, due_at = NULL WHERE in_flight IS NOT NULL")
         store.execute(
             "UPDATE requests SET state = 'waiting', due_at = 1 WHERE id IN (SELECT max(id) FROM requests"
             " WHERE state = 'delivered' GROUP BY patient_id ORDER BY max(id) DESC LIMIT ?)",
@@ -190,9 +192,18 @@ def growth(effort: Effort) -> Figures:
             bytes_ = (settings[size].parent / "bench.db").stat().st_size
             yield Figure(f"grown_{size}_file", f"store of {size:,} messages", "MB", bytes_ / 1e6)
         yield from _both(settings, "start", "start to listening", "s", effort.starts, start_once)
+        name = "start to the work's taking up what is open"
+        yield from _both(settings, "taken_up", name, "s", effort.starts, _taken_up)
         yield from _way(settings, url, effort)
         yield from _acks(settings, url, effort)
         yield from _both(settings, "claim", "claim of 32 requests", "ms", effort.rounds, claim_ms)
+
+
+def _taken_up(settings: Path) -> float:
+    process, _, _ = product.start(settings)
+    with process:
+        process.says(r"\bwork-started\b")
+        return time.monotonic() - process.started
 
 
 def _real_run(settings: Path, url: str, effort: Effort) -> None:

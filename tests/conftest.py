@@ -49,18 +49,23 @@ def clean_store(postgresql, _stores):
     """Gives the URL of a store that is made with a keyring and has no rows; made once, emptied for each test."""
     from interface.store.database import open_store
 
-    def made(keyring):
-        name = _stores.get(keyring.key_id)
+    def made(master):
+        name = _stores.get(master.id)
         if name is None:
-            name = _stores[keyring.key_id] = postgresql.database()
-            open_store(postgresql.url(name), keyring).close()
+            name = _stores[master.id] = postgresql.database()
+            open_store(postgresql.url(name), master).close()
+            postgresql.execute("CREATE SCHEMA kept", name)
+            postgresql.execute("CREATE TABLE kept.store_keys AS SELECT * FROM store_keys", name)
         _empty(postgresql, name)
         return postgresql.url(name)
 
     return made
 
 
-_FREE = "UPDATE intake_turn SET owner = NULL, until = 0, fence = 0, settled_on = NULL;"
+_AS_MADE = (
+    "UPDATE counters SET next = 1; DELETE FROM store_keys; INSERT INTO store_keys SELECT * FROM kept.store_keys; "
+    "UPDATE intake_turn SET owner = NULL, until = 0, fence = 0, settled_on = NULL;"
+)
 
 
 def _empty(server, name):
@@ -71,7 +76,7 @@ def _empty(server, name):
     made_once = {"schema_version", "store_keys", "counters", "liveness", "intake_turn"}
     tables = [table.name for table in reversed(metadata.sorted_tables) if table.name not in made_once]
     deletes = [f"DELETE FROM {table};" for table in tables]
-    server.execute(f"{' '.join(deletes)} UPDATE counters SET next = 1; {_FREE}", name)
+    server.execute(f"{' '.join(deletes)} {_AS_MADE}", name)
 
 
 @pytest.fixture(scope="session")
@@ -88,3 +93,14 @@ def full_database(postgresql):
         metadata.create_all(connection)
     postgresql.execute(FULL, name)
     return engine
+
+
+@pytest.fixture
+def own_server():
+    """A server for one test alone, which may be stopped; with an empty database `clinic`."""
+    from postgresql_server import Server
+
+    server = Server()
+    server.execute("CREATE DATABASE clinic")
+    yield server
+    server.close()

@@ -51,7 +51,8 @@ _OPENING = """# The mapping
 
 From HL7 v2 to the request of Connective Health, made from the files that the program reads and from the sentences
 that it says: {rules} rules in `mappings/`, {tables} code tables in `mappings/tables/`. To see it work on a message:
-`hl7-interface explain FILE` names for each value the rule (`patient.yaml#name`) and the place it came from (`PID-5.1`).
+`hl7-interface explain FILE` names for each value the rule (`patient.yaml#name`), the place it came from (`PID-5.1`) and
+the row of a code table that says it (`tables/sex.yaml#F`).
 
 How to read it:
 

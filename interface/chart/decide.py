@@ -146,7 +146,7 @@ class Engine:
             return _plain(reading, "reject", reading.reject)
         if event.does == "ignore":
             if event.default and event.default != "ignore":
-                text = f'{reading.type} is ignored by [forward] "{reading.type}" = "ignore"'
+                text = f'{reading.type} is ignored by [forward] "{event.forward}" = "ignore"'
                 return _plain(reading, "ignore", Reason("forward", text))
             return _plain(reading, "ignore", Reason("not-used", f"{reading.type} is not used: {event.say}"))
         if self.policy.environment == "production" and reading.processing_id.upper() in _NOT_PRODUCTION:

@@ -96,6 +96,8 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
     """Earlier requests of the appointment that were not superseded (`[forward] supersede = false`)."""
     released: bool = False
     """A person has released the appointment's requests though the patient is protected."""
+    written: bytes = b""
+    """Of one that was composed anew: the digest of how it stands now, if it was not sent before."""
 
 
 class Appointment(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -141,7 +141,8 @@ class Settling:
         composed = self.compose(appointment)
         if self.history and asked.state == "held" and not composed.holds:
             composed = replace(composed, holds=(hold("history"),))
-        same = composed.digest == asked.digest and composed.state == asked.state and not asked.rewritten
+        stands = asked.written if asked.rewritten else asked.digest
+        same = composed.digest == stands and composed.state == asked.state
         if same and not moved:
             return None
         beside = asked.beside if moved or composed.state != asked.state else ()
@@ -150,9 +151,10 @@ class Settling:
             return None
         released = asked.state == "held" and composed.state == "waiting"
         kept = released or asked.state == "held"  # a held request can't have been sent meanwhile
-        digest, rewritten = (composed.digest, False) if kept else (asked.digest, True)
+        digest, written = (composed.digest, b"") if kept else (asked.digest, composed.digest)
         self._set(
-            appointment, Asked(asked.id, composed.state, digest, rewritten, asked.beside, asked.released)
+            appointment,
+            change(asked, state=composed.state, digest=digest, rewritten=not kept, written=written),
         )
         return composed if released else None
 

@@ -103,24 +103,33 @@ def check_key(settings: Settings) -> Found:
     from interface.store.keys import DEFAULT_KEY_FILE, load_or_create
 
     default = settings.directory / DEFAULT_KEY_FILE
-    if settings.store.key is None and not default.exists() and not _may_have_a_store(settings):
+    encrypted = not settings.store.clear
+    if encrypted and settings.store.key is None and not default.exists() and _may_make_key(settings):
         yield _can_make(default), f"{default} will be made by the first start"
         return
     said: list[str] = []
-    keyring = load_or_create(settings.store.key, settings.directory, said.append, create=False)
+    master = load_or_create(
+        settings.store.key, settings.directory, said.append, create=False, off=settings.store.clear
+    )
     yield from (("warn", line) for line in said)
-    yield "ok", f"read from {keyring.source}"
+    if master.off:
+        yield (
+            "warn",
+            '[store] encryption = "off": what is stored from now on can be read by whoever has the file',
+        )
+    if master.secret is not None:
+        yield "ok", f"read from {master.source}"
 
 
-def _may_have_a_store(settings: Settings) -> bool:
-    """Whether there is a store that a new key would not open."""
-    from interface.store.database import store_exists
+def _may_make_key(settings: Settings) -> bool:
+    """Whether there is no store that a new key would not open."""
+    from interface.store.database import may_make_key
     from interface.store.errors import StoreError
 
     try:
-        return store_exists(settings.store_url)
+        return may_make_key(settings.store_url)
     except StoreError:
-        return True  # said with the store
+        return False  # said with the store
 
 
 def check_store(settings: Settings) -> Found:
@@ -135,11 +144,15 @@ def check_store(settings: Settings) -> Found:
         else:
             yield "ok", "the database answers; the first start makes the tables"
         return
-    keyring = load_or_create(settings.store.key, settings.directory, lambda _: None, create=False)
-    with open_store(settings.store_url, keyring, create=False) as store:
+    master = load_or_create(
+        settings.store.key, settings.directory, lambda _: None, create=False, off=settings.store.clear
+    )
+    with open_store(settings.store_url, master, create=False) as store:
         store.check_writable()
         stats, server = store.stats(), store.views.server()
         changed = _changed_under_charts(settings, store)
+        if store.keyring.opens_clear and not master.off:
+            yield "warn", "values of before are still in the clear: `keys reseal` seals them"
     yield "ok", f"{stats.path} is writable, version {stats.schema_version}, {_size(stats.size_bytes)}"
     if server is not None:
         yield from _server(server)

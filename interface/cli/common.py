@@ -53,14 +53,6 @@ def add_later_option(parser: argparse.ArgumentParser, option: str, description: 
     parser.add_argument(option, action=_LaterOption, nargs=0, help=text, default=argparse.SUPPRESS)
 
 
-def add_later_command(
-    subparsers: "argparse._SubParsersAction[Any]", command: str, name: str, description: str
-) -> None:
-    """A subcommand that is in the help, marked, and answers `not available yet` whatever else it gets."""
-    parser = subparsers.add_parser(name, help=f"{description} (not available yet)", add_help=False)
-    parser.set_defaults(later=f"{command} {name}")
-
-
 def add_settings_option(parser: argparse.ArgumentParser) -> None:
     """`-c FILE`, as every command has it that works with a site's settings."""
     parser.add_argument(

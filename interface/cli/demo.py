@@ -158,8 +158,8 @@ def _start(stack: contextlib.ExitStack, folder: Path, first: Sample) -> _Running
     stack.callback(daemon.stop)
     ready = daemon.says(r"\bready\b.*listeners=main:(\d+).*web=(\S+)")
     settings = load_settings(path)
-    keyring = load_or_create(settings.store.key, settings.directory, lambda _: None, create=False)
-    store = stack.enter_context(open_store(settings.store_url, keyring, create=False))
+    master = load_or_create(settings.store.key, settings.directory, lambda _: None, create=False)
+    store = stack.enter_context(open_store(settings.store_url, master, create=False))
     return _Running(store.views, int(ready[1]), f"http://{ready[2]}", api)
 
 

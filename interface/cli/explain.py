@@ -19,8 +19,10 @@ from interface.cli.output import print_json
 from interface.cli.run import a_time
 from interface.cli.screen import COLOUR_CHOICES, open_screen
 from interface.hl7.batch import messages_in_file
-from interface.rules import Policy, Reading, load_rulebook
+from interface.hl7.message import Message
+from interface.rules import Policy, Reading, Rulebook, load_rulebook
 from interface.rules.facts import Reason
+from interface.rules.table_rows import TableRows
 
 _MSH = re.compile(rb"(?i)M\0?S\0?H")
 
@@ -70,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
         as_json(*entry, departures(raw) if args.strict else None)
         for entry, raw in zip(explained, messages, strict=True)
     ]
+    with_table_rows(answers, messages, book, policy.listener_charsets.get(args.listener))
     if args.mask:
         from interface.cli.mask import Mask
 
@@ -92,6 +95,24 @@ def check_listener(name: str, known: list[str]) -> None:
     """Raise UsageError for a listener that the settings do not have."""
     if name and name not in known:
         raise UsageError(f"explain: no listener {name!r} in the settings; there are {', '.join(known)}")
+
+
+def with_table_rows(
+    answers: Sequence[dict[str, Any]], messages: Sequence[bytes], book: Rulebook, charset: str | None = None
+) -> None:
+    """Add to the fields of each answer the row of a code table that brought the value (`table`), where one did."""
+    rows = TableRows(book)
+    said: dict[str, Message] = {}
+    for answer, raw in zip(answers, messages, strict=True):
+        if answer["decision"] == "reject":
+            continue
+        said[""] = said[answer["control_id"]] = Message(raw, charset)
+        for entry in answer["fields"]:
+            before, _, path = entry["source"].rpartition(":")
+            if before in said:
+                row = rows.row(entry["rule"], entry["field"], entry["value"], path, said[before])
+                if row:
+                    entry["table"] = row
 
 
 def departures(raw: bytes) -> tuple[Finding, ...]:

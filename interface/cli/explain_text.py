@@ -61,12 +61,19 @@ def print_explained(screen: Screen, answer: Mapping[str, Any], file: str = "") -
 def _print_fields(screen: Screen, fields: Sequence[Mapping[str, Any]], *, whole: bool) -> None:
     screen.heading("request" if whole else "request, as far as it could be composed")
     screen.table(
-        ("field", "value", "source", "rule"),
+        ("field", "value", "source", "rule", "table"),
         [
-            ((row["field"], ""), (_text(row["value"]), "bold"), _source(row["source"]), (row["rule"], "dim"))
+            (
+                (row["field"], ""),
+                (_text(row["value"]), "bold"),
+                _source(row["source"]),
+                (row["rule"], "dim"),
+                (row.get("table", ""), "dim"),
+            )
             for row in fields
         ],
         folded="value",
+        spared="table",
     )
     earlier = dict.fromkeys(found[1] for row in fields if (found := _EARLIER.match(row["source"])))
     if earlier:

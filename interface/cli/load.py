@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from interface.services.clock import Clock
     from interface.services.history import HistoryStore
     from interface.settings import Settings
-    from interface.store import Keyring, Store
+    from interface.store import Store
 
     Known = Callable[[Sequence[str]], Collection[str]]
 
@@ -119,8 +119,10 @@ def _try(
     if not store_exists(settings.store_url):
         look(lambda _: ())
         return
-    keyring = load_or_create(settings.store.key, settings.directory, shown.say, create=False)
-    with open_store(settings.store_url, keyring, create=False) as store:
+    master = load_or_create(
+        settings.store.key, settings.directory, shown.say, create=False, off=settings.store.clear
+    )
+    with open_store(settings.store_url, master, create=False) as store:
         look(store.patients.owners)
 
 
@@ -153,19 +155,20 @@ def _load(
 @contextmanager
 def _open(settings: Settings, say: Callable[[str], None]) -> Iterator[Store]:
     """The site's store. It and its key are made when there is none, as the daemon's first start does."""
-    from interface.store.database import open_store, presence_at, store_exists
+    from interface.store.database import may_make_key, open_store, presence_at, store_exists
     from interface.store.keys import load_or_create
 
     url = settings.store_url
-    fresh = not store_exists(url)
-    keyring: Keyring = load_or_create(settings.store.key, settings.directory, say, create=fresh)
+    master = load_or_create(
+        settings.store.key, settings.directory, say, create=may_make_key(url), off=settings.store.clear
+    )
     # beside a daemon nothing is brought up to date: it may be of an older version
-    alone = fresh
-    if not fresh:
+    alone = not store_exists(url)
+    if not alone:
         door = presence_at(url, "door")
         alone = not door.is_held()
         door.release()
-    with open_store(url, keyring, create=alone) as store:
+    with open_store(url, master, create=alone) as store:
         yield store
 
 

@@ -40,7 +40,7 @@ COMMANDS = (
         "explain", "interface.cli.explain", "what would become of messages, and where each value came from"
     ),
     Command("send", "interface.cli.send", "send messages over MLLP and wait for their ACKs"),
-    Command("messages", "interface.cli.messages", "list, show and reprocess messages"),
+    Command("messages", "interface.cli.messages", "list, show, reprocess and export messages"),
     Command("requests", "interface.cli.requests", "list, show, send again, give up and release requests"),
     Command("patients", "interface.cli.patients", "list, show and rebuild charts"),
     Command("appointments", "interface.cli.appointments", "list and show appointments"),
@@ -48,9 +48,9 @@ COMMANDS = (
     Command("load", "interface.cli.load", "take history into the charts before go-live"),
     Command("feed-report", "interface.cli.feed_report", "what a sender's feed is like and lacks"),
     Command("onboarding", None, "the steps from staging to production"),
-    Command("backup", None, "copy the store while it runs"),
-    Command("purge", None, "delete what is older than the settings keep"),
-    Command("keys", None, "make and rotate at-rest keys"),
+    Command("backup", "interface.cli.backup", "copy the store while it runs"),
+    Command("purge", "interface.cli.purge", "delete what is older than the settings keep"),
+    Command("keys", "interface.cli.keys", "make and rotate at-rest keys"),
     Command("migrate", None, "move from SQLite to PostgreSQL"),
     Command("install-service", None, "install the systemd unit"),
     Command("users", None, "who may use the console"),
@@ -127,8 +127,6 @@ def _run(command: Command, module_name: str, rest: list[str]) -> int:
         args, unknown = parser.parse_known_args(rest)
     except SystemExit as end:  # --help
         return int(end.code or 0)
-    if later := getattr(args, "later", None):
-        raise NotAvailableError(later)
     if unknown:
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     return int(module.run(args))

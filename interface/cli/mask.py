@@ -130,6 +130,7 @@ class Mask:
                     "source": self._source(row["source"]),
                     "rule": _rule(row["rule"]),
                 }
+                | ({"table": _row(row["table"])} if "table" in row else {})
                 for row in answer["fields"]
             ],
             "left_out": [
@@ -219,8 +220,11 @@ class _Walk:
 
 def _rule(name: str) -> str:
     """A rule as it is; of a row of a site's table (`providers.csv#D42`) the file."""
-    if _RULE.match(name):
-        return name
+    return name if _RULE.match(name) else _row(name)
+
+
+def _row(name: str) -> str:
+    """The file of a table, and the shape of a row's code: it is what the sender wrote."""
     file, _, row = name.partition("#")
     return f"{file}#{shape(row)}"
 

@@ -4,7 +4,8 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from interface.cli.chosen import add_message_filters, message_filter
-from interface.cli.common import PROGRAM, add_later_command, local_text, settings_of, utc_text
+from interface.cli.common import PROGRAM, local_text, settings_of, utc_text
+from interface.cli.export import add_export
 from interface.cli.output import facts, heading, print_json, safe_lines, table, tell
 from interface.cli.rebuild import add_reprocess
 from interface.cli.stored import (
@@ -32,11 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(title="subcommands", metavar="")
     add_show(commands, "message")
     add_reprocess(commands)
-    add_later_command(commands, "messages", "export", "write messages to files")
+    add_export(commands)
 
 
 def run(args: argparse.Namespace) -> int:
-    """List messages, show one, or decide some again."""
+    """List messages, show one, decide some again, or write them to files."""
     if action := getattr(args, "action", None):
         return int(action(args))
     return show(args) if hasattr(args, "id") else list_messages(args)

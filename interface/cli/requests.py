@@ -2,11 +2,13 @@
 
 import argparse
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 from interface.cli.by_hand import add_by_hand
 from interface.cli.chosen import add_request_filters, request_filter
 from interface.cli.common import PROGRAM, local_text, settings_of, utc_text
+from interface.cli.destined import Destined
 from interface.cli.output import facts, heading, print_json, safe_lines, table, tell
 from interface.cli.stored import (
     add_list_arguments,
@@ -53,12 +55,16 @@ def list_requests(args: argparse.Namespace) -> int:
             args.before,
             args.limit,
         )
+        destination = Destined.of(store.views.told())
     if wants_json(args):
-        print_json({"requests": [as_json(row) for row in rows], "next_before": more})
+        listed = [as_json(row) for row in rows]
+        print_json({"requests": listed, "next_before": more, "destination": destination.as_json()})
         return 0
     if not rows:
         tell("no requests")
         return 0
+    if any(row.state == "waiting" for row in rows) and (why := destination.text(time.time())):
+        print(why)
     columns = (
         "id",
         "made",
@@ -135,6 +141,7 @@ def show(args: argparse.Namespace) -> int:
     """
     with open_views(args) as views:
         detail = views.request(args.id)
+        destination = Destined.of(views.told())
     if detail is None:
         raise InterfaceError(f"there is no request {args.id}")
     provenance, body = decoded(detail.detail), decoded(detail.body)
@@ -144,7 +151,8 @@ def show(args: argparse.Namespace) -> int:
         found |= {"fields": fields.get("fields", []), "left_out": fields.get("left_out", [])}
         found |= {"discarded": fields.get("discarded")}
         tries = [_attempt_json(attempt) for attempt in detail.attempts]
-        print_json(as_json(detail.summary) | found | {"tries": tries, "problem": detail.problem})
+        found |= {"tries": tries, "problem": detail.problem, "destination": destination.as_json()}
+        print_json(as_json(detail.summary) | found)
         return 0
     row = detail.summary
     given_up = fields.get("discarded") or {}
@@ -162,6 +170,7 @@ def show(args: argparse.Namespace) -> int:
             "why": given_up.get("why"),
             "released by": releases_text(row.reasons) if row.state == "held" else "",
             "next attempt": local_text(row.due_at),
+            "waits because": destination.text(time.time()) if row.state == "waiting" else "",
             "correlation id": row.correlation_id,
             "supersedes": row.supersedes,
             "problem": detail.problem,

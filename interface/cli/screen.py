@@ -55,17 +55,27 @@ class Screen(ABC):
         self.gap()
         self.line((text, "bold"))
 
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[Cell]], *, folded: str) -> None:
+    def table(
+        self, columns: Sequence[str], rows: Sequence[Sequence[Cell]], *, folded: str, spared: str = ""
+    ) -> None:
         """A table. Where a terminal is too narrow the column `folded` is, and if that does not do, rows are paragraphs.
 
         Args:
             columns: headings, two at least.
             rows: cells, one for each column.
             folded: the column whose texts may be long.
+            spared: the last column, if it is left out where it is empty, or where there is no room for it.
 
         """
         shown = [[(safe_text(text), style) for text, style in row] for row in rows]
-        self._table(columns, shown, list(columns).index(folded))
+        place = list(columns).index(folded)
+        if spared and not (any(row[-1][0] for row in shown) and self._has_room(columns, shown, place)):
+            columns, shown = columns[:-1], [row[:-1] for row in shown]
+        self._table(columns, shown, place)
+
+    def _has_room(self, columns: Sequence[str], rows: Sequence[Sequence[Cell]], folded: int) -> bool:  # noqa: ARG002
+        """Whether a table stands side by side here."""
+        return True
 
     @abstractmethod
     def _line(self, cells: Sequence[Cell], indent: int, sep: str) -> None: ...
@@ -110,16 +120,20 @@ class Terminal(Screen):
         else:
             self._console.print(Padding(text, (0, 0, 0, indent)))
 
-    def _table(self, columns: Sequence[str], rows: Sequence[Sequence[Cell]], folded: int) -> None:
+    def _has_room(self, columns: Sequence[str], rows: Sequence[Sequence[Cell]], folded: int) -> bool:
         from rich.cells import cell_len
-        from rich.table import Table
 
         widths = [
             max([cell_len(name), *(cell_len(row[number][0]) for row in rows)])
             for number, name in enumerate(columns)
         ]
         widths[folded] = min(widths[folded], _FOLDED)
-        if sum(widths) + _GAP * (len(widths) - 1) > self._console.width:
+        return sum(widths) + _GAP * (len(widths) - 1) <= self._console.width
+
+    def _table(self, columns: Sequence[str], rows: Sequence[Sequence[Cell]], folded: int) -> None:
+        from rich.table import Table
+
+        if not self._has_room(columns, rows, folded):
             self._paragraphs(rows)
             return
         drawn = Table(box=None, pad_edge=False, header_style="dim", padding=(0, _GAP, 0, 0))

@@ -1,6 +1,7 @@
 """`send`: an MLLP client that waits for each ACK and says what came of it."""
 
 import argparse
+import re
 import sys
 import time
 from collections import Counter
@@ -99,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def collect(files: Sequence[str]) -> "list[Outgoing]":
-    """The messages of the files, in order, their bytes unchanged.
+    """The messages of the files, in order, their bytes unchanged but for blank lines at their ends.
 
     Raises:
         UsageError: a file cannot be read or holds no message.
@@ -113,8 +114,16 @@ def collect(files: Sequence[str]) -> "list[Outgoing]":
         messages = messages_in_file(read_file(name))
         if not messages:
             raise UsageError(f"send: {name} holds no message")
-        found += [Outgoing(name, number, raw) for number, raw in enumerate(messages, 1)]
+        found += [Outgoing(name, number, _without_blank_lines(raw)) for number, raw in enumerate(messages, 1)]
     return found
+
+
+_BLANK_LINES = re.compile(rb"(\r\n|\r(?!\n)|\n)[ \t\r\n]+\Z")
+
+
+def _without_blank_lines(raw: bytes) -> bytes:
+    """A message with one line end behind its last segment: what stands between two of a file belongs to neither."""
+    return raw if b"\0" in raw else _BLANK_LINES.sub(rb"\1", raw)  # UTF-16 stays as it is
 
 
 class Tally:

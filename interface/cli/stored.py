@@ -118,8 +118,10 @@ def open_store_of(settings: "Settings") -> "Iterator[Store]":
     from interface.store.database import open_store
     from interface.store.keys import load_or_create
 
-    keyring = load_or_create(settings.store.key, settings.directory, tell, create=False)
-    with open_store(settings.store_url, keyring, create=False) as store:
+    master = load_or_create(
+        settings.store.key, settings.directory, tell, create=False, off=settings.store.clear
+    )
+    with open_store(settings.store_url, master, create=False) as store:
         yield store
 
 

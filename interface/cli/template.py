@@ -143,6 +143,7 @@ version = 1
 # A message without an appointment or visit date: "chart", or "post" with version 2.
 # without_date = "chart"
 # What a message type does, where it should not do its default: "post", "chart" or "ignore".
+# Without a trigger event, "ADT", it is for all that post or chart; "ignore" for all.
 # "ADT^A28" = "chart"
 
 [store]
@@ -153,7 +154,10 @@ url = "sqlite:///var/interface.db"
 # The at-rest key: env:, file: or credential:. Left out: a file of mode 0600 beside this one,
 # made by the first start.
 # key = "file:at-rest.key"
-# How long things are kept; 0: for ever.
+# "off": what is stored from now on is in the clear, for whoever has the file to read.
+# encryption = "on"
+# How long things are kept, in days; 0: for ever. Messages in no chart; requests after their end; charts after their last
+# change, with their messages (docs/retention.md).
 # journal_days = 90
 # request_days = 365
 # chart_days = 1095

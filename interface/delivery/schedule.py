@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from interface.delivery.verdict import PAUSE_SECONDS, SLOW_SECONDS, Verdict
+from interface.delivery.verdict import LONGEST_WAIT, PAUSE_SECONDS, SLOW_SECONDS, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,18 @@ class Schedule:
     slow: float = SLOW_SECONDS
     dead_after: float = 24 * 3600.0
     """How long one request may fail while others pass."""
+    refused: float = 600.0
+    """How long the first probe waits after a run of refused contents; then doubled each time up to `refused_cap`."""
+    refused_cap: float = 3600.0
+    slowest: float = 1.0
+    """The slowest pace after the API asked to wait, in POSTs per second."""
+    doubling: float = 30.0
+    """How long that pace takes to double."""
+
+    @property
+    def longest(self) -> float:
+        """Nothing is due later than in so many seconds."""
+        return max(LONGEST_WAIT, self.cap, self.pause, self.slow) * (1 + self.spread)
 
 
 DEFAULT = Schedule()

@@ -7,11 +7,14 @@ in a body (a 400 may repeat the value it objects to) stays in `Reply.excerpt`, w
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from email.utils import parsedate_to_datetime
 from typing import Literal
 
-Failure = Literal["refused", "reset", "dns", "tls", "timeout-connect", "timeout-read", "other"]
-"""How a request got no reply. `reset`, `timeout-read` and `other` may come after the request was sent."""
+Failure = Literal["refused", "reset", "dns", "tls", "timeout-connect", "timeout-read", "lapsed", "other"]
+"""How a request got no reply. `reset`, `timeout-read` and `other` may come after the request was sent; `lapsed`: it was not
+sent, for another daemon may have it by now.
+"""
 
 Kind = Literal["delivered", "retry", "dead", "apart", "pause", "slow"]
 
@@ -29,8 +32,8 @@ LONGEST_WAIT = 3600.0
 class Reply:
     """What came back for one POST, as far as a verdict needs it.
 
-    `status` is the HTTP status, None when no whole reply came; then `failure` says why. `retry_after` and
-    `content_type` are the header texts. `excerpt` is the first bytes of the body as received: may hold PHI.
+    `status` is the HTTP status, None when no whole reply came; then `failure` says why. `retry_after`,
+    `date` and `content_type` are the header texts. `excerpt` is the first bytes of the body as received: may hold PHI.
 
     Of a panel (version 2): `together` is how many patients it held, `panel_id` the correlation id of the whole,
     `correlation_id` this patient's own; `responses` are the pairs of sequence number and id before they are told apart
@@ -42,6 +45,7 @@ class Reply:
     is_json_object: bool = False
     correlation_id: str = ""
     retry_after: str = ""
+    date: str = ""
     content_type: str = ""
     excerpt: bytes = field(default=b"", repr=False)
     together: int = 1
@@ -171,7 +175,7 @@ VERDICTS: tuple[Row, ...] = (
     ),
     Row(
         "429, 408",
-        Verdict("slow", "slow-down", "the API asks to wait", wait=SLOW_SECONDS),
+        Verdict("slow", "slow-down", "the API asks to wait"),
         statuses=_only(408, 429),
     ),
     Row(
@@ -226,6 +230,11 @@ VERDICTS: tuple[Row, ...] = (
         failures=("reset",),
     ),
     Row(
+        "none: not sent, for it was claimed too long ago (this daemon, or its database, stood still)",
+        Verdict("retry", "lapsed", "not sent: another daemon may have it by now"),
+        failures=("lapsed",),
+    ),
+    Row(
         "anything else",
         Verdict("retry", "failed", "the exchange failed", suspect=True, possible_duplicate=True),
         failures=("other",),
@@ -233,20 +242,32 @@ VERDICTS: tuple[Row, ...] = (
 )
 
 
-def judge(reply: Reply) -> Verdict:
-    """The verdict on one reply: the first row that fits. A `slow` verdict waits as Retry-After (seconds)
-    says.
+def judge(reply: Reply, now: float | None = None) -> Verdict:
+    """The verdict on one reply: the first row that fits. A `slow` verdict waits as Retry-After says.
+
+    `now`: our POSIX time, for a Retry-After that is a date in a reply without one of its own.
     """
     verdict = next((row.verdict for row in VERDICTS if row.fits(reply)), VERDICTS[-1].verdict)
     if verdict.kind != "slow":
         return verdict
-    asked = retry_after_seconds(reply.retry_after)
-    return Verdict(verdict.kind, verdict.code, verdict.text, wait=verdict.wait if asked is None else asked)
+    return replace(verdict, wait=retry_after_seconds(reply.retry_after, _posix(reply.date) or now))
 
 
-def retry_after_seconds(text: str) -> float | None:
-    """Seconds of a Retry-After header (RFC 9110 10.2.3), at most an hour; None for a date or other text."""
+def retry_after_seconds(text: str, now: float | None = None) -> float | None:
+    """Seconds of a Retry-After header (RFC 9110 10.2.3), at most an hour; None for other text.
+
+    `now`: the API's POSIX time, which a date is held against; None: dates are not understood.
+    """
     text = text.strip()
-    if not (text.isascii() and text.isdigit()):
+    if text.isascii() and text.isdigit():
+        return LONGEST_WAIT if len(text) > 6 else min(float(text), LONGEST_WAIT)
+    until = _posix(text)
+    return None if until is None or now is None else min(max(0.0, until - now), LONGEST_WAIT)
+
+
+def _posix(date: str) -> float | None:
+    """POSIX seconds of an HTTP date; None when it is none."""
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except (ValueError, TypeError, OverflowError, IndexError):
         return None
-    return LONGEST_WAIT if len(text) > 6 else min(float(text), LONGEST_WAIT)

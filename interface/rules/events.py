@@ -56,6 +56,8 @@ class Event:
     rule: str = ""
     default: str = ""
     """What it does where `[forward]` of the settings does not say otherwise; empty: the settings say nothing of it."""
+    forward: str = ""
+    """The key of `[forward]` that says otherwise: `ADT^A28`, or `ADT` for all of them."""
 
     @property
     def books(self) -> bool:
@@ -69,9 +71,16 @@ class Event:
 
 
 @lru_cache(maxsize=256)
-def forwarded(event: Event, wanted: str) -> Event:
-    """The event as `[forward]` has it do."""
-    return replace(event, does=wanted, default=event.does)
+def forwarded(event: Event, wanted: str, key: str) -> Event:
+    """The event as `[forward]` has it do, under a key: a type (`ADT^A28`) or a message code alone (`ADT`).
+
+    A code alone is for its trigger events that post or chart. What cancels, merges, moves or deletes stays what it is, and
+    what is not used unused; but `ignore` is for all of them.
+    """
+    usual = event.does in ("post", "chart") and not event.identity
+    if "^" not in key and not usual and (wanted != "ignore" or event.does == "ignore"):
+        return event
+    return replace(event, does=wanted, default=event.does, forward=key)
 
 
 def read_events(found: Lines, file: str) -> tuple[dict[str, Event], Event]:

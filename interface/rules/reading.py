@@ -99,8 +99,10 @@ def read_message(
     event = book.event(code, message.trigger_event)
     if event.needs and message.names.isdisjoint(event.needs):
         event = event.without
-    elif (wanted := policy.decisions.get(kind)) is not None:
-        event = forwarded(event, wanted)
+    elif policy.decisions:
+        key = kind if kind in policy.decisions else code
+        if (wanted := policy.decisions.get(key)) is not None:
+            event = forwarded(event, wanted, key)
     zone = policy.listener_timezones.get(listener) or policy.timezone
     context = Context(
         message=message,

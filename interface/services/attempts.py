@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
-from interface.delivery.destination import Destination
 from interface.delivery.schedule import DEFAULT, Next, Schedule, after_attempt
 from interface.delivery.verdict import Reply, Verdict, judge
 from interface.services import mending
 from interface.services.courier import Attempt
 from interface.services.logs import event
+from interface.services.passage import Passage
 from interface.store.records import AttemptDone, Claimed, Unsent, reasons_json
 
 log = logging.getLogger(__name__)
@@ -19,18 +20,19 @@ EXPIRED = ("expired", "the appointment's day has passed")
 UNREADABLE = ("request-unreadable", mending.REQUEST)
 
 REMEMBERED = 100_000
-"""How many failing requests are remembered; beyond, the oldest gets a new day."""
+"""How many requests are remembered that must go with fewer others."""
 
 
 class Ledger:
-    """Judges attempts. It remembers since when requests have been failing; a restart gives them a new day."""
+    """Judges attempts, and tells the passage to the destination of them."""
 
-    def __init__(self, rand: Callable[[], float], schedule: Schedule = DEFAULT) -> None:
-        """`rand` gives numbers in [0, 1), for the jitter."""
+    def __init__(
+        self, rand: Callable[[], float], schedule: Schedule = DEFAULT, passage: Passage | None = None
+    ) -> None:
+        """`rand` gives numbers in [0, 1), for the jitter. `passage` None: one without a limit."""
         self._rand = rand
         self._schedule = schedule
-        self._destination = Destination()
-        self._failing_since: dict[int, float] = {}
+        self.passage = passage or Passage(rand, schedule)
         self._fewer: dict[int, int] = {}
         """With how many a request may share a panel, itself counted, since one with more of them failed."""
 
@@ -41,13 +43,16 @@ class Ledger:
     def conclude(self, attempt: Attempt) -> AttemptDone:
         """The row for an attempt that ended. Logged here, with our ids alone."""
         job, reply = attempt.job, attempt.reply
-        verdict = judge(reply)
-        self._destination = self._destination.after(verdict, job.patient_id, attempt.ended)
+        verdict = self._verdict(attempt)
+        if attempt.place == 0:
+            self.passage.took(attempt, verdict)
+        if verdict.kind == "dead" and self.passage.destination.breaker.refusing:
+            # the mapping may be wrong: no more of them are given up until one is taken
+            verdict = replace(verdict, kind="pause")
         following = self._following(attempt, verdict)
         if following.state == "waiting":
             self._remember(attempt, verdict)
         else:
-            self._failing_since.pop(job.request_id, None)
             self._fewer.pop(job.request_id, None)
         _log(attempt, verdict, following)
         return AttemptDone(
@@ -56,7 +61,7 @@ class Ledger:
             started_at=attempt.started,
             finished_at=attempt.ended,
             status=reply.status,
-            verdict=verdict.kind,
+            verdict="dead" if following.state == "dead" else verdict.kind,
             detail=_detail(reply, following),
             new_state=following.state,
             due_at=following.due if following.state == "waiting" else None,
@@ -67,30 +72,41 @@ class Ledger:
             fence=job.fence,
         )
 
+    def _verdict(self, attempt: Attempt) -> Verdict:
+        """What the table says, unless this one request paused the destination before and others were taken since.
+
+        Then the fault is in the request (too large, say), and must not stop the others again and again.
+        """
+        verdict = judge(attempt.reply, attempt.ended)
+        paused_at = attempt.job.paused_at
+        alone = paused_at is not None and self.passage.destination.passed.since(paused_at)
+        if verdict.kind == "pause" and alone:
+            return replace(verdict, kind="retry", wait=None, suspect=False)
+        return verdict
+
     def _remember(self, attempt: Attempt, verdict: Verdict) -> None:
-        """Since when it has been failing, and whether it is to go with fewer.
+        """Whether it is to go with fewer.
 
         With fewer after a refusal of the panel, and where requests were taken since this one began to fail: then it is
         not the API that is away, and one request of the panel may keep the others from being taken.
         """
-        number, together = attempt.job.request_id, attempt.reply.together
-        since = self._failing_since.setdefault(number, attempt.ended)
-        alone_fails = verdict.kind == "retry" and self._destination.delivered_since(since)
+        number, together, since = attempt.job.request_id, attempt.reply.together, attempt.job.failing_since
+        passed = self.passage.destination.passed
+        alone_fails = verdict.kind == "retry" and since is not None and passed.since(since)
         if together > 1 and (verdict.kind == "apart" or alone_fails):
             self._fewer[number] = together // 2
-        for kept in (self._failing_since, self._fewer):
-            if len(kept) > REMEMBERED:  # requests that were closed between attempts stay behind
-                del kept[next(iter(kept))]
+        if len(self._fewer) > REMEMBERED:  # requests that were closed between attempts stay behind
+            del self._fewer[next(iter(self._fewer))]
 
     def _following(self, attempt: Attempt, verdict: Verdict) -> Next:
-        first = self._failing_since.get(attempt.job.request_id, attempt.ended)
+        since, now = attempt.job.failing_since, attempt.ended
         return after_attempt(
             attempt.job.attempts + 1,
-            attempt.ended,
+            now,
             verdict,
             self._rand(),
-            first_failure_at=self._destination.failing_since(first),
-            others_passed=self._destination.others_passed(attempt.ended),
+            first_failure_at=now if since is None else since,
+            others_passed=since is not None and self.passage.failed_alone(since, now),
             schedule=self._schedule,
         )
 

@@ -3,6 +3,7 @@
 `rebuild`: make charts anew from their messages; `patients` and `messages` (ids) say whose. `again`: decide the messages
 anew, too. `set_aside`, `take_back`: messages that are left out from now on, or count again.
 `release`: let held requests of protected patients go; `requests` (ids).
+`purge`: delete now what the settings keep no longer.
 `retry`, `discard`: send requests again, give them up; `requests` (ids), `who`, `why`: see by_hand.py.
 `keyed`: every chart was rebuilt, and stands where today's settings lead; `keys` as each rebuilding told them.
 """
@@ -23,6 +24,7 @@ from interface.services.by_hand import ByHand, CannotError, HandStore, Waits
 from interface.services.identity_settings import IDENTITY, keys_now, only
 from interface.services.mending import MESSAGE, ask_again, chart_of_requests, chart_text, readable_chart
 from interface.services.plan import Plan, reasons
+from interface.services.purging import Purging
 from interface.store.records import (
     AskedRow,
     Command,
@@ -72,7 +74,9 @@ class Commanding:
         *,
         new_patient: Callable[[], int],
         new_request: Callable[[], int],
+        purging: Purging | None = None,
     ) -> None:
+        self.purging = purging
         self.engine = engine
         self._store = store
         self._new_patient = new_patient
@@ -87,11 +91,24 @@ class Commanding:
             return self._rebuild(command, now, busy)
         if command.kind == "release":
             return self._release(command, now, busy)
+        if command.kind == "purge":
+            return self._purge(command)
         if command.kind in ("retry", "discard"):
             return self._by_hand.plan(self.engine, command, now, busy)
         if command.kind == "keyed":
             return self._keyed(command)
         raise CannotError(f"this program knows no command {command.kind}: was it written by a newer one?")
+
+    def _purge(self, command: Command) -> Plan | Waits:
+        """A portion each time it is asked for, in transactions of its own; the plan says what went."""
+        if self.purging is None:
+            raise CannotError("no daemon runs any more: purge again")
+        self.purging.asked_for = True
+        counts = self.purging.step()
+        if counts is None:
+            return Waits(frozenset())
+        self.purging.asked_for = False
+        return Plan(commands=[CommandDone(command.id, "done", dict(counts))])
 
     # ------------------------------------------------------------------------------------------ rebuild
 
@@ -232,7 +249,7 @@ class Commanding:
         bodies = self._store.request_bodies(asked.id for _, _, asked in unsure)
         for chart, entry, asked in unsure:
             if asked.id in bodies:
-                known = change(asked, digest=digest_of(bodies[asked.id]), rewritten=False)
+                known = change(asked, digest=digest_of(bodies[asked.id]), rewritten=False, written=b"")
                 chart.appointments[entry.key] = change(entry, asked=known)
 
     def _keyed(self, command: Command) -> Plan:

@@ -22,12 +22,19 @@ from interface.delivery.verdict import Reply
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One claimed request: our row ids, the body to send as stored, how often it was tried before, the claim's number."""
+    """One claimed request: our row ids, the body to send as stored, and what is known of earlier attempts.
+
+    `failing_since`: when one first failed in a way that may be the request's own fault; `paused_at`: when one last
+    paused the destination. POSIX seconds; None: never. `fence`: the
+    claim's number.
+    """
 
     request_id: int
     patient_id: int
     body: bytes = field(repr=False)
     attempts: int = 0
+    failing_since: float | None = None
+    paused_at: float | None = None
     fence: int | None = None
 
 
@@ -35,7 +42,8 @@ class Job:
 class Attempt:
     """What came of a job: when it began and ended (seconds, the work's clock) and the reply.
 
-    `error` is '' unless our own code failed: then where, as `Class at module:line`.
+    `error` is '' unless our own code failed: then where, as `Class at module:line`. `place` is the job's in its
+    parcel: the first one speaks for the POST.
     """
 
     job: Job
@@ -43,6 +51,7 @@ class Attempt:
     ended: float
     reply: Reply
     error: str = ""
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +162,9 @@ class Couriers:
                 _dropped(poster)
                 poster = None
             ended = self._now()
+            pairs = enumerate(zip(jobs, replies, strict=True))
             self._attempts.append(
-                [Attempt(job, started, ended, own, error) for job, own in zip(jobs, replies, strict=True)]
+                [Attempt(job, started, ended, own, error, place) for place, (job, own) in pairs]
             )
             self._wake()
         _dropped(poster)

@@ -28,7 +28,7 @@ from interface.services.taken import Answering
 from interface.services.watch import Seen, Watch, edges
 from interface.services.web import health_site
 from interface.settings import Listener, Settings, SettingsError, load_settings, require_available
-from interface.store.database import Store, open_store, presence_at, store_exists
+from interface.store.database import Store, may_make_key, open_store, presence_at
 from interface.store.errors import StoreError
 from interface.store.keys import load_or_create
 
@@ -54,6 +54,7 @@ class Door:
         """`command` gives the command that starts the work."""
         self.settings = settings
         self.reactor = reactor
+        self._keyring = store.keyring
         self.metrics = DoorMetrics()
         self.supervisor = Supervisor(reactor, command, self.metrics.work, self._work_restarted)
         self.gate = Gate(self._submit)
@@ -120,7 +121,9 @@ class Door:
                 self.ports[section.name] = self._bind(what, section.port, factory, section.host, backlog=128)
                 self.factories[section.name] = factory
             web = self.settings.web
-            site = health_site(self.alive, self.not_ready, self.metrics.text)
+            site = health_site(
+                self.alive, self.not_ready, self.metrics.text, lambda: self.metrics.work.destination
+            )
             self.web_port = self._bind("[web]", web.port, site, web.host, backlog=50)
         except DoorError:
             for port in self.ports.values():
@@ -188,6 +191,7 @@ class Door:
                 "pid": self.supervisor.pid,
                 "restarts": self.metrics.child_restarts,
             },
+            "destination": self.metrics.work.destination,
         }
 
     def not_ready(self) -> Any:
@@ -214,6 +218,7 @@ class Door:
 
         The work says in the log what became of the mapping. Other changes need a restart.
         """
+        self._keyring.look()
         try:
             settings = load_settings(self.settings.file or Path())
         except SettingsError as error:
@@ -287,9 +292,12 @@ def run_door(
     url = settings.store_url
     with presence_at(url, "door"):
         # a new key opens no store that is there already: then a missing one is said, not made
-        fresh = not store_exists(url)
-        keyring = load_or_create(settings.store.key, settings.directory, _announce, create=fresh)
-        with _opened(lambda: open_store(url, keyring)) as store:
+        fresh = may_make_key(url)
+        clear = settings.store.clear
+        master = load_or_create(settings.store.key, settings.directory, _announce, create=fresh, off=clear)
+        with _opened(lambda: open_store(url, master)) as store:
+            if store.keyring.opens_clear:
+                event(log, logging.WARNING, "not-encrypted", values="new" if clear else "old")
             own = work_command(str(settings_path), now)
             child = own if command is None else lambda: command
             return _run(settings, store, child)

@@ -17,7 +17,7 @@ from datetime import datetime
 
 from interface.chart.decide import Engine
 from interface.chart.model import Chart
-from interface.chart.outcome import NewRequest, Outcome
+from interface.chart.outcome import Close, NewRequest, Outcome
 from interface.rules.reading import Reading
 from interface.services import mending
 from interface.services.by_hand import CannotError, Waits
@@ -27,6 +27,7 @@ from interface.services.courier import where
 from interface.services.logs import event
 from interface.services.mending import chart_text, readable_chart
 from interface.services.plan import Plan, reasons
+from interface.services.purging import Purging
 from interface.store.errors import StoreError
 from interface.store.records import (
     Command,
@@ -65,13 +66,18 @@ class Intake:
         new_patient: Callable[[], int],
         new_request: Callable[[], int],
         cached: int = CACHED_CHARTS,
+        purging: Purging | None = None,
     ) -> None:
         """`new_patient` and `new_request` give row ids that were never given before; some may stay unused."""
         self._engine = engine
         self._store = store
         self._new_patient = new_patient
         self._new_request = new_request
-        self._commanding = Commanding(engine, store, new_patient=new_patient, new_request=new_request)
+        self._commanding = Commanding(
+            engine, store, new_patient=new_patient, new_request=new_request, purging=purging
+        )
+        if purging is not None:
+            purging.forget = self.forget
         self._command_blocks: frozenset[int] = frozenset()
         self._cache = ChartCache(cached)
         self._deferred: dict[int, frozenset[int]] = {}
@@ -116,8 +122,13 @@ class Intake:
                 plan.messages.append(_mapping_error(row, broken))
         return plan
 
-    def settle(self, patients: Sequence[PatientRow], now: datetime, sending: Container[int]) -> Plan:
-        """What a new day changes for these patients; those who must wait are in `Plan.unsettled`."""
+    def settle(
+        self, patients: Sequence[PatientRow], now: datetime, sending: Container[int], *, expire: bool = True
+    ) -> Plan:
+        """What a new day changes for these patients; those who must wait are in `Plan.unsettled`.
+
+        `expire` False: the day is not certain; patients of whom a request would expire stay as they are.
+        """
         plan = Plan(deferred=dict(self._deferred))
         for row in patients:
             try:
@@ -126,7 +137,7 @@ class Intake:
                 outcome = self._engine.resettle(chart, now=now, new_id=self._new_request)
                 if _touches(outcome, sending):
                     plan.unsettled.add(row.id)
-                else:
+                elif expire or not _expires(outcome):
                     plan.take(outcome.chart, outcome.requests, row.id, chart, None)
             except _ChartUnreadableError:
                 event(log, logging.ERROR, "chart-unreadable", patient=row.id)
@@ -297,6 +308,10 @@ def _touches(outcome: Outcome, sending: Container[int]) -> bool:
     first.)
     """
     return any(change.id in sending for change in outcome.requests if not isinstance(change, NewRequest))
+
+
+def _expires(outcome: Outcome) -> bool:
+    return any(isinstance(change, Close) and change.state == "expired" for change in outcome.requests)
 
 
 def _failed(row: JournalRow, code: str, text: str, patient: int | None = None) -> MessageDone:

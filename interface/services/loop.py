@@ -7,6 +7,7 @@ a transaction of its own. What is refused alone is set aside, the rest goes on.
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +17,9 @@ from datetime import date
 from typing import Protocol
 
 from interface.chart.decide import Engine
+from interface.delivery.destination import Room
 from interface.delivery.panel import parcels
+from interface.delivery.timeline import Jump
 from interface.services.attempts import Ledger, expired, unreadable
 from interface.services.clock import Clock
 from interface.services.commands import CommandStore
@@ -40,6 +43,7 @@ from interface.store.records import (
     Unsent,
 )
 from interface.store.turns import Refused
+from interface.store.work_state import CLOCK, DESTINATION
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +68,12 @@ MOST_REFUSED = 20
 """Messages set aside without one in between that could be stored: with the next it is the store's fault after all,
 and all messages wait.
 """
+NO_ROOM = Room()
+TELL_TIME_SECONDS = 900.0
+"""How often the store is told how late it is."""
 POLL_SECONDS = 1.0
+CHORE_REST_SECONDS = 0.02
+"""Between two portions of a chore: SQLite's lock is the journal's meanwhile."""
 COMMAND_SECONDS = 0.5
 """How often it is looked for commands of persons."""
 COMMAND_WAIT_SECONDS = 0.05
@@ -141,6 +150,7 @@ class WorkLoop:
         self._stats = stats
         self._clock = clock
         self._batch = batch
+        self._passage = ledger.passage
         self._keeper = keeper
         self._may_judge = may_judge
         self._judged = 0.0
@@ -165,6 +175,10 @@ class WorkLoop:
         self._resettle: set[int] = set()
         """Patients to be settled once nothing of theirs is being sent."""
         self._day: _DayChange | None = None
+        self._sure = True
+        """The day was certain in the last turn."""
+        self._wake_all = False
+        self._told_time: float | None = None
         self._alarms: list[float] = []
         self._command_look = 0.0
         """When to look for commands next, by the monotonic clock."""
@@ -183,11 +197,13 @@ class WorkLoop:
         """Seconds until something may be due, at most the poll."""
         now = self._clock.now()
         poll = POLL_SECONDS if self._keeper is None else self._keeper.poll_seconds
-        return max(0.0, min([poll, *(alarm - now for alarm in self._alarms)]))
+        held = self._passage.wait()
+        return max(0.0, min([poll, held, *(alarm - now for alarm in self._alarms)]))
 
     def turn(self) -> bool:
         """One turn; True when there is more to do at once. Raises StoreError: nothing of it was stored."""
         began = time.perf_counter()
+        self._look_at_clock()
         self._collect()
         looked_at = self._clock.now()
         day, resettle = self._day, set(self._resettle)
@@ -220,9 +236,36 @@ class WorkLoop:
         """Tell why no turn comes to its end; empty: they do again."""
         self._stats.trouble(text)
 
+    def begin(self, told: Mapping[str, str]) -> None:
+        """Go on from what the process before has told the store (`Turn.told`)."""
+        self._say(self._clock.begin(told_time(told.get(CLOCK))))
+        self._sure = self._clock.sure
+        self._passage.restore(told.get(DESTINATION), self._clock.now())
+
+    def hurry(self) -> None:
+        """Somebody may have put something right: a destination that is stopped is tried at once."""
+        self._passage.hurry()
+
     def report(self) -> None:
         """Report numbers when it is time."""
-        self._stats.report(self._clock.now())
+        now = self._clock.now()
+        self._stats.report(now, self._passage.shown(now))
+
+    def _look_at_clock(self) -> None:
+        jump = self._clock.look()
+        self._say(jump)
+        # what was due by another time is due now: nothing waits for the difference
+        self._wake_all = self._wake_all or (jump is not None and jump.believed)
+        if self._clock.sure and not self._sure:
+            self._day = None  # what was not given up for its date while the day was uncertain
+        self._sure = self._clock.sure
+
+    def _say(self, jump: Jump | None) -> None:
+        if jump is not None:
+            level = logging.WARNING if jump.believed else logging.ERROR
+            what = "clock-believed" if jump.lasted else "clock-jumped"
+            seconds = f"{jump.seconds:+.0f}"
+            event(log, level, what, seconds=seconds, believed="yes" if jump.believed else "not-yet")
 
     def _look_round(self) -> None:
         """Find out what became of the last commit, and what other nodes are doing. Raises StoreError."""
@@ -273,7 +316,8 @@ class WorkLoop:
     def _send_only(self) -> tuple[bool, bool]:
         """Another node has the turn, or nothing needs it."""
         may_send = self._keeper is not None and self._keeper.is_settled(self._today())
-        stored = self._commit(None, tuple(self._ended.values()), self._claims() if may_send else 0)
+        room = self._room() if may_send else NO_ROOM
+        stored = self._commit(None, tuple(self._ended.values()), room)
         if not stored:
             self._try_stuck()
         return stored, bool(self._ended) or (self._more_is_due and self._couriers.free > 0)
@@ -293,6 +337,8 @@ class WorkLoop:
         """Everything in one transaction; whether something was stored, and whether there is more to do."""
         if self.draining:
             return self._commit(None, tuple(self._ended.values())), False
+        if self._clock.doubtful:  # nothing is decided by a day that may be another
+            return self._commit(None, tuple(self._ended.values()), self._room()), bool(self._ended)
         if not self._obtain():
             return self._send_only()
         settled = self._settle_day(PAGE) or self._settle_again(PAGE) or self._carry_out()
@@ -306,15 +352,19 @@ class WorkLoop:
             each = (time.perf_counter() - began) / len(rows)
             self._at_once = max(FEWEST_ROWS, min(ROWS, int(PLAN_SECONDS / max(each, 1e-6))))
         last = len(rows) < limit and self._keeper is not None and self._keeper.may_give_back()
-        stored = self._commit(plan, ended, self._claims(), give_back=last)
+        stored = self._commit(plan, ended, self._room(), give_back=last)
         if not stored:
             self._try_stuck()
         more = self._more_is_due and self._couriers.free > 0
         return stored, more or len(rows) >= limit or bool(self._ended)
 
-    def _claims(self) -> int:
-        """How many requests to claim: what is due now goes now, whether it fills a panel or not."""
-        return min(self._couriers.free * self._batch, max(self._batch, MOST_CLAIMED))
+    def _room(self) -> Room:
+        """What the destination and the couriers have room for."""
+        return self._passage.room(self._couriers.free, self._couriers.in_flight)
+
+    def _claims(self, room: Room) -> int:
+        """How many requests to claim: what is due now goes now, whether it fills a panel or not. A probe goes alone."""
+        return 1 if room.probe else min(room.posts * self._batch, max(self._batch, MOST_CLAIMED))
 
     def _turn_apart(self) -> tuple[bool, bool]:
         """The same, in the smallest pieces. Refused: not even what should have been set aside could be."""
@@ -323,6 +373,8 @@ class WorkLoop:
             self._store_ended(ended)
         if self.draining:
             return True, False
+        if self._clock.doubtful:
+            return self._commit(None, room=self._room()), bool(self._ended)
         if not self._obtain():
             return self._send_only()
         settled = self._settle_day(1) or self._settle_again(1) or self._carry_out()
@@ -331,7 +383,7 @@ class WorkLoop:
             return True, True
         rows, _ = self._rows()
         self._store_message(rows)
-        self._commit(None, claims=self._claims())
+        self._commit(None, room=self._room())
         if not rows:
             self._apart = 0
         return True, True
@@ -401,18 +453,19 @@ class WorkLoop:
         self,
         plan: Plan | None,
         ended: Sequence[AttemptDone | Unsent] = (),
-        claims: int = 0,
+        room: Room = NO_ROOM,
         *,
         give_back: bool = False,
     ) -> bool:
-        """Store a plan and what came of requests, claim up to `claims` of them; False: nothing to do.
+        """Store a plan and what came of requests, claim as many as there is room for; False: nothing to do.
 
         A plan needs the turn of intake, which others may have afterwards with `give_back`.
         """
         changes = plan or Plan()
         keeper = self._keeper
+        now, claims = self._clock.now(), self._claims(room)
         turn = Turn(
-            now=self._clock.now(),
+            now=now,
             messages=changes.messages,
             patients=list(changes.patients.values()),
             requests=changes.requests,
@@ -426,8 +479,13 @@ class WorkLoop:
             idle=frozenset(changes.idle),
             hold=keeper.hold if keeper is not None and plan is not None else None,
             give_back=give_back,
+            probe=room.probe,
+            not_before=None if self._clock.sure else self._clock.latest_day(),
+            wake="all" if self._wake_all else "failed" if self._passage.wakes else "",
+            told=self._passage.to_tell(now) | self._time_to_tell(now),
         )
         changed = bool(turn.messages or turn.patients or turn.requests or turn.attempts or turn.commands)
+        changed = changed or bool(turn.wake or turn.told)
         committed = Committed()
         if changed or claims:
             try:
@@ -453,7 +511,12 @@ class WorkLoop:
         self._after_commit(turn)
         for request in committed.late:
             event(log, logging.WARNING, "attempt-late", request=request)
-        self._send(claimed)
+        self._send(claimed, probe=turn.probe)
+
+    def _time_to_tell(self, now: float) -> dict[str, str]:
+        """What the next start holds its clock against. A time that was made up is none."""
+        known = self._told_time is not None and 0 <= now - self._told_time < TELL_TIME_SECONDS
+        return {} if known or self._clock.started else {CLOCK: json.dumps({"at": round(now)})}
 
     def _plan_is_stored(self, plan: Plan) -> None:
         self._intake.stored(plan)
@@ -464,13 +527,19 @@ class WorkLoop:
 
     def _after_commit(self, turn: Turn) -> None:
         self._stats.attempts(turn.attempts)
+        if DESTINATION in turn.told:
+            self._passage.stored(turn.now)
+        if CLOCK in turn.told:
+            self._told_time = turn.now
+        if turn.wake:
+            self._passage.wakes = self._wake_all = False
         for ended in turn.attempts:
             self._ended.pop(ended.request_id, None)
             due = ended.due_at if isinstance(ended, AttemptDone) else None
             if due is not None and due - turn.now < POLL_SECONDS:
                 self._alarms.append(due)
 
-    def _send(self, claimed: Sequence[Claimed]) -> None:
+    def _send(self, claimed: Sequence[Claimed], *, probe: bool) -> None:
         """Hand claimed requests out, but for those that cannot be read or whose day has passed since they were settled.
 
         They are of different patients: a claim takes one of each.
@@ -484,9 +553,12 @@ class WorkLoop:
                 self._resettle.add(entry.patient_id)
             else:
                 self._sending[entry.request_id] = entry.patient_id
-                jobs.append(Job(entry.request_id, entry.patient_id, entry.body, entry.attempts, entry.fence))
+                jobs.append(_job(entry))
+        posts = 0
         for parcel in parcels(jobs, lambda job: self._ledger.most_together(job.request_id, self._batch)):
             self._couriers.put(*parcel)
+            posts += 1
+        self._passage.sent(posts, jobs[0].request_id if probe and jobs else None)
 
     def _settle_day(self, page: int) -> Plan | None:
         """A page of patients for a new day, or after a start; None when all are settled. Nothing is claimed
@@ -523,6 +595,7 @@ class WorkLoop:
         plan = self._intake.carry_out(command, self._clock.at(), self._being_sent)
         if plan is None:
             self._command_look = now + COMMAND_WAIT_SECONDS
+            self._alarms.append(self._clock.now() + COMMAND_WAIT_SECONDS)
         return plan
 
     def _settle_again(self, page: int) -> Plan | None:
@@ -534,10 +607,31 @@ class WorkLoop:
         return self._settled(list(self._store.load_patients_by_id(ready).values()))
 
     def _settled(self, patients: list[PatientRow]) -> Plan:
-        return self._intake.settle(patients, self._clock.at(), self._being_sent)
+        return self._intake.settle(patients, self._clock.at(), self._being_sent, expire=self._clock.sure)
 
     def _today(self) -> date:
         return self._clock.today()
+
+
+def told_time(text: str | None) -> float | None:
+    """How late it was when the work last told the store (`CLOCK`); None: never, or not understood."""
+    try:
+        at = json.loads(text or "{}")["at"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return float(at) if isinstance(at, int | float) else None
+
+
+def _job(claimed: Claimed) -> Job:
+    return Job(
+        claimed.request_id,
+        claimed.patient_id,
+        claimed.body,
+        claimed.attempts,
+        claimed.failing_since,
+        claimed.paused_at,
+        claimed.fence,
+    )
 
 
 def run(
@@ -546,27 +640,32 @@ def run(
     drain_seconds: float,
     pause: Callable[[float], None] = time.sleep,
     reload: Callable[[], Engine | None] = lambda: None,
+    chores: Callable[[], bool] = lambda: False,
 ) -> None:
     """Turn after turn until asked to end; then until what is being sent is back or `drain_seconds` over.
 
-    `reload` gives the engine of a mapping that was changed; None: the old one stays.
+    `reload` gives the engine of a mapping that was changed; None: the old one stays. `chores` does a portion of what
+    there is to do in idle turns, and says whether there is more.
     """
     troubles: set[str] = set()
-    more = True
+    more, tidying = True, False
     ends = float("inf")
     while not (loop.draining and (loop.idle or time.monotonic() > ends)):
-        wakes.wait(0.0 if more else loop.patience())
+        wakes.wait(0.0 if more else CHORE_REST_SECONDS if tidying else loop.patience())
         if wakes.ending and not loop.draining:
             loop.draining = True
             ends = time.monotonic() + drain_seconds
             event(log, logging.INFO, "work-draining")
-        if wakes.reload_wanted() and (engine := reload()) is not None:
-            loop.use(engine)
+        if wakes.reload_wanted():
+            if (engine := reload()) is not None:
+                loop.use(engine)
+            loop.hurry()
         try:
             more = loop.turn()
             loop.report()
+            tidying = not more and not loop.draining and chores()
         except StoreError as failed:
-            more = False
+            more = tidying = False
             if not troubles:
                 event(log, logging.ERROR, "store-failing", problem=failed)
             if str(failed) not in troubles:

@@ -7,12 +7,16 @@ Counts are plain integers of the reactor thread, read when somebody asks: counti
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from interface.delivery.destination import STATES, WHY
 
 PREFIX = "hl7_interface_"
 COMMIT_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -52,10 +56,19 @@ class WorkStats:
     counters: dict[str, float] = field(default_factory=dict)
     trouble: str = ""
     """Why the work can't go on just now, in one line; empty: it can."""
+    destination: dict[str, Any] | None = None
+    """What the work said last of where requests go: `state`, `reason`, `since`, `next_at` (ISO 8601, or None); None: it
+    has said nothing, or is down."""
+
+    def forget(self) -> None:
+        """The work is gone: what it said of the present is no longer true."""
+        self.gauges.clear()
+        self.trouble = ""
+        self.destination = None
 
     def take_line(self, line: bytes) -> bool:
-        """Take `{"gauges": {name: number}, "counters": {name: number}}` or `{"trouble": text}`; False when the line is
-        not that.
+        """Take `{"gauges": {name: number}, "counters": {name: number}, "destination": {...}}` or `{"trouble": text}`;
+        False when the line is not that.
         """
         try:
             report = json.loads(line)
@@ -71,7 +84,26 @@ class WorkStats:
                 known = name in mine or len(mine) < MAX_WORK_NAMES
                 if known and WORK_NAME.fullmatch(name) and isinstance(value, int | float):
                     mine[name] = float(value)
+        told = report.get("destination")
+        if isinstance(told, dict) and told.get("state") in STATES:
+            self.destination = _destination(told)
         return True
+
+
+def _destination(told: Mapping[str, Any]) -> dict[str, Any]:
+    """What the work said of it, with nothing in it that we do not know."""
+    reason = told.get("reason")
+    times = {name: told.get(name) for name in ("since", "next_at")}
+    return {
+        "state": told["state"],
+        "reason": reason if reason in WHY else "",
+        **{
+            name: datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
+            if isinstance(at, int | float)
+            else None
+            for name, at in times.items()
+        },
+    }
 
 
 class DoorMetrics(Collector):
@@ -123,6 +155,11 @@ class DoorMetrics(Collector):
         yield CounterMetricFamily(
             PREFIX + "work_restarts", "Times the work was started again", value=self.child_restarts
         )
+        if self.work.destination is not None:
+            states = GaugeMetricFamily(PREFIX + "destination", "1 for the state it is in", labels=["state"])
+            for state in STATES:
+                states.add_metric([state], state == self.work.destination["state"])
+            yield states
         for name, value in self.work.gauges.items():
             yield GaugeMetricFamily(f"{PREFIX}work_{name}", "Reported by the work", value=value)
         for name, value in self.work.counters.items():

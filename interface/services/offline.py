@@ -43,6 +43,7 @@ def work_off(
     stats = WorkStats(store.views.backlog, lambda _: None)
     loop = WorkLoop(store.work, intake, couriers, Ledger(random.random), stats, clock, keeper=keeper)
     pulse = Pulse(lambda: store.nodes, store.work.node, keeper, daemon=False)
+    loop.begin(store.work.told())
     try:
         if store.work.shared:
             pulse.start()

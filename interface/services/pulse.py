@@ -12,7 +12,7 @@ from typing import Protocol
 from interface.services.logs import event
 from interface.services.turn_keeper import TurnKeeper
 from interface.store.errors import StoreError
-from interface.store.leases import PULSE_SECONDS, Hold, Steadiness
+from interface.store.leases import NODE_SECONDS, PULSE_SECONDS, Hold, Steadiness
 from interface.store.nodes import Node
 
 log = logging.getLogger(__name__)
@@ -55,13 +55,16 @@ class Pulse:
         self._monotonic = monotonic
         self._steadiness = Steadiness()
         self._others: frozenset[str] = frozenset()
+        self._alive_until = float("inf")
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
 
     def start(self) -> None:
         """Give the first sign of life, then go on in a thread. Raises StoreError."""
+        began = self._monotonic()
         self._nodes().pulse(self._node, self._name, daemon=self._daemon)
-        self._steadiness = self._steadiness.after(True, self._monotonic())
+        self._alive_until = began + NODE_SECONDS
+        self._steadiness = self._steadiness.after(True, began)
         self._thread.start()
 
     def stop(self) -> None:
@@ -78,6 +81,12 @@ class Pulse:
         """Whether nodes that gave no sign of life are dead."""
         return self._steadiness.may_judge(self._monotonic())
 
+    def may_send(self) -> bool:
+        """Whether what we have claimed is ours still: others take it when we have given no sign for so long. From any
+        thread.
+        """
+        return self._monotonic() < self._alive_until
+
     def _run(self) -> None:
         while not self._end.wait(PULSE_SECONDS):
             self.beat()
@@ -88,6 +97,7 @@ class Pulse:
         try:
             nodes = self._nodes()
             nodes.pulse(self._node, self._name, daemon=self._daemon)
+            self._alive_until = began + NODE_SECONDS
             hold = self._keeper.hold
             if hold is not None:
                 nodes.renew(hold)  # lost: the next commit finds out

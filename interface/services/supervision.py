@@ -172,8 +172,7 @@ class Supervisor:
 
     def _ended(self, status: str) -> None:
         self._process = None
-        self._stats.gauges.clear()  # they are no longer true
-        self._stats.trouble = ""
+        self._stats.forget()
         if self._ending:
             event(log, logging.INFO, "work-exited", status=status)
             self._finish_stop()

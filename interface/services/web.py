@@ -76,16 +76,21 @@ def health_site(
     alive: Callable[[], Mapping[str, Any]],
     not_ready: Callable[[], "Deferred[list[str]]"],
     metrics: Callable[[], bytes],
+    destination: Callable[[], Mapping[str, Any] | None] = lambda: None,
 ) -> Site:
     """The web site of the door.
 
     `alive` gives the JSON of /healthz (always 200); `not_ready` the reasons against being ready (none: 200,
-    else 503); `metrics` the text for Prometheus.
+    else 503); `metrics` the text for Prometheus. `destination`: where requests go, told by /readyz too: a door whose
+    destination is away takes messages all the same.
     """
 
     def ready() -> "Deferred[Answer]":
         return not_ready().addCallback(
-            lambda reasons: as_json(503 if reasons else 200, {"ready": not reasons, "reasons": reasons})
+            lambda reasons: as_json(
+                503 if reasons else 200,
+                {"ready": not reasons, "reasons": reasons, "destination": destination()},
+            )
         )
 
     root: Any = Root()  # type: ignore[no-untyped-call]

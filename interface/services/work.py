@@ -23,14 +23,17 @@ from interface.delivery.schedule import DEFAULT, Schedule
 from interface.errors import InterfaceError
 from interface.rules import Policy, RuleError
 from interface.services.attempts import Ledger
+from interface.services.chores import Chores
 from interface.services.clock import Clock
 from interface.services.courier import ONE, Couriers, Envelope, Post, where
 from interface.services.deciding import deciding
-from interface.services.http_client import Poster, Target
+from interface.services.http_client import Posters, Target
 from interface.services.identity_settings import note_and_say
 from interface.services.logs import configure, event
 from interface.services.loop import STORE_RETRY_SECONDS, WorkLoop, run
+from interface.services.passage import Passage
 from interface.services.pulse import Pulse
+from interface.services.purging import FOR_EVER, Keep, Purging
 from interface.services.wakes import Wakes
 from interface.services.work_stats import WorkStats, trouble_line, write_if_read
 from interface.settings import Settings, SettingsError, load_settings, require_available
@@ -53,10 +56,14 @@ class Limits:
     """Numbers of the process that tests set smaller."""
 
     concurrency: int = 32
+    requests_per_second: float | None = None
+    """None: no limit."""
     drain_seconds: float = 40.0
     schedule: Schedule = DEFAULT
     batch: int = 1
     """How many patients' requests one POST takes."""
+    keep: Keep = FOR_EVER
+    """For how long things are kept."""
 
 
 def work(
@@ -69,24 +76,40 @@ def work(
     stdin: int | None = 0,
     envelope: Envelope = ONE,
     reload: Callable[[], Engine | None] = lambda: None,
+    permit: Callable[[Callable[[], bool]], None] = lambda _: None,
 ) -> None:
     """Do the work on an open store until standard input ends or SIGTERM comes. Raises what is not the store's
-    fault. `reload` gives the engine of a changed mapping, None to keep the old one.
+    fault. `reload` gives the engine of a changed mapping, None to keep the old one. `permit` is given what the posters
+    ask before they send.
     """
     couriers = Couriers(poster, limits.concurrency, clock.now, envelope)
-    intake, keeper = deciding(store, engine)
+    purging = Purging(store.retention, limits.keep, clock)
+    intake, keeper = deciding(store, engine, purging)
+    if store.work.shared:
+        store.retention.hold = lambda: keeper.hold
     pulse = Pulse(lambda: store.nodes, store.work.node, keeper, daemon=True)
+    permit(pulse.may_send)
     wakes = Wakes(couriers, stdin)
     wakes.listen_to_signals()
     try:
-        dead = take_up(store, clock, wakes, pulse)
-        if dead is not None:
-            stats = WorkStats(store.views.backlog, write_if_read, dead=dead)
-            ledger = Ledger(random.random, limits.schedule)
+        taken_up = take_up(store, clock, wakes, pulse)
+        if taken_up is not None:
+            stats = WorkStats(store.views.backlog, write_if_read, dead=taken_up.dead)
+            passage = Passage(
+                random.random, limits.schedule, limit=limits.requests_per_second, steady=clock.steady
+            )
+            ledger = Ledger(random.random, limits.schedule, passage)
             loop = WorkLoop(
                 store.work, intake, couriers, ledger, stats, clock, limits.batch, keeper, pulse.may_judge
             )
-            run(loop, wakes, limits.drain_seconds, reload=reload)
+            loop.begin(taken_up.told)
+            chores = Chores(store, purging, lambda: keeper.obtain(wanted=True, waiting=0))
+
+            def reloaded_now() -> Engine | None:
+                chores.hurry()
+                return reload()
+
+            run(loop, wakes, limits.drain_seconds, reload=reloaded_now, chores=chores.step)
             with suppress(StoreError):
                 keeper.give_back()  # else it lapses
     finally:
@@ -97,16 +120,25 @@ def work(
     event(log, logging.INFO, "work-ended")
 
 
+@dataclass(frozen=True, slots=True)
+class TakenUp:
+    """Where the work goes on."""
+
+    dead: int
+    """Dead requests."""
+    told: dict[str, str]
+    """What the work before has told of itself."""
+
+
 def take_up(
     store: Store, clock: Clock, wakes: Wakes, pulse: Pulse, tell: Callable[[bytes], None] = write_if_read
-) -> int | None:
-    """Take back what was being sent; while the store fails (a full disk), wait for it. Gives how many dead requests there
-    are; None: asked to end before.
-    """
+) -> TakenUp | None:
+    """Take back what was being sent; while the store fails (a full disk), wait for it. None: asked to end before."""
     trouble = ""
     while not wakes.ending:
         try:
-            recovered = store.work.recover(clock.now())
+            recovered = store.work.recover(clock.now(), longest=DEFAULT.longest)
+            told = store.work.told()
             dead = store.views.requests_in("dead")
             if store.work.shared:
                 pulse.start()
@@ -122,7 +154,7 @@ def take_up(
             event(log, logging.WARNING, "store-well-again")
             tell(trouble_line(""))
         event(log, logging.INFO, "work-started", interrupted_requests=recovered)
-        return dead
+        return TakenUp(dead, told)
     return None
 
 
@@ -138,18 +170,22 @@ def serve(settings_file: Path, now: str | None) -> None:
         connect_seconds=min(CONNECT_SECONDS, settings.api.timeout_seconds),
         read_seconds=settings.api.timeout_seconds,
     )
-    keyring = load_or_create(settings.store.key, settings.directory, lambda _: None, create=False)
+    master = load_or_create(
+        settings.store.key, settings.directory, lambda _: None, create=False, off=settings.store.clear
+    )
     engine = Engine(settings.rulebook(), settings.policy())
+    posters = Posters(target)
     url = settings.store_url
     lock = None if database_at(url).shared else StoreLock.beside(url, "work")
     if lock is not None:
         lock.acquire(wait=LOCK_SECONDS)
     try:
-        with open_store(url, keyring, create=False) as store:  # the door has made it
+        with open_store(url, master, create=False) as store:  # the door has made it
             clock = clock_at(now, settings.site.zone)
             note_and_say(store, engine, clock.now())
 
             def reload() -> Engine | None:
+                posters.target = with_fresh_key(settings_file, posters.target)
                 fresh = reloaded(settings_file, engine.policy)
                 if fresh is not None:
                     note_and_say(store, fresh, clock.now())
@@ -158,19 +194,28 @@ def serve(settings_file: Path, now: str | None) -> None:
             work(
                 store,
                 engine,
-                lambda: Poster(target),
+                posters,
                 clock=clock,
-                limits=Limits(
-                    settings.api.concurrency,
-                    settings.api.timeout_seconds + DRAIN_MARGIN_SECONDS,
-                    batch=settings.api.batch,
-                ),
+                limits=limits_of(settings),
                 envelope=envelope_of(settings),
                 reload=reload,
+                permit=posters.permit,
             )
     finally:
         if lock is not None:
             lock.release()
+
+
+def limits_of(settings: Settings) -> Limits:
+    """How much at once and how fast: what the settings say. What an environment allows at most belongs here too."""
+    api = settings.api
+    return Limits(
+        concurrency=api.concurrency,
+        requests_per_second=api.requests_per_second,
+        drain_seconds=api.timeout_seconds + DRAIN_MARGIN_SECONDS,
+        batch=api.batch,
+        keep=Keep.of(settings.store),
+    )
 
 
 def envelope_of(settings: Settings) -> Envelope:
@@ -179,6 +224,19 @@ def envelope_of(settings: Settings) -> Envelope:
     return Envelope(
         lambda requests: offered.wrap(requests, batch_id), of_each if offered.most_patients > 1 else alone
     )
+
+
+def with_fresh_key(settings_file: Path, target: Target) -> Target:
+    """The target with the API key as it is now (a file may hold another one); the same when it can't be read: said."""
+    try:
+        key = load_settings(settings_file).api_key()
+    except InterfaceError as failed:
+        event(log, logging.ERROR, "api-key-not-reloaded", problem=failed)
+        return target
+    if key == target.key:
+        return target
+    event(log, logging.INFO, "api-key-reloaded")
+    return replace(target, key=key)
 
 
 RELOADED = ("default_problem_system", "visit_diagnosis_days", "npi_check_digit", "request", "filters")

@@ -1,5 +1,5 @@
 """What the work reports on its standard output: one JSON object a line, `{"gauges": {...}, "counters":
-{...}}`.
+{...}, "destination": {...}}`.
 """
 
 from __future__ import annotations
@@ -10,11 +10,14 @@ import re
 import select
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from interface.store.records import AttemptDone, Backlog, DiscardRow, HurryRow, ReopenRow, Unsent
 
 REPORT_SECONDS = 1.0
+SHOWN = ("state", "reason", "since", "next_at")
+"""What is told of the destination; times are POSIX seconds."""
 _NOT_IN_A_NAME = re.compile(r"[^a-z0-9]+")
 
 
@@ -68,9 +71,9 @@ class WorkStats:
         """Tell the door why nothing goes on; empty: it does."""
         self._write(trouble_line(text))
 
-    def report(self, now: float) -> None:
+    def report(self, now: float, destination: Mapping[str, Any] | None = None) -> None:
         """Write a line if it is time and there is news; raises what the store raises. `now`: the clock of the
-        rows.
+        rows. `destination`: what is known of it (`Destination.kept`).
         """
         began = self._monotonic()
         if began < self._due:
@@ -78,12 +81,12 @@ class WorkStats:
         backlog = self._backlog()
         # the longer the counting takes, the more seldom it is done: a long queue must not slow the work down
         self._due = began + max(REPORT_SECONDS, 20 * (self._monotonic() - began))
-        line = self._line(backlog, now)
+        line = self._line(backlog, now, destination or {})
         if line != self._last:
             self._write(line)
             self._last = line
 
-    def _line(self, backlog: Backlog, now: float) -> bytes:
+    def _line(self, backlog: Backlog, now: float, destination: Mapping[str, Any]) -> bytes:
         oldest = backlog.oldest_request_at
         gauges: dict[str, float] = {
             "messages_new": backlog.new_messages,
@@ -94,7 +97,10 @@ class WorkStats:
             "oldest_waiting_seconds": 0 if oldest is None else round(max(0.0, now - oldest)),
         }
         counters: dict[str, float] = {**self._counters, "turn_seconds_total": round(self._seconds, 3)}
-        return json.dumps({"gauges": gauges, "counters": counters}, sort_keys=True).encode() + b"\n"
+        told: dict[str, Any] = {"gauges": gauges, "counters": counters}
+        if destination:
+            told["destination"] = {name: destination[name] for name in SHOWN}
+        return json.dumps(told, sort_keys=True).encode() + b"\n"
 
 
 def trouble_line(text: str) -> bytes:

@@ -8,8 +8,6 @@ from interface.settings.model import Settings
 
 Rule = tuple[Path, Callable[[Settings], bool], str]
 
-_RETENTION = ("journal_days", "request_days", "chart_days", "webhook_days")
-
 
 def _is_set(section: str, key: str) -> Callable[[Settings], bool]:
     def used(settings: Settings) -> bool:
@@ -20,8 +18,6 @@ def _is_set(section: str, key: str) -> Callable[[Settings], bool]:
 
 
 RULES: tuple[Rule, ...] = (
-    (("api", "requests_per_second"), _is_set("api", "requests_per_second"), ""),
-    *((("store", key), _is_set("store", key), "") for key in _RETENTION),
     (("webhooks", "tls_certificate"), _is_set("webhooks", "tls_certificate"), ""),
     (("webhooks", "tls_key"), _is_set("webhooks", "tls_key"), ""),
 )

@@ -219,9 +219,14 @@ class StoreSection(Section):
     """The database's password: env:NAME, file:PATH or credential:NAME. None: libpq's own ways, if it needs one."""
     key: SecretReference | None = None
     """The at-rest key; None: a file beside the settings file."""
+    encryption: Literal["on", "off"] = "on"
+    """off: new values are stored in the clear."""
     journal_days: Days = 90
+    """Messages that are in no chart; at least seven days, in which repeated messages are told."""
     request_days: Days = 365
+    """Requests after their end."""
     chart_days: Days = 1095
+    """Charts after their last change, with the messages that made them."""
     webhook_days: Days = 365
     most_waiting: Annotated[int, Field(ge=1, le=1_000_000_000)] = 1_000_000
     """Messages waiting to be decided at which nothing more is taken."""
@@ -232,6 +237,11 @@ class StoreSection(Section):
     def disk_low_bytes(self) -> int:
         """`disk_low_mib` in bytes."""
         return self.disk_low_mib * MIB
+
+    @property
+    def clear(self) -> bool:
+        """Whether new values are stored in the clear."""
+        return self.encryption == "off"
 
 
 class Filters(Section):

@@ -1,6 +1,6 @@
 """Every table, migration and SQL statement of the product; keys and encryption at rest."""
 
-from interface.store.crypto import Keyring
+from interface.store.crypto import Keyring, Master
 from interface.store.database import Store, open_store
 from interface.store.errors import KeyringError, NotStored, StoreError, Unreadable
 from interface.store.lock import StoreLock
@@ -32,6 +32,7 @@ __all__ = [
     "JournalRow",
     "Keyring",
     "KeyringError",
+    "Master",
     "MessageDone",
     "MessageFilter",
     "NewRequestRow",

@@ -7,17 +7,21 @@ for its next attempt the newer ones wait with it. Held and dead requests are not
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Date, bindparam, case, func, insert, or_, select, update
+from sqlalchemy.sql.functions import max as sql_max
 from sqlalchemy.sql.functions import min as sql_min
 
 from interface.store.crypto import Keyring
 from interface.store.errors import Unreadable
 from interface.store.nodes import living
-from interface.store.records import Claimed
+from interface.store.records import Claimed, Wake
 from interface.store.schema import attempts, patients, request_bodies, requests
-from interface.store.turns import chunks, set_due
+from interface.store.turns import OLDEST_WAITING_DUE, chunks, set_due
+
+_END_OF_TIME = 1e300
 
 INTERRUPTED = "interrupted"
 """The verdict of an attempt whose end nobody saw."""
@@ -29,6 +33,32 @@ _OLDEST_WAITING = (
     .correlate(patients)
     .scalar_subquery()
 )
+_tried = attempts.alias("tried")
+_given_up = attempts.alias("given_up")
+_LAST_GIVEN_UP = (
+    select(func.coalesce(sql_max(_given_up.c.id), 0))
+    .where(_given_up.c.request_id == requests.c.id, _given_up.c.verdict == "dead")
+    .correlate(requests)
+    .scalar_subquery()
+)
+
+
+def _of_its_attempts(what: ColumnElement[float], verdict: str) -> ColumnElement[float | None]:
+    """Of the attempts since it was given up last, if it was: a person let it go again.
+
+    Asked only of those that were tried before, which are few: the others cost nothing.
+    """
+    found = (
+        select(what)
+        .where(
+            _tried.c.request_id == requests.c.id, _tried.c.verdict == verdict, _tried.c.id > _LAST_GIVEN_UP
+        )
+        .correlate(requests)
+        .scalar_subquery()
+    )
+    return case((requests.c.attempts > 0, found))
+
+
 # on PostgreSQL the rows stay locked and what others have locked is passed over; who changes a patient's requests
 # locks the patient first, so that what is read of them afterwards stands
 _FIND_DUE = (
@@ -36,23 +66,34 @@ _FIND_DUE = (
     .where(patients.c.in_flight.is_(None), patients.c.due_at <= bindparam("now"))
     .order_by(patients.c.due_at, patients.c.id)
     .limit(bindparam("count"))
-    .with_for_update(skip_locked=True)
+    .with_for_update(of=patients, skip_locked=True)
+)
+_CLAIMED = (
+    patients.c.id,
+    requests.c.id,
+    requests.c.attempts,
+    requests.c.appointment_date,
+    requests.c.possible_duplicate,
+    requests.c.created_at,
+    request_bodies.c.body,
+    _of_its_attempts(sql_min(_tried.c.finished_at), "retry"),
+    _of_its_attempts(sql_max(_tried.c.finished_at), "pause"),
+    patients.c.fence,
 )
 _READ_DUE = (
-    select(
-        patients.c.id,
-        requests.c.id,
-        requests.c.attempts,
-        requests.c.appointment_date,
-        requests.c.possible_duplicate,
-        requests.c.created_at,
-        request_bodies.c.body,
-        patients.c.fence,
-    )
+    select(*_CLAIMED)
     .select_from(patients)
     .join(requests, requests.c.id == _OLDEST_WAITING)
     .join(request_bodies, request_bodies.c.request_id == requests.c.id)
     .where(patients.c.id.in_(bindparam("ids", expanding=True)))
+)
+_NOT_PAST = or_(
+    requests.c.appointment_date.is_(None), requests.c.appointment_date >= bindparam("not_before", type_=Date)
+)
+_FIND_DUE_FROM_A_DAY_ON = (
+    _FIND_DUE.select_from(patients.join(requests, requests.c.id == _OLDEST_WAITING))
+    .where(_NOT_PAST)
+    .with_for_update(of=patients, skip_locked=True)
 )
 _MARK_SENDING = (
     update(requests)
@@ -73,19 +114,27 @@ def claim(
     limit: int,
     node: str,
     blocked: frozenset[int] = frozenset(),
+    *,
+    probe: bool = False,
+    not_before: date | None = None,
 ) -> tuple[Claimed, ...]:
     """Mark up to `limit` due requests as being sent by `node`, those due longest first; in the caller's transaction.
 
-    Nothing of the patients in `blocked`, who are few.
+    Nothing of the patients in `blocked`, who are few. `probe`: though its time has not come. `not_before`: nothing
+    for an appointment before this day.
     """
     if limit <= 0:
         return ()
-    due = connection.execute(_FIND_DUE, {"now": now, "count": limit + len(blocked)}).scalars()
+    wanted: dict[str, object] = {"now": _END_OF_TIME if probe else now, "count": limit + len(blocked)}
+    if not_before is None:
+        due = connection.execute(_FIND_DUE, wanted).scalars()
+    else:
+        due = connection.execute(_FIND_DUE_FROM_A_DAY_ON, {**wanted, "not_before": not_before}).scalars()
     ids = [id_ for id_ in due if id_ not in blocked][:limit]
     if not ids:
         return ()
     rows = {row[0]: row for part in chunks(ids) for row in connection.execute(_READ_DUE, {"ids": part})}
-    found = [rows[id_] for id_ in ids if id_ in rows]
+    found = [rows[id_] for id_ in ids if id_ in rows and not _is_past(rows[id_][3], not_before)]
     connection.execute(_MARK_SENDING, [{"b_id": row[1], "b_now": now} for row in found])
     connection.execute(
         _MARK_IN_FLIGHT, [{"b_id": row[0], "b_request_id": row[1], "b_node": node} for row in found]
@@ -94,26 +143,33 @@ def claim(
     return tuple(_claimed(keyring, row[:-1], row[-1] + 1) for row in found)
 
 
+def _is_past(day: date | None, not_before: date | None) -> bool:
+    return day is not None and not_before is not None and day < not_before
+
+
 def _claimed(keyring: Keyring, row: Sequence[Any], fence: int) -> Claimed:
-    patient_id, request_id, tried, day, possible_duplicate, created_at, sealed = row
+    patient_id, request_id, tried, day, doubtful, created_at, sealed, failing_since, paused_at = row
     try:
         body, readable = keyring.open("request", sealed), True
     except Unreadable:
         body, readable = b"", False
-    return Claimed(request_id, patient_id, body, tried, day, possible_duplicate, created_at, readable, fence)
+    return Claimed(
+        request_id,
+        patient_id,
+        body,
+        tried,
+        day,
+        doubtful,
+        created_at,
+        readable,
+        failing_since,
+        paused_at,
+        fence,
+    )
 
 
 _CLAIMED_BY = (
-    select(
-        patients.c.id,
-        requests.c.id,
-        requests.c.attempts,
-        requests.c.appointment_date,
-        requests.c.possible_duplicate,
-        requests.c.created_at,
-        request_bodies.c.body,
-        patients.c.fence,
-    )
+    select(*_CLAIMED)
     .select_from(requests)
     .join(patients, patients.c.id == requests.c.patient_id)
     .join(request_bodies, request_bodies.c.request_id == requests.c.id)
@@ -185,6 +241,31 @@ def sent_elsewhere(connection: Connection, node: str) -> dict[int, int]:
     """All requests, and whose they are, that other nodes than `node` are sending."""
     rows = connection.execute(_SENT_ELSEWHERE, {"b_node": node})
     return {row[0]: row[1] for row in rows}
+
+
+_WAKE = (
+    update(requests)
+    .where(requests.c.state == "waiting", requests.c.due_at > bindparam("b_beyond"))
+    .values(due_at=bindparam("b_now"))
+)
+_WAKE_FAILED = _WAKE.where(or_(requests.c.last_verdict.is_(None), requests.c.last_verdict != "slow"))
+_WAKE_PATIENTS = (
+    update(patients)
+    .where(patients.c.in_flight.is_(None), patients.c.due_at > bindparam("b_now"))
+    .values(due_at=OLDEST_WAITING_DUE)
+)
+
+
+def wake(connection: Connection, which: Wake, now: float, beyond: float | None = None) -> None:
+    """Make waiting requests due at once whose time has not come (`beyond`: comes later than then); in the caller's
+    transaction.
+
+    It reads all that waits: for the end of an outage and for a clock that was set, not for each turn.
+    """
+    if which:
+        times = {"b_now": now, "b_beyond": now if beyond is None else beyond}
+        connection.execute(_WAKE if which == "all" else _WAKE_FAILED, times)
+        connection.execute(_WAKE_PATIENTS, {"b_now": now})
 
 
 _FIND_SENDING = (

@@ -13,6 +13,7 @@ from interface.store import counters
 from interface.store.crypto import Keyring
 from interface.store.engine import Database, Part
 from interface.store.errors import Unreadable
+from interface.store.key_rows import still_good
 from interface.store.records import Command, CommandDone
 from interface.store.schema import commands
 
@@ -56,6 +57,7 @@ class Commands(Part):
                 "created_at": time.time(),
             }
             connection.execute(_ADD, row)
+            still_good(connection, self._keyring)
         return id_
 
     def get(self, id: int) -> Command | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -13,13 +13,17 @@ from typing import Self, TypeVar
 from sqlalchemy import Connection, bindparam, make_url, update
 from sqlalchemy.exc import ArgumentError
 
+from interface.store import key_rows
+from interface.store.backup import Backup
 from interface.store.commands import Commands
-from interface.store.crypto import Keyring
+from interface.store.crypto import Keyring, Master
 from interface.store.engine import Database, Part
 from interface.store.errors import StoreError
 from interface.store.journal import Journal
+from interface.store.key_look import KeyLook
 from interface.store.lock import Role
 from interface.store.migrations import (
+    ENVELOPE,
     MIGRATIONS,
     Migration,
     check_key,
@@ -31,6 +35,9 @@ from interface.store.nodes import Nodes
 from interface.store.patient_views import PatientViews
 from interface.store.presence import Presence, presence
 from interface.store.records import StoreStats
+from interface.store.resealing import Resealing
+from interface.store.retention import Retention
+from interface.store.rotation import Rotation
 from interface.store.schema import liveness
 from interface.store.sqlite import SQLite, sqlite_path
 from interface.store.views import Views
@@ -61,7 +68,7 @@ def database_at(url: str) -> Database:
         raise StoreError(f"[store] url: PostgreSQL cannot be used by it: {type(error).__name__}") from None
 
 
-def open_store(url: str, keyring: Keyring, *, create: bool = True) -> Store:
+def open_store(url: str, master: Master, *, create: bool = True) -> Store:
     """Open the store at a URL, `sqlite:///relative`, `sqlite:////absolute` or `postgresql+psycopg://…`, bringing it up
     to date.
 
@@ -72,18 +79,21 @@ def open_store(url: str, keyring: Keyring, *, create: bool = True) -> Store:
     database = database_at(url)
     if not database.prepare(create=create):
         raise StoreError(_no_store(database))
-    version = _Opening(database.changing() if create else database).prepare(
-        keyring, MIGRATIONS, change=create
-    )
-    return Store(database, keyring, version)
+    version = _Opening(database.changing() if create else database).prepare(master, MIGRATIONS, change=create)
+    return Store(database, KeyLook(database, master).keyring(), version)
 
 
 def store_exists(url: str) -> bool:
     """Whether there is a store at a URL, whoever's and however old. Raises StoreError where that can't be found out."""
     database = database_at(url)
     if database.path is not None:
-        return database.path.exists()
+        return database.path.is_file() and database.path.stat().st_size > 0
     return _Opening(database).exists()
+
+
+def may_make_key(url: str) -> bool:
+    """Whether a key may be made for the store at `url`: there is no store yet, or no key opens it (all is in the clear)."""
+    return not store_exists(url) or _Opening(database_at(url)).is_bare()
 
 
 def presence_at(url: str, role: Role) -> Presence:
@@ -106,14 +116,23 @@ class _Opening(Part):
         finally:
             self.close()
 
-    def prepare(self, keyring: Keyring, migrations: Sequence[Migration], *, change: bool) -> int:
+    def is_bare(self) -> bool:
+        """Whether no master key wraps its keys."""
+        try:
+            with self._reading() as connection:
+                version = stored_version(connection, self._database.name)
+                return version == 0 or (version >= ENVELOPE and key_rows.is_bare(connection))
+        finally:
+            self.close()
+
+    def prepare(self, master: Master, migrations: Sequence[Migration], *, change: bool) -> int:
         """Give the version that the store then has; each step is a transaction, so that two may open at
         once.
         """
         name = self._database.name
         try:
             with self._reading() as connection:
-                version = _checked_version(connection, keyring, name, migrations)
+                version = _checked_version(connection, master, name, migrations)
             while version < migrations[-1].version:
                 if not change:
                     raise StoreError(
@@ -125,21 +144,25 @@ class _Opening(Part):
                 with self._writing() as connection:
                     # again, under the lock: another process may have been here first
                     self._database.lock_schema(connection)
-                    version = _checked_version(connection, keyring, name, migrations)
+                    version = _checked_version(connection, master, name, migrations)
                     if version < migrations[-1].version:
-                        version = migrate(connection, keyring, version, migrations)
+                        version = migrate(connection, master, version, migrations)
+            if change:
+                with self._writing() as connection:
+                    self._database.lock_schema(connection)
+                    key_rows.fit(connection, master, time.time())
             return version
         finally:
             self.close()
 
 
 def _checked_version(
-    connection: Connection, keyring: Keyring, name: str, migrations: Sequence[Migration]
+    connection: Connection, master: Master, name: str, migrations: Sequence[Migration]
 ) -> int:
     version = stored_version(connection, name)
     check_version(version, name, migrations)
     if version:
-        check_key(connection, keyring, name)
+        check_key(connection, master, name, version)
     return version
 
 
@@ -168,8 +191,13 @@ class Store:
         self._views: Views | None = None
         self._patients: PatientViews | None = None
         self._commands: Commands | None = None
-        self._nodes: Nodes | None = None
         self._probe: _Probe | None = None
+        self._seldom: dict[type[Part], Part] = {}
+
+    @property
+    def keyring(self) -> Keyring:
+        """The keys that seal and open its values."""
+        return self._keyring
 
     @property
     def path(self) -> Path | None:
@@ -217,18 +245,42 @@ class Store:
             return self._commands
 
     @property
+    def rotation(self) -> Rotation:
+        """What replaces the master key."""
+        return self._seldom_used(Rotation, lambda: Rotation(self._database))
+
+    @property
+    def resealing(self) -> Resealing:
+        """What seals values of older keys anew."""
+        return self._seldom_used(Resealing, lambda: Resealing(self._database, self._keyring))
+
+    @property
+    def backup(self) -> Backup:
+        """What copies it."""
+        return self._seldom_used(Backup, lambda: Backup(self._database))
+
+    @property
+    def retention(self) -> Retention:
+        """What finds and deletes rows that are kept no longer."""
+        return self._seldom_used(Retention, lambda: Retention(self._database, self._keyring))
+
+    @property
     def nodes(self) -> Nodes:
         """Which processes use the store; the pulse's."""
-        with self._making:
-            if self._nodes is None:
-                self._nodes = self._keep(Nodes(self._database))
-            return self._nodes
+        return self._seldom_used(Nodes, lambda: Nodes(self._database))
 
     def presence(self, role: Role) -> Presence:
         """The store's door or work, as others see it. One thread's; ends with the store."""
         made = presence(self._database, role)
         self._parts.callback(made.release)
         return made
+
+    def _seldom_used(self, kind: type[_PartT], make: Callable[[], _PartT]) -> _PartT:
+        with self._making:
+            found = self._seldom.get(kind)
+            if not isinstance(found, kind):
+                found = self._seldom[kind] = self._keep(make())
+            return found
 
     def _keep(self, part: _PartT) -> _PartT:
         self._parts.callback(part.close)
@@ -250,9 +302,8 @@ class Store:
     def close(self) -> None:
         """Close every part; what was not committed is undone."""
         self._parts.close()
-        self._journal = self._work = self._views = self._patients = self._commands = self._probe = (
-            self._nodes
-        ) = None
+        self._journal = self._work = self._views = self._patients = self._commands = self._probe = None
+        self._seldom.clear()
         self._database.engine.dispose()
 
     def __enter__(self) -> Self:

@@ -159,12 +159,14 @@ class Part:
 
     def _usable(self) -> Connection:
         """The connection, replaced when it broke since it was used last."""
-        if not self._connection.invalidated and not self._database.fresh(self._connection):
-            self._connection.invalidate()
-        if self._connection.invalidated:
-            with contextlib.suppress(*self._database.failures):
-                self._connection.close()
-            self._connection = self._database.engine.connect()
+        old = self._connection
+        if not old.closed and not old.invalidated:
+            if self._database.fresh(old):
+                return old
+            old.invalidate()
+        with contextlib.suppress(*self._database.failures):
+            old.close()
+        self._connection = self._database.engine.connect()
         return self._connection
 
     def _about_to_commit(self, failure: type[StoreError]) -> None:

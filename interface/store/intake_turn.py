@@ -58,6 +58,14 @@ def renew(connection: Connection, hold: Hold) -> None:
     _of(_RENEW.execute(connection, {"b_owner": hold.owner, "b_fence": hold.fence}).rowcount)
 
 
+def need(connection: Connection, hold: Hold | None) -> None:
+    """As `renew`; TurnLost also for who has no turn."""
+    if hold is None:
+        _of(0)
+    else:
+        renew(connection, hold)
+
+
 def settled(connection: Connection, hold: Hold, day: str) -> None:
     """All open requests are settled for a day (ISO 8601): other nodes may send, too. TurnLost."""
     _of(connection.execute(_SETTLED, {"b_owner": hold.owner, "b_fence": hold.fence, "b_day": day}).rowcount)

@@ -19,6 +19,7 @@ from interface.store.crypto import Keyring
 from interface.store.duplicates import Name, Namesakes, find_namesakes
 from interface.store.engine import Database, Part
 from interface.store.errors import NotStored
+from interface.store.key_rows import still_good
 from interface.store.prepared import Prepared
 from interface.store.records import Arrival, Stored, reasons_json
 from interface.store.schema import message_bodies, messages
@@ -102,6 +103,7 @@ class Journal(Part):
                         for id_, (more, last) in batch.again.items()
                     ],
                 )
+            still_good(connection, self._keyring, NotStored)
         return [
             Stored(row.id, receipt, row.id if receipt == "duplicate" else None)
             for receipt, row in batch.outcomes

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
 
-from interface.store.crypto import MASTER_BYTES, Keyring, new_master_key
+from interface.store.crypto import MASTER_BYTES, Master, new_master_key
 from interface.store.errors import KeyringError
 
 DEFAULT_KEY_FILE = "at-rest.key"
@@ -23,40 +24,79 @@ Announce = Callable[[str], None]
 
 
 def load_or_create(
-    spec: str | None, settings_dir: Path, announce: Announce, *, create: bool = True
-) -> Keyring:
-    """The keyring that `[store] key` names.
+    spec: str | None, settings_dir: Path, announce: Announce, *, create: bool = True, off: bool = False
+) -> Master:
+    """The master key that `[store] key` names.
 
     spec: `env:NAME`, `file:PATH` (relative to settings_dir), `credential:NAME` (systemd), or None for the
     file `at-rest.key` in settings_dir, which is made with mode 0600 when it is missing and `create` is
-    true; `announce` is told so in one line. Raises KeyringError in one line.
+    true; `announce` is told so in one line. `off`: `[store] encryption` is off: none is made, and none need be there.
+    Raises KeyringError in one line.
     """
+
+    def again() -> Master:
+        return load_or_create(spec, settings_dir, lambda _line: None, create=False, off=off)
+
+    if off and not _is_there(spec, settings_dir):
+        return Master(None, source="(none)", off=True, again=again)
     if spec is None:
-        return _default_file(settings_dir / DEFAULT_KEY_FILE, announce, create)
+        path = settings_dir / DEFAULT_KEY_FILE
+        _make_default(path, announce, create)
+        secret, source = _parse(_read_file(path, announce), str(path)), str(path)
+    else:
+        secret, source = read_key(spec, settings_dir, announce), spec
+    return Master(secret, source=source, off=off, again=again)
+
+
+def read_key(spec: str, settings_dir: Path, announce: Announce = lambda _line: None) -> bytes:
+    """The key that `spec` names. Raises KeyringError in one line."""
     kind, colon, name = spec.partition(":")
     reader = _READERS.get(kind)
     if not colon or not name or reader is None:
         # the setting is not repeated: it may be the key itself, written there by mistake
         raise KeyringError("[store] key must be env:NAME, file:PATH or credential:NAME, never the key itself")
-    return Keyring(_parse(reader(name, settings_dir, announce), spec), source=spec)
+    return _parse(reader(name, settings_dir, announce), spec)
 
 
-def _default_file(path: Path, announce: Announce, create: bool) -> Keyring:
-    if not path.exists():
-        if not create:
-            raise KeyringError(
-                f"the at-rest key file {path} is missing: bring it back, the store opens with no other"
-            )
-        _write_new(path)
+def key_file(spec: str | None, settings_dir: Path) -> Path | None:
+    """The file in which the key lies; None: it is in no file of ours (env:, credential:)."""
+    if spec is None:
+        return settings_dir / DEFAULT_KEY_FILE
+    kind, _, name = spec.partition(":")
+    return settings_dir / Path(name).expanduser() if kind == "file" else None
+
+
+def _is_there(spec: str | None, settings_dir: Path) -> bool:
+    path = key_file(spec, settings_dir)
+    if path is not None:
+        return path.exists()
+    try:
+        read_key(spec or "", settings_dir)
+    except KeyringError:
+        return False
+    return True
+
+
+def _make_default(path: Path, announce: Announce, create: bool) -> None:
+    if path.exists():
+        return
+    if not create:
+        raise KeyringError(
+            f"the at-rest key file {path} is missing: bring it back, the store opens with no other"
+        )
+    with contextlib.suppress(FileExistsError):  # another process was first: its key is the one
+        write_new(path)
         announce(
             f"made a new at-rest key: {path} (mode 0600); keep a copy apart from the backups of the store, "
             "which cannot be read without it"
         )
-    return Keyring(_parse(_read_file(path, announce), str(path)), source=str(path))
 
 
-def _write_new(path: Path) -> None:
-    """Write a new key that is on disk before it is used: what was sealed with a lost key is lost too."""
+def write_new(path: Path) -> None:
+    """Write a new key that is on disk before it is used: what was sealed with a lost key is lost too.
+
+    Raises FileExistsError for a file that is there, KeyringError for what else keeps it from being made.
+    """
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
@@ -64,15 +104,20 @@ def _write_new(path: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(path)
     except FileExistsError:
-        return  # another process was first: its key is the one
+        raise
     except OSError as error:
         raise KeyringError(f"the at-rest key file {path} cannot be made: {error.strerror}") from None
+
+
+def sync_folder(path: Path) -> None:
+    """Have on disk that a file was made, renamed or deleted."""
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _read_file(path: Path, announce: Announce) -> str:

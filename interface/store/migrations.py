@@ -15,14 +15,14 @@ from sqlalchemy import Connection, insert, inspect, select
 from sqlalchemy.schema import CreateColumn
 from sqlalchemy.sql.functions import max as sql_max
 
-from interface.store import schema
-from interface.store.crypto import Keyring
-from interface.store.errors import StoreError, Unreadable
-
-_PROOF = b"this store was made with this key"
+from interface.store import key_rows, schema
+from interface.store.crypto import Master
+from interface.store.errors import StoreError
 
 _THE_TURN = insert(schema.intake_turn).values(id=1, owner=None, until=0.0, fence=0)
 
+ENVELOPE = 5
+"""The version since which the store's own keys seal, wrapped by the master key; before that one it did so itself."""
 COUNTERS = ("message", "patient", "request", "webhook", "command")
 
 
@@ -32,7 +32,9 @@ class Migration:
 
     version: int
     name: str
-    apply: Callable[[Connection], None]
+    apply: Callable[[Connection], None] = lambda _connection: None
+    keys: Callable[[Connection, Master, float], None] | None = None
+    """What it does to the store's keys."""
 
 
 def _first_tables(connection: Connection) -> None:
@@ -63,6 +65,16 @@ def _settings_seen(connection: Connection) -> None:
     schema.settings_seen.create(connection)
 
 
+def _purgings(connection: Connection) -> None:
+    """What went by retention, and when."""
+    schema.purges.create(connection)
+
+
+def _work_state(connection: Connection) -> None:
+    """What the work knows of the destination and of the time, for its next start and for the command line."""
+    schema.work_state.create(connection)
+
+
 def _nodes(connection: Connection) -> None:
     """Several daemons on one database: who they are, and whose turn it is."""
     schema.nodes.create(connection)
@@ -76,7 +88,9 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(2, "merges and commands", _merges_and_commands),
     Migration(3, "patients by change", _patients_by_change),
     Migration(4, "settings seen", _settings_seen),
-    Migration(5, "nodes", _nodes),
+    Migration(ENVELOPE, "keys that are wrapped, and purgings", _purgings, key_rows.of_old),
+    Migration(6, "state of the work", _work_state),
+    Migration(7, "nodes", _nodes),
 )
 
 
@@ -100,23 +114,16 @@ def check_version(version: int, where: str, migrations: Sequence[Migration] = MI
         )
 
 
-def check_key(connection: Connection, keyring: Keyring, where: str) -> None:
-    """StoreError when the store was made with another at-rest key."""
-    proofs = connection.execute(select(schema.store_keys.c.proof)).scalars()
-    for proof in proofs:
-        try:
-            keyring.open("proof", proof)
-        except Unreadable:
-            continue
-        return
-    raise StoreError(
-        f"the at-rest key {keyring.source} is not the one this store was made with ({where}): "
-        "bring that key back, or name it in [store] key"
-    )
+def check_key(connection: Connection, master: Master, where: str, version: int) -> None:
+    """KeyringError when the store was made with another at-rest key."""
+    if version < ENVELOPE:
+        key_rows.prove_old(connection, master, where)
+    else:
+        key_rows.unlock(key_rows.read(connection), master, where)
 
 
 def migrate(
-    connection: Connection, keyring: Keyring, version: int, migrations: Sequence[Migration] = MIGRATIONS
+    connection: Connection, master: Master, version: int, migrations: Sequence[Migration] = MIGRATIONS
 ) -> int:
     """Take the one step that follows `version`, in the caller's transaction; call until it gives the newest
     version.
@@ -127,10 +134,8 @@ def migrate(
     reached = step.version
     if version == 0:
         reached = migrations[-1].version  # made from the newest schema
-        connection.execute(
-            insert(schema.store_keys).values(
-                key_id=keyring.key_id, proof=keyring.seal("proof", _PROOF), made_at=now
-            )
-        )
+        key_rows.make_first(connection, master, now)
+    elif step.keys is not None:
+        step.keys(connection, master, now)
     connection.execute(insert(schema.schema_version).values(version=reached, applied_at=now))
     return reached

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 
 from interface.store.leases import Hold
 
@@ -315,6 +315,10 @@ class Unsent:
     """As that of an attempt."""
 
 
+Wake = Literal["", "failed", "all"]
+"""Which waiting requests are due at once: `failed`: all but those the API asked to wait; `all`; none."""
+
+
 @dataclass(frozen=True, slots=True)
 class AskedRow:
     """A stored request, for whoever must find out from the rows what was asked."""
@@ -356,6 +360,13 @@ class Turn:
     """Whose turn it is; without one only attempts are stored and requests claimed."""
     give_back: bool = False
     """Others may have the turn after this."""
+    probe: bool = False
+    """Claim whatever is due first, though its time has not come."""
+    not_before: date | None = None
+    """Claim nothing for an appointment before this day; None: whatever day."""
+    wake: Wake = ""
+    told: Mapping[str, str] = field(default_factory=dict)
+    """What the work tells of itself: JSON texts by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,6 +383,10 @@ class Claimed:
     created_at: float = 0.0
     readable: bool = True
     """False: the stored body cannot be opened; finish it as `dead`."""
+    failing_since: float | None = None
+    """When an attempt of it first failed in a way that may be its own fault; None: none has."""
+    paused_at: float | None = None
+    """When an attempt of it last paused the destination; None: none has."""
     fence: int | None = None
     """The number of this claim of the patient."""
 

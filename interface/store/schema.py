@@ -44,6 +44,11 @@ def _filled_index(name: str, *columns: Column[Any]) -> None:
     _partial_index(name, columns[0].is_not(None), *columns)
 
 
+def sealed(purpose: str) -> dict[str, str]:
+    """Marks a column whose values are sealed, each for this purpose."""
+    return {"sealed": purpose}
+
+
 schema_version = Table(
     "schema_version",
     metadata,
@@ -54,9 +59,16 @@ schema_version = Table(
 store_keys = Table(
     "store_keys",
     metadata,
+    # the keys that seal values, and the secret of the hashes, wrapped by the master key that [store] key names; while
+    # the master key is replaced, once by each of the two
     Column("key_id", LargeBinary, primary_key=True),
-    Column("proof", LargeBinary, nullable=False),  # a known text, sealed: only the right key opens it
+    Column("master_id", LargeBinary, primary_key=True),
+    Column("kind", Text, nullable=False),  # data; hash; clear: stands for values in the clear
+    Column("number", Integer, nullable=False),  # the data key with the highest seals
+    Column("wrapped", LargeBinary, nullable=False),
     Column("made_at", Double, nullable=False),
+    Column("wrapped_at", Double, nullable=False),
+    Column("retired_at", Double),  # from then on no value may be sealed by it: those there are become others
 )
 
 counters = Table(
@@ -144,7 +156,7 @@ message_bodies = Table(
         primary_key=True,
         autoincrement=False,
     ),
-    Column("body", LargeBinary, nullable=False),  # sealed: message
+    Column("body", LargeBinary, nullable=False, info=sealed("message")),
 )
 
 message_notes = Table(
@@ -157,7 +169,7 @@ message_notes = Table(
         primary_key=True,
         autoincrement=False,
     ),
-    Column("note", LargeBinary, nullable=False),  # sealed: note
+    Column("note", LargeBinary, nullable=False, info=sealed("note")),
 )
 
 patients = Table(
@@ -193,7 +205,7 @@ charts = Table(
         primary_key=True,
         autoincrement=False,
     ),
-    Column("chart", LargeBinary, nullable=False),  # sealed: chart
+    Column("chart", LargeBinary, nullable=False, info=sealed("chart")),
 )
 
 patient_keys = Table(
@@ -241,9 +253,9 @@ request_bodies = Table(
         primary_key=True,
         autoincrement=False,
     ),
-    Column("appointment", LargeBinary, nullable=False),  # sealed: appointment
-    Column("body", LargeBinary, nullable=False),  # sealed: request
-    Column("detail", LargeBinary, nullable=False),  # sealed: detail
+    Column("appointment", LargeBinary, nullable=False, info=sealed("appointment")),
+    Column("body", LargeBinary, nullable=False, info=sealed("request")),
+    Column("detail", LargeBinary, nullable=False, info=sealed("detail")),
 )
 
 attempts = Table(
@@ -257,8 +269,9 @@ attempts = Table(
     Column("verdict", Text, nullable=False),
     Column("detail", Text, nullable=False),
     Column("possible_duplicate", Boolean, nullable=False),
-    Column("body", LargeBinary),  # sealed: attempt; NULL: the request's body was sent
-    Column("reply", LargeBinary),  # sealed: reply; what the API said where it did not take the request
+    Column("body", LargeBinary, info=sealed("attempt")),  # NULL: the request's body was sent
+    # what the API said where it did not take the request
+    Column("reply", LargeBinary, info=sealed("reply")),
 )
 Index("attempts_by_request", attempts.c.request_id, attempts.c.id)
 
@@ -272,20 +285,29 @@ webhooks = Table(
     Column("content_digest", LargeBinary, nullable=False),
     Column("state", Text, nullable=False),
     Column("request_id", BigInteger),
-    Column("body", LargeBinary, nullable=False),  # sealed: webhook
+    Column("body", LargeBinary, nullable=False, info=sealed("webhook")),
 )
 Index("webhooks_by_state", webhooks.c.state, webhooks.c.id)
 _filled_index("webhooks_by_correlation_id", webhooks.c.correlation_id)
 Index("webhooks_by_digest", webhooks.c.content_digest)
+
+work_state = Table(
+    "work_state",
+    metadata,
+    # what the work must know after a restart and the command line shows: JSON, no patient data
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("changed_at", Double, nullable=False),
+)
 
 commands = Table(
     "commands",
     metadata,
     Column("id", _ID, primary_key=True, autoincrement=False),
     Column("kind", Text, nullable=False),
-    Column("arguments", LargeBinary, nullable=False),  # sealed: command
+    Column("arguments", LargeBinary, nullable=False, info=sealed("command")),
     Column("state", Text, nullable=False),  # waiting, done or failed
-    Column("result", LargeBinary),  # sealed: command
+    Column("result", LargeBinary, info=sealed("command")),
     Column("created_at", Double, nullable=False),
     Column("ended_at", Double),
 )
@@ -297,4 +319,13 @@ settings_seen = Table(
     Column("name", Text, primary_key=True),
     Column("value", Text, nullable=False),  # digests: nothing of a setting's own text
     Column("seen_at", Double, nullable=False),
+)
+
+purges = Table(
+    "purges",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("began_at", Double, nullable=False),
+    Column("ended_at", Double),
+    Column("counts", Text, nullable=False),  # how many rows of each kind went, as JSON
 )

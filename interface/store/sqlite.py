@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from interface.store.engine import Database
@@ -51,6 +51,18 @@ _CAUSES = {
     "SQLITE_NOMEM": "there is not enough memory",
     "SQLITE_TOOBIG": "a value is too big",
 }
+
+
+def cause_of(error: BaseException | None) -> str:
+    """What went wrong in words: never a statement, never a value. Extended names (SQLITE_IOERR_WRITE) begin with the
+    plain one.
+    """
+    origin = error.orig if isinstance(error, DBAPIError) else error
+    name = getattr(origin, "sqlite_errorname", None)
+    if not isinstance(name, str):
+        return type(origin).__name__
+    plain = "_".join(name.split("_")[:2])
+    return _CAUSES.get(name) or _CAUSES.get(plain, plain)
 
 
 _Inode = tuple[int, int]
@@ -125,12 +137,8 @@ class SQLite(Database):
         """Who writes has the only lock there is."""
 
     def cause(self, error: BaseException | None) -> str:
-        """By the error's name; extended names (SQLITE_IOERR_WRITE) begin with the plain one."""
-        name = getattr(error, "sqlite_errorname", None)
-        if not isinstance(name, str):
-            return type(error).__name__
-        plain = "_".join(name.split("_")[:2])
-        return _CAUSES.get(name) or _CAUSES.get(plain, plain)
+        """By the error's name."""
+        return cause_of(error)
 
     def stats(self, connection: Connection, schema_version: int) -> StoreStats:  # noqa: ARG002
         """Sizes of the files, and of the room that is left."""

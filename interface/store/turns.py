@@ -302,7 +302,7 @@ def _write_keys(
         connection.execute(_INSERT_KEYS, come)
 
 
-_OLDEST_WAITING_DUE = (
+OLDEST_WAITING_DUE = (
     select(requests.c.due_at)
     .where(requests.c.patient_id == patients.c.id, requests.c.state == "waiting")
     .order_by(requests.c.id)
@@ -312,7 +312,7 @@ _OLDEST_WAITING_DUE = (
 _SET_DUE = (
     update(patients)
     .where(patients.c.id.in_(bindparam("ids", expanding=True)))
-    .values(due_at=_OLDEST_WAITING_DUE, changed_at=bindparam("b_now"))
+    .values(due_at=OLDEST_WAITING_DUE, changed_at=bindparam("b_now"))
 )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, exists, func, or_, select
 
-from interface.store import replay
+from interface.store import replay, work_state
 from interface.store.crypto import Keyring
 from interface.store.engine import Database, Part
 from interface.store.errors import Unreadable
@@ -298,6 +298,11 @@ class Views(Part):
         """What there is to know of the database server; None: the store is a file."""
         with self._reading() as connection:
             return self._database.facts(connection)
+
+    def told(self) -> dict[str, str]:
+        """What the work tells of itself: JSON texts by name. Of a work that does not run: what it told last."""
+        with self._reading() as connection:
+            return work_state.told(connection)
 
     # ------------------------------------------------------------------------------------------ history
 

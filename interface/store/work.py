@@ -24,10 +24,12 @@ from interface.store import (
     replay,
     seen,
     turns,
+    work_state,
 )
 from interface.store.crypto import Keyring
 from interface.store.engine import Database, Part
 from interface.store.errors import OutcomeUnknown, Overtaken, Unreadable
+from interface.store.key_rows import still_good
 from interface.store.leases import Hold, Seen
 from interface.store.records import (
     AskedRow,
@@ -233,6 +235,11 @@ class Work(Part):
         with self._reading() as connection:
             return commands.next_command(connection, self._keyring)
 
+    def told(self) -> dict[str, str]:
+        """What the work told of itself: JSON texts by name."""
+        with self._reading() as connection:
+            return work_state.told(connection)
+
     def family(self, ids: Iterable[int]) -> set[int]:
         """These patients and all whose charts were merged with theirs."""
         with self._reading() as connection:
@@ -285,7 +292,19 @@ class Work(Part):
             changed |= by_hand.change_by_hand(connection, keyring, turn.by_hand, now)
             seen.write(connection, turn.seen, now)
             turns.set_due(connection, touched | changed, now)
-            claimed = claims.claim(connection, keyring, now, turn.claims, self.node, turn.blocked)
+            claims.wake(connection, turn.wake, now)
+            work_state.tell(connection, turn.told, now)
+            claimed = claims.claim(
+                connection,
+                keyring,
+                now,
+                turn.claims,
+                self.node,
+                turn.blocked,
+                probe=turn.probe,
+                not_before=turn.not_before,
+            )
+            still_good(connection, keyring)
             if turn.hold is not None and turn.give_back:
                 intake_turn.give_back(connection, turn.hold)
             if self._database.shared:
@@ -319,16 +338,18 @@ class Work(Part):
         with self._writing() as connection:
             return list(claims.claim(connection, self._keyring, now, limit, self.node))
 
-    def recover(self, now: float | None = None) -> int:
+    def recover(self, now: float | None = None, longest: float | None = None) -> int:
         """What was being sent waits again, marked as a possible duplicate; gives how many there were.
 
         At the start where one daemon has the store for itself; of nodes that are dead, at any time, where several
-        share it.
+        share it. `longest`: what is due later than in so many seconds was so by a clock that was wrong, and is due now.
         """
         at = time.time() if now is None else now
         with self._writing() as connection:
             sending = claims.take_back(connection, at, abandoned=self._database.shared)
             turns.set_due(connection, attempts.supersede_overtaken(connection, sending, at), at)
+            if longest is not None:
+                claims.wake(connection, "all", at, beyond=at + longest)
         return len(sending)
 
     # ------------------------------------------------------------------------------------------ the turn

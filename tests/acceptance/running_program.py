@@ -86,11 +86,41 @@ def states(store: Path, table: str = "requests") -> list[str]:
         return []
 
 
+class Engine:
+    """A sender as interface engines are: one connection, made anew after it broke."""
+
+    def __init__(self, port: int, timeout: float = PATIENCE):
+        self._port, self._timeout = port, timeout
+        self._connection: socket.socket | None = None
+
+    def send(self, message: bytes) -> bytes:
+        """Send a message over MLLP and give its answer. OSError: there was none, and it is to be sent again."""
+        try:
+            if self._connection is None:
+                self._connection = socket.create_connection(("127.0.0.1", self._port), self._timeout)
+            self._connection.sendall(b"\x0b" + message + b"\x1c\r")
+            answer = b""
+            while not answer.endswith(b"\x1c\r"):
+                chunk = self._connection.recv(4096)
+                if not chunk:
+                    raise ConnectionResetError
+                answer += chunk
+        except OSError:
+            self.close()
+            raise
+        return answer
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+
+
 def tell(port: int, message: bytes) -> None:
-    """Send a message over MLLP, as an interface engine does; it is accepted."""
-    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as engine:
-        engine.sendall(b"\x0b" + message + b"\x1c\r")
-        assert b"MSA|AA|" in engine.recv(4096)
+    """Send one message; it is accepted."""
+    engine = Engine(port)
+    assert b"MSA|AA|" in engine.send(message)
+    engine.close()
 
 
 def calls(api: str) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """`messages` and `requests` over a real store: lists, filters, pages, details, and text that does no harm."""
 
 import json
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -152,7 +153,11 @@ def test_requests(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = capsys.readouterr().out.splitlines()
     assert "2026-03-12" in lines[1] and "delivered" in lines[1] and "c-1" in lines[1]
     assert len(answer(capsys, "requests", "--date", "2026-03-12", "--state", "delivered")["requests"]) == 1
-    assert answer(capsys, "requests", "--state", "held") == {"requests": [], "next_before": None}
+    assert answer(capsys, "requests", "--state", "held") == {
+        "requests": [],
+        "next_before": None,
+        "destination": None,
+    }
 
 
 def test_one_request_whole(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -199,3 +204,64 @@ def test_check_opens_the_store(site: Path, capsys: pytest.CaptureFixture[str]) -
     assert main(["check"]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert any(line.startswith("FAIL  at-rest key: ") for line in lines)
+
+
+PAUSED = {"state": "paused", "reason": "not-authorised", "since": T, "next_at": 4e9}
+
+
+@pytest.fixture
+def telling(site: Path) -> Callable[[dict[str, object]], None]:
+    """Has a request wait, and the work tell of the destination."""
+    keyring = load_or_create(None, site, lambda _: None, create=False)
+
+    def tell(told: dict[str, object]) -> None:
+        with open_store(f"sqlite:///{site}/i.db", keyring) as store:
+            patient, request = store.work.next_ids()
+            waiting = NewRequestRow(request, patient, None, "SCH-2:78", "waiting", b"{}", b"{}", None)
+            patients = [PatientWrite(patient, b"chart", True, (f"LFC|{patient}",))]
+            store.work.commit(
+                Turn(T, patients=patients, requests=[waiting], told={"destination": json.dumps(told)})
+            )
+
+    return tell
+
+
+def test_above_the_list_stands_why_waiting_requests_wait(
+    telling: Callable[[dict[str, object]], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    telling(PAUSED)
+    assert main(["requests"]) == 0
+    first, heads, *_ = capsys.readouterr().out.splitlines()
+    assert first == (
+        "sending is paused since 2026-03-05 08:40:00 (not-authorised): the API does not accept the key: correct it "
+        "where [api] key points to, then SIGHUP or restart; next try 2096-10-02 07:06:40"
+    )
+    assert heads.split()[0] == "id"
+    assert main(["requests", "show", "2"]) == 0
+    assert "waits because" in capsys.readouterr().out
+    assert main(["requests", "--state", "delivered"]) == 0
+    assert "paused" not in capsys.readouterr().out, "nothing waits there"
+
+
+def test_as_json_the_destination_is_beside_the_requests(
+    telling: Callable[[dict[str, object]], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["requests", "--json"])
+    assert json.loads(capsys.readouterr().out)["destination"] is None
+    telling(PAUSED)
+    main(["requests", "--json"])
+    assert json.loads(capsys.readouterr().out)["destination"] == {
+        "state": "paused",
+        "reason": "not-authorised",
+        "since": "2026-03-05T08:40:00.000Z",
+        "next_at": "2096-10-02T07:06:40.000Z",
+    }
+
+
+@pytest.mark.parametrize("told", [{"state": "passing", "reason": ""}, {"state": "x"}, {"reason": 5}])
+def test_where_nothing_keeps_requests_from_going_out_nothing_is_said(
+    telling: Callable[[dict[str, object]], None], told: dict[str, object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    telling(told)
+    assert main(["requests"]) == 0
+    assert capsys.readouterr().out.split()[0] == "id"

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from running_program import until
+from patience import until
 
 from interface.store.database import Store
 

@@ -25,7 +25,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running_program import PATIENCE, Program, free_port, until
+from patience import PATIENCE, until
+from ports import free_port
+from running_program import Engine, Program
 from small_disk import SmallDisk, small_disk
 
 NOW = "2026-03-02T09:00:00-06:00"
@@ -110,22 +112,11 @@ class Site:
             thread.join(PATIENCE)
 
     def _send(self, patient: int) -> None:
-        version, connection = 0, None
+        version, engine = 0, Engine(self.port, timeout=30)
         while not self._enough.is_set():
             try:
-                if connection is None:
-                    connection = socket.create_connection(("127.0.0.1", self.port), timeout=30)
-                connection.sendall(b"\x0b" + message(patient, version) + b"\x1c\r")
-                answer = b""
-                while not answer.endswith(b"\x1c\r"):
-                    chunk = connection.recv(4096)
-                    if not chunk:
-                        raise ConnectionResetError
-                    answer += chunk
+                answer = engine.send(message(patient, version))
             except OSError:
-                if connection is not None:
-                    connection.close()
-                connection = None
                 self.unanswered += 1
                 self._enough.wait(0.2)
                 continue
@@ -134,8 +125,7 @@ class Site:
             version += 1
             self.acked[patient] = version
             self._enough.wait(0.02)
-        if connection is not None:
-            connection.close()
+        engine.close()
 
     def lists(self, command: str, *more: str) -> list[dict[str, Any]]:
         arguments = [command, "-c", str(self.path), "--json", "--limit", "100000", *more]

@@ -46,7 +46,17 @@ def _of_postgresql(connection, statement, parameters):
     return list(_nodes(found[0]["Plan"]))
 
 
-FEW_ROWS = ("counters", "liveness", "nodes", "intake_turn", "store_keys", "schema_version", "settings_seen")
+FEW_ROWS = (
+    "counters",
+    "liveness",
+    "nodes",
+    "intake_turn",
+    "store_keys",
+    "schema_version",
+    "settings_seen",
+    "work_state",
+    "purges",
+)
 
 
 def _nodes(plan):

@@ -10,7 +10,7 @@ import msgspec
 from interface.hl7.message import Repetition
 from interface.rules.tables import Table
 
-_TRIPLETS = ((1, 14), (4, 17), (10, 20))
+TRIPLETS = ((1, 14), (4, 17), (10, 20))
 """Where the code of each coding stands (text and system follow), and the OID of its system."""
 _OID = "urn:oid:"
 
@@ -32,7 +32,7 @@ class Coding(msgspec.Struct, frozen=True, gc=False):
 def codings(repetition: Repetition) -> Iterator[Coding]:
     """The codings that hold anything but the name of a system."""
     count = repetition.component_count
-    for number, oid in _TRIPLETS:
+    for number, oid in TRIPLETS:
         if number > count:
             return
         code, text = repetition.component(number).strip(), repetition.component(number + 1).strip()

@@ -183,7 +183,7 @@ def test_the_web_doors(start: Start) -> None:
     door = start()
     assert door.health()["alive"] is True
     until("ready", lambda: door.get("/readyz")[0] == 200)
-    assert json.loads(door.get("/readyz")[1]) == {"ready": True, "reasons": []}
+    assert json.loads(door.get("/readyz")[1]) == {"ready": True, "reasons": [], "destination": None}
     status, text = door.get("/metrics")
     assert status == 200
     assert "hl7_interface_work_up 1.0" in text

@@ -6,7 +6,8 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from running_door import Door, message, until
+from patience import until
+from running_door import Door, message
 
 Start = Callable[..., Door]
 

@@ -8,7 +8,7 @@ from itertools import count
 import pytest
 from sqlalchemy import text
 
-from interface.store.crypto import Keyring
+from interface.store.crypto import Master
 from interface.store.database import Store, open_store
 from interface.store.records import (
     Arrival,
@@ -24,7 +24,7 @@ NOW = 1_800_000_000.0
 
 @pytest.fixture
 def keyring():
-    return Keyring(bytes(range(32)), source="env:STORE_KEY")
+    return Master(bytes(range(32)), source="env:STORE_KEY")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -178,3 +178,9 @@ def trouble(store):
             yield "another transaction holds it locked"
 
     return sqlite if store.path else postgresql
+
+
+@pytest.fixture
+def fill_of():
+    """Fills a store that the test has opened itself."""
+    return Filler

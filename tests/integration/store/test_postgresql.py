@@ -165,6 +165,23 @@ def test_a_server_that_is_away_is_said(far_store, fill, way):
         far_store.journal.append([fill.arrival()], fill.now)
 
 
+def test_a_server_that_was_away_is_found_again(own_server, keyring, fill_of):
+    with open_store(own_server.url("clinic"), keyring) as store:
+        fill = fill_of(store)
+        fill.message()
+        for number in (signal.SIGINT, signal.SIGKILL):
+            own_server.stop(number)
+            for _ in range(2):
+                with pytest.raises(NotStored):
+                    fill.message()
+                with pytest.raises(StoreError):
+                    store.check_writable()
+            own_server.start()
+            fill.message()
+            store.check_writable()
+        assert len(store.views.messages()) == 3
+
+
 # ---------------------------------------------------------------------------------------------- slow
 
 

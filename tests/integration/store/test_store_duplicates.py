@@ -13,7 +13,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interface.store.crypto import Keyring
+from interface.store.crypto import Master
 from interface.store.database import Store, open_store
 from interface.store.errors import NotStored
 from interface.store.records import Arrival
@@ -98,7 +98,7 @@ def test_the_journal_tells_duplicates_as_the_rule_says(told: list[tuple[float, l
     model, now = Model(), START
     with (
         tempfile.TemporaryDirectory() as folder,
-        open_store(f"sqlite:///{Path(folder)}/i.db", Keyring(bytes(32))) as store,
+        open_store(f"sqlite:///{Path(folder)}/i.db", Master(bytes(32))) as store,
     ):
         for later, found, how in told:
             now += later

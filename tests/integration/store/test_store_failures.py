@@ -16,11 +16,11 @@ from interface.store.records import MessageDone, Turn
 # a child with a limit on the size of its files: writing the WAL fails within COMMIT, as on a full disk
 FULL = """
 import resource, sys
-from interface.store.crypto import Keyring
+from interface.store.crypto import Master
 from interface.store.database import open_store
 from interface.store.errors import NotStored, StoreError
 from interface.store.records import Arrival
-store = open_store(sys.argv[1], Keyring(bytes(range(32))))
+store = open_store(sys.argv[1], Master(bytes(range(32))))
 def append(name, size):
     arrival = Arrival("main", "A", "F", name, "SIU^S12", "P", "peer", b"SECRET" * size, "stored", 1.0)
     return store.journal.append([arrival], 1.0)[0]
@@ -96,10 +96,10 @@ def test_a_damaged_file_is_named_as_such(sqlite_store, sqlite_fill):
 
 KILLED = """
 import sys
-from interface.store.crypto import Keyring
+from interface.store.crypto import Master
 from interface.store.database import open_store
 from interface.store.records import Arrival
-store = open_store(sys.argv[1], Keyring(bytes(range(32))))
+store = open_store(sys.argv[1], Master(bytes(range(32))))
 number = 0
 while True:
     names = [f"C{number + n}" for n in range(8)]

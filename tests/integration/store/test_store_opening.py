@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import inspect, text
 
 from interface.store import database, schema
-from interface.store.crypto import Keyring, new_master_key
+from interface.store.crypto import Keyring, Master, new_master_key
 from interface.store.database import database_at, open_store
 from interface.store.errors import StoreError
 from interface.store.lock import StoreLock
@@ -77,6 +77,13 @@ def test_a_program_that_only_looks_makes_no_store(tmp_path, url, keyring):
         assert inspect(database_at(url).engine).get_table_names() == []
 
 
+def test_a_path_may_hold_what_means_something_in_an_address(tmp_path, keyring):
+    folder = tmp_path / "a b#c&ü"
+    with open_store(f"sqlite:///{folder}/i.db", keyring) as store:
+        assert store.views.counts().patients == 0
+    assert [path.name for path in folder.iterdir()] == ["i.db"]
+
+
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path, keyring):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be made") as caught:
@@ -89,9 +96,8 @@ def test_the_wrong_key_is_refused(url, keyring):
     with pytest.raises(
         StoreError, match="the at-rest key file:other is not the one this store was made with"
     ) as caught:
-        open_store(url, Keyring(new_master_key(), source="file:other"))
+        open_store(url, Master(new_master_key(), source="file:other"))
     assert one_line(caught)
-    open_store(url, Keyring(new_master_key(), older=[bytes(range(32))])).close()
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path, sqlite_url, keyring):
@@ -231,13 +237,14 @@ def test_a_new_store_has_the_tables_of_the_schema(store):
 def store_of_version_1(old, keyring):
     with sqlite3.connect(old) as first:
         first.executescript(Path(__file__).with_name("version_1.sql").read_text("utf-8"))
-        proof = keyring.seal("proof", b"this store was made with this key")
-        first.execute("INSERT INTO store_keys VALUES (?, ?, 1.0)", (keyring.key_id, proof))
+        sealed = Keyring.alone(keyring.secret).seal
+        proof = sealed("proof", b"this store was made with this key")
+        first.execute("INSERT INTO store_keys VALUES (?, ?, 1.0)", (keyring.id, proof))
         first.execute(
             "INSERT INTO messages VALUES (1,'main','A','F','C1','SIU^S12','P','peer',1.0,8,'stored',NULL,x'00',0,0,NULL,"
             "'done','chart','[]',1.0,0,7,NULL)"
         )
-        first.execute("INSERT INTO message_bodies VALUES (1, ?)", (keyring.seal("message", b"MSH|body"),))
+        first.execute("INSERT INTO message_bodies VALUES (1, ?)", (sealed("message", b"MSH|body"),))
     first.close()
     return old
 
@@ -257,15 +264,15 @@ def test_a_store_of_the_first_version_becomes_what_a_new_one_is_and_loses_nothin
 KILLED_IN_A_MIGRATION = """
 import os, signal, sys
 from interface.store import database, migrations
-from interface.store.crypto import Keyring
+from interface.store.crypto import Master
 def killing(step):
     def apply(connection):
         step.apply(connection)
         if step.version == int(sys.argv[2]):
             os.kill(os.getpid(), signal.SIGKILL)
-    return migrations.Migration(step.version, step.name, apply)
+    return migrations.Migration(step.version, step.name, apply, step.keys)
 database.MIGRATIONS = tuple(map(killing, migrations.MIGRATIONS))
-database.open_store(sys.argv[1], Keyring(bytes(range(32))))
+database.open_store(sys.argv[1], Master(bytes(range(32))))
 """
 
 

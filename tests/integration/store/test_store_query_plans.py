@@ -8,6 +8,7 @@ from datetime import date
 import pytest
 import query_plans
 
+from interface.store.crypto import Master
 from interface.store.records import (
     CloseRow,
     DiscardRow,
@@ -23,6 +24,7 @@ from interface.store.records import (
     RewriteRow,
     Turn,
 )
+from interface.store.retention import Limits
 
 DAY = date(2027, 3, 1)
 
@@ -105,6 +107,8 @@ def test_a_turn_of_the_work(plans, store, fill):
             )
         )
         work.request_states([1, 2])
+        for which in ("failed", "all"):
+            work.commit(Turn(3.0, wake=which, told={"a": "1"}, claims=1, not_before=DAY, probe=True))
 
     no_table_is_scanned(plans(turn))
 
@@ -146,7 +150,7 @@ def test_a_restart_and_a_change_of_day(plans, store, fill):
     fill.claim()
 
     def start():
-        store.work.recover()
+        store.work.recover(fill.now, longest=60.0)
         store.work.patients_with_open_requests()
 
     found = plans(start)
@@ -266,3 +270,46 @@ def test_a_patient_and_what_is_his(plans, store, fill):
         store.work.request_details([request])
 
     no_table_is_scanned(plans(look))
+
+
+def test_retention_reads_pages_and_deletes_by_id(plans, store, fill):
+    message, patient = fill.message(), fill.patient("A")
+    request = fill.request(patient)
+    limits = Limits(DAY, *[fill.now * 2] * 4)
+
+    def purge():
+        kept = store.retention
+        kept.requests(limits, 0)
+        kept.webhooks(limits, 0)
+        kept.commands(limits, 0)
+        kept.charts(limits, 0)
+        kept.messages(limits, 0)
+        kept.end(kept.begin(1.0), {}, 2.0)
+        kept.last()
+        for table, id_ in (("requests", request), ("patients", patient), ("messages", message)):
+            kept.delete(table, [id_])
+
+    found = plans(purge)
+    assert len(found) > 10
+    # newest first, a handful of rows in all
+    no_table_is_scanned(
+        {statement: plan for statement, plan in found.items() if "FROM purges" not in statement}
+    )
+
+
+def test_sealing_anew_reads_pages(plans, store, fill, monkeypatch):
+    fill.message()
+    fill.request(fill.patient("A"))
+    monkeypatch.setattr(store.resealing, "grace", 0.0)
+    store.rotation.begin(Master(bytes(range(32))), Master(bytes(range(1, 33))))
+
+    def reseal():
+        while store.resealing.step():
+            pass
+
+    found = plans(reseal)
+    # the table of keys holds a handful of rows
+    no_table_is_scanned(
+        {statement: plan for statement, plan in found.items() if "store_keys" not in statement}
+    )
+    assert any("UPDATE message_bodies" in statement for statement in found)

@@ -305,3 +305,9 @@ def dead_url():
 @pytest.fixture
 def site(store):
     return hand_site.Site(store)
+
+
+@pytest.fixture
+def limited(store):
+    """Another site's work on the store, as after a restart; with a limit of POSTs per second or without (None)."""
+    return lambda limit: hand_site.Site(store, limit=limit)

@@ -1,6 +1,6 @@
 """A site's work on a real store with the real core: the clock is set by hand, couriers answer when told to."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import orjson
@@ -14,6 +14,7 @@ from interface.services.clock import Clock
 from interface.services.courier import Attempt
 from interface.services.intake import Intake
 from interface.services.loop import WorkLoop
+from interface.services.passage import Passage
 from interface.services.work_stats import WorkStats
 from interface.store import Arrival
 from interface.store.records import Backlog
@@ -22,14 +23,18 @@ PID = "PID|1||{patient}^^^LFC^MR||Sample^Robin||19700131|F|||12 Birch Ln^^Madiso
 
 
 class HandClock(Clock):
-    """Stands still until it is set."""
+    """Stands still until it is set: as time goes on (`moment`), or as a machine's clock is set (`jump`)."""
 
     def __init__(self, at):
-        super().__init__(zone=UTC)
-        self.moment = at
+        self.moment, self.jumped = at, 0.0
+        super().__init__(
+            zone=UTC,
+            wall=lambda: self.moment.timestamp() + self.jumped,
+            steady=lambda: self.moment.timestamp() - 1e9,
+        )
 
-    def now(self):
-        return self.moment.timestamp()
+    def jump(self, seconds):
+        self.jumped += seconds
 
 
 class HandCouriers:
@@ -37,11 +42,19 @@ class HandCouriers:
 
     def __init__(self):
         self.jobs, self.sent, self.back = [], [], []
-        self.free = 4
+        self._count = 4
 
     @property
     def in_flight(self):
         return len(self.jobs)
+
+    @property
+    def free(self):
+        return max(0, self._count - self.in_flight)
+
+    @free.setter
+    def free(self, count):
+        self._count = count
 
     def put(self, *jobs):
         self.jobs += jobs
@@ -57,7 +70,7 @@ class Site:
 
     AIP = AIP
 
-    def __init__(self, store, policy=None):
+    def __init__(self, store, policy=None, limit=None):
         self.policy = policy or Policy(mrn_authority=("LFC",))
         self.store, self.numbers = store, count(1)
         self.clock = HandClock(datetime(2026, 3, 5, 12, tzinfo=UTC))
@@ -71,7 +84,9 @@ class Site:
             new_request=count(requests).__next__,
         )
         stats = WorkStats(lambda: Backlog(0, None, 0, None, 0, 0), lambda line: None)
-        self.loop = WorkLoop(store.work, intake, self.couriers, Ledger(lambda: 0.0), stats, self.clock)
+        passage = Passage(lambda: 0.0, limit=limit, steady=self.clock.steady)
+        ledger = Ledger(lambda: 0.0, passage=passage)
+        self.loop = WorkLoop(store.work, intake, self.couriers, ledger, stats, self.clock)
 
     def tell(self, kind, *segments, patient="T1"):
         number = next(self.numbers)
@@ -93,10 +108,14 @@ class Site:
         self.tell("ADT^A40", f"MRG|{retired}^^^LFC^MR", patient=survivor)
 
     def reply(self, reply):
-        now = self.clock.now()
-        self.couriers.back = [Attempt(job, now, now, reply) for job in self.couriers.jobs]
+        self.couriers.back = self.attempts(self.couriers.jobs, reply)
         self.couriers.jobs = []
         self.turn()
+
+    def attempts(self, jobs, reply):
+        """These jobs with their reply."""
+        now = self.clock.now()
+        return [Attempt(job, now, now, reply) for job in jobs]
 
     def turn(self):
         while self.loop.turn():
@@ -104,6 +123,16 @@ class Site:
 
     def set(self, *at):
         self.clock.moment = datetime(*at, tzinfo=UTC)
+        self.turn()
+
+    def go_on(self, seconds):
+        """Time goes on, with a turn at the end."""
+        self.clock.moment += timedelta(seconds=seconds)
+        self.turn()
+
+    def jump(self, seconds):
+        """The machine's clock is set."""
+        self.clock.jump(seconds)
         self.turn()
 
     def ask(self, kind, **arguments):

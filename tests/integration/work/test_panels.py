@@ -85,7 +85,7 @@ class Work:
             new_request=count(requests).__next__,
         )
         stats = WorkStats(lambda: Backlog(0, None, 0, None, 0, 0), lambda line: None)
-        ledger = Ledger(lambda: 0.0, Schedule(first=0.01, cap=0.05, slow=0.01))
+        ledger = Ledger(lambda: 0.0, Schedule(first=0.01, cap=0.05, slow=0.01, slowest=100.0))
         self.loop = WorkLoop(store.work, intake, self.couriers, ledger, stats, self.clock, batch)
         self.loop._careful, self.loop._at_once = 0, 64  # all that a test tells is decided in one turn
 

@@ -54,7 +54,7 @@ def test_a_cancellation_reaches_what_was_superseded_while_it_was_being_sent(site
 
 def test_a_new_request_does_not_wait_for_the_one_it_supersedes(site):
     site.book("20260410")
-    site.reply(Reply(429, retry_after="3600"))
+    site.reply(Reply(503))
     assert not site.couriers.jobs
     site.book("20260411", "SIU^S13")
     assert site.states() == ["superseded", "sending"]

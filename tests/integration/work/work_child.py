@@ -7,6 +7,7 @@ import argparse
 import os
 import random
 import signal
+from dataclasses import replace
 from datetime import UTC, date
 from types import SimpleNamespace
 
@@ -19,10 +20,10 @@ from interface.services.http_client import Poster, Target
 from interface.services.logs import configure
 from interface.services.work import Limits, clock_at, work
 from interface.store import StoreLock, open_store
-from interface.store.crypto import Keyring
+from interface.store.crypto import Master
 
-KEYRING = Keyring(b"k" * 32)
-QUICK = Schedule(first=0.02, cap=0.05, pause=0.05, slow=0.05)
+KEYRING = Master(b"k" * 32)
+QUICK = Schedule(first=0.02, cap=0.05, pause=0.05, slow=0.05, slowest=50.0)
 
 
 class PostEverything:
@@ -62,9 +63,12 @@ def main():
     parser.add_argument("store", help="its URL")
     parser.add_argument("api")
     parser.add_argument("--concurrency", type=int, default=8)
+    parser.add_argument("--rate", type=float)
+    parser.add_argument("--cap", type=float, default=QUICK.cap, help="the longest wait of retries and probes")
     parser.add_argument("--now")
     parser.add_argument("--timeout", type=float, default=30.0)
     options = parser.parse_args()
+    schedule = replace(QUICK, cap=options.cap, pause=options.cap)
     configure()
     random.seed(1)
     target = Target(options.api, "key", connect_seconds=options.timeout, read_seconds=options.timeout)
@@ -77,7 +81,7 @@ def main():
             PostEverything(),
             lambda: Poster(target),
             clock=clock_at(options.now, UTC),
-            limits=Limits(options.concurrency, 10.0, QUICK),
+            limits=Limits(options.concurrency, options.rate, 10.0, schedule),
         )
 
 

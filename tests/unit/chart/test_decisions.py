@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from telling import codes
+from telling import PID, codes
 
 RDE = ("ORC|NW|O1", "RXE||860975^metformin^RXNORM")
 VISIT = "PV1|1|O|||||1234567893^Quill^Avery^^^^^^NPI||||||||||||V77"
@@ -344,6 +344,30 @@ class TestSettings:
         assert told.book()["decision"] == decision
         assert told.book(kind="SIU^S13", key="F2")["decision"] == "post"
 
+    @pytest.mark.parametrize("trigger", ["A08", "A28", "A05"])
+    def test_forward_of_a_message_code_is_for_all_its_trigger_events(self, story, trigger):
+        kind = f"ADT^{trigger}"
+        assert story().tell(kind, PID, VISIT, NEXT_WEEK)["decision"] == "post"
+        assert story(decisions={"ADT": "chart"}).tell(kind, PID, VISIT, NEXT_WEEK)["decision"] == "chart"
+        both = story(decisions={"ADT": "chart", kind: "post"})
+        assert both.tell(kind, PID, VISIT, NEXT_WEEK)["decision"] == "post", "the trigger event goes before"
+
+    @pytest.mark.parametrize("wanted", ["post", "chart"])
+    def test_forward_of_a_message_code_leaves_cancels_merges_and_what_is_unused(self, story, wanted):
+        told = story(decisions={"ADT": wanted, "SIU": wanted})
+        told.tell("ADT^A05", PID, VISIT, NEXT_WEEK)
+        assert told.tell("ADT^A11", PID, VISIT)["decision"] == "cancel"
+        told.book(kind="SIU^S12")
+        assert told.book(kind="SIU^S15")["decision"] == "cancel"
+        assert told.book(kind="SIU^S23")["decision"] == "ignore"
+        assert codes(told.tell("ADT^A40", PID, "MRG|T2002^^^LFC^MR")) == ["number-retired"]
+
+    @pytest.mark.parametrize("trigger", ["A08", "A11", "A40"])
+    def test_forward_of_a_message_code_can_ignore_all_of_it_and_says_so(self, story, trigger):
+        answer = story(decisions={"ADT": "ignore"}).tell(f"ADT^{trigger}", PID, VISIT, "MRG|T2^^^LFC^MR")
+        assert (answer["decision"], codes(answer)) == ("ignore", ["forward"])
+        assert answer["reasons"][0]["text"] == f'ADT^{trigger} is ignored by [forward] "ADT" = "ignore"'
+
     def test_forward_can_make_a_charted_message_post(self, story):
         told = story(decisions={"ADT^A03": "post"})
         told.book()
@@ -398,6 +422,21 @@ class TestHolds:
         assert b"metformin" not in told.changes[0].body
         # whether the version with the drug was sent meanwhile is not known here
         assert told.book(kind="SIU^S14")["decision"] == "post"
+
+    def test_a_request_that_was_composed_anew_is_written_again_only_when_something_differs(self, story):
+        told = story()
+        told.book()
+        told.tell("RDE^O11", told.PID, *RDE)
+        assert told.states() == [("Rewrite", 1, "waiting")]
+        for message in (RDE, ("DG1|1||nonsense",)):
+            told.tell("ADT^A03", told.PID, *message)
+            assert told.states() == []
+        told.tell("ADT^A03", told.pid(f8="M"))
+        assert told.states() == [("Rewrite", 1, "waiting")]
+        told.tell("ADT^A03", told.pid(f8="F"))
+        assert told.states() == [("Rewrite", 1, "waiting")], "as it was before, but it stands otherwise"
+        told.tell("ADT^A03", told.pid(f8="F"))
+        assert told.states() == []
 
     def test_only_the_nearest_appointment_takes_the_provider_of_a_visit_and_keeps_it(self, story):
         told = story()

@@ -35,9 +35,10 @@ def test_help_names_every_command_and_marks_what_comes_later(capsys: pytest.Capt
 
 def test_the_pinned_commands_are_all_there() -> None:
     pinned = (
-        "demo init check run explain send messages requests patients appointments load feed-report sandbox"
+        "demo init check run explain send messages requests patients appointments load feed-report sandbox "
+        "keys purge backup"
     )
-    later = "onboarding backup purge keys migrate install-service users"
+    later = "onboarding migrate install-service users"
     assert {known.name for known in COMMANDS if known.module} == set(pinned.split())
     assert set(LATER) == set(later.split())
 
@@ -47,23 +48,6 @@ def test_the_pinned_commands_are_all_there() -> None:
 def test_what_comes_later_says_so(name: str, rest: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main([name, *rest]) == 2
     assert capsys.readouterr() == ("", f"hl7-interface {name}: not available yet\n")
-
-
-@pytest.mark.parametrize(
-    "argv",
-    ["messages export"],
-)
-@pytest.mark.parametrize("rest", [[], ["12"], ["--dry-run", "12", "--to", "x"], ["--help"]])
-def test_subcommands_that_come_later_say_so(
-    argv: str, rest: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main([*argv.split(), *rest]) == 2
-    assert capsys.readouterr() == ("", f"hl7-interface {argv}: not available yet\n")
-
-
-def test_a_subcommand_that_comes_later_after_options(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["messages", "-c", "x.toml", "--json", "export", "12"]) == 2
-    assert capsys.readouterr().err == "hl7-interface messages export: not available yet\n"
 
 
 def test_an_option_that_comes_later_says_so(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,7 @@
 """`send`: addresses, reading ACKs, the summary; nothing here opens a socket."""
 
+from pathlib import Path
+
 import pytest
 
 from interface.cli.common import UsageError
@@ -120,6 +122,18 @@ def test_files_are_split_and_their_bytes_kept(tmp_path: object) -> None:
         (1, one.rstrip(b"\r")),
         (2, b"MSH|^~\\&|2"),
     ]
+
+
+@pytest.mark.parametrize("end", [b"\r", b"\n", b"\r\n"])
+@pytest.mark.parametrize("blank", [b"", b"%s", b"%s%s%s", b"  %s\t%s"])
+def test_blank_lines_between_messages_belong_to_none_of_them(
+    tmp_path: Path, end: bytes, blank: bytes
+) -> None:
+    lines = [b"MSH|^~\\&|A|B|C|D|20260305||ADT^A08|M%d|P|2.5.1", b"NTE|1||a text that ends in blanks  "]
+    messages = [end.join(lines) % number + end for number in (1, 2)]
+    between = blank.replace(b"%s", end)
+    (tmp_path / "a.hl7").write_bytes(between.join([b"", *messages, b""]))
+    assert [item.raw for item in collect([str(tmp_path / "a.hl7")])] == messages
 
 
 def test_a_file_without_a_message_or_that_is_not_there(tmp_path: object) -> None:

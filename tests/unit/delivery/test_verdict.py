@@ -97,10 +97,29 @@ def test_retry_after_is_read_as_seconds_and_capped_at_an_hour(text, seconds):
     assert retry_after_seconds(text) == seconds
 
 
-def test_a_slow_verdict_waits_as_the_api_asks_and_a_minute_when_it_names_no_time():
+HALF_PAST = "Wed, 21 Oct 2026 07:30:00 GMT"
+AT_HALF_PAST = 1_792_567_800.0
+
+
+@pytest.mark.parametrize(
+    ("date", "now", "seconds"),
+    [
+        ("", AT_HALF_PAST - 90, 90),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", AT_HALF_PAST - 1e9, 120),
+        ("no date", AT_HALF_PAST - 90, 90),
+        ("", AT_HALF_PAST + 90, 0),
+        ("", AT_HALF_PAST - 86_400, 3600),
+    ],
+    ids=["by our clock", "by the API's own", "nonsense", "past", "far off"],
+)
+def test_retry_after_may_be_a_date_which_is_held_against_the_apis_own_clock(date, now, seconds):
+    assert judge(Reply(429, retry_after=HALF_PAST, date=date), now).wait == seconds
+
+
+def test_a_slow_verdict_waits_as_the_api_asks_or_as_the_schedule_says():
     assert judge(Reply(429, retry_after="17")).wait == 17
-    assert judge(Reply(429, retry_after="tomorrow")).wait == 60
-    assert judge(Reply(408)).wait == 60
+    assert judge(Reply(429, retry_after="tomorrow"), 1.0).wait is None
+    assert judge(Reply(408)).wait is None
 
 
 @given(

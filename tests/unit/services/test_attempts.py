@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 import interface.services.attempts as attempts_module
+from interface.delivery.breaker import REFUSALS
 from interface.delivery.panel import of_each
 from interface.delivery.schedule import Schedule
 from interface.delivery.verdict import Reply
@@ -18,8 +19,9 @@ FAILED = Reply(503)
 DAY = 86_400.0
 
 
-def attempt(reply, request=1, patient=1, ended=100.0, attempts=0, error=""):
-    return Attempt(Job(request, patient, b"BODY ANNA", attempts), ended - 0.25, ended, reply, error)
+def attempt(reply, request=1, patient=1, ended=100.0, attempts=0, error="", place=0, **known):
+    job = Job(request, patient, b"BODY ANNA", attempts, **known)
+    return Attempt(job, ended - 0.25, ended, reply, error, place)
 
 
 @pytest.fixture
@@ -53,13 +55,68 @@ def test_what_may_have_arrived_is_marked(ledger):
 
 
 def test_a_request_that_fails_for_a_day_while_others_pass_is_dead(ledger):
-    ledger.conclude(attempt(TAKEN, request=2, patient=2, ended=0.0))
-    assert ledger.conclude(attempt(FAILED, ended=10.0)).new_state == "waiting"
-    ledger.conclude(attempt(TAKEN, request=3, patient=3, ended=DAY))
-    assert ledger.conclude(attempt(FAILED, ended=9.0 + DAY)).new_state == "waiting"
-    dead = ledger.conclude(attempt(FAILED, ended=10.0 + DAY))
-    assert (dead.new_state, dead.due_at) == ("dead", None)
+    for hour in range(26):
+        ledger.conclude(attempt(TAKEN, request=2, patient=2, ended=hour * 3600.0))
+    assert ledger.conclude(attempt(FAILED, ended=25 * 3600.0, failing_since=3601.0)).new_state == "waiting"
+    dead = ledger.conclude(attempt(FAILED, ended=25 * 3600.0, failing_since=3600.0))
+    assert (dead.new_state, dead.verdict, dead.due_at) == ("dead", "dead", None)
     assert "failing-alone" in dead.detail
+
+
+def test_while_the_destination_is_stopped_nothing_is_given_up(ledger):
+    for hour in range(26):
+        ledger.conclude(attempt(TAKEN, request=2, patient=2, ended=hour * 3600.0))
+    ledger.conclude(attempt(Reply(401), request=3, patient=3, ended=25 * 3600.0))
+    assert ledger.conclude(attempt(FAILED, ended=25 * 3600.0, failing_since=0.0)).new_state == "waiting"
+
+
+def test_a_request_that_pauses_the_destination_again_while_others_are_taken_fails_alone(ledger):
+    first = ledger.conclude(attempt(Reply(413), ended=100.0))
+    assert (first.new_state, first.verdict) == ("waiting", "pause")
+    assert ledger.passage.destination.breaker.stop == "paused"
+    ledger.conclude(attempt(TAKEN, request=2, patient=2, ended=110.0))
+    again = ledger.conclude(attempt(Reply(413), ended=120.0, attempts=1, paused_at=100.0))
+    assert (again.new_state, again.verdict) == ("waiting", "retry")
+    assert ledger.passage.destination.breaker.stop == ""
+    other = ledger.conclude(attempt(Reply(413), request=3, patient=3, ended=130.0))
+    assert other.verdict == "pause"
+
+
+def test_a_run_of_refusals_is_given_up_only_until_it_pauses_the_destination(ledger):
+    done = [ledger.conclude(attempt(Reply(422), request=n, patient=n)) for n in range(1, 33)]
+    assert [row.new_state for row in done] == ["dead"] * (REFUSALS - 1) + ["waiting"] * (33 - REFUSALS)
+    assert (done[-1].verdict, done[-1].status) == ("pause", 422), "not one that was given up"
+    ledger.conclude(attempt(TAKEN, request=40, patient=40))
+    assert ledger.conclude(attempt(Reply(422), request=32, patient=32)).new_state == "dead"
+
+
+def test_a_pause_is_one_alert_and_the_end_of_it_one_line(ledger, caplog):
+    caplog.set_level("INFO")
+    for n in range(1, 10):
+        assert ledger.conclude(attempt(Reply(401), request=n, patient=n)).new_state == "waiting"
+    alerts = [line for line in caplog.records if "event=destination-paused" in line.getMessage()]
+    assert [(line.levelname, line.getMessage()) for line in alerts] == [
+        ("ERROR", "event=destination-paused reason=not-authorised status=401")
+    ]
+    assert not ledger.passage.wakes
+    ledger.conclude(attempt(TAKEN, request=10, patient=10))
+    assert caplog.text.count("event=destination-works-again was=paused") == 1
+    assert ledger.passage.wakes
+
+
+def test_an_outage_and_a_request_to_wait_are_said_once(ledger, caplog):
+    caplog.set_level("INFO")
+    for n in range(1, 20):
+        ledger.conclude(attempt(FAILED, request=n, patient=n))
+        ledger.conclude(attempt(Reply(429, retry_after="7"), request=n, patient=n))
+    assert caplog.text.count("event=destination-away patients=5") == 1
+    assert caplog.text.count("event=destination-slowed seconds=7") == 1
+
+
+def test_a_panel_counts_as_one_post(ledger):
+    for n in range(1, 40):
+        ledger.conclude(attempt(FAILED, request=n, patient=n, place=n - 1))
+    assert ledger.passage.destination.breaker.stop == ""
 
 
 def test_while_nothing_passes_nothing_is_given_up(ledger):
@@ -85,22 +142,24 @@ def test_a_claim_that_cannot_be_sent_is_no_attempt(end, state):
     assert orjson.loads(unsent.reasons)[0]["code"]
 
 
-def test_requests_that_were_closed_while_they_failed_are_forgotten_in_the_end(ledger, monkeypatch):
+def test_requests_that_must_go_with_fewer_are_forgotten_in_the_end(ledger, monkeypatch):
     monkeypatch.setattr(attempts_module, "REMEMBERED", 2)
     for request in range(5):
-        ledger.conclude(attempt(FAILED, request=request))
-    assert list(ledger._failing_since) == [3, 4]
+        ledger.conclude(attempt(Reply(400, together=4), request=request))
+    assert list(ledger._fewer) == [3, 4]
 
 
 # ---------------------------------------------------------------- panels
 
 
-def told_apart(ledger, reply, *requests, ended=100.0):
+def told_apart(ledger, reply, *requests, ended=100.0, since=None):
     """The rows of one panel's requests."""
     replies = of_each(reply, len(requests))
     return [
-        ledger.conclude(attempt(own, request=number, patient=number, ended=ended))
-        for number, own in zip(requests, replies, strict=True)
+        ledger.conclude(
+            attempt(own, request=number, patient=number, ended=ended, place=place, failing_since=since)
+        )
+        for place, (number, own) in enumerate(zip(requests, replies, strict=True))
     ]
 
 
@@ -150,14 +209,14 @@ def test_while_nothing_is_taken_panels_stay_whole(ledger):
 def test_a_panel_that_fails_while_others_are_taken_goes_with_half_as_many(ledger):
     told_apart(ledger, FAILED, 1, 2, 3, 4, ended=100.0)
     told_apart(ledger, TAKEN, 9, ended=101.0)
-    told_apart(ledger, FAILED, 1, 2, 3, 4, ended=102.0)
+    told_apart(ledger, FAILED, 1, 2, 3, 4, ended=102.0, since=100.0)
     assert ledger.most_together(1, 4) == 2
 
 
 def test_asked_to_wait_panels_stay_whole(ledger):
     told_apart(ledger, Reply(429), 1, 2, ended=100.0)
     told_apart(ledger, TAKEN, 9, ended=101.0)
-    told_apart(ledger, Reply(429), 1, 2, ended=102.0)
+    told_apart(ledger, Reply(429), 1, 2, ended=102.0, since=100.0)
     assert ledger.most_together(1, 2) == 2
 
 

@@ -180,6 +180,50 @@ def test_what_the_work_says_otherwise_is_not_taken(line: bytes) -> None:
     assert stats.gauges == {}
 
 
+PAUSED = b'{"destination": {"state": "paused", "reason": "not-authorised", "since": 1780000000.0, "next_at": null}}'
+
+
+def test_the_state_of_the_destination_is_one_gauge_with_a_label() -> None:
+    metrics = DoorMetrics()
+    assert "hl7_interface_destination" not in metrics.text().decode()
+    metrics.work.take_line(PAUSED)
+    lines = metrics.text().decode().splitlines()
+    assert [line for line in lines if line.startswith("hl7_interface_destination{")] == [
+        'hl7_interface_destination{state="passing"} 0.0',
+        'hl7_interface_destination{state="open"} 0.0',
+        'hl7_interface_destination{state="paused"} 1.0',
+        'hl7_interface_destination{state="slowed"} 0.0',
+    ]
+    assert metrics.work.destination == {
+        "state": "paused",
+        "reason": "not-authorised",
+        "since": "2026-05-28T20:26:40+00:00",
+        "next_at": None,
+    }
+    metrics.work.forget()
+    assert metrics.work.destination is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"destination": {"state": "elsewhere"}}',
+        b'{"destination": "paused"}',
+        b'{"destination": {"state": ["open"]}}',
+    ],
+)
+def test_a_state_that_is_none_is_not_taken(line: bytes) -> None:
+    stats = WorkStats()
+    stats.take_line(line)
+    assert stats.destination is None
+
+
+def test_a_reason_that_nobody_knows_is_not_shown() -> None:
+    stats = WorkStats()
+    stats.take_line(b'{"destination": {"state": "paused", "reason": "ANNA", "since": "x"}}')
+    assert stats.destination == {"state": "paused", "reason": "", "since": None, "next_at": None}
+
+
 def test_the_works_names_are_bounded() -> None:
     stats = WorkStats()
     for number in range(500):

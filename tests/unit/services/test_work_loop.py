@@ -94,7 +94,7 @@ class FakeIntake:
         assert why == "the store refuses a row: SQLITE_CONSTRAINT"
         return Plan([MessageDone(row.id, "failed", None)])
 
-    def settle(self, patients, now, sending):
+    def settle(self, patients, now, sending, *, expire=True):
         self.settled.append([patient.id for patient in patients])
         unsettled, self.unsettled = self.unsettled, set()
         writes = {patient.id: PatientWrite(patient.id, b"", False) for patient in patients}

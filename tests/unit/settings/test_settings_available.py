@@ -9,8 +9,6 @@ from interface.settings import SettingsError, not_available, parse_settings, req
 FILE = Path("s.toml")
 
 KEYS = [
-    ("[api]\nrequests_per_second = 5", "[api] requests_per_second"),
-    ("[store]\njournal_days = 30", "[store] journal_days"),
     ('[[listener]]\ntls_certificate = "c.pem"', "[[listener]] tls_certificate"),
     ('[webhooks]\ntls_key = "k.pem"', "[webhooks] tls_key"),
 ]

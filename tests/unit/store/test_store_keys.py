@@ -5,12 +5,12 @@ import stat
 
 import pytest
 
-from interface.store.crypto import Keyring
+from interface.store.crypto import Master
 from interface.store.errors import KeyringError
 from interface.store.keys import DEFAULT_KEY_FILE, load_or_create
 
 MASTER = bytes(range(0xA0, 0xC0))
-ID = Keyring(MASTER).key_id
+ID = Master(MASTER).id
 
 
 def silent(line):
@@ -25,7 +25,7 @@ def test_the_first_start_makes_a_key_of_ours_alone_and_says_so(tmp_path):
     assert len(said) == 1
     assert str(path) in said[0]
     assert path.read_text().strip() not in said[0]
-    assert load_or_create(None, tmp_path, silent).key_id == keyring.key_id
+    assert load_or_create(None, tmp_path, silent).id == keyring.id
     assert keyring.source == str(path)
 
 
@@ -46,13 +46,13 @@ def test_a_key_that_cannot_be_made_is_one_line(tmp_path):
 )
 def test_a_key_is_hexadecimal_or_base64(tmp_path, monkeypatch, text):
     monkeypatch.setenv("STORE_KEY", text)
-    assert load_or_create("env:STORE_KEY", tmp_path, silent).key_id == ID
+    assert load_or_create("env:STORE_KEY", tmp_path, silent).id == ID
     (tmp_path / "k").write_text(text)
     (tmp_path / "k").chmod(0o600)
-    assert load_or_create("file:k", tmp_path, silent).key_id == ID
-    assert load_or_create(f"file:{tmp_path}/k", tmp_path / "elsewhere", silent).key_id == ID
+    assert load_or_create("file:k", tmp_path, silent).id == ID
+    assert load_or_create(f"file:{tmp_path}/k", tmp_path / "elsewhere", silent).id == ID
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
-    assert load_or_create("credential:k", tmp_path, silent).key_id == ID
+    assert load_or_create("credential:k", tmp_path, silent).id == ID
 
 
 @pytest.mark.parametrize(

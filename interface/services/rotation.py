@@ -1,0 +1,101 @@
+"""Replacing the master key of a store, step by step: a crash between any two leaves a store that opens.
+
+    1. the new key is on disk, beside the old one (FILE.new)
+    2. both wrap the store's keys (one transaction)
+    3. the old key gets a second name (FILE.ID.old), then the new one takes its place (one rename)
+    4. proof: the key is read from where the settings say, and opens the store
+    5. the old key's wraps are deleted (one transaction); its file stays, for backups of before
+
+Begun anew after a crash, it goes on with the key of FILE.new, if that was the last that was done.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from interface.errors import InterfaceError
+from interface.store.crypto import Master
+from interface.store.database import Store, open_store
+from interface.store.errors import KeyringError
+from interface.store.keys import key_file, load_or_create, read_key, sync_folder, write_new
+
+
+class RotationError(InterfaceError):
+    """The key can't be replaced as it was asked for."""
+
+    exit_code = 2
+
+
+class Replacement:
+    """Replaces the key that `[store] key` names (`spec`, paths relative to `folder`)."""
+
+    def __init__(self, store: Store, spec: str | None, folder: Path, url: str) -> None:
+        self._store, self._spec, self._folder, self._url = store, spec, folder, url
+
+    def replace_file(self) -> tuple[Path, Path]:
+        """Make a new key and put it in the place of the old file; gives the file, and where the old key is now.
+
+        Raises InterfaceError.
+        """
+        path = key_file(self._spec, self._folder)
+        if path is None:
+            raise RotationError(
+                f"[store] key is {self._spec}: give --to SPEC, where the new key is (`keys new FILE` makes one)"
+            )
+        path = path.resolve()
+        old = self._now()
+        new = self._beside(path)
+        self._store.rotation.begin(old, new)
+        try:
+            kept = self._swap(path, old)
+        except OSError as error:
+            raise KeyringError(f"the at-rest key file {path} cannot be replaced: {error.strerror}") from None
+        self._finish()
+        return path, kept
+
+    def begin(self, to: str) -> None:
+        """Have the key at `to` open the store, too. Raises InterfaceError."""
+        new = Master(read_key(to, self._folder), source=to)
+        old = self._now()
+        if new.id == old.id:
+            raise RotationError("--to names the key that the store has already")
+        self._store.rotation.begin(old, new)
+
+    def finish(self) -> int:
+        """Have only the key of the settings open the store. Raises InterfaceError: it is not the newest."""
+        master = self._now()
+        masters = self._store.rotation.keys().masters
+        if masters[-1] != master.id:
+            raise RotationError(
+                "[store] key still names the old key: name the new one, restart the daemon, then finish"
+            )
+        return self._finish()
+
+    def _now(self) -> Master:
+        return load_or_create(self._spec, self._folder, lambda _line: None, create=False)
+
+    def _beside(self, path: Path) -> Master:
+        fresh = path.with_name(f"{path.name}.new")
+        with contextlib.suppress(FileExistsError):  # of a rotation that was interrupted
+            write_new(fresh)
+        return Master(read_key(f"file:{fresh}", self._folder), source=str(fresh))
+
+    def _swap(self, path: Path, old: Master) -> Path:
+        fresh, kept = path.with_name(f"{path.name}.new"), path.with_name(f"{path.name}.{old.id.hex()}.old")
+        status = path.stat()
+        with contextlib.suppress(PermissionError):  # not root: the files are ours anyway
+            os.chown(fresh, status.st_uid, status.st_gid)
+        if not kept.exists():  # else of a rotation that was interrupted here
+            kept.hardlink_to(path)
+        sync_folder(path)
+        fresh.replace(path)
+        sync_folder(path)
+        return kept
+
+    def _finish(self) -> int:
+        """Prove that the key of the settings opens the store, from the beginning; then forget the other."""
+        master = self._now()
+        open_store(self._url, master, create=False).close()
+        return self._store.rotation.finish(master)

@@ -1,0 +1,322 @@
+"""What lies on the disk: no value of a patient in any file of a running site, and its key replaced while it runs."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from running_program import Program, free_port, until
+
+NOW = "2026-03-02T09:00:00-06:00"
+SETTINGS = """
+[site]
+mrn_authority = ["LFC"]
+[[listener]]
+port = {port}
+[api]
+base_url = "{api}"
+[store]
+url = "sqlite:///var/store.db"
+{store}
+[web]
+port = {web}
+"""
+VALID = {
+    "PID-3": "QM88155431",
+    "PID-5.1": "Quixotewski",
+    "PID-5.2": "Zäzilie",
+    "PID-7": "19481103",
+    "PID-11.1": "7741 Windmill Crescent",
+    "PID-11.3": "Xylotown",
+    "PID-11.5": "537119987",
+    "PID-13": "6085550142",
+    "AIP-3.1": "1234567893",
+    "AIP-3.2": "Brontosaur",
+    "AIP-3.3": "Wilhelmine",
+    "DG1-3.1": "E11.649",
+    "DG1-3.2": "Hypoglycaemia Unusual",
+    "SCH-2": "FILLQ9931177",
+    "SCH-11": "202604100937",
+}
+"""Values that must look right for a request to go out."""
+FIELDS = {
+    "PID": 30,
+    "PD1": 11,
+    "NK1": 30,
+    "PV1": 40,
+    "PV2": 20,
+    "SCH": 26,
+    "NTE": 4,
+    "GT1": 20,
+    "IN1": 40,
+    "OBX": 18,
+}
+"""How many fields of a segment bear a word of their own."""
+
+
+def segment(name: str, values: dict[str, str]) -> str:
+    """A segment all of whose fields hold something that stands nowhere else."""
+    fields = [name]
+    for number in range(1, FIELDS.get(name, 3) + 1):
+        place = f"{name}-{number}"
+        parts = {
+            int(key.partition(".")[2] or 1): value
+            for key, value in VALID.items()
+            if key.partition(".")[0] == place
+        }
+        if not parts and name in FIELDS:
+            # a code or flag that means nothing; letters and digits that no key or hash is likely to hold
+            parts = {1: f"Zq{name}{number:02d}Wv", 2: f"Xj{name}{number:02d}Kü"}
+            if place in (
+                "PID-30",
+                "PV1-2",
+                "SCH-25",
+                "SCH-6",
+                "PID-24",
+                "PID-16",
+                "PID-17",
+                "PID-8",
+                "PID-1",
+            ):
+                parts = {1: ""}
+        for key, value in parts.items():
+            values[f"{place}.{key}"] = value
+        width = max(parts, default=0)
+        fields.append("^".join(parts.get(key, "") for key in range(1, width + 1)))
+    if name == "PID":
+        fields[3] += "^^^LFC^MR"
+        values.pop("PID-8.1", None)
+        fields[8] = "F"
+    if name == "AIP":
+        fields[3] += "^^^^^^NPI"
+    if name == "DG1":
+        fields[3] += "^I10"
+    return "|".join(fields)
+
+
+def message(number: int) -> tuple[bytes, dict[str, str]]:
+    values: dict[str, str] = {}
+    head = f"MSH|^~\\&|APP|FAC|R|R|2026030208{number:02d}||SIU^S12|M{number}|P|2.5.1|||||||UNICODE UTF-8"
+    names = ("SCH", "NTE", "PID", "PD1", "NK1", "PV1", "PV2", "DG1", "GT1", "IN1", "OBX", "AIP")
+    text = "\r".join((head, *(segment(name, values) for name in names), ""))
+    return text.encode(), {place: value for place, value in values.items() if value}
+
+
+class Site:
+    """A daemon with all its files under one folder."""
+
+    def __init__(self, folder: Path, api: str, store: str = ""):
+        self.folder, self.port, self.count = folder, free_port(), 0
+        self.path = folder / "site.toml"
+        self.settings = SETTINGS.format(port=self.port, api=api, web=free_port(), store=store)
+        self.path.write_text(self.settings)
+        self.log = ""
+        self.start()
+
+    def start(self) -> None:
+        self.daemon = Program("run", "-c", str(self.path), "--now", NOW)
+        self.daemon.says(r"\bready\b")
+
+    def end(self) -> None:
+        self.daemon.end()
+        self.log += self.daemon.text
+
+    def tell(self, raw: bytes) -> None:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=30) as engine:
+            engine.sendall(b"\x0b" + raw + b"\x1c\r")
+            assert b"MSA|AA|" in engine.recv(4096)
+        until("it is decided", lambda: not self.number("messages", "new"))
+
+    def number(self, table: str, state: str) -> int:
+        with closing(sqlite3.connect(self.folder / "var/store.db", timeout=30)) as store:
+            (found,) = store.execute(f"SELECT count(*) FROM {table} WHERE state = ?", (state,)).fetchone()
+            return int(found)
+
+    def command(self, *arguments: str, code: int = 0) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "interface", *arguments, "-c", str(self.path)],
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done.stdout or done.stderr
+
+    def json(self, *arguments: str, code: int = 0) -> Any:
+        return json.loads(self.command(*arguments, "--json", code=code))
+
+    def files(self) -> dict[str, bytes]:
+        found = {
+            str(path.relative_to(self.folder)): path.read_bytes()
+            for path in sorted(self.folder.rglob("*"))
+            if path.is_file()
+        }
+        return found | {"log": (self.log + self.daemon.text).encode()}
+
+
+@pytest.fixture
+def api() -> Iterator[str]:
+    port = free_port()
+    program = Program("sandbox", "--port", str(port))
+
+    def answers() -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/_sandbox/requests", timeout=5):
+                return True
+        except OSError:
+            return False
+
+    try:
+        until("the sandbox", answers)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        program.end()
+
+
+@pytest.fixture
+def site(tmp_path: Path, api: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    site = Site(tmp_path, api)
+    try:
+        yield site
+    finally:
+        site.end()
+
+
+def forms(value: str) -> Iterator[bytes]:
+    yield value.encode()
+    yield value.encode("utf-16-le")
+    yield value.encode("utf-16-be")
+    yield json.dumps(value)[1:-1].encode()
+    if not value.isascii():
+        yield value.encode("latin-1")
+
+
+def found(files: dict[str, bytes], values: dict[str, str]) -> list[tuple[str, str]]:
+    return [
+        (name, place)
+        for place, value in values.items()
+        for form in forms(value)
+        for name, data in files.items()
+        if form in data
+    ]
+
+
+def test_no_value_of_any_field_can_be_read_in_any_file(site: Site) -> None:
+    raw, values = message(1)
+    assert len(values) > 300, "nearly every field bears a value"
+    site.tell(raw)
+    until("delivery", lambda: site.number("requests", "delivered"))
+    sent = site.json("requests", "show", "1")["request"]
+    assert sent["patient"]["name"]["family"] == VALID["PID-5.1"], "the values do go through"
+    site.command("patients", "show", VALID["PID-3"])
+    site.command("requests", "--mrn", VALID["PID-3"])
+    site.command("patients", "rebuild", "--id", "1", "--yes", "--now", NOW)
+    running = site.files()
+    assert {
+        "var/store.db",
+        "var/store.db-wal",
+        "var/store.db-shm",
+        "var/store.db-door.lock",
+    } <= running.keys()
+    assert found(running, values) == []
+    site.end()
+    assert found(site.files(), values) == []
+    assert found({"x": raw}, values), "the search finds what is there"
+    site.start()
+
+
+def test_the_key_is_replaced_while_the_daemon_runs(site: Site) -> None:
+    raw, _ = message(1)
+    site.tell(raw)
+    old = (site.folder / "at-rest.key").read_bytes()
+    first = site.json("keys")
+    site.command("keys", "rotate")
+    second = site.json("keys")
+    assert (site.folder / "at-rest.key").read_bytes() != old
+    assert set(first["masters"]).isdisjoint(second["masters"]) and len(second["masters"]) == 1
+    assert [key["state"] for key in second["data_keys"]] == ["opens", "seals"]
+    site.daemon.process.send_signal(signal.SIGHUP)
+    site.daemon.says("event=reloaded")
+    site.tell(message(2)[0])
+    assert site.json("messages", "show", "2")["raw"].startswith("MSH")
+    header = b"\x01" + bytes.fromhex(second["data_keys"][-1]["id"])
+    with closing(sqlite3.connect(site.folder / "var/store.db", timeout=30)) as store:
+        sealed = [row[0][:5] for row in store.execute("SELECT body FROM message_bodies ORDER BY message_id")]
+    assert sealed[0] != header == sealed[1]
+    assert "the daemon seals anew" in site.command("keys", "reseal")
+    site.end()
+    assert "2 values" not in site.command("keys", "reseal")
+    assert [key["number"] for key in site.json("keys")["data_keys"]] == [2]
+    site.start()
+    assert site.json("patients", "show", VALID["PID-3"])["mrn"] == VALID["PID-3"], "look-ups go on"
+    site.tell(message(1)[0])
+    assert site.json("messages")["messages"][-1]["duplicates"] == 1
+
+
+def test_in_the_clear_only_where_the_settings_say_so(tmp_path: Path, api: str) -> None:
+    site = Site(tmp_path, api, 'encryption = "off"')
+    try:
+        raw, values = message(1)
+        site.tell(raw)
+        assert "event=not-encrypted" in site.daemon.text
+        assert "encryption" in site.command("check")
+        assert not (tmp_path / "at-rest.key").exists()
+        assert found(site.files(), values)
+        site.end()
+        site.path.write_text(site.settings.replace('"off"', '"on"'))
+        site.start()
+        assert "values=old" in site.daemon.text
+        assert "still in the clear" in site.command("check")
+        site.end()
+        site.command("keys", "reseal")
+        assert found(site.files(), values) == []
+        site.start()
+        assert site.json("messages", "show", "1")["raw"].startswith("MSH")
+    finally:
+        site.end()
+
+
+def test_a_wrong_key_is_refused_at_the_start_in_one_line(site: Site) -> None:
+    site.end()
+    (site.folder / "at-rest.key").write_text("ab" * 32)
+    said = site.command("run", code=2)
+    assert "is not the one this store was made with" in said
+    assert len(said.splitlines()) == 1
+    (site.folder / "at-rest.key").unlink()
+    said = site.command("run", code=2)
+    assert "at-rest.key is missing" in said
+    assert not (site.folder / "at-rest.key").exists(), "no new one is made for an old store"
+
+
+def test_a_key_file_is_made_and_never_overwritten(tmp_path: Path) -> None:
+    def keys(code: int) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "interface", "keys", "new", str(tmp_path / "new.key")],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code
+        return done.stdout + done.stderr
+
+    keys(0)
+    text = (tmp_path / "new.key").read_text()
+    assert (tmp_path / "new.key").stat().st_mode & 0o777 == 0o600
+    said = keys(1)
+    assert "never overwritten" in said and text.strip() not in said
+    assert (tmp_path / "new.key").read_text() == text
+    assert [path.name for path in tmp_path.iterdir()] == ["new.key"]

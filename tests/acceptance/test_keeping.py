@@ -1,0 +1,234 @@
+"""`backup`, `purge` and `messages export` of the installed program, beside a daemon and without one."""
+
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from running_program import Program, free_port, until
+
+from interface.cli.main import main
+from interface.store import Arrival, open_store
+from interface.store.keys import load_or_create
+
+T = 1_772_700_000.0
+HEAD = "MSH|^~\\&|EPIC|LFC|C|D|20260305||ADT^A28|{0}|P|2.5.1\rPID|1||{0}^^^LFC^MR||Doe^Jané\r"
+
+
+def arrival(number: int, raw: bytes | None = None) -> Arrival:
+    raw = HEAD.format(f"M{number}").encode("latin-1") if raw is None else raw
+    return Arrival("main", "EPIC", "LFC", f"M{number}", "ADT^A28", "P", "x", raw, "stored", T + number)
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A store of three messages without a daemon, in the current folder."""
+    (tmp_path / "site.toml").write_text('[store]\nurl = "sqlite:///interface.db"\n')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HL7_INTERFACE_SETTINGS", "site.toml")
+    fill(tmp_path, *(arrival(number) for number in (1, 2, 3)))
+    return tmp_path
+
+
+def fill(folder: Path, *arrivals: Arrival) -> None:
+    master = load_or_create(None, folder, lambda _: None)
+    with open_store(f"sqlite:///{folder}/interface.db", master) as store:
+        store.journal.append(arrivals, T)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+# ---------------------------------------------------------------- export
+
+
+def test_messages_are_exported_as_they_came_and_read_again(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["messages", "export", "--type", "ADT^A28", "--to", "out.hl7"]) == 0
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "3 messages in out.hl7: patient data, mode 0600\n")
+    whole = b"".join(arrival(number).raw for number in (1, 2, 3))
+    assert (site / "out.hl7").read_bytes() == whole, "oldest first, byte for byte"
+    assert mode(site / "out.hl7") == 0o600
+    assert main(["explain", "out.hl7", "--json"]) == 0
+    read = json.loads(capsys.readouterr().out)["messages"]
+    assert [message["control_id"] for message in read] == ["M1", "M2", "M3"]
+
+
+def test_an_export_overwrites_nothing(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (site / "out.hl7").write_text("mine")
+    assert main(["messages", "export", "--all", "--to", "out.hl7"]) == 1
+    assert "is there already" in capsys.readouterr().err
+    assert (site / "out.hl7").read_text() == "mine"
+
+
+def test_one_file_each_in_a_folder(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    odd = "no HL7 at all".encode("utf-16")
+    fill(site, arrival(4, odd))
+    (site / "out").mkdir()
+    assert main(["messages", "export", "2", "4", "--to", "out", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert [(row["id"], row["control_id"], Path(row["file"]).name) for row in listed["messages"]] == [
+        (2, "M2", "message-00000002.hl7"),
+        (4, "M4", "message-00000004.hl7"),
+    ]
+    assert (site / "out" / "message-00000004.hl7").read_bytes() == odd
+    assert {mode(path) for path in (site / "out").iterdir()} == {0o600}
+    assert main(["messages", "export", "2", "--to", "out"]) == 1
+    assert "message 2 was not written: message-00000002.hl7 is there already" in capsys.readouterr().err
+
+
+def test_what_would_be_glued_to_another_message_is_not_put_into_one_file(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(site, arrival(4, b"no HL7 at all"), arrival(5))
+    assert main(["messages", "export", "--all", "--to", "out.hl7", "--json"]) == 1
+    listed = json.loads(capsys.readouterr().out)
+    assert [row["id"] for row in listed["messages"]] == [1, 2, 3, 5]
+    assert [row["id"] for row in listed["not_written"]] == [4]
+    assert (site / "out.hl7").read_bytes().count(b"MSH") == 4
+
+
+def test_an_export_into_a_pipe_is_the_messages_alone(site: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "interface", "messages", "export", "1", "--to", "-"],
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout == arrival(1).raw
+    assert done.stderr == b"1 message in standard output\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--to", "x"], "say which"),
+        (["1", "--all", "--to", "x"], "say which"),
+        (["--all", "--to", "-", "--json"], "no --json"),
+        (["9", "--to", "x"], "there is no message 9"),
+        (["1", "--to", "nowhere/x"], "nowhere/x cannot be made: No such file or directory"),
+    ],
+)
+def test_what_cannot_be_exported(
+    site: Path, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["messages", "export", *arguments]) in (1, 2)
+    assert said in capsys.readouterr().err
+
+
+# ---------------------------------------------------------------- backup
+
+
+def test_backups_in_a_folder_bear_their_time_and_the_oldest_go(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (site / "backups").mkdir()
+    others = [
+        "interface-20200101T000000Z.db",
+        "interface-20200102T000000Z.db",
+        "interface-mine.db",
+        "notes.txt",
+    ]
+    for name in others:
+        (site / "backups" / name).write_text("x")
+    assert main(["backup", "backups", "--keep", "2", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["verified"], told["rows"]["messages"], told["has_key"]) == (True, 3, False)
+    assert [Path(path).name for path in told["deleted"]] == ["interface-20200101T000000Z.db"]
+    left = {path.name for path in (site / "backups").iterdir()}
+    assert left == {*others[1:], Path(told["file"]).name}
+    assert mode(Path(told["file"])) == 0o600
+    assert main(["backup", "--verify", told["file"]]) == 0
+    said = capsys.readouterr()
+    assert "good" in said.out and "3 messages" in said.out
+    assert "the at-rest key is not in it" in said.err
+
+
+def test_a_bad_backup_is_exit_1_and_one_line(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["backup", "copy.db"]) == 0
+    good = (site / "copy.db").read_bytes()
+    (site / "copy.db").write_bytes(good[: len(good) // 2])
+    capsys.readouterr()
+    assert main(["backup", "--verify", "copy.db"]) == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert main(["backup", "copy.db"]) == 1
+    assert "is there already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["x", "--verify", "y"], ["x", "--keep", "2"], ["x", "--keep", "0"]]
+)
+def test_wrong_usage_of_backup(site: Path, arguments: list[str]) -> None:
+    assert main(["backup", *arguments]) == 2
+
+
+def test_a_backup_of_before_a_rotation_is_verified_with_the_old_key(site: Path) -> None:
+    assert main(["backup", "copy.db"]) == 0
+    assert main(["keys", "rotate"]) == 0
+    (old,) = site.glob("at-rest.key.*.old")
+    assert main(["backup", "--verify", "copy.db"]) == 2
+    assert main(["backup", "--verify", "copy.db", "--key", f"file:{old.name}"]) == 0
+
+
+# ---------------------------------------------------------------- beside a daemon
+
+
+@pytest.fixture
+def daemon(site: Path) -> Iterator[Program]:
+    (site / "site.toml").write_text(
+        f'[[listener]]\nport = {free_port()}\n[store]\nurl = "sqlite:///interface.db"\n'
+        f"[api]\nbase_url = 'http://127.0.0.1:{free_port()}'\n[web]\nport = {free_port()}\n"
+    )
+    program = Program("run", "-c", "site.toml")
+    program.says(r"\bready\b")
+    try:
+        yield program
+    finally:
+        program.end()
+
+
+def test_beside_a_daemon_the_store_is_copied_restored_and_purged(
+    site: Path, daemon: Program, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def states() -> set[str]:
+        assert main(["messages", "--json"]) == 0
+        return {row["state"] for row in json.loads(capsys.readouterr().out)["messages"]}
+
+    until("decided", lambda: states() == {"done"})
+    daemon.says("event=purged")
+    assert main(["backup", "copy.db"]) == 0
+    capsys.readouterr()
+    assert main(["purge", "--dry-run", "--json", "--now", "2035-01-01"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["counts"]["charts"], told["counts"]["messages"]) == (3, 3)
+    assert main(["purge", "--json", "--yes", "--now", "2035-01-01"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["counts"]["messages"] == 0, "the daemon's clock counts, and there nothing is old"
+    daemon.end()
+    assert main(["purge", "--json", "--yes", "--now", "2035-01-01"]) == 0
+    assert json.loads(capsys.readouterr().out)["counts"]["messages"] == 3
+    assert main(["messages", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["messages"] == []
+
+    for name in ("interface.db", "interface.db-wal", "interface.db-shm"):
+        (site / name).unlink(missing_ok=True)
+    (site / "copy.db").rename(site / "interface.db")
+    again = Program("run", "-c", "site.toml")
+    try:
+        again.says(r"\bready\b")
+        assert main(["messages", "show", "3", "--json"]) == 0
+        assert "M3" in json.loads(capsys.readouterr().out)["raw"]
+    finally:
+        again.end()
+
+
+def test_a_purge_is_counted_and_asked_for_first(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["purge", "--now", "2035-01-01"]) == 0
+    assert "would go  nothing" in capsys.readouterr().out, "what is not decided never goes"
