@@ -19,6 +19,10 @@ from interface.rules.types.base import RESOURCES, any_deleted
 
 _HEADER = "MSH"
 """Of it only the fields that rules name count: its line is another one in each message."""
+_MOST_BESIDE = 32
+"""Segments of the whole message that may count for a part of it. Of more the key would cost more than it spares: they count
+for each order of hundreds.
+"""
 _MOST_KINDS = 256
 """Kinds of messages, by the segments they have, whose rules are kept ready."""
 
@@ -71,6 +75,8 @@ class Block:
             lines = [f"{entry.ordinal}{entry.line}" for entry in scope.segments if entry.name in self.own]
             names = self.own - scope.own | self.everywhere
             if names:
+                if sum(len(message.all(name)) for name in names) > _MOST_BESIDE:
+                    return None
                 lines.append("")
                 lines += [entry.line for entry in message.segments if entry.name in names]
         if sum(map(len, lines)) > LONGEST:
@@ -145,11 +151,19 @@ def _recalled(rule: Rule, context: Context, scope: Message | Group) -> Fact | No
     if memory is None or (not rule.reads.isdisjoint(RESOURCES) and any_deleted(context)):
         return rule.read(context, scope)
     key: list[object] = [rule.name, rule.field, context.frame]
+    size = 0
     for name, number in rule.recurring:
         for segment in scope.all(name):
-            key += (segment.ordinal, segment.raw(number))
+            sent = segment.raw(number)
+            size += len(sent)
+            key += (segment.ordinal, sent)
         if name in rule.everywhere and scope is not context.message:
-            key += [entry.raw(number) for entry in context.message.all(name)]
+            others = context.message.all(name)
+            if len(others) > _MOST_BESIDE:
+                return rule.read(context, scope)
+            beside = [entry.raw(number) for entry in others]
+            size += sum(map(len, beside))
+            key += beside
         key.append(None)
     whole = tuple(key)
     known = memory.get(whole)
@@ -158,7 +172,7 @@ def _recalled(rule: Rule, context: Context, scope: Message | Group) -> Fact | No
         return restated(known[0], context.at, context.control_id).get(rule.field)
     before = len(context.left_out)
     fact = rule.read(context, scope)
-    if sum(len(part) for part in whole if isinstance(part, str)) <= LONGEST:
+    if size <= LONGEST:
         memory.put(whole, ({rule.field: fact} if fact is not None else {}, tuple(context.left_out[before:])))
     return fact
 

@@ -33,7 +33,7 @@ class Chores:
         self._purging = purging
         self._may = may
         self._monotonic = monotonic
-        self._due = 0.0
+        self._due = monotonic() + LOOK_SECONDS  # after a start there is enough to do
 
     def step(self) -> bool:
         """A portion; whether there is more to do. One that fails is told and waits: the work goes on without it."""

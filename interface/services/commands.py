@@ -103,11 +103,13 @@ class Commanding:
         """A portion each time it is asked for, in transactions of its own; the plan says what went."""
         if self.purging is None:
             raise CannotError("no daemon runs any more: purge again")
-        self.purging.asked_for = True
-        counts = self.purging.step()
+        counts = None
+        try:
+            counts = self.purging.step()
+        finally:
+            self.purging.asked_for = counts is None and self.purging.under_way
         if counts is None:
             return Waits(frozenset())
-        self.purging.asked_for = False
         return Plan(commands=[CommandDone(command.id, "done", dict(counts))])
 
     # ------------------------------------------------------------------------------------------ rebuild

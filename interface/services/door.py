@@ -291,11 +291,16 @@ def run_door(
     require_available(settings, run=True)
     url = settings.store_url
     with presence_at(url, "door"):
-        # a new key opens no store that is there already: then a missing one is said, not made
-        fresh = may_make_key(url)
         clear = settings.store.clear
-        master = load_or_create(settings.store.key, settings.directory, _announce, create=fresh, off=clear)
-        with _opened(lambda: open_store(url, master)) as store:
+
+        def attempt() -> Store:
+            # a new key opens no store that is there already: then a missing one is said, not made
+            fresh = may_make_key(url)
+            where = settings.directory
+            master = load_or_create(settings.store.key, where, _announce, create=fresh, off=clear)
+            return open_store(url, master)
+
+        with _opened(attempt) as store:
             if store.keyring.opens_clear:
                 event(log, logging.WARNING, "not-encrypted", values="new" if clear else "old")
             own = work_command(str(settings_path), now)

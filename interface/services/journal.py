@@ -24,6 +24,9 @@ MAX_BYTES = 32 * 1024 * 1024
 REST_SECONDS = 0.0015
 """Rest after a commit when more than one row was waiting: SQLite's write lock is unfair, and without a rest a
 busy journal starves the work (109 messages a second instead of 2,300)."""
+SETTLED_SECONDS = 3.0
+"""A probe says that all is well only when no message has been refused for so long: a probe is small, and may find room
+where a message does not."""
 DAMAGED_SECONDS = 60.0
 """A damaged file counts as failing for so long after the damage was met: other pages of it can still be written, and what
 takes turns with what fails is not well."""
@@ -73,6 +76,8 @@ class JournalThread:
         self.failing: str | None = None
         """Why the last attempt to store failed; None while all is well. Read by the reactor for /readyz."""
         self._refusing: str | None = None
+        self._failed_at = float("-inf")
+        """When something was refused last, monotonic."""
         self._damaged_at = float("-inf")
         """When the store was found damaged last, monotonic."""
 
@@ -178,6 +183,8 @@ class JournalThread:
             if self._refusing is not None:
                 raise NotStored(self._refusing)
             self._probe()
+            if time.monotonic() - self._failed_at < SETTLED_SECONDS:
+                return
         except NotStored as error:
             self._failed(str(error), [])
         except Exception as error:
@@ -190,6 +197,7 @@ class JournalThread:
     def _failed(self, why: str, live: list[Taken]) -> None:
         """Log once, when it begins; each lane learns at once that what follows must not overtake."""
         for taken in live:
+            self._failed_at = time.monotonic()
             taken.lane.not_stored()
         if self.failing is None:
             event(log, logging.ERROR, "journal-failing", error=why)

@@ -14,7 +14,7 @@ DESTINATION = "destination"
 CLOCK = "clock"
 """The names: what is known of where requests go, and how late it was."""
 
-_ALL = select(work_state.c.name, work_state.c.value)
+_ALL = select(work_state.c.name, work_state.c.value).where(work_state.c.name.in_((DESTINATION, CLOCK)))
 _UPDATE = (
     update(work_state)
     .where(work_state.c.name == bindparam("b_name"))

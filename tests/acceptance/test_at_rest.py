@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import sqlite3
-import subprocess
-import sys
-import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from running_program import Program, free_port, until
+from patience import until
+from ports import free_port
+from running_program import NOW, Program, call, states, tell
 
-NOW = "2026-03-02T09:00:00-06:00"
 SETTINGS = """
 [site]
 mrn_authority = ["LFC"]
@@ -117,7 +114,7 @@ class Site:
 
     def __init__(self, folder: Path, api: str, store: str = ""):
         self.folder, self.port, self.count = folder, free_port(), 0
-        self.path = folder / "site.toml"
+        self.path, self.store = folder / "site.toml", folder / "var/store.db"
         self.settings = SETTINGS.format(port=self.port, api=api, web=free_port(), store=store)
         self.path.write_text(self.settings)
         self.log = ""
@@ -132,24 +129,11 @@ class Site:
         self.log += self.daemon.text
 
     def tell(self, raw: bytes) -> None:
-        with socket.create_connection(("127.0.0.1", self.port), timeout=30) as engine:
-            engine.sendall(b"\x0b" + raw + b"\x1c\r")
-            assert b"MSA|AA|" in engine.recv(4096)
-        until("it is decided", lambda: not self.number("messages", "new"))
-
-    def number(self, table: str, state: str) -> int:
-        with closing(sqlite3.connect(self.folder / "var/store.db", timeout=30)) as store:
-            (found,) = store.execute(f"SELECT count(*) FROM {table} WHERE state = ?", (state,)).fetchone()
-            return int(found)
+        tell(self.port, raw)
+        until("it is decided", lambda: "new" not in states(self.store, "messages"))
 
     def command(self, *arguments: str, code: int = 0) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "interface", *arguments, "-c", str(self.path)],
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
+        done = call(*arguments, "-c", str(self.path))
         assert done.returncode == code, done.stdout + done.stderr
         assert "Traceback" not in done.stderr
         return done.stdout or done.stderr
@@ -168,19 +152,9 @@ class Site:
 
 @pytest.fixture
 def api() -> Iterator[str]:
-    port = free_port()
-    program = Program("sandbox", "--port", str(port))
-
-    def answers() -> bool:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/_sandbox/requests", timeout=5):
-                return True
-        except OSError:
-            return False
-
+    program = Program("sandbox", "--port", "0")
     try:
-        until("the sandbox", answers)
-        yield f"http://127.0.0.1:{port}"
+        yield str(program.says(r"http://\S+:\d+").group())
     finally:
         program.end()
 
@@ -219,14 +193,17 @@ def test_no_value_of_any_field_can_be_read_in_any_file(site: Site) -> None:
     raw, values = message(1)
     assert len(values) > 300, "nearly every field bears a value"
     site.tell(raw)
-    until("delivery", lambda: site.number("requests", "delivered"))
+    until("delivery", lambda: "delivered" in states(site.store))
     sent = site.json("requests", "show", "1")["request"]
     assert sent["patient"]["name"]["family"] == VALID["PID-5.1"], "the values do go through"
     site.command("patients", "show", VALID["PID-3"])
     site.command("requests", "--mrn", VALID["PID-3"])
     site.command("patients", "rebuild", "--id", "1", "--yes", "--now", NOW)
+    site.command("backup", str(site.folder / "copy.db"))
+    site.command("purge", "--yes")
     running = site.files()
     assert {
+        "copy.db",
         "var/store.db",
         "var/store.db-wal",
         "var/store.db-shm",
@@ -254,7 +231,7 @@ def test_the_key_is_replaced_while_the_daemon_runs(site: Site) -> None:
     site.tell(message(2)[0])
     assert site.json("messages", "show", "2")["raw"].startswith("MSH")
     header = b"\x01" + bytes.fromhex(second["data_keys"][-1]["id"])
-    with closing(sqlite3.connect(site.folder / "var/store.db", timeout=30)) as store:
+    with closing(sqlite3.connect(site.store, timeout=30)) as store:
         sealed = [row[0][:5] for row in store.execute("SELECT body FROM message_bodies ORDER BY message_id")]
     assert sealed[0] != header == sealed[1]
     assert "the daemon seals anew" in site.command("keys", "reseal")
@@ -304,12 +281,7 @@ def test_a_wrong_key_is_refused_at_the_start_in_one_line(site: Site) -> None:
 
 def test_a_key_file_is_made_and_never_overwritten(tmp_path: Path) -> None:
     def keys(code: int) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "interface", "keys", "new", str(tmp_path / "new.key")],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = call("keys", "new", str(tmp_path / "new.key"))
         assert done.returncode == code
         return done.stdout + done.stderr
 

@@ -326,7 +326,10 @@ def test_rebuilding_everybody_with_the_same_rules_changes_nothing(clinic: Clinic
         (["patients", "show"], "patients show: give an MRN, or --id N"),
         (["patients", "--before", "x"], "cannot read the place 'x'"),
         (["patients", "rebuild", "T1", "--wait", "x"], "'x' is not a number of seconds"),
-        (["requests", "release"], "requests release: the following arguments are required: ID"),
+        (
+            ["requests", "release"],
+            "requests release: say which: IDs, or filters as `requests` has them (--state held)",
+        ),
     ],
 )
 def test_wrong_usage_is_one_line_and_does_nothing(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import stat
 import subprocess
 import sys
@@ -10,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from running_program import Program, free_port, until
+from patience import until
+from ports import free_port
+from running_program import Program
 
 from interface.cli.main import main
 from interface.store import Arrival, open_store
@@ -202,6 +205,7 @@ def test_beside_a_daemon_the_store_is_copied_restored_and_purged(
         return {row["state"] for row in json.loads(capsys.readouterr().out)["messages"]}
 
     until("decided", lambda: states() == {"done"})
+    daemon.process.send_signal(signal.SIGHUP)  # else the daemon's own comes a minute after the start
     daemon.says("event=purged")
     assert main(["backup", "copy.db"]) == 0
     capsys.readouterr()

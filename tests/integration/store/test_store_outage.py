@@ -136,13 +136,13 @@ def test_at_a_start_what_is_due_absurdly_late_is_due_now_and_the_rest_waits(stor
 
 def test_what_the_work_tells_of_itself_is_read_by_the_next_and_by_whoever_looks(store, fill):
     assert store.work.told() == store.views.told() == {}
-    store.work.commit(Turn(fill.now, told={"a": "1", "b": "2"}))
-    store.work.commit(Turn(fill.now, told={"a": "3"}))
-    assert store.work.told() == store.views.told() == {"a": "3", "b": "2"}
+    store.work.commit(Turn(fill.now, told={"clock": "1", "destination": "2"}))
+    store.work.commit(Turn(fill.now, told={"clock": "3"}))
+    assert store.work.told() == store.views.told() == {"clock": "3", "destination": "2"}
 
 
 def test_a_turn_that_is_undone_tells_nothing(store, fill):
     twice = [PatientWrite(1, b"", True, ("A",)), PatientWrite(1, b"", True, ("A",))]
     with pytest.raises(Refused):
-        store.work.commit(Turn(fill.now, told={"a": "1"}, patients=twice))
+        store.work.commit(Turn(fill.now, told={"clock": "1"}, patients=twice))
     assert store.work.told() == {}

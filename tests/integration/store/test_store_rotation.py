@@ -167,6 +167,16 @@ def test_a_daemon_looks_for_a_newer_key_by_itself(opened, folder, url, fill, mon
     assert daemon.keyring.header != before
 
 
+def test_keys_are_looked_for_also_within_a_transaction(opened, folder, url, fill):
+    daemon, command = opened(), opened(create=False)
+    Replacement(command, None, folder, url).replace_file()
+    daemon.keyring._look_due = 0.0
+    daemon.work.commit(Turn(fill.now, patients=[PatientWrite(1, b"chart", True, ("LFC|1",))]))
+    command.keyring.look()
+    assert headers(daemon) == {command.keyring.header}, "sealed by the newest"
+    assert daemon.work.load_patients(["LFC|1"])["LFC|1"].chart == b"chart"
+
+
 def test_with_a_key_from_elsewhere_both_open_until_it_is_finished(
     store, fill, url, keyring, tmp_path, monkeypatch
 ):

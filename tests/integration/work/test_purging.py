@@ -232,6 +232,7 @@ def test_a_chore_that_fails_is_told_and_does_not_stop_the_work(site, caplog, mon
 
     chores = Chores(site.store, Purging(site.store.retention, KEEP, site.clock))
     monkeypatch.setattr(site.store.retention, "begin", fails)
+    chores.hurry()
     assert not chores.step() and not chores.step()
     (line,) = [record.getMessage() for record in caplog.records]
     assert "event=chore-failed" in line and "the disk is full" in line
@@ -244,6 +245,7 @@ def test_values_of_an_older_key_are_sealed_anew_in_idle_turns(site, caplog):
     site.store.rotation.begin(Master(b"k" * 32), Master(b"n" * 32))
     site.store.resealing.grace = 0.0
     chores = Chores(site.store, Purging(site.store.retention, Keep(), site.clock))
+    chores.hurry()
     while chores.step():
         pass
     said = " ".join(record.getMessage() for record in caplog.records)
@@ -265,3 +267,14 @@ def test_a_person_has_the_running_loop_purge_now(site):
         site.look()
     assert site.store.commands.get(number).result["messages"] == 1
     assert site.store.views.messages(MessageFilter()) == []
+
+
+def test_while_the_day_is_uncertain_nothing_goes(site):
+    purging = Purging(site.store.retention, KEEP, site.clock)
+    assert purging.is_due()
+    site.jump(365 * 86_400)
+    assert not purging.is_due(), "in doubt"
+    site.go_on(2 * 3600)
+    assert not purging.is_due(), "believed, for what can be taken back"
+    site.jump(-365 * 86_400)
+    assert purging.is_due()
