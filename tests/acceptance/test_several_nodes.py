@@ -44,8 +44,17 @@ def nodes(tmp_path: Path, api: str, own_server: Any) -> Iterator[list[Site]]:
         site.daemon.end()
 
 
+def works(site: Site) -> None:
+    """Wait until its work has come up."""
+    until(
+        "the work to work",
+        lambda: site.daemon.text.count("work-started") >= site.daemon.text.count("work-process"),
+    )
+
+
 def still(site: Site, seconds: float) -> None:
     """Both processes of a node stand still for a while."""
+    works(site)
     processes = [site.daemon.process.pid, site.work]
     for number in (signal.SIGSTOP, signal.SIGCONT):
         for process in processes:
@@ -54,18 +63,21 @@ def still(site: Site, seconds: float) -> None:
             time.sleep(seconds)
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_nothing_is_lost_whichever_node_is_killed_or_stands_still(
     nodes: list[Site], api: str, own_server: Any
 ) -> None:
     one, two = nodes
-    with Stream([one.port, two.port], 8, 5, 10) as stream:
-        until("messages to go on", stream.reached(0.1))
-        one.kill("both")
-        until("messages to go on", stream.reached(0.25))
-        two.kill("work")
-        until("messages to go on", stream.reached(0.35))
+    works(one), works(two)
+    with Stream([one.port, two.port], 8, 5, 30) as stream:
+        until("messages to go on", stream.reached(0.05))
         still(one, 10)
+        until("messages to go on", stream.reached(0.2))
+        two.kill("both")
+        works(two)
+        until("messages to go on", stream.reached(0.35))
+        one.kill("work")
+        works(one)
         until("messages to go on", stream.reached(0.5))
         own_server.stop(signal.SIGINT)
         own_server.start()
