@@ -1,4 +1,6 @@
-"""What all tests share: the modules in `helpers/` are found by their names; the program starts from compiled files."""
+"""What all tests share: the modules in `helpers/` are found by their names; the program starts from compiled files; a
+PostgreSQL server for as long as the tests run.
+"""
 
 import compileall
 import sys
@@ -17,3 +19,88 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     if not hasattr(session.config, "workerinput"):  # side by side: not once more in each process
         for name in PROGRAM:
             compileall.compile_dir(HERE.parent / name, quiet=2)
+
+
+@pytest.fixture(scope="session")
+def postgresql():
+    """A running server; started for the first test that needs it."""
+    from postgresql_server import Server
+
+    server = Server()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def empty_database(postgresql):
+    """The URL of a database without tables."""
+    name = postgresql.database()
+    yield postgresql.url(name)
+    postgresql.drop(name)
+
+
+@pytest.fixture(scope="session")
+def _stores(postgresql):
+    return {}
+
+
+@pytest.fixture
+def clean_store(postgresql, _stores):
+    """Gives the URL of a store that is made with a keyring and has no rows; made once, emptied for each test."""
+    from interface.store.database import open_store
+
+    def made(master):
+        name = _stores.get(master.id)
+        if name is None:
+            name = _stores[master.id] = postgresql.database()
+            open_store(postgresql.url(name), master).close()
+            postgresql.execute("CREATE SCHEMA kept", name)
+            postgresql.execute("CREATE TABLE kept.store_keys AS SELECT * FROM store_keys", name)
+        _empty(postgresql, name)
+        return postgresql.url(name)
+
+    return made
+
+
+_AS_MADE = (
+    "UPDATE counters SET next = 1; DELETE FROM store_keys; INSERT INTO store_keys SELECT * FROM kept.store_keys; "
+    "UPDATE intake_turn SET owner = NULL, until = 0, fence = 0, settled_on = NULL;"
+)
+
+
+def _empty(server, name):
+    """Quicker than TRUNCATE, and much quicker than a database for each test."""
+    from interface.store.schema import metadata
+
+    server.disconnect(name)
+    made_once = {"schema_version", "store_keys", "counters", "liveness", "intake_turn"}
+    tables = [table.name for table in reversed(metadata.sorted_tables) if table.name not in made_once]
+    deletes = [f"DELETE FROM {table};" for table in tables]
+    server.execute(f"{' '.join(deletes)} {_AS_MADE}", name)
+
+
+@pytest.fixture(scope="session")
+def full_database(postgresql):
+    """An engine of a database with as many rows as make the planner search."""
+    from query_plans import FULL
+
+    from interface.store.database import database_at
+    from interface.store.schema import metadata
+
+    name = postgresql.database()
+    engine = database_at(postgresql.url(name)).engine
+    with engine.begin() as connection:
+        metadata.create_all(connection)
+    postgresql.execute(FULL, name)
+    return engine
+
+
+@pytest.fixture
+def own_server():
+    """A server for one test alone, which may be stopped; with an empty database `clinic`."""
+    from postgresql_server import Server
+
+    server = Server()
+    server.execute("CREATE DATABASE clinic")
+    yield server
+    server.close()

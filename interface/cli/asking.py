@@ -226,7 +226,7 @@ def rebuild(
     """
     from interface.services.asking import Asking
 
-    asking = Asking(site.store, site.engine, site.clock, url=site.settings.store_url, patience=wait)
+    asking = Asking(site.store, site.engine, site.clock, patience=wait)
     with progress(charts, "charts rebuilt") as shown:
         while portions:
             portions = _rebuild(asking, portions, done, shown)

@@ -238,7 +238,7 @@ def _ask(site: Site, deed: Deed, ids: list[int], arguments: Mapping[str, Any], w
 
     portions = [ids[start : start + PORTION] for start in range(0, len(ids), PORTION)]
     refused: dict[int, str] = {}
-    asking = Asking(site.store, site.engine, site.clock, url=site.settings.store_url, patience=wait)
+    asking = Asking(site.store, site.engine, site.clock, patience=wait)
     with progress(len(ids), "requests", shown=len(portions) > 1) as shown:
 
         def take(place: int, command: Command) -> None:

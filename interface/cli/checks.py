@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 import stat
+import time
 import zoneinfo
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -20,6 +21,7 @@ from interface.settings import Settings, SettingsError, not_available
 
 if TYPE_CHECKING:
     from interface.store.database import Store
+    from interface.store.records import ServerFacts
 
 GIB = 1024**3
 FULL_BYTES = GIB // 8
@@ -27,6 +29,8 @@ FULL_BYTES = GIB // 8
 PLAUSIBLE_YEARS = range(2025, 2100)
 CLOCK_SECONDS = 120
 """How far this machine's clock may be off the API's before it is said."""
+SERVER_CLOCK_SECONDS = 5
+"""The same for the database server's: the nodes of one database should agree on what came when."""
 CONNECT_SECONDS = 10.0
 
 Level = Literal["ok", "warn", "FAIL"]
@@ -96,13 +100,11 @@ def check_mappings(settings: Settings) -> Found:
 
 def check_key(settings: Settings) -> Found:
     """The at-rest key is there, or may still be made."""
-    from interface.store.database import may_make_key
     from interface.store.keys import DEFAULT_KEY_FILE, load_or_create
 
     default = settings.directory / DEFAULT_KEY_FILE
-    path = settings.store_path
-    encrypted = path is not None and not settings.store.clear
-    if encrypted and settings.store.key is None and not default.exists() and may_make_key(settings.store_url):
+    encrypted = not settings.store.clear
+    if encrypted and settings.store.key is None and not default.exists() and _may_make_key(settings):
         yield _can_make(default), f"{default} will be made by the first start"
         return
     said: list[str] = []
@@ -119,27 +121,41 @@ def check_key(settings: Settings) -> Found:
         yield "ok", f"read from {master.source}"
 
 
+def _may_make_key(settings: Settings) -> bool:
+    """Whether there is no store that a new key would not open."""
+    from interface.store.database import may_make_key
+    from interface.store.errors import StoreError
+
+    try:
+        return may_make_key(settings.store_url)
+    except StoreError:
+        return False  # said with the store
+
+
 def check_store(settings: Settings) -> Found:
     """The store opens with the key and takes a write, or may still be made."""
-    from interface.store.database import open_store
+    from interface.store.database import open_store, store_exists
     from interface.store.keys import load_or_create
 
     path = settings.store_path
-    if path is None:
-        return  # said among the features
-    if not path.exists():
-        yield _can_make(path), f"{path} will be made by the first start"
+    if not store_exists(settings.store_url):
+        if path is not None:
+            yield _can_make(path), f"{path} will be made by the first start"
+        else:
+            yield "ok", "the database answers; the first start makes the tables"
         return
     master = load_or_create(
         settings.store.key, settings.directory, lambda _: None, create=False, off=settings.store.clear
     )
     with open_store(settings.store_url, master, create=False) as store:
         store.check_writable()
-        stats = store.stats()
+        stats, server = store.stats(), store.views.server()
         changed = _changed_under_charts(settings, store)
         if store.keyring.opens_clear and not master.off:
             yield "warn", "values of before are still in the clear: `keys reseal` seals them"
-    yield "ok", f"{path} is writable, version {stats.schema_version}, {_size(stats.size_bytes)}"
+    yield "ok", f"{stats.path} is writable, version {stats.schema_version}, {_size(stats.size_bytes)}"
+    if server is not None:
+        yield from _server(server)
     if changed:
         yield (
             "warn",
@@ -159,6 +175,21 @@ def _changed_under_charts(settings: Settings, store: "Store") -> tuple[str, ...]
     except (RuleError, SettingsError):
         return ()
     return look(store, engine)
+
+
+def _server(facts: "ServerFacts") -> Found:
+    """Whether what the server calls committed is safe, and whether its clock is ours."""
+    waits = f", waits for {facts.standbys}" if facts.standbys else ""
+    yield "ok", f"PostgreSQL {facts.version}, synchronous_commit {facts.synchronous_commit}{waits}"
+    for name, is_on in (("fsync", facts.fsync), ("full_page_writes", facts.full_page_writes)):
+        if not is_on:
+            yield "FAIL", f"{name} is off: what is acknowledged is lost when the server's machine stops"
+    off = round(time.time() - facts.clock)
+    if abs(off) > SERVER_CLOCK_SECONDS:
+        yield (
+            "warn",
+            f"this machine's clock is {abs(off)} s {'ahead of' if off > 0 else 'behind'} the server's",
+        )
 
 
 def check_disk(settings: Settings) -> Found:

@@ -174,11 +174,9 @@ def _told(args: argparse.Namespace, store: Store, answer: dict[str, Any], said: 
 
 def reseal(args: argparse.Namespace) -> int:
     """Seal old values anew where no daemon runs; else say how far the daemon is. 1 when some can't be opened."""
-    from interface.store.lock import StoreLock
-
     settings = settings_of(args)
-    door, work = (StoreLock.beside(settings.store_url, role) for role in ("door", "work"))
     with open_store_of(settings) as store, ExitStack() as locks:
+        door, work = store.presence("door"), store.presence("work")
         if door.is_held() or work.is_held():
             older = store.resealing.older()
             left = (

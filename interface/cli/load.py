@@ -109,15 +109,14 @@ def _try(
 ) -> None:
     """Look at everything and store nothing. Who is known already is asked of the store, if there is one."""
     from interface.cli.load_judge import Judge
-    from interface.store.database import open_store
+    from interface.store.database import open_store, store_exists
     from interface.store.keys import load_or_create
 
     def look(known: Known) -> None:
         for _ in _batches(Judge(engine, clock.at, summary.tally), known, files, shown):
             pass
 
-    path = settings.store_path
-    if path is not None and not path.is_file():
+    if not store_exists(settings.store_url):
         look(lambda _: ())
         return
     master = load_or_create(
@@ -139,7 +138,6 @@ def _load(
     with _open(settings, shown.say) as store, work_says(shown.say):
         history = HistoryStore(
             store,
-            settings.store_url,
             engine,
             clock,
             waiting=shown.waiting,
@@ -157,17 +155,20 @@ def _load(
 @contextmanager
 def _open(settings: Settings, say: Callable[[str], None]) -> Iterator[Store]:
     """The site's store. It and its key are made when there is none, as the daemon's first start does."""
-    from interface.store.database import may_make_key, open_store
+    from interface.store.database import may_make_key, open_store, presence_at, store_exists
     from interface.store.keys import load_or_create
-    from interface.store.lock import StoreLock
 
-    fresh = may_make_key(settings.store_url)
+    url = settings.store_url
     master = load_or_create(
-        settings.store.key, settings.directory, say, create=fresh, off=settings.store.clear
+        settings.store.key, settings.directory, say, create=may_make_key(url), off=settings.store.clear
     )
     # beside a daemon nothing is brought up to date: it may be of an older version
-    alone = not StoreLock.beside(settings.store_url, "door").is_held()
-    with open_store(settings.store_url, master, create=alone) as store:
+    alone = not store_exists(url)
+    if not alone:
+        door = presence_at(url, "door")
+        alone = not door.is_held()
+        door.release()
+    with open_store(url, master, create=alone) as store:
         yield store
 
 

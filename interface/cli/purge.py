@@ -71,13 +71,15 @@ def _purging(site: Site, keep: Keep) -> Any:
 def _purge(site: Site, keep: Keep, wait: float) -> dict[str, int]:
     """By the daemon, or here where none runs; gives what went."""
     from interface.services.asking import Asking
-    from interface.store.lock import StoreLock
 
-    door, work = (StoreLock.beside(site.settings.store_url, role) for role in ("door", "work"))
+    door, work = site.store.presence("door"), site.store.presence("work")
     with ExitStack() as locks:
         if not door.is_held() and not work.is_held():
             locks.enter_context(door)
             locks.enter_context(work)
+            if site.store.work.shared:
+                hold = site.store.work.take_turn()
+                site.store.retention.hold = lambda: hold
             purging = _purging(site, keep)
             while (counts := purging.step()) is None:
                 pass
@@ -90,7 +92,7 @@ def _purge(site: Site, keep: Keep, wait: float) -> dict[str, int]:
             raise InterfaceError(str(told.get("problem", "it failed")))
         found.update({kind: int(number) for kind, number in told.items()})
 
-    asking = Asking(site.store, site.engine, site.clock, url=site.settings.store_url, patience=wait)
+    asking = Asking(site.store, site.engine, site.clock, patience=wait)
     asking.ask("purge", [{}], take)
     return found
 

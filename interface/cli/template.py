@@ -147,7 +147,10 @@ version = 1
 # "ADT^A28" = "chart"
 
 [store]
+# A file of this host; or, for several hosts, a database: postgresql+psycopg://USER@HOST/DATABASE (docs/postgresql.md).
 url = "sqlite:///var/interface.db"
+# The password of the database: env:, file: or credential:. Left out: PGPASSFILE and what else libpq knows.
+# password = "env:INTERFACE_DATABASE_PASSWORD"
 # The at-rest key: env:, file: or credential:. Left out: a file of mode 0600 beside this one,
 # made by the first start.
 # key = "file:at-rest.key"

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import Literal
 
-Failure = Literal["refused", "reset", "dns", "tls", "timeout-connect", "timeout-read", "other"]
-"""How a request got no reply. `reset`, `timeout-read` and `other` may come after the request was sent."""
+Failure = Literal["refused", "reset", "dns", "tls", "timeout-connect", "timeout-read", "lapsed", "other"]
+"""How a request got no reply. `reset`, `timeout-read` and `other` may come after the request was sent; `lapsed`: it was not
+sent, for another daemon may have it by now.
+"""
 
 Kind = Literal["delivered", "retry", "dead", "apart", "pause", "slow"]
 
@@ -226,6 +228,11 @@ VERDICTS: tuple[Row, ...] = (
             "retry", "reset", "the connection broke before the reply", suspect=True, possible_duplicate=True
         ),
         failures=("reset",),
+    ),
+    Row(
+        "none: not sent, for it was claimed too long ago (this daemon, or its database, stood still)",
+        Verdict("retry", "lapsed", "not sent: another daemon may have it by now"),
+        failures=("lapsed",),
     ),
     Row(
         "anything else",

@@ -12,7 +12,6 @@ from interface.errors import InterfaceError
 from interface.services.clock import Clock
 from interface.services.offline import work_off_if_free
 from interface.store.database import Store
-from interface.store.lock import StoreLock
 from interface.store.records import Command
 
 Take = Callable[[int, Command], None]
@@ -37,20 +36,19 @@ class Asking:
         engine: Engine,
         clock: Clock,
         *,
-        url: str,
         patience: float,
         monotonic: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`url`: the store's; `patience`: seconds without a command that ends, after which it is given up."""
+        """`patience`: seconds without a command that ends, after which it is given up."""
         self._store = store
         self._engine = engine
         self._clock = clock
         self._patience = patience
         self._monotonic = monotonic
         self._pause = pause
-        self._door = StoreLock.beside(url, "door")
-        self._work = StoreLock.beside(url, "work")
+        self._door = store.presence("door")
+        self._work = store.presence("work")
 
     def ask(self, kind: str, wanted: Iterable[Mapping[str, Any]], take: Take) -> None:
         """Ask for each of `wanted` (the arguments); `take` is told what came of each, and its place in `wanted`.

@@ -69,6 +69,7 @@ class Ledger:
             correlation_id=(reply.correlation_id or None) if verdict.kind == "delivered" else None,
             possible_duplicate=verdict.possible_duplicate,
             reply=reply.excerpt if reply.excerpt and verdict.kind != "delivered" else None,
+            fence=job.fence,
         )
 
     def _verdict(self, attempt: Attempt) -> Verdict:
@@ -113,13 +114,13 @@ class Ledger:
 def expired(claimed: Claimed) -> Unsent:
     """A claimed request whose day has passed."""
     event(log, logging.INFO, "expired", request=claimed.request_id)
-    return Unsent(claimed.request_id, claimed.patient_id, "expired", reasons_json([EXPIRED]))
+    return Unsent(claimed.request_id, claimed.patient_id, "expired", reasons_json([EXPIRED]), claimed.fence)
 
 
 def unreadable(claimed: Claimed) -> Unsent:
     """A claimed request whose body cannot be opened: it is dead, the rest goes on."""
     event(log, logging.ERROR, "request-unreadable", request=claimed.request_id)
-    return Unsent(claimed.request_id, claimed.patient_id, "dead", reasons_json([UNREADABLE]))
+    return Unsent(claimed.request_id, claimed.patient_id, "dead", reasons_json([UNREADABLE]), claimed.fence)
 
 
 def _detail(reply: Reply, following: Next) -> str:

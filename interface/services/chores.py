@@ -22,10 +22,16 @@ class Chores:
     """One thread's: the loop's."""
 
     def __init__(
-        self, store: Store, purging: Purging, monotonic: Callable[[], float] = time.monotonic
+        self,
+        store: Store,
+        purging: Purging,
+        may: Callable[[], bool] = lambda: True,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`may`: whether it is our turn; another node does them else."""
         self._store = store
         self._purging = purging
+        self._may = may
         self._monotonic = monotonic
         self._due = monotonic() + LOOK_SECONDS  # after a start there is enough to do
 
@@ -34,6 +40,8 @@ class Chores:
         if self._monotonic() < self._due:
             return False
         try:
+            if not self._may():
+                return False
             return self._portion()
         except StoreError as failed:
             event(log, logging.WARNING, "chore-failed", problem=failed, again_in=f"{LOOK_SECONDS:g}s")

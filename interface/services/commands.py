@@ -119,7 +119,7 @@ class Commanding:
         concerned = frozenset(found.old)
         if not concerned.isdisjoint(busy):
             return Waits(concerned)
-        plan = Plan()
+        plan = Plan(idle=set(concerned))
         ids = {id(patient): patient.id or self._new_patient() for patient in found.rebuilt.patients}
         asked_by = {d.request: d.told.id for d in found.rebuilt.messages if d.made}
         for old_id, into in found.rebuilt.absorbed.items():

@@ -25,7 +25,8 @@ class Job:
     """One claimed request: our row ids, the body to send as stored, and what is known of earlier attempts.
 
     `failing_since`: when one first failed in a way that may be the request's own fault; `paused_at`: when one last
-    paused the destination. POSIX seconds; None: never.
+    paused the destination. POSIX seconds; None: never. `fence`: the
+    claim's number.
     """
 
     request_id: int
@@ -34,6 +35,7 @@ class Job:
     attempts: int = 0
     failing_since: float | None = None
     paused_at: float | None = None
+    fence: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

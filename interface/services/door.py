@@ -28,10 +28,9 @@ from interface.services.taken import Answering
 from interface.services.watch import Seen, Watch, edges
 from interface.services.web import health_site
 from interface.settings import Listener, Settings, SettingsError, load_settings, require_available
-from interface.store.database import Store, may_make_key, open_store
+from interface.store.database import Store, may_make_key, open_store, presence_at
 from interface.store.errors import StoreError
 from interface.store.keys import load_or_create
-from interface.store.lock import StoreLock
 
 log = logging.getLogger(__name__)
 
@@ -88,10 +87,14 @@ class Door:
                 ),
                 "work_up": ("1 while the work runs", lambda: self.supervisor.alive),
                 "work_failing": ("1 while the work cannot go on", lambda: bool(self.metrics.work.trouble)),
-                "disk_free_bytes": ("Free room where the store is", lambda: self._seen.free_bytes),
-                "wal_bytes": ("Size of the store's write-ahead log", lambda: self._seen.wal_bytes),
+                "store_bytes": ("Size of the store", lambda: self._seen.size_bytes),
             }
         )
+        if store.path is not None:  # of a server's disk it is for others to tell
+            self.metrics.live |= {
+                "disk_free_bytes": ("Free room where the store is", lambda: self._seen.free_bytes or 0),
+                "wal_bytes": ("Size of the store's write-ahead log", lambda: self._seen.wal_bytes),
+            }
 
     def _submit(self, batch: Sequence[Any]) -> None:
         self.journal.submit(batch)
@@ -263,7 +266,8 @@ def _look(store: Store, most_waiting: int) -> Seen:
     """One look at the store; a count of what waits that is well above the limit need not be exact."""
     files, since = store.stats(), store.views.oldest_new()
     late = 0 if since is None else max(0, int(time.time() - since))
-    return Seen(files.free_bytes, files.wal_bytes, store.views.waiting_up_to(2 * most_waiting), late)
+    waiting = store.views.waiting_up_to(2 * most_waiting)
+    return Seen(files.free_bytes, files.wal_bytes, waiting, late, files.size_bytes)
 
 
 def control_ids() -> Callable[[], str]:
@@ -285,15 +289,16 @@ def run_door(
     logs.configure()
     settings = load_settings(settings_path)
     require_available(settings, run=True)
-    with StoreLock.beside(settings.store_url, "door"):
+    url = settings.store_url
+    with presence_at(url, "door"):
         clear = settings.store.clear
 
         def attempt() -> Store:
             # a new key opens no store that is there already: then a missing one is said, not made
-            fresh = may_make_key(settings.store_url)
+            fresh = may_make_key(url)
             where = settings.directory
             master = load_or_create(settings.store.key, where, _announce, create=fresh, off=clear)
-            return open_store(settings.store_url, master)
+            return open_store(url, master)
 
         with _opened(attempt) as store:
             if store.keyring.opens_clear:

@@ -18,7 +18,6 @@ from interface.services.journal import MAX_BYTES, MAX_ROWS, REST_SECONDS
 from interface.services.offline import work_off_if_free
 from interface.store.database import Store
 from interface.store.errors import NotStored
-from interface.store.lock import StoreLock
 from interface.store.records import Arrival, Stored
 
 AHEAD = 1024
@@ -53,7 +52,6 @@ class HistoryStore:
     def __init__(
         self,
         store: Store,
-        url: str,
         engine: Engine,
         clock: Clock,
         *,
@@ -64,7 +62,7 @@ class HistoryStore:
         """`waiting` is told how many rows are not charted yet; `stalled` when a daemon runs and charts none."""
         self.came = Came()
         self._store, self._engine, self._clock = store, engine, clock
-        self._door, self._work = StoreLock.beside(url, "door"), StoreLock.beside(url, "work")
+        self._door, self._work = store.presence("door"), store.presence("work")
         self._waiting, self._stalled, self._pause = waiting, stalled, pause
         self._batch: list[Arrival] = []
         self._size = 0

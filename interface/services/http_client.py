@@ -13,6 +13,7 @@ import errno
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from typing import Any
@@ -49,12 +50,18 @@ class Target:
     verify: bool | str = True
 
 
+class _LapsedError(Exception):
+    """What was claimed may not be sent any more."""
+
+
 class Poster:
     """Sends bodies to one target over one kept connection. For one thread."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, may_send: Callable[[], bool] = lambda: True) -> None:
+        """`may_send` is asked at the last moment before anything leaves."""
         self._target = target
         self._adapter = HTTPAdapter(pool_connections=1, pool_maxsize=1)
+        self._adapter.poolmanager.pool_classes_by_scheme = _pools(may_send)
         self._session = _Session()
         self._session.mount("https://", self._adapter)
         self._session.mount("http://", self._adapter)
@@ -82,6 +89,8 @@ class Poster:
             with self._session.send(self._prepared, **self._send_options) as response:
                 whole, received = self._read(response.raw)
                 return _reply(response, whole, received)
+        except _LapsedError:
+            return Reply(failure="lapsed")
         except (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException, OSError) as failed:
             return Reply(failure=failure_of(failed))
         finally:
@@ -110,8 +119,14 @@ class Posters:
     """Makes posters for a target that may be given another key while they are in use."""
 
     def __init__(self, target: Target) -> None:
+        self.may_send: Callable[[], bool] = lambda: True
+        """See `Poster`."""
         self.target = target
         """What the next POST of each of them goes to."""
+
+    def permit(self, may_send: Callable[[], bool]) -> None:
+        """Ask this before anything leaves, for posters that are made from now on."""
+        self.may_send = may_send
 
     def __call__(self) -> _Renewed:
         """One more, for one thread."""
@@ -124,19 +139,40 @@ class _Renewed:
     def __init__(self, posters: Posters) -> None:
         self._posters = posters
         self._target = posters.target
-        self._poster = Poster(self._target)
+        self._poster = Poster(self._target, posters.may_send)
 
     def post(self, body: bytes) -> Reply:
         """As `Poster.post`."""
         if self._target is not self._posters.target:
             self._poster.close()
             self._target = self._posters.target
-            self._poster = Poster(self._target)
+            self._poster = Poster(self._target, self._posters.may_send)
         return self._poster.post(body)
 
     def close(self) -> None:
         """Drop the connection."""
         self._poster.close()
+
+
+def _pools(may_send: Callable[[], bool]) -> dict[str, Any]:
+    """Connections that ask before a request leaves: between a claim and its POST this process may have stood still."""
+
+    def asked(kind: Any) -> Any:
+        class Asked(kind):  # type: ignore[misc]
+            def endheaders(self, *given: Any, **named: Any) -> None:
+                if not may_send():
+                    raise _LapsedError
+                super().endheaders(*given, **named)
+
+        return Asked
+
+    class Plain(urllib3.HTTPConnectionPool):
+        ConnectionCls = asked(urllib3.connection.HTTPConnection)
+
+    class Secure(urllib3.HTTPSConnectionPool):
+        ConnectionCls = asked(urllib3.connection.HTTPSConnection)
+
+    return {"http": Plain, "https": Secure}
 
 
 class _Session(requests.Session):

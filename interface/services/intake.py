@@ -177,6 +177,12 @@ class Intake:
         """Trust nothing remembered: the store had trouble."""
         self._cache.clear()
 
+    def renew(self) -> None:
+        """Another node may have decided messages meanwhile: begin as after a start."""
+        self._cache.clear()
+        self._deferred = {}
+        self._command_blocks = frozenset()
+
     def released(self, patients: Container[int]) -> None:
         """Attempts of these patients are back: what waited for them is decided in the next turn.
 
@@ -250,6 +256,8 @@ class Intake:
             plan.deferred[row.id] = about
             plan.blocked |= about
             return
+        if _brings_together(outcome):
+            plan.idle |= about
         patient, request = self._take(plan, row.id, reading, ids, charts, outcome)
         why, note = reasons(outcome.reasons), outcome.note
         plan.messages.append(MessageDone(row.id, "done", outcome.decision, why, note, patient, request))
@@ -286,9 +294,13 @@ class Intake:
 
 def _must_wait(outcome: Outcome, about: frozenset[int], sending: Mapping[int, int]) -> bool:
     """Whether an attempt must come back first. Of a merge or move nobody may have a request that is being sent."""
-    if outcome.absorbed or outcome.others:
+    if _brings_together(outcome):
         return not about.isdisjoint(sending.values())
     return _touches(outcome, sending)
+
+
+def _brings_together(outcome: Outcome) -> bool:
+    return bool(outcome.absorbed or outcome.others)
 
 
 def _touches(outcome: Outcome, sending: Container[int]) -> bool:

@@ -27,9 +27,10 @@ from interface.services.courier import Couriers, Job
 from interface.services.intake import MOST_BEGINNINGS, MOST_DEFERRED, Intake
 from interface.services.logs import event
 from interface.services.plan import Plan
+from interface.services.turn_keeper import TurnKeeper
 from interface.services.wakes import Wakes
 from interface.services.work_stats import WorkStats
-from interface.store.errors import StoreError
+from interface.store.errors import OutcomeUnknown, Overtaken, StoreError, TurnLost
 from interface.store.records import (
     AttemptDone,
     Claimed,
@@ -77,6 +78,8 @@ COMMAND_SECONDS = 0.5
 """How often it is looked for commands of persons."""
 COMMAND_WAIT_SECONDS = 0.05
 """How soon again for one that waits for an attempt."""
+JUDGE_SECONDS = 1.0
+"""How often dead nodes are looked for."""
 STORE_RETRY_SECONDS = 1.0
 DRAIN_STORE_SECONDS = 5.0
 """How long the last verdicts are offered to a store that fails while the process ends."""
@@ -100,6 +103,18 @@ class WorkStore(CommandStore, Protocol):
     def commit(self, turn: Turn) -> Committed:
         """Store a turn whole or raise StoreError; Refused: for a row of this turn."""
 
+    def outcome(self) -> Committed | None:
+        """What came of a commit that ended as OutcomeUnknown; None: nothing."""
+
+    def recover(self, now: float | None = None) -> int:
+        """Take back what dead nodes were sending."""
+
+    def sent_elsewhere(self) -> dict[int, int]:
+        """All requests, and whose they are, that other nodes are sending."""
+
+    def sent_by_others(self, requests: Mapping[int, int]) -> dict[int, int]:
+        """Those of these requests, and whose they are, that other nodes are sending."""
+
 
 @dataclass(frozen=True, slots=True)
 class _DayChange:
@@ -121,9 +136,12 @@ class WorkLoop:
         stats: WorkStats,
         clock: Clock,
         batch: int = 1,
+        keeper: TurnKeeper | None = None,
+        may_judge: Callable[[], bool] = lambda: False,
     ) -> None:
         """`clock` also says where the day begins and ends for appointments; `batch` is how many patients' requests go
-        together.
+        together; `keeper` has the turn of intake, None: it is always ours; `may_judge`: whether nodes that gave no sign
+        of life are dead.
         """
         self._store = store
         self._intake = intake
@@ -133,6 +151,14 @@ class WorkLoop:
         self._clock = clock
         self._batch = batch
         self._passage = ledger.passage
+        self._keeper = keeper
+        self._may_judge = may_judge
+        self._judged = 0.0
+        """When dead nodes were looked for last, by the monotonic clock."""
+        self._abroad: dict[int, int] = {}
+        """Patient id by request id, of what other nodes are sending, as far as it is in our way."""
+        self._unknown: tuple[Plan | None, Turn] | None = None
+        """What was to be stored by a commit of which nobody knows what became."""
         self._more_is_due = False
         """The last claim took as many as it might: there may be more."""
         self._careful = CAREFUL_ROWS
@@ -170,8 +196,9 @@ class WorkLoop:
     def patience(self) -> float:
         """Seconds until something may be due, at most the poll."""
         now = self._clock.now()
+        poll = POLL_SECONDS if self._keeper is None else self._keeper.poll_seconds
         held = self._passage.wait()
-        return max(0.0, min([POLL_SECONDS, held, *(alarm - now for alarm in self._alarms)]))
+        return max(0.0, min([poll, held, *(alarm - now for alarm in self._alarms)]))
 
     def turn(self) -> bool:
         """One turn; True when there is more to do at once. Raises StoreError: nothing of it was stored."""
@@ -181,7 +208,12 @@ class WorkLoop:
         looked_at = self._clock.now()
         day, resettle = self._day, set(self._resettle)
         try:
+            self._look_round()
             stored, more = self._turn_apart() if self._apart else self._one_turn()
+        except (TurnLost, Overtaken) as faster:
+            self._day, self._resettle = day, resettle
+            self._anew(faster)
+            return True
         except StoreError as failed:
             self._day, self._resettle = day, resettle
             self._intake.forget()
@@ -235,6 +267,61 @@ class WorkLoop:
             seconds = f"{jump.seconds:+.0f}"
             event(log, level, what, seconds=seconds, believed="yes" if jump.believed else "not-yet")
 
+    def _look_round(self) -> None:
+        """Find out what became of the last commit, and what other nodes are doing. Raises StoreError."""
+        if self._unknown is not None:
+            plan, turn = self._unknown
+            found = self._store.outcome()
+            self._unknown = None
+            if found is not None:
+                self._took(plan, turn, found)
+        if self._abroad:
+            still = self._store.sent_by_others(self._abroad)
+            back = set(self._abroad.values()) - set(still.values())
+            self._abroad = still
+            self._intake.released(back)
+        now = time.monotonic()
+        if now - self._judged >= JUDGE_SECONDS and self._may_judge():
+            self._judged = now
+            if taken := self._store.recover(self._clock.now()):
+                event(log, logging.WARNING, "taken-back", requests=taken)
+
+    def _anew(self, faster: TurnLost | Overtaken) -> None:
+        """Nothing of the turn was stored, for another node was faster: plan it again, knowing that."""
+        self._intake.forget()
+        if isinstance(faster, Overtaken):
+            self._abroad |= faster.sending
+        elif self._keeper is not None:
+            self._keeper.gone()
+        event(log, logging.INFO, "turn-anew", problem=faster)
+
+    @property
+    def _being_sent(self) -> dict[int, int]:
+        """Patient id by request id, for every request that we or others are sending."""
+        return self._abroad | self._sending if self._abroad else self._sending
+
+    def _obtain(self) -> bool:
+        """Whether we have the turn of intake. Raises StoreError."""
+        if self._keeper is None:
+            return True
+        today = self._today()
+        if self._day is not None and self._day.day != today and self._keeper.is_settled(today):
+            # another node has settled the new day, but for what we are sending
+            self._day = _DayChange(today, after=None)
+            self._resettle.update(self._sending.values())
+        settled = self._day is not None and self._day.day == today and self._day.after is None
+        ready = bool(self._resettle - set(self._being_sent.values()))
+        return self._keeper.obtain(wanted=ready or not settled, waiting=self._intake.deferred)
+
+    def _send_only(self) -> tuple[bool, bool]:
+        """Another node has the turn, or nothing needs it."""
+        may_send = self._keeper is not None and self._keeper.is_settled(self._today())
+        room = self._room() if may_send else NO_ROOM
+        stored = self._commit(None, tuple(self._ended.values()), room)
+        if not stored:
+            self._try_stuck()
+        return stored, bool(self._ended) or (self._more_is_due and self._couriers.free > 0)
+
     def _collect(self) -> None:
         """Take attempts that ended; from here on their requests count as no longer being sent."""
         for attempt in self._couriers.collect():
@@ -248,21 +335,24 @@ class WorkLoop:
 
     def _one_turn(self) -> tuple[bool, bool]:
         """Everything in one transaction; whether something was stored, and whether there is more to do."""
-        ended = tuple(self._ended.values())
         if self.draining:
-            return self._commit(None, ended), False
+            return self._commit(None, tuple(self._ended.values())), False
         if self._clock.doubtful:  # nothing is decided by a day that may be another
-            return self._commit(None, ended, self._room()), bool(self._ended)
+            return self._commit(None, tuple(self._ended.values()), self._room()), bool(self._ended)
+        if not self._obtain():
+            return self._send_only()
         settled = self._settle_day(PAGE) or self._settle_again(PAGE) or self._carry_out()
+        ended = tuple(self._ended.values())
         if settled is not None:
             return self._commit(settled, ended), True
         rows, limit = self._rows()
         began = time.perf_counter()
-        plan = self._intake.plan(rows, self._clock.at(), self._sending)
+        plan = self._intake.plan(rows, self._clock.at(), self._being_sent)
         if rows:
             each = (time.perf_counter() - began) / len(rows)
             self._at_once = max(FEWEST_ROWS, min(ROWS, int(PLAN_SECONDS / max(each, 1e-6))))
-        stored = self._commit(plan, ended, self._room())
+        last = len(rows) < limit and self._keeper is not None and self._keeper.may_give_back()
+        stored = self._commit(plan, ended, self._room(), give_back=last)
         if not stored:
             self._try_stuck()
         more = self._more_is_due and self._couriers.free > 0
@@ -285,6 +375,8 @@ class WorkLoop:
             return True, False
         if self._clock.doubtful:
             return self._commit(None, room=self._room()), bool(self._ended)
+        if not self._obtain():
+            return self._send_only()
         settled = self._settle_day(1) or self._settle_again(1) or self._carry_out()
         if settled is not None:
             self._store_settled(settled)
@@ -320,7 +412,7 @@ class WorkLoop:
 
     def _store_message(self, rows: list[JournalRow]) -> None:
         """Decide one message; it is `failed` when its changes are refused."""
-        plan = self._intake.plan(rows, self._clock.at(), self._sending)
+        plan = self._intake.plan(rows, self._clock.at(), self._being_sent)
         try:
             self._commit(plan)
         except Refused as refused:
@@ -358,10 +450,19 @@ class WorkLoop:
         return rows, limit
 
     def _commit(
-        self, plan: Plan | None, ended: Sequence[AttemptDone | Unsent] = (), room: Room = NO_ROOM
+        self,
+        plan: Plan | None,
+        ended: Sequence[AttemptDone | Unsent] = (),
+        room: Room = NO_ROOM,
+        *,
+        give_back: bool = False,
     ) -> bool:
-        """Store a plan and what came of requests, claim as many as there is room for; False: nothing to do."""
+        """Store a plan and what came of requests, claim as many as there is room for; False: nothing to do.
+
+        A plan needs the turn of intake, which others may have afterwards with `give_back`.
+        """
         changes = plan or Plan()
+        keeper = self._keeper
         now, claims = self._clock.now(), self._claims(room)
         turn = Turn(
             now=now,
@@ -375,6 +476,9 @@ class WorkLoop:
             seen=changes.seen,
             claims=claims,
             blocked=frozenset(plan.blocked) if plan is not None else self._intake.blocked,
+            idle=frozenset(changes.idle),
+            hold=keeper.hold if keeper is not None and plan is not None else None,
+            give_back=give_back,
             probe=room.probe,
             not_before=None if self._clock.sure else self._clock.latest_day(),
             wake="all" if self._wake_all else "failed" if self._passage.wakes else "",
@@ -382,13 +486,32 @@ class WorkLoop:
         )
         changed = bool(turn.messages or turn.patients or turn.requests or turn.attempts or turn.commands)
         changed = changed or bool(turn.wake or turn.told)
-        claimed = self._store.commit(turn).claimed if changed or claims else ()
+        committed = Committed()
+        if changed or claims:
+            try:
+                committed = self._store.commit(turn)
+            except OutcomeUnknown:
+                self._unknown = plan, turn
+                raise
+        self._took(plan, turn, committed)
+        if give_back and keeper is not None:
+            if changed or claims:
+                keeper.gone()
+            else:
+                keeper.give_back()
+        return changed or bool(committed.claimed)
+
+    def _took(self, plan: Plan | None, turn: Turn, committed: Committed) -> None:
+        """The store has a turn: from now on it is what is known."""
         if plan is not None:
             self._plan_is_stored(plan)
-        self._more_is_due = claims > 0 and len(claimed) == claims
+        # of a commit that was found out about later, all that is claimed by us is told, not only by it
+        claimed = [one for one in committed.claimed if one.request_id not in self._sending]
+        self._more_is_due = turn.claims > 0 and len(claimed) == turn.claims
         self._after_commit(turn)
-        self._send(claimed, probe=room.probe)
-        return changed or bool(claimed)
+        for request in committed.late:
+            event(log, logging.WARNING, "attempt-late", request=request)
+        self._send(claimed, probe=turn.probe)
 
     def _time_to_tell(self, now: float) -> dict[str, str]:
         """What the next start holds its clock against. A time that was made up is none."""
@@ -449,6 +572,8 @@ class WorkLoop:
             return None
         patients = self._store.patients_with_open_requests(after=self._day.after, limit=page)
         if not patients:
+            if self._keeper is not None:
+                self._keeper.settled(today)
             self._day = _DayChange(today, after=None)
             return None
         self._day = _DayChange(today, after=patients[-1].id)
@@ -463,7 +588,11 @@ class WorkLoop:
         if command is None:
             self._command_look = now + COMMAND_SECONDS
             return None
-        plan = self._intake.carry_out(command, self._clock.at(), self._sending)
+        if self._keeper is not None:
+            self._abroad |= self._store.sent_elsewhere()
+        if self._ended:
+            self._commit(None, tuple(self._ended.values()))  # commands go by the states that are stored
+        plan = self._intake.carry_out(command, self._clock.at(), self._being_sent)
         if plan is None:
             self._command_look = now + COMMAND_WAIT_SECONDS
             self._alarms.append(self._clock.now() + COMMAND_WAIT_SECONDS)
@@ -471,14 +600,14 @@ class WorkLoop:
 
     def _settle_again(self, page: int) -> Plan | None:
         """Patients that had to wait for an attempt."""
-        ready = sorted(self._resettle - set(self._sending.values()))[:page]
+        ready = sorted(self._resettle - set(self._being_sent.values()))[:page]
         if not ready:
             return None
         self._resettle.difference_update(ready)
         return self._settled(list(self._store.load_patients_by_id(ready).values()))
 
     def _settled(self, patients: list[PatientRow]) -> Plan:
-        return self._intake.settle(patients, self._clock.at(), self._sending, expire=self._clock.sure)
+        return self._intake.settle(patients, self._clock.at(), self._being_sent, expire=self._clock.sure)
 
     def _today(self) -> date:
         return self._clock.today()
@@ -501,6 +630,7 @@ def _job(claimed: Claimed) -> Job:
         claimed.attempts,
         claimed.failing_since,
         claimed.paused_at,
+        claimed.fence,
     )
 
 

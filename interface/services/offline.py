@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from itertools import count
 
 from interface.chart.decide import Engine
 from interface.services.attempts import Ledger
 from interface.services.clock import Clock
 from interface.services.courier import Couriers, Post
+from interface.services.deciding import deciding
 from interface.services.identity_settings import note
-from interface.services.intake import Intake
 from interface.services.loop import WorkLoop
+from interface.services.pulse import Pulse
 from interface.services.work_stats import WorkStats
 from interface.store.database import Store
 from interface.store.errors import StoreError
-from interface.store.lock import StoreLock
+from interface.store.presence import Presence
 
 
 def work_off(
@@ -38,25 +38,28 @@ def work_off(
     """
     store.work.recover(clock.now())
     note(store, engine, clock.now())
-    patients, requests = store.work.next_ids()
-    new_patient, new_request = count(patients).__next__, count(requests).__next__
-    intake = Intake(engine, store.work, new_patient=new_patient, new_request=new_request)
+    intake, keeper = deciding(store, engine)
     couriers = Couriers(_nobody, 0, clock.now)
     stats = WorkStats(store.views.backlog, lambda _: None)
-    loop = WorkLoop(store.work, intake, couriers, Ledger(random.random), stats, clock)
+    loop = WorkLoop(store.work, intake, couriers, Ledger(random.random), stats, clock, keeper=keeper)
+    pulse = Pulse(lambda: store.nodes, store.work.node, keeper, daemon=False)
     loop.begin(store.work.told())
     try:
+        if store.work.shared:
+            pulse.start()
         while not until():
             more = loop.turn()
             progress()
             if not more:
                 break
+        keeper.give_back()
     finally:
+        pulse.stop()
         couriers.close()
 
 
 def work_off_if_free(
-    lock: StoreLock,
+    lock: Presence,
     store: Store,
     engine: Engine,
     clock: Clock,

@@ -47,6 +47,8 @@ class Plan:
     """By message id the patients it is about."""
     blocked: set[int] = field(default_factory=set)
     """Patients whose messages wait for an attempt: nothing more of theirs is claimed."""
+    idle: set[int] = field(default_factory=set)
+    """Patients of whom no node may be sending anything: those of merges and rebuilt charts."""
     again: list[MessageAgain] = field(default_factory=list)
     commands: list[CommandDone] = field(default_factory=list)
     by_hand: list[ReopenRow | HurryRow | DiscardRow] = field(default_factory=list)

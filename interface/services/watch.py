@@ -8,6 +8,7 @@ of them is told once.
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,12 +33,15 @@ MIB = 1024 * 1024
 class Seen:
     """One look."""
 
-    free_bytes: int
+    free_bytes: int | None
+    """None: the disk is a server's."""
     wal_bytes: int
     waiting: int
     """Messages not decided yet; counted no further than a little above the limit."""
     late_seconds: int = 0
     """How long the oldest of them has been waiting."""
+    size_bytes: int = 0
+    """Of the store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ def edges(disk_low_bytes: int, most_waiting: int) -> tuple[Edge, ...]:
         Edge(
             "disk-low",
             "disk-ok",
-            lambda seen: seen.free_bytes,
+            lambda seen: sys.maxsize if seen.free_bytes is None else seen.free_bytes,
             bad=disk_low_bytes,
             good=disk_low_bytes + disk_low_bytes // 10 + 1,
             text=lambda value: (

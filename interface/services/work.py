@@ -11,9 +11,9 @@ import logging
 import random
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
-from itertools import count
 from pathlib import Path
 
 from interface.chart.decide import Engine
@@ -26,17 +26,18 @@ from interface.services.attempts import Ledger
 from interface.services.chores import Chores
 from interface.services.clock import Clock
 from interface.services.courier import ONE, Couriers, Envelope, Post, where
+from interface.services.deciding import deciding
 from interface.services.http_client import Posters, Target
 from interface.services.identity_settings import note_and_say
-from interface.services.intake import Intake
 from interface.services.logs import configure, event
 from interface.services.loop import STORE_RETRY_SECONDS, WorkLoop, run
 from interface.services.passage import Passage
+from interface.services.pulse import Pulse
 from interface.services.purging import FOR_EVER, Keep, Purging
 from interface.services.wakes import Wakes
 from interface.services.work_stats import WorkStats, trouble_line, write_if_read
 from interface.settings import Settings, SettingsError, load_settings, require_available
-from interface.store.database import Store, open_store
+from interface.store.database import Store, database_at, open_store
 from interface.store.errors import StoreError
 from interface.store.keys import load_or_create
 from interface.store.lock import StoreLock
@@ -75,36 +76,44 @@ def work(
     stdin: int | None = 0,
     envelope: Envelope = ONE,
     reload: Callable[[], Engine | None] = lambda: None,
+    permit: Callable[[Callable[[], bool]], None] = lambda _: None,
 ) -> None:
     """Do the work on an open store until standard input ends or SIGTERM comes. Raises what is not the store's
-    fault. `reload` gives the engine of a changed mapping, None to keep the old one.
+    fault. `reload` gives the engine of a changed mapping, None to keep the old one. `permit` is given what the posters
+    ask before they send.
     """
     couriers = Couriers(poster, limits.concurrency, clock.now, envelope)
+    purging = Purging(store.retention, limits.keep, clock)
+    intake, keeper = deciding(store, engine, purging)
+    if store.work.shared:
+        store.retention.hold = lambda: keeper.hold
+    pulse = Pulse(lambda: store.nodes, store.work.node, keeper, daemon=True)
+    permit(pulse.may_send)
     wakes = Wakes(couriers, stdin)
     wakes.listen_to_signals()
     try:
-        taken_up = take_up(store, clock, wakes)
+        taken_up = take_up(store, clock, wakes, pulse)
         if taken_up is not None:
-            new_patient, new_request = count(taken_up.patient).__next__, count(taken_up.request).__next__
-            purging = Purging(store.retention, limits.keep, clock)
-            intake = Intake(
-                engine, store.work, new_patient=new_patient, new_request=new_request, purging=purging
-            )
             stats = WorkStats(store.views.backlog, write_if_read, dead=taken_up.dead)
             passage = Passage(
                 random.random, limits.schedule, limit=limits.requests_per_second, steady=clock.steady
             )
             ledger = Ledger(random.random, limits.schedule, passage)
-            loop = WorkLoop(store.work, intake, couriers, ledger, stats, clock, limits.batch)
+            loop = WorkLoop(
+                store.work, intake, couriers, ledger, stats, clock, limits.batch, keeper, pulse.may_judge
+            )
             loop.begin(taken_up.told)
-            chores = Chores(store, purging)
+            chores = Chores(store, purging, lambda: keeper.obtain(wanted=True, waiting=0))
 
             def reloaded_now() -> Engine | None:
                 chores.hurry()
                 return reload()
 
             run(loop, wakes, limits.drain_seconds, reload=reloaded_now, chores=chores.step)
+            with suppress(StoreError):
+                keeper.give_back()  # else it lapses
     finally:
+        pulse.stop()
         couriers.stop(1.0)
         couriers.close()
         wakes.close()
@@ -115,10 +124,6 @@ def work(
 class TakenUp:
     """Where the work goes on."""
 
-    patient: int
-    """The next patient id."""
-    request: int
-    """The next request id."""
     dead: int
     """Dead requests."""
     told: dict[str, str]
@@ -126,18 +131,17 @@ class TakenUp:
 
 
 def take_up(
-    store: Store, clock: Clock, wakes: Wakes, tell: Callable[[bytes], None] = write_if_read
+    store: Store, clock: Clock, wakes: Wakes, pulse: Pulse, tell: Callable[[bytes], None] = write_if_read
 ) -> TakenUp | None:
-    """Take back what was being sent, and find where to go on; while the store fails (a full disk), wait for it. None:
-    asked to end before.
-    """
+    """Take back what was being sent; while the store fails (a full disk), wait for it. None: asked to end before."""
     trouble = ""
     while not wakes.ending:
         try:
             recovered = store.work.recover(clock.now(), longest=DEFAULT.longest)
             told = store.work.told()
-            patient, request = store.work.next_ids()
             dead = store.views.requests_in("dead")
+            if store.work.shared:
+                pulse.start()
         except StoreError as failed:
             if not trouble:
                 event(log, logging.ERROR, "store-failing", problem=failed)
@@ -150,7 +154,7 @@ def take_up(
             event(log, logging.WARNING, "store-well-again")
             tell(trouble_line(""))
         event(log, logging.INFO, "work-started", interrupted_requests=recovered)
-        return TakenUp(patient, request, dead, told)
+        return TakenUp(dead, told)
     return None
 
 
@@ -171,10 +175,12 @@ def serve(settings_file: Path, now: str | None) -> None:
     )
     engine = Engine(settings.rulebook(), settings.policy())
     posters = Posters(target)
-    lock = StoreLock.beside(settings.store_url, "work")
-    lock.acquire(wait=LOCK_SECONDS)
+    url = settings.store_url
+    lock = None if database_at(url).shared else StoreLock.beside(url, "work")
+    if lock is not None:
+        lock.acquire(wait=LOCK_SECONDS)
     try:
-        with open_store(settings.store_url, master, create=False) as store:  # the door has made it
+        with open_store(url, master, create=False) as store:  # the door has made it
             clock = clock_at(now, settings.site.zone)
             note_and_say(store, engine, clock.now())
 
@@ -193,9 +199,11 @@ def serve(settings_file: Path, now: str | None) -> None:
                 limits=limits_of(settings),
                 envelope=envelope_of(settings),
                 reload=reload,
+                permit=posters.permit,
             )
     finally:
-        lock.release()
+        if lock is not None:
+            lock.release()
 
 
 def limits_of(settings: Settings) -> Limits:

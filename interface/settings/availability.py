@@ -18,7 +18,6 @@ def _is_set(section: str, key: str) -> Callable[[Settings], bool]:
 
 
 RULES: tuple[Rule, ...] = (
-    (("store", "url"), lambda settings: settings.store_path is None, ": PostgreSQL"),
     (("webhooks", "tls_certificate"), _is_set("webhooks", "tls_certificate"), ""),
     (("webhooks", "tls_key"), _is_set("webhooks", "tls_key"), ""),
 )

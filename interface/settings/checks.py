@@ -5,9 +5,10 @@ import ipaddress
 import re
 import zoneinfo
 from collections.abc import Iterable
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from interface.hl7.charsets import codec_of
+from interface.settings.secrets import check_reference
 
 VENDOR_DOMAIN = "connectivehealth.io"
 CLEAN_TEXT_FORBIDDEN = '<>"%;+@'
@@ -166,6 +167,11 @@ def short_name(value: str) -> str:
     return value
 
 
+def password_reference(value: str) -> str:
+    """Where the password of the database is kept."""
+    return check_reference(value, "password")
+
+
 def store_url(value: str) -> str:
     """Where the store is. The error does not repeat the URL, which may hold a password."""
     file = value.removeprefix("sqlite:///")
@@ -174,7 +180,20 @@ def store_url(value: str) -> str:
     )
     if not (is_file and not set(file) & set("?#")) and not value.startswith("postgresql+psycopg://"):
         raise ValueError("must be sqlite:///PATH or postgresql+psycopg://USER@HOST/DATABASE")
+    if not is_file and _holds_password(value):
+        raise ValueError(
+            'must not hold the password: take it out and set password = "env:NAME" (or file:PATH, credential:NAME)'
+        )
     return value
+
+
+def _holds_password(url: str) -> bool:
+    """Whether a database URL has a password, before the host or among its options."""
+    try:
+        parts = urlsplit(url)
+        return parts.password is not None or "password" in parse_qs(parts.query, keep_blank_values=True)
+    except ValueError:
+        return False
 
 
 def webhook_path(value: str) -> str:

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 from pydantic import Field, PrivateAttr, model_validator
 
@@ -188,9 +189,22 @@ class Settings(Section):
 
     @property
     def store_url(self) -> str:
-        """The URL to open, its SQLite path absolute. It may hold a password: never print it."""
+        """The URL to open, its SQLite path absolute, with the password of the database: never print it.
+
+        Raises:
+            SettingsError: the password is not there.
+
+        """
         path = self.store_path
-        return self.store.url if path is None else f"sqlite:///{path}"
+        if path is not None:
+            return f"sqlite:///{path}"
+        if self.store.password is None:
+            return self.store.url
+        try:
+            password = resolve_secret(self.store.password, self.directory)
+        except SettingsError as error:
+            raise SettingsError(self.fault(("store", "password"), error.faults[0].text)) from None
+        return f"{self.store.url}{'&' if '?' in self.store.url else '?'}password={quote(password, safe='')}"
 
     def api_key(self) -> str:
         """The API key itself, read now from where the settings say.

@@ -12,8 +12,8 @@ _CREDENTIAL_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]*")
 MAX_SECRET_BYTES = 64 * 1024
 
 
-def check_reference(spec: str) -> str:
-    """Return `spec` when it is a well-formed reference.
+def check_reference(spec: str, what: str = "key") -> str:
+    """Return `spec` when it is a well-formed reference to a secret that is called `what`.
 
     Raises:
         ValueError: it is not; the text does not repeat `spec`, which may well be the secret itself.
@@ -26,7 +26,7 @@ def check_reference(spec: str) -> str:
         "credential": bool(_CREDENTIAL_NAME.fullmatch(name)),
     }
     if not well_formed.get(kind, False):
-        raise ValueError(f"must say where the key is kept ({FORMS}), never the key itself")
+        raise ValueError(f"must say where the {what} is kept ({FORMS}), never the {what} itself")
     return spec
 
 

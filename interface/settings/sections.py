@@ -215,6 +215,8 @@ class StoreSection(Section):
 
     url: Annotated[str, AfterValidator(checks.store_url)] = "sqlite:///var/interface.db"
     """See `Settings.store_url` for the one to open."""
+    password: Annotated[str, AfterValidator(checks.password_reference)] | None = None
+    """The database's password: env:NAME, file:PATH or credential:NAME. None: libpq's own ways, if it needs one."""
     key: SecretReference | None = None
     """The at-rest key; None: a file beside the settings file."""
     encryption: Literal["on", "off"] = "on"

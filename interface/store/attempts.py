@@ -5,13 +5,14 @@ Within a transaction that the caller holds, and before anything else of its turn
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
 from interface.store.crypto import Keyring
 from interface.store.records import AttemptDone, Unsent
 from interface.store.schema import attempts, patients, requests
+from interface.store.texts import clear
 from interface.store.turns import chunks
 
 _END_ATTEMPT = (
@@ -38,23 +39,39 @@ _END_UNSENT = (
 _LAND = (
     update(patients)
     .where(patients.c.id == bindparam("b_id"), patients.c.in_flight == bindparam("b_request_id"))
-    .values(in_flight=None, lease_owner=None, lease_until=None)
+    .values(in_flight=None, lease_owner=None)
 )
 _INSERT_ATTEMPTS = insert(attempts)
 
 
+LATE = "; it came back after another node had taken the request over: nothing was changed"
+
+
 def end_attempts(
-    connection: Connection, keyring: Keyring, done: Sequence[AttemptDone | Unsent], now: float
-) -> None:
-    """Record the attempts, move their requests on and let their patients be claimed again."""
+    connection: Connection,
+    keyring: Keyring,
+    done: Sequence[AttemptDone | Unsent],
+    claimed: Mapping[int, tuple[int | None, int]],
+    now: float,
+) -> tuple[int, ...]:
+    """Record the attempts, move their requests on and let their patients be claimed again.
+
+    `claimed`: for each patient of them what is in flight, and the number of that claim, as they stand now. Gives the
+    requests whose claim is no longer ours.
+    """
     if not done:
-        return
+        return ()
+    late = {end.request_id for end in done if not _is_ours(end, claimed)}
     sent = [end for end in done if isinstance(end, AttemptDone)]
-    unsent = [end for end in done if isinstance(end, Unsent)]
+    ended = [attempt for attempt in sent if attempt.request_id not in late]
+    landed: list[AttemptDone | Unsent] = [end for end in done if end.request_id not in late]
+    unsent = [end for end in done if isinstance(end, Unsent) and end.request_id not in late]
     if sent:
-        connection.execute(_INSERT_ATTEMPTS, [_attempt(keyring, attempt) for attempt in sent])
-        connection.execute(_END_ATTEMPT, [_end(attempt, now) for attempt in sent])
-        again = [attempt.request_id for attempt in sent if attempt.new_state == "waiting"]
+        rows = [_attempt(keyring, attempt, late=attempt.request_id in late) for attempt in sent]
+        connection.execute(_INSERT_ATTEMPTS, rows)
+    if ended:
+        connection.execute(_END_ATTEMPT, [_end(attempt, now) for attempt in ended])
+        again = [attempt.request_id for attempt in ended if attempt.new_state == "waiting"]
         supersede_overtaken(connection, again, now)
     if unsent:
         rows = [
@@ -62,17 +79,26 @@ def end_attempts(
             for end in unsent
         ]
         connection.execute(_END_UNSENT, rows)
-    connection.execute(_LAND, [{"b_id": end.patient_id, "b_request_id": end.request_id} for end in done])
+    if landed:
+        connection.execute(
+            _LAND, [{"b_id": end.patient_id, "b_request_id": end.request_id} for end in landed]
+        )
+    return tuple(sorted(late))
 
 
-def _attempt(keyring: Keyring, attempt: AttemptDone) -> dict[str, object]:
+def _is_ours(end: AttemptDone | Unsent, claimed: Mapping[int, tuple[int | None, int]]) -> bool:
+    request, fence = claimed.get(end.patient_id, (None, 0))
+    return end.fence is None or (request == end.request_id and fence == end.fence)
+
+
+def _attempt(keyring: Keyring, attempt: AttemptDone, *, late: bool) -> dict[str, object]:
     return {
         "request_id": attempt.request_id,
         "started_at": attempt.started_at,
         "finished_at": attempt.finished_at,
         "status": attempt.status,
         "verdict": attempt.verdict,
-        "detail": attempt.detail,
+        "detail": clear(attempt.detail) + (LATE if late else ""),
         "possible_duplicate": attempt.possible_duplicate,
         "body": None if attempt.body is None else keyring.seal("attempt", attempt.body),
         "reply": None if attempt.reply is None else keyring.seal("reply", attempt.reply),
@@ -86,7 +112,7 @@ def _end(attempt: AttemptDone, now: float) -> dict[str, object]:
         "b_state": attempt.new_state,
         "b_due_at": due if attempt.new_state == "waiting" else None,
         "b_possible_duplicate": attempt.possible_duplicate,
-        "b_correlation_id": attempt.correlation_id,
+        "b_correlation_id": None if attempt.correlation_id is None else clear(attempt.correlation_id),
         "b_verdict": attempt.verdict,
         "b_status": attempt.status,
         "b_now": now,

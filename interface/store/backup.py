@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, func, select
+from sqlalchemy import Connection, create_engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from interface.store import key_rows
 from interface.store.crypto import Keyring, Master
-from interface.store.engine import Part, cause_of
+from interface.store.engine import Database, Part
 from interface.store.errors import StoreError, Unreadable
 from interface.store.migrations import ENVELOPE, MIGRATIONS, check_key, check_version, stored_version
 from interface.store.schema import (
@@ -31,6 +31,7 @@ from interface.store.schema import (
     request_bodies,
     requests,
 )
+from interface.store.sqlite import cause_of
 
 STEP_PAGES = 2000
 STEP_REST_SECONDS = 0.005
@@ -66,8 +67,8 @@ class Verified:
 class Backup(Part):
     """Makes copies; used by one thread, beside a running daemon or without one."""
 
-    def __init__(self, engine: Engine) -> None:
-        super().__init__(engine)
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
 
     def make(self, target: Path, master: Master, progress: Progress = lambda _done, _all: None) -> Verified:
         """Copy the store to `target`, which is not there yet, and verify it. Raises StoreError: then nothing is left."""
@@ -104,7 +105,7 @@ class Backup(Part):
                 # a WAL would be a second file; the daemon makes it a WAL database again
                 copy.execute("PRAGMA journal_mode=DELETE").fetchall()
             except sqlite3.Error as error:
-                raise StoreError(f"the backup cannot be written: {cause_of(error)}") from None
+                raise StoreError(f"the backup cannot be written: {self._database.cause_of(error)}") from None
         return counts
 
 
@@ -134,7 +135,7 @@ def _verified(
     told = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check(10)")]
     if told != ["ok"]:
         raise BadBackupError(f"{path} is damaged: {told[0]}")
-    version = stored_version(connection)
+    version = stored_version(connection, str(path))
     if not version:
         raise BadBackupError(f"{path} is empty: no store")
     check_version(version, str(path))

@@ -6,7 +6,9 @@ for its next attempt the newer ones wait with it. Held and dead requests are not
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Date, bindparam, case, func, insert, or_, select, update
 from sqlalchemy.sql.functions import max as sql_max
@@ -14,6 +16,7 @@ from sqlalchemy.sql.functions import min as sql_min
 
 from interface.store.crypto import Keyring
 from interface.store.errors import Unreadable
+from interface.store.nodes import living
 from interface.store.records import Claimed, Wake
 from interface.store.schema import attempts, patients, request_bodies, requests
 from interface.store.turns import OLDEST_WAITING_DUE, chunks, set_due
@@ -56,29 +59,42 @@ def _of_its_attempts(what: ColumnElement[float], verdict: str) -> ColumnElement[
     return case((requests.c.attempts > 0, found))
 
 
+# on PostgreSQL the rows stay locked and what others have locked is passed over; who changes a patient's requests
+# locks the patient first, so that what is read of them afterwards stands
 _FIND_DUE = (
-    select(
-        patients.c.id,
-        requests.c.id,
-        requests.c.attempts,
-        requests.c.appointment_date,
-        requests.c.possible_duplicate,
-        requests.c.created_at,
-        request_bodies.c.body,
-        _of_its_attempts(sql_min(_tried.c.finished_at), "retry"),
-        _of_its_attempts(sql_max(_tried.c.finished_at), "pause"),
-    )
-    .select_from(patients)
-    .join(requests, requests.c.id == _OLDEST_WAITING)
-    .join(request_bodies, request_bodies.c.request_id == requests.c.id)
+    select(patients.c.id)
     .where(patients.c.in_flight.is_(None), patients.c.due_at <= bindparam("now"))
     .order_by(patients.c.due_at, patients.c.id)
     .limit(bindparam("count"))
+    .with_for_update(of=patients, skip_locked=True)
+)
+_CLAIMED = (
+    patients.c.id,
+    requests.c.id,
+    requests.c.attempts,
+    requests.c.appointment_date,
+    requests.c.possible_duplicate,
+    requests.c.created_at,
+    request_bodies.c.body,
+    _of_its_attempts(sql_min(_tried.c.finished_at), "retry"),
+    _of_its_attempts(sql_max(_tried.c.finished_at), "pause"),
+    patients.c.fence,
+)
+_READ_DUE = (
+    select(*_CLAIMED)
+    .select_from(patients)
+    .join(requests, requests.c.id == _OLDEST_WAITING)
+    .join(request_bodies, request_bodies.c.request_id == requests.c.id)
+    .where(patients.c.id.in_(bindparam("ids", expanding=True)))
 )
 _NOT_PAST = or_(
     requests.c.appointment_date.is_(None), requests.c.appointment_date >= bindparam("not_before", type_=Date)
 )
-_FIND_DUE_FROM_A_DAY_ON = _FIND_DUE.where(_NOT_PAST)
+_FIND_DUE_FROM_A_DAY_ON = (
+    _FIND_DUE.select_from(patients.join(requests, requests.c.id == _OLDEST_WAITING))
+    .where(_NOT_PAST)
+    .with_for_update(of=patients, skip_locked=True)
+)
 _MARK_SENDING = (
     update(requests)
     .where(requests.c.id == bindparam("b_id"), requests.c.state == "waiting")
@@ -87,7 +103,7 @@ _MARK_SENDING = (
 _MARK_IN_FLIGHT = (
     update(patients)
     .where(patients.c.id == bindparam("b_id"))
-    .values(in_flight=bindparam("b_request_id"), fence=patients.c.fence + 1)
+    .values(in_flight=bindparam("b_request_id"), lease_owner=bindparam("b_node"), fence=patients.c.fence + 1)
 )
 
 
@@ -96,12 +112,13 @@ def claim(
     keyring: Keyring,
     now: float,
     limit: int,
+    node: str,
     blocked: frozenset[int] = frozenset(),
     *,
     probe: bool = False,
     not_before: date | None = None,
 ) -> tuple[Claimed, ...]:
-    """Mark up to `limit` due requests as being sent, those due longest first; in the caller's transaction.
+    """Mark up to `limit` due requests as being sent by `node`, those due longest first; in the caller's transaction.
 
     Nothing of the patients in `blocked`, who are few. `probe`: though its time has not come. `not_before`: nothing
     for an appointment before this day.
@@ -110,36 +127,120 @@ def claim(
         return ()
     wanted: dict[str, object] = {"now": _END_OF_TIME if probe else now, "count": limit + len(blocked)}
     if not_before is None:
-        due = connection.execute(_FIND_DUE, wanted)
+        due = connection.execute(_FIND_DUE, wanted).scalars()
     else:
-        due = connection.execute(_FIND_DUE_FROM_A_DAY_ON, {**wanted, "not_before": not_before})
-    found = [row for row in due if row[0] not in blocked][:limit]
-    if not found:
+        due = connection.execute(_FIND_DUE_FROM_A_DAY_ON, {**wanted, "not_before": not_before}).scalars()
+    ids = [id_ for id_ in due if id_ not in blocked][:limit]
+    if not ids:
         return ()
+    rows = {row[0]: row for part in chunks(ids) for row in connection.execute(_READ_DUE, {"ids": part})}
+    found = [rows[id_] for id_ in ids if id_ in rows and not _is_past(rows[id_][3], not_before)]
     connection.execute(_MARK_SENDING, [{"b_id": row[1], "b_now": now} for row in found])
-    connection.execute(_MARK_IN_FLIGHT, [{"b_id": row[0], "b_request_id": row[1]} for row in found])
-    set_due(connection, [row[0] for row in found], now)
-    claimed = []
-    for patient_id, request_id, tried, day, doubtful, created_at, sealed, failing_since, paused_at in found:
-        try:
-            body, readable = keyring.open("request", sealed), True
-        except Unreadable:
-            body, readable = b"", False
-        claimed.append(
-            Claimed(
-                request_id,
-                patient_id,
-                body,
-                tried,
-                day,
-                doubtful,
-                created_at,
-                readable,
-                failing_since,
-                paused_at,
-            )
-        )
-    return tuple(claimed)
+    connection.execute(
+        _MARK_IN_FLIGHT, [{"b_id": row[0], "b_request_id": row[1], "b_node": node} for row in found]
+    )
+    set_due(connection, ids, now)
+    return tuple(_claimed(keyring, row[:-1], row[-1] + 1) for row in found)
+
+
+def _is_past(day: date | None, not_before: date | None) -> bool:
+    return day is not None and not_before is not None and day < not_before
+
+
+def _claimed(keyring: Keyring, row: Sequence[Any], fence: int) -> Claimed:
+    patient_id, request_id, tried, day, doubtful, created_at, sealed, failing_since, paused_at = row
+    try:
+        body, readable = keyring.open("request", sealed), True
+    except Unreadable:
+        body, readable = b"", False
+    return Claimed(
+        request_id,
+        patient_id,
+        body,
+        tried,
+        day,
+        doubtful,
+        created_at,
+        readable,
+        failing_since,
+        paused_at,
+        fence,
+    )
+
+
+_CLAIMED_BY = (
+    select(*_CLAIMED)
+    .select_from(requests)
+    .join(patients, patients.c.id == requests.c.patient_id)
+    .join(request_bodies, request_bodies.c.request_id == requests.c.id)
+    .where(
+        requests.c.state == "sending",
+        patients.c.in_flight == requests.c.id,
+        patients.c.lease_owner == bindparam("b_node"),
+    )
+)
+
+
+def claimed_by(connection: Connection, keyring: Keyring, node: str) -> tuple[Claimed, ...]:
+    """All that `node` has claimed and not brought back."""
+    rows = connection.execute(_CLAIMED_BY, {"b_node": node})
+    return tuple(_claimed(keyring, row[:-1], row[-1]) for row in rows)
+
+
+_LOCK = (
+    select(patients.c.id, patients.c.in_flight, patients.c.fence)
+    .where(patients.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(patients.c.id)
+    .with_for_update()
+)
+_IN_FLIGHT = select(patients.c.in_flight, patients.c.id).where(
+    patients.c.id.in_(bindparam("ids", expanding=True)),
+    patients.c.in_flight.is_not(None),
+    or_(patients.c.lease_owner.is_(None), patients.c.lease_owner != bindparam("b_node")),
+)
+
+
+def lock(connection: Connection, patient_ids: Collection[int]) -> dict[int, tuple[int | None, int]]:
+    """Keep other nodes from claiming anything of these patients until the transaction ends.
+
+    Gives what is in flight of each, and the number of the claim. Always in the order of ids, so that two nodes do not
+    wait for each other.
+    """
+    return {
+        id_: (request, fence)
+        for part in chunks(sorted(patient_ids))
+        for id_, request, fence in connection.execute(_LOCK, {"ids": part})
+    }
+
+
+def sent_by_others(
+    connection: Connection, node: str, wanted: Mapping[int, int], whose: Collection[int] = ()
+) -> dict[int, int]:
+    """The requests, and whose they are, that other nodes than `node` are sending: of `wanted` (by patient), and all of
+    the patients `whose`.
+    """
+    return {
+        request: owner
+        for part in chunks(sorted({*wanted.values(), *whose}))
+        for request, owner in connection.execute(_IN_FLIGHT, {"ids": part, "b_node": node})
+        if request in wanted or owner in whose
+    }
+
+
+_SENT_ELSEWHERE = (
+    select(requests.c.id, requests.c.patient_id)
+    .join(patients, patients.c.id == requests.c.patient_id)
+    .where(
+        requests.c.state == "sending",
+        or_(patients.c.lease_owner.is_(None), patients.c.lease_owner != bindparam("b_node")),
+    )
+)
+
+
+def sent_elsewhere(connection: Connection, node: str) -> dict[int, int]:
+    """All requests, and whose they are, that other nodes than `node` are sending."""
+    rows = connection.execute(_SENT_ELSEWHERE, {"b_node": node})
+    return {row[0]: row[1] for row in rows}
 
 
 _WAKE = (
@@ -167,8 +268,15 @@ def wake(connection: Connection, which: Wake, now: float, beyond: float | None =
         connection.execute(_WAKE_PATIENTS, {"b_now": now})
 
 
-_FIND_SENDING = select(requests.c.id, requests.c.patient_id, requests.c.claimed_at).where(
-    requests.c.state == "sending"
+_FIND_SENDING = (
+    select(requests.c.id, requests.c.patient_id, requests.c.claimed_at)
+    .join(patients, patients.c.id == requests.c.patient_id)
+    .where(requests.c.state == "sending")
+    .order_by(patients.c.id)
+    .with_for_update(of=patients, skip_locked=True)
+)
+_FIND_ABANDONED = _FIND_SENDING.where(
+    or_(patients.c.lease_owner.is_(None), patients.c.lease_owner.not_in(living))
 )
 _TAKE_BACK = (
     update(requests)
@@ -186,18 +294,19 @@ _TAKE_BACK = (
 _IDLE = (
     update(patients)
     .where(patients.c.id.in_(bindparam("ids", expanding=True)))
-    .values(in_flight=None, lease_owner=None, lease_until=None)
+    .values(in_flight=None, lease_owner=None)
 )
 _INSERT_ATTEMPTS = insert(attempts)
 
 
-def take_back(connection: Connection, now: float) -> int:
-    """Make every request that was being sent wait again, marked as a possible duplicate; gives their
-    number.
+def take_back(connection: Connection, now: float, *, abandoned: bool) -> list[int]:
+    """Make every request that was being sent wait again, marked as a possible duplicate; gives their ids.
+
+    `abandoned`: only of nodes that are not alive.
     """
-    sending = connection.execute(_FIND_SENDING).all()
+    sending = connection.execute(_FIND_ABANDONED if abandoned else _FIND_SENDING).all()
     if not sending:
-        return 0
+        return []
     connection.execute(
         _INSERT_ATTEMPTS,
         [
@@ -220,4 +329,4 @@ def take_back(connection: Connection, now: float) -> int:
     for ids in chunks(owners):
         connection.execute(_IDLE, {"ids": ids})
     set_due(connection, owners, now)
-    return len(sending)
+    return [id_ for id_, _patient_id, _claimed_at in sending]

@@ -7,11 +7,11 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from interface.store import counters
 from interface.store.crypto import Keyring
-from interface.store.engine import Part
+from interface.store.engine import Database, Part
 from interface.store.errors import Unreadable
 from interface.store.key_rows import still_good
 from interface.store.records import Command, CommandDone
@@ -40,8 +40,8 @@ _END = (
 class Commands(Part):
     """The side of who asks; used by one thread, beside a running daemon or without one."""
 
-    def __init__(self, engine: Engine, keyring: Keyring) -> None:
-        super().__init__(engine)
+    def __init__(self, database: Database, keyring: Keyring) -> None:
+        super().__init__(database)
         self._keyring = keyring
 
     def add(self, kind: str, arguments: Mapping[str, Any]) -> int:

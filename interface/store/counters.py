@@ -18,11 +18,18 @@ _SET = (
 )
 _NEXT = select(counters.c.next).where(counters.c.name == bindparam("counter"))
 
+_LOCK = _NEXT.with_for_update()
+
 
 def take(connection: Connection, name: str, count: int) -> int:
     """Take `count` ids and give the first; the counter is ours until the transaction ends."""
     connection.execute(_TAKE, {"counter": name, "count": count})
     return peek(connection, name) - count
+
+
+def lock(connection: Connection, name: str) -> None:
+    """Keep the counter to ourselves until the transaction ends, whether we take ids or not."""
+    connection.execute(_LOCK, {"counter": name})
 
 
 def peek(connection: Connection, name: str) -> int:

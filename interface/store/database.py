@@ -1,9 +1,8 @@
-"""Opening a store: the file, its version, its key; and the parts that each get a connection of their own."""
+"""Opening a store: the database, its version, its key; and the parts that each get a connection of their own."""
 
 from __future__ import annotations
 
 import contextlib
-import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -11,16 +10,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from sqlalchemy import Connection, Engine, bindparam, update
+from sqlalchemy import Connection, bindparam, make_url, update
+from sqlalchemy.exc import ArgumentError
 
 from interface.store import key_rows
 from interface.store.backup import Backup
 from interface.store.commands import Commands
 from interface.store.crypto import Keyring, Master
-from interface.store.engine import Part, make_engine, make_file, sqlite_path
+from interface.store.engine import Database, Part
 from interface.store.errors import StoreError
 from interface.store.journal import Journal
 from interface.store.key_look import KeyLook
+from interface.store.lock import Role
 from interface.store.migrations import (
     ENVELOPE,
     MIGRATIONS,
@@ -30,77 +31,125 @@ from interface.store.migrations import (
     migrate,
     stored_version,
 )
+from interface.store.nodes import Nodes
 from interface.store.patient_views import PatientViews
+from interface.store.presence import Presence, presence
 from interface.store.records import StoreStats
 from interface.store.resealing import Resealing
 from interface.store.retention import Retention
 from interface.store.rotation import Rotation
 from interface.store.schema import liveness
+from interface.store.sqlite import SQLite, sqlite_path
 from interface.store.views import Views
 from interface.store.work import Work
 
 _PartT = TypeVar("_PartT", bound=Part)
 
-PROBE_BUSY_MS = 1000
 _ALIVE = update(liveness).where(liveness.c.id == 1).values(checked_at=bindparam("checked_at_now"))
 
 
-def open_store(url: str, master: Master, *, create: bool = True) -> Store:
-    """Open the store at a URL of the form `sqlite:///relative` or `sqlite:////absolute`, bringing it up to
-    date.
+def database_at(url: str) -> Database:
+    """The database that a URL names; nothing is opened yet. StoreError in one line when it names none."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise StoreError(
+            "[store] url is not a database URL: write sqlite:///path/of/the/file.db or "
+            "postgresql+psycopg://USER@HOST/DATABASE"
+        ) from None
+    if parsed.drivername != "postgresql+psycopg":
+        return SQLite(sqlite_path(url))
+    try:
+        # imported here: with SQLite nobody needs the driver
+        from interface.store.postgresql import PostgreSQL
 
-    With `create` a missing file is made (mode 0600). Raises StoreError in one line: another database than
-    SQLite, no such file, a store newer than the program, another at-rest key than the store's. Without it
-    nothing is made or brought up to date (for programs that only look).
+        return PostgreSQL(parsed)
+    except (ImportError, ArgumentError, TypeError, ValueError) as error:
+        raise StoreError(f"[store] url: PostgreSQL cannot be used by it: {type(error).__name__}") from None
+
+
+def open_store(url: str, master: Master, *, create: bool = True) -> Store:
+    """Open the store at a URL, `sqlite:///relative`, `sqlite:////absolute` or `postgresql+psycopg://…`, bringing it up
+    to date.
+
+    With `create` a missing file (mode 0600) or the tables are made. Raises StoreError in one line: no such database,
+    a store newer than the program, another at-rest key than the store's. Without it nothing is made or brought up
+    to date (for programs that only look).
     """
-    path = sqlite_path(url)
-    if create:
-        make_file(path)
-    elif not path.is_file():
-        raise StoreError(f"there is no store at {path}: start the daemon first, or correct [store] url")
-    engine = make_engine(path)
-    version = _Opening(engine).prepare(master, path, MIGRATIONS, change=create)
-    return Store(path, engine, KeyLook(engine, master).keyring(), version)
+    database = database_at(url)
+    if not database.prepare(create=create):
+        raise StoreError(_no_store(database))
+    version = _Opening(database.changing() if create else database).prepare(master, MIGRATIONS, change=create)
+    return Store(database, KeyLook(database, master).keyring(), version)
+
+
+def store_exists(url: str) -> bool:
+    """Whether there is a store at a URL, whoever's and however old. Raises StoreError where that can't be found out."""
+    database = database_at(url)
+    if database.path is not None:
+        return database.path.is_file() and database.path.stat().st_size > 0
+    return _Opening(database).exists()
 
 
 def may_make_key(url: str) -> bool:
     """Whether a key may be made for the store at `url`: there is no store yet, or no key opens it (all is in the clear)."""
-    path = sqlite_path(url)
-    return not path.is_file() or not path.stat().st_size or _Opening(make_engine(path)).is_bare()
+    return not store_exists(url) or _Opening(database_at(url)).is_bare()
+
+
+def presence_at(url: str, role: Role) -> Presence:
+    """The door or the work of the store at a URL, as others see it; for use before it is opened."""
+    return presence(database_at(url), role)
+
+
+def _no_store(database: Database) -> str:
+    return f"there is no store at {database.name}: start the daemon first, or correct [store] url"
 
 
 class _Opening(Part):
     """Checks a store and brings it up to date."""
 
+    def exists(self) -> bool:
+        """Whether it has tables."""
+        try:
+            with self._reading() as connection:
+                return stored_version(connection, self._database.name) > 0
+        finally:
+            self.close()
+
     def is_bare(self) -> bool:
         """Whether no master key wraps its keys."""
         try:
             with self._reading() as connection:
-                version = stored_version(connection)
+                version = stored_version(connection, self._database.name)
                 return version == 0 or (version >= ENVELOPE and key_rows.is_bare(connection))
         finally:
             self.close()
 
-    def prepare(self, master: Master, path: Path, migrations: Sequence[Migration], *, change: bool) -> int:
+    def prepare(self, master: Master, migrations: Sequence[Migration], *, change: bool) -> int:
         """Give the version that the store then has; each step is a transaction, so that two may open at
         once.
         """
+        name = self._database.name
         try:
             with self._reading() as connection:
-                version = _checked_version(connection, master, path, migrations)
+                version = _checked_version(connection, master, name, migrations)
             while version < migrations[-1].version:
                 if not change:
                     raise StoreError(
-                        f"the store {path} is of version {version} and must become {migrations[-1].version}: "
+                        f"the store {name} is of version {version} and must become {migrations[-1].version}: "
                         "start the daemon once, it brings the store up to date"
+                        if version
+                        else _no_store(self._database)
                     )
                 with self._writing() as connection:
                     # again, under the lock: another process may have been here first
-                    version = _checked_version(connection, master, path, migrations)
+                    self._database.lock_schema(connection)
+                    version = _checked_version(connection, master, name, migrations)
                     if version < migrations[-1].version:
                         version = migrate(connection, master, version, migrations)
             if change:
                 with self._writing() as connection:
+                    self._database.lock_schema(connection)
                     key_rows.fit(connection, master, time.time())
             return version
         finally:
@@ -108,21 +157,17 @@ class _Opening(Part):
 
 
 def _checked_version(
-    connection: Connection, master: Master, path: Path, migrations: Sequence[Migration]
+    connection: Connection, master: Master, name: str, migrations: Sequence[Migration]
 ) -> int:
-    version = stored_version(connection)
-    check_version(version, str(path), migrations)
+    version = stored_version(connection, name)
+    check_version(version, name, migrations)
     if version:
-        check_key(connection, master, str(path), version)
+        check_key(connection, master, name, version)
     return version
 
 
 class _Probe(Part):
     """Tries whether the store takes a write, on a connection that does not wait long."""
-
-    def __init__(self, path: Path) -> None:
-        self._engine = make_engine(path, busy_ms=PROBE_BUSY_MS)
-        super().__init__(self._engine)
 
     def write(self, now: float) -> None:
         with self._writing() as connection:
@@ -134,10 +179,9 @@ class Store:
     time.
     """
 
-    def __init__(self, path: Path, engine: Engine, keyring: Keyring, version: int) -> None:
-        self.path = path
+    def __init__(self, database: Database, keyring: Keyring, version: int) -> None:
         self.schema_version = version
-        self._engine = engine
+        self._database = database
         self._keyring = keyring
         self._parts = contextlib.ExitStack()
         self._making = threading.Lock()
@@ -156,11 +200,16 @@ class Store:
         return self._keyring
 
     @property
+    def path(self) -> Path | None:
+        """The file; None: it is a server's."""
+        return self._database.path
+
+    @property
     def journal(self) -> Journal:
         """The door's writer."""
         with self._making:
             if self._journal is None:
-                self._journal = self._keep(Journal(self._engine, self._keyring))
+                self._journal = self._keep(Journal(self._database, self._keyring))
             return self._journal
 
     @property
@@ -168,7 +217,7 @@ class Store:
         """What the work's loop reads and commits."""
         with self._making:
             if self._work is None:
-                self._work = self._keep(Work(self._engine, self._keyring))
+                self._work = self._keep(Work(self._database, self._keyring))
             return self._work
 
     @property
@@ -176,7 +225,7 @@ class Store:
         """Lists, details and counts; reads only."""
         with self._making:
             if self._views is None:
-                self._views = self._keep(Views(self._engine, self._keyring))
+                self._views = self._keep(Views(self._database, self._keyring))
             return self._views
 
     @property
@@ -184,7 +233,7 @@ class Store:
         """Patients and what is theirs; reads only."""
         with self._making:
             if self._patients is None:
-                self._patients = self._keep(PatientViews(self._engine, self._keyring))
+                self._patients = self._keep(PatientViews(self._database, self._keyring))
             return self._patients
 
     @property
@@ -192,28 +241,39 @@ class Store:
         """What persons ask of the work."""
         with self._making:
             if self._commands is None:
-                self._commands = self._keep(Commands(self._engine, self._keyring))
+                self._commands = self._keep(Commands(self._database, self._keyring))
             return self._commands
 
     @property
     def rotation(self) -> Rotation:
         """What replaces the master key."""
-        return self._seldom_used(Rotation, lambda: Rotation(self._engine))
+        return self._seldom_used(Rotation, lambda: Rotation(self._database))
 
     @property
     def resealing(self) -> Resealing:
         """What seals values of older keys anew."""
-        return self._seldom_used(Resealing, lambda: Resealing(self._engine, self._keyring))
+        return self._seldom_used(Resealing, lambda: Resealing(self._database, self._keyring))
 
     @property
     def backup(self) -> Backup:
         """What copies it."""
-        return self._seldom_used(Backup, lambda: Backup(self._engine))
+        return self._seldom_used(Backup, lambda: Backup(self._database))
 
     @property
     def retention(self) -> Retention:
         """What finds and deletes rows that are kept no longer."""
-        return self._seldom_used(Retention, lambda: Retention(self._engine, self._keyring))
+        return self._seldom_used(Retention, lambda: Retention(self._database, self._keyring))
+
+    @property
+    def nodes(self) -> Nodes:
+        """Which processes use the store; the pulse's."""
+        return self._seldom_used(Nodes, lambda: Nodes(self._database))
+
+    def presence(self, role: Role) -> Presence:
+        """The store's door or work, as others see it. One thread's; ends with the store."""
+        made = presence(self._database, role)
+        self._parts.callback(made.release)
+        return made
 
     def _seldom_used(self, kind: type[_PartT], make: Callable[[], _PartT]) -> _PartT:
         with self._making:
@@ -232,25 +292,19 @@ class Store:
         """
         with self._probing:
             if self._probe is None:
-                self._probe = self._keep(_Probe(self.path))
+                self._probe = self._keep(_Probe(self._database.probing()))
             self._probe.write(time.time())
 
     def stats(self) -> StoreStats:
-        """Sizes in bytes of the store's files and of the room that is left."""
-        return StoreStats(
-            path=str(self.path),
-            schema_version=self.schema_version,
-            size_bytes=_size(self.path),
-            wal_bytes=_size(Path(f"{self.path}-wal")),
-            free_bytes=_free(self.path),
-        )
+        """What the store is called, and its sizes in bytes. From any thread, one at a time."""
+        return self.views.stats(self.schema_version)
 
     def close(self) -> None:
         """Close every part; what was not committed is undone."""
         self._parts.close()
         self._journal = self._work = self._views = self._patients = self._commands = self._probe = None
         self._seldom.clear()
-        self._engine.dispose()
+        self._database.engine.dispose()
 
     def __enter__(self) -> Self:
         return self
@@ -259,17 +313,3 @@ class Store:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
-
-
-def _free(path: Path) -> int:
-    try:
-        return shutil.disk_usage(path.parent).free
-    except OSError:
-        return 0

@@ -1,213 +1,176 @@
-"""The connection to SQLite: how it is opened, how a transaction begins, and what its failures are called.
+"""What the parts of the store have in common on every engine: a connection, transactions, words for failures.
 
 SQLAlchemy's errors carry statements and parameters, and PostgreSQL's own carry values of rows: neither ever
-leaves this package. What goes on is a text from the table below.
+leaves this package. What goes on is a text of ours. What differs from engine to engine is a `Database`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
-import sqlite3
-import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from interface.store.errors import StoreError
-
-BUSY_MS = 5000
-"""How long a statement waits for another writer, in ms."""
-
-_READING = "reading"
-
-_INCREMENTAL = 2
-_PRAGMAS = (
-    "synchronous=FULL",  # a commit is on disk when it returns: what is acknowledged is safe
-    "foreign_keys=ON",
-    "secure_delete=ON",
-    "temp_store=MEMORY",  # no temporary files
-    "cache_size=-8192",  # KiB
-    "journal_size_limit=67108864",  # a WAL that grew behind a long reader is cut again
-)
-
-_SQLITE_CAUSES = {
-    "SQLITE_READONLY_DBMOVED": "the file was moved or replaced",
-    "SQLITE_IOERR_SHMSIZE": "the disk is full, or no memory can be shared there",
-    "SQLITE_FULL": "the disk is full",
-    "SQLITE_READONLY": "the file is read-only",
-    "SQLITE_BUSY": "another program holds it locked",
-    "SQLITE_LOCKED": "another program holds it locked",
-    "SQLITE_IOERR": "the disk gives read or write errors",
-    "SQLITE_CANTOPEN": "the file cannot be opened",
-    "SQLITE_CORRUPT": "the file is damaged",
-    "SQLITE_NOTADB": "the file is not a SQLite database, or is damaged",
-    "SQLITE_PERM": "permission denied",
-    "SQLITE_AUTH": "permission denied",
-    "SQLITE_NOMEM": "there is not enough memory",
-    "SQLITE_TOOBIG": "a value is too big",
-}
+from interface.store.records import ServerFacts, StoreStats
 
 
-_Inode = tuple[int, int]
+class Database(ABC):
+    """A database by the few things that differ between engines."""
 
+    engine: Engine
+    name: str
+    """How messages call it: a file's path, or server and database; never a user's name or a password."""
+    path: Path | None = None
+    """The file; None: it is a server's."""
+    shared: bool
+    """Whether daemons of several hosts may use it at once."""
+    failures: tuple[type[Exception], ...] = (SQLAlchemyError, OverflowError)
+    """What the driver raises when something can't be done."""
 
-def _inode(path: str) -> _Inode | None:
-    """What tells a file from another of the same name; None when there is none."""
-    try:
-        found = os.stat(path)  # noqa: PTH116 - once in each commit: 1 µs
-    except OSError:
+    @abstractmethod
+    def prepare(self, *, create: bool) -> bool:
+        """Make what must be there before the first connection, with `create`; whether anything is there now.
+
+        Raises StoreError.
+        """
+
+    @abstractmethod
+    def probing(self) -> Database:
+        """The same database, for trials that do not wait long."""
+
+    @abstractmethod
+    def changing(self) -> Database:
+        """The same database, for changes of its tables, which may take long."""
+
+    @abstractmethod
+    def mark(self) -> Any:
+        """What tells, before later commits on a connection that was made now, whether it still is the same database."""
+
+    @abstractmethod
+    def begin(self, connection: Connection, *, reading: bool) -> None:
+        """Have the transaction that is about to begin see one state (reading) or be one that writes."""
+
+    @abstractmethod
+    def fresh(self, connection: Connection) -> bool:
+        """Whether an idle connection is of use still; asked before each transaction, costs next to nothing."""
+
+    @abstractmethod
+    def about_to_commit(self, connection: Connection, mark: Any) -> None:
+        """Raise StoreError when a commit would keep nothing."""
+
+    @abstractmethod
+    def committed(self, connection: Connection) -> bool:
+        """Whether a commit that the driver calls done has all that was asked for."""
+
+    @abstractmethod
+    def may_have_committed(self, error: BaseException | None) -> bool:
+        """Whether a commit that ended with this error may have come about all the same."""
+
+    @abstractmethod
+    def lock_schema(self, connection: Connection) -> None:
+        """Keep others from changing tables until the transaction ends."""
+
+    @abstractmethod
+    def cause(self, error: BaseException | None) -> str:
+        """What went wrong in words, of what the driver raised: never a statement, never a value."""
+
+    @abstractmethod
+    def stats(self, connection: Connection, schema_version: int) -> StoreStats:
+        """Sizes, in a transaction that reads."""
+
+    def facts(self, connection: Connection) -> ServerFacts | None:  # noqa: ARG002
+        """What there is to know of the server, in a transaction that reads; None: there is none."""
         return None
-    return found.st_dev, found.st_ino
+
+    def cause_of(self, error: BaseException) -> str:
+        """What went wrong in words."""
+        return self.cause(_origin(error))
+
+    def told(self, failure: type[StoreError], what: str, error: BaseException) -> StoreError:
+        """What is told of an error of the database."""
+        cause = self.cause_of(error)
+        told = failure(f"{what}: {cause}")
+        told.disk_full = cause.startswith("the disk is full")
+        told.damaged = "damaged" in cause
+        return told
 
 
-def cause_of(error: BaseException) -> str:
-    """What went wrong in words: never a statement, never a value."""
-    origin: BaseException | None = error.orig if isinstance(error, DBAPIError) else error
-    name = getattr(origin, "sqlite_errorname", None)
-    if not isinstance(name, str):
-        return type(origin).__name__
-    # extended names (SQLITE_IOERR_WRITE) begin with the plain one
-    plain = "_".join(name.split("_")[:2])
-    return _SQLITE_CAUSES.get(name) or _SQLITE_CAUSES.get(plain, plain)
-
-
-def _failed(failure: type[StoreError], what: str, error: BaseException) -> StoreError:
-    """What is told of an error of the database."""
-    cause = cause_of(error)
-    told = failure(f"{what}: {cause}")
-    told.disk_full = cause.startswith("the disk is full")
-    told.damaged = "damaged" in cause
-    return told
-
-
-def sqlite_path(url: str) -> Path:
-    """The file that a `sqlite:///…` URL names; StoreError for every URL that is not one."""
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise StoreError("[store] url is not a database URL: write sqlite:///path/of/the/file.db") from None
-    backend = parsed.get_backend_name()
-    if backend == "postgresql":
-        raise StoreError("[store] url: postgresql is not available yet: use sqlite:///path/of/the/file.db")
-    if backend != "sqlite":
-        raise StoreError(f"[store] url: there is no store on {backend}: use sqlite:///path/of/the/file.db")
-    if not parsed.database or parsed.database == ":memory:" or parsed.database.startswith("file:"):
-        raise StoreError("[store] url names no file: write sqlite:///path/of/the/file.db")
-    return Path(parsed.database)
-
-
-def make_file(path: Path) -> None:
-    """An empty file that only we can read, for SQLite to fill (its -wal and -shm take the same mode). StoreError where
-    the file of before was taken away, but not its WAL, which belongs to it.
-    """
-    left = path.with_name(f"{path.name}-wal")
-    try:
-        if left.exists() and left.stat().st_size and not (path.exists() and path.stat().st_size):
-            raise StoreError(
-                f"{left} is there, but the store {path} that it belongs to is not: bring that file back, "
-                "or move both away"
-            )
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
-    except OSError as error:
-        raise StoreError(f"the store {path} cannot be made: {error.strerror}") from None
-
-
-def make_engine(path: Path, *, busy_ms: int = BUSY_MS) -> Engine:
-    """An engine whose connections are each their own (no pool) and may change threads, one user at a time."""
-    # never a new file: beside the WAL of one that was moved away, SQLite would take an empty one for the
-    # database, and delete the WAL with all that is not in the other yet
-    address = f"file:{quote(str(path.absolute()))}?mode=rw"
-
-    def connect() -> sqlite3.Connection:
-        return sqlite3.connect(address, uri=True, check_same_thread=False, cached_statements=256)
-
-    engine = create_engine(f"sqlite:///{path}", creator=connect, poolclass=NullPool, hide_parameters=True)
-
-    @event.listens_for(engine, "connect")
-    def _set_up(connection: sqlite3.Connection, _record: Any) -> None:
-        connection.isolation_level = None  # the driver begins nothing by itself: the event below does
-        connection.execute(f"PRAGMA busy_timeout={busy_ms}")
-        if connection.execute("PRAGMA auto_vacuum").fetchone() != (_INCREMENTAL,):
-            # works while the file is empty, before WAL; set again it would wait for the lock of writers
-            connection.execute(f"PRAGMA auto_vacuum={_INCREMENTAL}")
-        _set_wal(connection, busy_ms / 1000)
-        for pragma in _PRAGMAS:
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        # a writer takes the lock at once: one that began by reading could not wait for it
-        connection.exec_driver_sql("BEGIN" if connection.info.get(_READING) else "BEGIN IMMEDIATE")
-
-    return engine
-
-
-def _set_wal(connection: sqlite3.Connection, seconds: float) -> None:
-    """Make the file a WAL database; SQLite does not wait by itself when others are opening it just now."""
-    ends = time.monotonic() + seconds
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if not str(error.sqlite_errorname).startswith("SQLITE_BUSY") or time.monotonic() > ends:
-                raise
-            time.sleep(0.01)
+def _origin(error: BaseException) -> BaseException | None:
+    """What the driver itself raised."""
+    return error.orig if isinstance(error, DBAPIError) else error
 
 
 class Part:
     """What the journal, the work and the views have in common: a connection of their own, used by one
-    thread.
+    thread. One that broke is replaced at the next use.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, database: Database) -> None:
+        self._database = database
         try:
-            self._connection = engine.connect()
-        except (SQLAlchemyError, sqlite3.Error) as error:
-            raise _failed(StoreError, f"the store {engine.url.database} cannot be opened", error) from None
-        self._path = engine.url.database or ""
-        self._inode = _inode(self._path)
-        self._wal: _Inode | None = None  # known with the first commit: before it the file may not be there
+            self._connection = database.engine.connect()
+        except database.failures as error:
+            raise database.told(StoreError, f"the store {database.name} cannot be opened", error) from None
+        self._mark = database.mark()
 
     def close(self) -> None:
         """Give the connection back; what was not committed is undone."""
         self._connection.close()
 
     def _writing(
-        self, failure: type[StoreError] = StoreError
+        self, failure: type[StoreError] = StoreError, *, unknown: type[StoreError] | None = None
     ) -> contextlib.AbstractContextManager[Connection]:
-        """A transaction that is committed at the end of the block, or undone whole and told as `failure`."""
-        return self._transaction(failure, "the store cannot be written", reading=False)
+        """A transaction that is committed at the end of the block, or undone whole and told as `failure`.
+
+        When nobody knows whether it was committed (the connection broke meanwhile), that is told as `unknown`;
+        None: as `failure`, for those to whom it is the same.
+        """
+        return self._transaction(failure, unknown or failure, reading=False)
 
     def _reading(self) -> contextlib.AbstractContextManager[Connection]:
         """A transaction that sees one state of the store and takes no lock that a writer waits for."""
-        return self._transaction(StoreError, "the store cannot be read", reading=True)
+        return self._transaction(StoreError, StoreError, reading=True)
 
     @contextlib.contextmanager
-    def _transaction(self, failure: type[StoreError], what: str, *, reading: bool) -> Iterator[Connection]:
-        connection = self._connection
-        connection.info[_READING] = reading
+    def _transaction(
+        self, failure: type[StoreError], unknown: type[StoreError], *, reading: bool
+    ) -> Iterator[Connection]:
+        database = self._database
+        committing = False
         try:
+            connection = self._usable()
+            database.begin(connection, reading=reading)
             with connection.begin():
                 yield connection
-                if not reading and self._is_gone():
-                    # a file that was deleted or moved takes commits to the end, and keeps none of them
-                    raise failure(
-                        f"the store file {self._path} or its -wal was moved, deleted or replaced: "
-                        "bring it back"
-                    )
-        except (SQLAlchemyError, sqlite3.Error, OverflowError) as error:
-            raise _failed(failure, what, error) from None
+                if not reading:
+                    self._about_to_commit(failure)
+                    committing = True
+            if committing and not database.committed(connection):
+                raise unknown(f"the store cannot be written: {database.cause(None)}")
+        except database.failures as error:
+            what = f"the store cannot be {'read' if reading else 'written'}"
+            lost = committing and database.may_have_committed(_origin(error))
+            raise database.told(unknown if lost else failure, what, error) from None
 
-    def _is_gone(self) -> bool:
-        """Whether the database, or the WAL that commits go to first, is not the file any more that was opened."""
-        wal = _inode(f"{self._path}-wal")
-        self._wal = self._wal or wal
-        return _inode(self._path) != self._inode or wal != self._wal
+    def _usable(self) -> Connection:
+        """The connection, replaced when it broke since it was used last."""
+        old = self._connection
+        if not old.closed and not old.invalidated:
+            if self._database.fresh(old):
+                return old
+            old.invalidate()
+        with contextlib.suppress(*self._database.failures):
+            old.close()
+        self._connection = self._database.engine.connect()
+        return self._connection
+
+    def _about_to_commit(self, failure: type[StoreError]) -> None:
+        try:
+            self._database.about_to_commit(self._connection, self._mark)
+        except StoreError as gone:
+            raise failure(str(gone)) from None

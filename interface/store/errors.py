@@ -1,5 +1,7 @@
 """What the store says when it cannot do what was asked; each text is one line without patient data."""
 
+from collections.abc import Mapping
+
 from interface.errors import InterfaceError
 
 
@@ -14,6 +16,23 @@ class StoreError(InterfaceError):
 
 class NotStored(StoreError):  # noqa: N818 - says what happened to the batch
     """Nothing of this batch was stored: nothing of it may be acknowledged."""
+
+
+class OutcomeUnknown(StoreError):  # noqa: N818 - says what happened to the transaction
+    """The connection broke while it was committed: it is stored whole or not at all, and nobody knows which."""
+
+
+class TurnLost(StoreError):  # noqa: N818 - says what happened to the turn
+    """Another node has the turn of intake: nothing of ours was stored."""
+
+
+class Overtaken(StoreError):  # noqa: N818 - says what happened to the turn
+    """Another node is sending what this turn was to change: nothing of it was stored."""
+
+    def __init__(self, sending: Mapping[int, int]) -> None:
+        """`sending`: the requests that are being sent, and whose they are."""
+        super().__init__("another node is sending what this turn was to change")
+        self.sending = dict(sending)
 
 
 class KeyringError(StoreError):

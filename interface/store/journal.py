@@ -11,18 +11,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, insert, update
+from sqlalchemy import Connection, bindparam, insert, update
 
 from interface.hl7.errors import REJECTS
 from interface.store import counters
 from interface.store.crypto import Keyring
 from interface.store.duplicates import Name, Namesakes, find_namesakes
-from interface.store.engine import Part
+from interface.store.engine import Database, Part
 from interface.store.errors import NotStored
 from interface.store.key_rows import still_good
 from interface.store.prepared import Prepared
 from interface.store.records import Arrival, Stored, reasons_json
 from interface.store.schema import message_bodies, messages
+from interface.store.texts import clear
 
 DUPLICATE_WINDOW_SECONDS = 7 * 86400
 CLEAR_TEXT_CHARACTERS = 250
@@ -67,8 +68,8 @@ class _Batch:
 class Journal(Part):
     """Writes the journal; used by one thread."""
 
-    def __init__(self, engine: Engine, keyring: Keyring) -> None:
-        super().__init__(engine)
+    def __init__(self, database: Database, keyring: Keyring) -> None:
+        super().__init__(database)
         self._keyring = keyring
 
     def append(
@@ -87,6 +88,8 @@ class Journal(Part):
         names = [self._name(arrival) for arrival in arrivals]
         sealed = [seal("message", arrival.raw) for arrival in arrivals]
         with self._writing(NotStored) as connection:
+            if self._database.shared:
+                counters.lock(connection, "message")  # what another door stores meanwhile would not be found
             asked = {name for name, checked in names if checked}
             namesakes = find_namesakes(connection, asked, now - window)
             batch = _sort_out(arrivals, names, sealed, namesakes)
@@ -199,7 +202,4 @@ def _clear(text: str) -> str:
     """A header field as a database takes it: one message with odd characters must not keep its whole batch
     out.
     """
-    text = text[:CLEAR_TEXT_CHARACTERS]
-    if text.isascii() and "\0" not in text:
-        return text
-    return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return clear(text[:CLEAR_TEXT_CHARACTERS])

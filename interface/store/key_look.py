@@ -5,19 +5,17 @@ from __future__ import annotations
 import contextlib
 import threading
 
-from sqlalchemy import Engine
-
 from interface.store import key_rows
 from interface.store.crypto import DataKey, HashKeys, Keyring, Master
-from interface.store.engine import Part
+from interface.store.engine import Database, Part
 from interface.store.errors import KeyringError, StoreError
 
 
 class KeyLook:
     """Reads a store's keys, on a connection made for each look: from any thread, also within a transaction."""
 
-    def __init__(self, engine: Engine, master: Master) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, master: Master) -> None:
+        self._database = database
         self._master = master
         self._looking = threading.Lock()
 
@@ -36,8 +34,8 @@ class KeyLook:
         return keyring
 
     def _read(self) -> tuple[list[DataKey], HashKeys, bool]:
-        rows = _Reader(self._engine).rows()
-        where = str(self._engine.url.database)
+        rows = _Reader(self._database).rows()
+        where = self._database.name
         try:
             return key_rows.unlock(rows, self._master, where)
         except KeyringError:

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-from interface.store.engine import sqlite_path
 from interface.store.errors import StoreError
+from interface.store.sqlite import sqlite_path
 
 Role = Literal["door", "work"]
 _POLL_SECONDS = 0.05

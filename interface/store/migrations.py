@@ -19,6 +19,8 @@ from interface.store import key_rows, schema
 from interface.store.crypto import Master
 from interface.store.errors import StoreError
 
+_THE_TURN = insert(schema.intake_turn).values(id=1, owner=None, until=0.0, fence=0)
+
 ENVELOPE = 5
 """The version since which the store's own keys seal, wrapped by the master key; before that one it did so itself."""
 COUNTERS = ("message", "patient", "request", "webhook", "command")
@@ -39,6 +41,7 @@ def _first_tables(connection: Connection) -> None:
     schema.metadata.create_all(connection, checkfirst=False)
     connection.execute(insert(schema.counters), [{"name": name, "next": 1} for name in COUNTERS])
     connection.execute(insert(schema.liveness).values(id=1, checked_at=0.0))
+    connection.execute(_THE_TURN)
 
 
 def _merges_and_commands(connection: Connection) -> None:
@@ -72,6 +75,14 @@ def _work_state(connection: Connection) -> None:
     schema.work_state.create(connection)
 
 
+def _nodes(connection: Connection) -> None:
+    """Several daemons on one database: who they are, and whose turn it is."""
+    schema.nodes.create(connection)
+    schema.intake_turn.create(connection)
+    connection.execute(_THE_TURN)
+    connection.exec_driver_sql("ALTER TABLE patients DROP COLUMN lease_until")
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "first tables", _first_tables),
     Migration(2, "merges and commands", _merges_and_commands),
@@ -79,18 +90,17 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(4, "settings seen", _settings_seen),
     Migration(ENVELOPE, "keys that are wrapped, and purgings", _purgings, key_rows.of_old),
     Migration(6, "state of the work", _work_state),
+    Migration(7, "nodes", _nodes),
 )
 
 
-def stored_version(connection: Connection) -> int:
-    """The version of the store; 0 when it is empty. StoreError when the tables are not ours."""
+def stored_version(connection: Connection, where: str) -> int:
+    """The version of the store called `where`; 0 when it is empty. StoreError when the tables are not ours."""
     tables = inspect(connection).get_table_names()
     if not tables:
         return 0
     if schema.schema_version.name not in tables:
-        raise StoreError(
-            f"the database {connection.engine.url.database} belongs to another program: name another file"
-        )
+        raise StoreError(f"the database {where} belongs to another program: name another")
     return connection.execute(select(sql_max(schema.schema_version.c.version))).scalar() or 0
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, bindparam, func, or_, select
+from sqlalchemy import Connection, and_, bindparam, func, or_, select
 
 from interface.store import replay, seen
 from interface.store.crypto import Keyring
-from interface.store.engine import Part
+from interface.store.engine import Database, Part
 from interface.store.errors import Unreadable
 from interface.store.records import (
     MessageSummary,
@@ -81,8 +81,8 @@ _REQUESTS_BY_ID = select(*REQUEST_COLUMNS).where(requests.c.id.in_(bindparam("id
 class PatientViews(Part):
     """Used by one thread at a time, beside a running daemon or without one."""
 
-    def __init__(self, engine: Engine, keyring: Keyring) -> None:
-        super().__init__(engine)
+    def __init__(self, database: Database, keyring: Keyring) -> None:
+        super().__init__(database)
         self._keyring = keyring
 
     def patients(

@@ -49,10 +49,10 @@ class Prepared:
 
 def _arrangement(compiled: SQLCompiler) -> _Arrange:
     """How the driver wants its parameters: in the order of their places, or by name."""
-    if not compiled.positional:
-        return dict
-    names = tuple(compiled.positiontup or ())
     fixed = {name: value for name, value in compiled.params.items() if value is not None}
+    if not compiled.positional:
+        return lambda parameters: {**fixed, **parameters}
+    names = tuple(compiled.positiontup or ())
 
     def arrange(parameters: Parameters) -> tuple[Any, ...]:
         return tuple([parameters[name] if name in parameters else fixed[name] for name in names])

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal
 
+from interface.store.leases import Hold
+
 
 def reasons_json(reasons: Iterable[tuple[str, str]]) -> str:
     """(code, text) pairs as the JSON text that `reasons` columns hold: `[{"code": …, "text": …}]`; no
@@ -294,6 +296,9 @@ class AttemptDone:
     """What was sent, when it was not the stored body. (A body that is rewritten later is kept by the store.)"""
     reply: bytes | None = None
     """The beginning of what the API answered when it did not take the request; may repeat patient data."""
+    fence: int | None = None
+    """The claim's number: where it is no longer the newest, the attempt is kept and nothing else changes. None:
+    whichever it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,6 +311,8 @@ class Unsent:
     """`expired` or `dead`."""
     reasons: str
     """JSON text, see `reasons_json`."""
+    fence: int | None = None
+    """As that of an attempt."""
 
 
 Wake = Literal["", "failed", "all"]
@@ -347,6 +354,12 @@ class Turn:
     """How many requests to claim in the same transaction."""
     blocked: frozenset[int] = frozenset()
     """Patients of whom nothing is claimed: a merge waits until both are idle."""
+    idle: frozenset[int] = frozenset()
+    """Patients of whom no node may be sending anything for this to be stored: merges, rebuilt charts."""
+    hold: Hold | None = None
+    """Whose turn it is; without one only attempts are stored and requests claimed."""
+    give_back: bool = False
+    """Others may have the turn after this."""
     probe: bool = False
     """Claim whatever is due first, though its time has not come."""
     not_before: date | None = None
@@ -374,6 +387,8 @@ class Claimed:
     """When an attempt of it first failed in a way that may be its own fault; None: none has."""
     paused_at: float | None = None
     """When an attempt of it last paused the destination; None: none has."""
+    fence: int | None = None
+    """The number of this claim of the patient."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -385,6 +400,8 @@ class Committed:
     """Ids of rewrites and closes that found their request neither waiting nor held (it is being sent or has
     ended).
     """
+    late: tuple[int, ...] = ()
+    """Requests whose attempt came back after the claim was taken from us."""
 
 
 # ------------------------------------------------------------------------------------------------ the views
@@ -605,12 +622,28 @@ class Backlog:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """What there is to know of a database server."""
+
+    version: str
+    synchronous_commit: str
+    """As it is for our connections."""
+    fsync: bool
+    full_page_writes: bool
+    standbys: str
+    """Those that a commit waits for, as the server's setting names them; '': none."""
+    clock: float
+    """What it takes for now, POSIX seconds."""
+
+
+@dataclass(frozen=True, slots=True)
 class StoreStats:
     """The store as files and versions."""
 
     path: str
+    """What it is called: the file, or server and database."""
     schema_version: int
     size_bytes: int
     wal_bytes: int
-    free_bytes: int
-    """Free room of the file system."""
+    free_bytes: int | None
+    """Free room of the file system; None: not known, it is a server's."""

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, Connection, Engine, LargeBinary, Table, bindparam, func, select, update
+from sqlalchemy import Column, Connection, LargeBinary, Table, bindparam, func, select, update
 
 from interface.store import key_rows
 from interface.store.crypto import CLEAR_ID, HEADER_BYTES, LOOK_SECONDS, Keyring
-from interface.store.engine import Part
+from interface.store.engine import Database, Part
 from interface.store.errors import Unreadable
 from interface.store.schema import metadata
 
@@ -83,8 +83,8 @@ class Resealed:
 class Resealing(Part):
     """One thread's: the work's, or a command's where no daemon runs."""
 
-    def __init__(self, engine: Engine, keyring: Keyring) -> None:
-        super().__init__(engine)
+    def __init__(self, database: Database, keyring: Keyring) -> None:
+        super().__init__(database)
         self._keyring = keyring
         self.grace = GRACE_SECONDS
         """0 for who knows that no other process seals."""

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, Table, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Select, Table, bindparam, delete, insert, select, update
 
-from interface.store import replay
+from interface.store import intake_turn, replay
 from interface.store.crypto import Keyring
-from interface.store.engine import Part, cause_of
+from interface.store.engine import Database, Part
 from interface.store.errors import StoreError, Unreadable
+from interface.store.leases import Hold
 from interface.store.schema import charts, commands, messages, patients, purges, requests, webhooks
 from interface.store.turns import chunks
 
@@ -105,9 +106,12 @@ class Purge:
 class Retention(Part):
     """One thread's: the work's, or a command's where no daemon runs."""
 
-    def __init__(self, engine: Engine, keyring: Keyring) -> None:
-        super().__init__(engine)
+    def __init__(self, database: Database, keyring: Keyring) -> None:
+        super().__init__(database)
         self._keyring = keyring
+        self.hold: Callable[[], Hold | None] | None = None
+        """Whose turn of intake it is, where several nodes share the store: who has it not deletes nothing. Raises TurnLost
+        in `delete`."""
 
     # ------------------------------------------------------------------------------------------ finding
 
@@ -178,6 +182,8 @@ class Retention(Part):
         if not wanted:
             return 0
         with self._writing() as connection:
+            if self.hold is not None:
+                intake_turn.need(connection, self.hold())
             return sum(connection.execute(_DELETE[table], {"ids": part}).rowcount for part in chunks(wanted))
 
     def give_back(self) -> bool:
@@ -193,7 +199,7 @@ class Retention(Part):
             # as a script, and so in a transaction of its own: `execute` would take one step, which is one page
             self._connection.connection.cursor().executescript(f"PRAGMA incremental_vacuum({VACUUM_PAGES})")
         except sqlite3.Error as error:
-            raise StoreError(f"the store cannot be written: {cause_of(error)}") from None
+            raise StoreError(f"the store cannot be written: {self._database.cause_of(error)}") from None
         return True
 
     # ------------------------------------------------------------------------------------------ what went

@@ -5,11 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from sqlalchemy import Engine
-
 from interface.store import key_rows
 from interface.store.crypto import CLEAR_ID, Master
-from interface.store.engine import Part
+from interface.store.engine import Database, Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +41,8 @@ class StoreKeys:
 class Rotation(Part):
     """Used by who replaces the key, beside a running daemon or without one."""
 
-    def __init__(self, engine: Engine) -> None:
-        super().__init__(engine)
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
 
     def keys(self) -> StoreKeys:
         """The keys as they are now."""
@@ -59,5 +57,5 @@ class Rotation(Part):
     def finish(self, master: Master) -> int:
         """From now on this master key alone opens the store, which must have been seen to; gives how many wraps went."""
         with self._writing() as connection:
-            key_rows.unlock(key_rows.read(connection), master, self._path)
+            key_rows.unlock(key_rows.read(connection), master, self._database.name)
             return key_rows.forget_others(connection, master)

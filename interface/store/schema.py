@@ -88,6 +88,29 @@ liveness = Table(
     Column("checked_at", Double, nullable=False),
 )
 
+nodes = Table(
+    "nodes",
+    metadata,
+    # processes that decide and send, where several share one database; times are by the database's clock
+    Column("id", Text, primary_key=True),  # random, for each start another
+    Column("name", Text, nullable=False),  # the host's
+    Column("daemon", Boolean, nullable=False),  # false: a command that does the work where no daemon runs
+    Column("started_at", Double, nullable=False),
+    Column("alive_until", Double, nullable=False),
+    Column("commits", BigInteger, nullable=False),  # the number of the node's last commit
+)
+
+intake_turn = Table(
+    "intake_turn",
+    metadata,
+    # one row: which node decides messages now; NULL: nobody does
+    Column("id", _ID, primary_key=True, autoincrement=False),
+    Column("owner", Text),
+    Column("until", Double, nullable=False),  # by the database's clock
+    Column("fence", BigInteger, nullable=False),  # how often it was taken
+    Column("settled_on", Text),  # the day that all open requests were settled for
+)
+
 messages = Table(
     "messages",
     metadata,
@@ -155,9 +178,8 @@ patients = Table(
     Column("id", _ID, primary_key=True, autoincrement=False),
     Column("due_at", Double),  # when the oldest waiting request is due; NULL: nothing waits
     Column("in_flight", BigInteger),  # the request being sent; NULL: none
-    Column("lease_owner", Text),
-    Column("lease_until", Double),
-    Column("fence", BigInteger, nullable=False, server_default="0"),
+    Column("lease_owner", Text),  # the node that sends it; what a dead one was sending is taken back
+    Column("fence", BigInteger, nullable=False, server_default="0"),  # how often something was claimed
     Column("created_at", Double, nullable=False),
     Column("changed_at", Double, nullable=False),
     Column(

@@ -10,11 +10,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, bindparam, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, exists, func, or_, select
 
 from interface.store import replay, work_state
 from interface.store.crypto import Keyring
-from interface.store.engine import Part
+from interface.store.engine import Database, Part
 from interface.store.errors import Unreadable
 from interface.store.records import (
     AttemptView,
@@ -26,7 +26,9 @@ from interface.store.records import (
     RequestDetail,
     RequestFilter,
     RequestSummary,
+    ServerFacts,
     StoredMessage,
+    StoreStats,
 )
 from interface.store.schema import (
     attempts,
@@ -100,7 +102,9 @@ _NEW_UP_TO = select(func.count()).select_from(
 _DECIDED = select(messages.c.state, messages.c.decision, messages.c.reasons).where(
     messages.c.id.in_(bindparam("ids", expanding=True))
 )
-_OLDEST_NEW = select(messages.c.received_at).where(*_IS_NEW).order_by(messages.c.id).limit(1)
+_OLDEST_NEW = (
+    select(messages.c.received_at).where(*_IS_NEW).order_by(messages.c.decision, messages.c.id).limit(1)
+)
 _COUNT_IN_STATE = select(func.count()).select_from(requests).where(requests.c.state == bindparam("b_state"))
 _OLDEST_WAITING = (
     select(requests.c.created_at).where(requests.c.state == "waiting").order_by(requests.c.id).limit(1)
@@ -139,8 +143,8 @@ _REQUEST_CONDITIONS = {
 class Views(Part):
     """Lists, details and counts; used by one thread at a time, beside a running daemon or without one."""
 
-    def __init__(self, engine: Engine, keyring: Keyring) -> None:
-        super().__init__(engine)
+    def __init__(self, database: Database, keyring: Keyring) -> None:
+        super().__init__(database)
         self._keyring = keyring
 
     # ------------------------------------------------------------------------------------------ messages
@@ -284,6 +288,16 @@ class Views(Part):
                 sending_requests=in_state("sending"),
                 held_requests=in_state("held"),
             )
+
+    def stats(self, schema_version: int) -> StoreStats:
+        """What the store is called, and its sizes in bytes."""
+        with self._reading() as connection:
+            return self._database.stats(connection, schema_version)
+
+    def server(self) -> ServerFacts | None:
+        """What there is to know of the database server; None: the store is a file."""
+        with self._reading() as connection:
+            return self._database.facts(connection)
 
     def told(self) -> dict[str, str]:
         """What the work tells of itself: JSON texts by name. Of a work that does not run: what it told last."""

@@ -4,25 +4,40 @@ changes.
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
-from sqlalchemy import Engine, bindparam, select, update
+from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.exc import DataError, IntegrityError
 
-from interface.store import attempts, by_hand, claims, commands, counters, replay, seen, turns, work_state
+from interface.store import (
+    attempts,
+    by_hand,
+    claims,
+    commands,
+    counters,
+    intake_turn,
+    nodes,
+    replay,
+    seen,
+    turns,
+    work_state,
+)
 from interface.store.crypto import Keyring
-from interface.store.engine import Part, cause_of
-from interface.store.errors import Unreadable
+from interface.store.engine import Database, Part
+from interface.store.errors import OutcomeUnknown, Overtaken, Unreadable
 from interface.store.key_rows import still_good
+from interface.store.leases import Hold, Seen
 from interface.store.records import (
     AskedRow,
     Claimed,
     Command,
     Committed,
     JournalRow,
+    NewRequestRow,
     PatientRow,
     ReplayRow,
     Turn,
@@ -50,7 +65,7 @@ _NEW_MESSAGES = (
     .join(message_bodies, message_bodies.c.message_id == messages.c.id)
     # a new message has no decision: said so that the index by state gives them in the order of arrival
     .where(messages.c.state == "new", messages.c.decision.is_(None))
-    .order_by(messages.c.id)
+    .order_by(messages.c.decision, messages.c.id)
     .limit(bindparam("count"))
 )
 _COUNT_ATTEMPT = (
@@ -75,7 +90,6 @@ _OPEN_PATIENTS = (
     .order_by(requests.c.patient_id)
     .limit(bindparam("count"))
 )
-_SENDING = select(requests.c.id).where(requests.c.state == "sending")
 _OWNERS = select(requests.c.id, requests.c.patient_id).where(
     requests.c.id.in_(bindparam("ids", expanding=True))
 )
@@ -90,22 +104,25 @@ _ABOUT = select(request_bodies.c.request_id, request_bodies.c.appointment, reque
 
 
 @contextmanager
-def _refusals() -> Iterator[None]:
+def _refusals(database: Database) -> Iterator[None]:
     """Tell failures that lie with a row from those of the store: a constraint, a value out of range, a text that
     is none.
     """
     try:
         yield
     except (IntegrityError, DataError, ValueError, OverflowError) as error:
-        raise Refused(f"the store refuses a row: {cause_of(error)}") from None
+        raise Refused(f"the store refuses a row: {database.cause_of(error)}") from None
 
 
 class Work(Part):
     """Reads and commits for the work's loop; used by one thread."""
 
-    def __init__(self, engine: Engine, keyring: Keyring) -> None:
-        super().__init__(engine)
+    def __init__(self, database: Database, keyring: Keyring) -> None:
+        super().__init__(database)
         self._keyring = keyring
+        self.node = secrets.token_hex(8)
+        """Under this name it claims and has the turn; for each start another."""
+        self._commits = 0
 
     # ------------------------------------------------------------------------------------------ reading
 
@@ -251,22 +268,30 @@ class Work(Part):
         """Store all that a turn changes in one transaction, and claim `turn.claims` requests within it.
 
         Raises StoreError: then nothing of the turn is stored, nothing is claimed, and it may be tried again;
-        Refused: that would be of no use, for it is a row of this turn that the database does not take.
+        Refused: that would be of no use, for it is a row of this turn that the database does not take. TurnLost and
+        Overtaken: another node was faster, it must be planned anew. OutcomeUnknown: ask `outcome` before anything else.
         """
         keyring, now = self._keyring, turn.now
-        with self._writing() as connection, _refusals():
-            attempts.end_attempts(connection, keyring, turn.attempts, now)
+        self._commits += 1
+        with self._writing(unknown=OutcomeUnknown) as connection, _refusals(self._database):
+            if turn.hold is not None:
+                intake_turn.renew(connection, turn.hold)
+            idle = turn.idle.union(change.patient_id for change in turn.by_hand)
+            touched = {change.patient_id for change in (*turn.attempts, *turn.requests)}
+            touched.update(write.id for write in turn.patients)
+            standing = claims.lock(connection, touched | idle)
+            late = attempts.end_attempts(connection, keyring, turn.attempts, standing, now)
             turns.add_patients(connection, turn.patients, now)
-            touched, missed = turns.change_requests(connection, keyring, turn.requests, now)
+            changed, missed = turns.change_requests(connection, keyring, turn.requests, now)
+            if missed or idle:
+                self._not_overtaken(connection, turn, missed, idle)
             turns.write_charts(connection, keyring, turn.patients)
             turns.end_messages(connection, keyring, turn.messages, now)
             replay.decide_again(connection, keyring, turn.again, now)
             commands.end_commands(connection, keyring, turn.commands, now)
-            touched |= by_hand.change_by_hand(connection, keyring, turn.by_hand, now)
+            changed |= by_hand.change_by_hand(connection, keyring, turn.by_hand, now)
             seen.write(connection, turn.seen, now)
-            touched.update(end.patient_id for end in turn.attempts)
-            touched.update(write.id for write in turn.patients)
-            turns.set_due(connection, touched, now)
+            turns.set_due(connection, touched | changed, now)
             claims.wake(connection, turn.wake, now)
             work_state.tell(connection, turn.told, now)
             claimed = claims.claim(
@@ -274,30 +299,97 @@ class Work(Part):
                 keyring,
                 now,
                 turn.claims,
+                self.node,
                 turn.blocked,
                 probe=turn.probe,
                 not_before=turn.not_before,
             )
             still_good(connection, keyring)
-        return Committed(claimed, missed)
+            if turn.hold is not None and turn.give_back:
+                intake_turn.give_back(connection, turn.hold)
+            if self._database.shared:
+                nodes.mark_commit(connection, self.node, self._commits)
+        return Committed(claimed, missed, late)
+
+    def _not_overtaken(
+        self, connection: Connection, turn: Turn, missed: Sequence[int], idle: frozenset[int]
+    ) -> None:
+        """Overtaken when what was to be changed is being sent by now. (Superseding it does not: it just goes first.)"""
+        changes = {
+            change.id: change.patient_id
+            for change in turn.requests
+            if not isinstance(change, NewRequestRow) and change.id in missed
+        }
+        sending = claims.sent_by_others(connection, self.node, changes, idle)
+        if sending:
+            raise Overtaken(sending)
+
+    def outcome(self) -> Committed | None:
+        """Of a commit that ended as OutcomeUnknown: what came of it; None: nothing of it is stored. `claimed` has all
+        that this node has claimed by now.
+        """
+        with self._writing() as connection:
+            if nodes.last_commit(connection, self.node) != self._commits:
+                return None
+            return Committed(claims.claimed_by(connection, self._keyring, self.node))
 
     def claim(self, now: float, limit: int) -> list[Claimed]:
         """Claim up to `limit` due requests in a transaction of their own."""
         with self._writing() as connection:
-            return list(claims.claim(connection, self._keyring, now, limit))
+            return list(claims.claim(connection, self._keyring, now, limit, self.node))
 
     def recover(self, now: float | None = None, longest: float | None = None) -> int:
-        """At start: what was being sent waits again, marked as a possible duplicate; gives how many there
-        were. `longest`: what is due later than in so many seconds was so by a clock that was wrong, and is due now.
+        """What was being sent waits again, marked as a possible duplicate; gives how many there were.
+
+        At the start where one daemon has the store for itself; of nodes that are dead, at any time, where several
+        share it. `longest`: what is due later than in so many seconds was so by a clock that was wrong, and is due now.
         """
         at = time.time() if now is None else now
         with self._writing() as connection:
-            sending = list(connection.execute(_SENDING).scalars())
-            taken_back = claims.take_back(connection, at)
+            sending = claims.take_back(connection, at, abandoned=self._database.shared)
             turns.set_due(connection, attempts.supersede_overtaken(connection, sending, at), at)
             if longest is not None:
                 claims.wake(connection, "all", at, beyond=at + longest)
-        return taken_back
+        return len(sending)
+
+    # ------------------------------------------------------------------------------------------ the turn
+
+    @property
+    def shared(self) -> bool:
+        """Whether other nodes may use the store at the same time."""
+        return self._database.shared
+
+    def take_turn(self) -> Hold | None:
+        """The turn of intake; None: another node has it. Who has the store for himself takes it from the dead."""
+        with self._writing() as connection:
+            return intake_turn.take(connection, self.node, by_force=not self._database.shared)
+
+    def give_turn_back(self, hold: Hold) -> None:
+        """Let others have the turn."""
+        with self._writing() as connection:
+            intake_turn.give_back(connection, hold)
+
+    def settled(self, hold: Hold, day: date) -> None:
+        """All open requests are settled for a day: other nodes may send, too. TurnLost."""
+        with self._writing() as connection:
+            intake_turn.settled(connection, hold, day.isoformat())
+
+    def look(self, most: int) -> Seen:
+        """Who has the turn, and whether there is something to do; new messages are counted up to `most`."""
+        with self._reading() as connection:
+            return intake_turn.look(connection, most)
+
+    def sent_elsewhere(self) -> dict[int, int]:
+        """All requests, and whose they are, that other nodes are sending now."""
+        if not self._database.shared:
+            return {}
+        with self._reading() as connection:
+            return claims.sent_elsewhere(connection, self.node)
+
+    def sent_by_others(self, requests: Mapping[int, int]) -> dict[int, int]:
+        """Those of these requests (and whose they are) that other nodes are sending now."""
+        with self._reading() as connection:
+            return claims.sent_by_others(connection, self.node, requests)
 
     def note_seen(self, values: Mapping[str, str], now: float) -> None:
         """Remember of the settings, text by name."""

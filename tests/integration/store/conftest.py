@@ -1,10 +1,12 @@
 """A store in a file of its own, and short ways to fill it."""
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import count
 
 import pytest
+from sqlalchemy import text
 
 from interface.store.crypto import Master
 from interface.store.database import Store, open_store
@@ -25,9 +27,33 @@ def keyring():
     return Master(bytes(range(32)), source="env:STORE_KEY")
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path, keyring):
+    """Where the store of a test is, on each engine."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/interface.db"
+    return request.getfixturevalue("clean_store")(keyring)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def new_url(request, tmp_path):
+    """Where there is no store yet, on each engine."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/interface.db"
+    return request.getfixturevalue("empty_database")
+
+
 @pytest.fixture
-def url(tmp_path):
+def sqlite_url(tmp_path):
+    """A file that is not there yet."""
     return f"sqlite:///{tmp_path}/interface.db"
+
+
+@pytest.fixture
+def sqlite_store(sqlite_url, keyring):
+    """For what files alone have."""
+    with open_store(sqlite_url, keyring) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -112,6 +138,46 @@ class Filler:
 @pytest.fixture
 def fill(store):
     return Filler(store)
+
+
+@pytest.fixture
+def sqlite_fill(sqlite_store):
+    return Filler(sqlite_store)
+
+
+@pytest.fixture
+def sql(store):
+    """Runs a statement in a transaction of its own, as somebody else would; gives its rows."""
+
+    def run(statement, **parameters):
+        with store._database.engine.connect() as connection, connection.begin():
+            found = connection.execute(text(statement), parameters)
+            return found.all() if found.returns_rows else []
+
+    return run
+
+
+@pytest.fixture
+def trouble(store):
+    """While it lasts a part of the store can't write; gives the words for it."""
+
+    @contextmanager
+    def sqlite(part):
+        for switch in ("ON", "OFF"):
+            part._connection.exec_driver_sql(f"PRAGMA query_only={switch}")
+            part._connection.rollback()
+            if switch == "ON":
+                yield "the file is read-only"
+
+    @contextmanager
+    def postgresql(part):
+        part._connection.exec_driver_sql("SET lock_timeout = '20ms'")
+        part._connection.commit()
+        with store._database.engine.connect() as other, other.begin():
+            other.execute(text("LOCK TABLE messages, requests, patients, commands, liveness"))
+            yield "another transaction holds it locked"
+
+    return sqlite if store.path else postgresql
 
 
 @pytest.fixture

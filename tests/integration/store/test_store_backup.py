@@ -15,6 +15,11 @@ from interface.store.errors import StoreError
 
 
 @pytest.fixture
+def url(sqlite_url):
+    return sqlite_url
+
+
+@pytest.fixture
 def target(tmp_path):
     (tmp_path / "backups").mkdir()
     return tmp_path / "backups" / "copy.db"
@@ -112,7 +117,11 @@ def test_a_good_one_is_found_good_and_left_as_it_is(copied, keyring):
 
 def test_a_damaged_one_is_found_out(copied, keyring):
     good = copied.read_bytes()
-    for at in (len(good) // 2, len(good) - 3000):
+    pages = len(good) // 4096
+    for at in (
+        pages // 2 * 4096,
+        (pages - 1) * 4096,
+    ):  # where pages begin: what is free within one holds nothing
         copied.write_bytes(good[:at] + os.urandom(2000) + good[at + 2000 :])
         with pytest.raises(StoreError) as caught:
             verify(copied, keyring)

@@ -131,7 +131,8 @@ def test_a_part_may_be_made_in_one_thread_and_used_in_another(store, fill):
     assert receipts(answers) == ["stored"]
 
 
-def test_what_was_not_stored_leaves_nothing_and_the_journal_goes_on(store, fill):
+def test_what_was_not_stored_leaves_nothing_and_the_journal_goes_on(sqlite_store, sqlite_fill):
+    store, fill = sqlite_store, sqlite_fill
     fill.message()
     connection = store.journal._connection
     pages = connection.exec_driver_sql("PRAGMA page_count").scalar()

@@ -6,6 +6,11 @@ from interface.store.database import open_store
 from interface.store.errors import NotStored, StoreError
 
 
+@pytest.fixture
+def url(sqlite_url):
+    return sqlite_url
+
+
 def test_nothing_is_stored_in_a_file_that_is_no_longer_there(store, fill):
     fill.message()
     store.check_writable()

@@ -15,8 +15,7 @@ from sqlalchemy import inspect, text
 
 from interface.store import database, schema
 from interface.store.crypto import Keyring, Master, new_master_key
-from interface.store.database import open_store
-from interface.store.engine import make_engine
+from interface.store.database import database_at, open_store
 from interface.store.errors import StoreError
 from interface.store.lock import StoreLock
 from interface.store.migrations import MIGRATIONS, Migration
@@ -27,10 +26,15 @@ def one_line(error):
     return "\n" not in str(error.value)
 
 
+@pytest.fixture
+def url(new_url):
+    return new_url
+
+
 @pytest.mark.parametrize(
-    ("url", "what"),
+    ("named", "what"),
     [
-        ("postgresql+psycopg://user:secret@host/db", "postgresql is not available yet"),
+        ("postgresql://user:secret@host/db", "no store on postgresql"),
         ("mysql://user:secret@host/db", "no store on mysql"),
         ("sqlite://", "names no file"),
         ("sqlite:///:memory:", "names no file"),
@@ -38,22 +42,23 @@ def one_line(error):
         ("", "not a database URL"),
     ],
 )
-def test_another_database_is_refused_in_one_line(url, what, keyring):
+def test_another_database_is_refused_in_one_line(named, what, keyring):
     with pytest.raises(StoreError, match=what) as caught:
-        open_store(url, keyring)
+        open_store(named, keyring)
     assert one_line(caught)
     assert "secret" not in str(caught.value)
 
 
-def test_the_files_are_ours_alone(store, fill):
+def test_the_files_are_ours_alone(sqlite_store, sqlite_fill):
+    store, fill = sqlite_store, sqlite_fill
     fill.message()
     for name in (store.path, f"{store.path}-wal", f"{store.path}-shm"):
         assert stat.S_IMODE(Path(name).stat().st_mode) == 0o600
 
 
-def test_the_connection_is_durable_and_tidy(store):
+def test_the_connection_is_durable_and_tidy(sqlite_store):
     def pragma(name):
-        return store.journal._connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+        return sqlite_store.journal._connection.exec_driver_sql(f"PRAGMA {name}").scalar()
 
     assert pragma("journal_mode") == "wal"
     assert pragma("synchronous") == 2  # FULL
@@ -64,9 +69,12 @@ def test_the_connection_is_durable_and_tidy(store):
 
 
 def test_a_program_that_only_looks_makes_no_store(tmp_path, url, keyring):
-    with pytest.raises(StoreError, match="there is no store at"):
+    with pytest.raises(StoreError, match="there is no store at") as caught:
         open_store(url, keyring, create=False)
+    assert one_line(caught)
     assert list(tmp_path.iterdir()) == []
+    if url.startswith("postgresql"):
+        assert inspect(database_at(url).engine).get_table_names() == []
 
 
 def test_a_path_may_hold_what_means_something_in_an_address(tmp_path, keyring):
@@ -92,17 +100,18 @@ def test_the_wrong_key_is_refused(url, keyring):
     assert one_line(caught)
 
 
-def test_a_file_that_is_no_database_is_refused(tmp_path, url, keyring):
+def test_a_file_that_is_no_database_is_refused(tmp_path, sqlite_url, keyring):
     (tmp_path / "interface.db").write_bytes(b"not a database at all" * 500)
     with pytest.raises(StoreError, match="not a SQLite database") as caught:
-        open_store(url, keyring)
+        open_store(sqlite_url, keyring)
     assert one_line(caught)
 
 
-def test_the_database_of_another_program_is_refused(tmp_path, url, keyring):
-    with sqlite3.connect(tmp_path / "interface.db") as other:
-        other.execute("CREATE TABLE theirs (id INTEGER)")
-    other.close()
+def test_the_database_of_another_program_is_refused(url, keyring):
+    database = database_at(url)
+    database.prepare(create=True)
+    with database.engine.begin() as other:
+        other.execute(text("CREATE TABLE theirs (id INTEGER)"))
     with pytest.raises(StoreError, match="belongs to another program"):
         open_store(url, keyring)
 
@@ -164,7 +173,7 @@ def test_an_older_store_is_brought_up_to_date_and_loses_nothing(monkeypatch, url
     with open_store(url, keyring) as store:
         assert store.schema_version == NEWEST + 2
         assert store.views.message(filled).raw == b"MSH|body"
-    names = {column["name"] for column in inspect(make_engine(store.path)).get_columns("messages")}
+    names = {column["name"] for column in inspect(store._database.engine).get_columns("messages")}
     assert "colour" in names
     with open_store(url, keyring) as store:
         assert store.schema_version == NEWEST + 2
@@ -189,7 +198,7 @@ def test_a_migration_that_fails_leaves_the_store_as_it_was(monkeypatch, url, key
     with open_store(url, keyring) as store:
         assert store.schema_version == NEWEST
     assert "colour" not in {
-        column["name"] for column in inspect(make_engine(store.path)).get_columns("messages")
+        column["name"] for column in inspect(store._database.engine).get_columns("messages")
     }
 
 
@@ -203,9 +212,9 @@ def test_migrations_are_numbered_without_gaps():
     assert [migration.version for migration in MIGRATIONS] == list(range(1, len(MIGRATIONS) + 1))
 
 
-def shape(path):
+def shape(engine):
     """Columns and indexes of every table."""
-    found = inspect(make_engine(path))
+    found = inspect(engine)
     return {
         table: (
             {
@@ -218,8 +227,11 @@ def shape(path):
     }
 
 
-def test_a_migrated_store_has_the_tables_of_the_schema(store):
-    assert set(shape(store.path)) == set(schema.metadata.tables)
+def test_a_new_store_has_the_tables_of_the_schema(store):
+    found = shape(store._database.engine)
+    assert {table: {name for name, _, _ in columns} for table, (columns, _) in found.items()} == {
+        name: {column.name for column in table.columns} for name, table in schema.metadata.tables.items()
+    }
 
 
 def store_of_version_1(old, keyring):
@@ -237,14 +249,16 @@ def store_of_version_1(old, keyring):
     return old
 
 
-def test_a_store_of_the_first_version_becomes_what_a_new_one_is_and_loses_nothing(tmp_path, keyring, store):
+def test_a_store_of_the_first_version_becomes_what_a_new_one_is_and_loses_nothing(
+    tmp_path, keyring, sqlite_store
+):
     old = store_of_version_1(tmp_path / "old.db", keyring)
     with open_store(f"sqlite:///{old}", keyring) as opened:
         assert opened.schema_version == NEWEST
         assert opened.views.message(1).raw == b"MSH|body"
         assert [row.set_aside for row in opened.work.messages_of([7])] == [False]
         assert opened.commands.add("rebuild", {}) == 1
-    assert shape(old) == shape(store.path)
+    assert shape(opened._database.engine) == shape(sqlite_store._database.engine)
 
 
 KILLED_IN_A_MIGRATION = """
@@ -263,7 +277,7 @@ database.open_store(sys.argv[1], Master(bytes(range(32))))
 
 
 @pytest.mark.parametrize("version", range(2, MIGRATIONS[-1].version + 1))
-def test_killed_in_a_migration_the_next_start_finishes_it(tmp_path, keyring, store, version):
+def test_killed_in_a_migration_the_next_start_finishes_it(tmp_path, keyring, sqlite_store, version):
     path = store_of_version_1(tmp_path / "old.db", keyring)
     url = f"sqlite:///{path}"
     killed = subprocess.run(
@@ -275,53 +289,56 @@ def test_killed_in_a_migration_the_next_start_finishes_it(tmp_path, keyring, sto
     with open_store(url, keyring) as opened:
         assert opened.schema_version == NEWEST
         assert opened.views.message(1).raw == b"MSH|body"
-    assert shape(path) == shape(store.path)
+        assert shape(opened._database.engine) == shape(sqlite_store._database.engine)
 
 
 # ---------------------------------------------------------------------------------------------- lock
 
 
-def test_a_second_daemon_is_refused(url):
-    with StoreLock.beside(url), pytest.raises(StoreError, match=f"{os.getpid()}.*already runs on this store"):
-        StoreLock.beside(url).acquire()
-    with StoreLock.beside(url):
+def test_a_second_daemon_is_refused(sqlite_url):
+    with (
+        StoreLock.beside(sqlite_url),
+        pytest.raises(StoreError, match=f"{os.getpid()}.*already runs on this store"),
+    ):
+        StoreLock.beside(sqlite_url).acquire()
+    with StoreLock.beside(sqlite_url):
         pass
 
 
-def test_door_and_work_lock_apart(url):
-    with StoreLock.beside(url), StoreLock.beside(url, "work"):
+def test_door_and_work_lock_apart(sqlite_url):
+    with StoreLock.beside(sqlite_url), StoreLock.beside(sqlite_url, "work"):
         pass
 
 
-def test_a_lock_can_be_looked_at_without_being_taken(url):
-    lock = StoreLock.beside(url)
+def test_a_lock_can_be_looked_at_without_being_taken(sqlite_url):
+    lock = StoreLock.beside(sqlite_url)
     assert not lock.is_held(), "there is no file yet"
-    with StoreLock.beside(url):
+    with StoreLock.beside(sqlite_url):
         assert lock.is_held()
     assert not lock.is_held()
-    with StoreLock.beside(url):
+    with StoreLock.beside(sqlite_url):
         pass
 
 
-def test_a_lock_is_free_when_its_holder_was_killed(url, tmp_path):
+def test_a_lock_is_free_when_its_holder_was_killed(sqlite_url, tmp_path):
     hold = (
         "import sys, time\nfrom interface.store.lock import StoreLock\n"
-        f"StoreLock.beside({url!r}).acquire()\nprint('held', flush=True)\nsys.stdin.read()"
+        f"StoreLock.beside({sqlite_url!r}).acquire()\nprint('held', flush=True)\nsys.stdin.read()"
     )
     with subprocess.Popen(
         [sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as holder:
         assert holder.stdout.readline() == b"held\n"
         with pytest.raises(StoreError, match=str(holder.pid)):
-            StoreLock.beside(url).acquire()
+            StoreLock.beside(sqlite_url).acquire()
         holder.kill()
         holder.wait()
-    with StoreLock.beside(url):
-        assert stat.S_IMODE(StoreLock.beside(url).path.stat().st_mode) == 0o600
+    with StoreLock.beside(sqlite_url):
+        assert stat.S_IMODE(StoreLock.beside(sqlite_url).path.stat().st_mode) == 0o600
 
 
-def test_a_lock_can_be_waited_for(url):
-    first, second = StoreLock.beside(url), StoreLock.beside(url)
+def test_a_lock_can_be_waited_for(sqlite_url):
+    first, second = StoreLock.beside(sqlite_url), StoreLock.beside(sqlite_url)
     first.acquire()
     release = threading.Timer(0.1, first.release)
     release.start()

@@ -1,12 +1,12 @@
 """No statement of the way of a message reads a whole table, whatever is stored.
 
-Every statement that a whole round executes is caught and explained by SQLite itself.
+Every statement that a whole round executes is caught and explained by the database itself.
 """
 
 from datetime import date
 
 import pytest
-from sqlalchemy import event
+import query_plans
 
 from interface.store.crypto import Master
 from interface.store.records import (
@@ -30,31 +30,28 @@ DAY = date(2027, 3, 1)
 
 
 @pytest.fixture
-def plans(store, fill):
+def plans(store, fill, request):
     """Runs a function and gives {statement: lines of its plan} for what it executed."""
 
     def run(function):
-        caught = {}
-
-        def catch(connection, cursor, statement, parameters, context, executemany):
-            if statement.startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")):
-                caught[statement] = parameters[0] if executemany else parameters
-
-        event.listen(store._engine, "before_cursor_execute", catch)
-        function()
-        event.remove(store._engine, "before_cursor_execute", catch)
-        assert caught
-        connection = store.journal._connection
-        with connection.begin():
-            return {
-                statement: [
-                    row[3]
-                    for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-                ]
-                for statement, parameters in caught.items()
-            }
+        with query_plans.caught(store) as statements:
+            function()
+        assert statements
+        return query_plans.explained(store, statements, request)
 
     return run
+
+
+def searches(plan, index, *columns):
+    """How often a plan searches an index, by these columns at least."""
+    return sum(index in line and all(column in line.partition("(")[2] for column in columns) for line in plan)
+
+
+def may_scan(where):
+    """Whether there is no index for what a list is filtered by: then it is read from its end, which PostgreSQL does not
+    do where it thinks that there is less than a page.
+    """
+    return isinstance(getattr(where, "sender", None), str)
 
 
 def no_table_is_scanned(plans):
@@ -78,8 +75,8 @@ def test_the_journal(plans, store, fill):
     lookups = [plan for statement, plan in found.items() if statement.startswith("WITH")]
     assert len(lookups) == 2  # one for each size of batch
     for plan in lookups:
-        assert sum("messages_by_control_id (control_id=?" in line for line in plan) == 2
-        assert any("content_digest=?" in line for line in plan)
+        assert searches(plan, "messages_by_control_id", "control_id") == 2
+        assert searches(plan, "messages_by_control_id", "control_id", "content_digest") == 1
 
 
 def test_a_turn_of_the_work(plans, store, fill):
@@ -137,14 +134,14 @@ def test_claims_read_the_patients_that_are_due(plans, store, fill):
     fill.request(patient)
     found = plans(lambda: store.work.claim(fill.now, 5))
     no_table_is_scanned(found)
-    (claim,) = [plan for statement, plan in found.items() if "JOIN request_bodies" in statement]
-    assert any("patients_due (due_at<?)" in line for line in claim)
+    (claim,) = [plan for statement, plan in found.items() if "patients.due_at <=" in statement]
+    assert searches(claim, "patients_due", "due_at")
     assert not any("TEMP B-TREE" in line for line in claim)
 
 
 def test_new_messages_need_no_sorting(plans, store):
     (plan,) = plans(store.work.new_messages).values()
-    assert any("messages_by_state (state=? AND decision=?" in line for line in plan)
+    assert searches(plan, "messages_by_state", "state", "decision")
     assert not any("TEMP B-TREE" in line for line in plan)
 
 
@@ -175,7 +172,8 @@ def test_a_restart_and_a_change_of_day(plans, store, fill):
 )
 def test_lists_of_messages(plans, store, fill, where):
     fill.patient("A")
-    no_table_is_scanned(plans(lambda: store.views.messages(where)))
+    found = plans(lambda: store.views.messages(where))
+    assert (store.path is None and may_scan(where)) or no_table_is_scanned(found) is None
 
 
 @pytest.mark.parametrize(
@@ -190,20 +188,19 @@ def test_lists_of_messages(plans, store, fill, where):
 )
 def test_lists_of_requests(plans, store, fill, where):
     fill.request(fill.patient("A"))
-    no_table_is_scanned(plans(lambda: store.views.requests(where)))
+    found = plans(lambda: store.views.requests(where))
+    assert (store.path is None and may_scan(where)) or no_table_is_scanned(found) is None
 
 
 def test_lists_by_state_or_decision_use_their_index(plans, store):
-    def indexes(function):
-        return " ".join(line for plan in plans(function).values() for line in plan)
+    def search(function, *index):
+        (plan,) = plans(function).values()
+        return searches(plan, *index)
 
-    assert "messages_by_state (state=? AND decision=?" in indexes(
-        lambda: store.views.messages(MessageFilter(decision="hold"))
-    )
-    assert "messages_by_control_id (control_id=?" in indexes(
-        lambda: store.views.messages(MessageFilter(control_id="X"))
-    )
-    assert "requests_by_state (state=?" in indexes(lambda: store.views.requests(RequestFilter(state="held")))
+    held, named = MessageFilter(decision="hold"), MessageFilter(control_id="X")
+    assert search(lambda: store.views.messages(held), "messages_by_state", "state", "decision")
+    assert search(lambda: store.views.messages(named), "messages_by_control_id", "control_id")
+    assert search(lambda: store.views.requests(RequestFilter(state="held")), "requests_by_state", "state")
 
 
 def test_details_and_the_backlog(plans, store, fill):
@@ -230,7 +227,7 @@ def test_what_history_asks_of_the_store(plans, store, fill):
     found = plans(look)
     no_table_is_scanned(found)
     (count,) = [plan for statement, plan in found.items() if "count" in statement]
-    assert any("messages_by_state (state=? AND decision=?" in line for line in count)
+    assert searches(count, "messages_by_state", "state", "decision")
 
 
 @pytest.mark.parametrize(
@@ -245,11 +242,12 @@ def test_what_history_asks_of_the_store(plans, store, fill):
 )
 def test_lists_of_patients(plans, store, fill, where):
     fill.patient("A")
-    found = plans(lambda: store.patients.patients(where, before=PatientCursor(1.0, 1)))
+    page = PatientCursor(1.0, 1)
+    found = plans(lambda: store.patients.patients(where, before=page))
     no_table_is_scanned(found)
     if where.key is None:
         (plan,) = found.values()
-        assert any("patients_changed (changed_at" in line for line in plan)
+        assert searches(plan, "patients_changed", "changed_at")
         assert not any("TEMP B-TREE" in line for line in plan)
 
 

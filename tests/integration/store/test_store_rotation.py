@@ -1,16 +1,15 @@
 """The keys of a store: wrapped, replaced beside a running daemon, old values sealed anew, whatever crashes when."""
 
-import sqlite3
 import stat
-from contextlib import closing
 
 import pytest
+from sqlalchemy import text
 
 from interface.services import rotation as steps
 from interface.services.rotation import Replacement, RotationError
-from interface.store import resealing
+from interface.store import resealing, schema
 from interface.store.crypto import Master, new_master_key
-from interface.store.database import open_store
+from interface.store.database import database_at, open_store
 from interface.store.errors import KeyringError, NotStored, StoreError
 from interface.store.keys import load_or_create, write_new
 from interface.store.records import MessageDone, NewRequestRow, PatientWrite, Turn
@@ -26,6 +25,11 @@ def silent(_line):
 def fill(fill_of):
     """Values to be stored; the stores are opened by the tests."""
     return fill_of(None)
+
+
+@pytest.fixture
+def url(new_url):
+    return new_url
 
 
 @pytest.fixture
@@ -91,12 +95,18 @@ def seen(store, message):
 def headers(store):
     """The ids of the keys by which the values in the file are sealed."""
     found = set()
-    with closing(sqlite3.connect(store.path)) as connection:
-        for table in resealing.TABLES:
-            for column in table.columns:
-                rows = connection.execute(f"SELECT substr({column.name}, 1, 5) FROM {table.name}")
-                found |= {row[0] for row in rows if row[0] is not None}
+    for table in resealing.TABLES:
+        for column in table.columns:
+            rows = raw(store._database, f"SELECT substr({column.name}, 1, 5) FROM {table.name}")
+            found |= {row[0] for row in rows if row[0] is not None}
     return found
+
+
+def raw(database, statement, **parameters):
+    """Past everything the store does."""
+    with database.engine.begin() as connection:
+        done = connection.execute(text(statement), parameters)
+        return done.all() if done.returns_rows else []
 
 
 # ---------------------------------------------------------------- wrapped
@@ -107,18 +117,14 @@ def test_values_are_sealed_by_a_key_of_the_store_not_by_the_master_key(store, fi
     (header,) = headers(store)
     assert header[1:] != keyring.id
     assert store.rotation.keys().masters == (keyring.id,)
-    with closing(sqlite3.connect(store.path)) as connection:
-        wrapped = [row[0] for row in connection.execute("SELECT wrapped FROM store_keys")]
+    wrapped = [row[0] for row in raw(store._database, "SELECT wrapped FROM store_keys")]
     assert all(keyring.secret not in one for one in wrapped)
 
 
 def test_a_wrapped_key_that_was_changed_or_moved_opens_nothing(url, keyring):
     open_store(url, keyring).close()
-    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
-        connection.execute(
-            "UPDATE store_keys SET wrapped = (SELECT wrapped FROM store_keys WHERE kind = 'hash') WHERE kind = 'data'"
-        )
-        connection.commit()
+    hashes = "(SELECT wrapped FROM store_keys WHERE kind = 'hash')"
+    raw(database_at(url), f"UPDATE store_keys SET wrapped = {hashes} WHERE kind = 'data'")
     with pytest.raises(StoreError, match="is not the one this store was made with"):
         open_store(url, keyring)
 
@@ -313,11 +319,8 @@ def test_what_was_sealed_by_a_key_that_is_going_is_not_stored_and_sealed_anew_at
 def test_a_value_that_cannot_be_opened_keeps_its_key(opened, folder, url, fill):
     store = opened()
     damaged, good = put(store, fill), put(store, fill)
-    with closing(sqlite3.connect(store.path)) as connection:
-        connection.execute(
-            "UPDATE message_bodies SET body = substr(body, 1, 40) WHERE message_id = ?", (damaged,)
-        )
-        connection.commit()
+    cut = "UPDATE message_bodies SET body = substr(body, 1, 40) WHERE message_id = :id"
+    raw(store._database, cut, id=damaged)
     Replacement(store, None, folder, url).replace_file()
     done = reseal(store)
     assert (done.sealed, done.dropped, done.unreadable) == (1, 0, 1)
@@ -372,13 +375,16 @@ def test_encryption_turned_off_later_still_opens_what_is_sealed(url, keyring, fi
 
 def test_a_value_in_the_clear_is_not_taken_where_all_are_sealed(store, fill):
     message = put(store, fill)
-    with closing(sqlite3.connect(store.path)) as connection:
-        connection.execute("UPDATE message_bodies SET body = ?", (b"\x00MSH|forged",))
-        connection.commit()
+    raw(store._database, "UPDATE message_bodies SET body = :body", body=b"\x00MSH|forged")
     assert store.views.message(message).raw is None
 
 
 def _bytes(store):
+    if store.path is None:
+        tables = schema.metadata.tables
+        columns = [column for table in tables.values() for column in table.columns if "sealed" in column.info]
+        rows = [raw(store._database, f"SELECT {c.name} FROM {c.table.name}") for c in columns]
+        return b"".join(value or b"" for found in rows for (value,) in found)
     return b"".join(path.read_bytes() for path in sorted(store.path.parent.glob("interface.db*")))
 
 

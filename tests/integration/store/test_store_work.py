@@ -201,17 +201,13 @@ def test_a_closed_request_is_not_sent(store, fill, state):
     assert (shown.state, shown.due_at, shown.reasons[0]["code"]) == (state, None, "x")
 
 
-def test_requests_move_to_the_survivor_of_a_merge(store, fill):
+def test_requests_move_to_the_survivor_of_a_merge(store, fill, sql):
     survivor, retired = fill.patient("A"), fill.patient("B")
     first, second = fill.request(retired), fill.request(survivor)
     store.work.commit(Turn(fill.now, requests=[rewrite(first, survivor)]))
     assert fill.claim() == [first]  # the older one first, and one at a time
     assert store.views.request(first).summary.patient_id == survivor
-    due = store.work._connection.exec_driver_sql(
-        "SELECT due_at FROM patients WHERE id = ?", (retired,)
-    ).scalar()
-    store.work._connection.rollback()
-    assert due is None
+    assert sql("SELECT due_at FROM patients WHERE id = :id", id=retired) == [(None,)]
     assert fill.state(second) == "waiting"
 
 
@@ -418,16 +414,15 @@ def test_patients_whose_requests_wait_longest_are_served_first(store, fill):
     assert served[3] == requests[1]
 
 
-@pytest.mark.parametrize("value", [None, "\ud800", 2**64])
-def test_a_row_that_no_store_would_take_is_told_from_a_store_in_trouble(store, fill, value):
+@pytest.mark.parametrize("change", [{"reasons": None}, {"reasons": "\ud800"}, {"patient_id": 2**64}])
+def test_a_row_that_no_store_would_take_is_told_from_a_store_in_trouble(store, fill, trouble, change):
     patient = fill.patient()
     request = fill.request(patient)
+    close = CloseRow(**({"id": request, "patient_id": patient, "state": "withdrawn"} | change))
     with pytest.raises(Refused) as caught:
-        store.work.commit(Turn(fill.now, requests=[CloseRow(request, patient, "withdrawn", value)]))
+        store.work.commit(Turn(fill.now, requests=[close]))
     assert caught.value.__cause__ is None
-    store.work._connection.exec_driver_sql("PRAGMA query_only=ON")
-    store.work._connection.rollback()
-    with pytest.raises(StoreError) as caught:
+    with trouble(store.work) as words, pytest.raises(StoreError, match=words) as caught:
         fill.request(patient)
     assert not isinstance(caught.value, Refused)
 
@@ -455,15 +450,13 @@ def test_patients_with_open_requests_come_in_pages(store, fill):
 # ---------------------------------------------------------------------------------------------- damage
 
 
-def test_damaged_rows_are_given_as_such_and_the_rest_goes_on(store, fill):
+def test_damaged_rows_are_given_as_such_and_the_rest_goes_on(store, fill, sql):
     bad, good = fill.message(), fill.message(raw=b"good")
     patient, other = fill.patient("A"), fill.patient("B")
     fill.request(patient), fill.request(other)
-    connection = store.work._connection
-    with connection.begin():
-        connection.exec_driver_sql("UPDATE message_bodies SET body = x'00' WHERE message_id = ?", (bad,))
-        connection.exec_driver_sql("UPDATE charts SET chart = x'01' WHERE patient_id = ?", (patient,))
-        connection.exec_driver_sql("UPDATE request_bodies SET body = zeroblob(80) WHERE request_id = 1")
+    sql("UPDATE message_bodies SET body = :body WHERE message_id = :id", body=b"\0", id=bad)
+    sql("UPDATE charts SET chart = :body WHERE patient_id = :id", body=b"\1", id=patient)
+    sql("UPDATE request_bodies SET body = :body WHERE request_id = 1", body=bytes(80))
     assert [(row.id, row.raw, row.readable) for row in store.work.new_messages()] == [
         (bad, b"", False),
         (good, b"good", True),

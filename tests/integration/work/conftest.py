@@ -14,8 +14,10 @@ import orjson
 import patience
 import pytest
 from ports import free_port
+from sqlalchemy import update
 
-from interface.store import Arrival, open_store
+from interface.store import Arrival, StoreLock, open_store
+from interface.store.schema import nodes
 
 CHILD = Path(__file__).with_name("work_child.py")
 
@@ -152,11 +154,11 @@ class Feed:
 class Child:
     """The work as a process; its standard error is kept in a file."""
 
-    def __init__(self, store_path, url, log, *options):
+    def __init__(self, store_url, url, log, *options):
         self.log = log
         with log.open("ab") as err:
             self.process = subprocess.Popen(
-                [sys.executable, "-W", "error", str(CHILD), str(store_path), url, *options],
+                [sys.executable, "-W", "error", str(CHILD), store_url, url, *options],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=err,
@@ -209,15 +211,57 @@ def api():
     api.stop()
 
 
-@pytest.fixture
-def store_path(tmp_path):
-    return tmp_path / "interface.db"
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request, tmp_path):
+    """The URL of a store on each engine."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/interface.db"
+    return request.getfixturevalue("clean_store")(work_child.KEYRING)
 
 
 @pytest.fixture
-def store(store_path):
-    with open_store(f"sqlite:///{store_path}", work_child.KEYRING) as store:
+def store(store_url):
+    with open_store(store_url, work_child.KEYRING) as store:
         yield store
+
+
+class SomeDaemon:
+    """A daemon as others see it: the lock of its door, or its row among the nodes."""
+
+    def __init__(self, store, url):
+        self._store = store
+        self._lock = StoreLock.beside(url, "door") if store.path else None
+
+    def acquire(self):
+        if self._lock is not None:
+            self._lock.acquire()
+            return
+        self._store.nodes.pulse("some", "host", daemon=True)
+        with self._store.nodes._writing() as connection:
+            connection.execute(update(nodes).values(alive_until=2e9))
+
+    def release(self):
+        if self._lock is not None:
+            self._lock.release()
+        else:
+            self._store.nodes.leave("some")
+
+    def __enter__(self):
+        self.acquire()
+
+    def __exit__(self, *_):
+        self.release()
+
+
+@pytest.fixture
+def some_daemon(store, store_url):
+    return SomeDaemon(store, store_url)
+
+
+@pytest.fixture
+def on_sqlite(store):
+    if store.path is None:
+        pytest.skip("of locks on files")
 
 
 @pytest.fixture
@@ -226,12 +270,12 @@ def feed(store):
 
 
 @pytest.fixture
-def start(store, store_path, api, tmp_path):
+def start(store, store_url, api, tmp_path):
     """Starts the work as a process; whatever still runs at the end of the test is killed."""
     children = []
 
     def started(*options, url=None):
-        children.append(Child(store_path, url or api.url, tmp_path / "work.log", *options))
+        children.append(Child(store_url, url or api.url, tmp_path / "work.log", *options))
         return children[-1]
 
     yield started

@@ -221,7 +221,7 @@ def test_a_chart_that_cannot_be_opened_keeps_only_its_own_requests_back(dead):
     dead.book("20260411", patient="T2")
     dead.reply(REFUSED)
     with dead.store.work._writing() as connection:
-        connection.exec_driver_sql("UPDATE charts SET chart = x'00' WHERE patient_id = 1")
+        connection.exec_driver_sql("UPDATE charts SET chart = '' WHERE patient_id = 1")
     result = told(dead, "retry", 1, 2)
     assert result["refused"] == [[1, "the stored chart of its patient cannot be opened"]]
     assert dead.states() == ["dead", "sending"]

@@ -1,6 +1,7 @@
 """Sealed values that are damaged in the store are set aside and shown; the rest goes on, and what can be mended is."""
 
 import pytest
+from sqlalchemy import text
 
 from interface.delivery.verdict import Reply
 from interface.store.records import MessageFilter
@@ -14,18 +15,18 @@ def damage(site, column, **where):
     table, name = column.split(".")
     ((key, value),) = where.items()
     with site.store.work._writing() as connection:
-        (sealed,) = connection.exec_driver_sql(f"SELECT {name} FROM {table} WHERE {key} = ?", (value,)).one()
-        flipped = bytes([*sealed[:-1], sealed[-1] ^ 1])
-        connection.exec_driver_sql(f"UPDATE {table} SET {name} = ? WHERE {key} = ?", (flipped, value))
+        row = {"value": value}
+        (sealed,) = connection.execute(text(f"SELECT {name} FROM {table} WHERE {key} = :value"), row).one()
+        row["flipped"] = bytes([*sealed[:-1], sealed[-1] ^ 1])
+        connection.execute(text(f"UPDATE {table} SET {name} = :flipped WHERE {key} = :value"), row)
     site.loop._intake.forget()  # a program that goes on may have it in memory still
-    return flipped
+    return row["flipped"]
 
 
 def stored_chart(site, patient):
     with site.store.views._reading() as connection:
-        return connection.exec_driver_sql(
-            "SELECT chart FROM charts WHERE patient_id = ?", (patient,)
-        ).scalar_one()
+        statement = text("SELECT chart FROM charts WHERE patient_id = :patient")
+        return connection.execute(statement, {"patient": patient}).scalar_one()
 
 
 def messages(site):

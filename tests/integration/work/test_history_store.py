@@ -2,7 +2,7 @@
 
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 
 import pytest
@@ -24,8 +24,8 @@ ENGINE = Engine(load_rulebook(), Policy())
 
 
 @pytest.fixture
-def url(store_path, store):
-    return f"sqlite:///{store_path}"
+def url(store_url, store):
+    return store_url
 
 
 def row(number, patient=None):
@@ -43,20 +43,21 @@ def load(history, numbers):
 
 
 @pytest.fixture
-def daemon(url, child_module):
-    """A door that holds its lock, and a work that charts what comes, as a daemon has them."""
+def daemon(url, child_module, store, some_daemon):
+    """A door that shows itself, and a work that charts what comes, as a daemon has them."""
 
     @contextmanager
     def running(*, works=True):
         ending = threading.Event()
 
         def work():
-            with open_store(url, child_module.KEYRING) as own, StoreLock.beside(url, "work"):
+            lock = StoreLock.beside(url, "work") if store.path else nullcontext()
+            with open_store(url, child_module.KEYRING) as own, lock:
                 while not ending.wait(0.01):
                     work_off(own, ENGINE, CLOCK)
 
         thread = threading.Thread(target=work)
-        with StoreLock.beside(url, "door"):
+        with some_daemon:
             if works:
                 thread.start()
             try:
@@ -70,19 +71,19 @@ def daemon(url, child_module):
 
 
 def test_without_a_daemon_it_is_charted_here(store, url):
-    history = HistoryStore(store, url, ENGINE, CLOCK)
+    history = HistoryStore(store, ENGINE, CLOCK)
     load(history, range(300))
     assert store.views.counts().messages == {"new": 300}, "nobody need keep up"
     history.chart()
     assert (history.came.stored, history.came.known) == (300, 0)
     assert history.decisions()[0] == {"chart": 300}
     assert store.views.counts().patients == 300
-    assert not StoreLock.beside(url, "work").is_held()
+    assert store.path is None or not StoreLock.beside(url, "work").is_held()
 
 
 def test_beside_a_daemon_the_daemon_charts_it(store, daemon, url, monkeypatch):
     monkeypatch.setattr(offline, "work_off", None)
-    history = HistoryStore(store, url, ENGINE, CLOCK)
+    history = HistoryStore(store, ENGINE, CLOCK)
     with daemon():
         load(history, range(50))
         history.chart()
@@ -92,7 +93,7 @@ def test_beside_a_daemon_the_daemon_charts_it(store, daemon, url, monkeypatch):
 def test_it_does_not_run_far_ahead_of_a_daemon(store, daemon, url, monkeypatch):
     monkeypatch.setattr(module, "AHEAD", 200)
     seen = []
-    history = HistoryStore(store, url, ENGINE, CLOCK, waiting=seen.append)
+    history = HistoryStore(store, ENGINE, CLOCK, waiting=seen.append)
     with daemon():
         load(history, range(1000))
         assert seen[-1] <= 200
@@ -110,7 +111,7 @@ def test_a_daemon_that_charts_nothing_is_told_of(store, daemon, url, monkeypatch
         raise EnoughError
 
     monkeypatch.setattr(offline, "work_off", None)  # it is the daemon's to do
-    history = HistoryStore(store, url, ENGINE, CLOCK, stalled=stalled)
+    history = HistoryStore(store, ENGINE, CLOCK, stalled=stalled)
     with daemon(works=False):
         load(history, range(5))
         with pytest.raises(EnoughError):
@@ -118,17 +119,17 @@ def test_a_daemon_that_charts_nothing_is_told_of(store, daemon, url, monkeypatch
 
 
 def test_when_the_daemon_has_gone_the_rest_is_charted_here(store, daemon, url):
-    history = HistoryStore(store, url, ENGINE, CLOCK)
+    history = HistoryStore(store, ENGINE, CLOCK)
     with daemon(works=False):
         load(history, range(5))
     history.chart()
     assert history.decisions()[0] == {"chart": 5}
 
 
-def test_a_daemon_that_starts_meanwhile_takes_over(store, url, monkeypatch):
+def test_a_daemon_that_starts_meanwhile_takes_over(store, url, some_daemon, monkeypatch):
     monkeypatch.setattr(module, "POLL_SECONDS", 0.0)
     monkeypatch.setattr(module, "STALLED_SECONDS", 0.0)
-    door = StoreLock.beside(url, "door")
+    door = store.presence("door")
     started = []
 
     class EnoughError(Exception):
@@ -137,31 +138,33 @@ def test_a_daemon_that_starts_meanwhile_takes_over(store, url, monkeypatch):
     def waiting(number):
         if number < 100 and not started:
             started.append(number)
-            door.acquire()
+            some_daemon.acquire()
 
     def stalled():
         if door.is_held():
-            assert not StoreLock.beside(url, "work").is_held(), "its work could not begin"
+            assert store.path is None or not StoreLock.beside(url, "work").is_held(), (
+                "its work could not begin"
+            )
             raise EnoughError
 
-    history = HistoryStore(store, url, ENGINE, CLOCK, waiting=waiting, stalled=stalled)
+    history = HistoryStore(store, ENGINE, CLOCK, waiting=waiting, stalled=stalled)
     load(history, range(100))
     with pytest.raises(EnoughError):
         history.chart()
     assert 0 < store.views.waiting("load") < 100
-    door.release()
+    some_daemon.release()
     history.chart()
     assert history.decisions()[0] == {"chart": 100}
 
 
 def test_what_was_loaded_before_is_counted_and_changes_nothing(store, url):
     keys = [f"LFC|{n}" for n in range(10)]
-    first = HistoryStore(store, url, ENGINE, CLOCK)
+    first = HistoryStore(store, ENGINE, CLOCK)
     load(first, range(10))
     first.chart()
     charts = store.work.load_patients(keys)
     assert len(charts) == 10
-    again = HistoryStore(store, url, ENGINE, CLOCK)
+    again = HistoryStore(store, ENGINE, CLOCK)
     load(again, range(12))
     again.chart()
     assert (again.came.stored, again.came.known) == (2, 10)
@@ -178,7 +181,7 @@ def test_a_store_that_is_busy_for_a_moment_is_tried_again(store, url, monkeypatc
         return append(*args, **more)
 
     monkeypatch.setattr(store.journal, "append", failing)
-    history = HistoryStore(store, url, ENGINE, CLOCK, pause=lambda _: None)
+    history = HistoryStore(store, ENGINE, CLOCK, pause=lambda _: None)
     load(history, range(3))
     assert history.came.stored == 3
 
@@ -188,6 +191,6 @@ def test_a_store_that_takes_nothing_is_an_error(store, url, monkeypatch):
         raise NotStored("the store cannot be written: the disk is full")
 
     monkeypatch.setattr(store.journal, "append", failing)
-    history = HistoryStore(store, url, ENGINE, CLOCK, pause=lambda _: None)
+    history = HistoryStore(store, ENGINE, CLOCK, pause=lambda _: None)
     with pytest.raises(NotStored):
         load(history, range(3))

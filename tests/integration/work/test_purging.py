@@ -183,13 +183,16 @@ def test_it_goes_in_portions_and_room_is_given_back(site, purge, monkeypatch):
         return delete(table, wanted)
 
     monkeypatch.setattr(site.store.retention, "delete", counting)
-    pages = pragma(site, "page_count")
+    pages = pragma(site, "page_count") if site.store.path else 0
     given = []
     give = site.store.retention.give_back
     monkeypatch.setattr(site.store.retention, "give_back", lambda: given.append(1) or give())
     later(site, year=2027)
     assert purge() == {"messages": 30}
     assert max(deleted) == 7
+    if site.store.path is None:
+        assert given == [1], "there is nothing to give back"
+        return
     assert pragma(site, "page_count") < pages * 3 / 4
     assert len(given) < 12, "eight pages at a time"
     assert pragma(site, "freelist_count") <= pragma(site, "page_count") // retention.FREE_SHARE

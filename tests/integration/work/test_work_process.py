@@ -279,20 +279,28 @@ def test_a_request_made_for_a_day_that_has_passed_is_never_sent(api, feed, start
 def refuse(store):
     """Makes the store refuse rows as a constraint would; gives what takes that back."""
 
+    def run(*statements):
+        with store._database.engine.begin() as connection:
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+
     def refusing(what, when):
-        connection = store.work._connection
-        with connection.begin():
-            connection.exec_driver_sql(
-                f"CREATE TRIGGER refuse BEFORE {what} WHEN {when} BEGIN SELECT RAISE(ABORT, 'ANNA'); END"
-            )
+        if store.path:
+            run(f"CREATE TRIGGER refuse BEFORE {what} WHEN {when} BEGIN SELECT RAISE(ABORT, 'ANNA'); END")
+            return lambda: run("DROP TRIGGER refuse")
+        run(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+            "'BEGIN RAISE check_violation USING MESSAGE = ''ANNA''; END'",
+            f"CREATE TRIGGER refuse BEFORE {what} FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION refuse()",
+        )
+        return drop
 
-        def taken_back():
-            with connection.begin():
-                connection.exec_driver_sql("DROP TRIGGER refuse")
+    def drop():
+        if not store.path:
+            run("DROP FUNCTION IF EXISTS refuse CASCADE")
 
-        return taken_back
-
-    return refusing
+    yield refusing
+    drop()
 
 
 def test_a_message_whose_row_the_store_refuses_is_set_aside_and_all_others_go_on(

@@ -1,13 +1,11 @@
 """No statement that a start of the work or its turns execute reads a whole table, however much is stored.
 
 Nothing is listed by hand: a real work on a real store does everything it knows, and every statement that reaches the
-driver is caught and explained by SQLite itself.
+driver is caught and explained by the database itself.
 """
 
-from contextlib import contextmanager
-
 import pytest
-from sqlalchemy import event
+import query_plans
 
 from interface.delivery.verdict import Reply
 from interface.services.door import _look
@@ -17,43 +15,25 @@ from interface.services.work_stats import WorkStats
 TAKEN = Reply(200, is_json_object=True, correlation_id="c")
 FAILED = Reply(503)
 DG1 = "DG1|1||E11.9^Diabetes^I10"
-STATEMENTS = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
 
 
 class NeverEnding:
     ending = False
 
 
+class SomePulse:
+    def start(self):
+        pass
+
+
 @pytest.fixture
-def caught(store):
-    """Statements that were executed within a block: {statement: parameters}."""
-
-    @contextmanager
-    def catching():
-        found = {}
-
-        def catch(_connection, _cursor, statement, parameters, _context, executemany):
-            if statement.startswith(STATEMENTS):
-                found[statement] = parameters[0] if executemany else parameters
-
-        event.listen(store._engine, "before_cursor_execute", catch)
-        try:
-            yield found
-        finally:
-            event.remove(store._engine, "before_cursor_execute", catch)
-
-    return catching
-
-
-def scans(store, statements):
+def scans(store, request):
     """Those of the statements that read a whole table, with their plans."""
-    connection = store.journal._connection
-    bad = {}
-    with connection.begin():
-        for statement, parameters in statements.items():
-            plan = [
-                row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-            ]
+
+    def found(statements):
+        return {
+            statement: plan
+            for statement, plan in query_plans.explained(store, statements, request).items()
             # `work_state` has a handful of rows, whatever is stored
             # `wanted` is the list of a batch's names; a subquery's rows are what its own plan found
             if any(
@@ -62,9 +42,10 @@ def scans(store, statements):
                     word in line for word in ("wanted", "CONSTANT", "(subquery", "anon_", "work_state")
                 )
                 for line in plan
-            ):
-                bad[statement] = plan
-    return bad
+            )
+        }
+
+    return found
 
 
 def everything(site):
@@ -87,38 +68,38 @@ def everything(site):
     site.ask("rebuild", patients=[1], set_aside=[1])
     site.ask("release", requests=[1])
     with site.store.work._writing() as connection:
-        connection.exec_driver_sql("UPDATE charts SET chart = x'00' WHERE patient_id = 1")
+        connection.exec_driver_sql("UPDATE charts SET chart = '' WHERE patient_id = 1")
     site.loop._intake.forget()
     site.tell("ADT^A08", patient="T1")
     site.ask("rebuild", patients=[1])
     site.set(2027, 3, 6, 12)
 
 
-def test_the_turns_of_a_work(site, store, caught):
-    with caught() as statements:
+def test_the_turns_of_a_work(site, store, scans):
+    with query_plans.caught(store) as statements:
         everything(site)
         WorkStats(store.views.backlog, lambda line: None).report(1.0)
     assert len(statements) > 40
-    assert scans(store, statements) == {}
+    assert scans(statements) == {}
 
 
-def test_a_start_and_what_the_door_looks_at_meanwhile(site, store, caught):
+def test_a_start_and_what_the_door_looks_at_meanwhile(site, store, scans):
     everything(site)
     site.couriers.free = 1
     site.book("20270401", patient="T7")
     assert site.couriers.jobs, "something is being sent when it starts again"
-    with caught() as statements:
-        assert take_up(store, site.clock, NeverEnding(), lambda line: None).patient > 1
+    with query_plans.caught(store) as statements:
+        assert take_up(store, site.clock, NeverEnding(), SomePulse(), lambda line: None).dead == 0
         store.work.patients_with_open_requests()
         store.work.new_messages()
         _look(store, 1000)
         store.check_writable()
     assert any("'sending'" in str(parameters) or "sending" in text for text, parameters in statements.items())
     assert len(statements) > 8
-    assert scans(store, statements) == {}
+    assert scans(statements) == {}
 
 
-def test_a_statement_that_reads_everything_is_found_out(store, caught):
-    with caught() as statements:
+def test_a_statement_that_reads_everything_is_found_out(store, scans):
+    with query_plans.caught(store) as statements:
         store.views.counts()
-    assert scans(store, statements)
+    assert scans(statements)

@@ -9,7 +9,6 @@ import random
 import signal
 from dataclasses import replace
 from datetime import UTC, date
-from pathlib import Path
 from types import SimpleNamespace
 
 import orjson
@@ -61,7 +60,7 @@ class PostEverything:
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("store", type=Path)
+    parser.add_argument("store", help="its URL")
     parser.add_argument("api")
     parser.add_argument("--concurrency", type=int, default=8)
     parser.add_argument("--rate", type=float)
@@ -73,10 +72,10 @@ def main():
     configure()
     random.seed(1)
     target = Target(options.api, "key", connect_seconds=options.timeout, read_seconds=options.timeout)
-    url = f"sqlite:///{options.store}"
-    lock = StoreLock.beside(url, "work")
-    lock.acquire(wait=10)
-    with open_store(url, KEYRING) as store:
+    if options.store.startswith("sqlite"):
+        lock = StoreLock.beside(options.store, "work")
+        lock.acquire(wait=10)
+    with open_store(options.store, KEYRING) as store:
         work(
             store,
             PostEverything(),

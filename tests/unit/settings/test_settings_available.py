@@ -9,7 +9,6 @@ from interface.settings import SettingsError, not_available, parse_settings, req
 FILE = Path("s.toml")
 
 KEYS = [
-    ('[store]\nurl = "postgresql+psycopg://u@h/d"', "[store] url: PostgreSQL"),
     ('[[listener]]\ntls_certificate = "c.pem"', "[[listener]] tls_certificate"),
     ('[webhooks]\ntls_key = "k.pem"', "[webhooks] tls_key"),
 ]

@@ -119,6 +119,18 @@ CASES = [
         '[store]\nurl = "sqlite://"',
         "site.toml:2: [store] url: must be sqlite:///PATH or postgresql+psycopg://",
     ),
+    (
+        '[store]\nurl = "postgresql+psycopg://u:hunter2@h/d"',
+        "site.toml:2: [store] url: must not hold the password",
+    ),
+    (
+        '[store]\nurl = "postgresql+psycopg://u@h/d?password=hunter2"',
+        "site.toml:2: [store] url: must not hold the password",
+    ),
+    (
+        '[store]\nurl = "postgresql+psycopg://u@h/d"\npassword = "hunter2"',
+        "site.toml:3: [store] password: must say where the password is kept",
+    ),
     ('[store]\nurl = "sqlite:///:memory:"', "site.toml:2: [store] url: must be sqlite:///PATH"),
     (
         '[[listener]]\nname = "load"',

@@ -172,6 +172,18 @@ def test_an_absolute_store_path_stays() -> None:
     assert settings('[store]\nurl = "sqlite:////var/lib/i.db"').store_url == "sqlite:////var/lib/i.db"
 
 
+def test_the_password_of_the_database_is_kept_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_PASSWORD", "p&ss wörd/")
+    text = '[store]\nurl = "postgresql+psycopg://u@h/d?sslmode=require"\npassword = "env:DATABASE_PASSWORD"'
+    with pytest.raises(SettingsError, match=r"\[store\] password: .* one line of plain ASCII"):
+        settings(text).store_url  # noqa: B018
+    monkeypatch.setenv("DATABASE_PASSWORD", "p&ss/+word")
+    assert settings(text).store_url == "postgresql+psycopg://u@h/d?sslmode=require&password=p%26ss%2F%2Bword"
+    monkeypatch.delenv("DATABASE_PASSWORD")
+    with pytest.raises(SettingsError, match=r"s.toml:3: \[store\] password: .*DATABASE_PASSWORD is not set"):
+        settings(text).store_url  # noqa: B018
+
+
 def test_a_database_server_has_no_store_path() -> None:
     made = settings('[store]\nurl = "postgresql+psycopg://u@h/d"')
     assert made.store_path is None

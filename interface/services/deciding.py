@@ -1,0 +1,22 @@
+"""What decides messages, put together: intake, its ids, and whose turn it is."""
+
+from __future__ import annotations
+
+from interface.chart.decide import Engine
+from interface.services.ids import Ids
+from interface.services.intake import Intake
+from interface.services.purging import Purging
+from interface.services.turn_keeper import TurnKeeper
+from interface.store.database import Store
+
+
+def deciding(store: Store, engine: Engine, purging: Purging | None = None) -> tuple[Intake, TurnKeeper]:
+    """What decides messages, and who says when it may."""
+    ids = Ids(store.work.next_ids)
+    intake = Intake(engine, store.work, new_patient=ids.patient, new_request=ids.request, purging=purging)
+
+    def renew() -> None:
+        ids.renew()
+        intake.renew()
+
+    return intake, TurnKeeper(store.work, renew)

@@ -1,0 +1,250 @@
+"""SQLite: how a file is made and opened, how a transaction begins, and what its failures are called."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from interface.store.engine import Database
+from interface.store.errors import StoreError
+from interface.store.records import StoreStats
+
+BUSY_MS = 5000
+"""How long a statement waits for another writer, in ms."""
+PROBE_BUSY_MS = 1000
+
+_READING = "reading"
+
+_INCREMENTAL = 2
+_PRAGMAS = (
+    "synchronous=FULL",  # a commit is on disk when it returns: what is acknowledged is safe
+    "foreign_keys=ON",
+    "secure_delete=ON",
+    "temp_store=MEMORY",  # no temporary files
+    "cache_size=-8192",  # KiB
+    "journal_size_limit=67108864",  # a WAL that grew behind a long reader is cut again
+)
+
+_CAUSES = {
+    "SQLITE_READONLY_DBMOVED": "the file was moved or replaced",
+    "SQLITE_IOERR_SHMSIZE": "the disk is full, or no memory can be shared there",
+    "SQLITE_FULL": "the disk is full",
+    "SQLITE_READONLY": "the file is read-only",
+    "SQLITE_BUSY": "another program holds it locked",
+    "SQLITE_LOCKED": "another program holds it locked",
+    "SQLITE_IOERR": "the disk gives read or write errors",
+    "SQLITE_CANTOPEN": "the file cannot be opened",
+    "SQLITE_CORRUPT": "the file is damaged",
+    "SQLITE_NOTADB": "the file is not a SQLite database, or is damaged",
+    "SQLITE_PERM": "permission denied",
+    "SQLITE_AUTH": "permission denied",
+    "SQLITE_NOMEM": "there is not enough memory",
+    "SQLITE_TOOBIG": "a value is too big",
+}
+
+
+def cause_of(error: BaseException | None) -> str:
+    """What went wrong in words: never a statement, never a value. Extended names (SQLITE_IOERR_WRITE) begin with the
+    plain one.
+    """
+    origin = error.orig if isinstance(error, DBAPIError) else error
+    name = getattr(origin, "sqlite_errorname", None)
+    if not isinstance(name, str):
+        return type(origin).__name__
+    plain = "_".join(name.split("_")[:2])
+    return _CAUSES.get(name) or _CAUSES.get(plain, plain)
+
+
+_Inode = tuple[int, int]
+
+
+@dataclass(slots=True)
+class _Mark:
+    """The files that a connection has open."""
+
+    file: _Inode | None
+    wal: _Inode | None = None
+    """Known with the first commit: before it the file may not be there."""
+
+
+class SQLite(Database):
+    """A file of this host."""
+
+    shared = False
+    failures = (SQLAlchemyError, sqlite3.Error, OverflowError)
+
+    def __init__(self, path: Path, *, busy_ms: int = BUSY_MS) -> None:
+        self.path: Path = path
+        self.name = str(path)
+        self.engine = make_engine(path, busy_ms=busy_ms)
+
+    def prepare(self, *, create: bool) -> bool:
+        """Make the file, with `create`."""
+        if create:
+            make_file(self.path)
+        return self.path.is_file()
+
+    def probing(self) -> SQLite:
+        """The same file, without much patience for its lock."""
+        return SQLite(self.path, busy_ms=PROBE_BUSY_MS)
+
+    def changing(self) -> SQLite:
+        """The same file: who changes its tables waits no longer than others."""
+        return self
+
+    def mark(self) -> _Mark:
+        """What tells the file from another of the same name."""
+        return _Mark(_inode(self.name))
+
+    def begin(self, connection: Connection, *, reading: bool) -> None:
+        """A writer takes the lock at once: one that began by reading could not wait for it."""
+        connection.info[_READING] = reading
+
+    def fresh(self, connection: Connection) -> bool:  # noqa: ARG002
+        """A connection to a file does not break."""
+        return True
+
+    def about_to_commit(self, connection: Connection, mark: Any) -> None:  # noqa: ARG002
+        """A file that was deleted or moved takes commits to the end, and keeps none of them; so does its WAL, to which
+        commits go first.
+        """
+        wal = _inode(f"{self.name}-wal")
+        mark.wal = mark.wal or wal
+        if _inode(self.name) != mark.file or wal != mark.wal:
+            raise StoreError(
+                f"the store file {self.name} or its -wal was moved, deleted or replaced: bring it back"
+            )
+
+    def committed(self, connection: Connection) -> bool:  # noqa: ARG002
+        """A commit that returns is on disk."""
+        return True
+
+    def may_have_committed(self, error: BaseException | None) -> bool:  # noqa: ARG002
+        """A commit that fails is undone."""
+        return False
+
+    def lock_schema(self, connection: Connection) -> None:
+        """Who writes has the only lock there is."""
+
+    def cause(self, error: BaseException | None) -> str:
+        """By the error's name."""
+        return cause_of(error)
+
+    def stats(self, connection: Connection, schema_version: int) -> StoreStats:  # noqa: ARG002
+        """Sizes of the files, and of the room that is left."""
+        return StoreStats(
+            path=self.name,
+            schema_version=schema_version,
+            size_bytes=_size(self.path),
+            wal_bytes=_size(Path(f"{self.path}-wal")),
+            free_bytes=_free(self.path),
+        )
+
+
+def sqlite_path(url: str) -> Path:
+    """The file that a `sqlite:///…` URL names; StoreError for every URL that is not one."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise StoreError("[store] url is not a database URL: write sqlite:///path/of/the/file.db") from None
+    backend = parsed.drivername
+    if backend.partition("+")[0] != "sqlite":
+        raise StoreError(
+            f"[store] url: there is no store on {backend}: use sqlite:///path/of/the/file.db or "
+            "postgresql+psycopg://USER@HOST/DATABASE"
+        )
+    if not parsed.database or parsed.database == ":memory:" or parsed.database.startswith("file:"):
+        raise StoreError("[store] url names no file: write sqlite:///path/of/the/file.db")
+    return Path(parsed.database)
+
+
+def _inode(path: str) -> _Inode | None:
+    """What tells a file from another of the same name; None when there is none."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - once in each commit: 1 µs
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def make_file(path: Path) -> None:
+    """An empty file that only we can read, for SQLite to fill (its -wal and -shm take the same mode). StoreError where
+    the file of before was taken away, but not its WAL, which belongs to it.
+    """
+    left = path.with_name(f"{path.name}-wal")
+    try:
+        if left.exists() and left.stat().st_size and not (path.exists() and path.stat().st_size):
+            raise StoreError(
+                f"{left} is there, but the store {path} that it belongs to is not: bring that file back, "
+                "or move both away"
+            )
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise StoreError(f"the store {path} cannot be made: {error.strerror}") from None
+
+
+def make_engine(path: Path, *, busy_ms: int = BUSY_MS) -> Engine:
+    """An engine whose connections are each their own (no pool) and may change threads, one user at a time."""
+    # never a new file: beside the WAL of one that was moved away, SQLite would take an empty one for the
+    # database, and delete the WAL with all that is not in the other yet
+    address = f"file:{quote(str(path.absolute()))}?mode=rw"
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(address, uri=True, check_same_thread=False, cached_statements=256)
+
+    engine = create_engine(f"sqlite:///{path}", creator=connect, poolclass=NullPool, hide_parameters=True)
+
+    @event.listens_for(engine, "connect")
+    def _set_up(connection: sqlite3.Connection, _record: Any) -> None:
+        connection.isolation_level = None  # the driver begins nothing by itself: the event below does
+        connection.execute(f"PRAGMA busy_timeout={busy_ms}")
+        if connection.execute("PRAGMA auto_vacuum").fetchone() != (_INCREMENTAL,):
+            # works while the file is empty, before WAL; set again it would wait for the lock of writers
+            connection.execute(f"PRAGMA auto_vacuum={_INCREMENTAL}")
+        _set_wal(connection, busy_ms / 1000)
+        for pragma in _PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN" if connection.info.get(_READING) else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _set_wal(connection: sqlite3.Connection, seconds: float) -> None:
+    """Make the file a WAL database; SQLite does not wait by itself when others are opening it just now."""
+    ends = time.monotonic() + seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if not str(error.sqlite_errorname).startswith("SQLITE_BUSY") or time.monotonic() > ends:
+                raise
+            time.sleep(0.01)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _free(path: Path) -> int:
+    try:
+        return shutil.disk_usage(path.parent).free
+    except OSError:
+        return 0
