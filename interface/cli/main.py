@@ -51,7 +51,7 @@ COMMANDS = (
     Command("backup", "interface.cli.backup", "copy the store while it runs"),
     Command("purge", "interface.cli.purge", "delete what is older than the settings keep"),
     Command("keys", "interface.cli.keys", "make and rotate at-rest keys"),
-    Command("migrate", None, "move from SQLite to PostgreSQL"),
+    Command("migrate", "interface.cli.migrate", "move from SQLite to PostgreSQL"),
     Command("install-service", None, "install the systemd unit"),
     Command("users", None, "who may use the console"),
 )

@@ -204,7 +204,12 @@ class Settings(Section):
             password = resolve_secret(self.store.password, self.directory)
         except SettingsError as error:
             raise SettingsError(self.fault(("store", "password"), error.faults[0].text)) from None
-        return f"{self.store.url}{'&' if '?' in self.store.url else '?'}password={quote(password, safe='')}"
+        return self.with_password(self.store.url, password)
+
+    @staticmethod
+    def with_password(url: str, password: str) -> str:
+        """A database's URL that holds its password: never print it."""
+        return f"{url}{'&' if '?' in url else '?'}password={quote(password, safe='')}"
 
     def api_key(self) -> str:
         """The API key itself, read now from where the settings say.

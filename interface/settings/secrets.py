@@ -30,7 +30,7 @@ def check_reference(spec: str, what: str = "key") -> str:
     return spec
 
 
-def resolve_secret(spec: str, settings_dir: Path) -> str:
+def resolve_secret(spec: str, settings_dir: Path, what: str = "key") -> str:
     """Read the secret that `spec` refers to, without the line end after it.
 
     Args:
@@ -44,7 +44,7 @@ def resolve_secret(spec: str, settings_dir: Path) -> str:
 
     """
     try:
-        check_reference(spec)
+        check_reference(spec, what)
     except ValueError as error:
         raise SettingsError(str(error)) from None
     kind, _, name = spec.partition(":")

@@ -19,7 +19,8 @@ from interface.store import key_rows, schema
 from interface.store.crypto import Master
 from interface.store.errors import StoreError
 
-_THE_TURN = insert(schema.intake_turn).values(id=1, owner=None, until=0.0, fence=0)
+THE_TURN = insert(schema.intake_turn).values(id=1, owner=None, until=0.0, fence=0)
+"""The one row of its table: nobody has the turn."""
 
 ENVELOPE = 5
 """The version since which the store's own keys seal, wrapped by the master key; before that one it did so itself."""
@@ -41,7 +42,7 @@ def _first_tables(connection: Connection) -> None:
     schema.metadata.create_all(connection, checkfirst=False)
     connection.execute(insert(schema.counters), [{"name": name, "next": 1} for name in COUNTERS])
     connection.execute(insert(schema.liveness).values(id=1, checked_at=0.0))
-    connection.execute(_THE_TURN)
+    connection.execute(THE_TURN)
 
 
 def _merges_and_commands(connection: Connection) -> None:
@@ -79,7 +80,7 @@ def _nodes(connection: Connection) -> None:
     """Several daemons on one database: who they are, and whose turn it is."""
     schema.nodes.create(connection)
     schema.intake_turn.create(connection)
-    connection.execute(_THE_TURN)
+    connection.execute(THE_TURN)
     connection.exec_driver_sql("ALTER TABLE patients DROP COLUMN lease_until")
 
 

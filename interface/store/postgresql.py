@@ -36,11 +36,13 @@ class Patience:
     """By the server, for a lock of somebody else."""
     answer: float
     """By us, for an answer of the server; more than `statement`, or it is never the server who tells."""
+    idle: float = 60
+    """By the server, for us within a transaction."""
 
 
 USUAL = Patience(statement=20, lock=5, answer=25)
 PROBING = Patience(statement=1, lock=1, answer=2)
-CHANGING = Patience(statement=0, lock=60, answer=0)
+CHANGING = Patience(statement=0, lock=60, answer=0, idle=0)
 """For changes of the tables, which may take hours."""
 
 CONNECTING = {
@@ -62,7 +64,7 @@ _SET_UP = """
 SELECT set_config('synchronous_commit',
                   CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false),
        set_config('statement_timeout', %s, false), set_config('lock_timeout', %s, false),
-       set_config('idle_in_transaction_session_timeout', '60s', false),
+       set_config('idle_in_transaction_session_timeout', %s, false),
        set_config('client_min_messages', 'warning', false), set_config('timezone', 'UTC', false)
 """
 _SIZE = text("SELECT pg_database_size(current_database())")
@@ -300,7 +302,9 @@ def make_engine(url: URL, patience: Patience = USUAL) -> Engine:
         connection.answer_seconds = patience.answer
         connection.add_notice_handler(connection.note)
         connection.autocommit = True
-        limits = [f"{round(seconds * 1000)}ms" for seconds in (patience.statement, patience.lock)]
+        limits = [
+            f"{round(seconds * 1000)}ms" for seconds in (patience.statement, patience.lock, patience.idle)
+        ]
         connection.execute(_SET_UP, limits)
         connection.autocommit = False
         return connection
