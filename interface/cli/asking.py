@@ -97,6 +97,13 @@ def grouping(site: Site) -> Grouping:
     return Grouping(site.engine, site.store.patients, site.store.work)
 
 
+def a_person_is_asked(*, yes: bool) -> bool:
+    """Whether somebody reads the question on a terminal: patients are named to nobody else, for standard error may be
+    kept as a log.
+    """
+    return not yes and is_terminal(sys.stdin) and is_terminal(sys.stderr)
+
+
 def confirm(question: str, *, yes: bool, otherwise: str = "--dry-run to look first") -> bool:
     """Ask on a terminal. `otherwise`: what else there is to do.
 

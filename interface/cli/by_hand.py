@@ -57,7 +57,7 @@ RETRY = Deed(
     ("dead",),
     ("waiting", "sending", "delivered", "held", "dead", "expired"),
     "to be sent again",
-    "waits to be sent",
+    "is sent again",
 )
 DISCARD = Deed(
     "discard",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from interface.cli.asking import (
     Done,
     Site,
+    a_person_is_asked,
     add_asking_arguments,
     confirm,
     grouping,
@@ -187,8 +188,9 @@ def _carry_out(
         return 0
     if args.dry_run:
         return _try(site, args, portions, charts, all_messages=all_messages)
-    for line in _who(site, [group for portion in portions for group in portion.groups]):
-        tell(line)
+    if a_person_is_asked(yes=args.yes):
+        for line in _who(site, [group for portion in portions for group in portion.groups]):
+            tell(line)
     rest = f"; {note}" if note else ""
     question = f"{many(charts, 'chart')} to be rebuilt from {many(messages, 'message')}{rest}."
     if not confirm(question, yes=args.yes):
