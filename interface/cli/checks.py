@@ -58,7 +58,10 @@ def guarded(what: str, check: Callable[[Settings], Found], settings: Settings) -
     except SettingsError as error:
         findings += [Finding("FAIL", what, str(fault), about_settings=True) for fault in error.faults]
     except InterfaceError as error:
-        findings += [Finding("FAIL", what, line) for line in str(error).splitlines()]
+        named = (
+            getattr(error, "exit_code", 1) == 2
+        )  # as every other command has it: a key that the settings name
+        findings += [Finding("FAIL", what, line, about_settings=named) for line in str(error).splitlines()]
     except OSError as error:
         findings.append(Finding("FAIL", what, error.strerror or type(error).__name__))
     except Exception as error:

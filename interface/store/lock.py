@@ -38,8 +38,13 @@ class StoreLock:
 
     def acquire(self, wait: float = 0.0) -> None:
         """Take the lock, waiting up to `wait` seconds; StoreError when another process keeps it."""
+        folder = self.path.parent
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            why = "it is a file" if folder.is_file() else error.strerror
+            raise StoreError(f"the folder {folder} of the store cannot be made: {why}") from None
+        try:
             handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise StoreError(f"the lock file {self.path} cannot be opened: {error.strerror}") from None

@@ -190,10 +190,33 @@ def test_no_store_yet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert [entry.name for entry in tmp_path.iterdir()] == ["site.toml"]
 
 
-def test_looking_with_another_key_is_one_line(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (site / "at-rest.key").write_text("00" * 32 + "\n")
-    assert main(["messages"]) == 1
+@pytest.mark.parametrize("key", ["00" * 32, "no key at all", None], ids=["another", "malformed", "missing"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["messages"],
+        ["patients", "show", "4711"],
+        ["requests", "retry", "1", "--yes"],
+        ["keys", "rotate"],
+        ["backup", "copy.db"],
+        ["purge", "--yes"],
+        ["run"],
+    ],
+    ids=" ".join,
+)
+def test_the_wrong_key_is_wrong_settings_in_one_line(
+    command: list[str], key: str | None, site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = site / "at-rest.key"
+    place.unlink()
+    if key is not None:
+        place.write_text(f"{key}\n")
+        place.chmod(0o600)
+    assert main(command) == 2
     assert capsys.readouterr().err.count("\n") == 1
+    assert place.exists() == (key is not None)
+    assert main(["check"]) == 2
+    assert "\nFAIL  " in capsys.readouterr().out
 
 
 def test_check_opens_the_store(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -201,7 +224,7 @@ def test_check_opens_the_store(site: Path, capsys: pytest.CaptureFixture[str]) -
     lines = capsys.readouterr().out.splitlines()
     assert any(line.startswith("ok    store: ") and "is writable" in line for line in lines)
     (site / "at-rest.key").unlink()
-    assert main(["check"]) == 1
+    assert main(["check"]) == 2
     lines = capsys.readouterr().out.splitlines()
     assert any(line.startswith("FAIL  at-rest key: ") for line in lines)
 

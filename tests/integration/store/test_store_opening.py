@@ -305,6 +305,12 @@ def test_a_second_daemon_is_refused(sqlite_url):
         pass
 
 
+def test_a_start_whose_folder_cannot_be_made_says_so(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="file of the store cannot be made: it is a file"):
+        StoreLock.beside(f"sqlite:///{tmp_path}/file/i.db").acquire()
+
+
 def test_door_and_work_lock_apart(sqlite_url):
     with StoreLock.beside(sqlite_url), StoreLock.beside(sqlite_url, "work"):
         pass
