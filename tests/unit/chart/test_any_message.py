@@ -191,6 +191,17 @@ def test_an_optional_part_of_no_use_holds_nothing(word):
                 assert Feed().take(raw).decision == "post", (name, place, component)
 
 
+def told_of(document):
+    """What a chart tells of its patient. That a value of an order was deleted is none: an order that stands twice in a
+    message, once with `""`, knows of it from the second time on.
+    """
+    orders = [
+        order | {"facts": {field: fact for field, fact in order["facts"].items() if fact[0] is not None}}
+        for order in document.get("orders", ())
+    ]
+    return document.get("patient"), document.get("problems"), orders
+
+
 @QUICK
 @given(st.lists(mutated(), min_size=1, max_size=3))
 def test_the_same_messages_again_give_the_same_charts(messages):
@@ -205,10 +216,7 @@ def test_the_same_messages_again_give_the_same_charts(messages):
         again.take(raw)
     assert again.known() == one.known()
     for key, chart in one.known().items():
-        twice = other.known()[key]
-        assert {name: chart.get(name) for name in ("patient", "problems", "orders")} == {
-            name: twice.get(name) for name in ("patient", "problems", "orders")
-        }
+        assert told_of(chart) == told_of(other.known()[key])
 
 
 @QUICK
