@@ -309,13 +309,15 @@ def run_door(
 
 
 def _opened(attempt: Callable[[], Store], pause: Callable[[float], None] = time.sleep) -> Store:
-    """The store; on a full disk as soon as there is room. Raises StoreError for whatever else keeps it shut."""
+    """The store; on a full disk as soon as there is room, on a server as soon as that is up. Raises StoreError for
+    whatever else keeps it shut.
+    """
     waited = False
     while True:
         try:
             store = attempt()
         except StoreError as failed:
-            if not failed.disk_full:
+            if not (failed.disk_full or failed.away):
                 raise
             if not waited:
                 event(log, logging.ERROR, "store-failing", problem=failed)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from interface.services.logs import event
+from interface.services.logs import event, where
 from interface.services.turn_keeper import TurnKeeper
 from interface.store.errors import StoreError
 from interface.store.leases import NODE_SECONDS, PULSE_SECONDS, Hold, Steadiness
@@ -103,6 +103,10 @@ class Pulse:
                 nodes.renew(hold)  # lost: the next commit finds out
             others = frozenset(node.id for node in nodes.daemons()) - {self._node}
         except StoreError:
+            self._steadiness = self._steadiness.after(False, began)
+            return
+        except Exception as broken:  # without signs of life nothing is sent any more: it must go on
+            event(log, logging.ERROR, "pulse-failed", error=where(broken))
             self._steadiness = self._steadiness.after(False, began)
             return
         # a sign that came late is none: this process, or the database, stood still

@@ -29,6 +29,8 @@ class Database(ABC):
     """The file; None: it is a server's."""
     shared: bool
     """Whether daemons of several hosts may use it at once."""
+    away: frozenset[str] = frozenset()
+    """Causes that pass by themselves when a server comes up."""
     failures: tuple[type[Exception], ...] = (SQLAlchemyError, OverflowError)
     """What the driver raises when something can't be done."""
 
@@ -97,6 +99,7 @@ class Database(ABC):
         told = failure(f"{what}: {cause}")
         told.disk_full = cause.startswith("the disk is full")
         told.damaged = "damaged" in cause
+        told.away = cause in self.away
         return told
 
 

@@ -10,6 +10,8 @@ class StoreError(InterfaceError):
 
     disk_full = False
     """It is for want of room: it may be tried again."""
+    away = False
+    """The database server is not there, or not yet: it may be tried again."""
     damaged = False
     """The file is damaged: other parts of it may go on for a while."""
 

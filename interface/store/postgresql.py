@@ -95,6 +95,7 @@ _CAUSES = {
     "28P01": "the server refuses the user or the password",
     "28000": "the server refuses the user",
     "3D000": "there is no such database",
+    "26000": "the server does not know our statements: is a pooler in between that pools transactions?",
     "58030": "the server's disk gives read or write errors",
     "23503": "a row that is referred to is missing",
     "23505": "there is such a row already",
@@ -143,6 +144,19 @@ _CONNECTING_CAUSES = tuple(
     )
 )
 _LOST = "the connection to the server was lost"
+_AWAY = frozenset(
+    {
+        _LOST,
+        "no server answers there",
+        "the server does not answer",
+        "the server is starting or shutting down",
+        "the server is shutting down",
+        "the server has crashed and restarts",
+        "the server has no connection left for us",
+        "the server is read-only: is it a standby?",
+        "there is no host of this name",
+    }
+)
 
 
 class Limited(psycopg.Connection[Any]):
@@ -179,6 +193,7 @@ class PostgreSQL(Database):
     """A database of a server."""
 
     shared = True
+    away = _AWAY
     failures = (SQLAlchemyError, psycopg.Error, OverflowError, UnicodeError)
 
     def __init__(self, url: URL, patience: Patience = USUAL) -> None:

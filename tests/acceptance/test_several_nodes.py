@@ -90,3 +90,16 @@ def test_nothing_is_lost_whichever_node_is_killed_or_stands_still(
         one.kill("work")
     until("everything to come to rest", one.at_rest)
     stream.holds(api, one.lists("messages"), one.lists("requests"))
+
+
+def test_a_daemon_that_comes_up_before_its_server_waits_for_it(tmp_path: Path, own_server: Any) -> None:
+    own_server.stop()
+    path = tmp_path / "site.toml"
+    path.write_text(f'[store]\nurl = "{own_server.url("clinic")}"\n[[listener]]\nport = 0\n[web]\nport = 0\n')
+    daemon = Program("run", "-c", str(path))
+    daemon.says(
+        'event=store-failing problem="the store PostgreSQL .* cannot be opened: no server answers there"'
+    )
+    own_server.start()
+    daemon.says(r"event=ready")
+    daemon.end()

@@ -2,13 +2,13 @@
 
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 
 import pytest
 from sqlalchemy import text
 
-from interface.store import intake_turn
+from interface.store import intake_turn, journal
 from interface.store.database import open_store
 from interface.store.errors import Overtaken, StoreError, TurnLost
 from interface.store.records import CloseRow, MessageDone, NewRequestRow, PatientWrite, RewriteRow, Turn
@@ -79,6 +79,18 @@ def test_a_turn_that_lapsed_is_taken_over_and_its_first_holder_stores_nothing(tw
     assert not one.nodes.renew(lost)
     with pytest.raises(TurnLost):
         one.work.settled(lost, DAY)
+
+
+def test_what_was_planned_before_another_node_had_the_turn_is_not_stored_in_a_later_turn_of_ones_own(
+    two, fill, sql
+):
+    one, other = two
+    before = one.work.take_turn()
+    sql("UPDATE intake_turn SET until = 0")
+    other.work.give_turn_back(other.work.take_turn())
+    assert one.work.take_turn() is not None
+    with pytest.raises(TurnLost):
+        one.work.commit(Turn(fill.now, [MessageDone(fill.message(), "done", "chart")], hold=before))
 
 
 def test_a_commit_renews_the_turn_or_gives_it_back(two, fill, sql):
@@ -276,16 +288,23 @@ def test_what_became_of_a_commit_can_be_found_out(two, fill):
 # ---------------------------------------------------------------------------------------------- the doors
 
 
-def test_the_same_message_at_two_doors_at_once_makes_one_row(two, fill):
-    arrivals = [fill.arrival(f"S{number}") for number in range(30)]
+def test_the_same_message_at_two_doors_at_once_makes_one_row(two, fill, monkeypatch):
+    both_have_looked = threading.Barrier(2)
+    look = journal.find_namesakes
+
+    def looking(*given):
+        found = look(*given)
+        with suppress(threading.BrokenBarrierError):  # the other waits until we have stored it
+            both_have_looked.wait(0.5)
+        return found
+
+    monkeypatch.setattr(journal, "find_namesakes", looking)
+    one = fill.arrival("S1")
     outcomes, failed = [], []
-    start = threading.Barrier(2)
 
     def taking(store):
-        start.wait()
         try:
-            for arrival in arrivals:
-                outcomes.extend(store.journal.append([arrival], fill.now))
+            outcomes.extend(store.journal.append([one], fill.now))
         except StoreError as error:
             failed.append(error)
 
@@ -295,5 +314,5 @@ def test_the_same_message_at_two_doors_at_once_makes_one_row(two, fill):
     for thread in threads:
         thread.join()
     assert failed == []
-    assert sorted(one.receipt for one in outcomes) == ["duplicate"] * 30 + ["stored"] * 30
-    assert len(two[0].work.new_messages(100)) == 30
+    assert sorted(found.receipt for found in outcomes) == ["duplicate", "stored"]
+    assert len(two[0].work.new_messages()) == 1

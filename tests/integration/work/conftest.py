@@ -311,3 +311,9 @@ def site(store):
 def limited(store):
     """Another site's work on the store, as after a restart; with a limit of POSTs per second or without (None)."""
     return lambda limit: hand_site.Site(store, limit=limit)
+
+
+@pytest.fixture
+def site_class():
+    """For tests of several sites."""
+    return hand_site.Site

@@ -12,7 +12,7 @@ from interface.rules import Policy, load_rulebook
 from interface.services.attempts import Ledger
 from interface.services.clock import Clock
 from interface.services.courier import Attempt
-from interface.services.intake import Intake
+from interface.services.deciding import deciding
 from interface.services.loop import WorkLoop
 from interface.services.passage import Passage
 from interface.services.work_stats import WorkStats
@@ -75,18 +75,12 @@ class Site:
         self.store, self.numbers = store, count(1)
         self.clock = HandClock(datetime(2026, 3, 5, 12, tzinfo=UTC))
         self.couriers = HandCouriers()
-        patients, requests = store.work.next_ids()
         self.engine = Engine(load_rulebook(), self.policy)
-        intake = Intake(
-            self.engine,
-            store.work,
-            new_patient=count(patients).__next__,
-            new_request=count(requests).__next__,
-        )
+        intake, self.keeper = deciding(store, self.engine)
         stats = WorkStats(lambda: Backlog(0, None, 0, None, 0, 0), lambda line: None)
         passage = Passage(lambda: 0.0, limit=limit, steady=self.clock.steady)
         ledger = Ledger(lambda: 0.0, passage=passage)
-        self.loop = WorkLoop(store.work, intake, self.couriers, ledger, stats, self.clock)
+        self.loop = WorkLoop(store.work, intake, self.couriers, ledger, stats, self.clock, keeper=self.keeper)
 
     def tell(self, kind, *segments, patient="T1"):
         number = next(self.numbers)

@@ -1,0 +1,184 @@
+"""Two loops on one PostgreSQL, turned by hand: who decides, who sends, and what each knows of the other."""
+
+from contextlib import contextmanager
+
+import pytest
+
+from interface.delivery.verdict import Reply
+from interface.store import open_store
+from interface.store.errors import OutcomeUnknown, StoreError
+
+TAKEN = Reply(200, is_json_object=True, correlation_id="c")
+AWAY = Reply(failure="refused")
+DG1 = "DG1|1||E11.9^Diabetes^I10"
+
+
+@pytest.fixture
+def store_url(clean_store, child_module):
+    return clean_store(child_module.KEYRING)
+
+
+@pytest.fixture
+def two(site_class, store_url, child_module):
+    """Two nodes; each gives its sign of life once, which is enough for a while."""
+    stores, sites = [], []
+    for _ in range(2):
+        stores.append(open_store(store_url, child_module.KEYRING))
+        stores[-1].nodes.pulse(stores[-1].work.node, "host", daemon=True)
+        with stores[-1].nodes._writing() as connection:
+            connection.exec_driver_sql("UPDATE nodes SET alive_until = alive_until + 3600")
+        sites.append(site_class(stores[-1]))
+    sites[1].numbers = sites[0].numbers
+    for site in sites:
+        site.turn()
+    yield sites
+    for store in stores:
+        store.close()
+
+
+def test_both_decide_in_turn_and_each_knows_what_the_other_has_charted(two):
+    one, other = two
+    one.book("20260401")
+    other.tell("ADT^A08", DG1)
+    one.book("20260402", kind="SIU^S13")
+    other.tell("ADT^A08", "DG1|1||I10^Hypertension^I10")
+    assert one.chart("T1").problems == other.chart("T1").problems
+    assert len(one.chart("T1").problems) == 2
+    assert {row.state for row in one.store.views.messages()} == {"done"}
+
+
+def test_who_has_not_the_turn_decides_nothing_and_sends_what_is_due(two):
+    one, other = two
+    one.couriers.free = 0
+    one.book("20260401")
+    one.keeper.alone = True  # it keeps the turn
+    one.book("20260401", patient="T2")
+    other.book("20260401", patient="T3")
+    assert [row.state for row in one.store.views.messages()] == ["new", "done", "done"]
+    assert len(other.couriers.jobs) == 2
+    one.turn()
+    assert [row.state for row in one.store.views.messages()] == ["done", "done", "done"]
+
+
+def test_before_all_is_settled_for_a_new_day_nobody_sends(two):
+    one, other = two
+    one.couriers.free = other.couriers.free = 0
+    one.book("20260401")
+    one.keeper.alone = True
+    one.tell("ADT^A08", DG1, patient="T9")
+    other.clock.moment = other.clock.moment.replace(day=6)
+    other.couriers.free = 4
+    other.turn()
+    assert other.couriers.jobs == [], "the other has the turn, and has not settled the day yet"
+    one.set(2026, 3, 6, 12)
+    other.turn()
+    assert len(other.couriers.jobs) == 1
+
+
+def test_a_cancel_waits_for_an_attempt_of_the_other_node(two):
+    one, other = two
+    one.couriers.free = 0
+    one.book("20260401")
+    other.turn()
+    assert len(other.couriers.jobs) == 1
+    one.book("20260401", kind="SIU^S15")
+    assert one.store.views.messages()[0].state == "new"
+    assert one.states() == ["sending"]
+    other.reply(AWAY)
+    one.turn()
+    assert one.states() == ["withdrawn"]
+    assert one.store.views.messages()[0].decision == "cancel"
+
+
+def test_a_merge_waits_until_the_other_node_sends_nothing_of_either(two):
+    one, other = two
+    one.couriers.free = 0
+    one.book("20260401", patient="T1")
+    one.book("20260402", patient="T2")
+    other.couriers.free = 1
+    other.turn()
+    one.merge()
+    assert one.store.views.messages()[0].state == "new"
+    other.couriers.free = 0
+    other.reply(TAKEN)
+    one.turn()
+    assert one.store.views.messages()[0].state == "done"
+    assert len(one.store.patients.family([1])) == 2
+
+
+def test_a_command_waits_for_an_attempt_of_the_other_node(two):
+    one, other = two
+    one.couriers.free = 0
+    one.book("20260401")
+    other.turn()
+    number = one.store.commands.add("discard", {"requests": [1], "who": "anna", "why": "x"})
+    one.look()
+    assert one.store.commands.get(number).state == "waiting"
+    other.reply(AWAY)
+    one.look()
+    assert one.states() == ["discarded"]
+
+
+def test_a_verdict_that_comes_after_the_node_was_taken_for_dead_changes_nothing(two):
+    one, other = two
+    one.couriers.free = 0
+    one.book("20260401")
+    other.turn()
+    with one.store.nodes._writing() as connection:
+        connection.exec_driver_sql(f"UPDATE nodes SET alive_until = 0 WHERE id = '{other.store.work.node}'")
+    one.loop._may_judge = lambda: True
+    one.couriers.free = 4
+    one.turn()
+    assert len(one.couriers.jobs) == 1, "it is sent again by who lives"
+    other.reply(TAKEN)
+    assert one.states() == ["sending"]
+    one.reply(TAKEN)
+    (request,) = one.store.views.requests()
+    assert (request.state, request.possible_duplicate) == ("delivered", True)
+    assert [a.verdict for a in one.store.views.request(1).attempts] == [
+        "interrupted",
+        "delivered",
+        "delivered",
+    ]
+
+
+@contextmanager
+def unknown(site, *, stored):
+    """Nobody hears what becomes of the next commits."""
+    commit = site.store.work.commit
+
+    def unheard(turn):
+        if stored:
+            commit(turn)
+        else:
+            site.store.work._commits += 1
+        raise OutcomeUnknown("the connection to the server was lost")
+
+    site.store.work.commit = unheard
+    yield
+    site.store.work.commit = commit
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_a_turn_of_which_nobody_knows_is_found_out_and_counts_once(two, stored):
+    one, _ = two
+    one.couriers.free = 1
+    with unknown(one, stored=stored), pytest.raises(StoreError):
+        one.book("20260401")
+    assert one.couriers.jobs == []
+    one.turn()
+    assert len(one.couriers.jobs) == 1
+    assert [row.state for row in one.store.views.messages()] == ["done"]
+    assert one.states() == ["sending"]
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_an_attempt_of_which_nobody_knows_whether_it_is_stored_is_stored_once(two, stored):
+    one, _ = two
+    one.book("20260401")
+    with unknown(one, stored=stored), pytest.raises(StoreError):
+        one.reply(AWAY)
+    one.turn()
+    (request,) = one.store.views.requests()
+    assert (request.state, request.attempts) == ("waiting", 1)
+    assert len(one.store.views.request(1).attempts) == 1
