@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from interface.chart.decide import Engine
 from interface.services.ids import Ids
 from interface.services.intake import Intake
@@ -10,13 +12,21 @@ from interface.services.turn_keeper import TurnKeeper
 from interface.store.database import Store
 
 
-def deciding(store: Store, engine: Engine, purging: Purging | None = None) -> tuple[Intake, TurnKeeper]:
+@dataclass(frozen=True, slots=True)
+class Deciding:
     """What decides messages, and who says when it may."""
-    ids = Ids(store.work.next_ids)
-    intake = Intake(engine, store.work, new_patient=ids.patient, new_request=ids.request, purging=purging)
 
-    def renew() -> None:
-        ids.renew()
-        intake.renew()
+    intake: Intake
+    keeper: TurnKeeper
 
-    return intake, TurnKeeper(store.work, renew)
+    @classmethod
+    def on(cls, store: Store, engine: Engine, purging: Purging | None = None) -> Deciding:
+        """Both, on a store."""
+        ids = Ids(store.work.next_ids)
+        intake = Intake(engine, store.work, new_patient=ids.patient, new_request=ids.request, purging=purging)
+
+        def renew() -> None:
+            ids.renew()
+            intake.renew()
+
+        return cls(intake, TurnKeeper(store.work, renew))

@@ -12,9 +12,10 @@ from interface.chart.decide import Engine
 from interface.services.attempts import Ledger
 from interface.services.clock import Clock
 from interface.services.courier import Couriers, Post
-from interface.services.deciding import deciding
+from interface.services.deciding import Deciding
 from interface.services.identity_settings import note
 from interface.services.loop import WorkLoop
+from interface.services.outgoing import Outgoing
 from interface.services.pulse import Pulse
 from interface.services.work_stats import WorkStats
 from interface.store.database import Store
@@ -38,10 +39,12 @@ def work_off(
     """
     store.work.recover(clock.now())
     note(store, engine, clock.now())
-    intake, keeper = deciding(store, engine)
+    deciding = Deciding.on(store, engine)
+    keeper = deciding.keeper
     couriers = Couriers(_nobody, 0, clock.now)
     stats = WorkStats(store.views.backlog, lambda _: None)
-    loop = WorkLoop(store.work, intake, couriers, Ledger(random.random), stats, clock, keeper=keeper)
+    outgoing = Outgoing(couriers, Ledger(random.random), clock)
+    loop = WorkLoop(store.work, deciding, outgoing, clock, stats)
     pulse = Pulse(lambda: store.nodes, store.work.node, keeper, daemon=False)
     loop.begin(store.work.told())
     try:

@@ -8,6 +8,9 @@ from typing import Protocol
 
 from interface.store.leases import POLL_SECONDS, Hold, Seen
 
+LONGEST_POLL_SECONDS = 1.0
+"""How often it is looked whether there is something to do, at least: a wake-up may be lost."""
+
 
 class TurnStore(Protocol):
     """What is needed of the store: `interface.store.work.Work`."""
@@ -47,7 +50,7 @@ class TurnKeeper:
     @property
     def poll_seconds(self) -> float:
         """How often to look whether there is something to do that nobody woke us for."""
-        return POLL_SECONDS if self._store.shared else 1.0
+        return POLL_SECONDS if self._store.shared else LONGEST_POLL_SECONDS
 
     def obtain(self, *, wanted: bool, waiting: int) -> bool:
         """Have the turn when it is to be had and there is something to do; `wanted`: there is, whatever the store says.

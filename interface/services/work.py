@@ -26,14 +26,16 @@ from interface.services.attempts import Ledger
 from interface.services.chores import Chores
 from interface.services.clock import Clock
 from interface.services.courier import ONE, Couriers, Envelope, Post, where
-from interface.services.deciding import deciding
+from interface.services.deciding import Deciding
 from interface.services.http_client import Posters, Target
 from interface.services.identity_settings import note_and_say
 from interface.services.logs import configure, event
-from interface.services.loop import STORE_RETRY_SECONDS, WorkLoop, run
+from interface.services.loop import WorkLoop
+from interface.services.outgoing import Outgoing
 from interface.services.passage import Passage
 from interface.services.pulse import Pulse
 from interface.services.purging import FOR_EVER, Keep, Purging
+from interface.services.running import STORE_RETRY_SECONDS, StoreTrouble, run
 from interface.services.wakes import Wakes
 from interface.services.work_stats import WorkStats, trouble_line, write_if_read
 from interface.settings import Settings, SettingsError, load_settings, require_available
@@ -84,7 +86,8 @@ def work(
     """
     couriers = Couriers(poster, limits.concurrency, clock.now, envelope)
     purging = Purging(store.retention, limits.keep, clock)
-    intake, keeper = deciding(store, engine, purging)
+    deciding = Deciding.on(store, engine, purging)
+    keeper = deciding.keeper
     if store.work.shared:
         store.retention.hold = lambda: keeper.hold
     pulse = Pulse(lambda: store.nodes, store.work.node, keeper, daemon=True)
@@ -99,9 +102,8 @@ def work(
                 random.random, limits.schedule, limit=limits.requests_per_second, steady=clock.steady
             )
             ledger = Ledger(random.random, limits.schedule, passage)
-            loop = WorkLoop(
-                store.work, intake, couriers, ledger, stats, clock, limits.batch, keeper, pulse.may_judge
-            )
+            outgoing = Outgoing(couriers, ledger, clock, limits.batch)
+            loop = WorkLoop(store.work, deciding, outgoing, clock, stats, pulse.may_judge)
             loop.begin(taken_up.told)
             chores = Chores(store, purging, lambda: keeper.obtain(wanted=True, waiting=0))
 
@@ -134,7 +136,7 @@ def take_up(
     store: Store, clock: Clock, wakes: Wakes, pulse: Pulse, tell: Callable[[bytes], None] = write_if_read
 ) -> TakenUp | None:
     """Take back what was being sent; while the store fails (a full disk), wait for it. None: asked to end before."""
-    trouble = ""
+    trouble = StoreTrouble(lambda text: tell(trouble_line(text)))
     while not wakes.ending:
         try:
             recovered = store.work.recover(clock.now(), longest=DEFAULT.longest)
@@ -143,16 +145,10 @@ def take_up(
             if store.work.shared:
                 pulse.start()
         except StoreError as failed:
-            if not trouble:
-                event(log, logging.ERROR, "store-failing", problem=failed)
-            if str(failed) != trouble:
-                trouble = str(failed)
-                tell(trouble_line(trouble))
+            trouble.failed(failed)
             wakes.wait_for_end(STORE_RETRY_SECONDS)
             continue
-        if trouble:
-            event(log, logging.WARNING, "store-well-again")
-            tell(trouble_line(""))
+        trouble.over()
         event(log, logging.INFO, "work-started", interrupted_requests=recovered)
         return TakenUp(dead, told)
     return None

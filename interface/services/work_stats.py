@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from interface.store.records import AttemptDone, Backlog, DiscardRow, HurryRow, ReopenRow, Unsent
+from interface.store.records import AttemptDone, Backlog, DiscardRow, HurryRow, MessageDone, ReopenRow, Unsent
 
 REPORT_SECONDS = 1.0
 SHOWN = ("state", "reason", "since", "next_at")
@@ -48,6 +48,11 @@ class WorkStats:
         """Count something by a name of ours."""
         if by:
             self._counters[_NOT_IN_A_NAME.sub("_", name.lower()) + "_total"] += by
+
+    def messages(self, done: Iterable[MessageDone]) -> None:
+        """Count messages by what became of them, once that is stored."""
+        for message in done:
+            self.count(f"messages_{message.decision or message.state}")
 
     def attempts(self, attempts: Iterable[AttemptDone | Unsent]) -> None:
         """Count attempts, and claims that were not sent, once they are stored."""

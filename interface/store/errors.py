@@ -24,6 +24,10 @@ class OutcomeUnknown(StoreError):  # noqa: N818 - says what happened to the tran
     """The connection broke while it was committed: it is stored whole or not at all, and nobody knows which."""
 
 
+class Refused(StoreError):  # noqa: N818 - says what happened to the turn
+    """The database takes no such rows, whatever else it takes: trying again is of no use."""
+
+
 class TurnLost(StoreError):  # noqa: N818 - says what happened to the turn
     """Another node has the turn of intake: nothing of ours was stored."""
 

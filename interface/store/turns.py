@@ -48,10 +48,6 @@ CHUNK = 500
 _IS_OPEN = or_(*(requests.c.state == state for state in OPEN_STATES))
 
 
-class Refused(StoreError):  # noqa: N818 - says what happened to the turn
-    """The database takes no such rows, whatever else it takes: trying again is of no use."""
-
-
 def chunks(values: Sequence[_T]) -> Iterable[Sequence[_T]]:
     """The values in parts that fit an IN list; none at all for none."""
     return (values[start : start + CHUNK] for start in range(0, len(values), CHUNK))

@@ -28,7 +28,7 @@ from interface.store import (
 )
 from interface.store.crypto import Keyring
 from interface.store.engine import Database, Part
-from interface.store.errors import OutcomeUnknown, Overtaken, Unreadable
+from interface.store.errors import OutcomeUnknown, Overtaken, Refused, Unreadable
 from interface.store.key_rows import still_good
 from interface.store.leases import Hold, Seen
 from interface.store.records import (
@@ -51,7 +51,7 @@ from interface.store.schema import (
     request_bodies,
     requests,
 )
-from interface.store.turns import OPEN_STATES, Refused, chunks
+from interface.store.turns import OPEN_STATES, chunks
 
 _NEW_MESSAGES = (
     select(

@@ -4,8 +4,8 @@ from datetime import date
 
 import pytest
 
+from interface.store.errors import Refused
 from interface.store.records import PatientWrite, ReopenRow, Turn
-from interface.store.turns import Refused
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from interface.store.errors import StoreError
+from interface.store.errors import Refused, StoreError
 from interface.store.records import (
     CloseRow,
     MessageDone,
@@ -16,7 +16,6 @@ from interface.store.records import (
     Unsent,
     reasons_json,
 )
-from interface.store.turns import Refused
 
 DAY = date(2027, 3, 1)
 

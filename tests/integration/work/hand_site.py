@@ -12,8 +12,9 @@ from interface.rules import Policy, load_rulebook
 from interface.services.attempts import Ledger
 from interface.services.clock import Clock
 from interface.services.courier import Attempt
-from interface.services.deciding import deciding
+from interface.services.deciding import Deciding
 from interface.services.loop import WorkLoop
+from interface.services.outgoing import Outgoing
 from interface.services.passage import Passage
 from interface.services.work_stats import WorkStats
 from interface.store import Arrival
@@ -76,11 +77,12 @@ class Site:
         self.clock = HandClock(datetime(2026, 3, 5, 12, tzinfo=UTC))
         self.couriers = HandCouriers()
         self.engine = Engine(load_rulebook(), self.policy)
-        intake, self.keeper = deciding(store, self.engine)
         stats = WorkStats(lambda: Backlog(0, None, 0, None, 0, 0), lambda line: None)
         passage = Passage(lambda: 0.0, limit=limit, steady=self.clock.steady)
         ledger = Ledger(lambda: 0.0, passage=passage)
-        self.loop = WorkLoop(store.work, intake, self.couriers, ledger, stats, self.clock, keeper=self.keeper)
+        deciding, outgoing = Deciding.on(store, self.engine), Outgoing(self.couriers, ledger, self.clock)
+        self.keeper = deciding.keeper
+        self.loop = WorkLoop(store.work, deciding, outgoing, self.clock, stats)
 
     def tell(self, kind, *segments, patient="T1"):
         number = next(self.numbers)

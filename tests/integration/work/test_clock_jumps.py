@@ -30,7 +30,7 @@ def test_a_jump_ahead_that_is_taken_back_expires_nothing_and_stops_nothing(waiti
     assert states(waiting) == ["sending", "sending"]
     assert caplog.text.count("event=clock-jumped") == 2
     assert (
-        f"ERROR    interface.services.loop:logs.py:37 event=clock-jumped seconds=+{seconds:.0f} believed=not-yet"
+        f"ERROR    interface.services.timekeeping:logs.py:37 event=clock-jumped seconds=+{seconds:.0f} believed=not-yet"
         in (caplog.text)
     )
 

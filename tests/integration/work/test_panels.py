@@ -21,9 +21,10 @@ from interface.rules import Policy, load_rulebook
 from interface.services.attempts import Ledger
 from interface.services.clock import Clock
 from interface.services.courier import Couriers, Envelope
+from interface.services.deciding import Deciding
 from interface.services.http_client import Poster, Target
-from interface.services.intake import Intake
 from interface.services.loop import WorkLoop
+from interface.services.outgoing import Outgoing
 from interface.services.work_stats import WorkStats
 from interface.store import Arrival
 from interface.store.records import Backlog
@@ -77,17 +78,13 @@ class Work:
         target = Target(address + path, "sandbox", read_seconds=read_seconds)
         envelope = Envelope(lambda bodies: panel(bodies, batch_id), of_each)
         self.couriers = Couriers(lambda: Poster(target), couriers, self.clock.now, envelope)
-        patients, requests = store.work.next_ids()
-        intake = Intake(
-            Engine(load_rulebook(), Policy(api_version=2, without_date="post")),
-            store.work,
-            new_patient=count(patients).__next__,
-            new_request=count(requests).__next__,
-        )
+        engine = Engine(load_rulebook(), Policy(api_version=2, without_date="post"))
         stats = WorkStats(lambda: Backlog(0, None, 0, None, 0, 0), lambda line: None)
         ledger = Ledger(lambda: 0.0, Schedule(first=0.01, cap=0.05, slow=0.01, slowest=100.0))
-        self.loop = WorkLoop(store.work, intake, self.couriers, ledger, stats, self.clock, batch)
-        self.loop._careful, self.loop._at_once = 0, 64  # all that a test tells is decided in one turn
+        outgoing = Outgoing(self.couriers, ledger, self.clock, batch)
+        self.loop = WorkLoop(store.work, Deciding.on(store, engine), outgoing, self.clock, stats)
+        messages = self.loop._messages
+        messages.careful, messages.at_once = 0, 64  # all that a test tells is decided in one turn
 
     def tell(self, *messages):
         """Journal messages: (patient, appointment, birth date)."""

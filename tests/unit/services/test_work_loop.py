@@ -14,13 +14,21 @@ from interface.errors import InterfaceError
 from interface.services.attempts import Ledger
 from interface.services.clock import Clock
 from interface.services.courier import Attempt
+from interface.services.deciding import Deciding
 from interface.services.intake import MOST_BEGINNINGS
-from interface.services.loop import CAREFUL_ROWS, MOST_REFUSED, PAGE, POLL_SECONDS, ROWS, WorkLoop, run
+from interface.services.loop import WorkLoop
+from interface.services.new_messages import CAREFUL_ROWS, ROWS
+from interface.services.outgoing import Outgoing
 from interface.services.plan import Plan
+from interface.services.refusals import MOST_REFUSED
+from interface.services.running import run
+from interface.services.settling import PAGE
+from interface.services.turn_keeper import LONGEST_POLL_SECONDS, TurnKeeper
 from interface.services.wakes import Wakes
 from interface.services.work import clock_at, main
 from interface.services.work_stats import WorkStats, write_if_read
-from interface.store.errors import StoreError
+from interface.store.errors import Refused, StoreError
+from interface.store.leases import Hold
 from interface.store.records import (
     AttemptDone,
     Backlog,
@@ -33,13 +41,14 @@ from interface.store.records import (
     PatientRow,
     PatientWrite,
 )
-from interface.store.turns import Refused
 
 TAKEN = Reply(200, is_json_object=True, correlation_id="c")
 AT = datetime(2026, 3, 5, 12, tzinfo=UTC)
 
 
 class FakeStore:
+    shared, node = False, "this"
+
     def __init__(self):
         self.rows, self.turns, self.claimable, self.noted, self.asked = [], [], [], [], []
         self.open, self.failing, self.refuses = [], None, set()
@@ -52,6 +61,12 @@ class FakeStore:
 
     def note_attempts(self, ids):
         self.noted += ids
+
+    def take_turn(self):
+        return Hold(self.node, 1)
+
+    def sent_elsewhere(self):
+        return {}
 
     def next_command(self):
         return self.commands[0] if self.commands else None
@@ -151,14 +166,19 @@ class FakeClock(Clock):
         return self.time
 
 
+def loop_of(parts, batch=1):
+    deciding = Deciding(parts.intake, TurnKeeper(parts.store, lambda: None))
+    outgoing = Outgoing(parts.couriers, Ledger(lambda: 0.0, Schedule(first=0.2)), parts.clock, batch)
+    return WorkLoop(parts.store, deciding, outgoing, parts.clock, parts.stats)
+
+
 @pytest.fixture
 def parts():
     """The loop and all it was made of."""
     made = SimpleNamespace(store=FakeStore(), intake=FakeIntake(), couriers=FakeCouriers(), clock=FakeClock())
     made.lines = []
     made.stats = WorkStats(lambda: Backlog(0, None, 0, None, 0, 0), made.lines.append)
-    ledger = Ledger(lambda: 0.0, Schedule(first=0.2))
-    made.loop = WorkLoop(made.store, made.intake, made.couriers, ledger, made.stats, made.clock)
+    made.loop = loop_of(made)
     made.loop.turn()  # the first one finds nobody to settle
     made.store.turns.clear()
     made.store.asked.clear()
@@ -174,7 +194,7 @@ def claim(request=1, patient=1, day=None, readable=True):
 
 
 def test_after_a_start_messages_come_alone_and_are_counted_before_they_are_begun(parts):
-    parts.loop._careful = CAREFUL_ROWS
+    parts.loop._messages.careful = CAREFUL_ROWS
     parts.store.rows = rows(CAREFUL_ROWS + 100)
     while parts.loop.turn():
         pass
@@ -183,7 +203,7 @@ def test_after_a_start_messages_come_alone_and_are_counted_before_they_are_begun
 
 
 def test_a_failing_store_does_not_count_against_a_message(parts):
-    parts.loop._careful = CAREFUL_ROWS
+    parts.loop._messages.careful = CAREFUL_ROWS
     parts.store.rows = rows(1)
     parts.store.commit, commit = lambda turn: (_ for _ in ()).throw(StoreError("full")), parts.store.commit
     for _ in range(MOST_BEGINNINGS * 2):
@@ -212,7 +232,7 @@ def test_an_attempt_that_ended_is_stored_in_the_next_turn_and_its_slot_is_claime
     turn = parts.store.turns[-1]
     assert [attempt.request_id for attempt in turn.attempts] == [1, 2, 3, 4]
     assert turn.claims == 4
-    assert parts.intake.freed == [{1}, {2}, {3}, {4}]
+    assert parts.intake.freed == [{1, 2, 3, 4}]
     assert [job.request_id for job in parts.couriers.jobs] == [5, 6]
 
 
@@ -220,8 +240,7 @@ def test_an_attempt_that_ended_is_stored_in_the_next_turn_and_its_slot_is_claime
 def panels(parts):
     """The same with two couriers that take panels of three."""
     parts.couriers.count = 2
-    ledger = Ledger(lambda: 0.0, Schedule(first=0.2))
-    parts.loop = WorkLoop(parts.store, parts.intake, parts.couriers, ledger, parts.stats, parts.clock, 3)
+    parts.loop = loop_of(parts, 3)
     parts.loop.turn()
     parts.store.turns.clear()
     return parts
@@ -259,9 +278,7 @@ def test_a_refused_panel_is_sent_again_in_the_next_turn_each_alone(panels):
 
 def test_a_turn_claims_no_more_than_its_transaction_can_carry(parts):
     parts.couriers.count = 32
-    parts.loop = WorkLoop(
-        parts.store, parts.intake, parts.couriers, Ledger(lambda: 0.0), parts.stats, parts.clock, 50
-    )
+    parts.loop = loop_of(parts, 50)
     parts.loop.turn()
     parts.store.claimable = [claim(n, n) for n in range(1, 601)]
     assert parts.loop.turn(), "there is more to claim, and couriers are free"
@@ -287,7 +304,7 @@ def test_a_verdict_is_not_lost_when_the_store_fails(parts):
 
 
 def test_it_wakes_up_when_a_retry_is_due_and_at_the_poll_otherwise(parts):
-    assert parts.loop.patience() == POLL_SECONDS
+    assert parts.loop.patience() == LONGEST_POLL_SECONDS
     parts.store.claimable = [claim()]
     parts.loop.turn()
     parts.couriers.answer(Reply(503), now=parts.clock.time)
@@ -296,7 +313,7 @@ def test_it_wakes_up_when_a_retry_is_due_and_at_the_poll_otherwise(parts):
     parts.clock.time += 0.2
     assert parts.loop.patience() == 0
     parts.loop.turn()
-    assert parts.loop.patience() == POLL_SECONDS
+    assert parts.loop.patience() == LONGEST_POLL_SECONDS
 
 
 def test_a_claim_for_a_day_that_has_passed_is_expired_and_its_patient_settled(parts):
@@ -359,7 +376,7 @@ def test_a_patient_that_could_not_be_settled_is_settled_when_the_attempt_is_back
 def test_asked_to_end_it_claims_and_takes_nothing_more(parts):
     parts.store.claimable = [claim(n, n) for n in range(1, 7)]
     parts.store.rows = rows(3)
-    parts.loop._careful = 0
+    parts.loop._messages.careful = 0
     parts.loop.turn()
     parts.loop.draining = True
     parts.store.rows = rows(3)
@@ -371,7 +388,7 @@ def test_asked_to_end_it_claims_and_takes_nothing_more(parts):
 
 
 def test_a_message_whose_changes_are_refused_is_failed_alone(parts):
-    parts.loop._careful = 0
+    parts.loop._messages.careful = 0
     parts.store.rows = rows(5)
     parts.store.refuses = {("message", 3)}
     parts.store.claimable = [claim()]
@@ -386,7 +403,7 @@ def test_a_message_whose_changes_are_refused_is_failed_alone(parts):
 
 
 def test_refusals_without_end_are_the_stores_fault(parts):
-    parts.loop._careful = 0
+    parts.loop._messages.careful = 0
     parts.store.rows = rows(MOST_REFUSED + 5)
     parts.store.refuses = {("message", n) for n in range(1, MOST_REFUSED + 5)}
     with pytest.raises(StoreError):
@@ -400,7 +417,7 @@ def test_refusals_without_end_are_the_stores_fault(parts):
 
 
 def test_a_store_in_trouble_sets_nothing_aside(parts):
-    parts.loop._careful = 0
+    parts.loop._messages.careful = 0
     parts.store.rows = rows(3)
     parts.store.refuses = {("message", 2)}
     parts.loop.turn()
@@ -423,12 +440,12 @@ def test_an_attempt_that_is_refused_stays_until_it_is_taken_and_the_others_go_on
         return [attempt.request_id for turn in parts.store.turns for attempt in turn.attempts]
 
     assert stored() == [1, 3]
-    assert parts.loop._sending == {2: 2}, "what would change it waits"
+    assert parts.loop._outgoing.sending == {2: 2}, "what would change it waits"
     assert parts.loop.idle, "the process can end: the request is found being sent at the next start"
     parts.store.refuses = set()
     parts.loop.turn()
     assert stored() == [1, 3, 2]
-    assert not parts.loop._sending
+    assert not parts.loop._outgoing.sending
     assert parts.intake.freed[-1] == {2}
     assert all(isinstance(attempt, AttemptDone) for turn in parts.store.turns for attempt in turn.attempts)
 

@@ -1,0 +1,191 @@
+"""What is being sent: requests that are with the couriers, what came of them, and how many more may go.
+
+A request is here from its claim until its end is stored. Nothing here asks the store: the loop tells it what is stored,
+and what it has claimed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from interface.delivery.destination import Room
+from interface.delivery.panel import parcels
+from interface.services.attempts import Ledger, expired, unreadable
+from interface.services.clock import Clock
+from interface.services.courier import Couriers, Job
+from interface.services.turn_keeper import LONGEST_POLL_SECONDS
+from interface.store.records import AttemptDone, Claimed, Turn, Unsent
+from interface.store.work_state import DESTINATION
+
+MOST_CLAIMED = 512
+"""Requests claimed in one turn where panels would take more, unless one panel alone takes more: the transaction stays
+short."""
+
+Ended = AttemptDone | Unsent
+
+
+class Outgoing:
+    """One thread's, the loop's."""
+
+    def __init__(self, couriers: Couriers, ledger: Ledger, clock: Clock, batch: int = 1) -> None:
+        """`batch`: how many patients' requests go together in one POST."""
+        self._couriers = couriers
+        self._ledger = ledger
+        self._clock = clock
+        self._batch = batch
+        self.passage = ledger.passage
+        self.sending: dict[int, int] = {}
+        """Patient id by request id, for every request handed out and not yet back."""
+        self.abroad: dict[int, int] = {}
+        """Patient id by request id, of what other nodes are sending, as far as it is in our way."""
+        self._ended: dict[int, Ended] = {}
+        """What came of requests, by their id, and is not stored yet."""
+        self._stuck: dict[int, Ended] = {}
+        """What of it the store refused. Their requests count as being sent: nothing overtakes them."""
+        self._more_is_due = False
+        """The last claim took as many as it might: there may be more."""
+        self._alarms: list[float] = []
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is being sent and every verdict is stored, or refused by the store."""
+        return self.sending.keys() <= self._stuck.keys() and not self._ended and not self._couriers.in_flight
+
+    @property
+    def being_sent(self) -> Mapping[int, int]:
+        """Patient id by request id, for every request that we or others are sending."""
+        return self.abroad | self.sending if self.abroad else self.sending
+
+    @property
+    def ended(self) -> tuple[Ended, ...]:
+        """What is to be stored of requests."""
+        return tuple(self._ended.values())
+
+    @property
+    def stuck(self) -> tuple[Ended, ...]:
+        """What the store refused of it."""
+        return tuple(self._stuck.values())
+
+    @property
+    def may_go_on(self) -> bool:
+        """More may be due, and couriers are free."""
+        return self._more_is_due and self._couriers.free > 0
+
+    # ------------------------------------------------------------------------------------------ when
+
+    def patience(self, now: float) -> float:
+        """Seconds until something may go out that may not now; infinite: nothing waits for a time."""
+        return max(0.0, min([self.passage.wait(), *(alarm - now for alarm in self._alarms)]))
+
+    def look_again(self, at: float) -> None:
+        """Something is due then (POSIX seconds), sooner than the loop looks by itself."""
+        self._alarms.append(at)
+
+    def looked(self, at: float) -> None:
+        """What was due until then has been looked at."""
+        self._alarms = [alarm for alarm in self._alarms if alarm > at]
+
+    # ------------------------------------------------------------------------------------------ out
+
+    def room(self) -> Room:
+        """What the destination and the couriers have room for."""
+        return self.passage.room(self._couriers.free, self._couriers.in_flight)
+
+    def claims(self, room: Room) -> int:
+        """How many requests to claim: what is due now goes now, whether it fills a panel or not. A probe goes alone."""
+        return 1 if room.probe else min(room.posts * self._batch, max(self._batch, MOST_CLAIMED))
+
+    def hand_out(self, turn: Turn, claimed: Sequence[Claimed]) -> set[int]:
+        """Send what a turn has claimed, but for what cannot be read, and what was for a day that has passed since it was
+        settled: gives whose that is.
+
+        The requests are of different patients: a claim takes one of each. Those that are out already are left out: of a
+        commit that was found out about later, all that is claimed by us is told.
+        """
+        fresh = [one for one in claimed if one.request_id not in self.sending]
+        self._more_is_due = turn.claims > 0 and len(fresh) == turn.claims
+        if not fresh:
+            return set()
+        today, past, jobs = self._clock.today(), set(), []
+        for one in fresh:
+            unsent = _not_to_be_sent(one, today)
+            if unsent is None:
+                self.sending[one.request_id] = one.patient_id
+                jobs.append(_job(one))
+                continue
+            self._ended[one.request_id] = unsent
+            if unsent.new_state == "expired":
+                past.add(one.patient_id)
+        posts = 0
+        for parcel in parcels(jobs, lambda job: self._ledger.most_together(job.request_id, self._batch)):
+            self._couriers.put(*parcel)
+            posts += 1
+        self.passage.sent(posts, jobs[0].request_id if turn.probe and jobs else None)
+        return past
+
+    # ------------------------------------------------------------------------------------------ back
+
+    def collect(self) -> set[int]:
+        """Take attempts that ended: gives whose. From here on their requests count as no longer being sent."""
+        back = set()
+        for attempt in self._couriers.collect():
+            ended = self._ledger.conclude(attempt)
+            self._ended[ended.request_id] = ended
+            del self.sending[ended.request_id]
+            back.add(ended.patient_id)
+        return back
+
+    def stored(self, turn: Turn) -> None:
+        """What a turn says of requests and of the destination is stored."""
+        if DESTINATION in turn.told:
+            self.passage.stored(turn.now)
+        if turn.wake:
+            self.passage.wakes = False
+        for ended in turn.attempts:
+            self._ended.pop(ended.request_id, None)
+            due = ended.due_at if isinstance(ended, AttemptDone) else None
+            if due is not None and due - turn.now < LONGEST_POLL_SECONDS:
+                self.look_again(due)
+
+    def refused(self, ended: Ended) -> None:
+        """The store does not take what came of a request."""
+        del self._ended[ended.request_id]
+        self._stuck[ended.request_id] = ended
+        self.sending[ended.request_id] = ended.patient_id
+
+    def taken_after_all(self, ended: Ended) -> None:
+        """It has taken it now."""
+        del self._stuck[ended.request_id], self.sending[ended.request_id]
+
+    # ------------------------------------------------------------------------------------------ other nodes
+
+    def others_send(self, requests: Mapping[int, int]) -> None:
+        """Other nodes are sending these, and whose they are."""
+        self.abroad |= requests
+
+    def others_still_send(self, requests: dict[int, int]) -> set[int]:
+        """All that they are sending still of what is in our way; gives whose the rest is."""
+        back = set(self.abroad.values()) - set(requests.values())
+        self.abroad = requests
+        return back
+
+
+def _not_to_be_sent(claimed: Claimed, today: date) -> Unsent | None:
+    if not claimed.readable:
+        return unreadable(claimed)
+    if claimed.appointment_date is not None and claimed.appointment_date < today:
+        return expired(claimed)
+    return None
+
+
+def _job(claimed: Claimed) -> Job:
+    return Job(
+        claimed.request_id,
+        claimed.patient_id,
+        claimed.body,
+        claimed.attempts,
+        claimed.failing_since,
+        claimed.paused_at,
+        claimed.fence,
+    )

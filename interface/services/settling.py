@@ -1,0 +1,125 @@
+"""Which patients are to be settled: all with open requests for a new day, after a start and by a new mapping, and those
+who had to wait for an attempt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Protocol
+
+from interface.services.clock import Clock
+from interface.services.deciding import Deciding
+from interface.services.outgoing import Outgoing
+from interface.services.plan import Plan
+from interface.store.records import PatientRow
+
+PAGE = 256
+"""Patients settled in one transaction."""
+
+
+class SettlingStore(Protocol):
+    """What is needed of the store: `interface.store.work.Work`."""
+
+    def patients_with_open_requests(self, *, after: int = 0, limit: int = PAGE) -> list[PatientRow]:
+        """Patients with unsent requests, by id."""
+
+    def load_patients_by_id(self, ids: Iterable[int]) -> dict[int, PatientRow]:
+        """The rows of known patients."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """How far the settling has come."""
+
+    day: date | None = None
+    """For which day; None: for none yet."""
+    after: int | None = 0
+    """Up to which patient, by id; None: all of them."""
+    again: frozenset[int] = frozenset()
+    """Patients to be settled once nothing of theirs is being sent."""
+
+    def is_through(self, day: date) -> bool:
+        """Whether all are settled for the day, but for those who wait."""
+        return self.day == day and self.after is None
+
+    def and_again(self, patients: Iterable[int]) -> Unsettled:
+        """These patients, too."""
+        return replace(self, again=self.again.union(patients))
+
+    def without(self, patients: Iterable[int]) -> Unsettled:
+        """Not these who waited: they are settled."""
+        return replace(self, again=self.again.difference(patients))
+
+
+class Settling:
+    """One thread's, the loop's."""
+
+    def __init__(self, store: SettlingStore, deciding: Deciding, outgoing: Outgoing, clock: Clock) -> None:
+        self._store = store
+        self._intake = deciding.intake
+        self._keeper = deciding.keeper
+        self._outgoing = outgoing
+        self._clock = clock
+        self.unsettled = Unsettled()
+
+    def anew(self) -> None:
+        """All open requests are to be settled, before anything is claimed."""
+        self.unsettled = replace(self.unsettled, day=None)
+
+    def again(self, patients: Iterable[int]) -> None:
+        """These patients are to be settled once nothing of theirs is being sent."""
+        if patients:
+            self.unsettled = self.unsettled.and_again(patients)
+
+    def go_back(self, before: Unsettled) -> None:
+        """Nothing is stored of what was settled since then."""
+        self.unsettled = before.and_again(self.unsettled.again)
+
+    def is_wanted(self) -> bool:
+        """Whether somebody is to be settled now, as far as is known without asking the store."""
+        today = self._clock.today()
+        if self.unsettled.day not in (None, today) and self._keeper.is_settled(today):
+            # another node has settled the new day, but for what we are sending
+            self.unsettled = Unsettled(today, None, self.unsettled.again)
+            self.again(self._outgoing.sending.values())
+        return not self.unsettled.is_through(today) or bool(self._ready())
+
+    def next(self, page: int) -> Plan | None:
+        """At most so many patients who are to be settled now; None: nobody is. Nothing is claimed meanwhile: what is
+        composed depends on the day (what has ended, what is too old). Raises StoreError.
+        """
+        return self._for_the_day(page) or self._after_attempts(page)
+
+    def _for_the_day(self, page: int) -> Plan | None:
+        today = self._clock.today()
+        if self.unsettled.day != today:
+            self.unsettled = Unsettled(today, 0, self.unsettled.again)
+            self.again(self._outgoing.sending.values())  # not open now, but they may be again
+        after = self.unsettled.after
+        if after is None:
+            return None
+        patients = self._store.patients_with_open_requests(after=after, limit=page)
+        if not patients:
+            self._keeper.settled(today)
+            self.unsettled = replace(self.unsettled, after=None)
+            return None
+        self.unsettled = replace(self.unsettled, after=patients[-1].id)
+        return self._settled(patients)
+
+    def _after_attempts(self, page: int) -> Plan | None:
+        ready = sorted(self._ready())[:page]
+        if not ready:
+            return None
+        self.unsettled = self.unsettled.without(ready)
+        return self._settled(list(self._store.load_patients_by_id(ready).values()))
+
+    def _ready(self) -> frozenset[int]:
+        """Those who waited, and nothing of theirs is being sent any more."""
+        again = self.unsettled.again
+        return again.difference(self._outgoing.being_sent.values()) if again else again
+
+    def _settled(self, patients: list[PatientRow]) -> Plan:
+        sending = self._outgoing.being_sent
+        return self._intake.settle(patients, self._clock.at(), sending, expire=self._clock.sure)
