@@ -27,7 +27,7 @@ from interface.errors import InterfaceError
 if TYPE_CHECKING:
     from interface.chart.model import Appointment, Chart
     from interface.store.database import Store
-    from interface.store.records import PatientCursor, PatientFilter, PatientSummary
+    from interface.store.records.lists import PatientCursor, PatientFilter, PatientSummary
 
 STATUSES = ("booked", "cancelled", "other")
 SLOW_SECONDS = 2.0
@@ -134,7 +134,7 @@ def show(args: argparse.Namespace) -> int:
 
 def _search(args: argparse.Namespace) -> _Search:
     settings = settings_of(args)
-    from interface.store.records import PatientFilter
+    from interface.store.records.lists import PatientFilter
 
     key = key_of(settings.policy(), args.mrn, args.authority) if args.mrn is not None else None
     return _Search(open_store_of(settings), PatientFilter(key=key), nobody(settings.policy(), args.authority))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from interface.services.portions import Grouping, Portion
     from interface.settings import Settings
     from interface.store.database import Store
-    from interface.store.records import Command
+    from interface.store.records.reading import Command
 
 WAIT_SECONDS = 60.0
 LINE_SECONDS = 5.0

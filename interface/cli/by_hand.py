@@ -26,7 +26,8 @@ from interface.cli.stored import PAGE, reasons_text, releases_text, wants_json, 
 from interface.errors import InterfaceError
 
 if TYPE_CHECKING:
-    from interface.store.records import Command, RequestFilter, RequestSummary
+    from interface.store.records.lists import RequestFilter, RequestSummary
+    from interface.store.records.reading import Command
 
 PORTION = 100
 """Requests that one command is about, at most: it is one transaction."""

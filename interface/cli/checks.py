@@ -21,7 +21,7 @@ from interface.settings import Settings, SettingsError, not_available
 
 if TYPE_CHECKING:
     from interface.store.database import Store
-    from interface.store.records import ServerFacts
+    from interface.store.records.figures import ServerFacts
 
 GIB = 1024**3
 FULL_BYTES = GIB // 8

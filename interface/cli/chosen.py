@@ -14,7 +14,7 @@ from interface.errors import InterfaceError
 if TYPE_CHECKING:
     from interface.settings import Settings
     from interface.store.database import Store
-    from interface.store.records import MessageFilter, RequestFilter
+    from interface.store.records.lists import MessageFilter, RequestFilter
 
 MESSAGE_STATES = ("new", "done", "failed")
 DECISIONS = ("post", "chart", "hold", "cancel", "ignore", "reject")
@@ -87,7 +87,7 @@ def add_request_filters_again(parser: argparse.ArgumentParser) -> None:
 
 def message_filter(args: argparse.Namespace, settings: Settings, store: Store) -> MessageFilter:
     """The filter that the arguments ask for. Raises InterfaceError for a number that nobody has."""
-    from interface.store.records import MessageFilter
+    from interface.store.records.lists import MessageFilter
 
     return MessageFilter(
         state=args.state,
@@ -105,7 +105,7 @@ def message_filter(args: argparse.Namespace, settings: Settings, store: Store) -
 
 def request_filter(args: argparse.Namespace, settings: Settings, store: Store) -> RequestFilter:
     """The filter that the arguments ask for. Raises InterfaceError for a number that nobody has."""
-    from interface.store.records import RequestFilter
+    from interface.store.records.lists import RequestFilter
 
     return RequestFilter(
         state=args.state,

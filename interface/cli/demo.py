@@ -28,7 +28,7 @@ from interface.cli.samples import Sample, differences, load_samples
 from interface.errors import InterfaceError
 
 if TYPE_CHECKING:
-    from interface.store.records import MessageDetail, RequestDetail
+    from interface.store.records.lists import MessageDetail, RequestDetail
     from interface.store.views import Views
 
 PATIENCE = 60.0

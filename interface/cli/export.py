@@ -19,7 +19,7 @@ from interface.errors import InterfaceError
 if TYPE_CHECKING:
     from interface.settings import Settings
     from interface.store.database import Store
-    from interface.store.records import MessageSummary, StoredMessage
+    from interface.store.records.lists import MessageSummary, StoredMessage
 
 _NEIGHBOUR = b"MSH|^~\\&|A\r"
 _BATCH = 200

@@ -120,7 +120,7 @@ def _source(args: argparse.Namespace) -> Iterator[Source]:
         yield FileSource(args.files, _policy(args), args.sender)
         return
     from interface.cli.stored import open_views
-    from interface.store.records import MessageFilter
+    from interface.store.records.lists import MessageFilter
 
     where = MessageFilter(listener=args.listener, since=args.since, until=args.until)
     policy = _policy(args, needed=True)

@@ -19,7 +19,7 @@ from interface.report.seen import Entry
 from interface.rules import Policy
 
 if TYPE_CHECKING:
-    from interface.store.records import MessageFilter, MessageSummary
+    from interface.store.records.lists import MessageFilter, MessageSummary
     from interface.store.views import Views
 
 PAGE = 500

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from interface.services.clock import Clock
     from interface.services.history import HistoryStore
     from interface.settings import Settings
-    from interface.store import Store
+    from interface.store.database import Store
 
     Known = Callable[[Sequence[str]], Collection[str]]
 

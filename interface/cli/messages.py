@@ -23,7 +23,7 @@ from interface.cli.stored import (
 from interface.errors import InterfaceError
 
 if TYPE_CHECKING:
-    from interface.store.records import MessageDetail, MessageSummary
+    from interface.store.records.lists import MessageDetail, MessageSummary
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

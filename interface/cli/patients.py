@@ -29,7 +29,7 @@ from interface.errors import InterfaceError
 if TYPE_CHECKING:
     from interface.chart.model import Chart
     from interface.store.database import Store
-    from interface.store.records import MessageSummary, PatientCursor, PatientFilter, PatientSummary
+    from interface.store.records.lists import MessageSummary, PatientCursor, PatientFilter, PatientSummary
 
 _MERGES = ("merged", "already-merged", "number-retired", "number-moved", "moved", "renumbered", "linked")
 """Codes of reasons of messages that say whose chart things are in."""
@@ -75,7 +75,7 @@ def add_place(parser: argparse.ArgumentParser) -> None:
 
 def a_place(text: str) -> PatientCursor:
     """A place in the list of patients, `1772700000.25-17`. Raises UsageError."""
-    from interface.store.records import PatientCursor
+    from interface.store.records.lists import PatientCursor
 
     changed, _, number = text.rpartition("-")
     try:
@@ -99,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
 def list_patients(args: argparse.Namespace) -> int:
     """Print the patients that changed last and that the filters take."""
     settings = settings_of(args)
-    from interface.store.records import PatientFilter
+    from interface.store.records.lists import PatientFilter
 
     key = key_of(settings.policy(), args.mrn, args.authority) if args.mrn is not None else None
     where = PatientFilter(key=key, merged=args.merged, since=args.since, until=args.until)

@@ -16,7 +16,7 @@ from interface.errors import InterfaceError
 
 if TYPE_CHECKING:
     from interface.services.purging import Keep
-    from interface.store.records import Command
+    from interface.store.records.reading import Command
     from interface.store.retention import Purge
 
 SHOWN = 10

@@ -29,7 +29,7 @@ from interface.errors import InterfaceError
 
 if TYPE_CHECKING:
     from interface.services.portions import Group, Grouping, Portion
-    from interface.store.records import MessageFilter, MessageSummary
+    from interface.store.records.lists import MessageFilter, MessageSummary
 
 NAMED = 10
 """So many charts are named before the question."""

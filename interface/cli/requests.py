@@ -26,7 +26,7 @@ from interface.cli.stored import (
 from interface.errors import InterfaceError
 
 if TYPE_CHECKING:
-    from interface.store.records import AttemptView, RequestSummary
+    from interface.store.records.lists import AttemptView, RequestSummary
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

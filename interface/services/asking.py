@@ -12,7 +12,7 @@ from interface.errors import InterfaceError
 from interface.services.clock import Clock
 from interface.services.offline import work_off_if_free
 from interface.store.database import Store
-from interface.store.records import Command
+from interface.store.records.reading import Command
 
 Take = Callable[[int, Command], None]
 

@@ -12,7 +12,8 @@ from interface.services import mending
 from interface.services.courier import Attempt
 from interface.services.logs import event
 from interface.services.passage import Passage
-from interface.store.records import AttemptDone, Claimed, Unsent, reasons_json
+from interface.store.records.reasons import reasons_json
+from interface.store.records.turn import AttemptDone, Claimed, Unsent
 
 log = logging.getLogger(__name__)
 

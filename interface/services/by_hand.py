@@ -19,7 +19,8 @@ from interface.chart.outcome import detail
 from interface.rules.facts import Reason
 from interface.services.mending import readable_chart
 from interface.services.plan import Plan, reasons
-from interface.store.records import Command, CommandDone, DiscardRow, HurryRow, PatientRow, ReopenRow
+from interface.store.records.reading import Command, PatientRow
+from interface.store.records.turn import CommandDone, DiscardRow, HurryRow, ReopenRow
 
 RETRIED = ("dead", "discarded", "waiting")
 DISCARDED = ("held", "waiting", "dead")

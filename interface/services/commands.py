@@ -25,15 +25,8 @@ from interface.services.identity_settings import IDENTITY, keys_now, only
 from interface.services.mending import MESSAGE, ask_again, chart_of_requests, chart_text, readable_chart
 from interface.services.plan import Plan, reasons
 from interface.services.purging import Purging
-from interface.store.records import (
-    AskedRow,
-    Command,
-    CommandDone,
-    MessageAgain,
-    MessageDone,
-    PatientRow,
-    ReplayRow,
-)
+from interface.store.records.reading import AskedRow, Command, PatientRow, ReplayRow
+from interface.store.records.turn import CommandDone, MessageAgain, MessageDone
 
 MOST_PATIENTS = 200
 """Charts that one command makes anew, at most: it is one transaction."""

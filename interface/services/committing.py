@@ -17,7 +17,7 @@ from interface.services.settling import Settling
 from interface.services.timekeeping import Timekeeping
 from interface.services.work_stats import WorkStats
 from interface.store.errors import OutcomeUnknown
-from interface.store.records import Committed, Turn
+from interface.store.records.turn import Committed, Turn
 
 log = logging.getLogger(__name__)
 

@@ -29,14 +29,9 @@ from interface.services.mending import chart_text, readable_chart
 from interface.services.plan import Plan, reasons
 from interface.services.purging import Purging
 from interface.store.errors import StoreError
-from interface.store.records import (
-    Command,
-    CommandDone,
-    JournalRow,
-    MessageDone,
-    PatientRow,
-    reasons_json,
-)
+from interface.store.records.reading import Command, JournalRow, PatientRow
+from interface.store.records.reasons import reasons_json
+from interface.store.records.turn import CommandDone, MessageDone
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from interface.errors import InterfaceError
 from interface.services.logs import event, where
 from interface.services.taken import Taken
 from interface.store.errors import NotStored
-from interface.store.records import Arrival, Stored
+from interface.store.records.arrivals import Arrival, Stored
 
 MAX_ROWS = 128
 """Rows in one transaction at most (a frame's own rows are never parted)."""

@@ -23,7 +23,7 @@ from interface.services.settling import PAGE, Settling, SettlingStore
 from interface.services.timekeeping import Timekeeping
 from interface.services.work_stats import WorkStats
 from interface.store.errors import Overtaken, Refused, StoreError, TurnLost
-from interface.store.records import Command
+from interface.store.records.reading import Command
 from interface.store.work_state import CLOCK, DESTINATION
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from interface.chart.model import OPEN, Appointment, Asked, Chart, change, decode_chart
 from interface.chart.settle import digest_of
-from interface.store.records import AskedRow, PatientRow
+from interface.store.records.reading import AskedRow, PatientRow
 
 MESSAGE = "unreadable: the stored message is damaged, or its key is missing"
 REQUEST = (

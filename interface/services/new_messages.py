@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from interface.services.intake import MOST_BEGINNINGS, MOST_DEFERRED, Intake
-from interface.store.records import JournalRow
+from interface.store.records.reading import JournalRow
 
 ROWS = 64
 """Messages in one turn, at most."""

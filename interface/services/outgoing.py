@@ -15,7 +15,7 @@ from interface.services.attempts import Ledger, expired, unreadable
 from interface.services.clock import Clock
 from interface.services.courier import Couriers, Job
 from interface.services.turn_keeper import LONGEST_POLL_SECONDS
-from interface.store.records import AttemptDone, Claimed, Turn, Unsent
+from interface.store.records.turn import AttemptDone, Claimed, Turn, Unsent
 from interface.store.work_state import DESTINATION
 
 MOST_CLAIMED = 512

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from interface.chart.model import OPEN, Chart, encode_chart
 from interface.chart.outcome import Close, NewRequest, RequestChange, Rewrite
 from interface.rules.facts import Reason
-from interface.store.records import (
+from interface.store.records.reasons import reasons_json
+from interface.store.records.turn import (
     CloseRow,
     CommandDone,
     DiscardRow,
@@ -19,7 +20,6 @@ from interface.store.records import (
     PatientWrite,
     ReopenRow,
     RewriteRow,
-    reasons_json,
 )
 
 RequestRow = NewRequestRow | RewriteRow | CloseRow

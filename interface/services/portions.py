@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 from interface.chart.decide import Engine
 from interface.services.commands import also_known_as
 from interface.store.patient_views import PatientViews
-from interface.store.records import ReplayRow
+from interface.store.records.reading import ReplayRow
 from interface.store.work import Work
 
 _Entry = TypeVar("_Entry")

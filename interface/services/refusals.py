@@ -14,7 +14,8 @@ from interface.services.outgoing import Outgoing
 from interface.services.plan import Plan
 from interface.services.settling import PAGE
 from interface.store.errors import Refused
-from interface.store.records import CommandDone, JournalRow
+from interface.store.records.reading import JournalRow
+from interface.store.records.turn import CommandDone
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from interface.services.clock import Clock
 from interface.services.deciding import Deciding
 from interface.services.outgoing import Outgoing
 from interface.services.plan import Plan
-from interface.store.records import PatientRow
+from interface.store.records.reading import PatientRow
 
 PAGE = 256
 """Patients settled in one transaction."""

@@ -14,7 +14,7 @@ from interface.hl7.batch import split_messages
 from interface.hl7.framing import Oversized, frame
 from interface.hl7.header import Header, HeaderError, read_header
 from interface.services.logs import event, where
-from interface.store.records import Arrival, Stored
+from interface.store.records.arrivals import Arrival, Stored
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from datetime import date
 from interface.delivery.timeline import Jump
 from interface.services.clock import Clock
 from interface.services.logs import event
-from interface.store.records import Turn
+from interface.store.records.turn import Turn
 from interface.store.work_state import CLOCK
 
 log = logging.getLogger(__name__)

@@ -22,7 +22,7 @@ from interface.services.courier import where
 from interface.services.portions import Portion
 from interface.store.database import Store
 from interface.store.errors import StoreError
-from interface.store.records import MessageSummary, RequestDetail, RequestSummary
+from interface.store.records.lists import MessageSummary, RequestDetail, RequestSummary
 
 
 @dataclass(frozen=True)

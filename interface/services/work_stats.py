@@ -13,7 +13,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from interface.store.records import AttemptDone, Backlog, DiscardRow, HurryRow, MessageDone, ReopenRow, Unsent
+from interface.store.records.figures import Backlog
+from interface.store.records.turn import AttemptDone, DiscardRow, HurryRow, MessageDone, ReopenRow, Unsent
 
 REPORT_SECONDS = 1.0
 SHOWN = ("state", "reason", "since", "next_at")

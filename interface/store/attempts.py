@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
 from interface.store.crypto import Keyring
-from interface.store.records import AttemptDone, Unsent
+from interface.store.records.turn import AttemptDone, Unsent
 from interface.store.schema import attempts, patients, requests
 from interface.store.texts import clear
 from interface.store.turns import chunks

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, bindparam, update
 
 from interface.store.crypto import Keyring
-from interface.store.records import DiscardRow, HurryRow, ReopenRow
+from interface.store.records.turn import DiscardRow, HurryRow, ReopenRow
 from interface.store.schema import request_bodies, requests
 from interface.store.turns import keep_what_was_sent
 

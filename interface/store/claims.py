@@ -17,7 +17,7 @@ from sqlalchemy.sql.functions import min as sql_min
 from interface.store.crypto import Keyring
 from interface.store.errors import Unreadable
 from interface.store.nodes import living
-from interface.store.records import Claimed, Wake
+from interface.store.records.turn import Claimed, Wake
 from interface.store.schema import attempts, patients, request_bodies, requests
 from interface.store.turns import OLDEST_WAITING_DUE, chunks, set_due
 

@@ -14,7 +14,8 @@ from interface.store.crypto import Keyring
 from interface.store.engine import Database, Part
 from interface.store.errors import Unreadable
 from interface.store.key_rows import still_good
-from interface.store.records import Command, CommandDone
+from interface.store.records.reading import Command
+from interface.store.records.turn import CommandDone
 from interface.store.schema import commands
 
 UNREADABLE = "unreadable: it is damaged in the store"

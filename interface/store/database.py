@@ -34,7 +34,7 @@ from interface.store.migrations import (
 from interface.store.nodes import Nodes
 from interface.store.patient_views import PatientViews
 from interface.store.presence import Presence, presence
-from interface.store.records import StoreStats
+from interface.store.records.figures import StoreStats
 from interface.store.resealing import Resealing
 from interface.store.retention import Retention
 from interface.store.rotation import Rotation

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from interface.store.errors import StoreError
-from interface.store.records import ServerFacts, StoreStats
+from interface.store.records.figures import ServerFacts, StoreStats
 
 
 class Database(ABC):

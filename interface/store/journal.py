@@ -21,7 +21,8 @@ from interface.store.engine import Database, Part
 from interface.store.errors import NotStored
 from interface.store.key_rows import still_good
 from interface.store.prepared import Prepared
-from interface.store.records import Arrival, Stored, reasons_json
+from interface.store.records.arrivals import Arrival, Stored
+from interface.store.records.reasons import reasons_json
 from interface.store.schema import message_bodies, messages
 from interface.store.texts import clear
 

@@ -11,7 +11,7 @@ from interface.store import replay, seen
 from interface.store.crypto import Keyring
 from interface.store.engine import Database, Part
 from interface.store.errors import Unreadable
-from interface.store.records import (
+from interface.store.records.lists import (
     MessageSummary,
     PatientCursor,
     PatientFilter,

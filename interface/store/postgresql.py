@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from interface.store.engine import Database
-from interface.store.records import ServerFacts, StoreStats
+from interface.store.records.figures import ServerFacts, StoreStats
 
 _T = TypeVar("_T")
 

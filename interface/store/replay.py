@@ -10,7 +10,9 @@ from sqlalchemy import Connection, bindparam, delete, or_, select, update
 
 from interface.store.crypto import Keyring
 from interface.store.errors import Unreadable
-from interface.store.records import AskedRow, MessageAgain, ReplayRow, reasons_of
+from interface.store.records.reading import AskedRow, ReplayRow
+from interface.store.records.reasons import reasons_of
+from interface.store.records.turn import MessageAgain
 from interface.store.schema import (
     message_bodies,
     message_notes,

@@ -17,7 +17,7 @@ from sqlalchemy.pool import NullPool
 
 from interface.store.engine import Database
 from interface.store.errors import StoreError
-from interface.store.records import StoreStats
+from interface.store.records.figures import StoreStats
 
 BUSY_MS = 5000
 """How long a statement waits for another writer, in ms."""

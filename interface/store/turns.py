@@ -17,14 +17,8 @@ from sqlalchemy import Connection, bindparam, case, delete, func, insert, or_, s
 from interface.store import counters
 from interface.store.crypto import Keyring
 from interface.store.errors import StoreError, Unreadable
-from interface.store.records import (
-    CloseRow,
-    MessageDone,
-    NewRequestRow,
-    PatientWrite,
-    RewriteRow,
-    reasons_json,
-)
+from interface.store.records.reasons import reasons_json
+from interface.store.records.turn import CloseRow, MessageDone, NewRequestRow, PatientWrite, RewriteRow
 from interface.store.schema import (
     attempts,
     charts,

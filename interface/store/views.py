@@ -16,19 +16,16 @@ from interface.store import replay, work_state
 from interface.store.crypto import Keyring
 from interface.store.engine import Database, Part
 from interface.store.errors import Unreadable
-from interface.store.records import (
+from interface.store.records.figures import Backlog, Counts, ServerFacts, StoreStats
+from interface.store.records.lists import (
     AttemptView,
-    Backlog,
-    Counts,
     MessageDetail,
     MessageFilter,
     MessageSummary,
     RequestDetail,
     RequestFilter,
     RequestSummary,
-    ServerFacts,
     StoredMessage,
-    StoreStats,
 )
 from interface.store.schema import (
     attempts,

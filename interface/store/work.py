@@ -31,17 +31,8 @@ from interface.store.engine import Database, Part
 from interface.store.errors import OutcomeUnknown, Overtaken, Refused, Unreadable
 from interface.store.key_rows import still_good
 from interface.store.leases import Hold, Seen
-from interface.store.records import (
-    AskedRow,
-    Claimed,
-    Command,
-    Committed,
-    JournalRow,
-    NewRequestRow,
-    PatientRow,
-    ReplayRow,
-    Turn,
-)
+from interface.store.records.reading import AskedRow, Command, JournalRow, PatientRow, ReplayRow
+from interface.store.records.turn import Claimed, Committed, NewRequestRow, Turn
 from interface.store.schema import (
     charts,
     message_bodies,

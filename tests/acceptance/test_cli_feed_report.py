@@ -9,8 +9,9 @@ import pytest
 
 from interface.cli import feed_source
 from interface.cli.main import main
-from interface.store import Arrival, open_store
+from interface.store.database import open_store
 from interface.store.keys import load_or_create
+from interface.store.records.arrivals import Arrival
 
 SAMPLES = Path(__file__).parents[2] / "sample_messages"
 HELD = SAMPLES / "eclinicalworks-held-then-completed"

@@ -19,8 +19,9 @@ from interface.cli.main import BY_NAME
 from interface.services.clock import Clock
 from interface.services.offline import work_off
 from interface.settings import load_settings
-from interface.store import Arrival, open_store
+from interface.store.database import open_store
 from interface.store.keys import load_or_create
+from interface.store.records.arrivals import Arrival
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)

@@ -16,8 +16,9 @@ from ports import free_port
 from running_program import Program
 
 from interface.cli.main import main
-from interface.store import Arrival, open_store
+from interface.store.database import open_store
 from interface.store.keys import load_or_create
+from interface.store.records.arrivals import Arrival
 
 T = 1_772_700_000.0
 HEAD = "MSH|^~\\&|EPIC|LFC|C|D|20260305||ADT^A28|{0}|P|2.5.1\rPID|1||{0}^^^LFC^MR||Doe^Jané\r"

@@ -22,7 +22,7 @@ from patience import PATIENCE
 from interface.settings import load_settings
 from interface.store.database import open_store
 from interface.store.keys import load_or_create
-from interface.store.records import MessageFilter, MessageSummary
+from interface.store.records.lists import MessageFilter, MessageSummary
 
 RUN = """
 import sys

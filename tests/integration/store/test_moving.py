@@ -10,7 +10,7 @@ from interface.store.crypto import Master, new_master_key
 from interface.store.database import database_at, open_store
 from interface.store.errors import StoreError
 from interface.store.moving import move
-from interface.store.records import MessageDone, Turn
+from interface.store.records.turn import MessageDone, Turn
 from interface.store.schema import metadata
 
 

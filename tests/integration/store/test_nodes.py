@@ -11,7 +11,7 @@ from sqlalchemy import text
 from interface.store import intake_turn, journal
 from interface.store.database import open_store
 from interface.store.errors import Overtaken, StoreError, TurnLost
-from interface.store.records import CloseRow, MessageDone, NewRequestRow, PatientWrite, RewriteRow, Turn
+from interface.store.records.turn import CloseRow, MessageDone, NewRequestRow, PatientWrite, RewriteRow, Turn
 
 DAY = date(2027, 3, 1)
 

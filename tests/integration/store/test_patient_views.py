@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from interface.store.records import MessageDone, PatientFilter, PatientWrite, Turn
+from interface.store.records.lists import PatientFilter
+from interface.store.records.turn import MessageDone, PatientWrite, Turn
 
 
 def ids(rows):
@@ -84,7 +85,7 @@ def test_requests_not_sent_are_counted(store, fill):
 
 
 def _closed(request, patient):
-    from interface.store.records import CloseRow
+    from interface.store.records.turn import CloseRow
 
     return CloseRow(request, patient, "withdrawn")
 

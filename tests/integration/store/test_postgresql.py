@@ -15,7 +15,7 @@ from interface.store import postgresql as engine
 from interface.store.database import database_at, open_store
 from interface.store.engine import Part
 from interface.store.errors import NotStored, OutcomeUnknown, StoreError
-from interface.store.records import MessageDone, Turn
+from interface.store.records.turn import MessageDone, Turn
 
 
 @pytest.fixture

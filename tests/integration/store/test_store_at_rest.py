@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from interface.store.records import MessageDone, NewRequestRow, PatientWrite, RewriteRow, Turn
+from interface.store.records.turn import MessageDone, NewRequestRow, PatientWrite, RewriteRow, Turn
 from interface.store.schema import metadata
 
 MRN, NAME, PHONE, BIRTH, STREET = (

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from interface.store.crypto import Master
 from interface.store.database import Store, open_store
 from interface.store.errors import NotStored
-from interface.store.records import Arrival
+from interface.store.records.arrivals import Arrival
 
 DAY = 86400.0
 WINDOW = 7 * DAY

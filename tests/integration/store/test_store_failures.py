@@ -11,7 +11,7 @@ import pytest
 
 from interface.store.database import open_store
 from interface.store.errors import NotStored, StoreError
-from interface.store.records import MessageDone, Turn
+from interface.store.records.turn import MessageDone, Turn
 
 # a child with a limit on the size of its files: writing the WAL fails within COMMIT, as on a full disk
 FULL = """
@@ -19,7 +19,7 @@ import resource, sys
 from interface.store.crypto import Master
 from interface.store.database import open_store
 from interface.store.errors import NotStored, StoreError
-from interface.store.records import Arrival
+from interface.store.records.arrivals import Arrival
 store = open_store(sys.argv[1], Master(bytes(range(32))))
 def append(name, size):
     arrival = Arrival("main", "A", "F", name, "SIU^S12", "P", "peer", b"SECRET" * size, "stored", 1.0)
@@ -98,7 +98,7 @@ KILLED = """
 import sys
 from interface.store.crypto import Master
 from interface.store.database import open_store
-from interface.store.records import Arrival
+from interface.store.records.arrivals import Arrival
 store = open_store(sys.argv[1], Master(bytes(range(32))))
 number = 0
 while True:

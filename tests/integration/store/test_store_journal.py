@@ -5,7 +5,8 @@ import threading
 import pytest
 
 from interface.store.errors import NotStored
-from interface.store.records import MessageFilter, Stored
+from interface.store.records.arrivals import Stored
+from interface.store.records.lists import MessageFilter
 
 SEVEN_DAYS = 604_800
 

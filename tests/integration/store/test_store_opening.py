@@ -19,7 +19,7 @@ from interface.store.database import database_at, open_store
 from interface.store.errors import StoreError
 from interface.store.lock import StoreLock
 from interface.store.migrations import MIGRATIONS, Migration
-from interface.store.records import Arrival
+from interface.store.records.arrivals import Arrival
 
 
 def one_line(error):

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from interface.store.errors import Refused
-from interface.store.records import PatientWrite, ReopenRow, Turn
+from interface.store.records.turn import PatientWrite, ReopenRow, Turn
 
 
 @pytest.fixture

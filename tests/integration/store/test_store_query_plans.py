@@ -9,18 +9,15 @@ import pytest
 import query_plans
 
 from interface.store.crypto import Master
-from interface.store.records import (
+from interface.store.records.lists import MessageFilter, PatientCursor, PatientFilter, RequestFilter
+from interface.store.records.turn import (
     CloseRow,
     DiscardRow,
     HurryRow,
     MessageDone,
-    MessageFilter,
     NewRequestRow,
-    PatientCursor,
-    PatientFilter,
     PatientWrite,
     ReopenRow,
-    RequestFilter,
     RewriteRow,
     Turn,
 )

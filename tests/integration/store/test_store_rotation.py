@@ -12,7 +12,7 @@ from interface.store.crypto import Master, new_master_key
 from interface.store.database import database_at, open_store
 from interface.store.errors import KeyringError, NotStored, StoreError
 from interface.store.keys import load_or_create, write_new
-from interface.store.records import MessageDone, NewRequestRow, PatientWrite, Turn
+from interface.store.records.turn import MessageDone, NewRequestRow, PatientWrite, Turn
 
 OTHER = Master(bytes(range(1, 33)), source="env:NEW_KEY")
 

@@ -8,7 +8,9 @@ import pytest
 
 from interface.store.errors import StoreError
 from interface.store.migrations import MIGRATIONS
-from interface.store.records import Backlog, MessageDone, MessageFilter, RequestFilter, Turn
+from interface.store.records.figures import Backlog
+from interface.store.records.lists import MessageFilter, RequestFilter
+from interface.store.records.turn import MessageDone, Turn
 
 
 def ids(rows):

@@ -5,16 +5,16 @@ from datetime import date
 import pytest
 
 from interface.store.errors import Refused, StoreError
-from interface.store.records import (
+from interface.store.records.reading import PatientRow
+from interface.store.records.reasons import reasons_json
+from interface.store.records.turn import (
     CloseRow,
     MessageDone,
     NewRequestRow,
-    PatientRow,
     PatientWrite,
     RewriteRow,
     Turn,
     Unsent,
-    reasons_json,
 )
 
 DAY = date(2027, 3, 1)

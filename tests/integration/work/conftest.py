@@ -16,7 +16,9 @@ import pytest
 from ports import free_port
 from sqlalchemy import update
 
-from interface.store import Arrival, StoreLock, open_store
+from interface.store.database import open_store
+from interface.store.lock import StoreLock
+from interface.store.records.arrivals import Arrival
 from interface.store.schema import nodes
 
 CHILD = Path(__file__).with_name("work_child.py")

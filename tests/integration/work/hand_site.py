@@ -17,8 +17,8 @@ from interface.services.loop import WorkLoop
 from interface.services.outgoing import Outgoing
 from interface.services.passage import Passage
 from interface.services.work_stats import WorkStats
-from interface.store import Arrival
-from interface.store.records import Backlog
+from interface.store.records.arrivals import Arrival
+from interface.store.records.figures import Backlog
 
 PID = "PID|1||{patient}^^^LFC^MR||Sample^Robin||19700131|F|||12 Birch Ln^^Madison^WI^53703"
 

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from interface.delivery.verdict import Reply
-from interface.store.records import MessageFilter, RequestFilter
+from interface.store.records.lists import MessageFilter, RequestFilter
 
 TAKEN = Reply(200, is_json_object=True, correlation_id="c")
 REFUSED = Reply(400, is_json_object=True)

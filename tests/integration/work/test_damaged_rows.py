@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from interface.delivery.verdict import Reply
-from interface.store.records import MessageFilter
+from interface.store.records.lists import MessageFilter
 
 TAKEN = Reply(200, is_json_object=True, correlation_id="c")
 DG1 = "DG1|1||E11.9^Diabetes^I10"

@@ -10,7 +10,7 @@ from interface.rules import Policy, load_rulebook
 from interface.services.clock import Clock
 from interface.services.identity_settings import changed, keys_now, look, note
 from interface.services.offline import work_off
-from interface.store import Arrival
+from interface.store.records.arrivals import Arrival
 
 CLOCK = Clock(datetime(2026, 3, 2, 15, tzinfo=UTC), UTC)
 AUTHORITY = "site.mrn_authority"

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 import pytest
 
 from interface.delivery.verdict import Reply
-from interface.store import open_store
+from interface.store.database import open_store
 from interface.store.errors import OutcomeUnknown, StoreError
 
 TAKEN = Reply(200, is_json_object=True, correlation_id="c")

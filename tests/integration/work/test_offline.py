@@ -9,9 +9,9 @@ from interface.chart.decide import Engine
 from interface.rules import Policy, load_rulebook
 from interface.services.clock import Clock
 from interface.services.offline import work_off
-from interface.store import Arrival
 from interface.store.errors import Refused
-from interface.store.records import MessageFilter
+from interface.store.records.arrivals import Arrival
+from interface.store.records.lists import MessageFilter
 
 PID = "PID|1||{patient}^^^LFC^MR||Sample^Robin||19700131|F|||12 Birch Ln^^Madison^WI^53703"
 SCH = "SCH||F{patient}|||||||||^^^202603100930"

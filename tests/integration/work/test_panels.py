@@ -26,8 +26,8 @@ from interface.services.http_client import Poster, Target
 from interface.services.loop import WorkLoop
 from interface.services.outgoing import Outgoing
 from interface.services.work_stats import WorkStats
-from interface.store import Arrival
-from interface.store.records import Backlog
+from interface.store.records.arrivals import Arrival
+from interface.store.records.figures import Backlog
 
 NOW = datetime(2026, 3, 7, 12, tzinfo=UTC)
 SANDBOX_DAY = "2026-03-05"

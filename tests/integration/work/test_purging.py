@@ -10,7 +10,7 @@ from interface.services.purging import Keep, Purging
 from interface.store import retention
 from interface.store.crypto import Master
 from interface.store.errors import StoreError
-from interface.store.records import MessageFilter
+from interface.store.records.lists import MessageFilter
 
 TAKEN = Reply(200, is_json_object=True, correlation_id="c")
 REFUSED = Reply(400, is_json_object=True)

@@ -7,8 +7,9 @@ import time
 
 import pytest
 
-from interface.store import Arrival, open_store
+from interface.store.database import open_store
 from interface.store.keys import load_or_create
+from interface.store.records.arrivals import Arrival
 
 SIU = "\r".join(
     [

@@ -19,8 +19,9 @@ from interface.delivery.schedule import Schedule
 from interface.services.http_client import Poster, Target
 from interface.services.logs import configure
 from interface.services.work import Limits, clock_at, work
-from interface.store import StoreLock, open_store
 from interface.store.crypto import Master
+from interface.store.database import open_store
+from interface.store.lock import StoreLock
 
 KEYRING = Master(b"k" * 32)
 QUICK = Schedule(first=0.02, cap=0.05, pause=0.05, slow=0.05, slowest=50.0)

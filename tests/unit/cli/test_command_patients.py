@@ -88,7 +88,7 @@ def test_no_progress_where_the_answer_is_the_progress(capsys: pytest.CaptureFixt
 def test_what_came_of_many_commands_names_the_first_and_counts_the_rest(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from interface.store.records import Command
+    from interface.store.records.reading import Command
 
     done = asking.Done()
     result: dict[str, Any] = {

@@ -12,7 +12,7 @@ from interface.delivery.schedule import Schedule
 from interface.delivery.verdict import Reply
 from interface.services.attempts import Ledger, expired, unreadable
 from interface.services.courier import Attempt, Job
-from interface.store.records import Claimed
+from interface.store.records.turn import Claimed
 
 TAKEN = Reply(200, is_json_object=True, correlation_id="c-1")
 FAILED = Reply(503)

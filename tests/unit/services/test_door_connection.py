@@ -18,7 +18,7 @@ from interface.services.gate import Gate
 from interface.services.listener import MLLPFactory
 from interface.services.metrics import ListenerCounts
 from interface.services.taken import Answering, Taken
-from interface.store.records import Stored
+from interface.store.records.arrivals import Stored
 
 
 class Wire(StringTransport):

@@ -13,7 +13,7 @@ from interface.services import journal as module
 from interface.services.journal import MAX_ROWS, JournalThread
 from interface.services.taken import Taken
 from interface.store.errors import NotStored
-from interface.store.records import Arrival, Stored
+from interface.store.records.arrivals import Arrival, Stored
 
 PATIENCE = 20.0
 

@@ -21,7 +21,7 @@ from interface.services.logs import event, twisted_failures, where
 from interface.services.metrics import DoorMetrics, WorkStats
 from interface.services.supervision import Supervisor, WakePipe, work_command
 from interface.services.taken import Answering, Source, take
-from interface.store.records import Stored
+from interface.store.records.arrivals import Stored
 
 NOW = datetime(2026, 3, 5, 12, 0, tzinfo=UTC)
 BATCH = b"BHS|^~\\&\rMSH|^~\\&|E||||||ADT|M1|P|2.3\rPID|\rMSH|^~\\&|E||||||ADT||P|2.3\rBTS|2\r"

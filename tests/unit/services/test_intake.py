@@ -12,7 +12,8 @@ from interface.chart.model import Chart, decode_chart
 from interface.chart.outcome import Close, NewRequest, Outcome, Rewrite
 from interface.rules.facts import Reason
 from interface.services.intake import MOST_BEGINNINGS, Intake
-from interface.store.records import CloseRow, JournalRow, NewRequestRow, PatientRow, RewriteRow
+from interface.store.records.reading import JournalRow, PatientRow
+from interface.store.records.turn import CloseRow, NewRequestRow, RewriteRow
 
 NOW = datetime(2026, 3, 5, 12, tzinfo=UTC)
 DAY = date(2026, 3, 9)

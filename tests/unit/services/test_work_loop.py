@@ -29,16 +29,14 @@ from interface.services.work import clock_at, main
 from interface.services.work_stats import WorkStats, write_if_read
 from interface.store.errors import Refused, StoreError
 from interface.store.leases import Hold
-from interface.store.records import (
+from interface.store.records.figures import Backlog
+from interface.store.records.reading import Command, JournalRow, PatientRow
+from interface.store.records.turn import (
     AttemptDone,
-    Backlog,
     Claimed,
-    Command,
     CommandDone,
     Committed,
-    JournalRow,
     MessageDone,
-    PatientRow,
     PatientWrite,
 )
 

@@ -2,7 +2,7 @@
 
 import json
 
-from interface.store.records import reasons_json
+from interface.store.records.reasons import reasons_json
 
 
 def test_reasons_are_json_of_code_and_text():
