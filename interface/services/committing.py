@@ -13,7 +13,7 @@ from interface.services.deciding import Deciding
 from interface.services.logs import event
 from interface.services.outgoing import Ended, Outgoing
 from interface.services.plan import Plan
-from interface.services.settling import Settling
+from interface.services.resettling import Resettling
 from interface.services.timekeeping import Timekeeping
 from interface.services.work_stats import WorkStats
 from interface.store.errors import OutcomeUnknown
@@ -42,7 +42,7 @@ class Committing:
         store: CommitStore,
         deciding: Deciding,
         outgoing: Outgoing,
-        settling: Settling,
+        resettling: Resettling,
         timekeeping: Timekeeping,
         stats: WorkStats,
     ) -> None:
@@ -50,7 +50,7 @@ class Committing:
         self._intake = deciding.intake
         self._keeper = deciding.keeper
         self._outgoing = outgoing
-        self._settling = settling
+        self._resettling = resettling
         self._timekeeping = timekeeping
         self._stats = stats
         self._unknown: tuple[Plan | None, Turn] | None = None
@@ -127,7 +127,7 @@ class Committing:
         """The store has a turn: from now on it is what is known, and what it has claimed goes out."""
         if plan is not None:
             self._intake.stored(plan)
-            self._settling.again(plan.unsettled)
+            self._resettling.again(plan.unsettled)
             self._stats.messages(plan.messages)
             self._stats.by_hand(plan.by_hand)
         self._stats.attempts(turn.attempts)
@@ -135,7 +135,7 @@ class Committing:
         self._outgoing.stored(turn)
         for request in committed.late:
             event(log, logging.WARNING, "attempt-late", request=request)
-        self._settling.again(self._outgoing.hand_out(turn, committed.claimed))
+        self._resettling.again(self._outgoing.hand_out(turn, committed.claimed))
 
 
 def _changes_something(turn: Turn) -> bool:

@@ -11,8 +11,6 @@ from interface.services.taken import Taken
 
 HIGH_BYTES = 128 * 1024 * 1024
 """Bytes waiting at which all reading stops."""
-LOW_BYTES = HIGH_BYTES // 2
-"""Bytes waiting at which it goes on."""
 
 
 class Pausable(Protocol):
@@ -41,7 +39,7 @@ class Gate:
         low_bytes: int | None = None,
     ) -> None:
         """`submit` hands frames to the journal; reading stops above `high_bytes` and goes on below
-        `low_bytes`."""
+        `low_bytes`, half of them when None."""
         self._submit = submit
         self._high = high_bytes
         self._low = high_bytes // 2 if low_bytes is None else low_bytes

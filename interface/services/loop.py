@@ -19,7 +19,7 @@ from interface.services.new_messages import MessageStore, NewMessages
 from interface.services.outgoing import Outgoing
 from interface.services.plan import Plan
 from interface.services.refusals import Refusals
-from interface.services.settling import PAGE, Settling, SettlingStore
+from interface.services.resettling import PAGE, Resettling, ResettlingStore
 from interface.services.timekeeping import Timekeeping
 from interface.services.work_stats import WorkStats
 from interface.store.errors import Overtaken, Refused, StoreError, TurnLost
@@ -36,7 +36,7 @@ JUDGE_SECONDS = 1.0
 """How often dead nodes are looked for."""
 
 
-class WorkStore(CommandStore, CommitStore, MessageStore, SettlingStore, Protocol):
+class WorkStore(CommandStore, CommitStore, MessageStore, ResettlingStore, Protocol):
     """What the loop needs of the store: `interface.store.work.Work`."""
 
     def next_command(self) -> Command | None:
@@ -85,8 +85,8 @@ class WorkLoop:
         self._may_judge = may_judge
         self._timekeeping = Timekeeping(clock)
         self._messages = NewMessages(store, deciding.intake)
-        self._settling = Settling(store, deciding, outgoing, clock)
-        self._committing = Committing(store, deciding, outgoing, self._settling, self._timekeeping, stats)
+        self._resettling = Resettling(store, deciding, outgoing, clock)
+        self._committing = Committing(store, deciding, outgoing, self._resettling, self._timekeeping, stats)
         self._refusals = Refusals(self._committing, deciding.intake, outgoing)
         self._command_look = 0.0
         """When to look for commands next, by the monotonic clock."""
@@ -113,7 +113,7 @@ class WorkLoop:
     def use(self, engine: Engine) -> None:
         """Decide by a new mapping from now on. All open requests are settled again before anything is claimed."""
         self._intake.use(engine)
-        self._settling.anew()
+        self._resettling.anew()
 
     def hurry(self) -> None:
         """Somebody may have put something right: a destination that is stopped is tried at once."""
@@ -134,20 +134,20 @@ class WorkLoop:
         """One turn; True when there is more to do at once. Raises StoreError: nothing of it was stored."""
         began = time.perf_counter()
         if self._timekeeping.look():
-            self._settling.anew()
+            self._resettling.anew()
         if back := self._outgoing.collect():
             self._intake.released(back)
-        looked_at, unsettled, apart = self._clock.now(), self._settling.unsettled, False
+        looked_at, unsettled, apart = self._clock.now(), self._resettling.unsettled, False
         try:
             self._look_round()
             apart = self._refusals.begin_turn()
             done = self._do(apart)
         except (TurnLost, Overtaken) as faster:
-            self._settling.go_back(unsettled)
+            self._resettling.go_back(unsettled)
             self._plan_anew(faster)
             return True
         except StoreError as failed:
-            self._settling.go_back(unsettled)
+            self._resettling.go_back(unsettled)
             self._intake.forget()
             if apart or not isinstance(failed, Refused):
                 raise
@@ -178,7 +178,7 @@ class WorkLoop:
             return Done(self._committing.commit(room=self._outgoing.room()), bool(self._outgoing.ended))
         if not self._obtain():
             return self._send_only()
-        plan = self._settling.next(1 if apart else PAGE) or self._carry_out()
+        plan = self._resettling.next(1 if apart else PAGE) or self._carry_out()
         if plan is None:
             return self._decide_one() if apart else self._decide()
         if apart:
@@ -188,7 +188,7 @@ class WorkLoop:
 
     def _obtain(self) -> bool:
         """Whether we have the turn of intake. Raises StoreError."""
-        return self._keeper.obtain(wanted=self._settling.is_wanted(), waiting=self._intake.deferred)
+        return self._keeper.obtain(wanted=self._resettling.is_wanted(), waiting=self._intake.deferred)
 
     def _send_only(self) -> Done:
         """Another node has the turn, or nothing needs it."""

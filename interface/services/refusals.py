@@ -12,7 +12,7 @@ from interface.services.intake import Intake
 from interface.services.logs import event
 from interface.services.outgoing import Outgoing
 from interface.services.plan import Plan
-from interface.services.settling import PAGE
+from interface.services.resettling import PAGE
 from interface.store.errors import Refused
 from interface.store.records.reading import JournalRow
 from interface.store.records.turn import CommandDone

@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, exists, func, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, Row, Select, bindparam, exists, func, or_, select
 
 from interface.store import replay, work_state
 from interface.store.crypto import Keyring
@@ -157,14 +157,8 @@ class Views(Part):
             # only what is done has a decision: said so that the index by state and decision serves
             statement = statement.where(messages.c.state == "done")
         parameters |= {"before": _ABOVE_ALL if before is None else before, "count": limit}
-        with self._reading() as connection:
-            if where.patient_key is not None:
-                owners = self._owners(connection, where.patient_key)
-                if not owners:
-                    return []
-                statement = statement.where(messages.c.patient_id.in_(bindparam("owners", expanding=True)))
-                parameters["owners"] = owners
-            return [message_summary(row) for row in connection.execute(statement, parameters)]
+        rows = self._of_patient(statement, parameters, messages.c.patient_id, where.patient_key)
+        return [message_summary(row) for row in rows]
 
     def message(self, id: int) -> MessageDetail | None:
         """One message with its body and note opened, and the request it led to; None when there is none."""
@@ -210,14 +204,21 @@ class Views(Part):
         """
         statement, parameters = _filtered(_REQUESTS, _REQUEST_CONDITIONS, where)
         parameters |= {"before": _ABOVE_ALL if before is None else before, "count": limit}
+        rows = self._of_patient(statement, parameters, requests.c.patient_id, where.patient_key)
+        return [request_summary(row) for row in rows]
+
+    def _of_patient(
+        self, statement: Select[Any], parameters: dict[str, Any], patient: Column[Any], key: str | None
+    ) -> Sequence[Row[Any]]:
+        """The rows of a statement, where a key is given those of its patient alone."""
         with self._reading() as connection:
-            if where.patient_key is not None:
-                owners = self._owners(connection, where.patient_key)
+            if key is not None:
+                owners = self._owners(connection, key)
                 if not owners:
                     return []
-                statement = statement.where(requests.c.patient_id.in_(bindparam("owners", expanding=True)))
-                parameters["owners"] = owners
-            return [request_summary(row) for row in connection.execute(statement, parameters)]
+                statement = statement.where(patient.in_(bindparam("owners", expanding=True)))
+                parameters = {**parameters, "owners": owners}
+            return connection.execute(statement, parameters).all()
 
     def _owners(self, connection: Connection, key: str) -> list[int]:
         """The patient with this key, and all whose charts are part of his; none when nobody has it."""
@@ -279,7 +280,6 @@ class Views(Part):
 
             return Backlog(
                 new_messages=connection.execute(_COUNT_NEW).scalar_one(),
-                oldest_message_at=connection.execute(_OLDEST_NEW).scalar_one_or_none(),
                 waiting_requests=in_state("waiting"),
                 oldest_request_at=connection.execute(_OLDEST_WAITING).scalar_one_or_none(),
                 sending_requests=in_state("sending"),

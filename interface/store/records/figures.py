@@ -22,7 +22,6 @@ class Backlog:
     """What has not been done yet."""
 
     new_messages: int
-    oldest_message_at: float | None
     waiting_requests: int
     oldest_request_at: float | None
     """When the oldest waiting request was made."""

@@ -89,7 +89,7 @@ def test_damaged_reasons_are_shown_as_such(store, fill):
 
 
 def test_counts_and_backlog(store, fill):
-    empty = Backlog(0, None, 0, None, 0, 0)
+    empty = Backlog(0, 0, None, 0, 0)
     assert store.views.backlog() == empty
     fill.message(received_at=5.0)
     fill.message(received_at=6.0)
@@ -97,7 +97,7 @@ def test_counts_and_backlog(store, fill):
     patient, other = fill.patient(), fill.patient()
     fill.request(patient), fill.request(patient), fill.request(other, "held")
     fill.claim(limit=1)
-    assert store.views.backlog() == Backlog(1, 6.0, 1, fill.now, 1, 1)
+    assert store.views.backlog() == Backlog(1, 1, fill.now, 1, 1)
     counts = store.views.counts()
     assert (counts.messages, counts.decisions) == ({"done": 1, "new": 1}, {"hold": 1})
     assert (counts.requests, counts.patients) == ({"sending": 1, "waiting": 1, "held": 1}, 2)

@@ -77,7 +77,7 @@ class Site:
         self.clock = HandClock(datetime(2026, 3, 5, 12, tzinfo=UTC))
         self.couriers = HandCouriers()
         self.engine = Engine(load_rulebook(), self.policy)
-        stats = WorkStats(lambda: Backlog(0, None, 0, None, 0, 0), lambda line: None)
+        stats = WorkStats(lambda: Backlog(0, 0, None, 0, 0), lambda line: None)
         passage = Passage(lambda: 0.0, limit=limit, steady=self.clock.steady)
         ledger = Ledger(lambda: 0.0, passage=passage)
         deciding, outgoing = Deciding.on(store, self.engine), Outgoing(self.couriers, ledger, self.clock)

@@ -79,7 +79,7 @@ class Work:
         envelope = Envelope(lambda bodies: panel(bodies, batch_id), of_each)
         self.couriers = Couriers(lambda: Poster(target), couriers, self.clock.now, envelope)
         engine = Engine(load_rulebook(), Policy(api_version=2, without_date="post"))
-        stats = WorkStats(lambda: Backlog(0, None, 0, None, 0, 0), lambda line: None)
+        stats = WorkStats(lambda: Backlog(0, 0, None, 0, 0), lambda line: None)
         ledger = Ledger(lambda: 0.0, Schedule(first=0.01, cap=0.05, slow=0.01, slowest=100.0))
         outgoing = Outgoing(self.couriers, ledger, self.clock, batch)
         self.loop = WorkLoop(store.work, Deciding.on(store, engine), outgoing, self.clock, stats)

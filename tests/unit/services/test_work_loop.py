@@ -21,8 +21,8 @@ from interface.services.new_messages import CAREFUL_ROWS, ROWS
 from interface.services.outgoing import Outgoing
 from interface.services.plan import Plan
 from interface.services.refusals import MOST_REFUSED
+from interface.services.resettling import PAGE
 from interface.services.running import run
-from interface.services.settling import PAGE
 from interface.services.turn_keeper import LONGEST_POLL_SECONDS, TurnKeeper
 from interface.services.wakes import Wakes
 from interface.services.work import clock_at, main
@@ -175,7 +175,7 @@ def parts():
     """The loop and all it was made of."""
     made = SimpleNamespace(store=FakeStore(), intake=FakeIntake(), couriers=FakeCouriers(), clock=FakeClock())
     made.lines = []
-    made.stats = WorkStats(lambda: Backlog(0, None, 0, None, 0, 0), made.lines.append)
+    made.stats = WorkStats(lambda: Backlog(0, 0, None, 0, 0), made.lines.append)
     made.loop = loop_of(made)
     made.loop.turn()  # the first one finds nobody to settle
     made.store.turns.clear()
@@ -547,7 +547,7 @@ def test_while_ending_a_courier_that_never_comes_back_is_not_waited_for_for_ever
 
 def test_numbers_are_reported_when_they_change_and_at_most_once_a_second():
     lines, time = [], [100.0]
-    backlog = [Backlog(1, 10.0, 2, 40.0, 3, 4)]
+    backlog = [Backlog(1, 2, 40.0, 3, 4)]
     stats = WorkStats(lambda: backlog[0], lines.append, dead=5, monotonic=lambda: time[0])
     stats.count("messages_post", 2)
     stats.report(now=50.0)

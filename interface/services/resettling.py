@@ -19,7 +19,7 @@ PAGE = 256
 """Patients settled in one transaction."""
 
 
-class SettlingStore(Protocol):
+class ResettlingStore(Protocol):
     """What is needed of the store: `interface.store.work.Work`."""
 
     def patients_with_open_requests(self, *, after: int = 0, limit: int = PAGE) -> list[PatientRow]:
@@ -53,10 +53,10 @@ class Unsettled:
         return replace(self, again=self.again.difference(patients))
 
 
-class Settling:
+class Resettling:
     """One thread's, the loop's."""
 
-    def __init__(self, store: SettlingStore, deciding: Deciding, outgoing: Outgoing, clock: Clock) -> None:
+    def __init__(self, store: ResettlingStore, deciding: Deciding, outgoing: Outgoing, clock: Clock) -> None:
         self._store = store
         self._intake = deciding.intake
         self._keeper = deciding.keeper
