@@ -24,6 +24,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from interface.delivery.verdict import Failure, Reply
+from interface.services.timely import TimelyResponse
 
 MAX_REPLY_BYTES = 1024 * 1024
 """The most of a reply that is read; a longer one is no reply of this API."""
@@ -80,8 +81,8 @@ class Poster:
     def post(self, body: bytes) -> Reply:
         """POST `body`; never raises for anything the network or the API does (`Reply.failure` says it).
 
-        The time it takes is bounded by the connect limit, the read limit for the reply to begin, and once
-        more the read limit for its body.
+        The time it takes is bounded by the connect limit, the read limit for the reply's head, and once more
+        the read limit for its body.
         """
         self._prepared.body = body
         self._prepared.headers["Content-Length"] = str(len(body))
@@ -155,10 +156,14 @@ class _Renewed:
 
 
 def _pools(may_send: Callable[[], bool]) -> dict[str, Any]:
-    """Connections that ask before a request leaves: between a claim and its POST this process may have stood still."""
+    """Connections that ask before a request leaves: between a claim and its POST this process may have stood still.
+    They wait for the reply's head as long as the limit says, and no longer.
+    """
 
     def asked(kind: Any) -> Any:
         class Asked(kind):  # type: ignore[misc]
+            response_class = TimelyResponse
+
             def endheaders(self, *given: Any, **named: Any) -> None:
                 if not may_send():
                     raise _LapsedError

@@ -162,11 +162,21 @@ def test_the_endless_body_of_a_redirect_is_not_read():
     assert not read_whole
 
 
-def test_a_reply_that_trickles_ends_as_a_timeout():
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX-Head: ",
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1",
+        b"",
+    ],
+    ids=["body", "head", "after a 100", "nothing"],
+)
+def test_a_reply_that_trickles_ends_as_a_timeout(begun):
     def serve(connection):
         connection.recv(65536)
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-        while True:
+        connection.sendall(begun)
+        for _ in range(1000):
             connection.sendall(b" ")
             threading.Event().wait(0.02)
 
