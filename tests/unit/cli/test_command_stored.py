@@ -87,3 +87,14 @@ def test_stored_json() -> None:
 
 def test_reasons_in_one_line() -> None:
     assert reasons_text([{"code": "a", "text": "no NPI"}, {"code": "b"}]) == "no NPI; b"
+
+
+@pytest.mark.parametrize(
+    "answer", ["[" * 4096, '{"a":' * 800 + "1" + "}" * 800, '{"a": NaN}', '{"a": -Infinity}']
+)
+def test_an_answer_that_would_break_ours_is_shown_as_text(answer: str) -> None:
+    assert decoded(answer.encode()) == answer
+
+
+def test_json_that_is_nested_as_ours_is_stays_json() -> None:
+    assert decoded(b'{"a": [{"b": [1, "[[[["]}]}') == {"a": [{"b": [1, "[[[["]}]}
