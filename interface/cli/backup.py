@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from interface.cli.common import UsageError, add_settings_option, local_text, settings_of, utc_text
 from interface.cli.output import facts, print_json, tell
 from interface.cli.stored import add_json_argument, open_store_of, wants_json, whole
+from interface.errors import InterfaceError
 
 if TYPE_CHECKING:
     from interface.settings import Settings
@@ -27,7 +28,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "target",
         metavar="TARGET",
-        type=Path,
         nargs="?",
         help="a file that is not there yet, or a folder: there each backup gets a name with its time",
     )
@@ -81,9 +81,11 @@ def _verify(args: argparse.Namespace, settings: Settings) -> int:
 def _make(args: argparse.Namespace, settings: Settings) -> int:
     from interface.store.backup import left_behind
 
-    target: Path = args.target.expanduser()
+    target = Path(args.target).expanduser()
     store = settings.store_path or Path()
     into_folder = target.is_dir()
+    if args.target.endswith("/") and not into_folder:
+        raise InterfaceError(f"there is no folder {args.target}: make it first")
     if args.keep is not None and not into_folder:
         raise UsageError(f"backup: --keep is for a folder, and {target} is none")
     if into_folder:

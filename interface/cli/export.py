@@ -180,6 +180,8 @@ def _into(to: str, opened: ExitStack) -> _Into:
     path = Path(to).expanduser()
     if path.is_dir():
         return _Each(path)
+    if to.endswith("/"):
+        raise InterfaceError(f"there is no folder {to}: make it first")
     try:
         stream = opened.enter_context(_new(path))
     except FileExistsError:

@@ -127,6 +127,17 @@ def test_what_cannot_be_exported(
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "command", [["messages", "export", "--all", "--to"], ["backup"]], ids=["export", "backup"]
+)
+def test_a_folder_that_is_not_there_does_not_become_a_file(
+    command: list[str], site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, "out/"]) == 1
+    assert capsys.readouterr().err == "hl7-interface: there is no folder out/: make it first\n"
+    assert not (site / "out").exists()
+
+
 # ---------------------------------------------------------------- backup
 
 
