@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
 from interface.store.crypto import Keyring
+from interface.store.in_lists import among
 from interface.store.records.turn import AttemptDone, Unsent
 from interface.store.schema import attempts, patients, requests
 from interface.store.texts import clear
-from interface.store.turns import chunks
 
 _END_ATTEMPT = (
     update(requests)
@@ -142,9 +142,7 @@ def supersede_overtaken(connection: Connection, ids: Sequence[int], now: float) 
 
     While they were being sent that had no effect; tried again, they would outlive a cancellation of the newer.
     """
-    overtaken = {
-        id_: owner for part in chunks(ids) for id_, owner in connection.execute(_OVERTAKEN, {"ids": part})
-    }
+    overtaken = dict(among(connection, _OVERTAKEN, ids))
     if overtaken:
         connection.execute(_SUPERSEDE_OVERTAKEN, [{"b_id": id_, "b_now": now} for id_ in overtaken])
     return set(overtaken.values())

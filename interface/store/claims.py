@@ -16,10 +16,11 @@ from sqlalchemy.sql.functions import min as sql_min
 
 from interface.store.crypto import Keyring
 from interface.store.errors import Unreadable
+from interface.store.in_lists import among, chunks
 from interface.store.nodes import living
 from interface.store.records.turn import Claimed, Wake
 from interface.store.schema import attempts, patients, request_bodies, requests
-from interface.store.turns import OLDEST_WAITING_DUE, chunks, set_due
+from interface.store.turns import OLDEST_WAITING_DUE, set_due
 
 _END_OF_TIME = 1e300
 
@@ -133,7 +134,7 @@ def claim(
     ids = [id_ for id_ in due if id_ not in blocked][:limit]
     if not ids:
         return ()
-    rows = {row[0]: row for part in chunks(ids) for row in connection.execute(_READ_DUE, {"ids": part})}
+    rows = {row[0]: row for row in among(connection, _READ_DUE, ids)}
     found = [rows[id_] for id_ in ids if id_ in rows and not _is_past(rows[id_][3], not_before)]
     connection.execute(_MARK_SENDING, [{"b_id": row[1], "b_now": now} for row in found])
     connection.execute(
@@ -206,11 +207,7 @@ def lock(connection: Connection, patient_ids: Collection[int]) -> dict[int, tupl
     Gives what is in flight of each, and the number of the claim. Always in the order of ids, so that two nodes do not
     wait for each other.
     """
-    return {
-        id_: (request, fence)
-        for part in chunks(sorted(patient_ids))
-        for id_, request, fence in connection.execute(_LOCK, {"ids": part})
-    }
+    return {id_: (request, fence) for id_, request, fence in among(connection, _LOCK, patient_ids)}
 
 
 def sent_by_others(
@@ -221,8 +218,7 @@ def sent_by_others(
     """
     return {
         request: owner
-        for part in chunks(sorted({*wanted.values(), *whose}))
-        for request, owner in connection.execute(_IN_FLIGHT, {"ids": part, "b_node": node})
+        for request, owner in among(connection, _IN_FLIGHT, {*wanted.values(), *whose}, b_node=node)
         if request in wanted or owner in whose
     }
 

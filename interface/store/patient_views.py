@@ -11,6 +11,7 @@ from interface.store import replay, seen
 from interface.store.crypto import Keyring
 from interface.store.engine import Database, Part
 from interface.store.errors import Unreadable
+from interface.store.in_lists import among, chunks
 from interface.store.records.lists import (
     MessageSummary,
     PatientCursor,
@@ -19,7 +20,6 @@ from interface.store.records.lists import (
     RequestSummary,
 )
 from interface.store.schema import charts, messages, patient_keys, patients, requests
-from interface.store.turns import chunks
 from interface.store.views import MESSAGE_COLUMNS, REQUEST_COLUMNS, message_summary, request_summary
 
 ALL_PATIENTS = PatientFilter()
@@ -148,11 +148,7 @@ class PatientViews(Part):
 
     def _merged_into(self, ids: set[int]) -> dict[int, int | None]:
         with self._reading() as connection:
-            return {
-                id_: into
-                for part in chunks(sorted(ids))
-                for id_, into in connection.execute(_MERGED_INTO, {"ids": part})
-            }
+            return dict(among(connection, _MERGED_INTO, ids))
 
     def messages_of(
         self, ids: Iterable[int], *, before: int | None = None, limit: int = 50
@@ -165,38 +161,22 @@ class PatientViews(Part):
     def count_messages(self, ids: Iterable[int]) -> dict[int, int]:
         """How many messages were decided for each of these patients; those without any are left out."""
         with self._reading() as connection:
-            return {
-                id_: number
-                for part in chunks(sorted(set(ids)))
-                for id_, number in connection.execute(_COUNT_MESSAGES, {"ids": part})
-            }
+            return dict(among(connection, _COUNT_MESSAGES, ids))
 
     def messages_by_id(self, ids: Iterable[int]) -> dict[int, MessageSummary]:
         """These messages; unknown ones are left out."""
         with self._reading() as connection:
-            rows = [
-                message_summary(row)
-                for part in chunks(sorted(set(ids)))
-                for row in connection.execute(_MESSAGES_BY_ID, {"ids": part})
-            ]
+            rows = [message_summary(row) for row in among(connection, _MESSAGES_BY_ID, ids)]
         return {row.id: row for row in rows}
 
     def requests_by_id(self, ids: Iterable[int]) -> dict[int, RequestSummary]:
         """These requests; unknown ones are left out."""
         with self._reading() as connection:
-            rows = [
-                request_summary(row)
-                for part in chunks(sorted(set(ids)))
-                for row in connection.execute(_REQUESTS_BY_ID, {"ids": part})
-            ]
+            rows = [request_summary(row) for row in among(connection, _REQUESTS_BY_ID, ids)]
         return {row.id: row for row in rows}
 
     def _by_id(self, connection: Connection, ids: Iterable[int]) -> list[PatientSummary]:
-        return [
-            self._summary(row)
-            for part in chunks(sorted(set(ids)))
-            for row in connection.execute(_BY_ID, {"ids": part})
-        ]
+        return [self._summary(row) for row in among(connection, _BY_ID, ids)]
 
     def _owners(self, connection: Connection, keys: tuple[str, ...]) -> dict[str, int]:
         hashes = {self._keyring.lookup(key): key for key in keys}

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, delete, or_, select, update
 
 from interface.store.crypto import Keyring
 from interface.store.errors import Unreadable
+from interface.store.in_lists import among
 from interface.store.records.reading import AskedRow, ReplayRow
 from interface.store.records.reasons import reasons_of
 from interface.store.records.turn import MessageAgain
@@ -21,7 +22,7 @@ from interface.store.schema import (
     request_bodies,
     requests,
 )
-from interface.store.turns import add_notes, chunks
+from interface.store.turns import add_notes
 
 _COLUMNS = (
     messages.c.id,
@@ -90,9 +91,8 @@ def family(connection: Connection, ids: Iterable[int]) -> set[int]:
     while wanted:
         found |= wanted
         related: set[int] = set()
-        for part in chunks(sorted(wanted)):
-            for id_, into in connection.execute(_RELATED, {"ids": part}):
-                related |= {id_} if into is None else {id_, into}
+        for id_, into in among(connection, _RELATED, wanted):
+            related |= {id_} if into is None else {id_, into}
         wanted = related - found
     return found
 
@@ -103,9 +103,8 @@ def messages_of(
     """The messages that were decided for these patients, and these messages, in the order of arrival."""
     found: dict[int, ReplayRow] = {}
     for statement, ids in ((_OF_PATIENTS, patient_ids), (_BY_ID, message_ids)):
-        for part in chunks(sorted(set(ids))):
-            for row in connection.execute(statement, {"ids": part}):
-                found.setdefault(row[0], _row(keyring, *row))
+        for row in among(connection, statement, ids):
+            found.setdefault(row[0], _row(keyring, *row))
     return [found[id_] for id_ in sorted(found)]
 
 
@@ -120,8 +119,7 @@ def asked_of(connection: Connection, keyring: Keyring, patient_ids: Iterable[int
             _open(keyring, "request", body),
             tuple(code for code, _ in reasons_of(reasons)),
         )
-        for part in chunks(sorted(set(patient_ids)))
-        for id_, owner, state, appointment, body, reasons in connection.execute(_ASKED, {"ids": part})
+        for id_, owner, state, appointment, body, reasons in among(connection, _ASKED, patient_ids)
     ]
 
 

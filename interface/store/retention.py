@@ -19,9 +19,9 @@ from interface.store import intake_turn, replay
 from interface.store.crypto import Keyring
 from interface.store.engine import Database, Part
 from interface.store.errors import StoreError, Unreadable
+from interface.store.in_lists import among, chunks
 from interface.store.leases import Hold
 from interface.store.schema import charts, commands, messages, patients, purges, requests, webhooks
-from interface.store.turns import chunks
 
 PAGE = 500
 ROWS = 100
@@ -232,11 +232,7 @@ def _request_may_go(limits: Limits, _id: int, state: str, changed_at: float, day
 
 
 def _among(connection: Connection, statement: Select[Any], values: Iterable[int]) -> set[int]:
-    return {
-        found
-        for part in chunks(sorted(set(values)))
-        for found in connection.execute(statement, {"ids": part}).scalars()
-    }
+    return {found for (found,) in among(connection, statement, values)}
 
 
 def _cut(ids: tuple[int, ...], rows: Sequence[Any], most: int) -> Found:

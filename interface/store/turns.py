@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, delete, func, insert, or_, select, update
 
 from interface.store import counters
 from interface.store.crypto import Keyring
 from interface.store.errors import StoreError, Unreadable
+from interface.store.in_lists import among, chunks
 from interface.store.records.reasons import reasons_json
 from interface.store.records.turn import CloseRow, MessageDone, NewRequestRow, PatientWrite, RewriteRow
 from interface.store.schema import (
@@ -30,21 +31,11 @@ from interface.store.schema import (
     requests,
 )
 
-_T = TypeVar("_T")
-
 OPEN_STATES = ("waiting", "held")
 """A request in one of these may still be rewritten or closed."""
 
-CHUNK = 500
-"""How many values one IN list holds at most."""
-
 # not `in_`: its expanding parameter cannot go into an executemany
 _IS_OPEN = or_(*(requests.c.state == state for state in OPEN_STATES))
-
-
-def chunks(values: Sequence[_T]) -> Iterable[Sequence[_T]]:
-    """The values in parts that fit an IN list; none at all for none."""
-    return (values[start : start + CHUNK] for start in range(0, len(values), CHUNK))
 
 
 # ------------------------------------------------------------------------------------------------ requests
@@ -112,9 +103,7 @@ def change_requests(
     closes = [change for change in changes if isinstance(change, CloseRow)]
     superseded = [change.supersedes for change in new if change.supersedes is not None]
     wanted = [*superseded, *(change.id for change in rewrites), *(change.id for change in closes)]
-    open_now: dict[int, int] = {}
-    for part in chunks(wanted):
-        open_now.update((id_, owner) for id_, owner in connection.execute(_OPEN_AMONG, {"ids": part}))
+    open_now: dict[int, int] = dict(among(connection, _OPEN_AMONG, wanted))
     # new ones last: what they supersede may have been rewritten or closed before, never after
     _rewrite(connection, keyring, [change for change in rewrites if change.id in open_now], now)
     _close(connection, [change for change in closes if change.id in open_now], now)
@@ -202,7 +191,7 @@ def _rewrite(connection: Connection, keyring: Keyring, rewrites: list[RewriteRow
 
 def keep_what_was_sent(connection: Connection, keyring: Keyring, ids: list[int]) -> None:
     """Before bodies are rewritten: attempts made with them get copies."""
-    sent = [row for part in chunks(ids) for row in connection.execute(_SENT_AS_STORED, {"ids": part})]
+    sent = list(among(connection, _SENT_AS_STORED, ids))
     kept = []
     for attempt, sealed in sent:
         with suppress(Unreadable):
@@ -275,9 +264,7 @@ def _write_keys(
 ) -> None:
     """Make the stored keys of these patients equal to `keys`; a key that another patient had moves here."""
     wanted = {keyring.lookup(key): id_ for id_, texts in keys.items() for key in texts}
-    stored: dict[bytes, int] = {}
-    for ids in chunks([id_ for id_ in keys if id_ not in new]):
-        stored.update((hash_, owner) for hash_, owner in connection.execute(_KEYS_OF, {"ids": ids}))
+    stored: dict[bytes, int] = dict(among(connection, _KEYS_OF, keys.keys() - new))
     for hashes in chunks([hash_ for hash_ in wanted if hash_ not in stored]):
         stored.update((hash_, owner) for hash_, owner in connection.execute(_OWNERS_OF, {"hashes": hashes}))
     gone = [{"b_hash": hash_} for hash_, owner in stored.items() if wanted.get(hash_) != owner]

@@ -16,6 +16,7 @@ from interface.store import replay, work_state
 from interface.store.crypto import Keyring
 from interface.store.engine import Database, Part
 from interface.store.errors import Unreadable
+from interface.store.in_lists import among
 from interface.store.records.figures import Backlog, Counts, ServerFacts, StoreStats
 from interface.store.records.lists import (
     AttemptView,
@@ -37,7 +38,6 @@ from interface.store.schema import (
     request_bodies,
     requests,
 )
-from interface.store.turns import chunks
 
 ALL_MESSAGES = MessageFilter()
 ALL_REQUESTS = RequestFilter()
@@ -326,8 +326,7 @@ class Views(Part):
         with self._reading() as connection:
             return [
                 (state, decision, _reasons(reasons))
-                for part in chunks(list(ids))
-                for state, decision, reasons in connection.execute(_DECIDED, {"ids": part})
+                for state, decision, reasons in among(connection, _DECIDED, ids)
             ]
 
 

@@ -9,8 +9,9 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, Select, bindparam, select, update
 from sqlalchemy.exc import DataError, IntegrityError
 
 from interface.store import (
@@ -29,6 +30,7 @@ from interface.store import (
 from interface.store.crypto import Keyring
 from interface.store.engine import Database, Part
 from interface.store.errors import OutcomeUnknown, Overtaken, Refused, Unreadable
+from interface.store.in_lists import among, chunks
 from interface.store.key_rows import still_good
 from interface.store.leases import Hold, Seen
 from interface.store.records.reading import AskedRow, Command, JournalRow, PatientRow, ReplayRow
@@ -42,7 +44,7 @@ from interface.store.schema import (
     request_bodies,
     requests,
 )
-from interface.store.turns import OPEN_STATES, chunks
+from interface.store.turns import OPEN_STATES
 
 _NEW_MESSAGES = (
     select(
@@ -154,15 +156,7 @@ class Work(Part):
 
     def load_patients_by_id(self, ids: Iterable[int]) -> dict[int, PatientRow]:
         """The patients with these ids; unknown ones are left out."""
-        wanted = sorted(set(ids))
-        if not wanted:
-            return {}
-        with self._reading() as connection:
-            return {
-                row[0]: self._patient(*row)
-                for part in chunks(wanted)
-                for row in connection.execute(_PATIENTS_BY_ID, {"ids": part})
-            }
+        return {row[0]: self._patient(*row) for row in self._among(_PATIENTS_BY_ID, ids)}
 
     def patients_with_open_requests(self, *, after: int = 0, limit: int = 256) -> list[PatientRow]:
         """Patients with an id above `after` who have a waiting or held request, by id."""
@@ -173,43 +167,21 @@ class Work(Part):
 
     def request_owners(self, ids: Iterable[int]) -> dict[int, int]:
         """Whose these requests are; unknown ones are left out."""
-        wanted = sorted(set(ids))
-        with self._reading() as connection:
-            return {
-                id_: owner
-                for part in chunks(wanted)
-                for id_, owner in connection.execute(_OWNERS, {"ids": part})
-            }
+        return dict(self._among(_OWNERS, ids))
 
     def request_states(self, ids: Iterable[int]) -> dict[int, str]:
         """The states of these requests; unknown ones are left out."""
-        wanted = sorted(set(ids))
-        if not wanted:
-            return {}
-        with self._reading() as connection:
-            return {
-                id_: state
-                for part in chunks(wanted)
-                for id_, state in connection.execute(_STATES, {"ids": part})
-            }
+        return dict(self._among(_STATES, ids))
 
     def request_bodies(self, ids: Iterable[int]) -> dict[int, bytes]:
         """The requests as they are stored; those that cannot be opened are left out."""
-        wanted = sorted(set(ids))
-        if not wanted:
-            return {}
-        with self._reading() as connection:
-            rows = [row for part in chunks(wanted) for row in connection.execute(_BODIES, {"ids": part})]
-        opened = {id_: self._open("request", sealed) for id_, sealed in rows}
+        opened = {id_: self._open("request", sealed) for id_, sealed in self._among(_BODIES, ids)}
         return {id_: body for id_, (body, readable) in opened.items() if readable}
 
     def request_details(self, ids: Iterable[int]) -> dict[int, tuple[str, bytes]]:
         """Appointment and provenance of these requests; those that cannot be opened are left out."""
-        wanted = sorted(set(ids))
-        with self._reading() as connection:
-            rows = [row for part in chunks(wanted) for row in connection.execute(_ABOUT, {"ids": part})]
         found = {}
-        for id_, appointment, detail in rows:
+        for id_, appointment, detail in self._among(_ABOUT, ids):
             key, readable = self._open("appointment", appointment)
             document, complete = self._open("detail", detail)
             if readable and complete:
@@ -252,6 +224,14 @@ class Work(Part):
         """
         with self._reading() as connection:
             return counters.peek(connection, "patient"), counters.peek(connection, "request")
+
+    def _among(self, statement: Select[Any], ids: Iterable[int]) -> list[Any]:
+        """The rows of a statement whose IN list is `ids`."""
+        wanted = set(ids)
+        if not wanted:
+            return []
+        with self._reading() as connection:
+            return list(among(connection, statement, wanted))
 
     # ------------------------------------------------------------------------------------------ writing
 
