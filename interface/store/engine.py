@@ -124,6 +124,7 @@ class Part:
     def close(self) -> None:
         """Give the connection back; what was not committed is undone."""
         self._connection.close()
+        self._mark = None
 
     def _writing(
         self, failure: type[StoreError] = StoreError, *, unknown: type[StoreError] | None = None

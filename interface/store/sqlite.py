@@ -6,10 +6,12 @@ import os
 import shutil
 import sqlite3
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from weakref import WeakSet
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
@@ -68,13 +70,22 @@ def cause_of(error: BaseException | None) -> str:
 _Inode = tuple[int, int]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class _Mark:
     """The files that a connection has open."""
 
     file: _Inode | None
-    wal: _Inode | None = None
-    """Known with the first commit: before it the file may not be there."""
+    wal: _Inode | None
+    """None until the first commit where there was none yet."""
+
+    def check(self, name: str) -> None:
+        """StoreError when others bear the names now."""
+        wal = _inode(f"{name}-wal")
+        self.wal = self.wal or wal
+        if _inode(name) != self.file or wal != self.wal:
+            raise StoreError(
+                f"the store file {name} or its -wal was moved, deleted or replaced: bring it back"
+            )
 
 
 class SQLite(Database):
@@ -83,10 +94,12 @@ class SQLite(Database):
     shared = False
     failures = (SQLAlchemyError, sqlite3.Error, OverflowError)
 
-    def __init__(self, path: Path, *, busy_ms: int = BUSY_MS) -> None:
+    def __init__(self, path: Path, *, busy_ms: int = BUSY_MS, marks: WeakSet[_Mark] | None = None) -> None:
+        """`marks`: of the connections that this process has to the file already."""
         self.path: Path = path
         self.name = str(path)
-        self.engine = make_engine(path, busy_ms=busy_ms)
+        self._marks: WeakSet[_Mark] = WeakSet() if marks is None else marks
+        self.engine = make_engine(path, busy_ms=busy_ms, before=self._check_marks)
 
     def prepare(self, *, create: bool) -> bool:
         """Make the file, with `create`."""
@@ -96,15 +109,24 @@ class SQLite(Database):
 
     def probing(self) -> SQLite:
         """The same file, without much patience for its lock."""
-        return SQLite(self.path, busy_ms=PROBE_BUSY_MS)
+        return SQLite(self.path, busy_ms=PROBE_BUSY_MS, marks=self._marks)
 
     def changing(self) -> SQLite:
         """The same file: who changes its tables waits no longer than others."""
         return self
 
     def mark(self) -> _Mark:
-        """What tells the file from another of the same name."""
-        return _Mark(_inode(self.name))
+        """What tells the files from others of the same names."""
+        mark = _Mark(_inode(self.name), _inode(f"{self.name}-wal"))
+        self._marks.add(mark)
+        return mark
+
+    def _check_marks(self) -> None:
+        """A connection that is opened while the WAL is away would make a new one, and what it commits be lost, or worse,
+        when the old one is brought back.
+        """
+        for mark in tuple(self._marks):
+            mark.check(self.name)
 
     def begin(self, connection: Connection, *, reading: bool) -> None:
         """A writer takes the lock at once: one that began by reading could not wait for it."""
@@ -118,12 +140,7 @@ class SQLite(Database):
         """A file that was deleted or moved takes commits to the end, and keeps none of them; so does its WAL, to which
         commits go first.
         """
-        wal = _inode(f"{self.name}-wal")
-        mark.wal = mark.wal or wal
-        if _inode(self.name) != mark.file or wal != mark.wal:
-            raise StoreError(
-                f"the store file {self.name} or its -wal was moved, deleted or replaced: bring it back"
-            )
+        mark.check(self.name)
 
     def committed(self, connection: Connection) -> bool:  # noqa: ARG002
         """A commit that returns is on disk."""
@@ -194,13 +211,16 @@ def make_file(path: Path) -> None:
         raise StoreError(f"the store {path} cannot be made: {error.strerror}") from None
 
 
-def make_engine(path: Path, *, busy_ms: int = BUSY_MS) -> Engine:
-    """An engine whose connections are each their own (no pool) and may change threads, one user at a time."""
+def make_engine(path: Path, *, busy_ms: int = BUSY_MS, before: Callable[[], None] = lambda: None) -> Engine:
+    """An engine whose connections are each their own (no pool) and may change threads, one user at a time. `before` is
+    called before one is opened, and may raise.
+    """
     # never a new file: beside the WAL of one that was moved away, SQLite would take an empty one for the
     # database, and delete the WAL with all that is not in the other yet
     address = f"file:{quote(str(path.absolute()))}?mode=rw"
 
     def connect() -> sqlite3.Connection:
+        before()
         return sqlite3.connect(address, uri=True, check_same_thread=False, cached_statements=256)
 
     engine = create_engine(f"sqlite:///{path}", creator=connect, poolclass=NullPool, hide_parameters=True)

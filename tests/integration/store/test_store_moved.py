@@ -61,3 +61,19 @@ def test_a_new_store_is_not_made_over_the_wal_of_another(url, keyring, tmp_path)
     assert left.exists()
     left.unlink()
     open_store(url, keyring).close()
+
+
+def test_while_the_wal_is_away_nobody_makes_another(store, fill):
+    """What a new connection committed to its own would be lost when the first is brought back, and be missed by all."""
+    fill.message()
+    wal = store.path.with_name(f"{store.path.name}-wal")
+    away = store.path.with_name("elsewhere")
+    wal.rename(away)
+    for look in (store.check_writable, lambda: store.views.counts(), lambda: store.commands):
+        with pytest.raises(StoreError, match="moved, deleted or replaced"):
+            look()
+    assert not wal.exists()
+    away.rename(wal)
+    fill.message()
+    store.check_writable()
+    assert len(store.views.messages()) == 2
