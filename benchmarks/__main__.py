@@ -52,7 +52,9 @@ def main() -> int:
     before = report.previous(RESULTS, mode)
     against = " · against the latest earlier value (! a fifth worse)" if before else ""
     print(f"value · lowest to highest run{against}")
-    folder = Path(tempfile.mkdtemp(prefix="stores-", dir=args.folder or RESULTS))
+    stores = Path(args.folder or RESULTS)
+    stores.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="stores-", dir=stores))
     began = time.monotonic()
     sections: list[Section] = []
     failed = []
