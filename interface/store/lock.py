@@ -33,7 +33,11 @@ class StoreLock:
     @classmethod
     def beside(cls, url: str, role: Role = "door") -> StoreLock:
         """The lock of the store at `url` for the door or the work; StoreError when it is not SQLite's."""
-        store = sqlite_path(url)
+        return cls.of(sqlite_path(url), role)
+
+    @classmethod
+    def of(cls, store: Path, role: Role) -> StoreLock:
+        """The lock of the store in this file."""
         return cls(store.with_name(f"{store.name}-{role}.lock"))
 
     def acquire(self, wait: float = 0.0) -> None:

@@ -73,5 +73,5 @@ class BesideDaemons(Shared):
 def presence(database: Database, role: Role) -> Presence:
     """How the door or the work of a store are told from others."""
     if database.path is not None:
-        return StoreLock.beside(f"sqlite:///{database.path}", role)
+        return StoreLock.of(database.path, role)
     return Shared(database) if role == "door" else BesideDaemons(database)

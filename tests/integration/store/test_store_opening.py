@@ -19,6 +19,7 @@ from interface.store.database import database_at, open_store
 from interface.store.errors import StoreError
 from interface.store.lock import StoreLock
 from interface.store.migrations import MIGRATIONS, Migration
+from interface.store.presence import presence
 from interface.store.records.arrivals import Arrival
 
 
@@ -351,3 +352,11 @@ def test_a_lock_can_be_waited_for(sqlite_url):
     second.acquire(wait=10)
     release.join()
     second.release()
+
+
+def test_door_and_work_name_a_lock_alike_whatever_the_path_is(tmp_path):
+    url = f"sqlite:///{tmp_path}/odd%2541?name.db".replace("?", "%3F")
+    for role in ("door", "work"):
+        lock = presence(database_at(url), role)
+        assert isinstance(lock, StoreLock)
+        assert lock.path == StoreLock.beside(url, role).path
