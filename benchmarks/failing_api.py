@@ -17,7 +17,7 @@ import sys
 from collections import Counter
 from itertools import count
 
-from benchmarks.sink import content_length
+from benchmarks.sink import Requests
 
 KINDS = ("500", "502", "503", "429", "drop before", "drop after", "hang")
 WEIGHTS = (6, 3, 6, 2, 4, 4, 1)
@@ -50,32 +50,19 @@ class Api:
         return kind, b"{}"
 
 
-class Connection(asyncio.Protocol):
-    """One HTTP/1.1 connection, one request at a time."""
+class Connection(Requests):
+    """One connection to it."""
 
     def __init__(self, api: Api) -> None:
+        super().__init__()
         self._api = api
-        self._buffer = b""
-        self._transport: asyncio.Transport | None = None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport  # type: ignore[assignment]
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        while (head := self._buffer.find(b"\r\n\r\n")) >= 0:
-            end = head + 4 + content_length(self._buffer[:head])
-            if len(self._buffer) < end:
-                return
-            request, self._buffer = self._buffer[:end], self._buffer[end:]
-            self._answer(request, request[head + 4 :])
-
-    def _answer(self, request: bytes, body: bytes) -> None:
+    def _answer(self, request: bytes, body: int) -> None:
         if self._transport is None:
             return
         kind, more = "200", b""
         if request.startswith(b"POST"):
-            kind, answer = self._api.take(body)
+            kind, answer = self._api.take(request[body:])
         else:
             healed = request.split(b" ", 2)[1] == b"/heal"
             self._api.share = 0.0 if healed else self._api.share

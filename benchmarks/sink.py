@@ -26,11 +26,10 @@ class Counts:
         self.delay = 0.0
 
 
-class Connection(asyncio.Protocol):
+class Requests(asyncio.Protocol):
     """One HTTP/1.1 connection, one request at a time."""
 
-    def __init__(self, counts: Counts) -> None:
-        self._counts = counts
+    def __init__(self) -> None:
         self._buffer = b""
         self._transport: asyncio.Transport | None = None
 
@@ -40,14 +39,25 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         while (head := self._buffer.find(b"\r\n\r\n")) >= 0:
-            length = content_length(self._buffer[:head])
-            end = head + 4 + length
+            end = head + 4 + _content_length(self._buffer[:head])
             if len(self._buffer) < end:
                 return
             request, self._buffer = self._buffer[:end], self._buffer[end:]
-            self._answer(request)
+            self._answer(request, head + 4)
 
-    def _answer(self, request: bytes) -> None:
+    def _answer(self, request: bytes, body: int) -> None:
+        """Answer a whole request, whose body begins at `body`."""
+        raise NotImplementedError
+
+
+class Connection(Requests):
+    """One connection to the sink."""
+
+    def __init__(self, counts: Counts) -> None:
+        super().__init__()
+        self._counts = counts
+
+    def _answer(self, request: bytes, body: int) -> None:  # noqa: ARG002 - nobody looks into it
         counts = self._counts
         if request.startswith(b"POST"):
             counts.posts += 1
@@ -72,7 +82,7 @@ class Connection(asyncio.Protocol):
             self._transport.write(data)
 
 
-def content_length(head: bytes) -> int:
+def _content_length(head: bytes) -> int:
     """How many bytes follow the head of a request."""
     lowered = head.lower()
     at = lowered.find(b"content-length:")

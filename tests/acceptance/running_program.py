@@ -40,6 +40,23 @@ def call(*arguments: str, folder: Path | None = None, **environment: str) -> sub
     )
 
 
+class AtTerminal:
+    """A site, and a person at the command line beside it."""
+
+    path: Path
+    """The settings file."""
+
+    def command(self, *arguments: str, code: int = 0) -> str:
+        """What a command says, ending as `code`."""
+        done = call(*arguments, "-c", str(self.path))
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done.stdout or done.stderr
+
+    def json(self, *arguments: str, code: int = 0) -> Any:
+        return json.loads(self.command(*arguments, "--json", code=code))
+
+
 class Program:
     """One of the program's own commands that stays."""
 

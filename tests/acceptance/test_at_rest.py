@@ -8,12 +8,11 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 from patience import until
 from ports import free_port
-from running_program import NOW, Program, call, states, tell
+from running_program import NOW, AtTerminal, Program, call, states, tell
 
 SETTINGS = """
 [site]
@@ -109,7 +108,7 @@ def message(number: int) -> tuple[bytes, dict[str, str]]:
     return text.encode(), {place: value for place, value in values.items() if value}
 
 
-class Site:
+class Site(AtTerminal):
     """A daemon with all its files under one folder."""
 
     def __init__(self, folder: Path, api: str, store: str = ""):
@@ -131,15 +130,6 @@ class Site:
     def tell(self, raw: bytes) -> None:
         tell(self.port, raw)
         until("it is decided", lambda: "new" not in states(self.store, "messages"))
-
-    def command(self, *arguments: str, code: int = 0) -> str:
-        done = call(*arguments, "-c", str(self.path))
-        assert done.returncode == code, done.stdout + done.stderr
-        assert "Traceback" not in done.stderr
-        return done.stdout or done.stderr
-
-    def json(self, *arguments: str, code: int = 0) -> Any:
-        return json.loads(self.command(*arguments, "--json", code=code))
 
     def files(self) -> dict[str, bytes]:
         found = {

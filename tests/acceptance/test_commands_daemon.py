@@ -6,7 +6,6 @@ ones, and reach the held messages after a restart.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
@@ -21,7 +20,7 @@ import pytest
 from made_up import AIP
 from patience import until
 from ports import free_port
-from running_program import NOW, Program, call, get, states, tell
+from running_program import NOW, AtTerminal, Program, get, states, tell
 
 SETTINGS = """
 [site]
@@ -37,7 +36,7 @@ port = {web}
 """
 
 
-class Site:
+class Site(AtTerminal):
     """A daemon, and a person at the command line beside it."""
 
     def __init__(self, folder: Path, api: str):
@@ -65,15 +64,6 @@ class Site:
         person = f"PID|1||{pid}||Sample^Robin||19700131|F|||12 Birch Ln^^Madison^WI^53703"
         tell(self.port, "\r".join((head, person, *segments, "")).encode())
         until("it is decided", lambda: "new" not in states(self.store, "messages"))
-
-    def command(self, *arguments: str, code: int = 0) -> str:
-        done = call(*arguments, "-c", str(self.path))
-        assert done.returncode == code, done.stdout + done.stderr
-        assert "Traceback" not in done.stderr
-        return done.stdout or done.stderr
-
-    def json(self, *arguments: str, code: int = 0) -> Any:
-        return json.loads(self.command(*arguments, "--json", code=code))
 
     def list(self, command: str, *filters: str) -> list[dict[str, Any]]:
         return self.json(command, *filters)[command]  # type: ignore[no-any-return]
