@@ -19,6 +19,8 @@ def reopen(settling: Settling, appointment: Appointment, number: int) -> Compose
     if appointment.date and appointment.date < settling.today.isoformat():
         return "its appointment's date has passed"
     composed = settling.compose(appointment)
+    if composed.drop is not None:
+        return composed.drop.text
     asked = appointment.asked
     if asked is None or asked.id == number:
         beside, released = (asked.beside, asked.released) if asked is not None else ((), False)

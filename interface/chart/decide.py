@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from interface.chart.filters import person_left
+from interface.chart.guarding import Guard, no_guard
 from interface.chart.holds import hold
 from interface.chart.identity import decide_identity
 from interface.chart.model import Chart
@@ -31,6 +32,8 @@ class Engine:
 
     book: Rulebook
     policy: Policy
+    guard: Guard = no_guard
+    """What the environment forbids."""
 
     def read(self, raw: bytes, *, received_at: datetime, listener: str = "") -> Reading:
         """What the message says. Never raises for what a sender can send."""
@@ -52,25 +55,24 @@ class Engine:
             return _plain(
                 reading, "ignore", Reason("blocked", f"{where} says blocked: a slot, not an appointment")
             )
-        today = self.today(now)
         if reading.moves:
             return decide_identity(
                 reading,
                 charts,
-                lambda chart: self._settling(chart, today, reading.control_id, new_id, reading.history),
+                lambda chart: self._settling(chart, now, reading.control_id, new_id, reading.history),
             )
         known = charts.get(reading.keys[0]) if reading.keys else None
-        left = self._left(reading, known, today)
+        left = self._left(reading, known, now)
         if left is not None:
             return left
         fresh = known.copy() if known is not None else Chart(list(reading.keys))
         if not reading.keys:
-            return self._unknown_patient(reading, fresh, does, today, new_id)
+            return self._unknown_patient(reading, fresh, does, now, new_id)
         step = Step(
             self.policy,
             reading,
             does,
-            self._settling(fresh, today, reading.control_id, new_id, reading.history),
+            self._settling(fresh, now, reading.control_id, new_id, reading.history),
         )
         return step.run()
 
@@ -84,11 +86,11 @@ class Engine:
 
     def settling(self, chart: Chart, *, now: datetime, trigger: str, new_id: Callable[[], int]) -> Settling:
         """A settling of a chart that may be changed."""
-        return self._settling(chart, self.today(now), trigger, new_id)
+        return self._settling(chart, now, trigger, new_id)
 
     def resettle(self, chart: Chart, *, now: datetime, new_id: Callable[[], int]) -> Outcome:
         """The open requests again, when the day or the settings have changed."""
-        settling = self._settling(chart.copy(), self.today(now), "", new_id)
+        settling = self._settling(chart.copy(), now, "", new_id)
         for appointment in list(settling.chart.appointments.values()):
             settling.refresh(appointment)
         changed = settling.chart if settling.changes else None
@@ -98,7 +100,7 @@ class Engine:
         self, chart: Chart, request: int, *, now: datetime, new_id: Callable[[], int]
     ) -> Outcome | None:
         """A person lets a held request of a protected patient go; None: no such request is held."""
-        settling = self._settling(chart.copy(), self.today(now), "", new_id)
+        settling = self._settling(chart.copy(), now, "", new_id)
         for appointment in settling.chart.appointments.values():
             if appointment.asked is not None and appointment.asked.id == request:
                 settling.release(appointment)
@@ -107,12 +109,15 @@ class Engine:
 
     def today(self, now: datetime) -> date:
         """The site's calendar day."""
-        return now.astimezone(self.policy.timezone or now.tzinfo).date()
+        return self._here(now).date()
+
+    def _here(self, now: datetime) -> datetime:
+        return now.astimezone(self.policy.timezone or now.tzinfo)
 
     def _settling(
-        self, chart: Chart, today: date, trigger: str, new_id: Callable[[], int], history: bool = False
+        self, chart: Chart, now: datetime, trigger: str, new_id: Callable[[], int], history: bool = False
     ) -> Settling:
-        return Settling(self.book, self.policy, chart, today, trigger, new_id, history)
+        return Settling(self.book, self.policy, chart, self._here(now), trigger, new_id, self.guard, history)
 
     def _does(self, reading: Reading) -> str:
         """The event's action, as the appointment's status changes it."""
@@ -122,7 +127,7 @@ class Engine:
         status = text_of(reading.facts, "appointment.status")
         return {"cancelled": "cancel", "chart": "chart", "blocked": "ignore"}.get(status, does)
 
-    def _left(self, reading: Reading, chart: Chart | None, today: date) -> Outcome | None:
+    def _left(self, reading: Reading, chart: Chart | None, now: datetime) -> Outcome | None:
         """A patient none of whose messages is for us: what is open of his is withdrawn."""
         if reading.event.identity:
             return None  # a deletion is a deletion whoever it is about
@@ -133,7 +138,7 @@ class Engine:
         outcome = _plain(reading, "ignore", reason)
         if chart is None:
             return outcome
-        settling = self._settling(chart.copy(), today, reading.control_id, _no_request)
+        settling = self._settling(chart.copy(), now, reading.control_id, _no_request)
         for appointment in list(settling.chart.appointments.values()):
             settling.close(appointment, "withdrawn", reason)
         changed = settling.chart if settling.changes else None
@@ -169,13 +174,13 @@ class Engine:
         return _plain(reading, decision, Reason("several-patients", text))
 
     def _unknown_patient(
-        self, reading: Reading, chart: Chart, does: str, today: date, new_id: Callable[[], int]
+        self, reading: Reading, chart: Chart, does: str, now: datetime, new_id: Callable[[], int]
     ) -> Outcome:
         """It can't be told whose message it is: held, with what to do; nothing is charted."""
         mrn = reading.facts.get("patient.mrn.extension")
         why = mrn.why if mrn is not None and mrn.why else "PID-3 is empty"
         reason = Reason("no-mrn", f"{hold('no-mrn').text}: {why}")
-        step = Step(self.policy, reading, does, self._settling(chart, today, reading.control_id, new_id))
+        step = Step(self.policy, reading, does, self._settling(chart, now, reading.control_id, new_id))
         draft = step.so_far().draft
         return Outcome(
             "hold",

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 from interface.rules.facts import Fact, LeftOut, Scalar
+
+_ENTRY = re.compile(r"(\w+)\[(\d+)\]")
+"""An entry of one of the request's lists, at the head of a field's name."""
+
+
+WITHHELD = "not of the staging test patient as imported: only what was imported leaves in staging"
+"""Why a guard withholds an entry."""
 
 
 class Provenance(msgspec.Struct, frozen=True, gc=False):
@@ -58,3 +67,38 @@ class Draft:
         for leaf in fact.leaves:
             if leaf.path.startswith(head):
                 add(Provenance(where + leaf.path[start:], leaf.value, before + leaf.source, rule))
+
+    def withhold(self, entries: Collection[str]) -> None:
+        """Take entries out of the request's lists (`medications[2]`), said in `left_out`; the later ones move up."""
+        if not entries:
+            return
+        kept: list[Provenance] = []
+        said: set[str] = set()
+        for entry in self.fields:
+            head = _ENTRY.match(entry.field)
+            if head is None:
+                kept.append(entry)
+                continue
+            name, number = head[1], int(head[2])
+            if head[0] in entries:
+                if head[0] not in said:
+                    self.left_out.append(LeftOut(entry.source, str(entry.value), WITHHELD))
+                    said.add(head[0])
+                continue
+            before = sum(f"{name}[{earlier}]" in entries for earlier in range(number))
+            kept.append(
+                Provenance(
+                    f"{name}[{number - before}]{entry.field[head.end() :]}",
+                    entry.value,
+                    entry.source,
+                    entry.rule,
+                )
+            )
+        self.fields = kept
+        for name in {entry.partition("[")[0] for entry in entries}:
+            values = self.request.get(name, [])
+            left = [value for place, value in enumerate(values) if f"{name}[{place}]" not in entries]
+            if left:
+                self.request[name] = left
+            else:
+                self.request.pop(name, None)

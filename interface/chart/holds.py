@@ -150,6 +150,16 @@ CODES = (
         "the patient is protected (PD1-12, PV2-22 or ARV-3): held until a person releases it",
         'a person, by `requests release`; or a newer message with PD1-12 = N (after ARV-3: with ARV-3 = "")',
     ),
+    Hold(
+        "not-live",
+        "production is not switched on: nothing is sent before that",
+        "the switch, `onboarding go-live`, which shows first what it will do",
+    ),
+    Hold(
+        "paced",
+        "held before going live, and sent in its turn",
+        "the time, by itself",
+    ),
 )
 """By the code of a reason that is about no single field."""
 

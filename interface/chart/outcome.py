@@ -29,6 +29,8 @@ class NewRequest:
     """Provenance and what was left out, as JSON."""
     appointment_date: date | None
     supersedes: int | None
+    until: float | None = None
+    """When a hold ends by itself, POSIX seconds."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Rewrite:
     body: bytes
     detail: bytes
     appointment_date: date | None
+    until: float | None = None
+    """When a hold ends by itself, POSIX seconds."""
 
 
 @dataclass(frozen=True)

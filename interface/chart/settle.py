@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 
 import orjson
 
 from interface.chart.compose import compose
 from interface.chart.draft import Draft
 from interface.chart.filters import appointment_left, person_left
+from interface.chart.guarding import Case, Guard, no_guard
 from interface.chart.holds import hold, hold_of
 from interface.chart.model import OPEN, Appointment, Asked, Chart, change
 from interface.chart.outcome import Close, NewRequest, RequestChange, Rewrite, detail
@@ -24,6 +25,8 @@ from interface.rules.rulebook import Rulebook
 
 _MOST_BESIDE = 50
 _PROTECTED = "protected"
+_PLAIN = "sandbox"
+"""The environment that digests do not name."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,10 @@ class Composed:
     digest: bytes
     holds: tuple[Reason, ...]
     date: date | None
+    until: float | None = None
+    """When a hold ends by itself, POSIX seconds; None: none does."""
+    drop: Reason | None = None
+    """Why the environment lets it go out never."""
 
     @property
     def state(self) -> str:
@@ -50,28 +57,40 @@ class Settling:
     policy: Policy
     chart: Chart
     """A copy that may be changed."""
-    today: date
+    now: datetime
+    """Aware, in the site's zone."""
     trigger: str
     """Control id of the message that is decided; empty when none is."""
     new_id: Callable[[], int]
+    guard: Guard = no_guard
+    """What the environment forbids."""
     history: bool = False
     """The message was loaded: a held request that it completes stays held until the next message or day."""
     changes: list[RequestChange] = field(default_factory=list)
 
+    @property
+    def today(self) -> date:
+        """The site's calendar day."""
+        return self.now.date()
+
     def compose(self, appointment: Appointment) -> Composed:
-        """The appointment's request from the chart, checked against the contract."""
+        """The appointment's request from the chart, checked against the contract and what the environment forbids."""
         draft = compose(self.book, self.policy, self.chart, appointment, self.trigger, self.today)
+        ruling = self.guard(Case(draft.request, self.policy.api_version, self.chart, appointment, self.now))
+        draft.withhold(ruling.withheld)
         body, violations = version(self.policy.api_version).validated(draft.request, self.today)
         if "upcomingAppointmentDate" not in draft.request and self._needs_date(appointment):
             violations = (*violations, _NO_DATE)
         holds = [Reason(*hold_of(violation, draft.why)) for violation in violations]
         released = appointment.asked is not None and appointment.asked.released
         holds += [why for why in _patient_holds(self.chart) if not (released and why.code == _PROTECTED)]
+        holds += ruling.holds
         if body is None:
             body = orjson.dumps(draft.request)
-        digest = digest_of(body, (hold.code for hold in holds))
+        until = ruling.until if ruling.holds else None
+        digest = digest_of(body, (hold.code for hold in holds), self.policy.environment, until)
         day = date.fromisoformat(appointment.date) if appointment.date else None
-        return Composed(draft, body, digest, tuple(holds), day)
+        return Composed(draft, body, digest, tuple(holds), day, until, ruling.drop)
 
     def _needs_date(self, appointment: Appointment) -> bool:
         """Whether a date must be there though the contract does without one (version 2)."""
@@ -94,6 +113,7 @@ class Settling:
             detail=detail(composed.draft),
             appointment_date=composed.date,
             supersedes=old,
+            until=composed.until,
         )
         self.changes.append(made)
         if opened is not None and beside and opened.state != made.state:
@@ -139,6 +159,9 @@ class Settling:
             self.close(appointment, "expired", Reason("past-date", "the appointment's date has passed"))
             return None
         composed = self.compose(appointment)
+        if composed.drop is not None:
+            self.close(appointment, "withdrawn", composed.drop)
+            return None
         if self.history and asked.state == "held" and not composed.holds:
             composed = replace(composed, holds=(hold("history"),))
         stands = asked.written if asked.rewritten else asked.digest
@@ -167,7 +190,8 @@ class Settling:
     def _rewrite(self, numbers: Iterable[int], composed: Composed) -> None:
         state, body, day = composed.state, composed.body, composed.date
         self.changes += [
-            Rewrite(number, state, composed.holds, body, detail(composed.draft), day) for number in numbers
+            Rewrite(number, state, composed.holds, body, detail(composed.draft), day, composed.until)
+            for number in numbers
         ]
 
     def _set(self, appointment: Appointment, asked: Asked) -> None:
@@ -176,9 +200,18 @@ class Settling:
         )
 
 
-def digest_of(body: bytes, codes: Iterable[str] = ()) -> bytes:
-    """What tells a request from one that says something else, or is held for another reason (`codes`)."""
-    return hashlib.blake2b(body + "".join(codes).encode(), digest_size=16).digest()
+def digest_of(
+    body: bytes, codes: Iterable[str] = (), environment: str = _PLAIN, until: float | None = None
+) -> bytes:
+    """What tells a request from one that says something else, goes elsewhere, or is held for another reason (`codes`) or
+    another time.
+    """
+    parts = [*codes]
+    if environment != _PLAIN:
+        parts.append(f"@{environment}")
+    if until is not None:
+        parts.append(f"until {until}")
+    return hashlib.blake2b(body + "".join(parts).encode(), digest_size=16).digest()
 
 
 def unchanged(appointment: Appointment, composed: Composed) -> bool:

@@ -287,6 +287,9 @@ class Step:
             self.settling.close(target, "withdrawn", left)
             return self._chart(left)
         composed = self.settling.compose(target)
+        if composed.drop is not None:
+            self.settling.close(target, "withdrawn", composed.drop)
+            return self._chart(composed.drop)
         if given_up(target, composed):
             return self._chart(_GIVEN_UP)
         if self.policy.unchanged == "skip" and not composed.holds and unchanged(target, composed):

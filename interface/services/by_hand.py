@@ -158,7 +158,17 @@ class ByHand:
         work.keep(owner, chart)
         document = detail(composed.draft)
         why = reasons(composed.holds)
-        row = ReopenRow(number, owner, state, composed.state, composed.body, document, composed.date, why)
+        row = ReopenRow(
+            number,
+            owner,
+            state,
+            composed.state,
+            composed.body,
+            document,
+            composed.date,
+            why,
+            composed.until,
+        )
         work.plan.by_hand.append(row)
         return ""
 

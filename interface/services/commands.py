@@ -44,6 +44,9 @@ class CommandStore(HandStore, Protocol):
     def request_bodies(self, ids: Iterable[int]) -> dict[int, bytes]:
         """The requests as they are stored; those that cannot be opened are left out."""
 
+    def request_environments(self, ids: Iterable[int]) -> dict[int, str]:
+        """The environments that these requests were composed for."""
+
     def asked_of(self, patient_ids: Iterable[int]) -> list[AskedRow]:
         """All requests of these patients, oldest first."""
 
@@ -242,9 +245,11 @@ class Commanding:
             if entry.asked is not None and entry.asked.rewritten
         ]
         bodies = self._store.request_bodies(asked.id for _, _, asked in unsure)
+        environments = self._store.request_environments(bodies)
         for chart, entry, asked in unsure:
             if asked.id in bodies:
-                known = change(asked, digest=digest_of(bodies[asked.id]), rewritten=False, written=b"")
+                digest = digest_of(bodies[asked.id], environment=environments[asked.id])
+                known = change(asked, digest=digest, rewritten=False, written=b"")
                 chart.appointments[entry.key] = change(entry, asked=known)
 
     def _keyed(self, command: Command) -> Plan:

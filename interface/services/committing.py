@@ -91,6 +91,7 @@ class Committing:
         now = timekeeping.clock.now()
         return Turn(
             now=now,
+            environment=self._intake.environment,
             messages=changes.messages,
             patients=list(changes.patients.values()),
             requests=changes.requests,
@@ -102,6 +103,7 @@ class Committing:
             claims=self._outgoing.claims(room),
             blocked=frozenset(plan.blocked) if plan is not None else self._intake.blocked,
             idle=frozenset(changes.idle),
+            woken=frozenset(changes.woken),
             hold=self._keeper.hold if plan is not None else None,
             give_back=give_back,
             probe=room.probe,
@@ -146,5 +148,6 @@ def _changes_something(turn: Turn) -> bool:
         or turn.attempts
         or turn.commands
         or turn.wake
+        or turn.woken
         or turn.told
     )

@@ -1,10 +1,13 @@
-"""What decides messages, put together: intake, its ids, and whose turn it is."""
+"""What decides messages, put together: intake, its ids, what the environment forbids, and whose turn it is."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from interface.chart.decide import Engine
+from interface.chart.guarding import Guard, no_guard
+from interface.services.guarding import closed, enter, guard_now
 from interface.services.ids import Ids
 from interface.services.intake import Intake
 from interface.services.purging import Purging
@@ -18,15 +21,34 @@ class Deciding:
 
     intake: Intake
     keeper: TurnKeeper
+    guard: Callable[[], Guard] = lambda: no_guard
+    """What the environment forbids, as the store has it now; the store lives in the engine's environment from then on.
+    Raises StoreError.
+    """
 
     @classmethod
-    def on(cls, store: Store, engine: Engine, purging: Purging | None = None) -> Deciding:
-        """Both, on a store."""
+    def on(
+        cls, store: Store, engine: Engine, now: Callable[[], float], purging: Purging | None = None
+    ) -> Deciding:
+        """All of it, on a store. `now`: POSIX seconds. Until `guard` was asked, nothing is let out."""
+        environment = engine.policy.environment
+
+        def guard() -> Guard:
+            enter(store, environment, now())
+            return guard_now(store, environment, now())
+
         ids = Ids(store.work.next_ids)
-        intake = Intake(engine, store.work, new_patient=ids.patient, new_request=ids.request, purging=purging)
+        intake = Intake(
+            replace(engine, guard=closed),
+            store.work,
+            new_patient=ids.patient,
+            new_request=ids.request,
+            purging=purging,
+        )
 
         def renew() -> None:
             ids.renew()
             intake.renew()
+            intake.obey(guard())
 
-        return cls(intake, TurnKeeper(store.work, renew))
+        return cls(intake, TurnKeeper(store.work, renew), guard)

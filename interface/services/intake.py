@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from interface.chart.decide import Engine
+from interface.chart.guarding import Guard
 from interface.chart.model import Chart
 from interface.chart.outcome import Close, NewRequest, Outcome
 from interface.rules.reading import Reading
@@ -78,8 +80,17 @@ class Intake:
         self._deferred: dict[int, frozenset[int]] = {}
 
     def use(self, engine: Engine) -> None:
-        """Decide by another mapping from now on."""
-        self._engine = self._commanding.engine = engine
+        """Decide by another mapping from now on; the guard stays."""
+        self._engine = self._commanding.engine = replace(engine, guard=self._engine.guard)
+
+    def obey(self, guard: Guard) -> None:
+        """From now on this is what the environment forbids."""
+        self._engine = self._commanding.engine = replace(self._engine, guard=guard)
+
+    @property
+    def environment(self) -> str:
+        """For which environment requests are composed."""
+        return self._engine.policy.environment
 
     @property
     def deferred(self) -> int:

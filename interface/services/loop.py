@@ -79,6 +79,7 @@ class WorkLoop:
         self._store = store
         self._intake = deciding.intake
         self._keeper = deciding.keeper
+        self._guard = deciding.guard
         self._outgoing = outgoing
         self._clock = clock
         self._stats = stats
@@ -88,6 +89,8 @@ class WorkLoop:
         self._resettling = Resettling(store, deciding, outgoing, clock)
         self._committing = Committing(store, deciding, outgoing, self._resettling, self._timekeeping, stats)
         self._refusals = Refusals(self._committing, deciding.intake, outgoing)
+        self._guards_old = True
+        """What the environment forbids was not looked at yet, or may have changed since."""
         self._command_look = 0.0
         """When to look for commands next, by the monotonic clock."""
         self._judged = 0.0
@@ -161,6 +164,10 @@ class WorkLoop:
     def _look_round(self) -> None:
         """Find out what became of the last commit, and what other nodes are doing. Raises StoreError."""
         self._committing.find_out()
+        if self._guards_old:
+            self._intake.obey(self._guard())
+            self._guards_old = False
+            self._resettling.anew()
         if abroad := self._outgoing.abroad:
             self._intake.released(self._outgoing.others_still_send(self._store.sent_by_others(abroad)))
         now = time.monotonic()
@@ -181,6 +188,7 @@ class WorkLoop:
         plan = self._resettling.next(1 if apart else PAGE) or self._carry_out()
         if plan is None:
             return self._decide_one() if apart else self._decide()
+        self._guards_old |= plan.guards_changed
         if apart:
             self._refusals.store_settled(plan)
             return Done(stored=True, more=True)

@@ -46,11 +46,17 @@ def chart_of_requests(rows: Iterable[AskedRow]) -> Chart:
         before = asked.get(row.appointment)
         beside = (*before.beside, before.id) if before is not None and before.state in OPEN else ()
         state = row.state if row.state in OPEN else "waiting" if row.state in _SENT else "closed"
-        digest = b"" if row.body is None else digest_of(row.body, row.codes if row.state == "held" else ())
-        asked[row.appointment] = Asked(row.id, state, digest, beside=beside)
+        asked[row.appointment] = Asked(row.id, state, _digest(row), beside=beside)
     return Chart(
         [], appointments={key: Appointment(key, "", {}, asked=entry) for key, entry in asked.items()}
     )
+
+
+def _digest(row: AskedRow) -> bytes:
+    if row.body is None:
+        return b""
+    codes, until = (row.codes, row.wake_at) if row.state == "held" else ((), None)
+    return digest_of(row.body, codes, row.environment, until)
 
 
 def ask_again(chart: Chart, gone: Mapping[int, str]) -> None:

@@ -39,7 +39,7 @@ def work_off(
     """
     store.work.recover(clock.now())
     note(store, engine, clock.now())
-    deciding = Deciding.on(store, engine)
+    deciding = Deciding.on(store, engine, clock.now)
     keeper = deciding.keeper
     couriers = Couriers(_nobody, 0, clock.now)
     stats = WorkStats(store.views.backlog, lambda _: None)

@@ -54,6 +54,10 @@ class Plan:
     by_hand: list[ReopenRow | HurryRow | DiscardRow] = field(default_factory=list)
     seen: dict[str, str] = field(default_factory=dict)
     """What the store is to remember of the settings."""
+    woken: set[int] = field(default_factory=set)
+    """Patients who were settled because the time of a held request had come."""
+    guards_changed: bool = False
+    """What the environment forbids is another from now on: all open requests are settled anew."""
     unsettled: set[int] = field(default_factory=set)
     """Patients who could not be settled because of an attempt."""
 
@@ -146,6 +150,7 @@ def _new(change: NewRequest, patient: int, message: int | None) -> NewRequestRow
         change.appointment_date,
         reasons(change.reasons),
         change.supersedes,
+        change.until,
     )
 
 
@@ -159,6 +164,7 @@ def _rewrite(change: Rewrite, patient: int, message: int | None) -> RewriteRow:
         change.appointment_date,
         reasons(change.reasons),
         message,
+        change.until,
     )
 
 
@@ -174,4 +180,5 @@ def _changed(row: NewRequestRow, change: Rewrite | Close, message: int | None) -
         appointment_date=change.appointment_date,
         reasons=why,
         message_id=row.message_id if message is None else message,
+        wake_at=change.until,
     )

@@ -1,10 +1,11 @@
-"""Which patients are to be settled: all with open requests for a new day, after a start and by a new mapping, and those
-who had to wait for an attempt.
+"""Which patients are to be settled: all with open requests for a new day, after a start and by a new mapping, those whose
+held requests' time has come, and those who had to wait for an attempt.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Protocol
@@ -17,6 +18,8 @@ from interface.store.records.reading import PatientRow
 
 PAGE = 256
 """Patients settled in one transaction."""
+TIMER_SECONDS = 1.0
+"""How often it is looked whose held requests' time has come."""
 
 
 class ResettlingStore(Protocol):
@@ -27,6 +30,9 @@ class ResettlingStore(Protocol):
 
     def load_patients_by_id(self, ids: Iterable[int]) -> dict[int, PatientRow]:
         """The rows of known patients."""
+
+    def patients_to_wake(self, now: float, limit: int = PAGE) -> list[PatientRow]:
+        """Patients with a held request whose hold is over by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +62,20 @@ class Unsettled:
 class Resettling:
     """One thread's, the loop's."""
 
-    def __init__(self, store: ResettlingStore, deciding: Deciding, outgoing: Outgoing, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: ResettlingStore,
+        deciding: Deciding,
+        outgoing: Outgoing,
+        clock: Clock,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._store = store
+        self._monotonic = monotonic
+        self._timer_look = 0.0
+        """When to look next whose time has come, by the monotonic clock."""
+        self._to_wake: list[PatientRow] = []
+        """Whose time has come, by the last look."""
         self._intake = deciding.intake
         self._keeper = deciding.keeper
         self._outgoing = outgoing
@@ -78,19 +96,19 @@ class Resettling:
         self.unsettled = before.and_again(self.unsettled.again)
 
     def is_wanted(self) -> bool:
-        """Whether somebody is to be settled now, as far as is known without asking the store."""
+        """Whether somebody is to be settled now, as far as is known without asking the store often. Raises StoreError."""
         today = self._clock.today()
         if self.unsettled.day not in (None, today) and self._keeper.is_settled(today):
             # another node has settled the new day, but for what we are sending
             self.unsettled = Unsettled(today, None, self.unsettled.again)
             self.again(self._outgoing.sending.values())
-        return not self.unsettled.is_through(today) or bool(self._ready())
+        return not self.unsettled.is_through(today) or bool(self._ready()) or self._somebody_wakes()
 
     def next(self, page: int) -> Plan | None:
         """At most so many patients who are to be settled now; None: nobody is. Nothing is claimed meanwhile: what is
         composed depends on the day (what has ended, what is too old). Raises StoreError.
         """
-        return self._for_the_day(page) or self._after_attempts(page)
+        return self._for_the_day(page) or self._after_attempts(page) or self._in_time(page)
 
     def _for_the_day(self, page: int) -> Plan | None:
         today = self._clock.today()
@@ -114,6 +132,25 @@ class Resettling:
             return None
         self.unsettled = self.unsettled.without(ready)
         return self._settled(list(self._store.load_patients_by_id(ready).values()))
+
+    def _somebody_wakes(self) -> bool:
+        """Whether a held request's time has come; asked of the store each second."""
+        at = self._monotonic()
+        if not self._to_wake and at >= self._timer_look:
+            self._timer_look = at + TIMER_SECONDS
+            self._to_wake = self._store.patients_to_wake(self._clock.now())
+        return bool(self._to_wake)
+
+    def _in_time(self, page: int) -> Plan | None:
+        if not self._somebody_wakes():
+            return None
+        woken, self._to_wake = self._to_wake[:page], []
+        if len(woken) == page:
+            self._timer_look = 0.0  # there may be more
+        # the rows may be older than what was decided since: charts at hand count
+        plan = self._settled(list(self._store.load_patients_by_id(row.id for row in woken).values()))
+        plan.woken = {row.id for row in woken} - plan.unsettled
+        return plan
 
     def _ready(self) -> frozenset[int]:
         """Those who waited, and nothing of theirs is being sent any more."""

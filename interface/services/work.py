@@ -27,6 +27,7 @@ from interface.services.chores import Chores
 from interface.services.clock import Clock
 from interface.services.courier import ONE, Couriers, Envelope, Post, where
 from interface.services.deciding import Deciding
+from interface.services.guarding import EnvironmentTakenError, enter
 from interface.services.http_client import Posters, Target
 from interface.services.identity_settings import note_and_say
 from interface.services.logs import configure, event
@@ -86,7 +87,7 @@ def work(
     """
     couriers = Couriers(poster, limits.concurrency, clock.now, envelope)
     purging = Purging(store.retention, limits.keep, clock)
-    deciding = Deciding.on(store, engine, purging)
+    deciding = Deciding.on(store, engine, clock.now, purging)
     keeper = deciding.keeper
     if store.work.shared:
         store.retention.hold = lambda: keeper.hold
@@ -178,6 +179,8 @@ def serve(settings_file: Path, now: str | None) -> None:
     try:
         with open_store(url, master, create=False) as store:  # the door has made it
             clock = clock_at(now, settings.site.zone)
+            with suppress(StoreError):  # the loop does it once more, and waits for the store
+                enter(store, engine.policy.environment, clock.now())
             note_and_say(store, engine, clock.now())
 
             def reload() -> Engine | None:
@@ -281,7 +284,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     configure()
     try:
         serve(options.settings, options.now)
-    except (SettingsError, RuleError) as failed:
+    except (SettingsError, RuleError, EnvironmentTakenError) as failed:
         event(log, logging.ERROR, "work-not-started", problem=failed)
         return 2
     except InterfaceError as failed:

@@ -23,6 +23,8 @@ _REOPEN = (
         due_at=bindparam("b_due_at"),
         appointment_date=bindparam("b_appointment_date", type_=requests.c.appointment_date.type),
         reasons=bindparam("b_reasons"),
+        environment=bindparam("b_environment"),
+        wake_at=bindparam("b_wake_at"),
         changed_at=bindparam("b_now"),
     )
 )
@@ -49,12 +51,16 @@ _DETAIL = (
 
 
 def change_by_hand(
-    connection: Connection, keyring: Keyring, changes: Sequence[HandRow], now: float
+    connection: Connection,
+    keyring: Keyring,
+    changes: Sequence[HandRow],
+    now: float,
+    environment: str = "sandbox",
 ) -> set[int]:
     """Store what persons did; gives the patients whose requests changed."""
     for change in changes:  # few: a command is about a portion of requests
         if isinstance(change, ReopenRow):
-            _reopen(connection, keyring, change, now)
+            _reopen(connection, keyring, change, now, environment)
         elif isinstance(change, DiscardRow):
             _discard(connection, keyring, change, now)
         else:
@@ -62,7 +68,7 @@ def change_by_hand(
     return {change.patient_id for change in changes}
 
 
-def _reopen(connection: Connection, keyring: Keyring, row: ReopenRow, now: float) -> None:
+def _reopen(connection: Connection, keyring: Keyring, row: ReopenRow, now: float, environment: str) -> None:
     keep_what_was_sent(connection, keyring, [row.id])
     changed = connection.execute(
         _REOPEN,
@@ -74,6 +80,8 @@ def _reopen(connection: Connection, keyring: Keyring, row: ReopenRow, now: float
             "b_due_at": now if row.state == "waiting" else None,
             "b_appointment_date": row.appointment_date,
             "b_reasons": row.reasons,
+            "b_environment": environment,
+            "b_wake_at": row.wake_at,
             "b_now": now,
         },
     )

@@ -18,6 +18,7 @@ from interface.store.backup import Backup
 from interface.store.commands import Commands
 from interface.store.crypto import Keyring, Master
 from interface.store.engine import Database, Part
+from interface.store.environments import Environments
 from interface.store.errors import StoreError
 from interface.store.journal import Journal
 from interface.store.key_look import KeyLook
@@ -258,6 +259,11 @@ class Store:
     def backup(self) -> Backup:
         """What copies it."""
         return self._seldom_used(Backup, lambda: Backup(self._database))
+
+    @property
+    def environments(self) -> Environments:
+        """Where the store lives, and what going live finds there."""
+        return self._seldom_used(Environments, lambda: Environments(self._database))
 
     @property
     def retention(self) -> Retention:

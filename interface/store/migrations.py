@@ -7,15 +7,16 @@ the same tables (a test compares the two).
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, inspect, select
+from sqlalchemy import Connection, Table, insert, inspect, select
 from sqlalchemy.schema import CreateColumn
 from sqlalchemy.sql.functions import max as sql_max
 
-from interface.store import key_rows, schema
+from interface.store import key_rows, schema, seen
 from interface.store.crypto import Master
 from interface.store.errors import StoreError
 
@@ -38,6 +39,16 @@ class Migration:
     """What it does to the store's keys."""
 
 
+def _add_columns(connection: Connection, table: Table, *names: str) -> None:
+    for name in names:
+        made = CreateColumn(table.c[name]).compile(dialect=connection.dialect)
+        connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {made}")
+
+
+def _create_index(connection: Connection, table: Table, name: str) -> None:
+    next(found for found in table.indexes if found.name == name).create(connection)
+
+
 def _first_tables(connection: Connection) -> None:
     schema.metadata.create_all(connection, checkfirst=False)
     connection.execute(insert(schema.counters), [{"name": name, "next": 1} for name in COUNTERS])
@@ -48,17 +59,16 @@ def _first_tables(connection: Connection) -> None:
 def _merges_and_commands(connection: Connection) -> None:
     """Whose chart became part of whose, messages by patient, and what persons ask the work to do."""
     for table, column in ((schema.messages, "set_aside"), (schema.patients, "merged_into")):
-        made = CreateColumn(table.c[column]).compile(dialect=connection.dialect)
-        connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {made}")
+        _add_columns(connection, table, column)
     for table, index in ((schema.messages, "messages_by_patient"), (schema.patients, "patients_merged")):
-        next(found for found in table.indexes if found.name == index).create(connection)
+        _create_index(connection, table, index)
     schema.commands.create(connection)
     connection.execute(insert(schema.counters).values(name="command", next=1))
 
 
 def _patients_by_change(connection: Connection) -> None:
     """The list of patients, newest changed first, without reading all of them."""
-    next(found for found in schema.patients.indexes if found.name == "patients_changed").create(connection)
+    _create_index(connection, schema.patients, "patients_changed")
 
 
 def _settings_seen(connection: Connection) -> None:
@@ -84,6 +94,14 @@ def _nodes(connection: Connection) -> None:
     connection.exec_driver_sql("ALTER TABLE patients DROP COLUMN lease_until")
 
 
+def _environments(connection: Connection) -> None:
+    """For which environment a request was composed, and when a hold is over by itself."""
+    _add_columns(connection, schema.requests, "environment", "wake_at")
+    _create_index(connection, schema.requests, "requests_waking")
+    life = {"environment": "sandbox", "since": time.time(), "live": False, "going": None}
+    seen.write(connection, {"environment": json.dumps(life)}, time.time())  # there was no other
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "first tables", _first_tables),
     Migration(2, "merges and commands", _merges_and_commands),
@@ -92,6 +110,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(ENVELOPE, "keys that are wrapped, and purgings", _purgings, key_rows.of_old),
     Migration(6, "state of the work", _work_state),
     Migration(7, "nodes", _nodes),
+    Migration(8, "environments", _environments),
 )
 
 

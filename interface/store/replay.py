@@ -54,6 +54,8 @@ _ASKED = (
         request_bodies.c.appointment,
         request_bodies.c.body,
         requests.c.reasons,
+        requests.c.environment,
+        requests.c.wake_at,
     )
     .join(request_bodies, request_bodies.c.request_id == requests.c.id)
     .where(requests.c.patient_id.in_(bindparam("ids", expanding=True)))
@@ -118,8 +120,12 @@ def asked_of(connection: Connection, keyring: Keyring, patient_ids: Iterable[int
             None if (found := _open(keyring, "appointment", appointment)) is None else found.decode(),
             _open(keyring, "request", body),
             tuple(code for code, _ in reasons_of(reasons)),
+            environment,
+            wake_at,
         )
-        for id_, owner, state, appointment, body, reasons in among(connection, _ASKED, patient_ids)
+        for id_, owner, state, appointment, body, reasons, environment, wake_at in among(
+            connection, _ASKED, patient_ids
+        )
     ]
 
 

@@ -237,6 +237,14 @@ requests = Table(
     Column("created_at", Double, nullable=False),
     Column("changed_at", Double, nullable=False),
     Column("claimed_at", Double),
+    Column("environment", Text, nullable=False, server_default="sandbox"),  # that it was composed for
+    Column("wake_at", Double),  # of a held one: when its hold is over by itself; NULL: not by itself
+)
+_partial_index(
+    "requests_waking",
+    and_(requests.c.state == "held", requests.c.wake_at.is_not(None)),
+    requests.c.wake_at,
+    requests.c.patient_id,
 )
 Index("requests_by_patient", requests.c.patient_id, requests.c.state, requests.c.id)
 Index("requests_by_state", requests.c.state, requests.c.id)

@@ -71,6 +71,8 @@ _REWRITE = (
         ),
         appointment_date=bindparam("b_appointment_date", type_=requests.c.appointment_date.type),
         reasons=bindparam("b_reasons"),
+        environment=bindparam("b_environment"),
+        wake_at=bindparam("b_wake_at"),
         changed_at=bindparam("b_now"),
     )
 )
@@ -90,8 +92,29 @@ _KEEP_SENT = update(attempts).where(attempts.c.id == bindparam("b_id")).values(b
 RequestChange = NewRequestRow | RewriteRow | CloseRow
 
 
+_WOKEN = (
+    update(requests)
+    .where(
+        requests.c.patient_id.in_(bindparam("ids", expanding=True)),
+        requests.c.state == "held",
+        requests.c.wake_at <= bindparam("b_now"),
+    )
+    .values(wake_at=None)
+)
+
+
+def note_woken(connection: Connection, patient_ids: Iterable[int], now: float) -> None:
+    """The time of these patients' held requests has come, and they were looked at: not again for that."""
+    for ids in chunks(sorted(patient_ids)):
+        connection.execute(_WOKEN, {"ids": ids, "b_now": now})
+
+
 def change_requests(
-    connection: Connection, keyring: Keyring, changes: Sequence[RequestChange], now: float
+    connection: Connection,
+    keyring: Keyring,
+    changes: Sequence[RequestChange],
+    now: float,
+    environment: str = "sandbox",
 ) -> tuple[set[int], tuple[int, ...]]:
     """Store new, rewritten and closed requests; gives the patients whose requests changed, and the ids that
     a rewrite, a close or a superseding found no longer open: those stay as they are.
@@ -105,10 +128,10 @@ def change_requests(
     wanted = [*superseded, *(change.id for change in rewrites), *(change.id for change in closes)]
     open_now: dict[int, int] = dict(among(connection, _OPEN_AMONG, wanted))
     # new ones last: what they supersede may have been rewritten or closed before, never after
-    _rewrite(connection, keyring, [change for change in rewrites if change.id in open_now], now)
+    _rewrite(connection, keyring, [change for change in rewrites if change.id in open_now], now, environment)
     _close(connection, [change for change in closes if change.id in open_now], now)
     _supersede(connection, [id_ for id_ in superseded if id_ in open_now], now)
-    _insert(connection, keyring, new, now)
+    _insert(connection, keyring, new, now, environment)
     touched = {change.patient_id for change in changes} | set(open_now.values())
     return touched, tuple(id_ for id_ in wanted if id_ not in open_now)
 
@@ -118,7 +141,9 @@ def _supersede(connection: Connection, ids: list[int], now: float) -> None:
         connection.execute(_SUPERSEDE, [{"b_id": id_, "b_now": now} for id_ in ids])
 
 
-def _insert(connection: Connection, keyring: Keyring, new: list[NewRequestRow], now: float) -> None:
+def _insert(
+    connection: Connection, keyring: Keyring, new: list[NewRequestRow], now: float, environment: str
+) -> None:
     if not new:
         return
     connection.execute(
@@ -138,6 +163,8 @@ def _insert(connection: Connection, keyring: Keyring, new: list[NewRequestRow], 
                 "supersedes": row.supersedes,
                 "created_at": now,
                 "changed_at": now,
+                "environment": environment,
+                "wake_at": row.wake_at,
             }
             for row in new
         ],
@@ -157,7 +184,9 @@ def _insert(connection: Connection, keyring: Keyring, new: list[NewRequestRow], 
     counters.raise_to(connection, "request", max(row.id for row in new) + 1)
 
 
-def _rewrite(connection: Connection, keyring: Keyring, rewrites: list[RewriteRow], now: float) -> None:
+def _rewrite(
+    connection: Connection, keyring: Keyring, rewrites: list[RewriteRow], now: float, environment: str
+) -> None:
     if not rewrites:
         return
     keep_what_was_sent(connection, keyring, [row.id for row in rewrites])
@@ -171,6 +200,8 @@ def _rewrite(connection: Connection, keyring: Keyring, rewrites: list[RewriteRow
                 "b_state": row.state,
                 "b_appointment_date": row.appointment_date,
                 "b_reasons": row.reasons,
+                "b_environment": environment,
+                "b_wake_at": row.wake_at,
                 "b_now": now,
             }
             for row in rewrites

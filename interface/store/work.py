@@ -83,7 +83,16 @@ _OPEN_PATIENTS = (
     .order_by(requests.c.patient_id)
     .limit(bindparam("count"))
 )
+_WAKING = (
+    select(requests.c.patient_id)
+    .where(requests.c.state == "held", requests.c.wake_at <= bindparam("now"))
+    .order_by(requests.c.wake_at)
+    .limit(bindparam("count"))
+)
 _OWNERS = select(requests.c.id, requests.c.patient_id).where(
+    requests.c.id.in_(bindparam("ids", expanding=True))
+)
+_ENVIRONMENTS = select(requests.c.id, requests.c.environment).where(
     requests.c.id.in_(bindparam("ids", expanding=True))
 )
 _STATES = select(requests.c.id, requests.c.state).where(requests.c.id.in_(bindparam("ids", expanding=True)))
@@ -165,6 +174,12 @@ class Work(Part):
         found = self.load_patients_by_id(ids)
         return [found[id_] for id_ in ids if id_ in found]
 
+    def patients_to_wake(self, now: float, limit: int = 256) -> list[PatientRow]:
+        """Patients with a held request whose hold is over by itself, at most so many; those longest over first."""
+        with self._reading() as connection:
+            ids = list(connection.execute(_WAKING, {"now": now, "count": limit}).scalars())
+        return list(self.load_patients_by_id(ids).values())
+
     def request_owners(self, ids: Iterable[int]) -> dict[int, int]:
         """Whose these requests are; unknown ones are left out."""
         return dict(self._among(_OWNERS, ids))
@@ -172,6 +187,10 @@ class Work(Part):
     def request_states(self, ids: Iterable[int]) -> dict[int, str]:
         """The states of these requests; unknown ones are left out."""
         return dict(self._among(_STATES, ids))
+
+    def request_environments(self, ids: Iterable[int]) -> dict[int, str]:
+        """The environments that these requests were composed for; unknown ones are left out."""
+        return dict(self._among(_ENVIRONMENTS, ids))
 
     def request_bodies(self, ids: Iterable[int]) -> dict[int, bytes]:
         """The requests as they are stored; those that cannot be opened are left out."""
@@ -253,14 +272,15 @@ class Work(Part):
             standing = claims.lock(connection, touched | idle)
             late = attempts.end_attempts(connection, keyring, turn.attempts, standing, now)
             turns.add_patients(connection, turn.patients, now)
-            changed, missed = turns.change_requests(connection, keyring, turn.requests, now)
+            turns.note_woken(connection, turn.woken, now)
+            changed, missed = turns.change_requests(connection, keyring, turn.requests, now, turn.environment)
             if missed or idle:
                 self._not_overtaken(connection, turn, missed, idle)
             turns.write_charts(connection, keyring, turn.patients)
             turns.end_messages(connection, keyring, turn.messages, now)
             replay.decide_again(connection, keyring, turn.again, now)
             commands.end_commands(connection, keyring, turn.commands, now)
-            changed |= by_hand.change_by_hand(connection, keyring, turn.by_hand, now)
+            changed |= by_hand.change_by_hand(connection, keyring, turn.by_hand, now, turn.environment)
             seen.write(connection, turn.seen, now)
             turns.set_due(connection, touched | changed, now)
             claims.wake(connection, turn.wake, now)

@@ -81,3 +81,7 @@ class AskedRow:
     """None: it cannot be opened."""
     codes: tuple[str, ...]
     """Of the reasons why it is held."""
+    environment: str = "sandbox"
+    """For which environment it was composed."""
+    wake_at: float | None = None
+    """Of a held one: when its hold is over by itself."""

@@ -81,6 +81,8 @@ class NewRequestRow:
     reasons: str = "[]"
     supersedes: int | None = None
     """That row is closed as `superseded` when it still is waiting or held."""
+    wake_at: float | None = None
+    """Of a held one: when its hold is over by itself, POSIX seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,8 @@ class RewriteRow:
     reasons: str = "[]"
     message_id: int | None = None
     """None: as it is stored."""
+    wake_at: float | None = None
+    """Of a held one: when its hold is over by itself, POSIX seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,8 @@ class ReopenRow:
     detail: bytes
     appointment_date: date | None
     reasons: str = "[]"
+    wake_at: float | None = None
+    """Of a held one: when its hold is over by itself, POSIX seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +208,8 @@ class Turn:
     """Everything that one turn of the work changes: stored whole or not at all."""
 
     now: float
+    environment: str = "sandbox"
+    """For which environment requests are composed."""
     messages: Sequence[MessageDone] = ()
     patients: Sequence[PatientWrite] = ()
     requests: Sequence[NewRequestRow | RewriteRow | CloseRow] = ()
@@ -228,6 +236,8 @@ class Turn:
     not_before: date | None = None
     """Claim nothing for an appointment before this day; None: whatever day."""
     wake: Wake = ""
+    woken: frozenset[int] = frozenset()
+    """Patients whose held requests were looked at because their time had come."""
     told: Mapping[str, str] = field(default_factory=dict)
     """What the work tells of itself: JSON texts by name."""
 

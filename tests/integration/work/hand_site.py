@@ -80,7 +80,10 @@ class Site:
         stats = WorkStats(lambda: Backlog(0, 0, None, 0, 0), lambda line: None)
         passage = Passage(lambda: 0.0, limit=limit, steady=self.clock.steady)
         ledger = Ledger(lambda: 0.0, passage=passage)
-        deciding, outgoing = Deciding.on(store, self.engine), Outgoing(self.couriers, ledger, self.clock)
+        deciding, outgoing = (
+            Deciding.on(store, self.engine, self.clock.now),
+            Outgoing(self.couriers, ledger, self.clock),
+        )
         self.keeper = deciding.keeper
         self.loop = WorkLoop(store.work, deciding, outgoing, self.clock, stats)
 

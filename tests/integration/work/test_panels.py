@@ -82,7 +82,9 @@ class Work:
         stats = WorkStats(lambda: Backlog(0, 0, None, 0, 0), lambda line: None)
         ledger = Ledger(lambda: 0.0, Schedule(first=0.01, cap=0.05, slow=0.01, slowest=100.0))
         outgoing = Outgoing(self.couriers, ledger, self.clock, batch)
-        self.loop = WorkLoop(store.work, Deciding.on(store, engine), outgoing, self.clock, stats)
+        self.loop = WorkLoop(
+            store.work, Deciding.on(store, engine, self.clock.now), outgoing, self.clock, stats
+        )
         messages = self.loop._messages
         messages.careful, messages.at_once = 0, 64  # all that a test tells is decided in one turn
 

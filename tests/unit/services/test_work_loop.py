@@ -75,6 +75,9 @@ class FakeStore:
     def patients_with_open_requests(self, *, after=0, limit=PAGE):
         return [PatientRow(id_, b"") for id_ in self.open if id_ > after][:limit]
 
+    def patients_to_wake(self, now, limit=PAGE):
+        return []
+
     def commit(self, turn):
         self._maybe_fail()
         names = {("message", done.id) for done in turn.messages if done.state == "done"}
@@ -99,6 +102,10 @@ class FakeIntake:
         self.settled, self.freed, self.forgotten, self.deferred = [], [], 0, 0
         self.unsettled = set()
         self.blocked = frozenset()
+        self.environment = "sandbox"
+
+    def obey(self, guard):
+        pass
 
     def plan(self, rows, now, sending):
         return Plan([MessageDone(row.id, "done", "chart") for row in rows])

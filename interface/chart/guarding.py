@@ -1,0 +1,49 @@
+"""What an environment forbids, as the settling asks for it: values in, a ruling out. The guards are in
+`interface.delivery.guards`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from interface.chart.model import Appointment, Chart
+from interface.rules.facts import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A request that is composed, before it is checked against the contract."""
+
+    request: dict[str, Any]
+    """As version `api_version` of the API has it; not to be changed."""
+    api_version: int
+    chart: Chart
+    appointment: Appointment
+    now: datetime
+    """Aware, in the site's zone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What the environment says to it."""
+
+    holds: tuple[Reason, ...] = ()
+    until: float | None = None
+    """When these holds are over by themselves, POSIX seconds; None: not by themselves."""
+    withheld: tuple[str, ...] = ()
+    """Entries of lists that do not go with it, by field: `medications[2]`."""
+    drop: Reason | None = None
+    """It is not to be sent at all, for this reason: an open request of it is withdrawn."""
+
+
+Guard = Callable[[Case], Ruling]
+
+FREE = Ruling()
+
+
+def no_guard(_case: Case) -> Ruling:
+    """Nothing is forbidden: the sandbox."""
+    return FREE

@@ -1,0 +1,55 @@
+"""Production: nothing goes out before the switch is thrown, and what was held until then goes out in its turn."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from interface.chart.guarding import FREE, Case, Ruling
+from interface.chart.holds import hold
+from interface.delivery.guards.life import GoingLive, Life
+from interface.rules.facts import Reason
+
+_NOT_LIVE = Ruling((hold("not-live"),))
+_TOO_OLD = Reason("dropped", "dropped on going live: it had been held for longer than was wanted")
+_TOO_SOON = Reason("dropped", "dropped on going live: its appointment was before the day that was named")
+
+
+@dataclass(frozen=True, slots=True)
+class LiveGuard:
+    """The guard of production."""
+
+    life: Life
+
+    def __call__(self, case: Case) -> Ruling:
+        """What it says to a request."""
+        if not self.life.live:
+            return _NOT_LIVE
+        asked = case.appointment.asked
+        going = self.life.going
+        if going is None or asked is None or asked.state != "held" or asked.id >= going.below:
+            return FREE
+        if asked.id < going.drop_below:
+            return Ruling(drop=_TOO_OLD)
+        if case.appointment.date and case.appointment.date < going.from_day:
+            return Ruling(drop=_TOO_SOON)
+        return self._in_turn(case, going)
+
+    def _in_turn(self, case: Case, going: GoingLive) -> Ruling:
+        turn = going.at + going.seconds * share_of(f"{asked_id(case)}")
+        if case.now.timestamp() >= turn:
+            return FREE
+        at = datetime.fromtimestamp(turn, UTC).astimezone(case.now.tzinfo)
+        text = f"{hold('paced').text}: at {at:%Y-%m-%d %H:%M}"
+        return Ruling((Reason("paced", text),), until=turn)
+
+
+def asked_id(case: Case) -> int:
+    """The id of the appointment's last request; 0 when it has none."""
+    return case.appointment.asked.id if case.appointment.asked is not None else 0
+
+
+def share_of(text: str) -> float:
+    """A number in [0, 1) that is always the same for a text, and spread evenly over texts."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()) / 2**64

@@ -1,0 +1,60 @@
+"""Which guard the settling asks: what the store says of its environment, of test patients and of going live."""
+
+from __future__ import annotations
+
+import logging
+
+from interface.chart.guarding import Case, Guard, Ruling
+from interface.chart.holds import hold
+from interface.delivery.guards import guard_of
+from interface.delivery.guards.life import Life
+from interface.errors import InterfaceError
+from interface.services.logs import event
+from interface.store.database import Store
+
+log = logging.getLogger("interface.services.work")
+
+
+def closed(_case: Case) -> Ruling:
+    """Before anything is known: nothing goes out."""
+    return Ruling((hold("not-live"),))
+
+
+class EnvironmentTakenError(InterfaceError):
+    """Other nodes use the store in another environment."""
+
+    exit_code = 2
+
+
+def life_of(store: Store, environment: str, now: float) -> Life:
+    """How the store lives, or would in an environment that it moved to now; nothing is written. Raises StoreError."""
+    text = store.environments.remembered()
+    return Life.begin(environment, now) if text is None else Life.of_text(text).moved(environment, now)
+
+
+def enter(store: Store, environment: str, now: float) -> None:
+    """The store lives in this environment from now on; said in the log when it lived in another. Raises StoreError, and
+    EnvironmentTakenError.
+    """
+    text = store.environments.remembered()
+    was = Life.of_text(text).environment if text is not None else ""
+    if was == environment:
+        return
+    if was and store.work.shared:
+        others = {node.name for node in store.nodes.daemons() if node.id != store.work.node}
+        if others:
+            raise EnvironmentTakenError(
+                f'[site] environment is "{environment}", and the daemon on {", ".join(sorted(others))} uses this '
+                f'store in "{was}": stop all of them before one goes to another environment'
+            )
+    life = life_of(store, environment, now)
+    store.environments.enter(life.as_text(), now)
+    if was:
+        event(log, logging.WARNING, "environment-changed", was=was, now=environment, live=life.live)
+    elif environment != "sandbox":
+        event(log, logging.INFO, "environment", now=environment, live=life.live)
+
+
+def guard_now(store: Store, environment: str, now: float) -> Guard:
+    """What an environment forbids, as the store has it now; nothing is written. Raises StoreError."""
+    return guard_of(life_of(store, environment, now))

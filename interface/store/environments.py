@@ -1,0 +1,101 @@
+"""In which environment the store lives, and what going live finds there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.sql.functions import max as sql_max
+
+from interface.store import seen
+from interface.store.engine import Part
+from interface.store.records.reasons import reasons_of
+from interface.store.schema import intake_turn, requests
+
+ENVIRONMENT = "environment"
+"""The name under which it is remembered."""
+
+_NOBODY_SENDS = update(intake_turn).where(intake_turn.c.id == 1).values(settled_on=None)
+_HELD = (
+    select(requests.c.id, requests.c.created_at, requests.c.appointment_date, requests.c.reasons)
+    .where(requests.c.state == "held", requests.c.id > bindparam("after"))
+    .order_by(requests.c.id)
+    .limit(bindparam("count"))
+)
+_NEWEST = select(sql_max(requests.c.id))
+_CREATED = (
+    select(requests.c.id, requests.c.created_at)
+    .where(requests.c.id >= bindparam("least"))
+    .order_by(requests.c.id)
+    .limit(1)
+)
+_DELIVERED_IN = (
+    select(requests.c.id)
+    .where(
+        requests.c.state == "delivered",
+        requests.c.environment == bindparam("environment"),
+        requests.c.id > bindparam("after"),
+    )
+    .order_by(requests.c.id)
+    .limit(bindparam("count"))
+)
+_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRow:
+    """A held request, without patient data."""
+
+    id: int
+    created_at: float
+    appointment_date: date | None
+    codes: tuple[str, ...]
+
+
+class Environments(Part):
+    """Used by one thread at a time."""
+
+    def remembered(self) -> str | None:
+        """What is remembered of the environment; None: nothing, the store is new."""
+        with self._reading() as connection:
+            return seen.read(connection, ENVIRONMENT)
+
+    def enter(self, text: str, now: float) -> None:
+        """Remember another environment: no node sends anything before all open requests are settled for it."""
+        with self._writing() as connection:
+            seen.write(connection, {ENVIRONMENT: text}, now)
+            connection.execute(_NOBODY_SENDS)
+
+    def held(self) -> Iterator[HeldRow]:
+        """All held requests, oldest first, read in pages."""
+        after = 0
+        while True:
+            with self._reading() as connection:
+                rows = connection.execute(_HELD, {"after": after, "count": _PAGE}).all()
+            for row in rows:
+                codes = tuple(code for code, _ in reasons_of(row[3]))
+                yield HeldRow(row[0], row[1], row[2], codes)
+            if len(rows) < _PAGE:
+                return
+            after = rows[-1][0]
+
+    def first_since(self, moment: float) -> int:
+        """The id from which on requests were made at that moment (POSIX seconds) or later: ids are given in order."""
+        with self._reading() as connection:
+            least, most = 1, (connection.execute(_NEWEST).scalar() or 0) + 1
+            while least < most:
+                middle = (least + most) // 2
+                found = connection.execute(_CREATED, {"least": middle}).one_or_none()
+                if found is None or found[1] >= moment:
+                    most = middle
+                else:
+                    least = found[0] + 1
+        return least
+
+    def delivered_in(self, environment: str, *, after: int = 0, limit: int = _PAGE) -> list[int]:
+        """Requests that were delivered in an environment, with ids above `after`, by id."""
+        wanted = {"environment": environment, "after": after, "count": limit}
+        with self._reading() as connection:
+            return list(connection.execute(_DELIVERED_IN, wanted).scalars())
