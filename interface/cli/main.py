@@ -47,7 +47,7 @@ COMMANDS = (
     Command("sandbox", "interface.sandbox.command", "the simulated API by itself"),
     Command("load", "interface.cli.load", "take history into the charts before go-live"),
     Command("feed-report", "interface.cli.feed_report", "what a sender's feed is like and lacks"),
-    Command("onboarding", None, "the steps from staging to production"),
+    Command("onboarding", "interface.cli.onboarding", "the steps from staging to production"),
     Command("backup", "interface.cli.backup", "copy the store while it runs"),
     Command("purge", "interface.cli.purge", "delete what is older than the settings keep"),
     Command("keys", "interface.cli.keys", "make and rotate at-rest keys"),

@@ -1,0 +1,80 @@
+"""`onboarding`: from staging to production. Only routes: each subcommand has a module of its own."""
+
+import argparse
+import importlib
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from interface.cli.common import PROGRAM, NotAvailableError, add_settings_option
+from interface.cli.stored import add_json_argument
+
+
+@dataclass(frozen=True)
+class Subcommand:
+    """A subcommand. Its module has `add_arguments(parser)` and `run(args) -> int`; None: it comes later.
+
+    The module is imported for the help of `onboarding`, so it imports nothing heavy. Settings and JSON that it takes
+    it declares by `add_settings_again` and `add_json_argument`: before the subcommand they mean the same.
+    """
+
+    name: str
+    module: str | None
+    help: str
+
+
+STEPS: str | None = None
+"""The module of `onboarding` without a subcommand: the steps, and what shows that they are done."""
+
+SUBCOMMANDS = (
+    Subcommand("import-patients", None, "take in the test patients that the vendor handed out"),
+    Subcommand(
+        "send-test-patients", None, "send messages of all test patients through the site's own listener"
+    ),
+    Subcommand("production-test", None, "how far the round of test requests is"),
+    Subcommand("choose", None, "choose which held requests the production test takes"),
+    Subcommand("new-round", None, "begin the production test anew"),
+    Subcommand("completeness", None, "which fields requests have, and whether all that is known was in them"),
+    Subcommand("confirm", None, "note that a person has seen a step done"),
+    Subcommand("report", None, "write what the vendor asks to confirm as one file"),
+    Subcommand("go-live", None, "switch to production"),
+)
+"""In the order of the help."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    add_settings_option(parser)
+    add_json_argument(parser)
+    commands = parser.add_subparsers(title="subcommands", metavar="", dest="subcommand")
+    for known in SUBCOMMANDS:
+        _declare(commands, known)
+
+
+def _declare(commands: "argparse._SubParsersAction[Any]", known: Subcommand) -> None:
+    if known.module is None:
+        later = commands.add_parser(known.name, help=f"{known.help} (not available yet)", add_help=False)
+        later.add_argument("rest", nargs=argparse.REMAINDER, action=_Later)
+        return
+    module: Any = importlib.import_module(known.module)
+    parser = commands.add_parser(
+        known.name, help=known.help, description=f"{known.help[:1].upper()}{known.help[1:]}."
+    )
+    module.add_arguments(parser)
+    parser.set_defaults(action=module.run)
+
+
+class _Later(argparse.Action):
+    """Whatever is given to a subcommand that comes later: it says so."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        raise NotAvailableError(parser.prog.removeprefix(PROGRAM).strip())
+
+
+def run(args: argparse.Namespace) -> int:
+    """List the steps, or do what the subcommand says."""
+    if action := getattr(args, "action", None):
+        return int(action(args))
+    if STEPS is None:
+        raise NotAvailableError("onboarding")
+    module: Any = importlib.import_module(STEPS)
+    return int(module.run(args))

@@ -1,0 +1,61 @@
+"""`onboarding` routes to its subcommands, and says which of them come later."""
+
+import argparse
+import sys
+from types import ModuleType
+
+import pytest
+
+from interface.cli import onboarding
+from interface.cli.main import main
+from interface.cli.onboarding import SUBCOMMANDS, Subcommand
+
+LATER = [known.name for known in SUBCOMMANDS if known.module is None]
+
+
+@pytest.mark.parametrize("name", LATER)
+@pytest.mark.parametrize("rest", [[], ["--help"], ["5", "--why", "x", "-c", "f"]])
+def test_a_subcommand_that_comes_later_says_so(
+    name: str, rest: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["onboarding", name, *rest]) == 2
+    assert capsys.readouterr() == ("", f"hl7-interface onboarding {name}: not available yet\n")
+
+
+def test_help_names_every_subcommand_and_marks_what_comes_later(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert main(["onboarding", "--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for known in SUBCOMMANDS:
+        line = next(line for line in lines if line.split()[:1] == [known.name])
+        assert line.endswith("(not available yet)") == (known.module is None)
+
+
+@pytest.mark.parametrize(
+    "argv", [["-c", "x.toml", "--json", "choose", "7"], ["choose", "7", "-c", "x.toml", "--json"]]
+)
+def test_a_subcommand_gets_its_arguments_and_the_settings_wherever_they_are_given(
+    argv: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[argparse.Namespace] = []
+
+    def add_arguments(parser: argparse.ArgumentParser) -> None:
+        from interface.cli.stored import add_json_argument, add_settings_again
+
+        parser.add_argument("number", type=int)
+        add_settings_again(parser)
+        add_json_argument(parser)
+
+    def run(args: argparse.Namespace) -> int:
+        given.append(args)
+        return 7
+
+    module = ModuleType("stand_in_for_choose")
+    module.add_arguments = add_arguments  # type: ignore[attr-defined]
+    module.run = run  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "stand_in_for_choose", module)
+    monkeypatch.setattr(onboarding, "SUBCOMMANDS", (Subcommand("choose", "stand_in_for_choose", "choose"),))
+    assert main(["onboarding", *argv]) == 7
+    assert [(args.number, args.config, args.json) for args in given] == [(7, "x.toml", True)]
