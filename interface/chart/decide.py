@@ -6,7 +6,7 @@ passed in, and the outcome says what to keep.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -106,6 +106,22 @@ class Engine:
                 settling.release(appointment)
                 return Outcome("chart", (), chart=settling.chart, requests=tuple(settling.changes))
         return None
+
+    def ask_anew(
+        self, chart: Chart, requests: Collection[int], *, now: datetime, new_id: Callable[[], int]
+    ) -> Outcome | None:
+        """Ask once more for the appointments whose last request is one of these, which was sent; None: for none of them."""
+        settling = self._settling(chart.copy(), now, "", new_id)
+        today = settling.today.isoformat()
+        for entry in list(settling.chart.appointments.values()):
+            asked = entry.asked
+            if asked is None or asked.id not in requests or entry.status != "booked" or entry.date < today:
+                continue
+            if settling.left(entry) is None:
+                settling.ask(entry, settling.compose(entry))
+        if not settling.changes:
+            return None
+        return Outcome("chart", (), chart=settling.chart, requests=tuple(settling.changes))
 
     def today(self, now: datetime) -> date:
         """The site's calendar day."""

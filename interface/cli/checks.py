@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 from interface.cli.common import place_of
 from interface.errors import InterfaceError
 from interface.settings import Settings, SettingsError, not_available
+from interface.settings.availability import AVAILABLE
 
 if TYPE_CHECKING:
     from interface.store.database import Store
@@ -73,7 +74,7 @@ def check_features(settings: Settings) -> Found:
     """Keys whose feature is not built, an environment that `run` refuses, and what is seldom meant."""
     for name in not_available(settings):
         yield "FAIL", f"{name}: not available yet; `run` refuses it"
-    if settings.site.environment != "sandbox":
+    if settings.site.environment not in AVAILABLE:
         yield "warn", f'environment "{settings.site.environment}" is not available yet; `run` refuses it'
     if settings.request.response_direct_address and settings.request.response_fax_number:
         yield "warn", "[request] has a Direct address and a fax number; the API expects one of them"

@@ -36,7 +36,7 @@ SUBCOMMANDS = (
     Subcommand("completeness", None, "which fields requests have, and whether all that is known was in them"),
     Subcommand("confirm", None, "note that a person has seen a step done"),
     Subcommand("report", None, "write what the vendor asks to confirm as one file"),
-    Subcommand("go-live", None, "switch to production"),
+    Subcommand("go-live", "interface.cli.onboarding_go_live", "switch to production"),
 )
 """In the order of the help."""
 

@@ -21,6 +21,7 @@ from interface.chart.rebuild import Decided, Rebuilt, Told, rebuild
 from interface.chart.settle import digest_of
 from interface.rules.policy import Policy
 from interface.services.by_hand import ByHand, CannotError, HandStore, Waits
+from interface.services.going_live import LiveStore, go_live
 from interface.services.identity_settings import IDENTITY, keys_now, only
 from interface.services.mending import MESSAGE, ask_again, chart_of_requests, chart_text, readable_chart
 from interface.services.plan import Plan, reasons
@@ -32,7 +33,7 @@ MOST_PATIENTS = 200
 """Charts that one command makes anew, at most: it is one transaction."""
 
 
-class CommandStore(HandStore, Protocol):
+class CommandStore(HandStore, LiveStore, Protocol):
     """What commands read from the store."""
 
     def load_patients(self, keys: Iterable[str]) -> dict[str, PatientRow]:
@@ -93,6 +94,8 @@ class Commanding:
             return self._by_hand.plan(self.engine, command, now, busy)
         if command.kind == "keyed":
             return self._keyed(command)
+        if command.kind == "go-live":
+            return go_live(self.engine, self._store, command, now, busy, self._new_request)
         raise CannotError(f"this program knows no command {command.kind}: was it written by a newer one?")
 
     def _purge(self, command: Command) -> Plan | Waits:

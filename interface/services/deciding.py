@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from interface.chart.decide import Engine
 from interface.chart.guarding import Guard, no_guard
-from interface.services.guarding import closed, enter, guard_now
+from interface.services.guarding import Guarding, closed
 from interface.services.ids import Ids
 from interface.services.intake import Intake
 from interface.services.purging import Purging
@@ -31,12 +31,7 @@ class Deciding:
         cls, store: Store, engine: Engine, now: Callable[[], float], purging: Purging | None = None
     ) -> Deciding:
         """All of it, on a store. `now`: POSIX seconds. Until `guard` was asked, nothing is let out."""
-        environment = engine.policy.environment
-
-        def guard() -> Guard:
-            enter(store, environment, now())
-            return guard_now(store, environment, now())
-
+        guard = Guarding(store, engine.policy.environment, now)
         ids = Ids(store.work.next_ids)
         intake = Intake(
             replace(engine, guard=closed),

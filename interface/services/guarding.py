@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from interface.chart.guarding import Case, Guard, Ruling
 from interface.chart.holds import hold
@@ -55,6 +56,21 @@ def enter(store: Store, environment: str, now: float) -> None:
         event(log, logging.INFO, "environment", now=environment, live=life.live)
 
 
-def guard_now(store: Store, environment: str, now: float) -> Guard:
-    """What an environment forbids, as the store has it now; nothing is written. Raises StoreError."""
-    return guard_of(life_of(store, environment, now))
+class Guarding:
+    """What an environment forbids, as the store has it whenever it is asked. One thread's, the loop's."""
+
+    def __init__(self, store: Store, environment: str, now: Callable[[], float]) -> None:
+        """`now`: POSIX seconds."""
+        self._store = store
+        self._environment = environment
+        self._now = now
+        self._life: Life | None = None
+
+    def __call__(self) -> Guard:
+        """The guard; the store lives in this environment from then on. Raises StoreError."""
+        enter(self._store, self._environment, self._now())
+        before, self._life = self._life, life_of(self._store, self._environment, self._now())
+        going = self._life.going
+        if before is not None and not before.live and going is not None:
+            event(log, logging.WARNING, "went-live", who=going.who, below=going.below)
+        return guard_of(self._life)

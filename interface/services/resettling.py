@@ -4,8 +4,7 @@ held requests' time has come, and those who had to wait for an attempt.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Protocol
@@ -62,18 +61,10 @@ class Unsettled:
 class Resettling:
     """One thread's, the loop's."""
 
-    def __init__(
-        self,
-        store: ResettlingStore,
-        deciding: Deciding,
-        outgoing: Outgoing,
-        clock: Clock,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, store: ResettlingStore, deciding: Deciding, outgoing: Outgoing, clock: Clock) -> None:
         self._store = store
-        self._monotonic = monotonic
-        self._timer_look = 0.0
-        """When to look next whose time has come, by the monotonic clock."""
+        self._timer_look = float("-inf")
+        """When to look next whose time has come, by the clock that never jumps."""
         self._to_wake: list[PatientRow] = []
         """Whose time has come, by the last look."""
         self._intake = deciding.intake
@@ -135,7 +126,7 @@ class Resettling:
 
     def _somebody_wakes(self) -> bool:
         """Whether a held request's time has come; asked of the store each second."""
-        at = self._monotonic()
+        at = self._clock.steady()
         if not self._to_wake and at >= self._timer_look:
             self._timer_look = at + TIMER_SECONDS
             self._to_wake = self._store.patients_to_wake(self._clock.now())
@@ -146,7 +137,7 @@ class Resettling:
             return None
         woken, self._to_wake = self._to_wake[:page], []
         if len(woken) == page:
-            self._timer_look = 0.0  # there may be more
+            self._timer_look = float("-inf")  # there may be more
         # the rows may be older than what was decided since: charts at hand count
         plan = self._settled(list(self._store.load_patients_by_id(row.id for row in woken).values()))
         plan.woken = {row.id for row in woken} - plan.unsettled

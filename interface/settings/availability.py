@@ -23,6 +23,8 @@ RULES: tuple[Rule, ...] = (
 )
 """Key, whether it is in use, and what is added to its name."""
 
+AVAILABLE = ("sandbox", "production")
+"""Environments that `run` takes."""
 LISTENER_KEYS = ("tls_certificate", "tls_key", "tls_client_ca")
 
 
@@ -32,7 +34,7 @@ def _in_use(settings: Settings, *, run: bool) -> list[tuple[Path, str]]:
         found += [
             (("listener", number, key), "") for key in LISTENER_KEYS if getattr(listener, key) is not None
         ]
-    if run and settings.site.environment != "sandbox":
+    if run and settings.site.environment not in AVAILABLE:
         found.insert(0, (("site", "environment"), f' = "{settings.site.environment}"'))
     return found
 
@@ -42,7 +44,7 @@ def not_available(settings: Settings, *, run: bool = False) -> list[str]:
 
     Args:
         settings: the settings in use.
-        run: also name an environment other than the sandbox. Explaining is fine anywhere; sending is not.
+        run: also name an environment that is not built yet. Explaining is fine anywhere; sending is not.
 
     """
     return [settings.fault(path, "").where + added for path, added in _in_use(settings, run=run)]

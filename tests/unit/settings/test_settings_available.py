@@ -37,8 +37,8 @@ def test_version_2_with_panels_and_requests_without_a_date_is_available() -> Non
     assert (settings.policy().api_version, settings.policy().without_date) == (2, "post")
 
 
-@pytest.mark.parametrize("environment", ["staging", "production-test", "production"])
-def test_an_environment_other_than_the_sandbox_is_refused_for_running_only(environment: str) -> None:
+@pytest.mark.parametrize("environment", ["staging", "production-test"])
+def test_an_environment_that_comes_later_is_refused_for_running_only(environment: str) -> None:
     settings = parse_settings(f'[site]\nenvironment = "{environment}"\nmrn_root = "2.999.5"', FILE)
     require_available(settings)
     with pytest.raises(
@@ -48,8 +48,6 @@ def test_an_environment_other_than_the_sandbox_is_refused_for_running_only(envir
 
 
 def test_a_rehearsal_of_another_environment_on_loopback_is_refused_too() -> None:
-    text = (
-        '[site]\nenvironment = "production"\nmrn_root = "2.999.5"\n[api]\nbase_url = "http://127.0.0.1:8026"'
-    )
+    text = '[site]\nenvironment = "staging"\nmrn_root = "2.999.5"\n[api]\nbase_url = "http://127.0.0.1:8026"'
     with pytest.raises(SettingsError, match="not available yet"):
         require_available(parse_settings(text, FILE), run=True)
