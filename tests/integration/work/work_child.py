@@ -7,15 +7,17 @@ import argparse
 import os
 import random
 import signal
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date
 from types import SimpleNamespace
 
 import orjson
 
+from interface.chart.guarding import Guard, no_guard
 from interface.chart.model import Chart
 from interface.chart.outcome import Close, NewRequest, Outcome
 from interface.delivery.schedule import Schedule
+from interface.rules import Policy
 from interface.services.http_client import Poster, Target
 from interface.services.logs import configure
 from interface.services.work import Limits, clock_at, work
@@ -27,8 +29,12 @@ KEYRING = Master(b"k" * 32)
 QUICK = Schedule(first=0.02, cap=0.05, pause=0.05, slow=0.05, slowest=50.0)
 
 
+@dataclass(frozen=True)
 class PostEverything:
     """Decides as each message says; nothing supersedes anything, so that each request can be followed."""
+
+    policy: Policy = field(default_factory=Policy)
+    guard: Guard = no_guard
 
     def read(self, raw, *, received_at, listener):
         told = orjson.loads(raw)
