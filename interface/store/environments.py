@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 
 from sqlalchemy import bindparam, select, update
-from sqlalchemy.sql.functions import max as sql_max
 
-from interface.store import seen
+from interface.store import counters, seen
 from interface.store.engine import Part
 from interface.store.records.reasons import reasons_of
-from interface.store.schema import intake_turn, requests
+from interface.store.schema import IN_TRIAL, intake_turn, requests
 
 ENVIRONMENT = "environment"
 """The name under which it is remembered."""
@@ -24,7 +23,6 @@ _HELD = (
     .order_by(requests.c.id)
     .limit(bindparam("count"))
 )
-_NEWEST = select(sql_max(requests.c.id))
 _CREATED = (
     select(requests.c.id, requests.c.created_at)
     .where(requests.c.id >= bindparam("least"))
@@ -34,11 +32,12 @@ _CREATED = (
 _DELIVERED_IN = (
     select(requests.c.id)
     .where(
-        requests.c.state == "delivered",
+        IN_TRIAL,
         requests.c.environment == bindparam("environment"),
         requests.c.id > bindparam("after"),
+        requests.c.state == "delivered",
     )
-    .order_by(requests.c.id)
+    .order_by(requests.c.environment, requests.c.id)
     .limit(bindparam("count"))
 )
 _PAGE = 1000
@@ -84,7 +83,7 @@ class Environments(Part):
     def first_since(self, moment: float) -> int:
         """The id from which on requests were made at that moment (POSIX seconds) or later: ids are given in order."""
         with self._reading() as connection:
-            least, most = 1, (connection.execute(_NEWEST).scalar() or 0) + 1
+            least, most = 1, counters.peek(connection, "request")
             while least < most:
                 middle = (least + most) // 2
                 found = connection.execute(_CREATED, {"least": middle}).one_or_none()
@@ -95,7 +94,7 @@ class Environments(Part):
         return least
 
     def delivered_in(self, environment: str, *, after: int = 0, limit: int = _PAGE) -> list[int]:
-        """Requests that were delivered in an environment, with ids above `after`, by id."""
+        """Requests that were delivered in staging or a production test, with ids above `after`, by id."""
         wanted = {"environment": environment, "after": after, "count": limit}
         with self._reading() as connection:
             return list(connection.execute(_DELIVERED_IN, wanted).scalars())

@@ -98,6 +98,7 @@ def _environments(connection: Connection) -> None:
     """For which environment a request was composed, and when a hold is over by itself."""
     _add_columns(connection, schema.requests, "environment", "wake_at")
     _create_index(connection, schema.requests, "requests_waking")
+    _create_index(connection, schema.requests, "requests_in_trial")
     life = {"environment": "sandbox", "since": time.time(), "live": False, "going": None}
     seen.write(connection, {"environment": json.dumps(life)}, time.time())  # there was no other
 

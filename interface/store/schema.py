@@ -26,6 +26,8 @@ from sqlalchemy import (
     Text,
     and_,
     false,
+    literal_column,
+    or_,
 )
 
 metadata = MetaData()
@@ -240,12 +242,13 @@ requests = Table(
     Column("environment", Text, nullable=False, server_default="sandbox"),  # that it was composed for
     Column("wake_at", Double),  # of a held one: when its hold is over by itself; NULL: not by itself
 )
-_partial_index(
-    "requests_waking",
-    and_(requests.c.state == "held", requests.c.wake_at.is_not(None)),
-    requests.c.wake_at,
-    requests.c.patient_id,
+# written out, not as parameters: SQLite takes a partial index only where it reads the same
+IN_TRIAL = or_(
+    *(requests.c.environment == literal_column(f"'{name}'") for name in ("staging", "production-test"))
 )
+"""What was asked before going live: few rows, of which there is much to be said."""
+_partial_index("requests_waking", requests.c.wake_at.is_not(None), requests.c.state, requests.c.wake_at)
+_partial_index("requests_in_trial", IN_TRIAL, requests.c.environment, requests.c.id)
 Index("requests_by_patient", requests.c.patient_id, requests.c.state, requests.c.id)
 Index("requests_by_state", requests.c.state, requests.c.id)
 Index("requests_by_date", requests.c.state, requests.c.appointment_date, requests.c.id)

@@ -90,6 +90,7 @@ UPDATE messages SET reasons = '[{"code": "protected"}]' WHERE id % 10 = 7;
 UPDATE requests SET state = 'waiting' WHERE id % 10 = 1;
 UPDATE requests SET state = 'held' WHERE id % 100 = 2;
 UPDATE requests SET state = 'sending' WHERE id % 2000 = 3;
+UPDATE requests SET wake_at = id WHERE state = 'held';
 INSERT INTO request_bodies SELECT id, 'a', 'b', 'd' FROM requests;
 INSERT INTO attempts SELECT id, id, 1, 1, 200, 'delivered', '', false, NULL, NULL FROM requests;
 INSERT INTO commands SELECT n, 'rebuild', 'a', 'done', NULL, 1, 1 FROM generate_series(1, 2000) n;

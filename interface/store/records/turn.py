@@ -208,8 +208,6 @@ class Turn:
     """Everything that one turn of the work changes: stored whole or not at all."""
 
     now: float
-    environment: str = "sandbox"
-    """For which environment requests are composed."""
     messages: Sequence[MessageDone] = ()
     patients: Sequence[PatientWrite] = ()
     requests: Sequence[NewRequestRow | RewriteRow | CloseRow] = ()
@@ -240,6 +238,8 @@ class Turn:
     """Patients whose held requests were looked at because their time had come."""
     told: Mapping[str, str] = field(default_factory=dict)
     """What the work tells of itself: JSON texts by name."""
+    environment: str = "sandbox"
+    """For which environment requests are composed."""
 
 
 @dataclass(frozen=True, slots=True)

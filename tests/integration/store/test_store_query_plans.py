@@ -154,6 +154,26 @@ def test_a_restart_and_a_change_of_day(plans, store, fill):
     no_table_is_scanned(found)
 
 
+def test_timers_and_going_live(plans, store, fill):
+    patient = fill.patient()
+    fill.request(patient)
+
+    def go():
+        store.work.patients_to_wake(fill.now)
+        store.work.commit(Turn(3.0, woken=frozenset([patient])))
+        store.work.request_environments([1])
+        list(store.environments.held())
+        store.environments.first_since(1.0)
+        store.environments.delivered_in("production-test")
+
+    found = plans(go)
+    no_table_is_scanned(found)
+    waking = [
+        plan for statement, plan in found.items() if "wake_at <=" in statement and "ORDER BY" in statement
+    ]
+    assert waking and searches(waking[0], "requests_waking")
+
+
 @pytest.mark.parametrize(
     "where",
     [

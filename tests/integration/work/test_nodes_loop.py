@@ -5,6 +5,8 @@ from contextlib import contextmanager
 import pytest
 
 from interface.delivery.verdict import Reply
+from interface.rules import Policy
+from interface.services.guarding import EnvironmentTakenError
 from interface.store.database import open_store
 from interface.store.errors import OutcomeUnknown, StoreError
 
@@ -182,3 +184,15 @@ def test_an_attempt_of_which_nobody_knows_whether_it_is_stored_is_stored_once(tw
     (request,) = one.store.views.requests()
     assert (request.state, request.attempts) == ("waiting", 1)
     assert len(one.store.views.request(1).attempts) == 1
+
+
+def test_a_node_of_another_environment_does_not_begin_while_others_run(two, site_class):
+    one, other = two
+    other.policy = Policy(mrn_authority=("LFC",), environment="production")
+    odd = site_class(other.store, other.policy)
+    with pytest.raises(
+        EnvironmentTakenError, match='"production", and the daemon on host uses this store in "sandbox"'
+    ):
+        odd.turn()
+    one.book("20260401")
+    assert len(one.couriers.jobs) == 1
