@@ -17,7 +17,7 @@ _FAULTS = (
     ("--drop", 0.1, "close the connection, half of the times after taking the request in"),
 )
 _PATIENTS = (
-    ("--webhook-insufficient", 0.2, "patients with too little data"),
+    ("--insufficient", 0.2, "patients with too little data"),
     ("--no-answer", 0.2, "patients of whom nothing is heard this time"),
     ("--webhook-contradict", 0.1, "patients with insufficient data and a document all the same"),
 )
@@ -68,7 +68,7 @@ def webhook_options(args: argparse.Namespace) -> WebhookOptions:
     """Where webhooks go, and how."""
     play = Play(
         delay=args.webhook_delay,
-        insufficient=args.webhook_insufficient,
+        insufficient=args.insufficient,
         no_answer=args.no_answer,
         contradict=args.webhook_contradict,
         repeat=args.webhook_repeat,

@@ -22,6 +22,7 @@ from interface.errors import InterfaceError
 from interface.sandbox.webhooks import NoReplyError
 
 TIMEOUT_SECONDS = 10.0
+_CLOSING_SECONDS = 1.0
 _PER_HOST = 32
 _END = b"-----END CERTIFICATE-----"
 
@@ -74,8 +75,9 @@ class Poster:
 
     def stop(self) -> "Deferred[None]":
         """Close the connections that are kept open."""
-        closed: Deferred[None] = self._pool.closeCachedConnections()
-        return closed
+        closed: Deferred[Any] = self._pool.closeCachedConnections()
+        # over TLS a receiver that stands still would be waited for
+        return closed.addTimeout(_CLOSING_SECONDS, self._reactor, onTimeoutCancel=lambda *_: None)
 
 
 @implementer(IBodyProducer)

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
-from twisted.internet.defer import Deferred, DeferredList, DeferredLock, DeferredSemaphore
+from twisted.internet.defer import Deferred, DeferredList, DeferredLock, DeferredSemaphore, succeed
 from twisted.python.failure import Failure
 
 from interface.sandbox.calls import Call
@@ -20,6 +20,8 @@ Post = Callable[[str, bytes], "Deferred[int]"]
 
 _AT_A_TIME = 32
 """So many POSTs are under way at most, whatever is due."""
+_LONGEST_HOLD = 10.0
+"""So many seconds a reply waits for events that come before it."""
 
 
 class NoReplyError(Exception):
@@ -178,8 +180,7 @@ class Webhooks:
                     first = self._send(webhook, sending, in_turn)
                     if first is not None:
                         before_reply.append(first)
-        self._tell_idle()
-        return DeferredList(before_reply) if before_reply else None
+        return self._hold(before_reply) if before_reply else None
 
     def idle(self) -> "Deferred[None]":
         """Fires when nothing waits to be sent, at once if that is so; it may be cancelled."""
@@ -218,16 +219,34 @@ class Webhooks:
             self._later(sending.delay, lambda: in_turn.run(self._attempt, webhook))
         return None
 
-    def _later(self, seconds: float, do: Callable[[], Any]) -> None:
+    def _hold(self, before_reply: "list[Deferred[None]]") -> "Deferred[None]":
+        """Fires when all of them are over, or when a client has waited long enough."""
+        hold: Deferred[None] = Deferred()
+
+        timer = self._later(_LONGEST_HOLD, lambda: hold.callback(None))
+
+        def over(_: Any) -> None:
+            if timer in self._timers:
+                self._timers.discard(timer)
+                timer.cancel()
+                hold.callback(None)
+
+        DeferredList(before_reply).addCallback(over)
+        return hold
+
+    def _later(self, seconds: float, do: Callable[[], Any]) -> Any:
         def due() -> None:
             self._timers.discard(timer)
             do()
 
         timer = self._reactor.callLater(seconds, due)
         self._timers.add(timer)
+        return timer
 
     def _attempt(self, webhook: Webhook) -> "Deferred[None]":
         """One POST. It never fails: what goes wrong is noted, and tried again later."""
+        if self._stopped:
+            return succeed(None)
         attempt: Deferred[int] = self._slots.run(self._once, webhook)
         self._under_way.add(attempt)
         ended: Deferred[None] = attempt.addCallbacks(

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import requests
+from ports import free_port
 from simulated_api import simulated_api
 from webhook_receiver import an_authority, receiver
 
@@ -76,7 +77,7 @@ def test_nothing_is_told_of_what_was_only_checked(path):
 
 
 def test_a_receiver_that_fails_gets_the_same_event_again_until_it_takes_it():
-    options = ("--webhook-insufficient", "1", "--webhook-pause", "0.01")
+    options = ("--insufficient", "1", "--webhook-pause", "0.01")
     with receiver(500, 302, 404) as there, running("--webhooks", there.url, *options) as one:
         one.post()
         (hook,) = one.webhooks()
@@ -85,7 +86,7 @@ def test_a_receiver_that_fails_gets_the_same_event_again_until_it_takes_it():
 
 
 def test_a_receiver_that_never_takes_it_is_given_up():
-    options = ("--webhook-insufficient", "1", "--webhook-pause", "0.01", "--webhook-attempts", "3")
+    options = ("--insufficient", "1", "--webhook-pause", "0.01", "--webhook-attempts", "3")
     with receiver(*[503] * 10) as there, running("--webhooks", there.url, *options) as one:
         one.post()
         (hook,) = one.webhooks()
@@ -94,11 +95,9 @@ def test_a_receiver_that_never_takes_it_is_given_up():
 
 
 def test_a_receiver_that_comes_back_gets_what_it_missed():
-    with receiver() as gone:
-        url = gone.url
-    port = int(url.split(":")[2].split("/")[0])
-    options = ("--webhook-insufficient", "1", "--webhook-pause", "0.05", "--webhook-attempts", "100")
-    with running("--webhooks", url, *options) as one:
+    port = free_port()
+    options = ("--insufficient", "1", "--webhook-pause", "0.05", "--webhook-attempts", "100")
+    with running("--webhooks", f"http://127.0.0.1:{port}/hooks", *options) as one:
         one.post()
         (hook,) = one.webhooks(wait=1)
         assert (hook["state"], hook["status"], hook["error"]) == ("waiting", None, "connection refused")
@@ -195,6 +194,7 @@ def test_the_test_path_answers_without_an_id_if_asked_and_the_connection_stays_o
             answer = session.post(one.address + V1 + "/test", json=BODY, headers=KEY, timeout=20)
             assert (answer.status_code, answer.text) == (status, text)
         assert ("content-type" in answer.headers) == bool(text)
+        assert ("content-length" in answer.headers) == (status == 200)
         assert answer.headers.get("connection") != "close"
 
 
@@ -234,7 +234,7 @@ def test_receivers_that_make_no_sense_are_refused(sent, status):
 
 def test_over_tls_the_certificate_is_verified_against_the_named_authority(tmp_path):
     ours = an_authority(tmp_path)
-    options = ("--webhook-insufficient", "1", "--webhook-attempts", "1")
+    options = ("--insufficient", "1", "--webhook-attempts", "1")
     with receiver(certificate=ours.server) as there:
         with running("--webhooks", there.url, *options, "--webhook-ca", str(ours.certificate)) as one:
             one.post()
@@ -250,7 +250,7 @@ def test_over_tls_the_certificate_is_verified_against_the_named_authority(tmp_pa
 def test_over_tls_a_certificate_for_another_host_is_refused(tmp_path):
     ours = an_authority(tmp_path, "example.org")
     options = (
-        "--webhook-insufficient",
+        "--insufficient",
         "1",
         "--webhook-attempts",
         "1",
@@ -292,7 +292,7 @@ def test_the_lines_on_standard_error_hold_no_id_and_no_path_of_the_receiver():
     options = (
         "--webhook-delay",
         "0",
-        "--webhook-insufficient",
+        "--insufficient",
         "1",
         "--webhook-pause",
         "0.01",

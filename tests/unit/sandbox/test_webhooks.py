@@ -166,6 +166,16 @@ def test_the_reply_waits_for_an_event_that_is_to_come_before_it(outcome):
     assert not reply.called
     receiver.open[0].callback(outcome)
     assert reply.called
+    rehearsal.clock.pump([1] * 200)  # it is told once only, whatever comes later
+
+
+def test_the_reply_does_not_wait_for_a_receiver_that_stands_still():
+    rehearsal = Rehearsal(Receiver("later", "later"), Play(early=1))
+    reply = rehearsal.take()
+    rehearsal.clock.advance(9.9)
+    assert not reply.called
+    rehearsal.clock.advance(0.1)
+    assert reply.called
 
 
 def test_it_is_idle_when_nothing_waits_any_more():
@@ -195,6 +205,15 @@ def test_stopped_it_sends_nothing_more():
     rehearsal.webhooks.stop()
     rehearsal.clock.pump([1] * 100)
     assert (len(receiver.got), rehearsal.clock.getDelayedCalls()) == (1, [])
+
+
+def test_stopped_it_does_not_send_what_waited_for_its_turn():
+    receiver = Receiver("later", "later")
+    rehearsal = Rehearsal(receiver)
+    rehearsal.take()
+    rehearsal.clock.pump([1] * 5)  # the second is due and waits for the first
+    rehearsal.webhooks.stop()
+    assert len(receiver.got) == 1
 
 
 def test_only_so_many_are_under_way_at_a_time():
