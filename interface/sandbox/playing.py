@@ -167,6 +167,8 @@ class _Patient:
         silent, contradicting = self._hits(how.no_answer), self._hits(how.contradict)
         insufficient, self._is_early = self._hits(how.insufficient), self._hits(how.early)
         documents = self._random.choice(_HOW_MANY_DOCUMENTS)
+        # each of another type, so that none is taken for another's repeat
+        self._documents = self._random.sample(DOCUMENT_TYPES, len(DOCUMENT_TYPES))
         if not known:
             return (INSUFFICIENT,)
         if silent:
@@ -210,8 +212,7 @@ class _Patient:
         return events[by:] + events[:by] if shuffled else events
 
     def _event(self, type_: str, happened: float) -> Event:
-        document = self._random.choice(DOCUMENT_TYPES)
-        data = {"documentType": document} if type_ == DELIVERED else None
+        data = {"documentType": self._documents.pop()} if type_ == DELIVERED else None
         return Event(type_, self._shown_id, self._batch, happened, data)
 
     def _sent(self, number: int, delay: float, event: Event) -> tuple[Sending, ...]:

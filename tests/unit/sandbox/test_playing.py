@@ -106,6 +106,12 @@ def test_a_repeat_is_the_same_event_again_and_later():
         assert sum(sending.kind is Kind.REPEAT for sending in sendings) * 2 == len(sendings)
 
 
+def test_no_two_events_of_a_patient_are_the_same_though_they_come_at_one_time():
+    for number in EVERYBODY:
+        bodies = [as_json(sending.event, TAKEN_IN_NS) for sending in told(Play(delay=(0, 0)), number)]
+        assert len(set(bodies)) == len(bodies)
+
+
 def test_shuffled_events_come_in_a_wrong_order_and_none_before_it_happened():
     for number in EVERYBODY:
         sendings = told(Play(shuffle=True), number)
