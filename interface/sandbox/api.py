@@ -2,9 +2,10 @@
 
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from enum import Enum
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -12,6 +13,10 @@ from interface.contract.files import Version
 from interface.sandbox.calls import Call, CallLog
 from interface.sandbox.faults import Dice, Fault
 from interface.sandbox.judge import Judge, Problem
+from interface.sandbox.test_patients import TestPatients, patients_of
+
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 KEY_HEADER = b"apikey"
@@ -29,17 +34,42 @@ class Endpoint:
     """False: the request is checked only."""
     needs_permission: bool = True
     """False: the contract lists no 403 for it."""
+    in_staging: bool = True
+    """False: it is published for production only."""
 
 
 ENDPOINTS = {
     endpoint.path.encode(): endpoint
     for endpoint in (
         Endpoint("/v1/scheduled-appointment", 1, processes=True),
-        Endpoint("/v1/scheduled-appointment/test", 1, processes=False),
+        Endpoint("/v1/scheduled-appointment/test", 1, processes=False, in_staging=False),
         Endpoint("/v2/patient-data/process", 2, processes=True),
         Endpoint("/v2/patient-data/validate", 2, processes=False, needs_permission=False),
     )
 }
+
+
+class Environment(Enum):
+    """Whose paths there are."""
+
+    STAGING = "staging"
+    PRODUCTION = "production"
+    ALL = "all"
+
+
+class TestPath(Enum):
+    """What the path that only checks a request of version 1 answers when it is valid. The vendor has not published it."""
+
+    __test__ = False  # pytest takes it for tests otherwise
+
+    ID = "id"
+    """200 with a correlation id."""
+    NO_ID = "no-id"
+    """200 with `{}`."""
+    EMPTY = "empty"
+    """200 without a body."""
+    NO_CONTENT = "no-content"
+    """204."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +92,8 @@ class Answer:
     body: bytes
     headers: tuple[tuple[bytes, bytes], ...] = ()
     content_type: bytes = b"application/json"
+    after: "Deferred[Any] | None" = None
+    """It goes out when this has fired."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +116,27 @@ class Api:
         key_without_permission: str | None = None,
         judge: Judge | None = None,
         retry_after_seconds: int = 1,
-        taken_in: Callable[[Call], None] = lambda _: None,
+        taken_in: "Callable[[Call], Deferred[Any] | None]" = lambda _: None,
+        environment: Environment = Environment.ALL,
+        test_path: TestPath = TestPath.ID,
+        test_patients: TestPatients | None = None,
     ) -> None:
-        """`judge` None: every JSON object passes. `taken_in` is told of each accepted request (for webhooks)."""
+        """Make it ready.
+
+        Args:
+            key: the good one.
+            dice: draws faults and ids.
+            log: where calls are noted.
+            today: the day that birth dates are held against.
+            key_without_permission: one that gets 403.
+            judge: None: every JSON object passes.
+            retry_after_seconds: what a 429 asks for.
+            taken_in: is told of each accepted request (for webhooks); gives what the answer has to wait for.
+            environment: whose paths there are; others are noted, and answered 404.
+            test_path: what version 1's path that only checks answers.
+            test_patients: each call is marked whether it was about them alone.
+
+        """
         self._key = key.encode()
         self._weak_key = key_without_permission.encode() if key_without_permission else None
         self._dice = dice
@@ -95,6 +145,9 @@ class Api:
         self._judge = judge
         self._retry_after = str(retry_after_seconds).encode()
         self._taken_in = taken_in
+        self._staging = environment is Environment.STAGING
+        self._test_path = test_path
+        self._test_patients = test_patients
 
     def answer(self, incoming: Incoming) -> Answer | Silence:
         """The answer to a call on any path outside `/_sandbox/`."""
@@ -103,13 +156,22 @@ class Api:
             return Answer(404, error_body("there is nothing here", None))
         if incoming.method != b"POST":
             return Answer(405, error_body("only POST is allowed", endpoint.path), ((b"allow", b"POST"),))
-        fault = self._dice.fault()
+        exists = endpoint.in_staging or not self._staging
+        fault = self._dice.fault() if exists else Fault.NONE
         call = self._log.open(endpoint.path, fault.value)
-        outcome = self._before(endpoint, fault) or self._on_merits(endpoint, call, incoming)
+        if self._test_patients is not None:
+            # of what is refused, too: it has left the house
+            call.test_patient = _all_are(self._test_patients, incoming.body)
+        if not exists:
+            outcome: Answer | Silence = Answer(404, error_body("there is nothing here", None))
+        else:
+            outcome = self._before(endpoint, fault) or self._on_merits(endpoint, call, incoming)
         if call.accepted:
-            self._taken_in(call)
+            after = self._taken_in(call)
             if fault.after_taking_in:
                 outcome = Silence(closes=fault is Fault.DROP_AFTER)
+            elif after is not None and isinstance(outcome, Answer):
+                outcome = replace(outcome, after=after)
         self._log.close(call, outcome.status if isinstance(outcome, Answer) else None)
         return outcome
 
@@ -137,8 +199,10 @@ class Api:
             return Answer(400, validation_body(problems, endpoint.path))
         correlation_id = self._dice.correlation_id()
         of_each = tuple(self._dice.correlation_id() for _ in range(_patients(document)))
-        self._log.accept(call, correlation_id, processed=endpoint.processes, patient_ids=of_each)
-        return Answer(200, _accepted(endpoint, correlation_id, of_each))
+        reply = TestPath.ID if endpoint.processes or endpoint.version != 1 else self._test_path
+        shown_id = correlation_id if reply is TestPath.ID else None
+        self._log.accept(call, shown_id, processed=endpoint.processes, patient_ids=of_each)
+        return _WITHOUT_ID[reply] if shown_id is None else Answer(200, _accepted(endpoint, shown_id, of_each))
 
     def _problems(self, endpoint: Endpoint, document: Any) -> tuple[Problem, ...]:
         if self._judge is not None:
@@ -162,6 +226,22 @@ class Api:
 
     def _processing_response(self) -> bytes:
         return orjson.dumps({"correlationId": self._dice.correlation_id()})
+
+
+_WITHOUT_ID = {
+    TestPath.NO_ID: Answer(200, b"{}"),
+    TestPath.EMPTY: Answer(200, b"", content_type=b""),
+    TestPath.NO_CONTENT: Answer(204, b"", content_type=b""),
+}
+
+
+def _all_are(test_patients: TestPatients, body: bytes) -> bool | None:
+    """Whether all patients of a body are test patients; None: there is none in it that one could tell."""
+    try:
+        patients = patients_of(orjson.loads(body))
+    except orjson.JSONDecodeError:
+        return None
+    return all(test_patients.knows(patient) for patient in patients) if patients else None
 
 
 def _patients(document: dict[str, Any]) -> int:

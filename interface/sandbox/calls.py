@@ -16,7 +16,8 @@ class Call:
     status: int | None = None
     """The status answered; None when the call was not answered."""
     correlation_id: str | None = None
-    """What a request that was taken in got, also when the client never read it; of a panel, the panel's own."""
+    """What a request that was taken in got, also when the client never read it; of a panel, the panel's own.
+    None on a test path that gives none."""
     patient_ids: tuple[str, ...] = ()
     """The correlation id of each patient of a panel that was taken in, in its order."""
     accepted: bool = False
@@ -26,6 +27,8 @@ class Call:
     answered: bool = False
     """Whether an answer went out."""
     fault: str = "none"
+    test_patient: bool | None = None
+    """Whether all that it was about were test patients; None: which those are is not known, or no patient was in it."""
     body: Any = None
     """The JSON document; None when it was not read or is no JSON."""
 
@@ -41,6 +44,7 @@ class Call:
             "processed": self.processed,
             "answered": self.answered,
             "fault": self.fault,
+            "test_patient": self.test_patient,
             "body": self.body,
         }
 
@@ -65,7 +69,7 @@ class CallLog:
         return call
 
     def accept(
-        self, call: Call, correlation_id: str, *, processed: bool, patient_ids: tuple[str, ...] = ()
+        self, call: Call, correlation_id: str | None, *, processed: bool, patient_ids: tuple[str, ...] = ()
     ) -> None:
         """The request is taken in; `patient_ids`: of a panel, an id for each patient."""
         call.accepted, call.processed, call.correlation_id = True, processed, correlation_id

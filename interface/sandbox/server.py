@@ -8,12 +8,12 @@ import contextlib
 import ipaddress
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import Any, cast
-from urllib.parse import parse_qs
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
-import orjson
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
@@ -26,21 +26,28 @@ from interface.sandbox.api import (
     MAX_BODY_BYTES,
     Answer,
     Api,
+    Environment,
     Incoming,
     Silence,
+    TestPath,
     error_body,
 )
-from interface.sandbox.calls import Call, CallLog
+from interface.sandbox.calls import CallLog
+from interface.sandbox.doors import NOTHING_HERE, OWN, Doors, Visit
 from interface.sandbox.faults import Dice, Faults
 from interface.sandbox.judge import Judge
+from interface.sandbox.playing import Play
+from interface.sandbox.test_patients import TestPatients
+from interface.sandbox.webhooks import Retries, WebhookLog, Webhooks
+
+if TYPE_CHECKING:
+    from interface.sandbox.poster import Poster
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8026
 DEFAULT_KEY = "sandbox"
 LOG_LIMIT = 10_000
 IDLE_SECONDS = 120.0
-_TEXT = b"text/plain; charset=utf-8"
-_OWN = b"/_sandbox"
 
 
 class SandboxError(InterfaceError):
@@ -50,6 +57,17 @@ class SandboxError(InterfaceError):
 def today_in_utc() -> date:
     """Today, as far as the sandbox is concerned; a birth date in the American zones never lies after it."""
     return datetime.now(UTC).date()
+
+
+@dataclass(frozen=True)
+class WebhookOptions:
+    """Where webhooks go, and how."""
+
+    urls: tuple[str, ...] = ()
+    play: Play = field(default_factory=Play)
+    retries: Retries = field(default_factory=Retries)
+    authorities: Path | None = None
+    """Certificates in PEM that are trusted in place of the system's."""
 
 
 class Sandbox:
@@ -67,7 +85,10 @@ class Sandbox:
         log_limit: int = LOG_LIMIT,
         today: Callable[[], date] = today_in_utc,
         access: Callable[[str], None] | None = None,
-        taken_in: Callable[[Call], None] = lambda _: None,
+        environment: Environment = Environment.ALL,
+        test_path: TestPath = TestPath.ID,
+        test_patients: TestPatients | None = None,
+        webhooks: WebhookOptions | None = None,
     ) -> None:
         """Make it ready without opening a port.
 
@@ -81,13 +102,34 @@ class Sandbox:
             log_limit: calls kept for `/_sandbox/requests`.
             today: the day that birth dates are held against.
             access: gets one line for each call, without bodies, keys or unknown paths.
-            taken_in: is told of each request that was accepted; webhooks will start here.
+            environment: whose paths there are.
+            test_path: what version 1's path that only checks answers.
+            test_patients: of them alone results come, and each call is marked whether it was about them.
+            webhooks: where and how they are sent; None: nowhere, until the door `/_sandbox/webhooks` is told.
+
+        Raises:
+            InterfaceError: the file of certificate authorities holds none.
 
         """
-        faults = faults or Faults()
+        faults, webhooks = faults or Faults(), webhooks or WebhookOptions()
         self._reactor = reactor if reactor is not None else _installed_reactor()
         self._port: Any = None
+        self._poster: Poster | None = None
+        self._authorities = webhooks.authorities
+        if webhooks.urls or webhooks.authorities is not None:
+            self._poster = self._new_poster()
         self.log = CallLog(log_limit)
+        self.webhooks = Webhooks(
+            webhooks.play,
+            webhooks.retries,
+            self._post,
+            self._reactor,
+            WebhookLog(log_limit),
+            now_ns=time.time_ns,
+            test_patients=test_patients,
+            say=access,
+        )
+        self.webhooks.send_to(webhooks.urls)
         self.api = Api(
             key,
             Dice(faults, seed),
@@ -96,9 +138,14 @@ class Sandbox:
             key_without_permission=key_without_permission,
             judge=Judge() if judge else None,
             retry_after_seconds=faults.retry_after_seconds,
-            taken_in=taken_in,
+            taken_in=self.webhooks.taken_in,
+            environment=environment,
+            test_path=test_path,
+            test_patients=test_patients,
         )
-        self._factory = _Factory(self.api, self.log, access, self._reactor)
+        self._factory = _Factory(
+            self.api, Doors(self.log, self.webhooks, self._reactor), access, self._reactor
+        )
 
     def listen(self, host: str = DEFAULT_HOST, port: int = DEFAULT_PORT) -> int:
         """Open the port; 0 takes a free one. Returns the port's number.
@@ -128,10 +175,24 @@ class Sandbox:
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     def stop(self) -> "Deferred[None]":
-        """Close the port and every connection, also those that hang."""
+        """Close the port and every connection, also those that hang; webhooks that wait are dropped."""
         port, self._port = self._port, None
+        self.webhooks.stop()
         self._factory.close_all()
-        return maybeDeferred(port.stopListening) if port is not None else maybeDeferred(lambda: None)
+        closing: list[Deferred[Any]] = [maybeDeferred(port.stopListening)] if port is not None else []
+        if self._poster is not None:
+            closing.append(self._poster.stop())
+        return gatherResults(closing).addCallback(lambda _: None)
+
+    def _post(self, url: str, body: bytes) -> "Deferred[int]":
+        if self._poster is None:
+            self._poster = self._new_poster()
+        return self._poster.post(url, body)
+
+    def _new_poster(self) -> "Poster":
+        from interface.sandbox.poster import Poster  # costs 0.1 s, and most sandboxes send nothing
+
+        return Poster(self._reactor, self._authorities)
 
 
 def _installed_reactor() -> Any:
@@ -146,6 +207,7 @@ class _Request(http.Request):
     _parsePOSTFormSubmission = False  # noqa: N815 - Twisted's name
     _too_large = False
     _received = 0
+    _gone = False
 
     def handleContentChunk(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
         self._received += len(data)
@@ -162,17 +224,29 @@ class _Request(http.Request):
         except Exception:
             # whatever it was: its text may hold a body
             outcome = Answer(500, error_body("the sandbox itself failed", None))
-        self._send(outcome)
-        if factory.access is not None and not self.path.startswith(_OWN):
+        if isinstance(outcome, Deferred):
+            self.notifyFinish().addErrback(self._left)
+            outcome.addCallback(self._conclude, factory, started)
+        else:
+            self._conclude(outcome, factory, started)
+
+    def _left(self, _: Failure) -> None:
+        """The client has gone while its answer was held back."""
+        self._gone = True
+
+    def _conclude(self, outcome: Answer | Silence, factory: "_Factory", started: float) -> None:
+        if not self._gone:
+            self._send(outcome)
+        if factory.access is not None and not self.path.startswith(OWN):
             factory.access(self._access_line(outcome, time.perf_counter() - started))
 
-    def _outcome(self, factory: "_Factory") -> Answer | Silence:
-        if self.path.startswith(_OWN):
+    def _outcome(self, factory: "_Factory") -> "Answer | Silence | Deferred[Answer]":
+        if self.path.startswith(OWN):
             return self._own_page(factory)
         header = self.requestHeaders.getRawHeaders
         keys, kinds = header(KEY_HEADER), header(b"content-type")
         body = b"" if self._too_large or self.content is None else self.content.read()
-        return factory.api.answer(
+        outcome = factory.api.answer(
             Incoming(
                 self.method,
                 self.path,
@@ -182,18 +256,19 @@ class _Request(http.Request):
                 self._too_large,
             )
         )
+        if isinstance(outcome, Answer) and outcome.after is not None:
+            held: Deferred[Answer] = outcome.after.addCallback(lambda _: outcome)
+            return held
+        return outcome
 
-    def _own_page(self, factory: "_Factory") -> Answer:
+    def _own_page(self, factory: "_Factory") -> "Answer | Deferred[Answer]":
         """The doors for tests. They hold what was sent, so only this machine may look."""
-        if not _is_loopback(self.getClientAddress()):  # type: ignore[no-untyped-call]
-            return Answer(404, error_body("there is nothing here", None))
-        if self.method not in (b"GET", b"HEAD"):
-            return Answer(405, error_body("only GET is allowed", None), ((b"allow", b"GET"),))
-        if self.path in (_OWN, _OWN + b"/"):
-            return Answer(200, factory.calls.summary().encode(), content_type=_TEXT)
-        if self.path == _OWN + b"/requests":
-            return Answer(200, _calls_page(factory.calls, self.uri.partition(b"?")[2]))
-        return Answer(404, error_body("there is nothing here", None))
+        if self._too_large or not _is_loopback(self.getClientAddress()):  # type: ignore[no-untyped-call]
+            return NOTHING_HERE
+        kinds = self.requestHeaders.getRawHeaders(b"content-type")
+        query = self.uri.partition(b"?")[2]
+        body = b"" if self.content is None else self.content.read()
+        return factory.doors.answer(Visit(self.method, self.path, query, kinds[0] if kinds else b"", body))
 
     def _send(self, outcome: Answer | Silence) -> None:
         if isinstance(outcome, Silence):
@@ -204,11 +279,13 @@ class _Request(http.Request):
             return
         self.setResponseCode(outcome.status)
         headers = self.responseHeaders
-        headers.setRawHeaders(b"content-type", [outcome.content_type])
-        headers.setRawHeaders(b"content-length", [str(len(outcome.body)).encode()])
+        if outcome.content_type:
+            headers.setRawHeaders(b"content-type", [outcome.content_type])
+        if outcome.status != http.NO_CONTENT:
+            headers.setRawHeaders(b"content-length", [str(len(outcome.body)).encode()])
         for name, value in outcome.headers:
             headers.setRawHeaders(name, [value])
-        if self.method != b"HEAD":
+        if self.method != b"HEAD" and outcome.body:
             self.write(outcome.body)  # type: ignore[no-untyped-call]
         self.finish()  # type: ignore[no-untyped-call]
 
@@ -243,10 +320,10 @@ class _Factory(http.HTTPFactory):
     noisy = False
     protocol = _Channel  # type: ignore[assignment]
 
-    def __init__(self, api: Api, calls: CallLog, access: Callable[[str], None] | None, reactor: Any) -> None:
+    def __init__(self, api: Api, doors: Doors, access: Callable[[str], None] | None, reactor: Any) -> None:
         super().__init__(timeout=IDLE_SECONDS, reactor=reactor)
         self.api = api
-        self.calls = calls
+        self.doors = doors
         self.access = access
         self.open: set[_Channel] = set()
 
@@ -264,13 +341,3 @@ def _is_loopback(address: Any) -> bool:
     with contextlib.suppress(ValueError, AttributeError, TypeError):
         return ipaddress.ip_address(address.host).is_loopback
     return False
-
-
-def _calls_page(log: CallLog, query: bytes) -> bytes:
-    """The calls as JSON; `?after=N` leaves out those up to N, `accepted=true` those that were not taken in."""
-    asked = parse_qs(query.decode("ascii", "replace"))
-    after = asked.get("after", ["0"])[-1]
-    calls = log.after(
-        int(after) if after.isdecimal() else 0, accepted_only="true" in asked.get("accepted", ())
-    )
-    return orjson.dumps([call.as_json() for call in calls])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import runpy
 from pathlib import Path
 
 import pytest
+
+from interface.sandbox.arguments import add_arguments as add_sandbox_arguments
 
 ROOT = Path(__file__).parents[2]
 GENERATE = runpy.run_path(str(ROOT / "docs" / "generate.py"))
@@ -89,3 +92,15 @@ def test_every_event_in_the_code_is_in_the_docs() -> None:
     assert len(said) > 20
     text = (ROOT / "docs" / "operating.md").read_text("utf-8")
     assert {name for name in said if f"`event={name}" not in text} == set()
+
+
+def test_the_page_of_the_simulated_api_has_its_options_and_their_shares() -> None:
+    parser = argparse.ArgumentParser(add_help=False)
+    add_sandbox_arguments(parser)
+    table = (ROOT / "docs" / "sandbox.md").read_text("utf-8").partition("## Options")[2].partition("\n## ")[0]
+    shown = dict(re.findall(r"`(--[a-z-]+)[^`]*`(?: \((0\.[0-9]+)\))?", table))
+    shares = {
+        action.option_strings[0]: str(action.const) if action.nargs == "?" else ""
+        for action in parser._actions
+    }
+    assert shown == shares

@@ -5,13 +5,15 @@ from collections import Counter
 from datetime import date
 
 import pytest
+from twisted.internet.defer import Deferred
 
 from interface.contract.files import contract_file
 from interface.contract.replies import read_error_body
-from interface.sandbox.api import ENDPOINTS, Answer, Api, Incoming, Silence
+from interface.sandbox.api import ENDPOINTS, Answer, Api, Environment, Incoming, Silence, TestPath
 from interface.sandbox.calls import CallLog
 from interface.sandbox.faults import FAIL_STATUSES, Dice, Fault, Faults
 from interface.sandbox.judge import Judge
+from interface.sandbox.test_patients import TestPatients
 
 JUDGE = Judge()
 V1 = b"/v1/scheduled-appointment"
@@ -278,3 +280,89 @@ def test_faults_hit_a_panel_whole(faults, taken):
     log = CallLog(10)
     an_api(faults, log=log).answer(a_call(V2, body=panel_of("1", "2")))
     assert log.patients == taken
+
+
+def test_staging_has_no_production_test_path_and_notes_who_called_it():
+    log = CallLog(10)
+    api = an_api(log=log, environment=Environment.STAGING)
+    answers = {path: api.answer(a_call(path)).status for path in ENDPOINTS}
+    assert answers == {V1: 200, V1_TEST: 404, V2: 200, V2_VALIDATE: 200}
+    assert [call.status for call in log.after(0)] == list(answers.values())
+
+
+@pytest.mark.parametrize("environment", [Environment.PRODUCTION, Environment.ALL])
+def test_elsewhere_there_are_all_paths(environment):
+    api = an_api(environment=environment)
+    assert {api.answer(a_call(path)).status for path in ENDPOINTS} == {200}
+
+
+@pytest.mark.parametrize(
+    ("reply", "status", "body", "content_type"),
+    [
+        (TestPath.NO_ID, 200, b"{}", b"application/json"),
+        (TestPath.EMPTY, 200, b"", b""),
+        (TestPath.NO_CONTENT, 204, b"", b""),
+    ],
+)
+def test_the_test_path_may_answer_without_an_id(reply, status, body, content_type):
+    log = CallLog(10)
+    api = an_api(log=log, test_path=reply)
+    answer = api.answer(a_call(V1_TEST))
+    assert (answer.status, answer.body, answer.content_type) == (status, body, content_type)
+    (call,) = log.after(0)
+    assert (call.accepted, call.processed, call.correlation_id) == (True, False, None)
+    assert api.answer(a_call(V1_TEST, body=b"{}")).status == 400
+    for path in (V1, V2, V2_VALIDATE):
+        assert json.loads(api.answer(a_call(path)).body)["correlationId"]
+
+
+def patient_of(body):
+    patient = json.loads(body)["patient"]
+    return patient["mrn"]["extension"], patient["name"]["family"].casefold(), patient["birthDate"]
+
+
+@pytest.mark.parametrize(
+    ("faults", "change"),
+    [
+        ({}, {}),
+        ({}, {"key": None}),
+        ({"fail": 1}, {}),
+        ({"drop": 1}, {}),
+        ({}, {"path": V1_TEST}),
+        ({}, {"content_type": b"text/plain"}),
+    ],
+    ids=["good", "no key", "fail", "drop", "no such path", "no JSON type"],
+)
+@pytest.mark.parametrize("known", [True, False])
+def test_a_call_says_whether_it_was_about_a_test_patient_whatever_it_was_answered(faults, change, known):
+    log = CallLog(10)
+    number, family, birth_date = patient_of(BODIES[1])
+    test_patients = TestPatients(frozenset({(number if known else "other", family, birth_date)}))
+    api = an_api(Faults(**faults), log=log, test_patients=test_patients, environment=Environment.STAGING)
+    api.answer(a_call(**{"body": BODIES[1], **change}))
+    (call,) = log.after(0)
+    assert call.as_json()["test_patient"] is known
+
+
+def test_a_panel_is_about_test_patients_only_if_all_are():
+    log = CallLog(10)
+    (entry,) = json.loads(panel_of("1"))["patientProcessingRequests"]
+    family, birth_date = entry["patient"]["name"]["family"].casefold(), entry["patient"]["birthDate"]
+    test_patients = TestPatients(frozenset({(number, family, birth_date) for number in "12"}))
+    api = an_api(log=log, test_patients=test_patients)
+    for panel in (panel_of("1", "2"), panel_of("1", "3"), b"{", b"[]"):
+        api.answer(a_call(V2, body=panel))
+    assert [call.test_patient for call in log.after(0)] == [True, False, None, None]
+
+
+def test_without_test_patients_nobody_is_said_to_be_one():
+    log = CallLog(10)
+    an_api(log=log).answer(a_call())
+    (call,) = log.after(0)
+    assert call.as_json()["test_patient"] is None
+
+
+def test_an_answer_waits_for_what_comes_before_it_but_silence_does_not():
+    before = Deferred()
+    assert an_api(taken_in=lambda _: before).answer(a_call()).after is before
+    assert an_api(Faults(hang=1), taken_in=lambda _: before).answer(a_call()) == Silence(closes=False)
