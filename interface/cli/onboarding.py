@@ -33,7 +33,11 @@ SUBCOMMANDS = (
     Subcommand("production-test", None, "how far the round of test requests is"),
     Subcommand("choose", None, "choose which held requests the production test takes"),
     Subcommand("new-round", None, "begin the production test anew"),
-    Subcommand("completeness", None, "which fields requests have, and whether all that is known was in them"),
+    Subcommand(
+        "completeness",
+        "interface.cli.onboarding_completeness",
+        "which fields requests have filled, and whether all that is known was shared",
+    ),
     Subcommand("confirm", None, "note that a person has seen a step done"),
     Subcommand("report", None, "write what the vendor asks to confirm as one file"),
     Subcommand("go-live", "interface.cli.onboarding_go_live", "switch to production"),

@@ -102,6 +102,12 @@ def _environments(connection: Connection) -> None:
     seen.write(connection, {"environment": json.dumps(life)}, time.time())  # there was no other
 
 
+def _evidence(connection: Connection) -> None:
+    """What persons have seen done on the way to production, and requests of before production found without reading all."""
+    schema.confirmations.create(connection)
+    _create_index(connection, schema.requests, "requests_before_production")
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "first tables", _first_tables),
     Migration(2, "merges and commands", _merges_and_commands),
@@ -111,6 +117,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(6, "state of the work", _work_state),
     Migration(7, "nodes", _nodes),
     Migration(8, "environments", _environments),
+    Migration(9, "evidence", _evidence),
 )
 
 

@@ -26,6 +26,7 @@ from sqlalchemy import (
     Text,
     and_,
     false,
+    literal_column,
 )
 
 metadata = MetaData()
@@ -246,6 +247,13 @@ _partial_index(
     requests.c.wake_at,
     requests.c.patient_id,
 )
+# the few that go to the vendor before production: evidence is gathered without reading production's
+_partial_index(
+    "requests_before_production",
+    requests.c.environment.in_([literal_column("'staging'"), literal_column("'production-test'")]),
+    requests.c.environment,
+    requests.c.id,
+)
 Index("requests_by_patient", requests.c.patient_id, requests.c.state, requests.c.id)
 Index("requests_by_state", requests.c.state, requests.c.id)
 Index("requests_by_date", requests.c.state, requests.c.appointment_date, requests.c.id)
@@ -320,6 +328,19 @@ commands = Table(
     Column("ended_at", Double),
 )
 Index("commands_by_state", commands.c.state, commands.c.id)
+
+confirmations = Table(
+    "confirmations",
+    metadata,
+    # steps of the vendor's process that a person has seen done; one that was taken back stays, for whoever asks later
+    Column("id", _ID, primary_key=True),
+    Column("step", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("note", LargeBinary, nullable=False, info=sealed("confirmation")),
+    Column("undone_at", Double),
+    Column("undone_by", Text),
+)
 
 settings_seen = Table(
     "settings_seen",
