@@ -138,6 +138,8 @@ class Sums:
     """Some requests from which something is missing."""
     unproven: int = 0
     """Requests that were composed before proofs were kept."""
+    lacking: int = 0
+    """Requests that lack a required field."""
 
     def add(self, number: int, made: date, found: Completeness | None) -> None:
         """Count one request: its id, the day on which it was made, and what it has."""
@@ -148,6 +150,7 @@ class Sums:
         self.versions[found.version] += 1
         self.fields.setdefault(found.version, Counter()).update(found.filled)
         self.sharing[found.sharing] += 1
+        self.lacking += bool(found.lacking)
         week = self.weeks.setdefault(week_of(made), Week())
         week.requests += 1
         week.filled += len(found.filled)
@@ -173,6 +176,7 @@ class Sums:
         return {
             "requests": self.requests,
             "unreadable": self.unreadable,
+            "lacking": self.lacking,
             "sharing": {kind: self.sharing[kind] for kind in SHARING},
             "versions": [self._version_json(number) for number in sorted(self.versions)],
             "weeks": [

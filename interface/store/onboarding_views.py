@@ -25,6 +25,10 @@ COUNTED = 100_000
 """More requests than this are not counted."""
 _ABOVE_ALL = 2**62
 
+OUTCOMES = tuple(
+    name for name in ("found_at", "insufficient_at", "delivered_at", "documents") if name in requests.c
+)
+"""The columns of what webhooks said; none: they are not noted yet."""
 _COLUMNS = tuple(
     requests.c[name]
     for name in (
@@ -32,11 +36,10 @@ _COLUMNS = tuple(
         "environment",
         "created_at",
         "state",
-        "reasons",
-        "attempts",
         "correlation_id",
         "last_status",
         "changed_at",
+        *OUTCOMES,
     )
 )
 # said in the words of the index, for a planner that does not know the parameter's value
@@ -73,12 +76,20 @@ class EvidenceRow:
     environment: str
     created_at: float
     state: str
-    reasons: str
-    """JSON."""
-    attempts: int
     correlation_id: str | None
     last_status: int | None
     changed_at: float
+    """Of a delivered one: when it was answered."""
+    found_at: float | None = None
+    insufficient_at: float | None = None
+    delivered_at: float | None = None
+    """When webhooks said so: by our clock, POSIX seconds."""
+    documents: int = 0
+
+    @property
+    def heard_of(self) -> bool:
+        """Whether any webhook said something of it."""
+        return (self.found_at, self.insufficient_at, self.delivered_at) != (None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
