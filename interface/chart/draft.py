@@ -82,7 +82,8 @@ class Draft:
             name, number = head[1], int(head[2])
             if head[0] in entries:
                 if head[0] not in said:
-                    self.left_out.append(LeftOut(entry.source, str(entry.value), WITHHELD))
+                    called = _called(self.request[name][number]) or str(entry.value)
+                    self.left_out.append(LeftOut(entry.source, called, WITHHELD))
                     said.add(head[0])
                 continue
             before = sum(f"{name}[{earlier}]" in entries for earlier in range(number))
@@ -102,3 +103,9 @@ class Draft:
                 self.request[name] = left
             else:
                 self.request.pop(name, None)
+
+
+def _called(entry: Any) -> str:
+    """The code of a problem or drug, else its name."""
+    found = entry.get("nameCode", entry) if isinstance(entry, dict) else {}
+    return str(found.get("code") or found.get("displayName") or "")

@@ -11,6 +11,7 @@ import orjson
 
 from interface.chart.draft import Draft, Provenance
 from interface.chart.model import Chart
+from interface.chart.reciprocity import Ledger
 from interface.rules.facts import LeftOut, Reason
 
 
@@ -105,9 +106,11 @@ class Outcome:
 _encoder = msgspec.json.Encoder()
 
 
-def detail(draft: Draft) -> bytes:
-    """A request's provenance as JSON."""
-    return _encoder.encode({"fields": draft.fields, "left_out": left_out_json(draft.left_out)})
+def detail(draft: Draft, known: Ledger) -> bytes:
+    """A request's provenance as JSON, and the proof that it shares what is known."""
+    return _encoder.encode(
+        {"fields": draft.fields, "left_out": left_out_json(draft.left_out), "known": known}
+    )
 
 
 def fields_json(fields: tuple[Provenance, ...] | list[Provenance]) -> list[dict[str, Any]]:

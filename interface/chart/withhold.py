@@ -15,6 +15,8 @@ from interface.rules.site import Site, Withheld
 
 Source = Callable[[str, str], str]
 """A path and the control id of the message that said it, as provenance shows it."""
+WITHHELD_BY = "withheld by "
+"""How the reason begins that is noted for what is withheld."""
 
 
 def without_withheld(book: Rulebook, chart: Chart, source: Source, left_out: list[LeftOut]) -> Chart:
@@ -28,7 +30,7 @@ def without_withheld(book: Rulebook, chart: Chart, source: Source, left_out: lis
 
 
 def _why(row: Withheld) -> str:
-    return f"withheld by {row.rule}" + (f": {row.reason}" if row.reason else "")
+    return f"{WITHHELD_BY}{row.rule}" + (f": {row.reason}" if row.reason else "")
 
 
 def note_codings(chart: Chart, reading: Reading) -> None:

@@ -22,7 +22,7 @@ class Subcommand:
     help: str
 
 
-STEPS: str | None = None
+STEPS = "interface.cli.onboarding_steps"
 """The module of `onboarding` without a subcommand: the steps, and what shows that they are done."""
 
 SUBCOMMANDS = (
@@ -33,8 +33,12 @@ SUBCOMMANDS = (
     Subcommand("production-test", None, "how far the round of test requests is"),
     Subcommand("choose", None, "choose which held requests the production test takes"),
     Subcommand("new-round", None, "begin the production test anew"),
-    Subcommand("completeness", None, "which fields requests have, and whether all that is known was in them"),
-    Subcommand("confirm", None, "note that a person has seen a step done"),
+    Subcommand(
+        "completeness",
+        "interface.cli.onboarding_completeness",
+        "which fields requests have filled, and whether all that is known was shared",
+    ),
+    Subcommand("confirm", "interface.cli.onboarding_confirm", "note that a person has seen a step done"),
     Subcommand("report", None, "write what the vendor asks to confirm as one file"),
     Subcommand("go-live", "interface.cli.onboarding_go_live", "switch to production"),
 )
@@ -74,7 +78,5 @@ def run(args: argparse.Namespace) -> int:
     """List the steps, or do what the subcommand says."""
     if action := getattr(args, "action", None):
         return int(action(args))
-    if STEPS is None:
-        raise NotAvailableError("onboarding")
     module: Any = importlib.import_module(STEPS)
     return int(module.run(args))

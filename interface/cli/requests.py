@@ -144,16 +144,21 @@ def show(args: argparse.Namespace) -> int:
         destination = Destined.of(views.told())
     if detail is None:
         raise InterfaceError(f"there is no request {args.id}")
+    from interface.evidence.completeness import completeness, one_as_json  # brings pydantic
+
     provenance, body = decoded(detail.detail), decoded(detail.body)
+    whole = completeness(body, provenance)
     fields = provenance if isinstance(provenance, dict) else {}
     if wants_json(args):
         found = {"appointment": detail.appointment, "request": body}
         found |= {"fields": fields.get("fields", []), "left_out": fields.get("left_out", [])}
-        found |= {"discarded": fields.get("discarded")}
+        found |= {"discarded": fields.get("discarded"), "completeness": one_as_json(whole)}
         tries = [_attempt_json(attempt) for attempt in detail.attempts]
         found |= {"tries": tries, "problem": detail.problem, "destination": destination.as_json()}
         print_json(as_json(detail.summary) | found)
         return 0
+    from interface.evidence.words import filled_line, shared_line
+
     row = detail.summary
     given_up = fields.get("discarded") or {}
     facts(
@@ -173,6 +178,8 @@ def show(args: argparse.Namespace) -> int:
             "waits because": destination.text(time.time()) if row.state == "waiting" else "",
             "correlation id": row.correlation_id,
             "supersedes": row.supersedes,
+            "completeness": filled_line(whole) if whole is not None else "",
+            "shares": shared_line(whole) if whole is not None else "",
             "problem": detail.problem,
         }
     )

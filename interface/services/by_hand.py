@@ -15,7 +15,6 @@ import orjson
 from interface.chart.by_hand import give_up, reopen
 from interface.chart.decide import Engine
 from interface.chart.model import Appointment, Asked, Chart
-from interface.chart.outcome import detail
 from interface.rules.facts import Reason
 from interface.services.mending import readable_chart
 from interface.services.plan import Plan, reasons
@@ -156,7 +155,7 @@ class ByHand:
         if isinstance(composed, str):
             return composed
         work.keep(owner, chart)
-        document = detail(composed.draft)
+        document = settling.detail(composed)
         why = reasons(composed.holds)
         row = ReopenRow(
             number,

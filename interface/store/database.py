@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError
 from interface.store import key_rows
 from interface.store.backup import Backup
 from interface.store.commands import Commands
+from interface.store.confirmations import Confirmations
 from interface.store.crypto import Keyring, Master
 from interface.store.engine import Database, Part
 from interface.store.environments import Environments
@@ -33,6 +34,7 @@ from interface.store.migrations import (
     stored_version,
 )
 from interface.store.nodes import Nodes
+from interface.store.onboarding_views import OnboardingViews
 from interface.store.patient_views import PatientViews
 from interface.store.presence import Presence, presence
 from interface.store.records.figures import StoreStats
@@ -264,6 +266,16 @@ class Store:
     def environments(self) -> Environments:
         """Where the store lives, and what going live finds there."""
         return self._seldom_used(Environments, lambda: Environments(self._database))
+
+    @property
+    def onboarding(self) -> OnboardingViews:
+        """Evidence of the steps to production; reads only."""
+        return self._seldom_used(OnboardingViews, lambda: OnboardingViews(self._database, self._keyring))
+
+    @property
+    def confirmations(self) -> Confirmations:
+        """What persons have seen done."""
+        return self._seldom_used(Confirmations, lambda: Confirmations(self._database, self._keyring))
 
     @property
     def retention(self) -> Retention:

@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, select, update
 from interface.store import counters, seen
 from interface.store.engine import Part
 from interface.store.records.reasons import reasons_of
-from interface.store.schema import IN_TRIAL, intake_turn, requests
+from interface.store.schema import ASKED_BEFORE_PRODUCTION, intake_turn, requests
 
 ENVIRONMENT = "environment"
 """The name under which it is remembered."""
@@ -32,7 +32,7 @@ _CREATED = (
 _DELIVERED_IN = (
     select(requests.c.id)
     .where(
-        IN_TRIAL,
+        ASKED_BEFORE_PRODUCTION,
         requests.c.environment == bindparam("environment"),
         requests.c.id > bindparam("after"),
         requests.c.state == "delivered",

@@ -98,9 +98,14 @@ def _environments(connection: Connection) -> None:
     """For which environment a request was composed, and when a hold is over by itself."""
     _add_columns(connection, schema.requests, "environment", "wake_at")
     _create_index(connection, schema.requests, "requests_waking")
-    _create_index(connection, schema.requests, "requests_in_trial")
     life = {"environment": "sandbox", "since": time.time(), "live": False, "going": None}
     seen.write(connection, {"environment": json.dumps(life)}, time.time())  # there was no other
+
+
+def _evidence(connection: Connection) -> None:
+    """What persons have seen done on the way to production, and requests of before production found without reading all."""
+    schema.confirmations.create(connection)
+    _create_index(connection, schema.requests, "requests_before_production")
 
 
 MIGRATIONS: tuple[Migration, ...] = (
@@ -112,6 +117,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(6, "state of the work", _work_state),
     Migration(7, "nodes", _nodes),
     Migration(8, "environments", _environments),
+    Migration(9, "evidence", _evidence),
 )
 
 

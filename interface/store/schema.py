@@ -27,7 +27,6 @@ from sqlalchemy import (
     and_,
     false,
     literal_column,
-    or_,
 )
 
 metadata = MetaData()
@@ -242,13 +241,14 @@ requests = Table(
     Column("environment", Text, nullable=False, server_default="sandbox"),  # that it was composed for
     Column("wake_at", Double),  # of a held one: when its hold is over by itself; NULL: not by itself
 )
-# written out, not as parameters: SQLite takes a partial index only where it reads the same
-IN_TRIAL = or_(
-    *(requests.c.environment == literal_column(f"'{name}'") for name in ("staging", "production-test"))
-)
-"""What was asked before going live: few rows, of which there is much to be said."""
 _partial_index("requests_waking", requests.c.wake_at.is_not(None), requests.c.state, requests.c.wake_at)
-_partial_index("requests_in_trial", IN_TRIAL, requests.c.environment, requests.c.id)
+BEFORE_PRODUCTION = ("staging", "production-test")
+# written out, not as parameters: SQLite takes a partial index only where it reads the same
+ASKED_BEFORE_PRODUCTION = requests.c.environment.in_(
+    [literal_column(f"'{name}'") for name in BEFORE_PRODUCTION]
+)
+"""What goes to the vendor before production: few rows, of which there is much to be said."""
+_partial_index("requests_before_production", ASKED_BEFORE_PRODUCTION, requests.c.environment, requests.c.id)
 Index("requests_by_patient", requests.c.patient_id, requests.c.state, requests.c.id)
 Index("requests_by_state", requests.c.state, requests.c.id)
 Index("requests_by_date", requests.c.state, requests.c.appointment_date, requests.c.id)
@@ -323,6 +323,19 @@ commands = Table(
     Column("ended_at", Double),
 )
 Index("commands_by_state", commands.c.state, commands.c.id)
+
+confirmations = Table(
+    "confirmations",
+    metadata,
+    # steps of the vendor's process that a person has seen done; one that was taken back stays, for whoever asks later
+    Column("id", _ID, primary_key=True),
+    Column("step", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("note", LargeBinary, nullable=False, info=sealed("confirmation")),
+    Column("undone_at", Double),
+    Column("undone_by", Text),
+)
 
 settings_seen = Table(
     "settings_seen",

@@ -153,7 +153,7 @@ def test_help_of_a_command(command: ModuleType, capsys: pytest.CaptureFixture[st
     [
         ["--help"],
         ["--version"],
-        ["onboarding"],
+        ["onboarding", "--help"],
         ["init", "--help"],
         ["send", "--help"],
         ["messages", "reprocess", "--help"],
