@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, inspect, select
+from sqlalchemy import Connection, false, insert, inspect, select
 from sqlalchemy.schema import CreateColumn
 from sqlalchemy.sql.functions import max as sql_max
 
@@ -84,6 +84,30 @@ def _nodes(connection: Connection) -> None:
     connection.exec_driver_sql("ALTER TABLE patients DROP COLUMN lease_until")
 
 
+WEBHOOK_COLUMNS = (
+    *("panel_id", "taken_at", "awaited_since", "found_at", "insufficient_at", "delivered_at"),
+    *("documents", "events"),
+)
+
+
+def _webhooks_joined(connection: Connection) -> None:
+    """What webhooks say of requests, and every id that a request may be named by. (No webhook was taken before.)"""
+    for name in WEBHOOK_COLUMNS:
+        made = CreateColumn(schema.requests.c[name]).compile(dialect=connection.dialect)
+        connection.exec_driver_sql(f"ALTER TABLE requests ADD COLUMN {made}")
+    connection.exec_driver_sql("DROP INDEX requests_by_correlation_id")
+    next(found for found in schema.requests.indexes if found.name == "requests_awaited").create(connection)
+    connection.exec_driver_sql("DROP TABLE webhooks")
+    for table in (schema.webhooks, schema.request_ids, schema.webhook_requests):
+        table.create(connection)
+    named = select(schema.requests.c.correlation_id, schema.requests.c.id, false()).where(
+        schema.requests.c.correlation_id.is_not(None)
+    )
+    connection.execute(
+        insert(schema.request_ids).from_select(["correlation_id", "request_id", "whole_panel"], named)
+    )
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "first tables", _first_tables),
     Migration(2, "merges and commands", _merges_and_commands),
@@ -92,6 +116,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(ENVELOPE, "keys that are wrapped, and purgings", _purgings, key_rows.of_old),
     Migration(6, "state of the work", _work_state),
     Migration(7, "nodes", _nodes),
+    Migration(8, "webhooks joined", _webhooks_joined),
 )
 
 
