@@ -1,5 +1,6 @@
 """Webhooks in the store: stored before they are answered, repeats counted, joined once by every id there is."""
 
+import logging
 import threading
 from datetime import date
 
@@ -214,6 +215,7 @@ def test_requests_that_nobody_has_answered_are_counted_in_portions(store, delive
 
 
 def test_overdue_is_said_when_it_begins_and_when_it_ends(store, deliver, receive, join, fill, caplog):
+    caplog.set_level(logging.INFO)
     clock, told = [fill.now], []
     chores = WebhookChores(store, lambda: clock[0], told.append, expected_hours=72)
     deliver()
