@@ -28,10 +28,18 @@ class Ledger:
     """Judges attempts, and tells the passage to the destination of them."""
 
     def __init__(
-        self, rand: Callable[[], float], schedule: Schedule = DEFAULT, passage: Passage | None = None
+        self,
+        rand: Callable[[], float],
+        schedule: Schedule = DEFAULT,
+        passage: Passage | None = None,
+        *,
+        awaited: bool = True,
     ) -> None:
-        """`rand` gives numbers in [0, 1), for the jitter. `passage` None: one without a limit."""
+        """`rand` gives numbers in [0, 1), for the jitter. `passage` None: one without a limit. `awaited`: whether
+        webhooks are to come of what is taken in: a path that only validates sends none.
+        """
         self._rand = rand
+        self._awaited = awaited
         self._schedule = schedule
         self.passage = passage or Passage(rand, schedule)
         self._fewer: dict[int, int] = {}
@@ -68,6 +76,9 @@ class Ledger:
             due_at=following.due if following.state == "waiting" else None,
             # a refusal may bear an id too; the request's own is the one of the reply that took it
             correlation_id=(reply.correlation_id or None) if verdict.kind == "delivered" else None,
+            named=(reply.correlation_id or None) if verdict.kind != "delivered" else None,
+            panel_id=reply.panel_id or None,
+            awaited=self._awaited,
             possible_duplicate=verdict.possible_duplicate,
             reply=reply.excerpt if reply.excerpt and verdict.kind != "delivered" else None,
             fence=job.fence,

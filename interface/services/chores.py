@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from interface.services.logs import event
 from interface.services.purging import Purging
+from interface.services.webhook_chores import WebhookChores
 from interface.store.database import Store
 from interface.store.errors import StoreError
 from interface.store.resealing import Resealing
@@ -27,8 +28,11 @@ class Chores:
         purging: Purging,
         may: Callable[[], bool] = lambda: True,
         monotonic: Callable[[], float] = time.monotonic,
+        *,
+        webhooks: WebhookChores | None = None,
     ) -> None:
         """`may`: whether it is our turn; another node does them else."""
+        self._webhooks = webhooks
         self._store = store
         self._purging = purging
         self._may = may
@@ -53,6 +57,8 @@ class Chores:
             return True
         if not self._purging.asked_for and (self._purging.under_way or self._purging.is_due()):
             return self._purging.step() is None
+        if self._webhooks is not None and self._webhooks.step():
+            return True
         self._due = self._monotonic() + LOOK_SECONDS
         return False
 

@@ -110,6 +110,7 @@ class Committing:
             not_before=timekeeping.not_before(),
             wake="all" if timekeeping.all_is_due else "failed" if passage.wakes else "",
             told=passage.to_tell(now) | timekeeping.to_tell(now),
+            joins=changes.joins,
         )
 
     def _commit(self, plan: Plan | None, turn: Turn) -> bool:
@@ -132,6 +133,7 @@ class Committing:
             self._resettling.again(plan.unsettled)
             self._stats.messages(plan.messages)
             self._stats.by_hand(plan.by_hand)
+            self._stats.joined(plan.joins)
         self._stats.attempts(turn.attempts)
         self._timekeeping.stored(turn)
         self._outgoing.stored(turn)
@@ -150,4 +152,5 @@ def _changes_something(turn: Turn) -> bool:
         or turn.wake
         or turn.woken
         or turn.told
+        or turn.joins
     )

@@ -14,6 +14,7 @@ from interface.services.clock import Clock
 from interface.services.commands import CommandStore
 from interface.services.committing import NO_ROOM, CommitStore, Committing
 from interface.services.deciding import Deciding
+from interface.services.joining import Joining, JoiningStore
 from interface.services.logs import event
 from interface.services.new_messages import MessageStore, NewMessages
 from interface.services.outgoing import Outgoing
@@ -36,7 +37,7 @@ JUDGE_SECONDS = 1.0
 """How often dead nodes are looked for."""
 
 
-class WorkStore(CommandStore, CommitStore, MessageStore, ResettlingStore, Protocol):
+class WorkStore(CommandStore, CommitStore, JoiningStore, MessageStore, ResettlingStore, Protocol):
     """What the loop needs of the store: `interface.store.work.Work`."""
 
     def next_command(self) -> Command | None:
@@ -86,6 +87,7 @@ class WorkLoop:
         self._may_judge = may_judge
         self._timekeeping = Timekeeping(clock)
         self._messages = NewMessages(store, deciding.intake)
+        self._joining = Joining(store, lambda seconds: outgoing.look_again(clock.now() + seconds))
         self._resettling = Resettling(store, deciding, outgoing, clock)
         self._committing = Committing(store, deciding, outgoing, self._resettling, self._timekeeping, stats)
         self._refusals = Refusals(self._committing, deciding.intake, outgoing)
@@ -185,7 +187,11 @@ class WorkLoop:
             return Done(self._committing.commit(room=self._outgoing.room()), bool(self._outgoing.ended))
         if not self._obtain():
             return self._send_only()
-        plan = self._resettling.next(1 if apart else PAGE) or self._carry_out()
+        plan = (
+            self._resettling.next(1 if apart else PAGE)
+            or self._carry_out()
+            or self._joining.next(alone=apart)
+        )
         if plan is None:
             return self._decide_one() if apart else self._decide()
         self._guards_old |= plan.guards_changed

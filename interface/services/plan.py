@@ -14,6 +14,7 @@ from interface.store.records.turn import (
     CommandDone,
     DiscardRow,
     HurryRow,
+    Joins,
     MessageAgain,
     MessageDone,
     NewRequestRow,
@@ -60,6 +61,8 @@ class Plan:
     """What the environment forbids is another from now on: all open requests are settled anew."""
     unsettled: set[int] = field(default_factory=set)
     """Patients who could not be settled because of an attempt."""
+    joins: Joins | None = None
+    """What webhooks said of requests."""
 
     @property
     def requests(self) -> list[RequestRow]:

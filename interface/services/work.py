@@ -38,6 +38,7 @@ from interface.services.pulse import Pulse
 from interface.services.purging import FOR_EVER, Keep, Purging
 from interface.services.running import STORE_RETRY_SECONDS, StoreTrouble, run
 from interface.services.wakes import Wakes
+from interface.services.webhook_chores import WebhookChores
 from interface.services.work_stats import WorkStats, trouble_line, write_if_read
 from interface.settings import Settings, SettingsError, load_settings, require_available
 from interface.store.database import Store, database_at, open_store
@@ -67,6 +68,10 @@ class Limits:
     """How many patients' requests one POST takes."""
     keep: Keep = FOR_EVER
     """For how long things are kept."""
+    awaited: bool = True
+    """Whether webhooks are to come: the path processes what it takes in."""
+    expected_hours: float = 72.0
+    """How long requests may go without a webhook until it is said."""
 
 
 def work(
@@ -102,11 +107,16 @@ def work(
             passage = Passage(
                 random.random, limits.schedule, limit=limits.requests_per_second, steady=clock.steady
             )
-            ledger = Ledger(random.random, limits.schedule, passage)
+            ledger = Ledger(random.random, limits.schedule, passage, awaited=limits.awaited)
             outgoing = Outgoing(couriers, ledger, clock, limits.batch)
             loop = WorkLoop(store.work, deciding, outgoing, clock, stats, pulse.may_judge)
             loop.begin(taken_up.told)
-            chores = Chores(store, purging, lambda: keeper.obtain(wanted=True, waiting=0))
+            chores = Chores(
+                store,
+                purging,
+                lambda: keeper.obtain(wanted=True, waiting=0),
+                webhooks=WebhookChores(store, clock.now, stats.unanswered, limits.expected_hours),
+            )
 
             def reloaded_now() -> Engine | None:
                 chores.hurry()
@@ -214,6 +224,8 @@ def limits_of(settings: Settings) -> Limits:
         drain_seconds=api.timeout_seconds + DRAIN_MARGIN_SECONDS,
         batch=api.batch,
         keep=Keep.of(settings.store),
+        awaited=settings.processes,
+        expected_hours=settings.webhooks.expected_hours,
     )
 
 

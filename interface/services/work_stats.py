@@ -14,7 +14,15 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from interface.store.records.figures import Backlog
-from interface.store.records.turn import AttemptDone, DiscardRow, HurryRow, MessageDone, ReopenRow, Unsent
+from interface.store.records.turn import (
+    AttemptDone,
+    DiscardRow,
+    HurryRow,
+    Joins,
+    MessageDone,
+    ReopenRow,
+    Unsent,
+)
 
 REPORT_SECONDS = 1.0
 SHOWN = ("state", "reason", "since", "next_at")
@@ -40,6 +48,7 @@ class WorkStats:
         self._write = write
         self._monotonic = monotonic
         self._dead = dead
+        self._unanswered = 0
         self._counters: Counter[str] = Counter()
         self._seconds = 0.0
         self._last = b""
@@ -67,6 +76,17 @@ class WorkStats:
     def by_hand(self, changes: Iterable[ReopenRow | HurryRow | DiscardRow]) -> None:
         """Dead requests that persons let go again or gave up are dead no more."""
         self._dead -= sum(not isinstance(change, HurryRow) and change.was == "dead" for change in changes)
+
+    def joined(self, joins: Joins | None) -> None:
+        """Count webhooks by whether they were about a request, and the requests they were about."""
+        if joins is not None:
+            matched = sum(bool(named) for named in joins.events.values())
+            self.count("webhooks_joined", matched)
+            self.count("webhooks_unmatched", len(joins.events) - matched)
+
+    def unanswered(self, number: int) -> None:
+        """So many requests await a webhook for too long."""
+        self._unanswered = number
 
     def turn(self, seconds: float) -> None:
         """Count a turn that stored something."""
@@ -100,6 +120,7 @@ class WorkStats:
             "requests_sending": backlog.sending_requests,
             "requests_held": backlog.held_requests,
             "requests_dead": self._dead,
+            "requests_unanswered": self._unanswered,
             "oldest_waiting_seconds": 0 if oldest is None else round(max(0.0, now - oldest)),
         }
         counters: dict[str, float] = {**self._counters, "turn_seconds_total": round(self._seconds, 3)}

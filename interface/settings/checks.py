@@ -172,6 +172,11 @@ def password_reference(value: str) -> str:
     return check_reference(value, "password")
 
 
+def secret_reference(value: str) -> str:
+    """Where the secret part of the webhooks' path is kept."""
+    return check_reference(value, "secret")
+
+
 def store_url(value: str) -> str:
     """Where the store is. The error does not repeat the URL, which may hold a password."""
     file = value.removeprefix("sqlite:///")

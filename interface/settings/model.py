@@ -181,6 +181,11 @@ class Settings(Section):
         return self.base_url + POST_PATHS.get((version, self.site.environment), VERSION_PATHS[version])
 
     @property
+    def processes(self) -> bool:
+        """Whether what is posted is processed, and answered by webhooks; else it is only validated."""
+        return (self.api.version, self.site.environment) not in POST_PATHS
+
+    @property
     def store_path(self) -> Path | None:
         """The SQLite file, absolute; None for a database server."""
         if not self.store.url.startswith("sqlite:///"):

@@ -15,6 +15,8 @@ MIB = 1024 * 1024
 DAY_LIMIT = 36_500
 """Retention and look-back in days: at most a century, so that a slip of the keyboard is an error."""
 
+IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
 Item = TypeVar("Item")
 Many = Annotated[tuple[Item, ...], Field(strict=False)]
 """A TOML array, kept as a tuple."""
@@ -267,5 +269,36 @@ class Webhooks(Section):
     """`[webhooks]`: where Connective Health reports back to."""
 
     path: Annotated[str, AfterValidator(checks.webhook_path)] = "/webhooks/connective-health"
+    host: BindHost | None = None
+    """None: this machine only, where it has a port of its own; else that of `[web]`."""
+    port: Port | None = None
+    """None: the port of `[web]`; with TLS 8443."""
     tls_certificate: FilledText | None = None
+    """PEM: the certificate, then those between it and the authority."""
     tls_key: FilledText | None = None
+    secret: Annotated[str, AfterValidator(checks.secret_reference)] | None = None
+    """One more segment of the path, known to Connective Health alone: env:NAME, file:PATH or credential:NAME."""
+    allow: Many[Network] = ()
+    """Who may send; empty: anyone, for the source addresses are not published."""
+    proxies: Many[Network] = ()
+    """Reverse proxies, whose X-Forwarded-For is believed."""
+    max_body_bytes: Annotated[int, Field(ge=1024, le=16 * MIB)] = 256 * 1024
+    per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 600
+    """Webhooks of one sender in a minute; more are asked to come later."""
+    expected_hours: Annotated[float, Field(gt=0, le=24 * 366, allow_inf_nan=False)] = 72.0
+    """How long a request may go without a webhook until it is said."""
+
+    @property
+    def allowed(self) -> tuple[IPNetwork, ...]:
+        """`allow` as networks; (): anyone."""
+        return tuple(ipaddress.ip_network(text) for text in self.allow)
+
+    @property
+    def trusted(self) -> tuple[IPNetwork, ...]:
+        """`proxies` as networks."""
+        return tuple(ipaddress.ip_network(text) for text in self.proxies)
+
+    @property
+    def has_tls(self) -> bool:
+        """Whether it answers https by itself."""
+        return self.tls_certificate is not None

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, Double, bindparam, case, cast, func, insert, or_, select, update
 
 from interface.store.crypto import Keyring
 from interface.store.in_lists import among
+from interface.store.joining import name_requests
 from interface.store.records.turn import AttemptDone, Unsent
 from interface.store.schema import attempts, patients, requests
 from interface.store.texts import clear
@@ -24,6 +25,10 @@ _END_ATTEMPT = (
         attempts=requests.c.attempts + 1,
         possible_duplicate=or_(requests.c.possible_duplicate, bindparam("b_possible_duplicate")),
         correlation_id=func.coalesce(bindparam("b_correlation_id"), requests.c.correlation_id),
+        panel_id=func.coalesce(bindparam("b_panel_id"), requests.c.panel_id),
+        taken_at=func.coalesce(bindparam("b_taken_at", type_=Double), requests.c.taken_at),
+        # an earlier attempt's webhook may have come already: then nobody waits for one
+        awaited_since=case((requests.c.events == 0, cast(bindparam("b_awaited_since"), Double))),
         last_verdict=bindparam("b_verdict"),
         last_status=bindparam("b_status"),
         changed_at=bindparam("b_now"),
@@ -69,6 +74,7 @@ def end_attempts(
     if sent:
         rows = [_attempt(keyring, attempt, late=attempt.request_id in late) for attempt in sent]
         connection.execute(_INSERT_ATTEMPTS, rows)
+        name_requests(connection, sent)  # late ones too: the API knows the request by that id
     if ended:
         connection.execute(_END_ATTEMPT, [_end(attempt, now) for attempt in ended])
         again = [attempt.request_id for attempt in ended if attempt.new_state == "waiting"]
@@ -107,12 +113,16 @@ def _attempt(keyring: Keyring, attempt: AttemptDone, *, late: bool) -> dict[str,
 
 def _end(attempt: AttemptDone, now: float) -> dict[str, object]:
     due = attempt.finished_at if attempt.due_at is None else attempt.due_at
+    taken_at = attempt.finished_at if attempt.new_state == "delivered" else None
     return {
         "b_id": attempt.request_id,
         "b_state": attempt.new_state,
         "b_due_at": due if attempt.new_state == "waiting" else None,
         "b_possible_duplicate": attempt.possible_duplicate,
         "b_correlation_id": None if attempt.correlation_id is None else clear(attempt.correlation_id),
+        "b_panel_id": None if attempt.panel_id is None else clear(attempt.panel_id),
+        "b_taken_at": taken_at,
+        "b_awaited_since": taken_at if attempt.awaited else None,
         "b_verdict": attempt.verdict,
         "b_status": attempt.status,
         "b_now": now,

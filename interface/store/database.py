@@ -21,6 +21,7 @@ from interface.store.crypto import Keyring, Master
 from interface.store.engine import Database, Part
 from interface.store.environments import Environments
 from interface.store.errors import StoreError
+from interface.store.inbox import Inbox
 from interface.store.journal import Journal
 from interface.store.key_look import KeyLook
 from interface.store.lock import Role
@@ -44,6 +45,7 @@ from interface.store.rotation import Rotation
 from interface.store.schema import liveness
 from interface.store.sqlite import SQLite, sqlite_path
 from interface.store.views import Views
+from interface.store.webhook_views import WebhookViews
 from interface.store.work import Work
 
 _PartT = TypeVar("_PartT", bound=Part)
@@ -246,6 +248,16 @@ class Store:
             if self._commands is None:
                 self._commands = self._keep(Commands(self._database, self._keyring))
             return self._commands
+
+    @property
+    def inbox(self) -> Inbox:
+        """The door's writer for webhooks."""
+        return self._seldom_used(Inbox, lambda: Inbox(self._database, self._keyring))
+
+    @property
+    def webhooks(self) -> WebhookViews:
+        """Webhooks, and requests that none has answered; reads only."""
+        return self._seldom_used(WebhookViews, lambda: WebhookViews(self._database, self._keyring))
 
     @property
     def rotation(self) -> Rotation:

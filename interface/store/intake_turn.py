@@ -8,7 +8,7 @@ from interface.store.clock import DatabaseNow
 from interface.store.errors import TurnLost
 from interface.store.leases import TURN_SECONDS, Hold, Seen
 from interface.store.prepared import Prepared
-from interface.store.schema import commands, intake_turn, messages
+from interface.store.schema import commands, intake_turn, messages, webhooks
 
 _UNTIL = DatabaseNow() + literal(TURN_SECONDS)
 _MINE = (intake_turn.c.id == 1, intake_turn.c.owner == bindparam("b_owner"))
@@ -40,7 +40,10 @@ _LOOK = select(
     intake_turn.c.until < DatabaseNow(),
     intake_turn.c.settled_on,
     select(func.count()).select_from(_SOME_NEW).scalar_subquery(),
-    select(commands.c.id).where(commands.c.state == "waiting").exists(),
+    or_(
+        select(commands.c.id).where(commands.c.state == "waiting").exists(),
+        select(webhooks.c.id).where(webhooks.c.state == "new").exists(),
+    ),
 ).where(intake_turn.c.id == 1)
 
 

@@ -44,7 +44,7 @@ class Seen:
     new_messages: int = 0
     """How many wait for intake, counted up to what was asked."""
     commands: bool = False
-    """Whether one waits."""
+    """Whether a command or a webhook waits."""
 
     def is_free(self, node: str) -> bool:
         """Whether `node` may take the turn."""

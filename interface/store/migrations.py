@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Table, insert, inspect, select
+from sqlalchemy import Connection, Table, false, insert, inspect, select
 from sqlalchemy.schema import CreateColumn
 from sqlalchemy.sql.functions import max as sql_max
 
@@ -108,6 +108,28 @@ def _evidence(connection: Connection) -> None:
     _create_index(connection, schema.requests, "requests_before_production")
 
 
+WEBHOOK_COLUMNS = (
+    *("panel_id", "taken_at", "awaited_since", "found_at", "insufficient_at", "delivered_at"),
+    *("documents", "events"),
+)
+
+
+def _webhooks_joined(connection: Connection) -> None:
+    """What webhooks say of requests, and every id that a request may be named by. (No webhook was taken before.)"""
+    _add_columns(connection, schema.requests, *WEBHOOK_COLUMNS)
+    connection.exec_driver_sql("DROP INDEX requests_by_correlation_id")
+    _create_index(connection, schema.requests, "requests_awaited")
+    connection.exec_driver_sql("DROP TABLE webhooks")
+    for table in (schema.webhooks, schema.request_ids, schema.webhook_requests):
+        table.create(connection)
+    named = select(schema.requests.c.correlation_id, schema.requests.c.id, false()).where(
+        schema.requests.c.correlation_id.is_not(None)
+    )
+    connection.execute(
+        insert(schema.request_ids).from_select(["correlation_id", "request_id", "whole_panel"], named)
+    )
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "first tables", _first_tables),
     Migration(2, "merges and commands", _merges_and_commands),
@@ -118,6 +140,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(7, "nodes", _nodes),
     Migration(8, "environments", _environments),
     Migration(9, "evidence", _evidence),
+    Migration(10, "webhooks joined", _webhooks_joined),
 )
 
 

@@ -13,7 +13,17 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Select,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from interface.store import intake_turn, replay
 from interface.store.crypto import Keyring
@@ -21,7 +31,16 @@ from interface.store.engine import Database, Part
 from interface.store.errors import StoreError, Unreadable
 from interface.store.in_lists import among, chunks
 from interface.store.leases import Hold
-from interface.store.schema import charts, commands, messages, patients, purges, requests, webhooks
+from interface.store.schema import (
+    charts,
+    commands,
+    messages,
+    patients,
+    purges,
+    requests,
+    webhook_requests,
+    webhooks,
+)
 
 PAGE = 500
 ROWS = 100
@@ -42,6 +61,14 @@ def _page(table: Table, *columns: str) -> Select[Any]:
 
 _REQUESTS = _page(requests, "state", "changed_at", "appointment_date")
 _WEBHOOKS = _page(webhooks, "state", "received_at")
+_WITH_REQUESTS = select(webhook_requests.c.webhook_id).where(
+    webhook_requests.c.webhook_id.in_(bindparam("ids", expanding=True))
+)
+_UNMATCHED = webhooks.c.state == "unmatched"
+_MUCH_UNMATCHED = select(func.count(), func.coalesce(func.sum(webhooks.c.size), 0)).where(_UNMATCHED)
+_OLDEST_UNMATCHED = (
+    select(webhooks.c.id, webhooks.c.size).where(_UNMATCHED).order_by(webhooks.c.id).limit(ROWS)
+)
 _COMMANDS = _page(commands, "ended_at")
 _PATIENTS = _page(patients, "changed_at", "merged_into")
 _MESSAGES = _page(messages, "state", "received_at", "patient_id")
@@ -120,10 +147,32 @@ class Retention(Part):
         return self._found(_REQUESTS, after, lambda row: _request_may_go(limits, *row))
 
     def webhooks(self, limits: Limits, after: int) -> Found:
-        """Webhooks that were joined to requests long ago."""
-        return self._found(
-            _WEBHOOKS, after, lambda row: row[1] != "new" and _is_before(row[2], limits.webhooks)
-        )
+        """Webhooks that came long ago, and those all of whose requests are gone."""
+        with self._reading() as connection:
+            rows = connection.execute(_WEBHOOKS, {"after": after}).all()
+            kept = _among(connection, _WITH_REQUESTS, [row[0] for row in rows if row[1] == "joined"])
+        ids = [
+            id_
+            for id_, state, received_at in rows
+            if state != "new"
+            and (_is_before(received_at, limits.webhooks) or (state == "joined" and id_ not in kept))
+        ]
+        return _cut(tuple(ids), rows, ROWS)
+
+    def unmatched_beyond(self, most_rows: int, most_bytes: int) -> tuple[int, ...]:
+        """The oldest webhooks for ids that nobody knows, as far as there are more of them than that: a portion."""
+        with self._reading() as connection:
+            rows, size = connection.execute(_MUCH_UNMATCHED).one()
+            if rows <= most_rows and size <= most_bytes:
+                return ()
+            oldest = connection.execute(_OLDEST_UNMATCHED).all()
+        beyond = []
+        for id_, its_size in oldest:
+            if rows <= most_rows and size <= most_bytes:
+                break
+            beyond.append(id_)
+            rows, size = rows - 1, size - its_size
+        return tuple(beyond)
 
     def commands(self, limits: Limits, after: int) -> Found:
         """Commands that came to an end long ago: as old as requests are kept."""

@@ -240,6 +240,16 @@ requests = Table(
     Column("claimed_at", Double),
     Column("environment", Text, nullable=False, server_default="sandbox"),  # that it was composed for
     Column("wake_at", Double),  # of a held one: when its hold is over by itself; NULL: not by itself
+    Column("panel_id", Text),  # version 2: the API's id of the whole panel
+    Column("taken_at", Double),  # when the API took it in
+    # the same while an answer is to come: NULL once a webhook came, and where the API only validates
+    Column("awaited_since", Double),
+    # what webhooks said of it: when we received the first of each kind
+    Column("found_at", Double),
+    Column("insufficient_at", Double),
+    Column("delivered_at", Double),
+    Column("documents", Integer, nullable=False, server_default="0"),
+    Column("events", Integer, nullable=False, server_default="0"),  # webhooks of any type, each counted once
 )
 _partial_index("requests_waking", requests.c.wake_at.is_not(None), requests.c.state, requests.c.wake_at)
 BEFORE_PRODUCTION = ("staging", "production-test")
@@ -252,7 +262,24 @@ _partial_index("requests_before_production", ASKED_BEFORE_PRODUCTION, requests.c
 Index("requests_by_patient", requests.c.patient_id, requests.c.state, requests.c.id)
 Index("requests_by_state", requests.c.state, requests.c.id)
 Index("requests_by_date", requests.c.state, requests.c.appointment_date, requests.c.id)
-_filled_index("requests_by_correlation_id", requests.c.correlation_id)
+_filled_index("requests_awaited", requests.c.awaited_since, requests.c.id)
+
+request_ids = Table(
+    "request_ids",
+    metadata,
+    # every id by which the API may name a request in a webhook: that of each reply to it, and its panel's
+    Column("correlation_id", Text, primary_key=True),
+    Column(
+        "request_id",
+        BigInteger,
+        ForeignKey("requests.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("whole_panel", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index("request_ids_by_request", request_ids.c.request_id)
 
 request_bodies = Table(
     "request_bodies",
@@ -291,16 +318,42 @@ webhooks = Table(
     metadata,
     Column("id", _ID, primary_key=True, autoincrement=False),
     Column("received_at", Double, nullable=False),
-    Column("event", Text, nullable=False),
-    Column("correlation_id", Text),
+    Column("peer", Text, nullable=False),
+    Column("event", Text, nullable=False),  # a published type, or "other"
+    Column("event_at", Double),  # the time it bears; NULL: none that can be read
+    Column("correlation_id", Text),  # NULL: it is no id as the API gives them; the body has it
     Column("content_digest", LargeBinary, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("request_id", BigInteger),
+    Column("size", Integer, nullable=False),
+    Column("duplicates", Integer, nullable=False),
+    Column("last_duplicate_at", Double),
+    Column("state", Text, nullable=False),  # new, joined or unmatched
     Column("body", LargeBinary, nullable=False, info=sealed("webhook")),
 )
-Index("webhooks_by_state", webhooks.c.state, webhooks.c.id)
-_filled_index("webhooks_by_correlation_id", webhooks.c.correlation_id)
+Index("webhooks_by_state", webhooks.c.state, webhooks.c.id, webhooks.c.size)
+_filled_index("webhooks_by_correlation_id", webhooks.c.correlation_id, webhooks.c.id)
 Index("webhooks_by_digest", webhooks.c.content_digest)
+
+webhook_requests = Table(
+    "webhook_requests",
+    metadata,
+    # which requests a webhook was about; it counts once for each
+    Column(
+        "webhook_id",
+        BigInteger,
+        ForeignKey("webhooks.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column(
+        "request_id",
+        BigInteger,
+        ForeignKey("requests.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    sqlite_with_rowid=False,
+)
+Index("webhook_requests_by_request", webhook_requests.c.request_id, webhook_requests.c.webhook_id)
 
 work_state = Table(
     "work_state",

@@ -10,7 +10,20 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Row, Select, bindparam, exists, func, or_, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    func,
+    not_,
+    or_,
+    select,
+)
 
 from interface.store import replay, work_state
 from interface.store.crypto import Keyring
@@ -134,6 +147,17 @@ _REQUEST_CONDITIONS = {
     "appointment_date": requests.c.appointment_date == bindparam("appointment_date"),
     "since": requests.c.created_at >= bindparam("since"),
     "until": requests.c.created_at < bindparam("until"),
+    "unanswered_before": requests.c.awaited_since < bindparam("unanswered_before"),
+}
+_FOUND, _INSUFFICIENT, _DELIVERED = (
+    requests.c[name].is_not(None) for name in ("found_at", "insufficient_at", "delivered_at")
+)
+_OUTCOMES = {
+    "found": and_(_FOUND, not_(_INSUFFICIENT), not_(_DELIVERED)),
+    "insufficient": and_(_INSUFFICIENT, not_(_DELIVERED)),
+    "delivered": _DELIVERED,
+    "contradicting": and_(_INSUFFICIENT, _DELIVERED),
+    "none": and_(requests.c.state == "delivered", not_(_FOUND), not_(_INSUFFICIENT), not_(_DELIVERED)),
 }
 
 
@@ -203,6 +227,8 @@ class Views(Part):
         one's id.
         """
         statement, parameters = _filtered(_REQUESTS, _REQUEST_CONDITIONS, where)
+        if where.outcome is not None:
+            statement = statement.where(_OUTCOMES[where.outcome])
         parameters |= {"before": _ABOVE_ALL if before is None else before, "count": limit}
         rows = self._of_patient(statement, parameters, requests.c.patient_id, where.patient_key)
         return [request_summary(row) for row in rows]

@@ -21,6 +21,7 @@ from interface.store import (
     commands,
     counters,
     intake_turn,
+    joining,
     nodes,
     replay,
     seen,
@@ -35,6 +36,7 @@ from interface.store.key_rows import still_good
 from interface.store.leases import Hold, Seen
 from interface.store.records.reading import AskedRow, Command, JournalRow, PatientRow, ReplayRow
 from interface.store.records.turn import Claimed, Committed, NewRequestRow, Turn
+from interface.store.records.webhooks import NewWebhooks
 from interface.store.schema import (
     charts,
     message_bodies,
@@ -217,6 +219,11 @@ class Work(Part):
         with self._reading() as connection:
             return commands.next_command(connection, self._keyring)
 
+    def new_webhooks(self, limit: int) -> NewWebhooks:
+        """Webhooks that wait to be joined to requests, oldest first."""
+        with self._reading() as connection:
+            return joining.new_webhooks(connection, limit)
+
     def told(self) -> dict[str, str]:
         """What the work told of itself: JSON texts by name."""
         with self._reading() as connection:
@@ -282,6 +289,8 @@ class Work(Part):
             commands.end_commands(connection, keyring, turn.commands, now)
             changed |= by_hand.change_by_hand(connection, keyring, turn.by_hand, now, turn.environment)
             seen.write(connection, turn.seen, now)
+            if turn.joins is not None:
+                joining.join(connection, turn.joins)
             turns.set_due(connection, touched | changed, now)
             claims.wake(connection, turn.wake, now)
             work_state.tell(connection, turn.told, now)

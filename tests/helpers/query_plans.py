@@ -84,7 +84,7 @@ INSERT INTO patients SELECT n, CASE WHEN n % 10 = 1 THEN n END, NULL, NULL, 0, n
 INSERT INTO charts SELECT id, 'chart' FROM patients;
 INSERT INTO patient_keys SELECT decode(md5(id::text), 'hex'), id FROM patients;
 INSERT INTO requests SELECT n, n, n, 'key', '2027-03-01', 'delivered', NULL, '[]', 0, false, 'c' || n, NULL, NULL, NULL, n,
-    n, NULL FROM generate_series(1, 20000) n;
+    n, NULL, 'sandbox', NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0 FROM generate_series(1, 20000) n;
 UPDATE requests SET last_status = 400, reasons = '[{"code": "protected"}]' WHERE id % 10 = 7;
 UPDATE messages SET reasons = '[{"code": "protected"}]' WHERE id % 10 = 7;
 UPDATE requests SET state = 'waiting' WHERE id % 10 = 1;
@@ -94,7 +94,12 @@ UPDATE requests SET wake_at = id WHERE state = 'held';
 INSERT INTO request_bodies SELECT id, 'a', 'b', 'd' FROM requests;
 INSERT INTO attempts SELECT id, id, 1, 1, 200, 'delivered', '', false, NULL, NULL FROM requests;
 INSERT INTO commands SELECT n, 'rebuild', 'a', 'done', NULL, 1, 1 FROM generate_series(1, 2000) n;
-INSERT INTO webhooks SELECT n, 1, 'e', 'c' || n, 'd', 'done', n, 'b' FROM generate_series(1, 2000) n;
+UPDATE requests SET awaited_since = id, taken_at = id WHERE id % 100 = 4;
+INSERT INTO request_ids SELECT correlation_id, id, false FROM requests;
+INSERT INTO webhooks SELECT n, 1, 'peer', 'other', NULL, 'c' || n, decode(md5(n::text), 'hex'), 9, 0, NULL,
+    CASE WHEN n % 100 = 1 THEN 'new' WHEN n % 100 = 2 THEN 'unmatched' ELSE 'joined' END, 'b'
+    FROM generate_series(1, 20000) n;
+INSERT INTO webhook_requests SELECT id, id FROM webhooks WHERE state = 'joined';
 ANALYZE
 """
 """Rows that make PostgreSQL's planner search: it goes by what is stored."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from interface.delivery.outcomes import Outcome
+
 
 @dataclass(frozen=True, slots=True)
 class MessageFilter:
@@ -46,6 +48,10 @@ class RequestFilter:
     since: float | None = None
     """Made at or after this time."""
     until: float | None = None
+    outcome: str | None = None
+    """What webhooks said of it: one of `interface.delivery.outcomes.NAMES`; `none` of those that were taken in."""
+    unanswered_before: float | None = None
+    """Taken in before this time, and a webhook that is to come has not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +150,22 @@ class RequestSummary:
     changed_at: float
     last_verdict: str | None
     last_status: int | None
+    panel_id: str | None = None
+    """Version 2: the API's id of the panel it went in."""
+    taken_at: float | None = None
+    """When the API took it in."""
+    awaited_since: float | None = None
+    """The same while no webhook came and one is to come."""
+    found_at: float | None = None
+    insufficient_at: float | None = None
+    delivered_at: float | None = None
+    documents: int = 0
+    events: int = 0
+
+    @property
+    def outcome(self) -> Outcome:
+        """What webhooks said of it."""
+        return Outcome(self.found_at, self.insufficient_at, self.delivered_at, self.documents, self.events)
 
 
 @dataclass(frozen=True, slots=True)

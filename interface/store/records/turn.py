@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal
 
+from interface.delivery.outcomes import Outcome
 from interface.store.leases import Hold
 
 
@@ -174,6 +175,13 @@ class AttemptDone:
     due_at: float | None = None
     """When to try again; with `waiting`."""
     correlation_id: str | None = None
+    """The request's own, of the reply that took it."""
+    named: str | None = None
+    """An id in a reply that did not take it: a webhook may bear it all the same."""
+    panel_id: str | None = None
+    """The id of the panel that it went in."""
+    awaited: bool = True
+    """Whether webhooks are to come once it is delivered: not of a path that only validates."""
     possible_duplicate: bool = False
     """True: the API may have taken it; stays with the request."""
     body: bytes | None = None
@@ -197,6 +205,18 @@ class Unsent:
     """JSON text, see `reasons_json`."""
     fence: int | None = None
     """As that of an attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Joins:
+    """New webhooks and the requests that they are about."""
+
+    events: Mapping[int, tuple[int, ...]]
+    """For each webhook every request that it names; (): none that is known."""
+    fresh: Sequence[tuple[int, int]]
+    """Pairs of a webhook and a request that it had not counted for."""
+    outcomes: Mapping[int, Outcome]
+    """What came of these requests, these webhooks counted."""
 
 
 Wake = Literal["", "failed", "all"]
@@ -240,6 +260,8 @@ class Turn:
     """What the work tells of itself: JSON texts by name."""
     environment: str = "sandbox"
     """For which environment requests are composed."""
+    joins: Joins | None = None
+    """What webhooks said of requests; needs the turn."""
 
 
 @dataclass(frozen=True, slots=True)

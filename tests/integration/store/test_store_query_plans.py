@@ -8,6 +8,7 @@ from datetime import date
 import pytest
 import query_plans
 
+from interface.services.joining import joins_of
 from interface.store.crypto import Master
 from interface.store.records.lists import MessageFilter, PatientCursor, PatientFilter, RequestFilter
 from interface.store.records.turn import (
@@ -21,6 +22,7 @@ from interface.store.records.turn import (
     RewriteRow,
     Turn,
 )
+from interface.store.records.webhooks import WebhookArrival, WebhookFilter
 from interface.store.retention import Limits
 
 DAY = date(2027, 3, 1)
@@ -48,7 +50,7 @@ def may_scan(where):
     """Whether there is no index for what a list is filtered by: then it is read from its end, which PostgreSQL does not
     do where it thinks that there is less than a page.
     """
-    return isinstance(getattr(where, "sender", None), str)
+    return any(isinstance(getattr(where, name, None), str) for name in ("sender", "outcome"))
 
 
 def no_table_is_scanned(plans):
@@ -200,6 +202,8 @@ def test_lists_of_messages(plans, store, fill, where):
         RequestFilter(state="held"),
         RequestFilter(patient_key="A"),
         RequestFilter(appointment_date=DAY),
+        RequestFilter(unanswered_before=1.0),
+        RequestFilter(outcome="found"),
         RequestFilter(sender="FAC", message_type="SIU^S12", code="protected", last_status=400),
     ],
 )
@@ -287,6 +291,37 @@ def test_a_patient_and_what_is_his(plans, store, fill):
         store.work.request_details([request])
 
     no_table_is_scanned(plans(look))
+
+
+def test_webhooks(plans, store, fill):
+    number = fill.request(fill.patient())
+    (claimed,) = store.work.claim(fill.now, 1)
+
+    def way():
+        arrival = WebhookArrival(b"{}", "patient.found", b"c", "peer", 1.0, "C-1")
+        for _ in range(2):
+            store.inbox.append([arrival], 1.0)
+        store.work.commit(Turn(1.0, attempts=[fill.attempt(claimed, correlation_id="C-1")]))
+        found = store.work.new_webhooks(10)
+        assert found.outcomes
+        store.work.commit(Turn(2.0, joins=joins_of(found), hold=store.work.take_turn()))
+        store.webhooks.one(1)
+        store.webhooks.of_request(number)
+        store.webhooks.overdue(2.0, (1.0, 1))
+        store.retention.unmatched_beyond(0, 0)
+
+    found = plans(way)
+    no_table_is_scanned(found)
+    (overdue,) = [plan for statement, plan in found.items() if "awaited_since <" in statement]
+    assert searches(overdue, "requests_awaited", "awaited_since")
+    assert not any("TEMP B-TREE" in line for line in overdue)
+
+
+@pytest.mark.parametrize(
+    "where", [WebhookFilter(), WebhookFilter(state="unmatched"), WebhookFilter(correlation_id="c")]
+)
+def test_lists_of_webhooks(plans, store, where):
+    no_table_is_scanned(plans(lambda: store.webhooks.webhooks(where)))
 
 
 def test_retention_reads_pages_and_deletes_by_id(plans, store, fill):

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import orjson
 import pytest
 
+from interface.delivery.outcomes import Outcome
 from interface.delivery.schedule import Schedule
 from interface.delivery.verdict import Reply
 from interface.errors import InterfaceError
@@ -39,6 +40,7 @@ from interface.store.records.turn import (
     MessageDone,
     PatientWrite,
 )
+from interface.store.records.webhooks import NewWebhook, NewWebhooks
 
 TAKEN = Reply(200, is_json_object=True, correlation_id="c")
 AT = datetime(2026, 3, 5, 12, tzinfo=UTC)
@@ -50,7 +52,7 @@ class FakeStore:
     def __init__(self):
         self.rows, self.turns, self.claimable, self.noted, self.asked = [], [], [], [], []
         self.open, self.failing, self.refuses = [], None, set()
-        self.commands = []
+        self.commands, self.webhooks = [], []
 
     def new_messages(self, limit=ROWS):
         self._maybe_fail()
@@ -72,6 +74,9 @@ class FakeStore:
     def load_patients_by_id(self, ids):
         return {id_: PatientRow(id_, b"") for id_ in ids}
 
+    def new_webhooks(self, limit):
+        return NewWebhooks(tuple(self.webhooks[:limit]), dict.fromkeys((7, 8), Outcome()))
+
     def patients_with_open_requests(self, *, after=0, limit=PAGE):
         return [PatientRow(id_, b"") for id_ in self.open if id_ > after][:limit]
 
@@ -89,6 +94,8 @@ class FakeStore:
         done = {message.id for message in turn.messages}
         self.commands = self.commands[len(turn.commands) :]
         self.rows = [row for row in self.rows if row.id not in done]
+        joined = turn.joins.events if turn.joins else {}
+        self.webhooks = [webhook for webhook in self.webhooks if webhook.id not in joined]
         claimed, self.claimable = self.claimable[: turn.claims], self.claimable[turn.claims :]
         return Committed(tuple(claimed))
 
@@ -572,6 +579,7 @@ def test_numbers_are_reported_when_they_change_and_at_most_once_a_second():
         "requests_dead": 5,
         "requests_held": 4,
         "requests_sending": 3,
+        "requests_unanswered": 0,
         "requests_waiting": 2,
     }
     assert first["counters"]["messages_post_total"] == 2
@@ -635,3 +643,24 @@ def test_a_command_waits_for_an_attempt_and_meanwhile_nothing_of_its_patients_is
     parts.loop._command_look = 0.0
     parts.loop.turn()
     assert [[done.id for done in turn.commands] for turn in parts.store.turns if turn.commands] == [[1]]
+
+
+def test_webhooks_are_joined_in_a_turn_of_their_own_and_messages_have_theirs(parts):
+    parts.store.webhooks = [NewWebhook(1, "patient.found", 5.0, (7,)), NewWebhook(2, "other", 6.0)]
+    parts.store.rows = rows(1)
+    parts.loop._joining._look_at = 0.0
+    while parts.loop.turn():
+        pass
+    joining, deciding = parts.store.turns
+    assert joining.joins.events == {1: (7,), 2: ()}
+    assert joining.joins.outcomes == {7: Outcome(found_at=5.0, events=1)}
+    assert joining.hold is not None
+    assert [message.id for message in deciding.messages] == [1]
+
+
+def test_where_no_webhooks_come_it_is_seldom_looked_for_them(parts):
+    looked = []
+    parts.store.new_webhooks = lambda limit: looked.append(limit) or NewWebhooks()
+    for _ in range(100):
+        parts.loop.turn()
+    assert len(looked) <= 1
