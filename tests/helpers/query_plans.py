@@ -56,6 +56,7 @@ FEW_ROWS = (
     "settings_seen",
     "work_state",
     "purges",
+    "confirmations",
 )
 
 
