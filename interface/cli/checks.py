@@ -7,15 +7,17 @@ import socket
 import stat
 import time
 import zoneinfo
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from interface.cli.check_environment import check_environment, check_life
 from interface.cli.common import place_of
+from interface.cli.findings import Found, Level
 from interface.errors import InterfaceError
 from interface.settings import Settings, SettingsError, not_available
 from interface.settings.availability import AVAILABLE
@@ -34,8 +36,6 @@ SERVER_CLOCK_SECONDS = 5
 """The same for the database server's: the nodes of one database should agree on what came when."""
 CONNECT_SECONDS = 10.0
 
-Level = Literal["ok", "warn", "FAIL"]
-
 
 @dataclass(frozen=True)
 class Finding:
@@ -46,9 +46,6 @@ class Finding:
     detail: str
     about_settings: bool = False
     """Whether it is the settings that have to change (exit code 2)."""
-
-
-Found = Iterator[tuple[Level, str]]
 
 
 def guarded(what: str, check: Callable[[Settings], Found], settings: Settings) -> list[Finding]:
@@ -155,9 +152,11 @@ def check_store(settings: Settings) -> Found:
         store.check_writable()
         stats, server = store.stats(), store.views.server()
         changed = _changed_under_charts(settings, store)
+        lived = list(check_life(settings, store))
         if store.keyring.opens_clear and not master.off:
             yield "warn", "values of before are still in the clear: `keys reseal` seals them"
     yield "ok", f"{stats.path} is writable, version {stats.schema_version}, {_size(stats.size_bytes)}"
+    yield from lived
     if server is not None:
         yield from _server(server)
     if changed:
@@ -327,6 +326,7 @@ def _size(number: float) -> str:
 
 CHECKS: tuple[tuple[str, Callable[[Settings], Found]], ...] = (
     ("settings", check_features),
+    ("environment", check_environment),
     ("mappings", check_mappings),
     ("at-rest key", check_key),
     ("store", check_store),

@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from interface.cli.checks import CONNECT_SECONDS, Found, Level
+from interface.cli.checks import CONNECT_SECONDS
+from interface.cli.findings import Found, Level
 from interface.contract.replies import read_error_body
 from interface.contract.versions import version
 from interface.delivery.panel import alone, of_each

@@ -165,6 +165,8 @@ class Door:
             event(log, logging.INFO, "listening", listener=name, host=address.host, port=address.port)
         web = self.web_port.getHost()
         where = ",".join(f"{name}:{port.getHost().port}" for name, port in self.ports.items())
+        environment = self.settings.site.environment + (" rehearsal" if self.settings.is_rehearsal else "")
+        event(log, logging.INFO, "environment", now=environment, posts_to=self.settings.post_url)
         event(log, logging.INFO, "ready", pid=os.getpid(), listeners=where, web=f"{web.host}:{web.port}")
         gc.collect()
         gc.freeze()  # what lives as long as the program need not be looked at again
@@ -177,6 +179,8 @@ class Door:
             "alive": True,
             "stopping": self.stopping,
             "version": interface.__version__,
+            "environment": self.settings.site.environment,
+            "rehearsal": self.settings.is_rehearsal,
             "pid": os.getpid(),
             "listeners": {
                 name: {

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from typing import Any
-from urllib.parse import urlsplit
 
 import orjson
 
@@ -15,7 +14,6 @@ from interface.evidence.completeness import Completeness, Sums, completeness
 from interface.evidence.steps import Confirmed, Facts, Outcomes, Traffic
 from interface.services.guarding import life_of
 from interface.settings import Settings, SettingsError
-from interface.settings.checks import is_loopback
 from interface.store.database import Store
 from interface.store.onboarding_views import OUTCOMES, WINDOW, EvidenceFilter, EvidenceRow
 from interface.store.schema import BEFORE_PRODUCTION
@@ -83,7 +81,7 @@ def facts_of(settings: Settings, store: Store | None, now: float) -> Facts:
     facts = Facts(
         environment,
         settings.post_url,
-        is_loopback(urlsplit(settings.base_url).hostname or ""),
+        settings.is_rehearsal,
         _has_key(settings),
         bool(settings.site.mrn_root),
         zone=zone,

@@ -52,8 +52,6 @@ def enter(store: Store, environment: str, now: float) -> None:
     store.environments.enter(life.as_text(), now)
     if was:
         event(log, logging.WARNING, "environment-changed", was=was, now=environment, live=life.live)
-    elif environment != "sandbox":
-        event(log, logging.INFO, "environment", now=environment, live=life.live)
 
 
 class Guarding:

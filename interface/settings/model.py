@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from pydantic import Field, PrivateAttr, model_validator
 
@@ -12,6 +12,7 @@ from interface.rules.conditions import plain
 from interface.rules.policy import Filters as FilterPolicy
 from interface.rules.policy import Policy, RequestDefaults
 from interface.settings import together
+from interface.settings.checks import is_loopback
 from interface.settings.errors import Fault, SettingsError
 from interface.settings.locate import LineIndex
 from interface.settings.locate import Path as KeyPath
@@ -173,6 +174,12 @@ class Settings(Section):
     def base_url(self) -> str:
         """Where requests go: scheme, host and port, no slash at the end."""
         return self.api.base_url or BASE_URLS[self.site.environment]
+
+    @property
+    def is_rehearsal(self) -> bool:
+        """Whether what is meant for the vendor's environment goes to this machine."""
+        host = urlsplit(self.base_url).hostname or ""
+        return self.site.environment != "sandbox" and is_loopback(host)
 
     @property
     def post_url(self) -> str:
