@@ -81,6 +81,7 @@ class Door:
             on_commit=lambda _rows, _seconds: self.supervisor.wake(),
             probe=store.check_writable,
             name="webhooks",
+            said=("webhooks-failing", "webhooks-work-again"),
         )
         self.certificate: Renewable | None = None
         self.store_check = StoreCheck(store.check_writable, reactor)

@@ -72,12 +72,13 @@ class JournalThread(Generic[Item]):
         probe: Callable[[], None],
         rest: Callable[[float], None] = time.sleep,
         name: str = "journal",
+        said: tuple[str, str] = ("journal-failing", "journal-works-again"),
     ) -> None:
         """`deliver` gets each batch in the reactor through `call_from_thread`, frames in the order of
         `submit`.
 
         `on_commit(rows, seconds)` is called in this thread after each commit (it wakes the work and is
-        measured); `probe` raises while the store cannot be written. `name`: what it is called in the log.
+        measured); `probe` raises while the store cannot be written. `said`: the names of the log lines when that begins and ends.
         """
         self._journal = journal
         self._deliver = deliver
@@ -85,7 +86,7 @@ class JournalThread(Generic[Item]):
         self._on_commit = on_commit
         self._probe = probe
         self._rest = rest
-        self._name = name
+        self._fails, self._works_again = said
         self._waiting: deque[Item] = deque()
         self._condition = threading.Condition(threading.Lock())
         self._stopping = False
@@ -218,10 +219,10 @@ class JournalThread(Generic[Item]):
             self._failed_at = time.monotonic()
             taken.lane.not_stored()
         if self.failing is None:
-            event(log, logging.ERROR, f"{self._name}-failing", error=why)
+            event(log, logging.ERROR, self._fails, error=why)
         self.failing = why
 
     def _works(self) -> None:
         if self.failing is not None and time.monotonic() - self._damaged_at > DAMAGED_SECONDS:
             self.failing = None
-            event(log, logging.WARNING, f"{self._name}-works-again")
+            event(log, logging.WARNING, self._works_again)

@@ -206,7 +206,7 @@ def test_what_cannot_be_stored_is_said_and_comes_again(start, vendor):
     assert door.read_log(r"event=webhooks-failing")
     door.full_disk(False)
     assert one.status(event(2)) == 204
-    assert door.read_log(r"event=webhooks-works-again")
+    assert door.read_log(r"event=webhooks-work-again")
     assert [row.correlation_id for row, _ in stored(door)] == ["c-1", "c-2"]
 
 
