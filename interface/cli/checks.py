@@ -34,6 +34,8 @@ CLOCK_SECONDS = 120
 """How far this machine's clock may be off the API's before it is said."""
 SERVER_CLOCK_SECONDS = 5
 """The same for the database server's: the nodes of one database should agree on what came when."""
+CERTIFICATE_DAYS = 21
+"""A certificate that ends sooner is said."""
 CONNECT_SECONDS = 10.0
 
 
@@ -272,10 +274,44 @@ def check_clock(settings: Settings) -> Found:
     yield "ok", f"{now.astimezone(settings.site.zone).strftime('%Y-%m-%d %H:%M %Z')} at the site"
 
 
+def check_webhooks(settings: Settings) -> Found:
+    """Webhooks can be taken: the secret is there, certificate and key are a pair that is good today."""
+    from interface.services.certificates import read_pair
+
+    given = settings.webhooks
+    if not settings.takes_webhooks:
+        yield (
+            "warn",
+            f"[web] listens on {settings.web.host} without TLS, and [webhooks] says nothing: none are taken",
+        )
+        return
+    secret = settings.webhook_secret()
+    if given.secret is not None and given.secret.startswith("file:"):
+        path = settings.resolve(given.secret.partition(":")[2])
+        if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            yield "warn", f"others may read {path}: chmod 600 {path}"
+    host, port = settings.webhooks_door or (settings.web.host, settings.web.port)
+    way = "https" if given.has_tls else "http"
+    yield "ok", f"taken at {way}://{host}:{port}{given.path}{'/SECRET' if secret else ''}"
+    if given.tls_certificate is not None and given.tls_key is not None:
+        now = datetime.now(UTC)
+        key = settings.resolve(given.tls_key)
+        pair = read_pair(settings.resolve(given.tls_certificate), key, now)
+        left = (pair.ends - now).days
+        level: Level = "warn" if left < CERTIFICATE_DAYS else "ok"
+        yield level, f"the certificate is for {pair.names}, good until {pair.ends:%Y-%m-%d} ({left} days)"
+        if key.stat().st_mode & stat.S_IRWXO:
+            yield "warn", f"others may read {key}: chmod 600 {key}"
+    if (given.has_tls or given.proxies) and secret is None and not given.allow:
+        yield "warn", "[webhooks] has neither secret nor allow: whoever knows the path can send"
+
+
 def check_ports(settings: Settings) -> Found:
     """Every port can be listened on."""
     doors = [(f'listener "{door.name}"', door.host, door.port) for door in settings.listeners]
     doors.append(("web", settings.web.host, settings.web.port))
+    if settings.webhooks_door is not None:
+        doors.append(("webhooks", *settings.webhooks_door))
     for name, host, port in doors:
         yield _port(name, host, port)
     for door in settings.listeners:
@@ -334,6 +370,7 @@ CHECKS: tuple[tuple[str, Callable[[Settings], Found]], ...] = (
     ("API key", check_api_key),
     ("API", check_api),
     ("clock", check_clock),
+    ("webhooks", check_webhooks),
     ("port", check_ports),
 )
 """What is looked at after the settings, in this order."""

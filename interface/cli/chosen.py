@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import time
 from datetime import date
 from typing import TYPE_CHECKING
 
 from interface.cli.common import UsageError
 from interface.cli.stored import add_times, whole
 from interface.cli.whose import add_authority, key_of, nobody
+from interface.delivery.outcomes import NAMES
 from interface.errors import InterfaceError
 
 if TYPE_CHECKING:
@@ -56,6 +58,13 @@ def add_request_filters(parser: argparse.ArgumentParser, default: str | None = N
     )
     parser.add_argument(
         "--status", metavar="N", type=whole, default=default, help="HTTP status of the last attempt"
+    )
+    parser.add_argument("--outcome", choices=NAMES, default=default, help="what webhooks said of it")
+    parser.add_argument(
+        "--unanswered",
+        action="store_true",
+        default=False if default is None else default,
+        help="no webhook within [webhooks] expected_hours",
     )
     _add_shared(parser, default)
 
@@ -117,6 +126,8 @@ def request_filter(args: argparse.Namespace, settings: Settings, store: Store) -
         appointment_date=args.date,
         since=args.since,
         until=args.until,
+        outcome=args.outcome,
+        unanswered_before=time.time() - settings.webhooks.expected_hours * 3600 if args.unanswered else None,
     )
 
 
@@ -131,6 +142,7 @@ _FILTERS = (
     "mrn",
     "date",
     "status",
+    "outcome",
     "since",
     "until",
 )
@@ -138,7 +150,8 @@ _FILTERS = (
 
 def any_filter(args: argparse.Namespace) -> bool:
     """Whether the arguments filter at all."""
-    return any(getattr(args, name, None) is not None for name in _FILTERS)
+    filters = (getattr(args, name, None) is not None for name in _FILTERS)
+    return any(filters) or bool(getattr(args, "unanswered", False))
 
 
 def _key(args: argparse.Namespace, settings: Settings, store: Store) -> str | None:

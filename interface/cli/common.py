@@ -3,7 +3,7 @@
 import argparse
 import os
 import traceback
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -153,8 +153,20 @@ def utc_text(seconds: float | None) -> str | None:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def local_text(seconds: float | None) -> str:
-    """POSIX seconds as this machine's local time, for people: `2026-03-05 10:00:00`; '' for none."""
+def local_text(seconds: float | None, zone: tzinfo | None = None) -> str:
+    """POSIX seconds for people, as the time of a zone, None: of this machine: `2026-03-05 10:00:00`; '' for none."""
     if seconds is None:
         return ""
-    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return datetime.fromtimestamp(seconds, UTC).astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def span_text(seconds: float) -> str:
+    """How long something took, for people: `0.8 s`, `5 min`, `3 h 10 min`, `2 d 4 h`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes = int(seconds // 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes // 1440} d {minutes % 1440 // 60} h"

@@ -3,11 +3,12 @@
 import argparse
 import json
 import time
+from datetime import tzinfo
 from typing import TYPE_CHECKING, Any
 
 from interface.cli.by_hand import add_by_hand
 from interface.cli.chosen import add_request_filters, request_filter
-from interface.cli.common import PROGRAM, local_text, settings_of, utc_text
+from interface.cli.common import PROGRAM, local_text, settings_of, span_text, utc_text
 from interface.cli.destined import Destined
 from interface.cli.output import facts, heading, print_json, safe_lines, table, tell
 from interface.cli.stored import (
@@ -16,17 +17,18 @@ from interface.cli.stored import (
     decoded,
     hint_more,
     open_store_of,
-    open_views,
     pages,
     reasons_text,
     releases_text,
     show_provenance,
     wants_json,
 )
+from interface.cli.webhooks import as_json as webhook_json
 from interface.errors import InterfaceError
 
 if TYPE_CHECKING:
     from interface.store.records.lists import AttemptView, RequestSummary
+    from interface.store.records.webhooks import WebhookSummary
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,26 +76,28 @@ def list_requests(args: argparse.Namespace) -> int:
         "attempts",
         "last",
         "correlation id",
+        "outcome",
         "reasons",
     )
-    table(columns, [_line(row) for row in rows], right=("id", "message", "attempts"))
+    table(columns, [_line(row, settings.site.zone) for row in rows], right=("id", "message", "attempts"))
     hint_more(f"{PROGRAM} requests", more)
     return 0
 
 
-def _line(row: "RequestSummary") -> tuple[object, ...]:
+def _line(row: "RequestSummary", zone: tzinfo | None) -> tuple[object, ...]:
     notes = [reasons_text(row.reasons)] if row.reasons else []
     notes += ["possible duplicate"] if row.possible_duplicate else []
     last = " ".join(str(part) for part in (row.last_status, row.last_verdict) if part)
     return (
         row.id,
-        local_text(row.created_at),
+        local_text(row.created_at, zone),
         row.message_id,
         row.appointment_date,
         row.state,
         row.attempts,
         last,
         row.correlation_id,
+        row.outcome.text,
         "; ".join(notes),
     )
 
@@ -116,6 +120,16 @@ def as_json(row: "RequestSummary") -> dict[str, Any]:
         "changed_at": utc_text(row.changed_at),
         "last_verdict": row.last_verdict,
         "last_status": row.last_status,
+        "panel_id": row.panel_id,
+        "taken_at": utc_text(row.taken_at),
+        "awaited_since": utc_text(row.awaited_since),
+        "outcome": row.outcome.name,
+        "contradicting": row.outcome.contradicting,
+        "found_at": utc_text(row.found_at),
+        "insufficient_at": utc_text(row.insufficient_at),
+        "delivered_at": utc_text(row.delivered_at),
+        "documents": row.documents,
+        "events": row.events,
     }
 
 
@@ -139,9 +153,10 @@ def show(args: argparse.Namespace) -> int:
         InterfaceError: there is no such request.
 
     """
-    with open_views(args) as views:
-        detail = views.request(args.id)
-        destination = Destined.of(views.told())
+    settings = settings_of(args)
+    with open_store_of(settings) as store:
+        detail = store.views.request(args.id)
+        destination = Destined.of(store.views.told())
     if detail is None:
         raise InterfaceError(f"there is no request {args.id}")
     from interface.evidence.completeness import completeness, one_as_json  # brings pydantic
@@ -154,18 +169,19 @@ def show(args: argparse.Namespace) -> int:
         found |= {"fields": fields.get("fields", []), "left_out": fields.get("left_out", [])}
         found |= {"discarded": fields.get("discarded"), "completeness": one_as_json(whole)}
         tries = [_attempt_json(attempt) for attempt in detail.attempts]
+        found |= {"webhooks": [webhook_json(webhook) for webhook in detail.webhooks]}
         found |= {"tries": tries, "problem": detail.problem, "destination": destination.as_json()}
         print_json(as_json(detail.summary) | found)
         return 0
     from interface.evidence.words import filled_line, shared_line
 
-    row = detail.summary
+    row, zone = detail.summary, settings.site.zone
     given_up = fields.get("discarded") or {}
     facts(
         {
             "request": row.id,
-            "made": local_text(row.created_at),
-            "changed": local_text(row.changed_at),
+            "made": local_text(row.created_at, zone),
+            "changed": local_text(row.changed_at, zone),
             "message": row.message_id,
             "patient": row.patient_id,
             "appointment": detail.appointment,
@@ -174,9 +190,14 @@ def show(args: argparse.Namespace) -> int:
             "reasons": reasons_text(row.reasons),
             "why": given_up.get("why"),
             "released by": releases_text(row.reasons) if row.state == "held" else "",
-            "next attempt": local_text(row.due_at),
+            "next attempt": local_text(row.due_at, zone),
             "waits because": destination.text(time.time()) if row.state == "waiting" else "",
             "correlation id": row.correlation_id,
+            "panel": row.panel_id,
+            "taken in": local_text(row.taken_at, zone),
+            "outcome": row.outcome.text,
+            **{said: _when(at, row.taken_at, zone) for said, at in _said(row)},
+            "webhook awaited for": _awaited(row, settings.webhooks.expected_hours),
             "supersedes": row.supersedes,
             "completeness": filled_line(whole) if whole is not None else "",
             "shares": shared_line(whole) if whole is not None else "",
@@ -190,14 +211,60 @@ def show(args: argparse.Namespace) -> int:
     if detail.attempts:
         heading("attempts:")
         columns = ("started", "seconds", "status", "verdict", "detail")
-        table(columns, [_attempt(attempt) for attempt in detail.attempts], right=("seconds", "status"))
+        table(columns, [_attempt(attempt, zone) for attempt in detail.attempts], right=("seconds", "status"))
         last = detail.attempts[-1].reply
         if last:
             heading("what the API answered:")
             print(safe_lines(last.decode("utf-8", "replace")))
+    if detail.webhooks:
+        heading("webhooks:")
+        heads = ("id", "received", "after", "type", "says it was at", "correlation id", "repeats")
+        table(heads, [_webhook(said, row, zone) for said in detail.webhooks], right=("id", "repeats"))
     return 0
 
 
-def _attempt(attempt: "AttemptView") -> tuple[object, ...]:
+def _said(row: "RequestSummary") -> tuple[tuple[str, float | None], ...]:
+    return (
+        ("found", row.found_at),
+        ("insufficient data", row.insufficient_at),
+        ("first document", row.delivered_at),
+    )
+
+
+def _when(at: float | None, taken_at: float | None, zone: tzinfo | None) -> str:
+    """When a webhook came, and how long after the request was taken in."""
+    if at is None:
+        return ""
+    return f"{local_text(at, zone)}{_after(at, taken_at)}"
+
+
+def _after(at: float, taken_at: float | None) -> str:
+    if taken_at is None:
+        return ""
+    took = at - taken_at
+    return f", {span_text(took)} after" if took >= 0 else f", {span_text(-took)} before the API's reply came"
+
+
+def _awaited(row: "RequestSummary", expected_hours: float) -> str:
+    if row.awaited_since is None:
+        return ""
+    waited = max(0.0, time.time() - row.awaited_since)
+    late = f", longer than the {expected_hours:g} h of [webhooks] expected_hours"
+    return span_text(waited) + (late if waited > expected_hours * 3600 else "")
+
+
+def _webhook(said: "WebhookSummary", row: "RequestSummary", zone: tzinfo | None) -> tuple[object, ...]:
+    return (
+        said.id,
+        local_text(said.received_at, zone),
+        _after(said.received_at, row.taken_at).removeprefix(", ").removesuffix(" after"),
+        said.event,
+        local_text(said.event_at, zone),
+        said.correlation_id,
+        said.duplicates or None,
+    )
+
+
+def _attempt(attempt: "AttemptView", zone: tzinfo | None) -> tuple[object, ...]:
     seconds = f"{attempt.finished_at - attempt.started_at:.3f}"
-    return local_text(attempt.started_at), seconds, attempt.status, attempt.verdict, attempt.detail
+    return local_text(attempt.started_at, zone), seconds, attempt.status, attempt.verdict, attempt.detail

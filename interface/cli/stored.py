@@ -75,12 +75,14 @@ def add_settings_again(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-c", "--config", metavar="FILE", default=argparse.SUPPRESS, help="the settings file")
 
 
-def add_show(subparsers: "argparse._SubParsersAction[Any]", what: str) -> None:
-    """Declare `show ID`."""
+def add_show(subparsers: "argparse._SubParsersAction[Any]", what: str) -> argparse.ArgumentParser:
+    """Declare `show ID`; gives its parser."""
     parser = subparsers.add_parser("show", help=f"show one {what} whole")
     parser.add_argument("id", metavar="ID", type=whole)
     add_settings_again(parser)
     add_json_argument(parser)
+    made: argparse.ArgumentParser = parser
+    return made
 
 
 def wants_json(args: argparse.Namespace) -> bool:

@@ -185,7 +185,23 @@ host = "127.0.0.1"
 port = 8025
 
 [webhooks]
+# Where Connective Health reports back to (docs/webhooks.md). Without more it is taken on the port of [web].
 path = "/webhooks/connective-health"
+# A port of its own; with TLS it has one in any case, 8443 if none is named.
+# host = "0.0.0.0"
+# port = 8443
+# PEM: the certificate with those between it and its authority, and its key. SIGHUP reads them anew.
 # tls_certificate = "tls/webhooks.pem"
 # tls_key = "tls/webhooks.key"
+# One more segment of the path, for Connective Health alone (16 letters or more): env:, file: or credential:.
+# secret = "file:webhook.secret"
+# Who may send, as addresses and networks; empty: anyone, for the source addresses are not published.
+# allow = ["198.51.100.0/24"]
+# Reverse proxies that end TLS before us: their X-Forwarded-For says who sends.
+# proxies = ["10.20.0.5"]
+# max_body_bytes = 262144
+# Of one sender; more are asked to come later.
+# per_minute = 600
+# Requests that have no webhook after so many hours are listed and alerted.
+# expected_hours = 72
 """

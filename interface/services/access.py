@@ -19,6 +19,11 @@ def permits(networks: Sequence[Network], host: str) -> bool:
     return address is not None and any(address in network for network in networks or LOOPBACK)
 
 
+def is_address(host: str) -> bool:
+    """Whether `host` is an IPv4 or IPv6 address in text."""
+    return _address(host) is not None
+
+
 @lru_cache(maxsize=1024)
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:

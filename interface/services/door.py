@@ -9,13 +9,16 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import interface
 from interface.errors import InterfaceError
 from interface.services import logs
+from interface.services.bounded_http import BoundedSite
+from interface.services.certificates import Pair, Renewable, read_pair
 from interface.services.connection import Limits
 from interface.services.gate import Gate
 from interface.services.journal import JournalThread
@@ -23,11 +26,14 @@ from interface.services.listener import MLLPFactory
 from interface.services.logs import event
 from interface.services.metrics import DoorMetrics
 from interface.services.readiness import StoreCheck
+from interface.services.receiver import Alone, Received, Receiver
+from interface.services.receiving import Rules
 from interface.services.supervision import Supervisor, work_command
-from interface.services.taken import Answering
-from interface.services.watch import Seen, Watch, edges
+from interface.services.taken import Answering, Taken
+from interface.services.watch import MOST_WEBHOOKS_WAITING, Seen, Watch, edges
 from interface.services.web import health_site
 from interface.settings import Listener, Settings, SettingsError, load_settings, require_available
+from interface.settings.checks import is_loopback
 from interface.store.database import Store, may_make_key, open_store, presence_at
 from interface.store.errors import StoreError
 from interface.store.keys import load_or_create
@@ -38,7 +44,7 @@ OPEN_SECONDS = 1.0
 """How often a store on a full disk is tried at the start."""
 DRAIN_SECONDS = 15.0
 """How long senders may take to read their last answers and close when the door stops."""
-
+NOT_TAKEN = "[web] is open to other machines over plain http, and [webhooks] says nothing: docs/webhooks.md"
 
 Command = Callable[[], Sequence[str]]
 
@@ -58,13 +64,26 @@ class Door:
         self.metrics = DoorMetrics()
         self.supervisor = Supervisor(reactor, command, self.metrics.work, self._work_restarted)
         self.gate = Gate(self._submit)
-        self.journal = JournalThread(
+        self.journal: JournalThread[Taken] = JournalThread(
             store.journal,
             self.gate.settled,
             reactor.callFromThread,
             on_commit=self._committed,
             probe=store.check_writable,
         )
+        self.receiver = Receiver(
+            webhook_rules(settings), self.metrics.webhooks, lambda batch: self.inbox.submit(batch)
+        )
+        self.inbox: JournalThread[Received] = JournalThread(
+            store.inbox,
+            self.receiver.settled,
+            reactor.callFromThread,
+            on_commit=lambda _rows, _seconds: self.supervisor.wake(),
+            probe=store.check_writable,
+            name="webhooks",
+            said=("webhooks-failing", "webhooks-work-again"),
+        )
+        self.certificate: Renewable | None = None
         self.store_check = StoreCheck(store.check_writable, reactor)
         most = settings.store.most_waiting
         self.watch = Watch(
@@ -74,6 +93,7 @@ class Door:
         self.factories: dict[str, MLLPFactory] = {}
         self.ports: dict[str, Any] = {}
         self.web_port: Any = None
+        self.webhooks_port: Any = None
         self.stopping = False
         self._control_ids = control_ids()
         self.metrics.live.update(
@@ -87,6 +107,10 @@ class Door:
                 ),
                 "work_up": ("1 while the work runs", lambda: self.supervisor.alive),
                 "work_failing": ("1 while the work cannot go on", lambda: bool(self.metrics.work.trouble)),
+                "webhooks_failing": (
+                    "1 while webhooks cannot be stored",
+                    lambda: self.inbox.failing is not None,
+                ),
                 "store_bytes": ("Size of the store", lambda: self._seen.size_bytes),
             }
         )
@@ -106,6 +130,7 @@ class Door:
     def _watched(self, seen: Seen, bad: dict[str, str]) -> None:
         self._seen = seen
         self.journal.refuse(bad.get("too-many-waiting"))
+        self.inbox.refuse(bad.get("too-many-webhooks-waiting"))
 
     def _work_restarted(self) -> None:
         self.metrics.child_restarts += 1
@@ -114,6 +139,8 @@ class Door:
 
     def listen(self) -> None:
         """Bind all ports; DoorError for the first that cannot be had, and then none stays open."""
+        if self.settings.webhooks.has_tls:
+            self.certificate = Renewable(webhook_pair(self.settings))
         try:
             for section in self.settings.listeners:
                 factory = self._factory(section)
@@ -121,14 +148,36 @@ class Door:
                 self.ports[section.name] = self._bind(what, section.port, factory, section.host, backlog=128)
                 self.factories[section.name] = factory
             web = self.settings.web
+            shared = self.settings.takes_webhooks and self.settings.webhooks_door is None
             site = health_site(
-                self.alive, self.not_ready, self.metrics.text, lambda: self.metrics.work.destination
+                self.alive,
+                self.not_ready,
+                self.metrics.text,
+                lambda: self.metrics.work.destination,
+                reactor=self.reactor,
+                elsewhere=self.receiver.page if shared else lambda _: None,
+                max_body_bytes=self.receiver.rules.max_body_bytes,
+                refused=self.receiver.refused,
             )
             self.web_port = self._bind("[web]", web.port, site, web.host, backlog=50)
+            if (own := self.settings.webhooks_door) is not None:
+                self.webhooks_port = self._listen_for_webhooks(*own)
         except DoorError:
-            for port in self.ports.values():
-                port.stopListening()
+            for port in (*self.ports.values(), self.web_port):
+                if port is not None:
+                    port.stopListening()
             raise
+
+    def _listen_for_webhooks(self, host: str, port: int) -> Any:
+        rules = self.receiver.rules
+        site = BoundedSite(
+            Alone(self.receiver),
+            self.reactor,
+            max_body_bytes=rules.max_body_bytes,
+            may_connect=lambda peer: self.receiver.rules.may_connect(peer),
+            refused=self.receiver.refused,
+        )
+        return self._bind("[webhooks]", port, site, host, backlog=50, tls=self.certificate)
 
     def _factory(self, section: Listener) -> MLLPFactory:
         zone = self.settings.site.zone
@@ -144,10 +193,12 @@ class Door:
             now=lambda: datetime.now().astimezone(zone),
         )
 
-    def _bind(self, what: str, port: int, factory: Any, host: str, backlog: int) -> Any:
+    def _bind(self, what: str, port: int, factory: Any, host: str, backlog: int, tls: Any = None) -> Any:
         from twisted.internet.error import CannotListenError
 
         try:
+            if tls is not None:
+                return self.reactor.listenSSL(port, factory, tls, backlog=backlog, interface=host)
             return self.reactor.listenTCP(port, factory, backlog=backlog, interface=host)
         except CannotListenError as error:
             reason = getattr(error.socketError, "strerror", None) or str(error.socketError)
@@ -158,11 +209,17 @@ class Door:
     def start(self) -> None:
         """Start the journal and the work, and say where the door listens."""
         self.journal.start()
+        self.inbox.start()
         self.supervisor.start()
         self.watch.start()
         for name, port in self.ports.items():
             address = port.getHost()
             event(log, logging.INFO, "listening", listener=name, host=address.host, port=address.port)
+        if self.webhooks_port is not None:
+            address = self.webhooks_port.getHost()
+            event(log, logging.INFO, "listening-for-webhooks", host=address.host, port=address.port)
+        elif not self.settings.takes_webhooks:
+            event(log, logging.WARNING, "webhooks-not-taken", problem=NOT_TAKEN)
         web = self.web_port.getHost()
         where = ",".join(f"{name}:{port.getHost().port}" for name, port in self.ports.items())
         environment = self.settings.site.environment + (" rehearsal" if self.settings.is_rehearsal else "")
@@ -205,6 +262,8 @@ class Door:
             reasons.append("stopping")
         if self.journal.failing is not None:
             reasons.append(f"journal: {self.journal.failing}")
+        if self.inbox.failing is not None and self.journal.failing is None:
+            reasons.append(f"webhooks: {self.inbox.failing}")
         if not self.journal.alive:
             reasons.append("journal: its thread has ended")
         if not self.supervisor.alive:
@@ -231,8 +290,21 @@ class Door:
         for section in settings.listeners:
             if section.name in self.factories:
                 self.factories[section.name].allow = section.networks
+        self._reload_webhooks(settings)
         event(log, logging.INFO, "reloaded", taken="allow-lists")
         self.supervisor.reload()
+
+    def _reload_webhooks(self, settings: Settings) -> None:
+        """Who may send, the secret, and a renewed certificate; the ports stay as they are."""
+        try:
+            rules = webhook_rules(settings)
+            if self.certificate is not None and settings.webhooks.has_tls:
+                self.certificate.use(webhook_pair(settings))
+        except InterfaceError as error:
+            event(log, logging.ERROR, "webhooks-not-reloaded", error=error)
+            return
+        limit = self.receiver.rules.max_body_bytes
+        self.receiver.rules = replace(rules, max_body_bytes=limit)
 
     # ---- stop ----
 
@@ -245,8 +317,10 @@ class Door:
         event(log, logging.INFO, "stopping")
         self.supervisor.start_no_more()
         self.watch.stop()
-        for port in self.ports.values():
-            port.stopListening()
+        self.receiver.stopping = True
+        for port in (*self.ports.values(), self.webhooks_port):
+            if port is not None:
+                port.stopListening()
         deadline = self.reactor.callLater(DRAIN_SECONDS, self._abort)
         open_listeners = set(self.factories)
 
@@ -255,7 +329,9 @@ class Door:
             if not open_listeners:
                 if deadline.active():
                     deadline.cancel()
-                self.journal.stop(lambda: self.supervisor.stop(lambda: done.callback(None)))
+                self.journal.stop(
+                    lambda: self.inbox.stop(lambda: self.supervisor.stop(lambda: done.callback(None)))
+                )
 
         for name, factory in tuple(self.factories.items()):
             factory.finish(lambda name=name: emptied(name))  # type: ignore[misc]
@@ -271,7 +347,30 @@ def _look(store: Store, most_waiting: int) -> Seen:
     files, since = store.stats(), store.views.oldest_new()
     late = 0 if since is None else max(0, int(time.time() - since))
     waiting = store.views.waiting_up_to(2 * most_waiting)
-    return Seen(files.free_bytes, files.wal_bytes, waiting, late, files.size_bytes)
+    webhooks = store.webhooks.waiting_up_to(2 * MOST_WEBHOOKS_WAITING)
+    return Seen(files.free_bytes, files.wal_bytes, waiting, late, files.size_bytes, webhooks)
+
+
+def webhook_rules(settings: Settings) -> Rules:
+    """Who may send webhooks where. Raises SettingsError: the secret is not there."""
+    given = settings.webhooks
+    secret = settings.webhook_secret()
+    return Rules(
+        tuple(segment.encode("ascii") for segment in given.path.strip("/").split("/")),
+        None if secret is None else secret.encode("ascii"),
+        given.allowed,
+        given.trusted,
+        proxied=not given.has_tls and not is_loopback(settings.webhooks_host),
+        max_body_bytes=given.max_body_bytes,
+        per_minute=given.per_minute,
+    )
+
+
+def webhook_pair(settings: Settings) -> Pair:
+    """The receiver's certificate and key. Raises CertificateError."""
+    given = settings.webhooks
+    certificate, key = (settings.resolve(name or "") for name in (given.tls_certificate, given.tls_key))
+    return read_pair(certificate, key, datetime.now(UTC))
 
 
 def control_ids() -> Callable[[], str]:

@@ -9,13 +9,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from interface.errors import InterfaceError
 from interface.services.logs import event, where
-from interface.services.taken import Taken
 from interface.store.errors import NotStored
-from interface.store.records.arrivals import Arrival, Stored
 
 MAX_ROWS = 128
 """Rows in one transaction at most (a frame's own rows are never parted)."""
@@ -37,30 +35,51 @@ log = logging.getLogger(__name__)
 
 
 class Appends(Protocol):
-    """What the thread needs of the store's journal."""
+    """What the thread needs of the store: its journal, or its inbox of webhooks."""
 
-    def append(self, arrivals: Sequence[Arrival], now: float) -> list[Stored]:
+    def append(self, arrivals: Sequence[Any], now: float) -> Sequence[Any]:
         """Store all rows in one transaction or raise NotStored."""
 
 
-class JournalThread:
-    """Takes frames from the reactor in order, stores them, and gives them back in batches."""
+class Storable(Protocol):
+    """What it stores: a frame (`Taken`), or a webhook."""
+
+    lane: Any
+    """A `Lane`."""
+    arrivals: Sequence[Any]
+    """Its rows."""
+    size: int
+    """In bytes."""
+    stored: Any
+    """What the store said of each row; None: not stored."""
+
+
+Item = TypeVar("Item", bound=Storable)
+
+
+class JournalThread(Generic[Item]):
+    """Takes frames from the reactor in order, stores them, and gives them back in batches. Webhooks have one of their
+    own.
+    """
 
     def __init__(
         self,
         journal: Appends,
-        deliver: Callable[[list[Taken]], None],
+        deliver: Callable[[list[Item]], None],
         call_from_thread: Callable[..., Any],
         *,
         on_commit: Callable[[int, float], None],
         probe: Callable[[], None],
         rest: Callable[[float], None] = time.sleep,
+        name: str = "journal",
+        said: tuple[str, str] = ("journal-failing", "journal-works-again"),
     ) -> None:
         """`deliver` gets each batch in the reactor through `call_from_thread`, frames in the order of
         `submit`.
 
         `on_commit(rows, seconds)` is called in this thread after each commit (it wakes the work and is
-        measured); `probe` raises while the store cannot be written.
+        measured); `probe` raises while the store cannot be written. `said`: the names of the log lines when that
+        begins and ends.
         """
         self._journal = journal
         self._deliver = deliver
@@ -68,10 +87,11 @@ class JournalThread:
         self._on_commit = on_commit
         self._probe = probe
         self._rest = rest
-        self._waiting: deque[Taken] = deque()
+        self._fails, self._works_again = said
+        self._waiting: deque[Item] = deque()
         self._condition = threading.Condition(threading.Lock())
         self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._stopped: Callable[[], None] = lambda: None
         self.failing: str | None = None
         """Why the last attempt to store failed; None while all is well. Read by the reactor for /readyz."""
@@ -85,7 +105,7 @@ class JournalThread:
         """Start the thread."""
         self._thread.start()
 
-    def submit(self, batch: Sequence[Taken]) -> None:
+    def submit(self, batch: Sequence[Item]) -> None:
         """Queue frames to be stored (reactor thread)."""
         with self._condition:
             self._waiting.extend(batch)
@@ -124,7 +144,7 @@ class JournalThread:
                 self._rest(REST_SECONDS)
         self._call_from_thread(self._stopped)
 
-    def _next(self) -> list[Taken] | None:
+    def _next(self) -> list[Item] | None:
         """The next frames to store together; [] when it is time to probe; None when all is done."""
         with self._condition:
             while not self._waiting:
@@ -144,7 +164,7 @@ class JournalThread:
                 batch.append(self._waiting.popleft())
             return batch
 
-    def _store(self, batch: list[Taken]) -> int:
+    def _store(self, batch: list[Item]) -> int:
         """Store a batch; returns how many rows were waiting. Frames that failed keep `stored` None."""
         live = [taken for taken in batch if not taken.lane.broken]
         if not live:
@@ -164,7 +184,7 @@ class JournalThread:
             self._failed(where(error), live)
         return len(live)
 
-    def _append(self, live: list[Taken]) -> int:
+    def _append(self, live: list[Item]) -> int:
         rows = [arrival for taken in live for arrival in taken.arrivals]
         begun = time.perf_counter()
         stored = self._journal.append(rows, time.time())
@@ -194,16 +214,16 @@ class JournalThread:
         else:
             self._works()
 
-    def _failed(self, why: str, live: list[Taken]) -> None:
+    def _failed(self, why: str, live: list[Item]) -> None:
         """Log once, when it begins; each lane learns at once that what follows must not overtake."""
         for taken in live:
             self._failed_at = time.monotonic()
             taken.lane.not_stored()
         if self.failing is None:
-            event(log, logging.ERROR, "journal-failing", error=why)
+            event(log, logging.ERROR, self._fails, error=why)
         self.failing = why
 
     def _works(self) -> None:
         if self.failing is not None and time.monotonic() - self._damaged_at > DAMAGED_SECONDS:
             self.failing = None
-            event(log, logging.WARNING, "journal-works-again")
+            event(log, logging.WARNING, self._works_again)

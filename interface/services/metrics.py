@@ -49,6 +49,16 @@ class ListenerCounts:
 
 
 @dataclass(slots=True)
+class WebhookCounts:
+    """What the receiver of webhooks has counted since the start."""
+
+    taken: Counter[str] = field(default_factory=Counter)
+    """received, repeated."""
+    refused: Counter[str] = field(default_factory=Counter)
+    """By reason: what is in `receiving.ANSWERS`, and timeout, connections."""
+
+
+@dataclass(slots=True)
 class WorkStats:
     """The last numbers that the work reported on its standard output, one JSON object a line."""
 
@@ -112,6 +122,7 @@ class DoorMetrics(Collector):
     def __init__(self) -> None:
         self.listeners: dict[str, ListenerCounts] = {}
         self.work = WorkStats()
+        self.webhooks = WebhookCounts()
         self.child_restarts = 0
         self.live: dict[str, tuple[str, Callable[[], float]]] = {}
         """Gauges read when asked: name to (help, function)."""
@@ -150,6 +161,7 @@ class DoorMetrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """The metrics as they are now."""
         yield from self._by_listener()
+        yield from self._of_webhooks()
         for name, (about, read) in self.live.items():
             yield GaugeMetricFamily(PREFIX + name, about, value=read())
         yield CounterMetricFamily(
@@ -166,6 +178,16 @@ class DoorMetrics(Collector):
             yield CounterMetricFamily(
                 f"{PREFIX}work_{name.removesuffix('_total')}", "Reported by the work", value=value
             )
+
+    def _of_webhooks(self) -> Iterator[Metric]:
+        for name, about, label, counts in (
+            ("webhooks", "Webhooks taken, by whether they were new", "receipt", self.webhooks.taken),
+            ("webhooks_refused", "Webhooks refused", "reason", self.webhooks.refused),
+        ):
+            metric = CounterMetricFamily(PREFIX + name, about, labels=[label])
+            for value, count in counts.items():
+                metric.add_metric([value], count)
+            yield metric
 
     def _by_listener(self) -> Iterator[Metric]:
         connections = GaugeMetricFamily(PREFIX + "connections", "Open connections", labels=["listener"])

@@ -26,6 +26,8 @@ LARGE_WAL_BYTES = 256 * 1024 * 1024
 """Four times what SQLite cuts it to: somebody has been reading for long, and the file can't shrink meanwhile."""
 LATE_SECONDS = 600
 """A message waits a moment for its turn, and at most for the POST of its patient that is under way."""
+MOST_WEBHOOKS_WAITING = 100_000
+"""Webhooks that wait to be joined at which no more are taken: they are sent again."""
 MIB = 1024 * 1024
 
 
@@ -42,6 +44,8 @@ class Seen:
     """How long the oldest of them has been waiting."""
     size_bytes: int = 0
     """Of the store."""
+    webhooks: int = 0
+    """Those that wait to be joined, counted as `waiting` is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,9 @@ class Edge:
 
 
 def edges(disk_low_bytes: int, most_waiting: int) -> tuple[Edge, ...]:
-    """Low disk, large WAL, too many messages waiting, one that waits for too long, in this order."""
+    """Low disk, large WAL, too many messages waiting, one that waits for too long, too many webhooks waiting;
+    in this order.
+    """
     return (
         Edge(
             "disk-low",
@@ -108,6 +114,16 @@ def edges(disk_low_bytes: int, most_waiting: int) -> tuple[Edge, ...]:
             good=LATE_SECONDS // 10,
             text=lambda value: (
                 f"a message has been waiting to be decided for {value // 60} min: does the work get on?"
+            ),
+        ),
+        Edge(
+            "too-many-webhooks-waiting",
+            "few-enough-webhooks-waiting",
+            lambda seen: seen.webhooks,
+            bad=MOST_WEBHOOKS_WAITING,
+            good=MOST_WEBHOOKS_WAITING - MOST_WEBHOOKS_WAITING // 10,
+            text=lambda value: (
+                f"{value} webhooks wait to be joined: no more are taken; does the work get on?"
             ),
         ),
     )

@@ -1,13 +1,15 @@
 """The web doors for machines: /healthz, /readyz, /metrics. Anything else is 404."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.web.resource import Resource
-from twisted.web.server import NOT_DONE_YET, Site
+from twisted.web.server import NOT_DONE_YET
+
+from interface.services.bounded_http import BoundedSite
 
 TEXT = "text/plain; charset=utf-8"
 JSON = "application/json"
@@ -52,12 +54,30 @@ class Page(Resource):
         return NOT_DONE_YET
 
 
+class Missing(Page):
+    """What is not there, whatever is to be done with it."""
+
+    def render_POST(self, request: Any) -> int:  # noqa: N802
+        """404, as for GET."""
+        return self.render_GET(request)
+
+    render_PUT = render_DELETE = render_PATCH = render_OPTIONS = render_POST  # noqa: N815
+
+
 class Root(Resource):
     """The top of the tree: what is not there is said in plain text, nothing of the request repeated."""
 
+    def __init__(self, elsewhere: Callable[[Sequence[bytes]], Resource | None] = lambda _: None) -> None:
+        """`elsewhere` may have a page at the path that these segments are; None: it has none."""
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._elsewhere = elsewhere
+
     def getChild(self, path: bytes, request: Any) -> Resource:  # noqa: ARG002, N802
-        """Any path without a page."""
-        missing = Page(not_found)
+        """Any path without a page of ours."""
+        found = self._elsewhere([*request.prepath, *request.postpath])
+        if found is not None:
+            return found
+        missing = Missing(not_found)
         request.postpath = []
         return missing
 
@@ -77,12 +97,16 @@ def health_site(
     not_ready: Callable[[], "Deferred[list[str]]"],
     metrics: Callable[[], bytes],
     destination: Callable[[], Mapping[str, Any] | None] = lambda: None,
-) -> Site:
+    *,
+    reactor: Any,
+    elsewhere: Callable[[Sequence[bytes]], Resource | None] = lambda _: None,
+    **limits: Any,
+) -> BoundedSite:
     """The web site of the door.
 
     `alive` gives the JSON of /healthz (always 200); `not_ready` the reasons against being ready (none: 200,
     else 503); `metrics` the text for Prometheus. `destination`: where requests go, told by /readyz too: a door whose
-    destination is away takes messages all the same.
+    destination is away takes messages all the same. `elsewhere` has more pages (webhooks); `limits` are the site's.
     """
 
     def ready() -> "Deferred[Answer]":
@@ -93,11 +117,8 @@ def health_site(
             )
         )
 
-    root: Any = Root()  # type: ignore[no-untyped-call]
+    root: Any = Root(elsewhere)
     root.putChild(b"healthz", Page(lambda: as_json(200, alive())))
     root.putChild(b"readyz", Page(ready))
     root.putChild(b"metrics", Page(lambda: (200, CONTENT_TYPE_LATEST, metrics())))
-    site = Site(root, timeout=30)  # type: ignore[no-untyped-call]
-    site.noisy = False
-    site.displayTracebacks = False
-    return site
+    return BoundedSite(root, reactor, **limits)

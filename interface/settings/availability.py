@@ -1,27 +1,8 @@
 """Keys that are recognised but whose feature is not built yet. None may seem to work."""
 
-from collections.abc import Callable
-
 from interface.settings.errors import Fault, SettingsError
 from interface.settings.locate import Path
 from interface.settings.model import Settings
-
-Rule = tuple[Path, Callable[[Settings], bool], str]
-
-
-def _is_set(section: str, key: str) -> Callable[[Settings], bool]:
-    def used(settings: Settings) -> bool:
-        model = getattr(settings, section)
-        return key in model.model_fields_set and getattr(model, key) not in (None, (), "")
-
-    return used
-
-
-RULES: tuple[Rule, ...] = (
-    (("webhooks", "tls_certificate"), _is_set("webhooks", "tls_certificate"), ""),
-    (("webhooks", "tls_key"), _is_set("webhooks", "tls_key"), ""),
-)
-"""Key, whether it is in use, and what is added to its name."""
 
 AVAILABLE = ("sandbox", "production")
 """Environments that `run` takes."""
@@ -29,7 +10,7 @@ LISTENER_KEYS = ("tls_certificate", "tls_key", "tls_client_ca")
 
 
 def _in_use(settings: Settings, *, run: bool) -> list[tuple[Path, str]]:
-    found = [(path, added) for path, used, added in RULES if used(settings)]
+    found: list[tuple[Path, str]] = []
     for number, listener in enumerate(settings.listeners):
         found += [
             (("listener", number, key), "") for key in LISTENER_KEYS if getattr(listener, key) is not None

@@ -11,8 +11,7 @@ from interface.rules import Rulebook, RuleError, load_rulebook
 from interface.rules.conditions import plain
 from interface.rules.policy import Filters as FilterPolicy
 from interface.rules.policy import Policy, RequestDefaults
-from interface.settings import together
-from interface.settings.checks import is_loopback
+from interface.settings import checks, together
 from interface.settings.errors import Fault, SettingsError
 from interface.settings.locate import LineIndex
 from interface.settings.locate import Path as KeyPath
@@ -39,6 +38,10 @@ POST_PATHS = {
 }
 """The paths that validate without processing; every other environment uses the version's own."""
 VERSION_PATHS = {1: "/v1/scheduled-appointment", 2: "/v2/patient-data/process"}
+
+WEBHOOKS_PORT = 8443
+"""Where webhooks are taken over TLS by default."""
+WEBHOOK_SECRET = re.compile(r"[A-Za-z0-9_.~-]{16,200}")
 
 SANDBOX_KEY = "sandbox"
 """The key that the simulated API takes by default."""
@@ -179,7 +182,7 @@ class Settings(Section):
     def is_rehearsal(self) -> bool:
         """Whether what is meant for the vendor's environment goes to this machine."""
         host = urlsplit(self.base_url).hostname or ""
-        return self.site.environment != "sandbox" and is_loopback(host)
+        return self.site.environment != "sandbox" and checks.is_loopback(host)
 
     @property
     def post_url(self) -> str:
@@ -191,6 +194,46 @@ class Settings(Section):
     def processes(self) -> bool:
         """Whether what is posted is processed, and answered by webhooks; else it is only validated."""
         return (self.api.version, self.site.environment) not in POST_PATHS
+
+    @property
+    def webhooks_door(self) -> tuple[str, int] | None:
+        """Host and port that webhooks have for themselves; None: they come by the port of `[web]`, if at all."""
+        given = self.webhooks
+        if given.port is None and not given.has_tls:
+            return None
+        return given.host or "127.0.0.1", WEBHOOKS_PORT if given.port is None else given.port
+
+    @property
+    def webhooks_host(self) -> str:
+        """Where they come in."""
+        door = self.webhooks_door
+        return self.web.host if door is None else door[0]
+
+    @property
+    def takes_webhooks(self) -> bool:
+        """Whether webhooks are taken: not where nothing is said of them and `[web]` is open to others, for it is plain
+        http.
+        """
+        said = bool(self.webhooks.model_fields_set)
+        return said or self.webhooks_door is not None or checks.is_loopback(self.webhooks_host)
+
+    def webhook_secret(self) -> str | None:
+        """The secret segment of the webhooks' path, read now; None: there is none. Never print it.
+
+        Raises:
+            SettingsError: it is not there, or no segment of a path.
+
+        """
+        if self.webhooks.secret is None:
+            return None
+        try:
+            secret = resolve_secret(self.webhooks.secret, self.directory, "secret")
+        except SettingsError as error:
+            raise SettingsError(self.fault(("webhooks", "secret"), error.faults[0].text)) from None
+        if not WEBHOOK_SECRET.fullmatch(secret):
+            text = "must be 16 to 200 letters, digits, - _ . and ~: it is a part of a URL"
+            raise SettingsError(self.fault(("webhooks", "secret"), text))
+        return secret
 
     @property
     def store_path(self) -> Path | None:

@@ -40,7 +40,7 @@ class InconsistentError(ValueError):
 
 def faults(settings: "Settings") -> list[Found]:
     """Every fault between the keys of `settings` whose single values are all well."""
-    return [*_destination(settings), *_listeners(settings), *_request(settings)]
+    return [*_destination(settings), *_listeners(settings), *_webhooks(settings), *_request(settings)]
 
 
 def _destination(settings: "Settings") -> Iterator[Found]:
@@ -81,11 +81,33 @@ def _listeners(settings: "Settings") -> Iterator[Found]:
         names.add(listener.name)
         doors.append((("listener", number), f'listener "{listener.name}"', listener.host, listener.port))
     doors.append((("web",), "[web]", settings.web.host, settings.web.port))
+    if (own := settings.webhooks_door) is not None:
+        doors.append((("webhooks",), "[webhooks]", *own))
     for number, (path, _, host, port) in enumerate(doors):
         for _, other, other_host, other_port in doors[:number]:
             if port and port == other_port and (host == other_host or {host, other_host} & WILDCARDS):
                 yield (*path, "port"), f"{port} is already used by {other}; give each its own port"
                 break
+
+
+def _webhooks(settings: "Settings") -> Iterator[Found]:
+    """Webhooks are patients' data: they come over TLS, or by a way of which this machine or a proxy is the end."""
+    given = settings.webhooks
+    for name, other in (("tls_certificate", "tls_key"), ("tls_key", "tls_certificate")):
+        if getattr(given, name) is not None and getattr(given, other) is None:
+            yield ("webhooks", name), f"needs {other}, too"
+    if given.host is not None and settings.webhooks_door is None:
+        yield ("webhooks", "host"), "needs a port of its own, or tls_certificate and tls_key"
+        return
+    if given.has_tls or given.proxies or checks.is_loopback(settings.webhooks_host):
+        return
+    if settings.takes_webhooks:
+        where = "host" if given.host is not None else "path"
+        text = (
+            f"would be taken over plain http on {settings.webhooks_host}, where others can listen in: set "
+            "tls_certificate and tls_key; or port, for one of this machine's own; or proxies, where one ends TLS"
+        )
+        yield ("webhooks", where), text
 
 
 def _request(settings: "Settings") -> Iterator[Found]:

@@ -51,6 +51,7 @@ from interface.store.schema import (
     request_bodies,
     requests,
 )
+from interface.store.webhook_views import webhooks_of
 
 ALL_MESSAGES = MessageFilter()
 ALL_REQUESTS = RequestFilter()
@@ -258,6 +259,7 @@ class Views(Part):
             if row is None:
                 return None
             tries = connection.execute(_ATTEMPTS, {"b_id": id}).all()
+            said = webhooks_of(connection, id)
         *columns, appointment, body, detail = row
         opened = _Opened(self._keyring)
         appointment_text = opened.value("appointment", appointment)
@@ -267,6 +269,7 @@ class Views(Part):
             body=opened.value("request", body),
             detail=opened.value("detail", detail),
             attempts=tuple(_attempt(row, opened) for row in tries),
+            webhooks=said,
             problem=opened.problem if body is not None else "the body is no longer kept",
         )
 

@@ -87,13 +87,6 @@ class WebhookViews(Part):
         except Unreadable as error:
             return WebhookDetail(summary, None, f"unreadable: {error}")
 
-    def of_request(self, id: int) -> tuple[WebhookSummary, ...]:
-        """The webhooks that were about a request, as they came."""
-        with self._reading() as connection:
-            return tuple(
-                _summary(row, (id,)) for row in connection.execute(_OF_REQUEST, {"b_request_id": id})
-            )
-
     def waiting_up_to(self, most: int) -> int:
         """How many webhooks wait to be joined, counted up to `most`."""
         with self._reading() as connection:
@@ -108,6 +101,12 @@ class WebhookViews(Part):
         with self._reading() as connection:
             rows = connection.execute(_OVERDUE, parameters).all()
         return Overdue(len(rows), (rows[-1][0], rows[-1][1]) if len(rows) == limit else None)
+
+
+def webhooks_of(connection: Connection, request_id: int) -> tuple[WebhookSummary, ...]:
+    """The webhooks that were about a request, as they came; in the caller's transaction."""
+    rows = connection.execute(_OF_REQUEST, {"b_request_id": request_id})
+    return tuple(_summary(row, (request_id,)) for row in rows)
 
 
 def _with_requests(connection: Connection, rows: Sequence[Any]) -> list[WebhookSummary]:

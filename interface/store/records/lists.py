@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from interface.delivery.outcomes import Outcome
+from interface.store.records.webhooks import WebhookSummary
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,3 +217,5 @@ class RequestDetail:
     attempts: tuple[AttemptView, ...]
     """Oldest first."""
     problem: str | None = None
+    webhooks: tuple[WebhookSummary, ...] = ()
+    """Those that were about it, as they came."""

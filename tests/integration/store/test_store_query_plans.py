@@ -306,7 +306,7 @@ def test_webhooks(plans, store, fill):
         assert found.outcomes
         store.work.commit(Turn(2.0, joins=joins_of(found), hold=store.work.take_turn()))
         store.webhooks.one(1)
-        store.webhooks.of_request(number)
+        store.views.request(number)
         store.webhooks.overdue(2.0, (1.0, 1))
         store.retention.unmatched_beyond(0, 0)
 

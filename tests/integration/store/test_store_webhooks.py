@@ -100,7 +100,7 @@ def test_a_webhook_of_a_delivered_request_is_joined_and_tells_what_came_of_it(st
     assert join() == ["joined", "joined", "unmatched", "unmatched"]
     row = request(store, number)
     assert row.outcome == Outcome(found_at=20.0, delivered_at=30.0, documents=1, events=2)
-    assert [event.event for event in store.webhooks.of_request(number)] == [FOUND, DELIVERED]
+    assert [event.event for event in store.views.request(number).webhooks] == [FOUND, DELIVERED]
     assert row.awaited_since is None
     assert row.taken_at is not None
 

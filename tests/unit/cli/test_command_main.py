@@ -35,8 +35,8 @@ def test_help_names_every_command_and_marks_what_comes_later(capsys: pytest.Capt
 
 def test_the_pinned_commands_are_all_there() -> None:
     pinned = (
-        "demo init check run explain send messages requests patients appointments load feed-report migrate sandbox "
-        "keys purge backup onboarding"
+        "demo init check run explain send messages requests webhooks patients appointments load feed-report migrate "
+        "sandbox keys purge backup onboarding"
     )
     later = "install-service users"
     assert {known.name for known in COMMANDS if known.module} == set(pinned.split())

@@ -108,7 +108,7 @@ def test_after_stopping_nothing_is_looked_at(said: Any) -> None:
 
 @given(values=st.lists(st.integers(0, 3 * LOW)), low=st.integers(0, LOW))
 def test_begin_and_end_take_turns_whatever_comes(values: list[int], low: int) -> None:
-    (edge, _, most, _) = edges(low, low + 1)
+    (edge, _, most, _, _) = edges(low, low + 1)
     held = crowded = False
     for value in values:
         before, held = held, edge.holds(seen(free_bytes=value), held)

@@ -10,7 +10,7 @@ FILE = Path("s.toml")
 
 KEYS = [
     ('[[listener]]\ntls_certificate = "c.pem"', "[[listener]] tls_certificate"),
-    ('[webhooks]\ntls_key = "k.pem"', "[webhooks] tls_key"),
+    ('[[listener]]\ntls_key = "k.pem"', "[[listener]] tls_key"),
 ]
 
 

@@ -143,6 +143,27 @@ CASES = [
     ),
     ('[webhooks]\npath = "/metrics"', "site.toml:2: [webhooks] path: is taken by the product itself"),
     ('[webhooks]\npath = "hooks"', "site.toml:2: [webhooks] path: must be a path such as"),
+    ('[webhooks]\ntls_key = "k.pem"', "site.toml:2: [webhooks] tls_key: needs tls_certificate, too"),
+    ('[webhooks]\ntls_certificate = "c.pem"', "site.toml:2: [webhooks] tls_certificate: needs tls_key, too"),
+    (
+        '[webhooks]\nhost = "0.0.0.0"',
+        "site.toml:2: [webhooks] host: needs a port of its own, or tls_certificate",
+    ),
+    (
+        '[webhooks]\nhost = "0.0.0.0"\nport = 8027',
+        "site.toml:2: [webhooks] host: would be taken over plain http on 0.0.0.0, where others can listen in: set",
+    ),
+    (
+        '[web]\nhost = "0.0.0.0"\n[webhooks]\npath = "/hooks"',
+        "site.toml:4: [webhooks] path: would be taken over plain http on 0.0.0.0, where others can listen in: set",
+    ),
+    ('[webhooks]\nsecret = "sesame"', "site.toml:2: [webhooks] secret: must say where the secret is kept"),
+    ('[webhooks]\nallow = ["anyone"]', "site.toml:2: [webhooks] allow: is not an address or network"),
+    ("[webhooks]\nper_minute = 0", "site.toml:2: [webhooks] per_minute: must be 1 or more"),
+    (
+        "[web]\nport = 8027\n[webhooks]\nport = 8027",
+        "site.toml:4: [webhooks] port: 8027 is already used by [web]",
+    ),
     ('[site]\nenvironment = "staging"', "site.toml:1: [site] mrn_root: missing"),
     # not TOML
     (

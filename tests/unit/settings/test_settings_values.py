@@ -217,3 +217,33 @@ def test_no_secret_is_in_the_settings_texts(monkeypatch: pytest.MonkeyPatch) -> 
     made = settings('[api]\nkey = "env:SITE_KEY"')
     made.api_key()
     assert "SECRET" not in repr(made) + str(made.model_dump())
+
+
+@pytest.mark.parametrize(
+    ("text", "door", "taken"),
+    [
+        ("", None, True),
+        ('[webhooks]\npath = "/hooks"', None, True),
+        ("[webhooks]\nport = 8027", ("127.0.0.1", 8027), True),
+        ('[webhooks]\ntls_certificate = "c"\ntls_key = "k"', ("127.0.0.1", 8443), True),
+        ('[webhooks]\nhost = "::"\ntls_certificate = "c"\ntls_key = "k"', ("::", 8443), True),
+        ('[webhooks]\nhost = "0.0.0.0"\nport = 80\nproxies = ["10.0.0.1"]', ("0.0.0.0", 80), True),
+        ('[web]\nhost = "0.0.0.0"\n[webhooks]\nproxies = ["10.0.0.1"]', None, True),
+        ('[web]\nhost = "0.0.0.0"\n[webhooks]\nport = 8027', ("127.0.0.1", 8027), True),
+        # nobody asked for webhooks: the metrics may be open to others all the same
+        ('[web]\nhost = "0.0.0.0"', None, False),
+    ],
+)
+def test_where_webhooks_come_in(text: str, door: tuple[str, int] | None, taken: bool) -> None:
+    settings = parse_settings(text, Path("s.toml"))
+    assert (settings.webhooks_door, settings.takes_webhooks) == (door, taken)
+
+
+@pytest.mark.parametrize("secret", ["short", "with/a/slash-and-more", "ünïcödé-is-no-part-of-it"])
+def test_a_secret_that_is_no_part_of_a_url_is_refused_without_being_told(tmp_path: Path, secret: str) -> None:
+    (tmp_path / "secret").write_text(secret)
+    settings = parse_settings('[webhooks]\nsecret = "file:secret"', tmp_path / "s.toml")
+    with pytest.raises(SettingsError) as caught:
+        settings.webhook_secret()
+    assert "s.toml:2: [webhooks] secret: " in str(caught.value)
+    assert secret not in str(caught.value)
