@@ -39,7 +39,9 @@ SUBCOMMANDS = (
         "which fields requests have filled, and whether all that is known was shared",
     ),
     Subcommand("confirm", "interface.cli.onboarding_confirm", "note that a person has seen a step done"),
-    Subcommand("report", None, "write what the vendor asks to confirm as one file"),
+    Subcommand(
+        "report", "interface.cli.onboarding_report", "write what the vendor asks to confirm as one file"
+    ),
     Subcommand("go-live", "interface.cli.onboarding_go_live", "switch to production"),
 )
 """In the order of the help."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from interface.cli.common import PROGRAM, settings_of, utc_text
+from interface.cli.common import PROGRAM, settings_of
 from interface.cli.output import print_json, table, tell
 from interface.cli.stored import open_store_of, wants_json
 
 if TYPE_CHECKING:
-    from interface.evidence.steps import Facts, Step
+    from interface.evidence.steps import Facts
     from interface.settings import Settings
 
 _SHOWN = {"done": "done", "confirmed": "confirmed", "open": "", "person": "waits for a person"}
@@ -18,15 +18,15 @@ _SHOWN = {"done": "done", "confirmed": "confirmed", "open": "", "person": "waits
 
 def run(args: argparse.Namespace) -> int:
     """Print the steps."""
+    from interface.evidence.report import step_as_json
     from interface.evidence.steps import steps
 
     settings = settings_of(args)
     facts = facts_now(settings)
     found = steps(facts)
     if wants_json(args):
-        print_json(
-            {"environment": facts.environment, "url": facts.url, "steps": [as_json(step) for step in found]}
-        )
+        told = [step_as_json(step) for step in found]
+        print_json({"environment": facts.environment, "url": facts.url, "steps": told})
         return 0
     table(
         ("", "step", "state", "what", "evidence"),
@@ -60,21 +60,3 @@ def facts_now(settings: Settings) -> Facts:
         return facts_of(settings, None, time.time())
     with open_store_of(settings) as store:
         return facts_of(settings, store, time.time())
-
-
-def as_json(step: Step) -> dict[str, Any]:
-    """A step as JSON answers have it."""
-    data = dict(step.data)
-    if "confirmed" in data:
-        data["confirmed"] = {**data["confirmed"], "at": utc_text(data["confirmed"]["at"])}
-    if "since" in data:
-        data["since"] = utc_text(data["since"])
-    return {
-        "step": step.code,
-        "what": step.what,
-        "state": step.state,
-        "done": step.done,
-        "next": step.next,
-        "evidence": list(step.evidence),
-        "data": data,
-    }

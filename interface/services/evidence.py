@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 import orjson
 
+from interface import __version__
 from interface.evidence.completeness import Completeness, Sums, completeness
-from interface.evidence.steps import Confirmed, Facts, Outcomes, Traffic
+from interface.evidence.report import EVENTS, Listed, Report, times_of
+from interface.evidence.steps import Confirmed, Facts, Outcomes, Traffic, steps
 from interface.services.guarding import life_of
 from interface.settings import Settings, SettingsError
 from interface.store.database import Store
@@ -22,6 +24,8 @@ SAMPLE = 1000
 """Of how many requests of an environment the steps are judged: the newest."""
 NAMED = 5
 """Requests that a step names."""
+LISTED = 1000
+"""Requests that a report lists, at most: the newest. All others are counted."""
 
 
 def sums_of(
@@ -132,8 +136,8 @@ def traffic_of(store: Store, environment: str, current: str, zone: tzinfo) -> Tr
         without_id=sum(row.correlation_id is None for row in delivered),
         waiting=states["waiting"] + states["sending"],
         held=states["held"],
-        first_at=delivered[-1].changed_at if delivered else None,
-        last_at=delivered[0].changed_at if delivered else None,
+        first_at=delivered[-1].created_at if delivered else None,
+        last_at=delivered[0].created_at if delivered else None,
         newest=tuple((row.id, row.correlation_id) for row in delivered if row.correlation_id)[:NAMED],
         sharing=sums.sharing,
         lacking=sums.lacking,
@@ -152,3 +156,95 @@ def outcomes_of(delivered: list[EvidenceRow]) -> Outcomes | None:
         sum(row.delivered_at is not None for row in delivered),
         sum(not row.heard_of for row in delivered),
     )
+
+
+# ---------------------------------------------------------------- the report
+
+
+def report_of(
+    settings: Settings,
+    store: Store,
+    where: EvidenceFilter,
+    now: datetime,
+    *,
+    shown: Callable[[int], None] = lambda _: None,
+    most: int = LISTED,
+) -> Report:
+    """What the vendor asks to confirm of an environment's delivered requests. Raises StoreError.
+
+    `where`: of the delivered ones; `now` is aware; `shown` is told how many more were read; `most` are listed.
+    """
+    environment = where.environment or settings.site.environment
+    zone, where = settings.site.zone or UTC, replace(where, environment=environment, state="delivered")
+    facts = facts_of(settings, store, now.timestamp())
+    here = environment == settings.site.environment
+    sums, heard = Sums(), _Heard()
+    listed: list[Listed] = []
+    for rows in store.onboarding.rows(where):
+        found = of_rows(store, rows)
+        for row, one in zip(rows, found, strict=True):
+            sums.add(row.id, datetime.fromtimestamp(row.created_at, zone).date(), one)
+        heard.add(rows)
+        if room := most - len(listed):
+            listed += _listed(store, rows[:room], found[:room])
+        shown(len(rows))
+    return Report(
+        made_at=now,
+        program=f"hl7-interface {__version__}",
+        site=settings.site.name,
+        environment=environment,
+        url=facts.url if here else "",
+        rehearsal=here and facts.loopback,
+        since=where.since,
+        until=where.until,
+        steps=steps(facts),
+        sums=sums,
+        outcomes=heard.outcomes(),
+        times=times_of(listed),
+        listed=listed,
+        more=sums.requests - len(listed),
+    )
+
+
+def _listed(store: Store, rows: list[EvidenceRow], found: list[Completeness | None]) -> list[Listed]:
+    answered = store.onboarding.answered([row.id for row in rows])
+    return [
+        Listed(
+            row.id,
+            answered.get(row.id),
+            row.last_status,
+            row.correlation_id,
+            one,
+            _after(row, answered),
+            row.documents,
+        )
+        for row, one in zip(rows, found, strict=True)
+    ]
+
+
+def _after(row: EvidenceRow, answered: dict[int, float]) -> dict[str, float]:
+    """Seconds from the API's answer until we received the first webhook of each kind; 0 for one that came before it."""
+    sent = answered.get(row.id)
+    if sent is None:
+        return {}
+    heard = dict(zip(EVENTS, (row.found_at, row.insufficient_at, row.delivered_at), strict=True))
+    return {event: max(0.0, at - sent) for event, at in heard.items() if at is not None}
+
+
+class _Heard:
+    """What webhooks said, added up."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+
+    def add(self, rows: list[EvidenceRow]) -> None:
+        """Count some requests."""
+        found = outcomes_of(rows)
+        if found is not None:
+            self._counts.update(asdict(found))
+
+    def outcomes(self) -> Outcomes | None:
+        """All of them; None: webhooks are not noted yet."""
+        if not OUTCOMES:
+            return None
+        return Outcomes(**{name: self._counts[name] for name in Outcomes.__slots__})

@@ -15,7 +15,13 @@ from sqlalchemy import Select, bindparam, func, select
 from interface.store.crypto import Keyring
 from interface.store.engine import Database, Part
 from interface.store.errors import Unreadable
-from interface.store.schema import ASKED_BEFORE_PRODUCTION, BEFORE_PRODUCTION, request_bodies, requests
+from interface.store.schema import (
+    ASKED_BEFORE_PRODUCTION,
+    BEFORE_PRODUCTION,
+    attempts,
+    request_bodies,
+    requests,
+)
 
 WINDOW = 500
 """Rows read in one transaction."""
@@ -36,7 +42,6 @@ _COLUMNS = tuple(
         "state",
         "correlation_id",
         "last_status",
-        "changed_at",
         *OUTCOMES,
     )
 )
@@ -65,6 +70,12 @@ _BODIES = select(request_bodies.c.request_id, request_bodies.c.body, request_bod
     request_bodies.c.request_id.in_(bindparam("ids", expanding=True))
 )
 
+_ANSWERED = (
+    select(attempts.c.request_id, func.max(attempts.c.finished_at))
+    .where(attempts.c.request_id.in_(bindparam("ids", expanding=True)), attempts.c.verdict == "delivered")
+    .group_by(attempts.c.request_id)
+)
+
 
 @dataclass(frozen=True, slots=True)
 class EvidenceRow:
@@ -76,8 +87,6 @@ class EvidenceRow:
     state: str
     correlation_id: str | None
     last_status: int | None
-    changed_at: float
-    """Of a delivered one: when it was answered."""
     found_at: float | None = None
     insufficient_at: float | None = None
     delivered_at: float | None = None
@@ -154,6 +163,12 @@ class OnboardingViews(Part):
         return {
             id_: (self._open("request", body), self._open("detail", detail)) for id_, body, detail in rows
         }
+
+    def answered(self, ids: Sequence[int]) -> dict[int, float]:
+        """When the API took these requests, a few hundred at most; those that it did not are left out."""
+        with self._reading() as connection:
+            rows: list[Any] = list(connection.execute(_ANSWERED, {"ids": list(ids)}))
+        return dict(rows)
 
     def _open(self, purpose: str, sealed: bytes) -> bytes | None:
         try:
