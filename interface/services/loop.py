@@ -187,7 +187,8 @@ class WorkLoop:
             return self._send_only()
         plan = self._resettling.next(1 if apart else PAGE) or self._carry_out()
         if plan is None:
-            return self._decide_one() if apart else self._decide()
+            done = self._decide_one() if apart else self._decide()
+            return Done(done.stored, done.more or self._resettling.goes_on)
         self._guards_old |= plan.guards_changed
         if apart:
             self._refusals.store_settled(plan)

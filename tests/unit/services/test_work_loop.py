@@ -50,6 +50,7 @@ class FakeStore:
     def __init__(self):
         self.rows, self.turns, self.claimable, self.noted, self.asked = [], [], [], [], []
         self.open, self.failing, self.refuses = [], None, set()
+        self.timed, self.due = [], []
         self.commands = []
 
     def new_messages(self, limit=ROWS):
@@ -72,11 +73,14 @@ class FakeStore:
     def load_patients_by_id(self, ids):
         return {id_: PatientRow(id_, b"") for id_ in ids}
 
-    def patients_with_open_requests(self, *, after=0, limit=PAGE):
+    def patients_with_open_requests(self, *, after=0, limit=PAGE, day=None):
         return [PatientRow(id_, b"") for id_ in self.open if id_ > after][:limit]
 
+    def patients_held_until(self, *, after=0, limit=PAGE):
+        return [PatientRow(id_, b"") for id_ in self.timed if id_ > after][:limit]
+
     def patients_to_wake(self, now, limit=PAGE):
-        return []
+        return self.due[:limit]
 
     def commit(self, turn):
         self._maybe_fail()
