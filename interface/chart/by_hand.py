@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from interface.chart.model import DISCARDED, OPEN, Appointment, Asked, change
-from interface.chart.settle import Composed, Settling
+from interface.chart.settle import Composed, Settling, let_out
 
 
 def reopen(settling: Settling, appointment: Appointment, number: int) -> Composed | str:
@@ -27,7 +27,14 @@ def reopen(settling: Settling, appointment: Appointment, number: int) -> Compose
         _set(
             settling,
             appointment,
-            Asked(number, composed.state, composed.digest, beside=beside, released=released),
+            Asked(
+                number,
+                composed.state,
+                composed.digest,
+                beside=beside,
+                released=released,
+                day=let_out(appointment, composed),
+            ),
         )
     return composed
 
@@ -43,14 +50,14 @@ def give_up(settling: Settling, appointment: Appointment, number: int) -> None:
         # the others are still open: the last of them speaks for the appointment
         _set(settling, appointment, change(asked, id=asked.beside[-1], beside=asked.beside[:-1]))
     else:
-        digest = settling.compose(appointment).digest
-        _set(settling, appointment, Asked(number, DISCARDED, digest, released=asked.released))
+        said = settling.compose(appointment).said
+        _set(settling, appointment, Asked(number, DISCARDED, said, released=asked.released, day=asked.day))
 
 
 def given_up(appointment: Appointment, composed: Composed) -> bool:
     """Whether a person has given up the appointment's last request, and it says the same still."""
     asked = appointment.asked
-    return asked is not None and asked.state == DISCARDED and asked.digest == composed.digest
+    return asked is not None and asked.state == DISCARDED and asked.digest == composed.said
 
 
 def _set(settling: Settling, appointment: Appointment, asked: Asked) -> None:

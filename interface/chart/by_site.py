@@ -142,7 +142,11 @@ def _own_values(
     by_location = {name for name in ("clinicName", "clinicNpi") if _is_located(appointment, name)}
     taken: dict[str, Fixed] = {}
     for entry in book.fixed:
-        if entry.field in taken or (entry.condition is not None and not entry.condition.fits(said)):
+        if (
+            entry.field not in _REQUEST
+            or entry.field in taken
+            or (entry.condition is not None and not entry.condition.fits(said))
+        ):
             continue
         if entry.field in by_location and entry.condition is None:
             continue  # what the site says of this location goes before what it says of all

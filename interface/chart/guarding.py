@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -47,3 +48,20 @@ FREE = Ruling()
 def no_guard(_case: Case) -> Ruling:
     """Nothing is forbidden: the sandbox."""
     return FREE
+
+
+def together(one: Ruling, other: Ruling) -> Ruling:
+    """What two say to the same request: all holds; over by themselves when all of them are, with the last."""
+    if other == FREE:
+        return one
+    if one == FREE:
+        return other
+    ends = [ruling.until for ruling in (one, other) if ruling.holds]
+    timed = [end for end in ends if end is not None]
+    until = max(timed) if timed and len(timed) == len(ends) else None
+    return Ruling((*one.holds, *other.holds), until, (*one.withheld, *other.withheld), one.drop or other.drop)
+
+
+def share_of(text: str) -> float:
+    """A number in [0, 1) that is always the same for a text, and spread evenly over texts."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()) / 2**64

@@ -160,8 +160,16 @@ CODES = (
         "held before going live, and sent in its turn",
         "the time, by itself",
     ),
+    Hold(
+        "lead-time",
+        "it is asked for so many days before the visit ([forward] send_days_before)",
+        "the time, by itself",
+    ),
 )
 """By the code of a reason that is about no single field."""
+
+TIMED = ("lead-time", "paced")
+"""The codes of holds that are over by themselves: nobody has to do anything."""
 
 _BY_KEY = {hold.key: hold for hold in (*FIELDS, *CODES)}
 _INDEX = re.compile(r"\[\d+\]")

@@ -98,6 +98,9 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
     """A person has released the appointment's requests though the patient is protected."""
     written: bytes = b""
     """Of one that was composed anew: the digest of how it stands now, if it was not sent before."""
+    day: str = ""
+    """The appointment's day when it was let out last: for this day it is not held for the time again. Empty: none, or
+    it was let out before this was noted."""
 
 
 class Appointment(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -12,8 +12,9 @@ import orjson
 from interface.chart.compose import compose
 from interface.chart.draft import Draft
 from interface.chart.filters import appointment_left, person_left
-from interface.chart.guarding import Case, Guard, no_guard
-from interface.chart.holds import hold, hold_of
+from interface.chart.guarding import Case, Guard, no_guard, together
+from interface.chart.holds import TIMED, hold, hold_of
+from interface.chart.lead_time import lead_time
 from interface.chart.model import OPEN, Appointment, Asked, Chart, change
 from interface.chart.outcome import Close, NewRequest, RequestChange, Rewrite, detail
 from interface.chart.reciprocity import ledger
@@ -43,6 +44,8 @@ class Composed:
     """When a hold ends by itself, POSIX seconds; None: none does."""
     drop: Reason | None = None
     """Why the environment lets it go out never."""
+    said: bytes = b""
+    """The digest that it has once the time has come, when only that is waited for."""
 
     @property
     def state(self) -> str:
@@ -77,7 +80,10 @@ class Settling:
     def compose(self, appointment: Appointment) -> Composed:
         """The appointment's request from the chart, checked against the contract and what the environment forbids."""
         draft = compose(self.book, self.policy, self.chart, appointment, self.trigger, self.today)
-        ruling = self.guard(Case(draft.request, self.policy.api_version, self.chart, appointment, self.now))
+        ruling = together(
+            self.guard(Case(draft.request, self.policy.api_version, self.chart, appointment, self.now)),
+            lead_time(self.book, self.policy, self.chart, appointment, self.now),
+        )
         draft.withhold(ruling.withheld)
         body, violations = version(self.policy.api_version).validated(draft.request, self.today)
         if "upcomingAppointmentDate" not in draft.request and self._needs_date(appointment):
@@ -88,10 +94,14 @@ class Settling:
         holds += ruling.holds
         if body is None:
             body = orjson.dumps(draft.request)
-        until = ruling.until if ruling.holds else None
-        digest = digest_of(body, [hold.code for hold in holds], self.policy.environment, until)
+        # what lacks something else does not go when the time has come
+        until = ruling.until if len(holds) == len(ruling.holds) else None
+        codes = [why.code for why in holds]
+        digest = said = digest_of(body, codes, self.policy.environment, until)
+        if until is not None:
+            said = digest_of(body, (code for code in codes if code not in TIMED), self.policy.environment)
         day = date.fromisoformat(appointment.date) if appointment.date else None
-        return Composed(draft, body, digest, tuple(holds), day, until, ruling.drop)
+        return Composed(draft, body, digest, tuple(holds), day, until, ruling.drop, said)
 
     def detail(self, composed: Composed) -> bytes:
         """What is kept beside a request: where its values came from, and how it stands to what the chart knows now."""
@@ -127,7 +137,8 @@ class Settling:
             # what holds or releases one of the appointment's requests does so with all
             self._rewrite(beside, composed)
         released = asked is not None and asked.released
-        self._set(appointment, Asked(made.id, made.state, composed.digest, False, beside, released))
+        day = let_out(appointment, composed)
+        self._set(appointment, Asked(made.id, made.state, composed.digest, False, beside, released, day=day))
 
     def close(self, appointment: Appointment, state: str, reason: Reason) -> bool:
         """End the appointment's open request unsent; False when it has none."""
@@ -184,7 +195,14 @@ class Settling:
         digest, written = (composed.digest, b"") if kept else (asked.digest, composed.digest)
         self._set(
             appointment,
-            change(asked, state=composed.state, digest=digest, rewritten=not kept, written=written),
+            change(
+                asked,
+                state=composed.state,
+                digest=digest,
+                rewritten=not kept,
+                written=written,
+                day=let_out(appointment, composed),
+            ),
         )
         return composed if released else None
 
@@ -218,6 +236,13 @@ def digest_of(
     if until is not None:
         parts.append(f"until {until}")
     return hashlib.blake2b(body + "".join(parts).encode(), digest_size=16).digest()
+
+
+def let_out(appointment: Appointment, composed: Composed) -> str:
+    """For which day the appointment was let out last, this time or before."""
+    if composed.state == "waiting":
+        return appointment.date
+    return appointment.asked.day if appointment.asked is not None else ""
 
 
 def unchanged(appointment: Appointment, composed: Composed) -> bool:

@@ -101,6 +101,28 @@ def check_mappings(settings: Settings) -> Found:
         yield "warn", f"{folder} changes nothing"
 
 
+def check_lead_time(settings: Settings) -> Found:
+    """When requests are sent for: what the setting and the site's rules mean."""
+    from interface.chart.lead_time import FIELD
+    from interface.rules import RuleError
+
+    days = settings.forward.send_days_before
+    try:
+        own = [entry for entry in settings.rulebook().fixed if entry.field == FIELD]
+    except (RuleError, SettingsError):
+        own = []  # said with the mappings
+    if days or own:
+        yield "ok", f"asks {_asks(days)}"
+    for entry in own:
+        yield "ok", f"{entry.name}: asks {_asks(int(str(entry.value)))}"
+
+
+def _asks(days: int) -> str:
+    if not days:
+        return "at once"
+    return f"{days} day{'s' if days > 1 else ''} before the visit, between 00:00 and 08:00 at the site"
+
+
 def check_key(settings: Settings) -> Found:
     """The at-rest key is there, or may still be made."""
     from interface.store.keys import DEFAULT_KEY_FILE, load_or_create
@@ -364,6 +386,7 @@ CHECKS: tuple[tuple[str, Callable[[Settings], Found]], ...] = (
     ("settings", check_features),
     ("environment", check_environment),
     ("mappings", check_mappings),
+    ("lead time", check_lead_time),
     ("at-rest key", check_key),
     ("store", check_store),
     ("disk", check_disk),

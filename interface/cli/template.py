@@ -142,6 +142,8 @@ version = 1
 # supersede = true
 # A message without an appointment or visit date: "chart", or "post" with version 2.
 # without_date = "chart"
+# Ask so many days before the visit, with what is known on that day (docs/lead-time.md); 0: at once. SIGHUP reads it anew.
+# send_days_before = 0
 # What a message type does, where it should not do its default: "post", "chart" or "ignore".
 # Without a trigger event, "ADT", it is for all that post or chart; "ignore" for all.
 # "ADT^A28" = "chart"

@@ -94,6 +94,9 @@ SETTING = {
 }
 """Filled from the settings when a request is composed, and the setting each comes from."""
 
+FORWARD = {"appointment.sendDaysBefore": "forward.send_days_before"}
+"""What else a site may say of some appointments, and the setting it takes the place of; no field of the request."""
+
 ORDERS = "order"
 """`each:` of the standard's pharmacy orders: ORC with what follows it up to the next ORC."""
 

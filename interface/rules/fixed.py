@@ -13,6 +13,7 @@ from interface.rules.source import RuleError, check_keys, nearest
 
 _EMAIL = re.compile(r"[^\s@<>\"',;:()\[\]\\]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 _MOST_MONTHS = 1200
+_MOST_DAYS = 365
 CATEGORIES = tuple(DiagnosticCategories.model_fields)
 """The diagnostic areas that a request can ask for (contract: DiagnosticCategories)."""
 
@@ -70,6 +71,12 @@ def _months(value: object, fail: Fail) -> int:
     return value
 
 
+def _days(value: object, fail: Fail) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST_DAYS:
+        raise fail(f"must be a number of days, 0 to {_MOST_DAYS}; 0: at once")
+    return value
+
+
 def _flag(value: object, fail: Fail) -> bool:
     if not isinstance(value, bool):
         raise fail("must be true or false")
@@ -94,5 +101,6 @@ _CHECKS: Mapping[str, Callable[[object, Fail], Any]] = {
     "medicalSummaryPeriod": _months,
     "directives.newPatient": _flag,
     "directives.diagnosticCategories": _categories,
+    "appointment.sendDaysBefore": _days,
 }
-"""How a value of each field is checked; those of `SETTING` that a site may give for some appointments."""
+"""How a value of each field is checked; those of `SETTING` that a site may give for some appointments, and `FORWARD`."""

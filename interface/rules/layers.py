@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from interface.rules.conditions import APPOINTMENT, SENDER, Condition
-from interface.rules.fields import ORDER, ORDERS, PROBLEM, SCOPES, SETTING
+from interface.rules.fields import FORWARD, ORDER, ORDERS, PROBLEM, SCOPES, SETTING
 from interface.rules.paths import Path
 from interface.rules.source import Lines, RuleError, nearest
 from interface.rules.types import TYPES
@@ -261,10 +261,10 @@ def _base(
         hint = nearest(scope, SCOPES) or "; a Z-segment's name lists problems or medications"
         raise rule.error("each", f"each: '{scope}' is unknown{hint}")
     if composed:
-        if field not in SETTING:
-            raise rule.error("field", f"no setting fills '{field}'{nearest(field, SETTING)}")
+        if field not in SETTING and field not in FORWARD:
+            raise rule.error("field", f"no setting fills '{field}'{nearest(field, (*SETTING, *FORWARD))}")
     elif field not in fields:
-        raise rule.error("field", f"unknown field '{field}'{nearest(field, (*fields, *SETTING))}")
+        raise rule.error("field", f"unknown field '{field}'{nearest(field, (*fields, *SETTING, *FORWARD))}")
     found = general.get((scope, field, composed))
     if found is None and "each" not in rule.body and scope:
         raise rule.error("each", f"'{field}' needs 'each:'")

@@ -78,6 +78,8 @@ class Policy:
     unchanged: str = "skip"
     supersede: bool = True
     without_date: str = "chart"
+    send_days_before: int = 0
+    """How many days before the visit it is asked for; 0: at once."""
     decisions: Mapping[str, str] = field(default_factory=dict)
     """`[forward]` by message type, `ADT^A28` to post, chart or ignore."""
     request: RequestDefaults = RequestDefaults()

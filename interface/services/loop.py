@@ -193,7 +193,8 @@ class WorkLoop:
             or self._joining.next(alone=apart)
         )
         if plan is None:
-            return self._decide_one() if apart else self._decide()
+            done = self._decide_one() if apart else self._decide()
+            return Done(done.stored, done.more or self._resettling.goes_on)
         self._guards_old |= plan.guards_changed
         if apart:
             self._refusals.store_settled(plan)

@@ -19,19 +19,29 @@ PAGE = 256
 """Patients settled in one transaction."""
 TIMER_SECONDS = 1.0
 """How often it is looked whose held requests' time has come."""
+TIMER_PAGE = 32
+"""How many held requests are looked at in a turn because their time has come."""
+
+_FIRST, _AT_ONCE = 0.0, -1.0
+"""When to look for whose time has come: when it is asked first; again in the next turn."""
 
 
 class ResettlingStore(Protocol):
     """What is needed of the store: `interface.store.work.Work`."""
 
-    def patients_with_open_requests(self, *, after: int = 0, limit: int = PAGE) -> list[PatientRow]:
-        """Patients with unsent requests, by id."""
+    def patients_with_open_requests(
+        self, *, after: int = 0, limit: int = PAGE, day: date | None = None
+    ) -> list[PatientRow]:
+        """Patients with unsent requests, by id; with `day` those alone for whom it may change something."""
 
     def load_patients_by_id(self, ids: Iterable[int]) -> dict[int, PatientRow]:
         """The rows of known patients."""
 
-    def patients_to_wake(self, now: float, limit: int = PAGE) -> list[PatientRow]:
-        """Patients with a held request whose hold is over by itself."""
+    def patients_held_until(self, *, after: int = 0, limit: int = TIMER_PAGE) -> list[PatientRow]:
+        """Patients with a request that is held until a time, by id."""
+
+    def patients_to_wake(self, now: float, limit: int = TIMER_PAGE) -> list[int]:
+        """Whose held requests' holds are over by themselves, one for each request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +54,10 @@ class Unsettled:
     """Up to which patient, by id; None: all of them."""
     again: frozenset[int] = frozenset()
     """Patients to be settled once nothing of theirs is being sent."""
+    timed: int | None = 0
+    """Up to which patient, by id, those who are only held until a time; None: all of them. A new day changes nothing for
+    them (they are composed when the time comes), and messages and claims need not wait for them.
+    """
 
     def is_through(self, day: date) -> bool:
         """Whether all are settled for the day, but for those who wait."""
@@ -63,10 +77,12 @@ class Resettling:
 
     def __init__(self, store: ResettlingStore, deciding: Deciding, outgoing: Outgoing, clock: Clock) -> None:
         self._store = store
-        self._timer_look = float("-inf")
+        self._timer_look = _FIRST
         """When to look next whose time has come, by the clock that never jumps."""
-        self._to_wake: list[PatientRow] = []
+        self._to_wake: list[int] = []
         """Whose time has come, by the last look."""
+        self._gives_way = False
+        """The last turn was theirs who are held until a time."""
         self._intake = deciding.intake
         self._keeper = deciding.keeper
         self._outgoing = outgoing
@@ -75,7 +91,7 @@ class Resettling:
 
     def anew(self) -> None:
         """All open requests are to be settled, before anything is claimed."""
-        self.unsettled = replace(self.unsettled, day=None)
+        self.unsettled = replace(self.unsettled, day=None, timed=0)
 
     def again(self, patients: Iterable[int]) -> None:
         """These patients are to be settled once nothing of theirs is being sent."""
@@ -91,25 +107,26 @@ class Resettling:
         today = self._clock.today()
         if self.unsettled.day not in (None, today) and self._keeper.is_settled(today):
             # another node has settled the new day, but for what we are sending
-            self.unsettled = Unsettled(today, None, self.unsettled.again)
+            self.unsettled = replace(self.unsettled, day=today, after=None)
             self.again(self._outgoing.sending.values())
-        return not self.unsettled.is_through(today) or bool(self._ready()) or self._somebody_wakes()
+        left = not self.unsettled.is_through(today) or self.unsettled.timed is not None
+        return left or bool(self._ready()) or self._somebody_wakes()
 
     def next(self, page: int) -> Plan | None:
         """At most so many patients who are to be settled now; None: nobody is. Nothing is claimed meanwhile: what is
         composed depends on the day (what has ended, what is too old). Raises StoreError.
         """
-        return self._for_the_day(page) or self._after_attempts(page) or self._in_time(page)
+        return self._for_the_day(page) or self._after_attempts(page) or self._held_until_a_time(page)
 
     def _for_the_day(self, page: int) -> Plan | None:
         today = self._clock.today()
         if self.unsettled.day != today:
-            self.unsettled = Unsettled(today, 0, self.unsettled.again)
+            self.unsettled = replace(self.unsettled, day=today, after=0)
             self.again(self._outgoing.sending.values())  # not open now, but they may be again
         after = self.unsettled.after
         if after is None:
             return None
-        patients = self._store.patients_with_open_requests(after=after, limit=page)
+        patients = self._store.patients_with_open_requests(after=after, limit=page, day=today)
         if not patients:
             self._keeper.settled(today)
             self.unsettled = replace(self.unsettled, after=None)
@@ -132,16 +149,38 @@ class Resettling:
             self._to_wake = self._store.patients_to_wake(self._clock.now())
         return bool(self._to_wake)
 
+    def _held_until_a_time(self, page: int) -> Plan | None:
+        """Every other turn: thousands may be held until the same minute, and messages and claims go on meanwhile."""
+        if self._gives_way:
+            self._gives_way = False
+            return None
+        plan = self._in_time(page) or self._not_in_time(min(page, TIMER_PAGE))
+        self._gives_way = plan is not None
+        return plan
+
     def _in_time(self, page: int) -> Plan | None:
         if not self._somebody_wakes():
             return None
-        woken, self._to_wake = self._to_wake[:page], []
-        if len(woken) == page:
-            self._timer_look = float("-inf")  # there may be more
-        # the rows may be older than what was decided since: charts at hand count
-        plan = self._settled(list(self._store.load_patients_by_id(row.id for row in woken).values()))
-        plan.woken = {row.id for row in woken} - plan.unsettled
+        if len(self._to_wake) >= TIMER_PAGE:
+            self._timer_look = _AT_ONCE  # there may be more
+        woken, self._to_wake = self._to_wake[:page], self._to_wake[page:]
+        plan = self._settled(list(self._store.load_patients_by_id(woken).values()))
+        plan.woken = set(woken) - plan.unsettled
         return plan
+
+    def _not_in_time(self, page: int) -> Plan | None:
+        """Those whose time has not come: by what was read anew it may be another."""
+        after = self.unsettled.timed
+        if after is None:
+            return None
+        patients = self._store.patients_held_until(after=after, limit=page)
+        self.unsettled = replace(self.unsettled, timed=patients[-1].id if patients else None)
+        return self._settled(patients) if patients else None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there is more of those who are held until a time, as far as is known."""
+        return bool(self._to_wake) or self._timer_look == _AT_ONCE or self.unsettled.timed is not None
 
     def _ready(self) -> frozenset[int]:
         """Those who waited, and nothing of theirs is being sent any more."""

@@ -250,8 +250,15 @@ def with_fresh_key(settings_file: Path, target: Target) -> Target:
     return replace(target, key=key)
 
 
-RELOADED = ("default_problem_system", "visit_diagnosis_days", "npi_check_digit", "request", "filters")
-"""What a reload takes of the settings beside the overlay folder: [mappings], [request] and [filters]."""
+RELOADED = (
+    "default_problem_system",
+    "visit_diagnosis_days",
+    "npi_check_digit",
+    "request",
+    "filters",
+    "send_days_before",
+)
+"""What a reload takes of the settings beside the overlay folder: [mappings], [request], [filters], and when to ask."""
 
 
 def reloaded(settings_file: Path, policy: Policy) -> Engine | None:

@@ -91,6 +91,7 @@ class Settings(Section):
             unchanged=self.forward.unchanged,
             supersede=self.forward.supersede,
             without_date=self.forward.without_date,
+            send_days_before=self.forward.send_days_before,
             decisions=dict(self.forward.decisions),
             request=RequestDefaults(
                 response_direct_address=given.response_direct_address or "",

@@ -189,6 +189,8 @@ class Forward(Section):
     unchanged: Literal["skip", "send"] = "skip"
     supersede: bool = True
     without_date: Literal["chart", "post"] = "chart"
+    send_days_before: Annotated[int, Field(ge=0, le=365)] = 0
+    """How many days before the visit it is asked for; 0: at once."""
     types: Annotated[tuple[tuple[str, Decision], ...], Field(strict=False, alias=MESSAGE_TYPES)] = ()
     """What a message type does instead of its default: `("ADT^A28", "chart")`; in the file each is a key."""
 

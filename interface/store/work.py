@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, select, update
+from sqlalchemy import Connection, Select, bindparam, or_, select, update
 from sqlalchemy.exc import DataError, IntegrityError
 
 from interface.store import (
@@ -85,6 +85,15 @@ _OPEN_PATIENTS = (
     .order_by(requests.c.patient_id)
     .limit(bindparam("count"))
 )
+_CHANGED_BY_DAY = _OPEN_PATIENTS.where(
+    # what is only held until a time is composed when it comes
+    or_(
+        requests.c.state == "waiting",
+        requests.c.wake_at.is_(None),
+        requests.c.appointment_date < bindparam("day"),
+    )
+)
+_HELD_UNTIL = _OPEN_PATIENTS.where(requests.c.state == "held", requests.c.wake_at.is_not(None))
 _WAKING = (
     select(requests.c.patient_id)
     .where(requests.c.state == "held", requests.c.wake_at <= bindparam("now"))
@@ -169,18 +178,34 @@ class Work(Part):
         """The patients with these ids; unknown ones are left out."""
         return {row[0]: self._patient(*row) for row in self._among(_PATIENTS_BY_ID, ids)}
 
-    def patients_with_open_requests(self, *, after: int = 0, limit: int = 256) -> list[PatientRow]:
-        """Patients with an id above `after` who have a waiting or held request, by id."""
+    def patients_with_open_requests(
+        self, *, after: int = 0, limit: int = 256, day: date | None = None
+    ) -> list[PatientRow]:
+        """Patients with an id above `after` who have a waiting or held request, by id.
+
+        `day`: only those for whom it may change something, not those who are but held until a time.
+        """
+        if day is None:
+            return self._patients(_OPEN_PATIENTS, {"after": after, "count": limit})
+        return self._patients(_CHANGED_BY_DAY, {"after": after, "count": limit, "day": day})
+
+    def patients_held_until(self, *, after: int = 0, limit: int = 32) -> list[PatientRow]:
+        """Patients with an id above `after` who have a request that is held until a time, by id."""
+        return self._patients(_HELD_UNTIL, {"after": after, "count": limit})
+
+    def _patients(self, statement: Select[Any], wanted: dict[str, Any]) -> list[PatientRow]:
+        """Those whose ids a statement gives, in its order."""
         with self._reading() as connection:
-            ids = list(connection.execute(_OPEN_PATIENTS, {"after": after, "count": limit}).scalars())
+            ids = list(connection.execute(statement, wanted).scalars())
         found = self.load_patients_by_id(ids)
         return [found[id_] for id_ in ids if id_ in found]
 
-    def patients_to_wake(self, now: float, limit: int = 256) -> list[PatientRow]:
-        """Patients with a held request whose hold is over by itself, at most so many; those longest over first."""
+    def patients_to_wake(self, now: float, limit: int = 32) -> list[int]:
+        """Patients of held requests whose holds are over by themselves, one for each of at most so many requests; what
+        is longest over first.
+        """
         with self._reading() as connection:
-            ids = list(connection.execute(_WAKING, {"now": now, "count": limit}).scalars())
-        return list(self.load_patients_by_id(ids).values())
+            return list(connection.execute(_WAKING, {"now": now, "count": limit}).scalars())
 
     def request_owners(self, ids: Iterable[int]) -> dict[int, int]:
         """Whose these requests are; unknown ones are left out."""

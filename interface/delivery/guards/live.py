@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from interface.chart.guarding import FREE, Case, Ruling
+from interface.chart.guarding import FREE, Case, Ruling, share_of
 from interface.chart.holds import hold
 from interface.delivery.guards.life import GoingLive, Life
 from interface.rules.facts import Reason
@@ -37,7 +37,8 @@ class LiveGuard:
         return self._in_turn(case, going)
 
     def _in_turn(self, case: Case, going: GoingLive) -> Ruling:
-        turn = going.at + going.seconds * share_of(f"{asked_id(case)}")
+        # whole seconds: a datetime knows no less than a microsecond, and the timer may be faster by that much
+        turn = float(math.ceil(going.at + going.seconds * share_of(f"{asked_id(case)}")))
         if case.now.timestamp() >= turn:
             return FREE
         at = datetime.fromtimestamp(turn, UTC).astimezone(case.now.tzinfo)
@@ -48,8 +49,3 @@ class LiveGuard:
 def asked_id(case: Case) -> int:
     """The id of the appointment's last request; 0 when it has none."""
     return case.appointment.asked.id if case.appointment.asked is not None else 0
-
-
-def share_of(text: str) -> float:
-    """A number in [0, 1) that is always the same for a text, and spread evenly over texts."""
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()) / 2**64

@@ -34,7 +34,8 @@ class Story:
 
     def __init__(self, book: Rulebook | None = None, **policy: Any):
         self.engine = Engine(book or load_rulebook(), Policy(**policy))
-        self.charts = Registry()
+        self.kept: dict[str, Chart] = {}
+        self.charts = Registry(self.kept)
         self.ids = itertools.count(1)
         self.changes: list[Any] = []
         self.number = 0
@@ -74,6 +75,15 @@ class Story:
         """An appointment with a clinician."""
         sch = f"SCH||{key}|||||||||^^^{start}{'|' * 14 + status if status else ''}"
         return self.tell(kind, sch, pid, AIP, *more, **given)
+
+    def settle(self, now: datetime) -> list[tuple[str, int, str]]:
+        """It is so late, and the open requests of the only chart are settled; what that changed."""
+        self.now = now
+        outcome = self.engine.resettle(self.chart, now=now, new_id=self.ids.__next__)
+        self.changes = list(outcome.requests)
+        if outcome.chart is not None:
+            self.kept.update(dict.fromkeys(outcome.chart.keys, outcome.chart))
+        return self.states()
 
     @staticmethod
     def pid(**fields: str) -> str:

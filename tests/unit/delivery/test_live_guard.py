@@ -57,7 +57,7 @@ def test_each_has_one_turn_within_the_time_and_goes_from_then_on(number, seconds
     guard = live(seconds=seconds)
     first = guard(case(number))
     turn = first.until if first.until is not None else AT
-    assert AT <= turn < AT + seconds
+    assert AT <= turn <= AT + seconds
     ruling = guard(case(number, now=NOW + timedelta(seconds=later)))
     assert (ruling == FREE) == ((NOW + timedelta(seconds=later)).timestamp() >= turn)
     assert ruling.until in (None, turn)

@@ -161,6 +161,14 @@ def rule(text):
             "request.yaml:2: c: value: must be exactly ten digits",
         ),
         (
+            {"request.yaml": "rules:\n  c: {field: appointment.sendDaysBefore, type: fixed, value: 400}\n"},
+            "request.yaml:2: c: value: must be a number of days, 0 to 365; 0: at once",
+        ),
+        (
+            {"request.yaml": "rules:\n  c: {field: appointment.sendDaysBefor, type: fixed, value: 4}\n"},
+            "request.yaml:2: c: no setting fills 'appointment.sendDaysBefor'; did you mean 'appointment.sendDaysBefore'?",
+        ),
+        (
             {"request.yaml": "rules:\n  c: {field: patient.mrn.root, type: fixed, value: 2.999}\n"},
             "request.yaml:2: c: set site.mrn_root, or give mrn_roots.csv the authority's root",
         ),

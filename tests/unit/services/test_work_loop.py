@@ -53,6 +53,7 @@ class FakeStore:
         self.rows, self.turns, self.claimable, self.noted, self.asked = [], [], [], [], []
         self.open, self.failing, self.refuses = [], None, set()
         self.commands, self.webhooks = [], []
+        self.timed, self.due = [], []
 
     def new_messages(self, limit=ROWS):
         self._maybe_fail()
@@ -77,11 +78,14 @@ class FakeStore:
     def new_webhooks(self, limit):
         return NewWebhooks(tuple(self.webhooks[:limit]), dict.fromkeys((7, 8), Outcome()))
 
-    def patients_with_open_requests(self, *, after=0, limit=PAGE):
+    def patients_with_open_requests(self, *, after=0, limit=PAGE, day=None):
         return [PatientRow(id_, b"") for id_ in self.open if id_ > after][:limit]
 
+    def patients_held_until(self, *, after=0, limit=PAGE):
+        return [PatientRow(id_, b"") for id_ in self.timed if id_ > after][:limit]
+
     def patients_to_wake(self, now, limit=PAGE):
-        return []
+        return self.due[:limit]
 
     def commit(self, turn):
         self._maybe_fail()

@@ -116,6 +116,12 @@ CASES = [
     ),
     ("[request]\nsummary_months = 24", "site.toml:2: [request] summary_months: needs diagnostic_categories"),
     (
+        "[forward]\nsend_days_before = 400",
+        "site.toml:2: [forward] send_days_before: must be 365 or less",
+    ),
+    ("[forward]\nsend_days_before = -1", "site.toml:2: [forward] send_days_before: must be 0 or more"),
+    ("[forward]\nsend_days_before = 1.5", "site.toml:2: [forward] send_days_before:"),
+    (
         '[store]\nurl = "sqlite://"',
         "site.toml:2: [store] url: must be sqlite:///PATH or postgresql+psycopg://",
     ),
