@@ -6,7 +6,7 @@ Only in staging it may name patients: the vendor's own test patients, as they we
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from statistics import median
 from typing import Any
@@ -58,8 +58,8 @@ class Report:
     steps: Sequence[Step]
     sums: Sums
     """Of all delivered requests."""
-    outcomes: Outcomes | None
-    """None: webhooks are not noted yet."""
+    outcomes: Outcomes
+    """What webhooks said of them."""
     times: dict[str, tuple[int, float, float]]
     """By event: how many, the median and the longest time, in seconds."""
     listed: Sequence[Listed]
@@ -121,14 +121,9 @@ def step_as_json(step: Step) -> dict[str, Any]:
     }
 
 
-def _webhooks(report: Report) -> dict[str, Any] | None:
-    if report.outcomes is None:
-        return None
+def _webhooks(report: Report) -> dict[str, Any]:
     return {
-        "found": report.outcomes.found,
-        "insufficient": report.outcomes.insufficient,
-        "delivered": report.outcomes.delivered,
-        "unanswered": report.outcomes.unanswered,
+        **asdict(report.outcomes),
         "times": {
             event: {"requests": count, "median_seconds": round(middle, 1), "longest_seconds": round(most, 1)}
             for event, (count, middle, most) in report.times.items()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Literal
 
@@ -28,8 +28,17 @@ class Outcomes:
     found: int = 0
     insufficient: int = 0
     delivered: int = 0
+    contradicting: int = 0
+    """Of the delivered ones those of which insufficient data was said, too."""
+    awaited: int = 0
+    """Nothing has been heard of them, and it is early yet."""
     unanswered: int = 0
-    """Delivered, and nothing has been heard of them for longer than is expected."""
+    """Nothing has been heard of them for longer than is expected."""
+
+    @property
+    def heard(self) -> bool:
+        """Whether any webhook was received."""
+        return bool(self.found or self.insufficient or self.delivered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +65,7 @@ class Traffic:
     """Delivered ones that lack a required field."""
     missing: int = 0
     """Known problems and orders that delivered ones left out for no reason."""
-    outcomes: Outcomes | None = None
-    """None: webhooks are not noted yet."""
+    outcomes: Outcomes = Outcomes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,22 +256,21 @@ def _shares(facts: Facts) -> Finding:
 
 
 def _webhooks(facts: Facts) -> Finding:
-    heard = facts.of("staging").outcomes
-    if heard is None:
-        return Finding(False, ["not yet: receiving them is not available yet"])
+    found = facts.of("staging")
+    heard = found.outcomes
     texts = [
-        f"found {heard.found}",
-        f"insufficient data {heard.insufficient}",
-        f"documents delivered {heard.delivered}",
-        f"unanswered {heard.unanswered}",
+        f"{many} {what}"
+        for many, what in (
+            (heard.found, "found"),
+            (heard.insufficient, "with insufficient data"),
+            (heard.delivered, "with documents delivered"),
+            (heard.contradicting, "with both"),
+            (heard.awaited, "awaited"),
+            (heard.unanswered, "unanswered for longer than expected"),
+        )
+        if many
     ]
-    data = {
-        "found": heard.found,
-        "insufficient": heard.insufficient,
-        "delivered": heard.delivered,
-        "unanswered": heard.unanswered,
-    }
-    return Finding(heard.found + heard.insufficient + heard.delivered > 0, texts, data)
+    return Finding(heard.heard, texts or ["none received"], asdict(heard))
 
 
 def _said_by_vendor(_: Facts) -> Finding:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
@@ -17,7 +17,7 @@ from interface.evidence.steps import Confirmed, Facts, Outcomes, Traffic, steps
 from interface.services.guarding import life_of
 from interface.settings import Settings, SettingsError
 from interface.store.database import Store
-from interface.store.onboarding_views import OUTCOMES, WINDOW, EvidenceFilter, EvidenceRow
+from interface.store.onboarding_views import WINDOW, EvidenceFilter, EvidenceRow
 from interface.store.schema import BEFORE_PRODUCTION
 
 SAMPLE = 1000
@@ -95,16 +95,22 @@ def facts_of(settings: Settings, store: Store | None, now: float) -> Facts:
     life = life_of(store, environment, now)
     going = life.going
     names = ("sandbox", *BEFORE_PRODUCTION, "production")
+    overdue = overdue_at(settings, now)
     return replace(
         facts,
         live=life.live,
         live_at=going.at if going is not None else life.since,
         live_by=going.who if going is not None else "",
-        traffic={name: traffic_of(store, name, environment, zone) for name in names},
+        traffic={name: traffic_of(store, name, environment, zone, overdue) for name in names},
         confirmed={
             step: Confirmed(said.at, said.who, said.note) for step, said in store.confirmations.all().items()
         },
     )
+
+
+def overdue_at(settings: Settings, now: float) -> float:
+    """What was taken in before then should have been heard of."""
+    return now - settings.webhooks.expected_hours * 3600
 
 
 def _has_key(settings: Settings) -> bool:
@@ -115,9 +121,9 @@ def _has_key(settings: Settings) -> bool:
         return False
 
 
-def traffic_of(store: Store, environment: str, current: str, zone: tzinfo) -> Traffic:
+def traffic_of(store: Store, environment: str, current: str, zone: tzinfo, overdue: float) -> Traffic:
     """The newest requests of an environment; what has no index is looked for at the end of the table that it should be at:
-    what came before the `current` environment is old.
+    what came before the `current` environment is old. `overdue`: as `Heard`.
     """
     where = EvidenceFilter(environment)
     if environment in BEFORE_PRODUCTION or environment == current:
@@ -128,6 +134,8 @@ def traffic_of(store: Store, environment: str, current: str, zone: tzinfo) -> Tr
     delivered = [row for row in rows if row.state == "delivered"]
     sums = Sums()
     add_rows(store, sums, delivered, zone)
+    heard = Heard(overdue)
+    heard.add(delivered)
     states = Counter(row.state for row in rows)
     return Traffic(
         made=made,
@@ -142,20 +150,31 @@ def traffic_of(store: Store, environment: str, current: str, zone: tzinfo) -> Tr
         sharing=sums.sharing,
         lacking=sums.lacking,
         missing=sums.missing.total(),
-        outcomes=outcomes_of(delivered),
+        outcomes=heard.outcomes(),
     )
 
 
-def outcomes_of(delivered: list[EvidenceRow]) -> Outcomes | None:
-    """What webhooks said of these requests; None: they are not noted yet."""
-    if not OUTCOMES:
-        return None
-    return Outcomes(
-        sum(row.found_at is not None for row in delivered),
-        sum(row.insufficient_at is not None for row in delivered),
-        sum(row.delivered_at is not None for row in delivered),
-        sum(not row.heard_of for row in delivered),
-    )
+class Heard:
+    """What webhooks said of requests, added up."""
+
+    def __init__(self, overdue: float) -> None:
+        """`overdue`: what was taken in before then (POSIX seconds) and has had no webhook is unanswered."""
+        self._overdue = overdue
+        self._counts: Counter[str] = Counter()
+
+    def add(self, rows: Iterable[EvidenceRow]) -> None:
+        """Count some requests."""
+        for row in rows:
+            self._counts["found"] += row.found_at is not None
+            self._counts["insufficient"] += row.insufficient_at is not None
+            self._counts["delivered"] += row.delivered_at is not None
+            self._counts["contradicting"] += None not in (row.insufficient_at, row.delivered_at)
+            if row.awaited_since is not None:
+                self._counts["unanswered" if row.awaited_since < self._overdue else "awaited"] += 1
+
+    def outcomes(self) -> Outcomes:
+        """All of them."""
+        return Outcomes(**self._counts)
 
 
 # ---------------------------------------------------------------- the report
@@ -178,7 +197,7 @@ def report_of(
     zone, where = settings.site.zone or UTC, replace(where, environment=environment, state="delivered")
     facts = facts_of(settings, store, now.timestamp())
     here = environment == settings.site.environment
-    sums, heard = Sums(), _Heard()
+    sums, heard = Sums(), Heard(overdue_at(settings, now.timestamp()))
     listed: list[Listed] = []
     for rows in store.onboarding.rows(where):
         found = of_rows(store, rows)
@@ -186,7 +205,7 @@ def report_of(
             sums.add(row.id, datetime.fromtimestamp(row.created_at, zone).date(), one)
         heard.add(rows)
         if room := most - len(listed):
-            listed += _listed(store, rows[:room], found[:room])
+            listed += map(_listed, rows[:room], found[:room])
         shown(len(rows))
     return Report(
         made_at=now,
@@ -206,45 +225,15 @@ def report_of(
     )
 
 
-def _listed(store: Store, rows: list[EvidenceRow], found: list[Completeness | None]) -> list[Listed]:
-    answered = store.onboarding.answered([row.id for row in rows])
-    return [
-        Listed(
-            row.id,
-            answered.get(row.id),
-            row.last_status,
-            row.correlation_id,
-            one,
-            _after(row, answered),
-            row.documents,
-        )
-        for row, one in zip(rows, found, strict=True)
-    ]
+def _listed(row: EvidenceRow, found: Completeness | None) -> Listed:
+    return Listed(
+        row.id, row.taken_at, row.last_status, row.correlation_id, found, _after(row), row.documents
+    )
 
 
-def _after(row: EvidenceRow, answered: dict[int, float]) -> dict[str, float]:
+def _after(row: EvidenceRow) -> dict[str, float]:
     """Seconds from the API's answer until we received the first webhook of each kind; 0 for one that came before it."""
-    sent = answered.get(row.id)
-    if sent is None:
+    if row.taken_at is None:
         return {}
     heard = dict(zip(EVENTS, (row.found_at, row.insufficient_at, row.delivered_at), strict=True))
-    return {event: max(0.0, at - sent) for event, at in heard.items() if at is not None}
-
-
-class _Heard:
-    """What webhooks said, added up."""
-
-    def __init__(self) -> None:
-        self._counts: Counter[str] = Counter()
-
-    def add(self, rows: list[EvidenceRow]) -> None:
-        """Count some requests."""
-        found = outcomes_of(rows)
-        if found is not None:
-            self._counts.update(asdict(found))
-
-    def outcomes(self) -> Outcomes | None:
-        """All of them; None: webhooks are not noted yet."""
-        if not OUTCOMES:
-            return None
-        return Outcomes(**{name: self._counts[name] for name in Outcomes.__slots__})
+    return {event: max(0.0, at - row.taken_at) for event, at in heard.items() if at is not None}

@@ -18,7 +18,6 @@ from interface.store.errors import Unreadable
 from interface.store.schema import (
     ASKED_BEFORE_PRODUCTION,
     BEFORE_PRODUCTION,
-    attempts,
     request_bodies,
     requests,
 )
@@ -29,10 +28,6 @@ COUNTED = 100_000
 """More requests than this are not counted."""
 _ABOVE_ALL = 2**62
 
-OUTCOMES = tuple(
-    name for name in ("found_at", "insufficient_at", "delivered_at", "documents") if name in requests.c
-)
-"""The columns of what webhooks said; none: they are not noted yet."""
 _COLUMNS = tuple(
     requests.c[name]
     for name in (
@@ -42,7 +37,13 @@ _COLUMNS = tuple(
         "state",
         "correlation_id",
         "last_status",
-        *OUTCOMES,
+        "taken_at",
+        "awaited_since",
+        "found_at",
+        "insufficient_at",
+        "delivered_at",
+        "documents",
+        "events",
     )
 )
 # said in the words of the index, for a planner that does not know the parameter's value
@@ -70,12 +71,6 @@ _BODIES = select(request_bodies.c.request_id, request_bodies.c.body, request_bod
     request_bodies.c.request_id.in_(bindparam("ids", expanding=True))
 )
 
-_ANSWERED = (
-    select(attempts.c.request_id, func.max(attempts.c.finished_at))
-    .where(attempts.c.request_id.in_(bindparam("ids", expanding=True)), attempts.c.verdict == "delivered")
-    .group_by(attempts.c.request_id)
-)
-
 
 @dataclass(frozen=True, slots=True)
 class EvidenceRow:
@@ -87,16 +82,16 @@ class EvidenceRow:
     state: str
     correlation_id: str | None
     last_status: int | None
-    found_at: float | None = None
-    insufficient_at: float | None = None
-    delivered_at: float | None = None
-    """When webhooks said so: by our clock, POSIX seconds."""
-    documents: int = 0
-
-    @property
-    def heard_of(self) -> bool:
-        """Whether any webhook said something of it."""
-        return (self.found_at, self.insufficient_at, self.delivered_at) != (None, None, None)
+    taken_at: float | None
+    """When the API took it in, POSIX seconds."""
+    awaited_since: float | None
+    """The same while no webhook came and one is to come."""
+    found_at: float | None
+    insufficient_at: float | None
+    delivered_at: float | None
+    """When we received the first webhook that said so."""
+    documents: int
+    events: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,12 +158,6 @@ class OnboardingViews(Part):
         return {
             id_: (self._open("request", body), self._open("detail", detail)) for id_, body, detail in rows
         }
-
-    def answered(self, ids: Sequence[int]) -> dict[int, float]:
-        """When the API took these requests, a few hundred at most; those that it did not are left out."""
-        with self._reading() as connection:
-            rows: list[Any] = list(connection.execute(_ANSWERED, {"ids": list(ids)}))
-        return dict(rows)
 
     def _open(self, purpose: str, sealed: bytes) -> bytes | None:
         try:

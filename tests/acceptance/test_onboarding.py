@@ -87,6 +87,11 @@ class Site:
         with closing(sqlite3.connect(self.folder / "i.db")) as connection, connection:
             connection.execute("UPDATE requests SET environment = ?", (environment,))
 
+    def hear(self, said: str, *parameters: object) -> None:
+        """As if webhooks had said something of requests: an SQL assignment."""
+        with closing(sqlite3.connect(self.folder / "i.db")) as connection, connection:
+            connection.execute(f"UPDATE requests SET {said}", parameters)
+
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
@@ -305,3 +310,24 @@ def test_only_the_newest_requests_are_listed(
         )
     assert len(made.listed) == 3 and made.more == made.sums.requests - 3
     assert [entry.id for entry in made.listed] == sorted((entry.id for entry in made.listed), reverse=True)
+
+
+def test_receipts_of_webhooks_are_counted_with_their_times(site: Site, capsys: Capture) -> None:
+    site.set("staging")
+    site.move("staging")
+    count = site.say(capsys, "report")["completeness"]["requests"]
+    site.hear("taken_at = 1000, awaited_since = 1000")
+    assert site.steps(capsys)["webhooks"]["data"]["unanswered"] == count
+    site.hear(
+        "awaited_since = NULL, found_at = 1060, delivered_at = 1000 + 10 * id, documents = 1 WHERE id <= "
+        "(SELECT min(id) + 1 FROM requests WHERE state = 'delivered')"
+    )
+    site.hear("insufficient_at = 900 WHERE id = (SELECT min(id) FROM requests WHERE state = 'delivered')")
+    step = site.steps(capsys)["webhooks"]
+    assert step["done"]
+    told = site.say(capsys, "report")["webhooks"]
+    heard = told["found"]
+    assert heard == told["delivered"] > 0
+    assert (told["insufficient"], told["contradicting"], told["unanswered"]) == (1, 1, count - heard)
+    assert told["times"]["found"] == {"requests": heard, "median_seconds": 60.0, "longest_seconds": 60.0}
+    assert told["times"]["insufficient"]["longest_seconds"] == 0.0, "a webhook before the reply took no time"

@@ -84,18 +84,6 @@ def test_bodies_are_opened_and_what_cannot_be_is_none(store, made):
     assert 999 not in opened
 
 
-def test_when_the_api_took_a_request(store, fill, made):
-    one, _ = made("staging", 2)
-    (claimed,) = store.work.claim(fill.now + 99, 1)
-    store.work.commit(
-        Turn(fill.now, attempts=[fill.attempt(claimed, new_state="waiting", verdict="pause", status=503)])
-    )
-    assert store.onboarding.answered([one]) == {}
-    (claimed,) = store.work.claim(fill.now + 199, 1)
-    store.work.commit(Turn(fill.now, attempts=[fill.attempt(claimed, finished_at=fill.now + 7)]))
-    assert store.onboarding.answered([one]) == {one: fill.now + 7}
-
-
 def test_no_table_is_read_whole(store, made, request):
     made("staging", 3)
     with query_plans.caught(store) as statements:
@@ -104,9 +92,8 @@ def test_no_table_is_read_whole(store, made, request):
         store.onboarding.first_rows(EvidenceFilter("sandbox"))
         store.onboarding.count("staging")
         store.onboarding.opened([1, 2])
-        store.onboarding.answered([1, 2])
     plans = query_plans.explained(store, statements, request)
-    assert len(plans) == 6
+    assert len(plans) == 5
     bad = {
         statement: plan
         for statement, plan in plans.items()

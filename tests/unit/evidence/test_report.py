@@ -51,7 +51,7 @@ def report(**changes: Any) -> Report:
         "until": None,
         "steps": steps(Facts("staging", "https://example.test/v1", False, True, True)),
         "sums": sums,
-        "outcomes": Outcomes(1, 0, 1, 1),
+        "outcomes": Outcomes(found=1, delivered=1, unanswered=1),
         "times": times_of(listed),
         "listed": listed,
         "more": 0,
@@ -144,6 +144,8 @@ def test_receipts_of_webhooks_and_their_times() -> None:
         "found": 1,
         "insufficient": 0,
         "delivered": 1,
+        "contradicting": 0,
+        "awaited": 0,
         "unanswered": 1,
         "times": {
             "found": {"requests": 1, "median_seconds": 3.5, "longest_seconds": 3.5},
@@ -152,12 +154,6 @@ def test_receipts_of_webhooks_and_their_times() -> None:
     }
     text = Reader(as_html(made)).text
     assert "patient found after 4 s" in text and "document delivered after 2 h" in text
-
-
-def test_without_webhooks_it_says_not_yet() -> None:
-    made = report(outcomes=None, times={})
-    assert as_json(made)["webhooks"] is None
-    assert "Not yet: this program does not note webhooks." in Reader(as_html(made)).text
 
 
 def test_a_rehearsal_says_so() -> None:

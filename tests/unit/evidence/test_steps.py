@@ -34,7 +34,7 @@ STAGING = Traffic(
     last_at=AT,
     newest=((7, "c-7"), (6, "c-6")),
     sharing=Counter(both=1, problems=2, none=1),
-    outcomes=Outcomes(3, 1, 2, 0),
+    outcomes=Outcomes(found=3, insufficient=1, delivered=2),
 )
 DONE = Facts(
     "production",
@@ -118,13 +118,13 @@ def test_notes_of_persons_are_in_no_evidence() -> None:
             "neither 100 %",
         ),
         ("sharing", {"traffic": {"staging": replace(STAGING, missing=1)}}, False, "1 known left out"),
-        ("webhooks", {"traffic": {"staging": replace(STAGING, outcomes=None)}}, False, "not yet"),
-        ("webhooks", {"traffic": {"staging": STAGING}}, True, "found 3"),
+        ("webhooks", {"traffic": {"staging": replace(STAGING, outcomes=Outcomes())}}, False, "none received"),
+        ("webhooks", {"traffic": {"staging": STAGING}}, True, "3 found"),
         (
             "webhooks",
             {"traffic": {"staging": replace(STAGING, outcomes=Outcomes(unanswered=4))}},
             False,
-            "unanswered 4",
+            "4 unanswered",
         ),
         ("production-key", {"environment": "production-test"}, True, "v1/scheduled-appointment"),
         ("production-test", {"round": Round(4)}, False, "4 accepted"),
