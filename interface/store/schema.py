@@ -240,9 +240,12 @@ requests = Table(
     Column("environment", Text, nullable=False, server_default="sandbox"),  # that it was composed for
     Column("wake_at", Double),  # of a held one: when its hold is over by itself; NULL: not by itself
 )
+HELD_UNTIL = (requests.c.state == "held", requests.c.wake_at.is_not(None))
+"""What is true of a request that is held until a time."""
 _partial_index(
     "requests_waking",
-    and_(requests.c.state == "held", requests.c.wake_at.is_not(None)),
+    requests.c.wake_at.is_not(None),
+    requests.c.state,  # first: else SQLite takes the index by state, and sorts all that is held
     requests.c.wake_at,
     requests.c.patient_id,
 )

@@ -36,6 +36,7 @@ from interface.store.leases import Hold, Seen
 from interface.store.records.reading import AskedRow, Command, JournalRow, PatientRow, ReplayRow
 from interface.store.records.turn import Claimed, Committed, NewRequestRow, Turn
 from interface.store.schema import (
+    HELD_UNTIL,
     charts,
     message_bodies,
     messages,
@@ -91,10 +92,10 @@ _CHANGED_BY_DAY = _OPEN_PATIENTS.where(
         requests.c.appointment_date < bindparam("day"),
     )
 )
-_HELD_UNTIL = _OPEN_PATIENTS.where(requests.c.state == "held", requests.c.wake_at.is_not(None))
+_HELD_UNTIL = _OPEN_PATIENTS.where(*HELD_UNTIL)
 _WAKING = (
     select(requests.c.patient_id)
-    .where(requests.c.state == "held", requests.c.wake_at <= bindparam("now"))
+    .where(*HELD_UNTIL, requests.c.wake_at <= bindparam("now"))
     .order_by(requests.c.wake_at)
     .limit(bindparam("count"))
 )

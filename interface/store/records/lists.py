@@ -144,6 +144,8 @@ class RequestSummary:
     changed_at: float
     last_verdict: str | None
     last_status: int | None
+    wake_at: float | None
+    """Of a held one: when its hold is over by itself; None: it needs somebody."""
 
 
 @dataclass(frozen=True, slots=True)
