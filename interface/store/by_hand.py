@@ -36,7 +36,13 @@ _HURRY = (
 _DISCARD = (
     update(requests)
     .where(*_AS_IT_WAS)
-    .values(state="discarded", due_at=None, reasons=bindparam("b_reasons"), changed_at=bindparam("b_now"))
+    .values(
+        state="discarded",
+        due_at=None,
+        wake_at=None,
+        reasons=bindparam("b_reasons"),
+        changed_at=bindparam("b_now"),
+    )
 )
 _BODY = (
     update(request_bodies)

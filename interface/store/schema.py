@@ -251,7 +251,15 @@ requests = Table(
     Column("documents", Integer, nullable=False, server_default="0"),
     Column("events", Integer, nullable=False, server_default="0"),  # webhooks of any type, each counted once
 )
-_partial_index("requests_waking", requests.c.wake_at.is_not(None), requests.c.state, requests.c.wake_at)
+HELD_UNTIL = (requests.c.state == "held", requests.c.wake_at.is_not(None))
+"""What is true of a request that is held until a time."""
+_partial_index(
+    "requests_waking",
+    requests.c.wake_at.is_not(None),
+    requests.c.state,  # first: else SQLite takes the index by state, and sorts all that is held
+    requests.c.wake_at,
+    requests.c.patient_id,
+)
 BEFORE_PRODUCTION = ("staging", "production-test")
 # written out, not as parameters: SQLite takes a partial index only where it reads the same
 ASKED_BEFORE_PRODUCTION = requests.c.environment.in_(

@@ -47,14 +47,18 @@ _CLOSE = (
     update(requests)
     .where(requests.c.id == bindparam("b_id"), _IS_OPEN)
     .values(
-        state=bindparam("b_state"), due_at=None, reasons=bindparam("b_reasons"), changed_at=bindparam("b_now")
+        state=bindparam("b_state"),
+        due_at=None,
+        wake_at=None,
+        reasons=bindparam("b_reasons"),
+        changed_at=bindparam("b_now"),
     )
 )
 _SUPERSEDED = reasons_json([("superseded", "a newer request for this appointment takes its place")])
 _SUPERSEDE = (
     update(requests)
     .where(requests.c.id == bindparam("b_id"), _IS_OPEN)
-    .values(state="superseded", due_at=None, reasons=_SUPERSEDED, changed_at=bindparam("b_now"))
+    .values(state="superseded", due_at=None, wake_at=None, reasons=_SUPERSEDED, changed_at=bindparam("b_now"))
 )
 _INSERT_REQUESTS = insert(requests)
 _INSERT_BODIES = insert(request_bodies)

@@ -38,6 +38,7 @@ from interface.store.records.reading import AskedRow, Command, JournalRow, Patie
 from interface.store.records.turn import Claimed, Committed, NewRequestRow, Turn
 from interface.store.records.webhooks import NewWebhooks
 from interface.store.schema import (
+    HELD_UNTIL,
     charts,
     message_bodies,
     messages,
@@ -93,10 +94,10 @@ _CHANGED_BY_DAY = _OPEN_PATIENTS.where(
         requests.c.appointment_date < bindparam("day"),
     )
 )
-_HELD_UNTIL = _OPEN_PATIENTS.where(requests.c.state == "held", requests.c.wake_at.is_not(None))
+_HELD_UNTIL = _OPEN_PATIENTS.where(*HELD_UNTIL)
 _WAKING = (
     select(requests.c.patient_id)
-    .where(requests.c.state == "held", requests.c.wake_at <= bindparam("now"))
+    .where(*HELD_UNTIL, requests.c.wake_at <= bindparam("now"))
     .order_by(requests.c.wake_at)
     .limit(bindparam("count"))
 )

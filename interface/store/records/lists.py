@@ -151,6 +151,8 @@ class RequestSummary:
     changed_at: float
     last_verdict: str | None
     last_status: int | None
+    wake_at: float | None
+    """Of a held one: when its hold is over by itself; None: it needs somebody."""
     panel_id: str | None = None
     """Version 2: the API's id of the panel it went in."""
     taken_at: float | None = None

@@ -121,18 +121,27 @@ class Site:
             pass
 
     def set(self, *at):
-        self.clock.moment = datetime(*at, tzinfo=UTC)
+        self.set_to(datetime(*at, tzinfo=UTC))
+
+    def set_to(self, moment):
+        """Time goes on until then."""
+        self.clock.moment = moment
+        self.look_at_timer()
         self.turn()
 
     def go_on(self, seconds):
         """Time goes on, with a turn at the end."""
-        self.clock.moment += timedelta(seconds=seconds)
-        self.turn()
+        self.set_to(self.clock.moment + timedelta(seconds=seconds))
 
     def jump(self, seconds):
         """The machine's clock is set."""
         self.clock.jump(seconds)
+        self.look_at_timer()
         self.turn()
+
+    def look_at_timer(self):
+        """Look whose time has come, which the loop does from time to time only."""
+        self.loop._resettling._timer_look = 0.0
 
     def ask(self, kind, **arguments):
         """A command and what came of it, once nothing is being sent."""
