@@ -23,7 +23,7 @@ RULES: tuple[Rule, ...] = (
 )
 """Key, whether it is in use, and what is added to its name."""
 
-AVAILABLE = ("sandbox", "production")
+AVAILABLE = ("sandbox", "staging", "production")
 """Environments that `run` takes."""
 LISTENER_KEYS = ("tls_certificate", "tls_key", "tls_client_ca")
 

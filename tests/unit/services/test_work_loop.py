@@ -111,7 +111,7 @@ class FakeIntake:
         self.blocked = frozenset()
         self.environment = "sandbox"
 
-    def obey(self, guard):
+    def obey(self, guard, apart=None):
         pass
 
     def plan(self, rows, now, sending):
