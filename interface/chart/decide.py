@@ -7,9 +7,10 @@ passed in, and the outcome says what to keep.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
+from interface.chart.apart import NOBODY, Apart, charted_apart
 from interface.chart.filters import person_left
 from interface.chart.guarding import Guard, no_guard
 from interface.chart.holds import hold
@@ -34,10 +35,13 @@ class Engine:
     policy: Policy
     guard: Guard = no_guard
     """What the environment forbids."""
+    apart: Apart = field(default_factory=lambda: NOBODY)
+    """Test patients: they are charted under keys of their own."""
 
     def read(self, raw: bytes, *, received_at: datetime, listener: str = "") -> Reading:
         """What the message says. Never raises for what a sender can send."""
-        return read_message(self.book, self.policy, raw, received_at=received_at, listener=listener)
+        reading = read_message(self.book, self.policy, raw, received_at=received_at, listener=listener)
+        return charted_apart(reading, self.apart)
 
     def decide(
         self, reading: Reading, charts: Mapping[str, Chart], *, now: datetime, new_id: Callable[[], int]

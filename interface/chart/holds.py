@@ -151,6 +151,18 @@ CODES = (
         'a person, by `requests release`; or a newer message with PD1-12 = N (after ARV-3: with ARV-3 = "")',
     ),
     Hold(
+        "not-test-patient",
+        "not a staging test patient",
+        "the switch to production, where it goes out by itself; or, if this is one of the vendor's test patients, "
+        "`onboarding import-patients` and messages with his number, family name and birth date as imported",
+    ),
+    Hold(
+        "test-patient",
+        "a staging test patient elsewhere than in staging: nothing of his is sent",
+        "nothing: it expires with its date; if he is a real person who was imported by mistake, "
+        "`onboarding import-patients --forget` with the file that names him",
+    ),
+    Hold(
         "not-live",
         "production is not switched on: nothing is sent before that",
         "the switch, `onboarding go-live`, which shows first what it will do",

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from interface.cli.common import UsageError, settings_of
@@ -83,11 +83,16 @@ def open_site(args: argparse.Namespace) -> Iterator[Site]:
     """The site of the settings, with today's mapping; the store is neither made nor brought up to date."""
     from interface.chart.decide import Engine
     from interface.services.clock import Clock
+    from interface.services.guarding import guard_now
+    from interface.services.roster import roster_of
 
     settings = settings_of(args)
     engine = Engine(settings.rulebook(), settings.policy())
     with work_says(tell), open_store_of(settings) as store:
-        yield Site(settings, engine, store, Clock(args.now, settings.site.zone))
+        clock = Clock(args.now, settings.site.zone)
+        guard = guard_now(store, settings.site.environment, clock.now())
+        engine = replace(engine, guard=guard, apart=roster_of(store).apart)
+        yield Site(settings, engine, store, clock)
 
 
 def grouping(site: Site) -> Grouping:

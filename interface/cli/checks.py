@@ -71,9 +71,18 @@ def guarded(what: str, check: Callable[[Settings], Found], settings: Settings) -
 
 def check_features(settings: Settings) -> Found:
     """Keys whose feature is not built, an environment that `run` refuses, and what is seldom meant."""
+    from interface.services.limits import limits_of
+
     for name in not_available(settings):
         yield "FAIL", f"{name}: not available yet; `run` refuses it"
-    if settings.site.environment not in AVAILABLE:
+    if settings.site.environment == "staging":
+        limits = limits_of(settings)
+        per_minute = round((limits.requests_per_second or 0.0) * 60)
+        yield (
+            "ok",
+            f"staging: only test patients leave, at most {per_minute} requests a minute, {limits.concurrency} at a time",
+        )
+    elif settings.site.environment not in AVAILABLE:
         yield "warn", f'environment "{settings.site.environment}" is not available yet; `run` refuses it'
     if settings.request.response_direct_address and settings.request.response_fax_number:
         yield "warn", "[request] has a Direct address and a fax number; the API expects one of them"

@@ -68,7 +68,7 @@ def build(rows: Sequence[Row], layout: Layout, as_of: str) -> Built:
     cells = rows[0].cells
     body = [_pid(cells)]
     for row in rows:
-        body += _problem(row.cells) if layout.kind == "problems" else _medication(row.cells)
+        body += _problem(row.cells) if layout.kind == "problems" else order_segments(row.cells)
     at = cells.get("as_of") or as_of
     kind = TYPES[layout.kind]
     control_id = f"LOAD-{_digest(at, kind, *body)}"
@@ -123,7 +123,7 @@ def _problem(cells: dict[str, str]) -> list[str]:
     ]
 
 
-def _medication(cells: dict[str, str]) -> list[str]:
+def order_segments(cells: dict[str, str]) -> list[str]:
     """ORC, TQ1, RXE and RXR (chapter 4A): an order as it stands in a list."""
     get = cells.get
     control, state = _ORDER_STATES[get("status", "")]

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
+from interface.chart.holds import hold
 from interface.delivery.schedule import DEFAULT, Next, Schedule, after_attempt
 from interface.delivery.verdict import Reply, Verdict, judge
 from interface.services import mending
@@ -18,8 +19,11 @@ from interface.store.records.turn import AttemptDone, Claimed, Unsent
 log = logging.getLogger(__name__)
 
 EXPIRED = ("expired", "the appointment's day has passed")
+STRANGER = ("not-test-patient", f"{hold('not-test-patient').text}: found by the last look before it was sent")
 UNREADABLE = ("request-unreadable", mending.REQUEST)
 
+LOOK_AGAIN_SECONDS = 30.0
+"""When a request is tried again that was not sent because the store did not answer."""
 REMEMBERED = 100_000
 """How many requests are remembered that must go with fewer others."""
 
@@ -133,6 +137,29 @@ def unreadable(claimed: Claimed) -> Unsent:
     """A claimed request whose body cannot be opened: it is dead, the rest goes on."""
     event(log, logging.ERROR, "request-unreadable", request=claimed.request_id)
     return Unsent(claimed.request_id, claimed.patient_id, "dead", reasons_json([UNREADABLE]), claimed.fence)
+
+
+def stranger(claimed: Claimed) -> Unsent:
+    """A claimed request of somebody who is no test patient, in staging: it is dead."""
+    event(log, logging.ERROR, "not-test-patient", request=claimed.request_id)
+    return Unsent(claimed.request_id, claimed.patient_id, "dead", reasons_json([STRANGER]), claimed.fence)
+
+
+def not_sent_yet(claimed: Claimed, now: float) -> AttemptDone:
+    """A claimed request of which the store did not say whether it may go out: it waits."""
+    event(log, logging.WARNING, "not-sent-yet", request=claimed.request_id)
+    return AttemptDone(
+        claimed.request_id,
+        claimed.patient_id,
+        started_at=now,
+        finished_at=now,
+        status=None,
+        verdict="unsent",
+        detail="not sent: the store did not say whether this is a test patient's",
+        new_state="waiting",
+        due_at=now + LOOK_AGAIN_SECONDS,
+        fence=claimed.fence,
+    )
 
 
 def _detail(reply: Reply, following: Next) -> str:

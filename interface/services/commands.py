@@ -5,6 +5,7 @@ anew, too. `set_aside`, `take_back`: messages that are left out from now on, or 
 `release`: let held requests of protected patients go; `requests` (ids).
 `purge`: delete now what the settings keep no longer.
 `retry`, `discard`: send requests again, give them up; `requests` (ids), `who`, `why`: see by_hand.py.
+`import-test-patients`: see roster.py.
 `keyed`: every chart was rebuilt, and stands where today's settings lead; `keys` as each rebuilding told them.
 """
 
@@ -20,6 +21,7 @@ from interface.chart.model import OPEN, Chart, change
 from interface.chart.rebuild import Decided, Rebuilt, Told, rebuild
 from interface.chart.settle import digest_of
 from interface.rules.policy import Policy
+from interface.services import roster
 from interface.services.by_hand import ByHand, CannotError, HandStore, Waits
 from interface.services.going_live import LiveStore, go_live
 from interface.services.identity_settings import IDENTITY, keys_now, only
@@ -27,6 +29,7 @@ from interface.services.mending import MESSAGE, ask_again, chart_of_requests, ch
 from interface.services.plan import Plan, reasons
 from interface.services.purging import Purging
 from interface.store.records.reading import AskedRow, Command, PatientRow, ReplayRow
+from interface.store.records.roster import RosterRow
 from interface.store.records.turn import CommandDone, MessageAgain, MessageDone
 
 MOST_PATIENTS = 200
@@ -50,6 +53,9 @@ class CommandStore(HandStore, LiveStore, Protocol):
 
     def asked_of(self, patient_ids: Iterable[int]) -> list[AskedRow]:
         """All requests of these patients, oldest first."""
+
+    def roster(self) -> list[RosterRow]:
+        """The test patients, those removed too."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,8 @@ class Commanding:
             return self._purge(command)
         if command.kind in ("retry", "discard"):
             return self._by_hand.plan(self.engine, command, now, busy)
+        if command.kind == roster.KIND:
+            return roster.plan_import(command, self._store.roster())
         if command.kind == "keyed":
             return self._keyed(command)
         if command.kind == "go-live":

@@ -99,6 +99,7 @@ class Committing:
             again=changes.again,
             commands=changes.commands,
             by_hand=changes.by_hand,
+            roster=changes.roster,
             seen=changes.seen,
             claims=self._outgoing.claims(room),
             blocked=frozenset(plan.blocked) if plan is not None else self._intake.blocked,

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from interface.chart.apart import NOBODY, Apart
 from interface.chart.decide import Engine
 from interface.chart.guarding import Guard, no_guard
 from interface.services.guarding import Guarding, closed
 from interface.services.ids import Ids
 from interface.services.intake import Intake
 from interface.services.purging import Purging
+from interface.services.roster import roster_of
 from interface.services.turn_keeper import TurnKeeper
 from interface.store.database import Store
 
@@ -25,6 +27,8 @@ class Deciding:
     """What the environment forbids, as the store has it now; the store lives in the engine's environment from then on.
     Raises StoreError.
     """
+    apart: Callable[[], Apart] = lambda: NOBODY
+    """Test patients, as the store knows them now. Raises StoreError."""
 
     @classmethod
     def on(
@@ -32,6 +36,10 @@ class Deciding:
     ) -> Deciding:
         """All of it, on a store. `now`: POSIX seconds. Until `guard` was asked, nothing is let out."""
         guard = Guarding(store, engine.policy.environment, now)
+
+        def apart() -> Apart:
+            return roster_of(store).apart
+
         ids = Ids(store.work.next_ids)
         intake = Intake(
             replace(engine, guard=closed),
@@ -44,6 +52,6 @@ class Deciding:
         def renew() -> None:
             ids.renew()
             intake.renew()
-            intake.obey(guard())
+            intake.obey(guard(), apart())
 
-        return cls(intake, TurnKeeper(store.work, renew), guard)
+        return cls(intake, TurnKeeper(store.work, renew), guard, apart)

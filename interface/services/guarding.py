@@ -11,6 +11,7 @@ from interface.delivery.guards import guard_of
 from interface.delivery.guards.life import Life
 from interface.errors import InterfaceError
 from interface.services.logs import event
+from interface.services.roster import roster_of
 from interface.store.database import Store
 
 log = logging.getLogger("interface.services.work")
@@ -71,4 +72,9 @@ class Guarding:
         going = self._life.going
         if before is not None and not before.live and going is not None:
             event(log, logging.WARNING, "went-live", who=going.who, below=going.below)
-        return guard_of(self._life)
+        return guard_of(self._life, roster_of(self._store))
+
+
+def guard_now(store: Store, environment: str, now: float) -> Guard:
+    """What an environment forbids, as the store has it now; nothing is written. Raises StoreError."""
+    return guard_of(life_of(store, environment, now), roster_of(store))

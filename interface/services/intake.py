@@ -16,6 +16,7 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from interface.chart.apart import NOBODY, Apart
 from interface.chart.decide import Engine
 from interface.chart.guarding import Guard
 from interface.chart.model import Chart
@@ -80,12 +81,13 @@ class Intake:
         self._deferred: dict[int, frozenset[int]] = {}
 
     def use(self, engine: Engine) -> None:
-        """Decide by another mapping from now on; the guard stays."""
-        self._engine = self._commanding.engine = replace(engine, guard=self._engine.guard)
+        """Decide by another mapping from now on; what the environment forbids and who is charted apart stays."""
+        known = self._engine
+        self._engine = self._commanding.engine = replace(engine, guard=known.guard, apart=known.apart)
 
-    def obey(self, guard: Guard) -> None:
-        """From now on this is what the environment forbids."""
-        self._engine = self._commanding.engine = replace(self._engine, guard=guard)
+    def obey(self, guard: Guard, apart: Apart = NOBODY) -> None:
+        """From now on this is what the environment forbids, and these are charted apart."""
+        self._engine = self._commanding.engine = replace(self._engine, guard=guard, apart=apart)
 
     @property
     def environment(self) -> str:

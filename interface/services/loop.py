@@ -81,6 +81,7 @@ class WorkLoop:
         self._intake = deciding.intake
         self._keeper = deciding.keeper
         self._guard = deciding.guard
+        self._apart = deciding.apart
         self._outgoing = outgoing
         self._clock = clock
         self._stats = stats
@@ -167,8 +168,9 @@ class WorkLoop:
         """Find out what became of the last commit, and what other nodes are doing. Raises StoreError."""
         self._committing.find_out()
         if self._guards_old:
-            self._intake.obey(self._guard())
+            self._intake.obey(self._guard(), self._apart())
             self._guards_old = False
+            self._keeper.unsettle()
             self._resettling.anew()
         if abroad := self._outgoing.abroad:
             self._intake.released(self._outgoing.others_still_send(self._store.sent_by_others(abroad)))

@@ -6,15 +6,16 @@ and what it has claimed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
 from interface.delivery.destination import Room
 from interface.delivery.panel import parcels
-from interface.services.attempts import Ledger, expired, unreadable
+from interface.services.attempts import Ledger, expired, not_sent_yet, stranger, unreadable
 from interface.services.clock import Clock
 from interface.services.courier import Couriers, Job
 from interface.services.turn_keeper import LONGEST_POLL_SECONDS
+from interface.store.errors import StoreError
 from interface.store.records.turn import AttemptDone, Claimed, Turn, Unsent
 from interface.store.work_state import DESTINATION
 
@@ -28,8 +29,18 @@ Ended = AttemptDone | Unsent
 class Outgoing:
     """One thread's, the loop's."""
 
-    def __init__(self, couriers: Couriers, ledger: Ledger, clock: Clock, batch: int = 1) -> None:
-        """`batch`: how many patients' requests go together in one POST."""
+    def __init__(
+        self,
+        couriers: Couriers,
+        ledger: Ledger,
+        clock: Clock,
+        batch: int = 1,
+        last_look: Callable[[Sequence[Claimed]], set[int]] = lambda _: set(),
+    ) -> None:
+        """`batch`: how many patients' requests go together in one POST. `last_look`: which of these requests must not go
+        out in this environment, whatever was decided; it may raise StoreError.
+        """
+        self._last_look = last_look
         self._couriers = couriers
         self._ledger = ledger
         self._clock = clock
@@ -108,8 +119,13 @@ class Outgoing:
         if not fresh:
             return set()
         today, past, jobs = self._clock.today(), set(), []
+        strangers, trouble = self._look_last(fresh)
         for one in fresh:
-            unsent = _not_to_be_sent(one, today)
+            unsent: Ended | None = _not_to_be_sent(one, today)
+            if unsent is None and trouble:
+                unsent = not_sent_yet(one, self._clock.now())
+            elif unsent is None and one.request_id in strangers:
+                unsent = stranger(one)
             if unsent is None:
                 self.sending[one.request_id] = one.patient_id
                 jobs.append(_job(one))
@@ -123,6 +139,13 @@ class Outgoing:
             posts += 1
         self.passage.sent(posts, jobs[0].request_id if turn.probe and jobs else None)
         return past
+
+    def _look_last(self, claimed: Sequence[Claimed]) -> tuple[set[int], bool]:
+        """Those that must not go out, and whether that could not be told: then nothing goes out."""
+        try:
+            return self._last_look([one for one in claimed if one.readable]), False
+        except StoreError:
+            return set(), True
 
     # ------------------------------------------------------------------------------------------ back
 

@@ -9,6 +9,7 @@ from interface.chart.model import OPEN, Chart, encode_chart
 from interface.chart.outcome import Close, NewRequest, RequestChange, Rewrite
 from interface.rules.facts import Reason
 from interface.store.records.reasons import reasons_json
+from interface.store.records.roster import RosterWrite
 from interface.store.records.turn import (
     CloseRow,
     CommandDone,
@@ -55,6 +56,8 @@ class Plan:
     by_hand: list[ReopenRow | HurryRow | DiscardRow] = field(default_factory=list)
     seen: dict[str, str] = field(default_factory=dict)
     """What the store is to remember of the settings."""
+    roster: list[RosterWrite] = field(default_factory=list)
+    """Test patients to import, to remove or to forget."""
     woken: set[int] = field(default_factory=set)
     """Patients who were settled because the time of a held request had come."""
     guards_changed: bool = False

@@ -80,6 +80,10 @@ class TurnKeeper:
             self._store.settled(self.hold, today)
             self._settled_on = today.isoformat()
 
+    def unsettle(self) -> None:
+        """What the environment forbids is another: that all were settled for today counts no more."""
+        self._settled_on = ""
+
     def is_settled(self, today: date) -> bool:
         """Whether some node has settled all open requests for the day: before, nothing may be sent."""
         return self._settled_on == today.isoformat()

@@ -19,7 +19,7 @@ from pathlib import Path
 from interface.chart.decide import Engine
 from interface.contract.versions import version
 from interface.delivery.panel import alone, of_each
-from interface.delivery.schedule import DEFAULT, Schedule
+from interface.delivery.schedule import DEFAULT
 from interface.errors import InterfaceError
 from interface.rules import Policy, RuleError
 from interface.services.attempts import Ledger
@@ -30,12 +30,14 @@ from interface.services.deciding import Deciding
 from interface.services.guarding import EnvironmentTakenError, enter
 from interface.services.http_client import Posters, Target
 from interface.services.identity_settings import note_and_say
+from interface.services.limits import Limits, limits_of, say_limits
 from interface.services.logs import configure, event
 from interface.services.loop import WorkLoop
 from interface.services.outgoing import Outgoing
 from interface.services.passage import Passage
 from interface.services.pulse import Pulse
-from interface.services.purging import FOR_EVER, Keep, Purging
+from interface.services.purging import Purging
+from interface.services.roster import last_look
 from interface.services.running import STORE_RETRY_SECONDS, StoreTrouble, run
 from interface.services.wakes import Wakes
 from interface.services.webhook_chores import WebhookChores
@@ -51,27 +53,6 @@ log = logging.getLogger("interface.services.work")
 CONNECT_SECONDS = 10.0
 LOCK_SECONDS = 40.0
 """How long a work waits for one whose door was killed: that one drains first."""
-DRAIN_MARGIN_SECONDS = 5.0
-"""Beyond the API's time limit, to get the last verdicts stored."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Numbers of the process that tests set smaller."""
-
-    concurrency: int = 32
-    requests_per_second: float | None = None
-    """None: no limit."""
-    drain_seconds: float = 40.0
-    schedule: Schedule = DEFAULT
-    batch: int = 1
-    """How many patients' requests one POST takes."""
-    keep: Keep = FOR_EVER
-    """For how long things are kept."""
-    awaited: bool = True
-    """Whether webhooks are to come: the path processes what it takes in."""
-    expected_hours: float = 72.0
-    """How long requests may go without a webhook until it is said."""
 
 
 def work(
@@ -108,7 +89,8 @@ def work(
                 random.random, limits.schedule, limit=limits.requests_per_second, steady=clock.steady
             )
             ledger = Ledger(random.random, limits.schedule, passage, awaited=limits.awaited)
-            outgoing = Outgoing(couriers, ledger, clock, limits.batch)
+            look = last_look(store, engine.policy.environment)
+            outgoing = Outgoing(couriers, ledger, clock, limits.batch, look)
             loop = WorkLoop(store.work, deciding, outgoing, clock, stats, pulse.may_judge)
             loop.begin(taken_up.told)
             chores = Chores(
@@ -192,6 +174,7 @@ def serve(settings_file: Path, now: str | None) -> None:
             with suppress(StoreError):  # the loop does it once more, and waits for the store
                 enter(store, engine.policy.environment, clock.now())
             note_and_say(store, engine, clock.now())
+            say_limits(settings)
 
             def reload() -> Engine | None:
                 posters.target = with_fresh_key(settings_file, posters.target)
@@ -213,20 +196,6 @@ def serve(settings_file: Path, now: str | None) -> None:
     finally:
         if lock is not None:
             lock.release()
-
-
-def limits_of(settings: Settings) -> Limits:
-    """How much at once and how fast: what the settings say. What an environment allows at most belongs here too."""
-    api = settings.api
-    return Limits(
-        concurrency=api.concurrency,
-        requests_per_second=api.requests_per_second,
-        drain_seconds=api.timeout_seconds + DRAIN_MARGIN_SECONDS,
-        batch=api.batch,
-        keep=Keep.of(settings.store),
-        awaited=settings.processes,
-        expected_hours=settings.webhooks.expected_hours,
-    )
 
 
 def envelope_of(settings: Settings) -> Envelope:

@@ -41,6 +41,7 @@ from interface.store.presence import Presence, presence
 from interface.store.records.figures import StoreStats
 from interface.store.resealing import Resealing
 from interface.store.retention import Retention
+from interface.store.roster import RosterRows
 from interface.store.rotation import Rotation
 from interface.store.schema import liveness
 from interface.store.sqlite import SQLite, sqlite_path
@@ -288,6 +289,11 @@ class Store:
     def confirmations(self) -> Confirmations:
         """What persons have seen done."""
         return self._seldom_used(Confirmations, lambda: Confirmations(self._database, self._keyring))
+
+    @property
+    def roster(self) -> RosterRows:
+        """The vendor's test patients."""
+        return self._seldom_used(RosterRows, lambda: RosterRows(self._database, self._keyring))
 
     @property
     def retention(self) -> Retention:

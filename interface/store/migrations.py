@@ -130,6 +130,11 @@ def _webhooks_joined(connection: Connection) -> None:
     )
 
 
+def _test_patients(connection: Connection) -> None:
+    """The vendor's test patients, as they were imported."""
+    schema.test_patients.create(connection)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "first tables", _first_tables),
     Migration(2, "merges and commands", _merges_and_commands),
@@ -141,6 +146,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(8, "environments", _environments),
     Migration(9, "evidence", _evidence),
     Migration(10, "webhooks joined", _webhooks_joined),
+    Migration(11, "test patients", _test_patients),
 )
 
 

@@ -398,6 +398,19 @@ confirmations = Table(
     Column("undone_by", Text),
 )
 
+test_patients = Table(
+    "test_patients",
+    metadata,
+    # the vendor's test patients: in staging nobody else leaves; one who was removed stays, so that his messages go on to
+    # be told from a real patient's of the same number
+    Column("id", _ID, primary_key=True),
+    Column("mrn_hash", LargeBinary, nullable=False, unique=True),  # keyed hash of the number
+    Column("document", LargeBinary, nullable=False, info=sealed("test-patient")),
+    Column("source", Text, nullable=False),  # digest of the file he came in
+    Column("imported_at", Double, nullable=False),
+    Column("removed_at", Double),
+)
+
 settings_seen = Table(
     "settings_seen",
     metadata,

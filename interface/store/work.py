@@ -24,6 +24,7 @@ from interface.store import (
     joining,
     nodes,
     replay,
+    roster,
     seen,
     turns,
     work_state,
@@ -35,6 +36,7 @@ from interface.store.in_lists import among, chunks
 from interface.store.key_rows import still_good
 from interface.store.leases import Hold, Seen
 from interface.store.records.reading import AskedRow, Command, JournalRow, PatientRow, ReplayRow
+from interface.store.records.roster import RosterRow
 from interface.store.records.turn import Claimed, Committed, NewRequestRow, Turn
 from interface.store.records.webhooks import NewWebhooks
 from interface.store.schema import (
@@ -270,6 +272,11 @@ class Work(Part):
         with self._reading() as connection:
             return seen.read(connection, name)
 
+    def roster(self) -> list[RosterRow]:
+        """The test patients, those removed too."""
+        with self._reading() as connection:
+            return roster.read_all(connection, self._keyring)
+
     def next_ids(self) -> tuple[int, int]:
         """The next patient id and the next request id; the loop counts on by itself, commits keep the
         counters.
@@ -314,6 +321,7 @@ class Work(Part):
             replay.decide_again(connection, keyring, turn.again, now)
             commands.end_commands(connection, keyring, turn.commands, now)
             changed |= by_hand.change_by_hand(connection, keyring, turn.by_hand, now, turn.environment)
+            roster.write(connection, keyring, turn.roster, now)
             seen.write(connection, turn.seen, now)
             if turn.joins is not None:
                 joining.join(connection, turn.joins)

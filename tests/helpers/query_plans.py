@@ -101,6 +101,7 @@ INSERT INTO webhooks SELECT n, 1, 'peer', 'other', NULL, 'c' || n, decode(md5(n:
     CASE WHEN n % 100 = 1 THEN 'new' WHEN n % 100 = 2 THEN 'unmatched' ELSE 'joined' END, 'b'
     FROM generate_series(1, 20000) n;
 INSERT INTO webhook_requests SELECT id, id FROM webhooks WHERE state = 'joined';
+INSERT INTO test_patients SELECT n, decode(md5(n::text), 'hex'), 'd', 's', 1, NULL FROM generate_series(1, 5000) n;
 ANALYZE
 """
 """Rows that make PostgreSQL's planner search: it goes by what is stored."""

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from interface.delivery.outcomes import Outcome
 from interface.store.leases import Hold
+from interface.store.records.roster import RosterWrite
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +238,8 @@ class Turn:
     commands: Sequence[CommandDone] = ()
     by_hand: Sequence[ReopenRow | HurryRow | DiscardRow] = ()
     """What persons do to requests."""
+    roster: Sequence[RosterWrite] = ()
+    """Test patients to import, to remove or to forget."""
     seen: Mapping[str, str] = field(default_factory=dict)
     """What to remember of the settings."""
     claims: int = 0

@@ -11,6 +11,7 @@ import query_plans
 from interface.services.joining import joins_of
 from interface.store.crypto import Master
 from interface.store.records.lists import MessageFilter, PatientCursor, PatientFilter, RequestFilter
+from interface.store.records.roster import RosterWrite
 from interface.store.records.turn import (
     CloseRow,
     DiscardRow,
@@ -90,7 +91,14 @@ def test_a_turn_of_the_work(plans, store, fill):
         new = [NewRequestRow(n, n, message, "A1", "waiting", b"", b"", DAY) for n in (1, 2, 3)]
         patients = [PatientWrite(n, b"", True, (f"K{n}",)) for n in (1, 2, 3)]
         claimed = work.commit(
-            Turn(1.0, [MessageDone(message, "done", "post", note=b"n")], patients, new, claims=1)
+            Turn(
+                1.0,
+                messages=[MessageDone(message, "done", "post", note=b"n")],
+                patients=patients,
+                requests=new,
+                claims=1,
+                roster=[RosterWrite("M1", b"{}"), RosterWrite("M2"), RosterWrite("M3", forget=True)],
+            )
         ).claimed
         work.commit(
             Turn(
@@ -106,6 +114,7 @@ def test_a_turn_of_the_work(plans, store, fill):
             )
         )
         work.request_states([1, 2])
+        store.roster.of_numbers(["M1", "M2"])
         for which in ("failed", "all"):
             work.commit(Turn(3.0, wake=which, told={"a": "1"}, claims=1, not_before=DAY, probe=True))
 

@@ -16,6 +16,7 @@ from interface.services.deciding import Deciding
 from interface.services.loop import WorkLoop
 from interface.services.outgoing import Outgoing
 from interface.services.passage import Passage
+from interface.services.roster import last_look
 from interface.services.work_stats import WorkStats
 from interface.store.records.arrivals import Arrival
 from interface.store.records.figures import Backlog
@@ -82,7 +83,7 @@ class Site:
         ledger = Ledger(lambda: 0.0, passage=passage)
         deciding, outgoing = (
             Deciding.on(store, self.engine, self.clock.now),
-            Outgoing(self.couriers, ledger, self.clock),
+            Outgoing(self.couriers, ledger, self.clock, last_look=last_look(store, self.policy.environment)),
         )
         self.keeper = deciding.keeper
         self.loop = WorkLoop(store.work, deciding, outgoing, self.clock, stats)

@@ -19,8 +19,9 @@ from interface.chart.outcome import Close, NewRequest, Outcome
 from interface.delivery.schedule import Schedule
 from interface.rules import Policy
 from interface.services.http_client import Poster, Target
+from interface.services.limits import Limits
 from interface.services.logs import configure
-from interface.services.work import Limits, clock_at, work
+from interface.services.work import clock_at, work
 from interface.store.crypto import Master
 from interface.store.database import open_store
 from interface.store.lock import StoreLock

@@ -115,7 +115,7 @@ class FakeIntake:
         self.blocked = frozenset()
         self.environment = "sandbox"
 
-    def obey(self, guard):
+    def obey(self, guard, apart=None):
         pass
 
     def plan(self, rows, now, sending):

@@ -37,7 +37,13 @@ def test_version_2_with_panels_and_requests_without_a_date_is_available() -> Non
     assert (settings.policy().api_version, settings.policy().without_date) == (2, "post")
 
 
-@pytest.mark.parametrize("environment", ["staging", "production-test"])
+@pytest.mark.parametrize("environment", ["staging", "production"])
+def test_staging_and_production_are_open(environment: str) -> None:
+    text = f'[site]\nenvironment = "{environment}"\nmrn_root = "2.999.5"'
+    require_available(parse_settings(text, FILE), run=True)
+
+
+@pytest.mark.parametrize("environment", ["production-test"])
 def test_an_environment_that_comes_later_is_refused_for_running_only(environment: str) -> None:
     settings = parse_settings(f'[site]\nenvironment = "{environment}"\nmrn_root = "2.999.5"', FILE)
     require_available(settings)
@@ -48,6 +54,6 @@ def test_an_environment_that_comes_later_is_refused_for_running_only(environment
 
 
 def test_a_rehearsal_of_another_environment_on_loopback_is_refused_too() -> None:
-    text = '[site]\nenvironment = "staging"\nmrn_root = "2.999.5"\n[api]\nbase_url = "http://127.0.0.1:8026"'
+    text = '[site]\nenvironment = "production-test"\nmrn_root = "2.999.5"\n[api]\nbase_url = "http://127.0.0.1:8026"'
     with pytest.raises(SettingsError, match="not available yet"):
         require_available(parse_settings(text, FILE), run=True)
