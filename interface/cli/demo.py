@@ -18,8 +18,9 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 
 PATIENCE = 60.0
 """Seconds until a step that should take milliseconds counts as failed."""
+_HEARING = 5.0
+"""Seconds that webhooks are waited for, at the end, once for all."""
+_PLAY = ("--seed", "7", "--webhook-delay", "0.05-0.2", "--insufficient", "0.2")
+"""How the simulated API plays: some patients have too little data; always the same ones."""
 _UNFINISHED = ("waiting", "sending")
 _SETTINGS = """\
 [site]
@@ -69,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
         signal.signal(number, _leave)  # what was started is stopped, the folder goes
     with tempfile.TemporaryDirectory(prefix="hl7-interface-demo-") as folder, contextlib.ExitStack() as stack:
         running = _start(stack, Path(folder), samples[0])
-        rows = list(_send_all(running, samples, progress=not args.json))
+        rows = _heard(running, list(_send_all(running, samples, progress=not args.json)))
         _print(rows, as_json=args.json)
         if args.serve:
             _serve(running)
@@ -147,7 +152,7 @@ def _start(stack: contextlib.ExitStack, folder: Path, first: Sample) -> _Running
     environment = {**os.environ, _VARIABLE: key}
     python = [sys.executable, "-m"]
     sandbox = _Process(
-        "simulated API", [*python, "interface", "sandbox", "--port", "0", "--key", key], environment
+        "simulated API", [*python, "interface", "sandbox", "--port", "0", "--key", key, *_PLAY], environment
     )
     stack.callback(sandbox.stop)
     api = sandbox.says(r"http://[^\s/]+:\d+").group()
@@ -158,9 +163,26 @@ def _start(stack: contextlib.ExitStack, folder: Path, first: Sample) -> _Running
     stack.callback(daemon.stop)
     ready = daemon.says(r"\bready\b.*listeners=main:(\d+).*web=(\S+)")
     settings = load_settings(path)
+    _receive(api, f"http://{ready[2]}{settings.webhooks.path}")
     master = load_or_create(settings.store.key, settings.directory, lambda _: None, create=False)
     store = stack.enter_context(open_store(settings.store_url, master, create=False))
     return _Running(store.views, int(ready[1]), f"http://{ready[2]}", api)
+
+
+def _receive(api: str, url: str) -> None:
+    """Tell the simulated API where its webhooks go: the daemon's port is known only now."""
+    _ask(api, "PUT", json={"urls": [url]})
+
+
+def _ask(api: str, method: str, **more: Any) -> Any:
+    """What the simulated API's door for webhooks answers."""
+    import requests
+
+    with requests.Session() as session:
+        session.trust_env = False  # a proxy does not lead to loopback
+        answer = session.request(method, f"{api}/_sandbox/webhooks", timeout=PATIENCE, **more)
+        answer.raise_for_status()
+        return answer.json()
 
 
 def _serve(running: _Running) -> None:
@@ -212,6 +234,24 @@ def _send_all(running: _Running, samples: list[Sample], *, progress: bool) -> It
         connection.close()
         if progress and sys.stderr.isatty():
             print("\r\x1b[K", end="", file=sys.stderr)
+
+
+def _heard(running: _Running, rows: list[Row]) -> list[Row]:
+    """The rows with what webhooks have said of their requests: all that the simulated API has sent, or what came in time."""
+    hooks = _ask(running.api, "GET", params={"wait": f"{_HEARING:.0f}"})
+    sent = Counter(hook["event"]["correlationId"] for hook in hooks if hook["state"] == "delivered")
+    deadline = time.monotonic() + _HEARING
+
+    def heard(request: RequestDetail | None) -> RequestDetail | None:
+        if request is None or request.summary.correlation_id is None:
+            return request
+        while True:
+            found = running.views.request(request.summary.id) or request
+            if found.summary.events >= sent[request.summary.correlation_id] or time.monotonic() > deadline:
+                return found
+            time.sleep(0.005)
+
+    return [replace(row, request=heard(row.request)) for row in rows]
 
 
 def _until(what: str, look: Callable[[], Found | None]) -> Found:
@@ -305,6 +345,11 @@ def _correlation(row: Row) -> str:
     return (row.request.summary.correlation_id or "") if row.request is not None else ""
 
 
+def _webhook(row: Row) -> str:
+    """What webhooks said of the request, if it was taken in."""
+    return row.request.summary.outcome.text if row.request is not None and _correlation(row) else ""
+
+
 def _cells(row: Row) -> tuple[str, ...]:
     summary = row.message.summary
     decided = summary.decision or summary.state
@@ -317,7 +362,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         decided,
         _status(row) if decided == "post" else "",
         _correlation(row) if decided == "post" else "",
-        "",
+        _webhook(row) or "–" if decided == "post" else "",
         why if not row.differences else "NOT AS EXPECTED",
     )
 
@@ -329,7 +374,7 @@ def _as_json(row: Row) -> dict[str, Any]:
         "ack": row.ack,
         "post_status": _status(row) or None,
         "correlation_id": _correlation(row) or None,
-        "webhook": None,
+        "webhook": _webhook(row) or None,
         "differences": row.differences,
         **row.answer(),
     }
