@@ -78,7 +78,8 @@ class JournalThread(Generic[Item]):
         `submit`.
 
         `on_commit(rows, seconds)` is called in this thread after each commit (it wakes the work and is
-        measured); `probe` raises while the store cannot be written. `said`: the names of the log lines when that begins and ends.
+        measured); `probe` raises while the store cannot be written. `said`: the names of the log lines when that
+        begins and ends.
         """
         self._journal = journal
         self._deliver = deliver
