@@ -8,9 +8,14 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 sys.path.insert(0, str(FOLDER))  # the pages' modules stand beside this file
 
-from pages import acks, mapping, verdicts  # noqa: E402
+from pages import acks, mapping, verdicts, webhooks  # noqa: E402
 
-PAGES = {"acks.md": acks.page, "verdicts.md": verdicts.page, "mapping.md": mapping.page}
+PAGES = {
+    "acks.md": acks.page,
+    "verdicts.md": verdicts.page,
+    "mapping.md": mapping.page,
+    "webhooks.md": webhooks.page,
+}
 
 
 def main() -> None:
