@@ -12,9 +12,10 @@ import orjson
 
 from interface import __version__
 from interface.evidence.completeness import Completeness, Sums, completeness
-from interface.evidence.report import EVENTS, Listed, Report, times_of
+from interface.evidence.report import EVENTS, Listed, NamedPatient, Report, times_of
 from interface.evidence.steps import Confirmed, Facts, Outcomes, Traffic, steps
 from interface.services.guarding import life_of
+from interface.services.roster import read
 from interface.settings import Settings, SettingsError
 from interface.store.database import Store
 from interface.store.onboarding_views import WINDOW, EvidenceFilter, EvidenceRow
@@ -225,7 +226,17 @@ def report_of(
         times=times_of(listed),
         listed=listed,
         more=sums.requests - len(listed),
+        patients=named_patients(store) if environment == "staging" else (),
     )
+
+
+def named_patients(store: Store) -> list[NamedPatient]:
+    """The vendor's test patients, who are made up, as they were imported."""
+    found = [read(row) for row in store.roster.all() if row.removed_at is None]
+    return [
+        NamedPatient(one.mrn, ", ".join(part for part in (one.family, one.given) if part))
+        for one in sorted(filter(None, found), key=lambda one: one.mrn)
+    ]
 
 
 def _listed(row: EvidenceRow, found: Completeness | None) -> Listed:
