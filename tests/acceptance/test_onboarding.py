@@ -16,12 +16,14 @@ from interface.chart.decide import Engine
 from interface.cli.main import main
 from interface.cli.samples import load_samples
 from interface.services.clock import Clock
+from interface.services.evidence import report_of
 from interface.services.offline import work_off
 from interface.settings import load_settings
 from interface.staging.imported import Imported, encode
 from interface.store import roster
 from interface.store.database import open_store
 from interface.store.keys import load_or_create
+from interface.store.onboarding_views import EvidenceFilter
 from interface.store.records.arrivals import Arrival
 from interface.store.records.roster import RosterWrite
 from interface.store.records.turn import AttemptDone, Turn
@@ -299,18 +301,11 @@ def test_the_page_is_its_owners_alone_and_named_after_the_environment(site: Site
     assert capsys.readouterr().out.startswith("<!doctype html>")
 
 
-def test_only_the_newest_requests_are_listed(
-    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: Capture
-) -> None:
-    from interface.services import evidence
-
-    monkeypatch.setattr(evidence, "LISTED", 3)
+def test_only_the_newest_requests_are_listed(site: Site) -> None:
     settings = load_settings(site.settings)
     keyring = load_or_create(None, site.folder, lambda _: None)
     with open_store(settings.store_url, keyring) as store:
-        made = evidence.report_of(
-            settings, store, evidence.EvidenceFilter(), datetime(2026, 3, 2, tzinfo=UTC), most=3
-        )
+        made = report_of(settings, store, EvidenceFilter(), datetime(2026, 3, 2, tzinfo=UTC), most=3)
     assert len(made.listed) == 3 and made.more == made.sums.requests - 3
     assert [entry.id for entry in made.listed] == sorted((entry.id for entry in made.listed), reverse=True)
 
