@@ -26,8 +26,11 @@ def run(args: argparse.Namespace) -> int:
     found = steps(facts)
     if wants_json(args):
         told = [step_as_json(step) for step in found]
-        print_json({"environment": facts.environment, "url": facts.url, "steps": told})
+        head = {"environment": facts.environment, "url": facts.url, "rehearsal": facts.loopback}
+        print_json({**head, "steps": told})
         return 0
+    if facts.loopback and facts.environment != "sandbox":
+        print(f"a rehearsal of {facts.environment}: requests go to this machine")
     table(
         ("", "step", "state", "what", "evidence"),
         [

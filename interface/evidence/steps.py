@@ -60,11 +60,11 @@ class Traffic:
     newest: tuple[tuple[int, str], ...] = ()
     """Ids and correlation ids of some delivered ones."""
     sharing: Mapping[str, int] = field(default_factory=Counter)
-    """Of the delivered ones, by `SHARING`."""
+    """By `SHARING`: of the newest delivered ones, those whose bodies were looked into; and so the two that follow."""
     lacking: int = 0
-    """Delivered ones that lack a required field."""
+    """How many lack a required field."""
     missing: int = 0
-    """Known problems and orders that delivered ones left out for no reason."""
+    """Known problems and orders that were left out for no reason."""
     outcomes: Outcomes = Outcomes()
 
 
@@ -245,11 +245,12 @@ def _answered(facts: Facts) -> Finding:
 def _shares(facts: Facts) -> Finding:
     found = facts.of("staging")
     counts: dict[str, int] = {kind: found.sharing.get(kind, 0) for kind in SHARING}
-    some = found.delivered - counts["none"]
-    if not found.delivered:
+    looked_into = sum(counts.values())
+    some = looked_into - counts["none"]
+    if not looked_into:
         return Finding(False, ["nothing was sent"], counts)
     words = {"both": "problems and medications", "none": "neither"}
-    texts = [f"{words.get(kind, kind)} {percent(number, found.delivered)}" for kind, number in counts.items()]
+    texts = [f"{words.get(kind, kind)} {percent(number, looked_into)}" for kind, number in counts.items()]
     if found.missing:
         texts.append(f"{found.missing} known left out for no reason: `onboarding completeness` tells")
     return Finding(some > 0 and not found.missing, texts, {**counts, "missing": found.missing})

@@ -139,7 +139,9 @@ def test_a_request_is_given_up_with_who_and_why(site, state):
     assert (found.summary.state, found.summary.due_at) == ("discarded", None)
     assert found.summary.reasons == [{"code": "discarded", "text": "given up by anna"}]
     assert orjson.loads(found.detail)["discarded"] == {"by": "anna", "why": "Robin called"}
-    assert orjson.loads(found.detail)["fields"], "where its values came from is kept"
+    kept = orjson.loads(found.detail)
+    assert kept["fields"], "where its values came from is kept"
+    assert "known" in kept, "and that it shares what was known"
 
 
 def test_what_was_given_up_is_asked_for_anew_only_when_it_would_say_something_else(dead):
