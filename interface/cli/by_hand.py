@@ -19,7 +19,7 @@ from interface.cli.asking import (
     open_site,
     progress,
 )
-from interface.cli.chosen import add_request_filters_again, any_filter, request_filter
+from interface.cli.chosen import add_request_filters_again, any_filter, held_by, request_filter
 from interface.cli.common import UsageError
 from interface.cli.output import many, print_json, safe_text, tell
 from interface.cli.stored import PAGE, reasons_text, releases_text, wants_json, whole
@@ -179,8 +179,9 @@ def _check(deed: Deed, args: argparse.Namespace) -> None:
         raise UsageError(
             f"requests {deed.kind}: say which: IDs, or filters as `requests` has them (--state {deed.filtered[0]})"
         )
-    if args.state is not None and args.state not in deed.taken:
-        raise UsageError(f"requests {deed.kind} is for requests that are {_or(deed.taken)}, not {args.state}")
+    state = held_by(args, "state", "held")
+    if state is not None and state not in deed.taken:
+        raise UsageError(f"requests {deed.kind} is for requests that are {_or(deed.taken)}, not {state}")
 
 
 def _chosen(deed: Deed, args: argparse.Namespace, site: Site) -> tuple[dict[int, str], dict[int, str]]:

@@ -33,6 +33,10 @@ REQUEST_STATES = (
 )
 
 
+NEEDS = ("time", "somebody")
+"""What something that is held needs: only that its time comes, or a message, a setting, a person."""
+
+
 def a_day(text: str) -> date:
     """A day of the command line. Raises UsageError."""
     try:
@@ -70,6 +74,12 @@ def add_request_filters(parser: argparse.ArgumentParser, default: str | None = N
 
 
 def _add_shared(parser: argparse.ArgumentParser, default: str | None) -> None:
+    parser.add_argument(
+        "--needs",
+        choices=NEEDS,
+        default=default,
+        help="of what is held: goes out by itself in time, or needs somebody",
+    )
     parser.add_argument("--type", metavar="TYPE", default=default, help="of the message, as SIU^S12")
     parser.add_argument("--sender", metavar="NAME", default=default, help="MSH-3 or MSH-4 of the message")
     parser.add_argument(
@@ -98,9 +108,11 @@ def message_filter(args: argparse.Namespace, settings: Settings, store: Store) -
     """The filter that the arguments ask for. Raises InterfaceError for a number that nobody has."""
     from interface.store.records.lists import MessageFilter
 
+    decision = held_by(args, "decision", "hold")
     return MessageFilter(
         state=args.state,
-        decision=args.decision,
+        decision=decision,
+        **_codes(args),
         message_type=args.type,
         control_id=args.control_id,
         listener=args.listener,
@@ -117,7 +129,8 @@ def request_filter(args: argparse.Namespace, settings: Settings, store: Store) -
     from interface.store.records.lists import RequestFilter
 
     return RequestFilter(
-        state=args.state,
+        state=held_by(args, "state", "held"),
+        **_codes(args),
         code=args.code,
         last_status=args.status,
         message_type=args.type,
@@ -131,8 +144,27 @@ def request_filter(args: argparse.Namespace, settings: Settings, store: Store) -
     )
 
 
+def held_by(args: argparse.Namespace, name: str, held: str) -> str | None:
+    """The state or decision that is looked for; `--needs` is of what is held. Raises UsageError."""
+    given: str | None = getattr(args, name)
+    if args.needs is None:
+        return given
+    if given not in (None, held):
+        raise UsageError(f"--needs is for --{name} {held}, not for --{name} {given}")
+    return held
+
+
+def _codes(args: argparse.Namespace) -> dict[str, tuple[str, ...]]:
+    if args.needs is None:
+        return {}
+    from interface.chart.holds import TIMED  # brings pydantic: only for those who ask
+
+    return {"only_codes" if args.needs == "time" else "other_codes": TIMED}
+
+
 _FILTERS = (
     "state",
+    "needs",
     "decision",
     "type",
     "control_id",

@@ -67,24 +67,27 @@ def list_requests(args: argparse.Namespace) -> int:
         return 0
     if any(row.state == "waiting" for row in rows) and (why := destination.text(time.time())):
         print(why)
+    timed = any(row.wake_at for row in rows)
     columns = (
         "id",
         "made",
         "message",
         "appointment",
         "state",
+        *(("until",) if timed else ()),
         "attempts",
         "last",
         "correlation id",
         "outcome",
         "reasons",
     )
-    table(columns, [_line(row, settings.site.zone) for row in rows], right=("id", "message", "attempts"))
+    lines = [_line(row, settings.site.zone, timed=timed) for row in rows]
+    table(columns, lines, right=("id", "message", "attempts"))
     hint_more(f"{PROGRAM} requests", more)
     return 0
 
 
-def _line(row: "RequestSummary", zone: tzinfo | None) -> tuple[object, ...]:
+def _line(row: "RequestSummary", zone: tzinfo | None, *, timed: bool) -> tuple[object, ...]:
     notes = [reasons_text(row.reasons)] if row.reasons else []
     notes += ["possible duplicate"] if row.possible_duplicate else []
     last = " ".join(str(part) for part in (row.last_status, row.last_verdict) if part)
@@ -94,6 +97,7 @@ def _line(row: "RequestSummary", zone: tzinfo | None) -> tuple[object, ...]:
         row.message_id,
         row.appointment_date,
         row.state,
+        *((local_text(row.wake_at, zone),) if timed else ()),
         row.attempts,
         last,
         row.correlation_id,
@@ -116,6 +120,7 @@ def as_json(row: "RequestSummary") -> dict[str, Any]:
         "correlation_id": row.correlation_id,
         "supersedes": row.supersedes,
         "due_at": utc_text(row.due_at),
+        "held_until": utc_text(row.wake_at),
         "created_at": utc_text(row.created_at),
         "changed_at": utc_text(row.changed_at),
         "last_verdict": row.last_verdict,
@@ -188,6 +193,7 @@ def show(args: argparse.Namespace) -> int:
             "date": row.appointment_date,
             "state": row.state + (", possible duplicate" if row.possible_duplicate else ""),
             "reasons": reasons_text(row.reasons),
+            "held until": local_text(row.wake_at, zone),
             "why": given_up.get("why"),
             "released by": releases_text(row.reasons) if row.state == "held" else "",
             "next attempt": local_text(row.due_at, zone),

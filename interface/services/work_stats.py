@@ -119,6 +119,7 @@ class WorkStats:
             "requests_waiting": backlog.waiting_requests,
             "requests_sending": backlog.sending_requests,
             "requests_held": backlog.held_requests,
+            "requests_held_for_time": backlog.held_for_time,
             "requests_dead": self._dead,
             "requests_unanswered": self._unanswered,
             "oldest_waiting_seconds": 0 if oldest is None else round(max(0.0, now - oldest)),

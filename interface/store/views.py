@@ -42,6 +42,7 @@ from interface.store.records.lists import (
     StoredMessage,
 )
 from interface.store.schema import (
+    HELD_UNTIL,
     attempts,
     message_bodies,
     message_notes,
@@ -117,6 +118,7 @@ _OLDEST_NEW = (
     select(messages.c.received_at).where(*_IS_NEW).order_by(messages.c.decision, messages.c.id).limit(1)
 )
 _COUNT_IN_STATE = select(func.count()).select_from(requests).where(requests.c.state == bindparam("b_state"))
+_COUNT_HELD_UNTIL = select(func.count()).select_from(requests).where(*HELD_UNTIL)
 _OLDEST_WAITING = (
     select(requests.c.created_at).where(requests.c.state == "waiting").order_by(requests.c.id).limit(1)
 )
@@ -177,7 +179,7 @@ class Views(Part):
         """The newest messages that the filter takes, newest first; the next page is `before=` the last
         one's id.
         """
-        statement, parameters = _filtered(_MESSAGES, _MESSAGE_CONDITIONS, where)
+        statement, parameters = _filtered(_MESSAGES, _MESSAGE_CONDITIONS, messages.c.reasons, where)
         if where.decision is not None and where.state is None:
             # only what is done has a decision: said so that the index by state and decision serves
             statement = statement.where(messages.c.state == "done")
@@ -227,7 +229,7 @@ class Views(Part):
         """The newest requests that the filter takes, newest first; the next page is `before=` the last
         one's id.
         """
-        statement, parameters = _filtered(_REQUESTS, _REQUEST_CONDITIONS, where)
+        statement, parameters = _filtered(_REQUESTS, _REQUEST_CONDITIONS, requests.c.reasons, where)
         if where.outcome is not None:
             statement = statement.where(_OUTCOMES[where.outcome])
         parameters |= {"before": _ABOVE_ALL if before is None else before, "count": limit}
@@ -313,6 +315,7 @@ class Views(Part):
                 oldest_request_at=connection.execute(_OLDEST_WAITING).scalar_one_or_none(),
                 sending_requests=in_state("sending"),
                 held_requests=in_state("held"),
+                held_for_time=connection.execute(_COUNT_HELD_UNTIL).scalar_one(),
             )
 
     def stats(self, schema_version: int) -> StoreStats:
@@ -377,13 +380,23 @@ class _Opened:
 
 
 def _filtered(
-    statement: Select[Any], conditions: dict[str, ColumnElement[bool]], where: MessageFilter | RequestFilter
+    statement: Select[Any],
+    conditions: dict[str, ColumnElement[bool]],
+    reasons: Column[str],
+    where: MessageFilter | RequestFilter,
 ) -> tuple[Select[Any], dict[str, Any]]:
     parameters = {name: getattr(where, name) for name in conditions if getattr(where, name) is not None}
     statement = statement.where(*(conditions[name] for name in parameters))
     if "code" in parameters:
         parameters["code"] = _having(parameters["code"])
+    if where.only_codes is not None:
+        statement = statement.where(_without(reasons, where.only_codes).not_like(_ANY_CODE))
+    if where.other_codes is not None:
+        statement = statement.where(_without(reasons, where.other_codes).like(_ANY_CODE))
     return statement, parameters
+
+
+_ANY_CODE = '%"code": %'
 
 
 def _having(code: str) -> str:
@@ -392,6 +405,13 @@ def _having(code: str) -> str:
     for character in (_ESCAPE, "%", "_"):
         told = told.replace(character, _ESCAPE + character)
     return f'%"code": {told},%'
+
+
+def _without(reasons: ColumnElement[str], codes: Sequence[str]) -> ColumnElement[str]:
+    """The text of `reasons` with these codes taken out."""
+    for code in codes:
+        reasons = func.replace(reasons, f'"code": {json.dumps(code)},', "")
+    return reasons
 
 
 def message_summary(row: Any) -> MessageSummary:

@@ -27,6 +27,8 @@ class Backlog:
     """When the oldest waiting request was made."""
     sending_requests: int
     held_requests: int
+    held_for_time: int = 0
+    """Those of them that are only held until a time: they need nobody."""
 
 
 @dataclass(frozen=True, slots=True)

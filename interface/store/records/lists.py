@@ -23,6 +23,10 @@ class MessageFilter:
     """MSH-3 or MSH-4 of the message."""
     code: str | None = None
     """A reason's code."""
+    only_codes: tuple[str, ...] | None = None
+    """Those that have no other reasons than these."""
+    other_codes: tuple[str, ...] | None = None
+    """Those that have another reason than these."""
     patient_key: str | None = None
     """An identity key as charts hold it; compared by its keyed hash. Of all whose charts are part of the patient's."""
     since: float | None = None
@@ -37,6 +41,10 @@ class RequestFilter:
     state: str | None = None
     code: str | None = None
     """A reason's code."""
+    only_codes: tuple[str, ...] | None = None
+    """Those that have no other reasons than these."""
+    other_codes: tuple[str, ...] | None = None
+    """Those that have another reason than these."""
     last_status: int | None = None
     """HTTP status of the last attempt."""
     message_type: str | None = None

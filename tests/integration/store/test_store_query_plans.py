@@ -160,6 +160,8 @@ def test_a_restart_and_a_change_of_day(plans, store, fill):
     def start():
         store.work.recover(fill.now, longest=60.0)
         store.work.patients_with_open_requests()
+        store.work.patients_with_open_requests(day=DAY)
+        store.work.patients_held_until()
 
     found = plans(start)
     no_table_is_scanned(found)
@@ -183,6 +185,12 @@ def test_timers_and_going_live(plans, store, fill):
         plan for statement, plan in found.items() if "wake_at <=" in statement and "ORDER BY" in statement
     ]
     assert waking and searches(waking[0], "requests_waking")
+
+
+def test_whose_time_has_come(plans, store):
+    (plan,) = plans(lambda: store.work.patients_to_wake(1.0)).values()
+    assert searches(plan, "requests_waking", "wake_at")
+    assert not any("TEMP B-TREE" in line for line in plan)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from interface.store.errors import StoreError
 from interface.store.migrations import MIGRATIONS
 from interface.store.records.figures import Backlog
 from interface.store.records.lists import MessageFilter, RequestFilter
-from interface.store.records.turn import MessageDone, Turn
+from interface.store.records.reasons import reasons_json
+from interface.store.records.turn import CloseRow, MessageDone, Turn
 
 
 def ids(rows):
@@ -65,6 +66,42 @@ def test_requests_are_filtered(store, fill):
     assert ids(store.views.requests(RequestFilter(appointment_date=date(2027, 1, 1)))) == [first]
     assert ids(store.views.requests(RequestFilter(since=fill.now + 1))) == []
     assert ids(store.views.requests(before=third, limit=1)) == [second]
+
+
+def test_what_is_only_held_until_a_time_is_told_from_what_needs_somebody(store, fill):
+    patient = fill.patient()
+
+    def why(*codes):
+        return reasons_json((code, f'says "code": {code}') for code in codes)
+
+    day = fill.request(patient, "held", reasons=why("lead-time"), wake_at=9.0)
+    both = fill.request(patient, "held", reasons=why("paced", "lead-time"), wake_at=9.0)
+    more = fill.request(patient, "held", reasons=why("missing:patient.birthDate", "lead-time"))
+    other = fill.request(patient, "held", reasons=why("protected"))
+    timed = "lead-time", "paced"
+    only, others = RequestFilter("held", only_codes=timed), RequestFilter("held", other_codes=timed)
+    assert ids(store.views.requests(only)) == [both, day]
+    assert ids(store.views.requests(others)) == [other, more]
+    backlog = store.views.backlog()
+    assert (backlog.held_requests, backlog.held_for_time) == (4, 2)
+    assert [row.wake_at for row in store.views.requests()] == [None, None, 9.0, 9.0]
+    for number, codes in enumerate((["lead-time"], ["no-mrn"]), 1):
+        fill.message()
+        fill.done(number, "hold", reasons=why(*codes))
+    assert ids(store.views.messages(MessageFilter(decision="hold", only_codes=timed))) == [1]
+    assert ids(store.views.messages(MessageFilter(decision="hold", other_codes=timed))) == [2]
+
+
+@pytest.mark.parametrize("state", ["withdrawn", "superseded"])
+def test_what_has_ended_is_held_until_no_time(store, fill, state):
+    patient = fill.patient()
+    held = fill.request(patient, "held", wake_at=9.0)
+    if state == "withdrawn":
+        store.work.commit(Turn(fill.now, requests=[CloseRow(held, patient, "withdrawn")]))
+    else:
+        fill.request(patient, supersedes=held)
+    assert store.views.request(held).summary.state == state
+    assert store.views.request(held).summary.wake_at is None
 
 
 def test_a_request_is_shown_whole(store, fill):

@@ -446,6 +446,25 @@ def test_patients_with_open_requests_come_in_pages(store, fill):
     assert with_open(after=patients[0]) == patients[1:3]
 
 
+def test_a_new_day_is_for_all_but_those_who_are_only_held_until_a_time(store, fill):
+    day = date(2027, 3, 1)
+    waiting, held, timed, past, both = (fill.patient() for _ in range(5))
+    fill.request(waiting)
+    fill.request(held, "held")
+    fill.request(timed, "held", wake_at=5.0)
+    fill.request(past, "held", wake_at=6.0, appointment_date=date(2027, 2, 28))
+    fill.request(both, "held", wake_at=7.0), fill.request(both)
+    work = store.work
+    assert [row.id for row in work.patients_with_open_requests(day=day)] == [waiting, held, past, both]
+    assert [row.id for row in work.patients_held_until()] == [timed, past, both]
+    assert [row.id for row in work.patients_held_until(after=timed, limit=1)] == [past]
+    assert work.patients_to_wake(4.9) == []
+    assert work.patients_to_wake(6.0) == [timed, past]
+    assert work.patients_to_wake(9.0, limit=1) == [timed]
+    work.commit(Turn(6.0, woken=frozenset({timed, both})))
+    assert work.patients_to_wake(9.0) == [past, both], "what was looked at is not looked at again"
+
+
 # ---------------------------------------------------------------------------------------------- damage
 
 

@@ -565,7 +565,7 @@ def test_while_ending_a_courier_that_never_comes_back_is_not_waited_for_for_ever
 
 def test_numbers_are_reported_when_they_change_and_at_most_once_a_second():
     lines, time = [], [100.0]
-    backlog = [Backlog(1, 2, 40.0, 3, 4)]
+    backlog = [Backlog(1, 2, 40.0, 3, 4, 3)]
     stats = WorkStats(lambda: backlog[0], lines.append, dead=5, monotonic=lambda: time[0])
     stats.count("messages_post", 2)
     stats.report(now=50.0)
@@ -582,6 +582,7 @@ def test_numbers_are_reported_when_they_change_and_at_most_once_a_second():
         "oldest_waiting_seconds": 10,
         "requests_dead": 5,
         "requests_held": 4,
+        "requests_held_for_time": 3,
         "requests_sending": 3,
         "requests_unanswered": 0,
         "requests_waiting": 2,
