@@ -59,15 +59,18 @@ def run(args: argparse.Namespace) -> int:
     """Exit 1 only when a message was rejected."""
     now = args.now or datetime.now(UTC)
     book, policy = load_rulebook(), Policy()
+    engine = Engine(book, policy)
     if args.config is not None:
+        from interface.cli.explain_staging import guarded
         from interface.settings import load_settings
 
         settings = load_settings(args.config)
         book, policy = settings.rulebook(), settings.policy()
         check_listener(args.listener, [entry.name for entry in settings.listeners])
+        engine = guarded(Engine(book, policy), settings)
     sent = list(read_messages(args.files))
     messages = [raw for _, raw in sent]
-    explained = explain(Engine(book, policy), messages, now, args.listener)
+    explained = explain(engine, messages, now, args.listener)
     answers = [
         as_json(*entry, departures(raw) if args.strict else None)
         for entry, raw in zip(explained, messages, strict=True)

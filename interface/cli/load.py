@@ -135,7 +135,7 @@ def _load(
     from interface.services.history import HistoryStore
     from interface.services.taken import Source, arrival
 
-    with _open(settings, shown.say) as store, work_says(shown.say):
+    with open_or_make(settings, shown.say) as store, work_says(shown.say):
         history = HistoryStore(
             store,
             engine,
@@ -153,7 +153,7 @@ def _load(
 
 
 @contextmanager
-def _open(settings: Settings, say: Callable[[str], None]) -> Iterator[Store]:
+def open_or_make(settings: Settings, say: Callable[[str], None]) -> Iterator[Store]:
     """The site's store. It and its key are made when there is none, as the daemon's first start does."""
     from interface.store.database import may_make_key, open_store, presence_at, store_exists
     from interface.store.keys import load_or_create

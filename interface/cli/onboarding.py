@@ -26,9 +26,15 @@ STEPS = "interface.cli.onboarding_steps"
 """The module of `onboarding` without a subcommand: the steps, and what shows that they are done."""
 
 SUBCOMMANDS = (
-    Subcommand("import-patients", None, "take in the test patients that the vendor handed out"),
     Subcommand(
-        "send-test-patients", None, "send messages of all test patients through the site's own listener"
+        "import-patients",
+        "interface.cli.onboarding_import_patients",
+        "take in the test patients that the vendor handed out",
+    ),
+    Subcommand(
+        "send-test-patients",
+        "interface.cli.onboarding_send_test_patients",
+        "send messages of all test patients through the site's own listener",
     ),
     Subcommand("production-test", None, "how far the round of test requests is"),
     Subcommand("choose", None, "choose which held requests the production test takes"),

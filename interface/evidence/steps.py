@@ -77,6 +77,9 @@ class Patients:
     """For how many a request was delivered in staging."""
 
 
+NO_PATIENTS = Patients(0, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Round:
     """The round of the production test."""
@@ -110,8 +113,7 @@ class Facts:
     live_by: str = ""
     traffic: Mapping[str, Traffic] = field(default_factory=dict)
     """By environment."""
-    test_patients: Patients | None = None
-    """None: importing them is not available yet."""
+    test_patients: Patients = NO_PATIENTS
     round: Round | None = None
     """None: rounds are not counted yet; the requests that were delivered are."""
     confirmed: Mapping[str, Confirmed] = field(default_factory=dict)
@@ -208,15 +210,11 @@ def _settings_of(facts: Facts, environments: Sequence[str]) -> Finding:
 
 
 def _imported(facts: Facts) -> Finding:
-    if facts.test_patients is None:
-        return Finding(False, ["importing them is not available yet"])
     number = facts.test_patients.imported
     return Finding(number > 0, [f"{number} imported"], {"imported": number})
 
 
 def _all_sent(facts: Facts) -> Finding:
-    if facts.test_patients is None:
-        return Finding(False, ["sending them is not available yet"])
     sent, imported = facts.test_patients.sent, facts.test_patients.imported
     return Finding(
         imported > 0 and sent >= imported,

@@ -13,9 +13,9 @@ import orjson
 from interface import __version__
 from interface.evidence.completeness import Completeness, Sums, completeness
 from interface.evidence.report import EVENTS, Listed, NamedPatient, Report, times_of
-from interface.evidence.steps import Confirmed, Facts, Outcomes, Traffic, steps
+from interface.evidence.steps import Confirmed, Facts, Outcomes, Patients, Traffic, steps
 from interface.services.guarding import life_of
-from interface.services.roster import read
+from interface.services.roster import read, roster_of
 from interface.settings import Settings, SettingsError
 from interface.store.database import Store
 from interface.store.onboarding_views import WINDOW, EvidenceFilter, EvidenceRow
@@ -99,6 +99,7 @@ def facts_of(settings: Settings, store: Store | None, now: float) -> Facts:
     going = life.going
     names = ("sandbox", *BEFORE_PRODUCTION, "production")
     overdue = overdue_at(settings, now)
+    facts = replace(facts, test_patients=patients_of(store))
     return replace(
         facts,
         live=life.live,
@@ -114,6 +115,17 @@ def facts_of(settings: Settings, store: Store | None, now: float) -> Facts:
 def overdue_at(settings: Settings, now: float) -> float:
     """What was taken in before then should have been heard of."""
     return now - settings.webhooks.expected_hours * 3600
+
+
+def patients_of(store: Store) -> Patients:
+    """How many test patients are imported, and for how many of them a request was delivered in staging."""
+    roster, sent = roster_of(store), set[str]()
+    for rows in store.onboarding.rows(EvidenceFilter("staging", "delivered"), SAMPLE):
+        for body, _ in store.onboarding.opened([row.id for row in rows]).values():
+            request = _json(body)
+            found = roster.of(request.get("patient")) if isinstance(request, dict) else None
+            sent.update({found.mrn} if found is not None else ())
+    return Patients(len(roster), len(sent))
 
 
 def _has_key(settings: Settings) -> bool:

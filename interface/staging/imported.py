@@ -36,6 +36,10 @@ class Coding(msgspec.Struct, frozen=True):
     label: str
 
 
+NOTHING = Coding("", "", "")
+"""Equal to nothing."""
+
+
 def coding(system: str, code: str, label: str) -> Coding:
     """Systems under one name, codes without dots and blanks (E11.9 and e119 are one), an NDC as eleven digits."""
     known = system_of(system)
@@ -148,6 +152,10 @@ class Roster:
             apart.setdefault(found.mrn, set()).add(found)
         self.apart: Apart = {mrn: frozenset(those) for mrn, those in apart.items()}
         """Who is charted apart."""
+
+    def __len__(self) -> int:
+        """How many are imported now."""
+        return len(self._now)
 
     def of(self, patient: Mapping[str, Any] | None) -> Imported | None:
         """The one whom the `patient` of a request names by number, family name and birth date; None: it is none."""

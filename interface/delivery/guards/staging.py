@@ -5,14 +5,14 @@ Elsewhere nothing of theirs leaves.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from interface.chart.apart import is_apart
 from interface.chart.guarding import Case, Guard, Ruling
 from interface.chart.holds import hold
-from interface.staging.imported import Coding, Imported, Roster, coding, same
+from interface.staging.imported import NOTHING, Coding, Imported, Roster, coding, same
 
 _STRANGER = Ruling((hold("not-test-patient"),))
 _ELSEWHERE = Ruling((hold("test-patient"),))
@@ -68,19 +68,28 @@ def _not_his(request: Mapping[str, Any], patient: Imported) -> list[str]:
         for place, entry in enumerate(entries):
             if name in _DIAGNOSES:
                 known, said = problems, _diagnosis(entry, _DIAGNOSES[name])
+            elif name == "medications":
+                known, said = drugs, drug_of(entry)
             else:
-                known, said = (drugs, _drug(entry)) if name == "medications" else ([], ())
-            if not any(same(one, other) for one in said for other in known):
+                known, said = [], NOTHING
+            if not any(same(said, one) for one in known):
                 found.append(f"{name}[{place}]")
     return found
 
 
-def _diagnosis(entry: Mapping[str, Any], system: str) -> tuple[Coding, ...]:
+def problems_of(request: Mapping[str, Any]) -> Iterator[Coding]:
+    """The problems of a request, ready to compare."""
+    for name, system in _DIAGNOSES.items():
+        yield from (_diagnosis(entry, system) for entry in request.get(name, ()))
+
+
+def _diagnosis(entry: Mapping[str, Any], system: str) -> Coding:
     get = entry.get
-    return (coding(system or str(get("codeSystem", "")), str(get("code", "")), str(get("displayName", ""))),)
+    return coding(system or str(get("codeSystem", "")), str(get("code", "")), str(get("displayName", "")))
 
 
-def _drug(entry: Mapping[str, Any]) -> tuple[Coding, ...]:
+def drug_of(entry: Mapping[str, Any]) -> Coding:
+    """A medication of a request, ready to compare."""
     name = entry.get("nameCode") or {}
     system = name.get("codeSystem") or name.get("codeSystemName") or ""
-    return (coding(str(system), str(name.get("code", "")), str(name.get("displayName", ""))),)
+    return coding(str(system), str(name.get("code", "")), str(name.get("displayName", "")))

@@ -95,7 +95,7 @@ def test_notes_of_persons_are_in_no_evidence() -> None:
         ("settings", {"environment": "staging"}, True, "(this machine: a rehearsal)"),
         ("settings", {"traffic": {"staging": STAGING}}, True, "4 requests delivered with it"),
         ("settings", {}, False, '[site] environment is "sandbox"'),
-        ("test-patients", {}, False, "not available yet"),
+        ("test-patients", {}, False, "0 imported"),
         ("test-patients", {"test_patients": Patients(0, 0)}, False, "0 imported"),
         ("test-patients", {"test_patients": Patients(7, 0)}, True, "7 imported"),
         ("test-patients-sent", {"test_patients": Patients(7, 6)}, False, "6 of 7"),
