@@ -1,16 +1,14 @@
 """The vendor's test patients: in staging the networks know nobody else."""
 
-import csv
-import io
-import json
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 from interface.errors import InterfaceError
+from interface.staging.file import read_file
 
-COLUMNS = ("mrn", "family", "birth_date")
+_NAMED = 10
+"""So many faults of a file are told."""
 
 
 class TestPatientsError(InterfaceError):
@@ -47,62 +45,25 @@ def patients_of(document: Any) -> tuple[dict[str, Any], ...]:
 
 
 def read_test_patients(path: Path) -> TestPatients:
-    """Read a CSV file with the columns `mrn`, `family`, `birth_date`, or a JSON list of objects with these names.
+    """Read the file that `onboarding import-patients` reads.
 
     Raises:
         TestPatientsError: it cannot be read, or some of it is no patient.
 
     """
     try:
-        text = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise TestPatientsError(f"--test-patients {path}: {why.lower()}") from None
-    rows = _of_json(path, text) if text.lstrip()[:1] in ("[", "{") else _of_csv(path, text)
-    bad = [f"{place}: {why}" for place, row in rows if (why := _fault(row))]
-    if bad or not rows:
-        told = "; ".join(bad[:10]) or "there is no patient in it"
-        more = f"; and {len(bad) - 10} more" if len(bad) > 10 else ""
-        raise TestPatientsError(f"--test-patients {path}: {told}{more}")
-    return TestPatients(frozenset(_key(*(row[column] for column in COLUMNS)) for _, row in rows))
+        found = read_file(path.read_bytes())
+    except OSError as error:
+        raise TestPatientsError(
+            f"--test-patients {path}: {(error.strerror or 'unreadable').lower()}"
+        ) from None
+    if found.faults or not found.patients:
+        told = [f"line {fault.line}: {fault.text}" for fault in found.faults[:_NAMED]]
+        more = [f"and {len(found.faults) - _NAMED} more"] if len(found.faults) > _NAMED else []
+        said = "; ".join(told + more) or "there is no patient in it"
+        raise TestPatientsError(f"--test-patients {path}: {said}")
+    return TestPatients(frozenset(_key(one.mrn, one.family, one.birth_date) for one in found.patients))
 
 
 def _key(mrn: Any, family: Any, birth_date: Any) -> tuple[str, str, str]:
     return str(mrn).strip(), str(family).strip().casefold(), str(birth_date).strip()
-
-
-_Rows = list[tuple[str, dict[str, Any]]]
-
-
-def _of_json(path: Path, text: str) -> _Rows:
-    try:
-        listed = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        place = f", line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-        raise TestPatientsError(f"--test-patients {path}{place}: it is not JSON") from None
-    if not isinstance(listed, list):
-        raise TestPatientsError(f"--test-patients {path}: write a list of objects")
-    return [(f"entry {n}", row if isinstance(row, dict) else {}) for n, row in enumerate(listed, 1)]
-
-
-def _of_csv(path: Path, text: str) -> _Rows:
-    lines = csv.DictReader(io.StringIO(text), skipinitialspace=True)
-    missing = [column for column in COLUMNS if column not in (lines.fieldnames or ())]
-    if missing:
-        raise TestPatientsError(f"--test-patients {path}, line 1: no column {', '.join(missing)}")
-    try:
-        return [(f"line {lines.line_num}", row) for row in lines]
-    except csv.Error:
-        raise TestPatientsError(f"--test-patients {path}, line {lines.line_num}: it is not CSV") from None
-
-
-def _fault(row: dict[str, Any]) -> str | None:
-    """Why a row is no patient."""
-    empty = [column for column in COLUMNS if not str(row.get(column) or "").strip()]
-    if empty:
-        return f"no {', no '.join(empty)}"
-    try:
-        date.fromisoformat(str(row["birth_date"]).strip())
-    except ValueError:
-        return "birth_date is not yyyy-mm-dd"
-    return None

@@ -45,25 +45,22 @@ def test_what_is_no_patient_is_not_known(tmp_path, patient):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    "text",
     [
-        ("", "line 1: no column mrn, family, birth_date"),
-        ("mrn,family\n1,a\n", "line 1: no column birth_date"),
-        ("mrn,family,birth_date\n", "there is no patient in it"),
-        (
-            "mrn,family,birth_date\n1,,1980-02-30\n2,b,1980-02-30\n",
-            "line 2: no family; line 3: birth_date is not yyyy-mm-dd",
-        ),
-        ("mrn,family,birth_date\n1\n", "line 2: no family, no birth_date"),
-        ("[{]", "line 1: it is not JSON"),
-        ("{}", "write a list of objects"),
-        ('[3, {"mrn": "1"}]', "entry 1: no mrn, no family, no birth_date; entry 2: no family, no birth_date"),
+        "",
+        "mrn,family\n1,a\n",
+        "mrn,family,birth_date\n",
+        "mrn,family,birth_date\n1,,1980-02-30\n",
+        "[{]",
+        "{}",
+        "[3]",
     ],
-)  # fmt: skip
-def test_a_bad_file_is_refused_with_the_lines_and_without_what_is_in_them(tmp_path, text, told):
-    with pytest.raises(TestPatientsError) as error:
+)
+def test_a_bad_file_is_refused_in_one_line_as_the_import_refuses_it(tmp_path, text):
+    with pytest.raises(
+        TestPatientsError, match=r"^--test-patients .*: (line 1|line 2|there is no patient)"
+    ) as error:
         read(tmp_path, text)
-    assert str(error.value).endswith(told)
     assert "\n" not in str(error.value)
 
 
