@@ -84,9 +84,8 @@ class BoundedChannel(HTTPChannel):
         super().allContentReceived()  # type: ignore[no-untyped-call]
 
     def requestDone(self, request: Any) -> None:  # noqa: N802
-        """An answer is written."""
-        if self.persistent:
-            self._wait(REQUEST_SECONDS)
+        """An answer is written. Who does not read it is hung up on, too."""
+        self._wait(REQUEST_SECONDS)
         super().requestDone(request)  # type: ignore[no-untyped-call]
 
     def connectionLost(self, reason: Any) -> None:  # type: ignore[override]  # noqa: N802

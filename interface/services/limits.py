@@ -33,7 +33,7 @@ class Limits:
     keep: Keep = FOR_EVER
     """For how long things are kept."""
     awaited: bool = True
-    """Whether webhooks are to come: the path processes what it takes in."""
+    """Whether webhooks are to come: the path processes what it takes in, and we take them."""
     expected_hours: float = 72.0
     """How long requests may go without a webhook until it is said."""
 
@@ -51,7 +51,7 @@ def limits_of(settings: Settings) -> Limits:
         drain_seconds=api.timeout_seconds + DRAIN_MARGIN_SECONDS,
         batch=api.batch,
         keep=Keep.of(settings.store),
-        awaited=settings.processes,
+        awaited=settings.processes and settings.takes_webhooks,
         expected_hours=settings.webhooks.expected_hours,
     )
 

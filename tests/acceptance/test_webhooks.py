@@ -160,8 +160,9 @@ def test_killed_between_its_answer_and_the_joining_nothing_is_lost(site: Site) -
     work = get(f"http://127.0.0.1:{site.web}/healthz")["work"]["pid"]
     os.kill(work, signal.SIGSTOP)  # so that it can't be joined
     assert site.post(said(named, DELIVERED)) == 204
-    site.daemon.end(signal.SIGKILL)
+    site.daemon.process.kill()
     os.kill(work, signal.SIGKILL)
+    site.daemon.end()
     assert states(site.store, "webhooks") == ["new"]
     site.start()
     assert site.joined(1, events=1)["outcome"] == "delivered"

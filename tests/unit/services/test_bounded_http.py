@@ -69,6 +69,14 @@ def test_one_byte_now_and_then_holds_no_connection(connect, clock, site, begun):
     assert site.told == (["timeout"] if begun.startswith(POST) else [])
 
 
+def test_who_does_not_read_the_answer_is_hung_up_on(connect, clock):
+    channel = connect()
+    channel.dataReceived(POST.replace(b"Host: x", b"Host: x\r\nConnection: close") + b"abcd")
+    channel.transport.disconnecting = False  # it can't close: the answer is not read
+    clock.advance(REQUEST_SECONDS)
+    assert channel.transport.disconnecting
+
+
 def test_a_head_without_end_is_refused(connect):
     channel = connect()
     channel.dataReceived(b"POST / HTTP/1.1\r\n")

@@ -1,0 +1,57 @@
+"""Certificates and keys as an operator puts them there: what can't be used is said in one line."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import trustme
+
+from interface.services.certificates import CertificateError, Renewable, read_pair
+
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Writes certificate and key; gives their paths."""
+
+    def write(name="interface.example.org", **changes):
+        made = trustme.CA().issue_cert(name, **changes)
+        certificate, key = tmp_path / "tls.pem", tmp_path / "tls.key"
+        certificate.write_bytes(b"".join(blob.bytes() for blob in made.cert_chain_pems))
+        key.write_bytes(made.private_key_pem.bytes())
+        return certificate, key
+
+    return write
+
+
+def test_a_pair_says_whom_it_is_for_and_until_when(files):
+    pair = read_pair(*files(), NOW)
+    assert pair.names == "interface.example.org"
+    assert pair.ends > NOW
+    assert Renewable(pair).getContext() is not None
+
+
+def refused(certificate, key, at=NOW):
+    with pytest.raises(CertificateError) as caught:
+        read_pair(certificate, key, at)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_what_is_out_of_its_time_is_refused(files):
+    certificate, key = files(not_after=NOW - timedelta(days=1))
+    assert "has expired on" in refused(certificate, key)
+    certificate, key = files(not_before=NOW + timedelta(days=1), not_after=NOW + timedelta(days=9))
+    assert "is good from" in refused(certificate, key)
+
+
+def test_files_that_are_something_else_are_refused_and_not_quoted(files, tmp_path):
+    certificate, key = files()
+    other = tmp_path / "other"
+    assert "other cannot be read: No such file" in refused(certificate, other)
+    other.write_text("-----BEGIN NONSENSE-----\nhunter2\n")
+    for wrong in ((other, key), (certificate, other)):
+        said = refused(*wrong)
+        assert "other holds no" in said and "hunter2" not in said
+    other.write_bytes(trustme.CA().private_key_pem.bytes())
+    assert "is not the key of" in refused(certificate, other)
