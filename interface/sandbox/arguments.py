@@ -95,7 +95,7 @@ def _add_faults(group: "argparse._ArgumentGroup") -> None:
 def _add_patients(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--test-patients", metavar="FILE", type=Path,
-        help="those that are known (CSV with mrn, family, birth_date, or JSON); without it all are",
+        help="the vendor's file of those that are known (CSV or JSON); without it all are",
     )  # fmt: skip
     _add_shares(group, _PATIENTS)
 
