@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import time
 from typing import TYPE_CHECKING
 
 from interface.cli.common import settings_of
@@ -12,6 +13,7 @@ from interface.cli.stored import add_json_argument, add_settings_again, add_time
 if TYPE_CHECKING:
     from interface.evidence.completeness import Sums
 
+LINE_SECONDS = 5.0
 ENVIRONMENTS = ("sandbox", "staging", "production-test", "production")
 
 
@@ -31,17 +33,30 @@ def add_environment(parser: argparse.ArgumentParser, text: str) -> None:
     parser.add_argument("--environment", choices=ENVIRONMENTS, metavar="NAME", help=text)
 
 
+class Reading:
+    """Says on standard error every few seconds how many requests were read: a million take minutes."""
+
+    def __init__(self) -> None:
+        self._read, self._last = 0, time.monotonic()
+
+    def more(self, count: int) -> None:
+        """So many more were."""
+        self._read += count
+        if time.monotonic() - self._last >= LINE_SECONDS:
+            self._last = time.monotonic()
+            tell(f"{self._read} requests read")
+
+
 def run(args: argparse.Namespace) -> int:
     """Print the sums; 1 when something that was known was left out for no reason."""
-    from interface.cli.asking import progress
     from interface.services.evidence import sums_of
     from interface.store.onboarding_views import EvidenceFilter
 
     settings = settings_of(args)
     state = None if args.all else "delivered"
     where = EvidenceFilter(args.environment, state, args.since, args.until)
-    with open_store_of(settings) as store, progress(0, "requests read", shown=False) as shown:
-        sums = sums_of(store, where, settings.site.zone, shown=shown)
+    with open_store_of(settings) as store:
+        sums = sums_of(store, where, settings.site.zone, shown=Reading().more)
     asked = {"environment": args.environment, "state": state, "since": args.since, "until": args.until}
     if wants_json(args):
         print_json({"asked": asked, **sums.as_json()})

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from interface.cli.common import UsageError, settings_of
-from interface.cli.onboarding_completeness import add_environment
+from interface.cli.onboarding_completeness import Reading, add_environment
 from interface.cli.output import print_json, tell
 from interface.cli.run import a_time
 from interface.cli.stored import add_json_argument, add_settings_again, add_times, open_store_of, wants_json
@@ -34,7 +34,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make the report and write it. Raises UsageError and InterfaceError."""
-    from interface.cli.asking import progress
     from interface.evidence.page import as_html
     from interface.evidence.report import as_json
     from interface.services.evidence import report_of
@@ -47,8 +46,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"onboarding report: cannot write {target}: there is no such folder")
     zone = settings.site.zone or UTC
     where = EvidenceFilter(environment, since=args.since, until=args.until)
-    with open_store_of(settings) as store, progress(0, "requests read", shown=False) as shown:
-        report = report_of(settings, store, where, args.now or datetime.now(zone), shown=shown)
+    with open_store_of(settings) as store:
+        report = report_of(settings, store, where, args.now or datetime.now(zone), shown=Reading().more)
     if wants_json(args):
         print_json(as_json(report))
     if target is not None:

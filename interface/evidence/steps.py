@@ -326,6 +326,9 @@ STEPS = (
 )
 """In the order of the vendor's process."""
 
+_ANSWERED_THERE = ("test-patients-sent", "answered", "webhooks", "production-test", "live")
+"""What was not the vendor's doing where requests go to this machine."""
+
 CONFIRMABLE = tuple(row.code for row in STEPS if row.code != "live")
 """What a person may confirm: also what was done elsewhere, and left no trace here. Going live is a switch."""
 
@@ -345,6 +348,8 @@ def steps(facts: Facts) -> list[Step]:
                 f"confirmed by {said.who} on {facts.day(said.at)}",
                 *([] if row.by_person else evidence),
             ]
+        if finding.done and facts.loopback and facts.environment != "sandbox" and row.code in _ANSWERED_THERE:
+            evidence.append("a rehearsal: requests go to this machine")
         is_next = waits and state in ("open", "person")
         waits = waits and not is_next
         data = dict(finding.data)

@@ -6,7 +6,7 @@ from types import ModuleType
 
 import pytest
 
-from interface.cli import onboarding
+from interface.cli import onboarding, onboarding_completeness
 from interface.cli.main import main
 from interface.cli.onboarding import SUBCOMMANDS, Subcommand
 
@@ -59,3 +59,14 @@ def test_a_subcommand_gets_its_arguments_and_the_settings_wherever_they_are_give
     monkeypatch.setattr(onboarding, "SUBCOMMANDS", (Subcommand("choose", "stand_in_for_choose", "choose"),))
     assert main(["onboarding", *argv]) == 7
     assert [(args.number, args.config, args.json) for args in given] == [(7, "x.toml", True)]
+
+
+def test_a_long_reading_says_now_and_then_how_far_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    times = iter([0.0, 1.0, 6.0, 6.0, 7.0])
+    monkeypatch.setattr(onboarding_completeness.time, "monotonic", lambda: next(times))
+    reading = onboarding_completeness.Reading()
+    for _ in range(3):
+        reading.more(500)
+    assert capsys.readouterr() == ("", "1000 requests read\n")

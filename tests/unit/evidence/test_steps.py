@@ -163,3 +163,11 @@ def test_the_next_step_is_the_first_that_is_not_done() -> None:
     facts = replace(DONE, confirmed={}, test_patients=Patients(3, 2))
     assert [step.code for step in steps(facts) if step.next] == ["test-patients-sent"]
     assert [step.code for step in steps(replace(DONE, confirmed={})) if step.next] == ["staging"]
+
+
+def test_a_rehearsal_on_this_machine_is_called_one() -> None:
+    told = "a rehearsal: requests go to this machine"
+    there = replace(NEW, environment="staging", traffic={"staging": STAGING})
+    assert {step.code for step in steps(there) if told in step.evidence} == {"answered", "webhooks"}
+    assert not any(told in step.evidence for step in steps(replace(there, loopback=False)))
+    assert not any(told in step.evidence for step in steps(replace(there, environment="sandbox")))
