@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from interface.chart.model import DISCARDED, OPEN, Appointment, Asked, change
-from interface.chart.settle import Composed, Settling, let_out
+from interface.chart.settle import Composed, Settling
 
 
 def reopen(settling: Settling, appointment: Appointment, number: int) -> Composed | str:
@@ -33,7 +33,7 @@ def reopen(settling: Settling, appointment: Appointment, number: int) -> Compose
                 composed.digest,
                 beside=beside,
                 released=released,
-                day=let_out(appointment, composed),
+                day=settling.let_out(appointment, composed),
             ),
         )
     return composed

@@ -25,6 +25,8 @@ class Case:
     appointment: Appointment
     now: datetime
     """Aware, in the site's zone."""
+    due: float | None = None
+    """When it is to be asked for, POSIX seconds, past or to come; None: at once."""
 
 
 @dataclass(frozen=True, slots=True)

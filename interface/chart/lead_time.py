@@ -6,6 +6,7 @@ A day's requests are spread over its first hours: each appointment has its own m
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from interface.chart.by_site import names_of, with_tables
@@ -21,28 +22,50 @@ WINDOW = (time(0), time(8))
 """Between these times of its day, the site's, each request has its moment: answers are there when people come to work."""
 
 
-def lead_time(
+@dataclass(frozen=True, slots=True)
+class Due:
+    """When an appointment is to be asked for."""
+
+    at: float
+    """POSIX seconds."""
+    text: str
+    """For people."""
+
+
+def due_of(
     book: Rulebook, policy: Policy, chart: Chart, appointment: Appointment, now: datetime
-) -> Ruling:
-    """Whether it is too early to ask for the appointment. `now`: aware, in the site's zone.
+) -> Due | None:
+    """When it is to be asked for; None: at once, whatever the time. `now`: aware, in the site's zone.
 
     What was let out for the appointment's day, or has been sent, is not taken back: not by another day of the calendar,
     not by another setting.
     """
     if not appointment.date:
-        return FREE
+        return None
     days, rule = days_before(book, policy, appointment)
     asked = appointment.asked
-    if not days or (asked is not None and asked.state == "waiting" and asked.day in ("", appointment.date)):
-        return FREE
+    if not days or (
+        asked is not None
+        and asked.state == "waiting"
+        and asked.day in ("", let_out_for(appointment, policy.environment))
+    ):
+        return None
     day = date.fromisoformat(appointment.date) - timedelta(days=days)
-    if day < now.date():
-        return FREE
     moment = moment_of(day, f"{next(iter(chart.keys), '')} {appointment.key}", now)
-    if now.timestamp() >= moment:
-        return FREE
     text = f"asked for on {day}, {days} day{'s' if days > 1 else ''} before the visit"
-    return Ruling((Reason("lead-time", f"{text} ({rule})" if rule else text),), until=moment)
+    return Due(moment, f"{text} ({rule})" if rule else text)
+
+
+def too_early(due: Due | None, now: datetime) -> Ruling:
+    """Held until its moment."""
+    if due is None or now.timestamp() >= due.at:
+        return FREE
+    return Ruling((Reason("lead-time", due.text),), until=due.at)
+
+
+def let_out_for(appointment: Appointment, environment: str) -> str:
+    """The day that it is let out for, as the chart notes it. Another environment's is another: there it was a trial."""
+    return f"{appointment.date}@{environment}"
 
 
 def days_before(book: Rulebook, policy: Policy, appointment: Appointment) -> tuple[int, str]:
@@ -60,4 +83,4 @@ def moment_of(day: date, name: str, now: datetime) -> float:
     it forward. Where clocks are changed within the window it is an hour shorter or longer.
     """
     begins, ends = (datetime.combine(day, at, now.tzinfo).timestamp() for at in WINDOW)
-    return float(math.ceil(begins + (ends - begins) * share_of(name)))
+    return float(math.floor(begins + (ends - begins) * share_of(name)))

@@ -99,8 +99,8 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
     written: bytes = b""
     """Of one that was composed anew: the digest of how it stands now, if it was not sent before."""
     day: str = ""
-    """The appointment's day when it was let out last: for this day it is not held for the time again. Empty: none, or
-    it was let out before this was noted."""
+    """The appointment's day when it was let out last, and the environment (`2026-03-10@production`): for these it is not
+    held for the time again. Empty: none, or it was let out before this was noted."""
 
 
 class Appointment(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -14,7 +14,7 @@ from interface.chart.draft import Draft
 from interface.chart.filters import appointment_left, person_left
 from interface.chart.guarding import Case, Guard, no_guard, together
 from interface.chart.holds import TIMED, hold, hold_of
-from interface.chart.lead_time import lead_time
+from interface.chart.lead_time import due_of, let_out_for, too_early
 from interface.chart.model import OPEN, Appointment, Asked, Chart, change
 from interface.chart.outcome import Close, NewRequest, RequestChange, Rewrite, detail
 from interface.chart.reciprocity import ledger
@@ -80,10 +80,16 @@ class Settling:
     def compose(self, appointment: Appointment) -> Composed:
         """The appointment's request from the chart, checked against the contract and what the environment forbids."""
         draft = compose(self.book, self.policy, self.chart, appointment, self.trigger, self.today)
-        ruling = together(
-            self.guard(Case(draft.request, self.policy.api_version, self.chart, appointment, self.now)),
-            lead_time(self.book, self.policy, self.chart, appointment, self.now),
+        due = due_of(self.book, self.policy, self.chart, appointment, self.now)
+        case = Case(
+            draft.request,
+            self.policy.api_version,
+            self.chart,
+            appointment,
+            self.now,
+            due.at if due is not None else None,
         )
+        ruling = together(self.guard(case), too_early(due, self.now))
         draft.withhold(ruling.withheld)
         body, violations = version(self.policy.api_version).validated(draft.request, self.today)
         if "upcomingAppointmentDate" not in draft.request and self._needs_date(appointment):
@@ -137,7 +143,7 @@ class Settling:
             # what holds or releases one of the appointment's requests does so with all
             self._rewrite(beside, composed)
         released = asked is not None and asked.released
-        day = let_out(appointment, composed)
+        day = self.let_out(appointment, composed)
         self._set(appointment, Asked(made.id, made.state, composed.digest, False, beside, released, day=day))
 
     def close(self, appointment: Appointment, state: str, reason: Reason) -> bool:
@@ -201,7 +207,7 @@ class Settling:
                 digest=digest,
                 rewritten=not kept,
                 written=written,
-                day=let_out(appointment, composed),
+                day=self.let_out(appointment, composed),
             ),
         )
         return composed if released else None
@@ -211,6 +217,12 @@ class Settling:
         return person_left(self.book, self.policy, self.chart.keys, self.chart.patient) or appointment_left(
             self.book, self.policy.filters, appointment
         )
+
+    def let_out(self, appointment: Appointment, composed: Composed) -> str:
+        """For which day the appointment was let out last, this time or before; for the chart."""
+        if composed.state == "waiting":
+            return let_out_for(appointment, self.policy.environment)
+        return appointment.asked.day if appointment.asked is not None else ""
 
     def _rewrite(self, numbers: Iterable[int], composed: Composed) -> None:
         state, body, told, day = composed.state, composed.body, self.detail(composed), composed.date
@@ -236,13 +248,6 @@ def digest_of(
     if until is not None:
         parts.append(f"until {until}")
     return hashlib.blake2b(body + "".join(parts).encode(), digest_size=16).digest()
-
-
-def let_out(appointment: Appointment, composed: Composed) -> str:
-    """For which day the appointment was let out last, this time or before."""
-    if composed.state == "waiting":
-        return appointment.date
-    return appointment.asked.day if appointment.asked is not None else ""
 
 
 def unchanged(appointment: Appointment, composed: Composed) -> bool:

@@ -162,7 +162,7 @@ def preview(store: Store, choice: Choice, now: datetime) -> Preview:
         others = set(row.codes) - _OURS
         if row.appointment_date is not None and row.appointment_date < today:
             found.past += 1
-        elif row.id < found.drop_below:
+        elif row.id < found.drop_below and "lead-time" not in others:
             found.too_old += 1
         elif choice.from_day and row.appointment_date and row.appointment_date < choice.from_day:
             found.too_soon += 1

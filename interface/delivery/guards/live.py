@@ -30,7 +30,8 @@ class LiveGuard:
         going = self.life.going
         if going is None or asked is None or asked.state != "held" or asked.id >= going.below:
             return FREE
-        if asked.id < going.drop_below:
+        early = case.due is not None and case.due > going.at  # it would not have gone out before
+        if asked.id < going.drop_below and not early:
             return Ruling(drop=_TOO_OLD)
         if case.appointment.date and case.appointment.date < going.from_day:
             return Ruling(drop=_TOO_SOON)
@@ -38,7 +39,7 @@ class LiveGuard:
 
     def _in_turn(self, case: Case, going: GoingLive) -> Ruling:
         # whole seconds: a datetime knows no less than a microsecond, and the timer may be faster by that much
-        turn = float(math.ceil(going.at + going.seconds * share_of(f"{asked_id(case)}")))
+        turn = float(math.floor(going.at + going.seconds * share_of(f"{asked_id(case)}")))
         if case.now.timestamp() >= turn:
             return FREE
         at = datetime.fromtimestamp(turn, UTC).astimezone(case.now.tzinfo)

@@ -156,3 +156,18 @@ def test_the_environment_is_kept_with_each_request(move, store):
     assert store.work.request_environments([rows[0].id]) == {rows[0].id: "sandbox"}
     site.book("20260411", patient="T9")
     assert store.work.request_environments([2]) == {2: "production"}
+
+
+def test_what_waits_for_its_day_is_not_too_old_on_going_live_and_goes_out_on_its_day(move):
+    sandbox = move("sandbox", send_days_before=14)
+    sandbox.book("20260501")
+    sandbox.book("20260328", patient="T2")
+    site = move("production", send_days_before=14)
+    assert reasons(site) == [["not-live", "lead-time"]] * 2
+    site.set(2026, 3, 16, 12)
+    assert reasons(site) == [["not-live", "lead-time"], ["not-live"]]
+    found = switch(site, Choice(older_than_days=5))
+    assert (found.held, found.timed, found.too_old) == (2, 1, 1)
+    assert (site.states(), reasons(site)[0]) == (["held", "withdrawn"], ["lead-time"])
+    site.set(2026, 4, 17, 8)
+    assert site.states()[0] == "sending"

@@ -211,6 +211,15 @@ def test_what_was_asked_for_is_not_held_again_by_another_setting(story):
     assert (answer["decision"], codes(answer)) == ("chart", ["unchanged"])
 
 
+def test_what_was_only_a_trial_in_another_environment_waits_for_its_day(story):
+    told = story(timezone=CHICAGO, environment="production-test")
+    told.book(start=FAR)
+    told.engine = story(send_days_before=14, timezone=CHICAGO, environment="production").engine
+    outcome = told.engine.ask_anew(told.chart, {1}, now=told.now, new_id=told.ids.__next__)
+    (made,) = outcome.requests
+    assert (made.state, [why.code for why in made.reasons]) == ("held", ["lead-time"])
+
+
 def test_another_setting_moves_the_day_of_what_is_held(story):
     told = story(send_days_before=14, timezone=CHICAGO)
     told.book(start=FAR)
@@ -225,7 +234,7 @@ def test_a_chart_of_before_this_setting_counts_as_asked(story):
     told = story(timezone=CHICAGO)
     told.book(start=FAR)
     (entry,) = told.chart.appointments.values()
-    assert entry.asked.day == "2026-04-10"
+    assert entry.asked.day == "2026-04-10@sandbox"
     told.chart.appointments[entry.key] = change(entry, asked=change(entry.asked, day=""))
     told.engine = story(send_days_before=14, timezone=CHICAGO).engine
     assert at(told, 2026, 3, 3, 9) == []

@@ -6,21 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interface.chart.guarding import FREE, Case, no_guard
+from interface.chart.guarding import FREE, Case, no_guard, share_of
 from interface.chart.model import Appointment, Asked, Chart
 from interface.delivery.guards import guard_of
 from interface.delivery.guards.life import GoingLive, Life
-from interface.delivery.guards.live import share_of
 from interface.rules.facts import Fact
 
 NOW = datetime(2026, 3, 5, 12, tzinfo=UTC)
 AT = NOW.timestamp()
 
 
-def case(number=1, state="held", day="2026-04-10", now=NOW):
+def case(number=1, state="held", day="2026-04-10", now=NOW, due=None):
     asked = Asked(number, state, b"")
     facts = {"upcomingAppointmentDate": Fact(day, (), "rule", "", "M")}
-    return Case({}, 1, Chart([]), Appointment("S:1", "", facts, asked=asked), now)
+    return Case({}, 1, Chart([]), Appointment("S:1", "", facts, asked=asked), now, due)
 
 
 def live(**going):
@@ -50,6 +49,22 @@ def test_a_dropped_one_is_dropped_whatever_its_turn():
     assert live(from_day="2026-04-11")(case()).drop is not None
     assert live(from_day="2026-04-10")(case()) == FREE
     assert live(from_day="2026-04-11")(case(day="")) == FREE, "without a day it is before none"
+
+
+def test_what_would_not_have_gone_out_before_its_day_is_not_too_old():
+    guard = live(drop_below=8)
+    assert guard(case(7, due=AT + 1)) == FREE
+    assert guard(case(7, due=AT + 1, now=NOW + timedelta(days=9))) == FREE, "on its day neither"
+    assert guard(case(7, due=AT - 1)).drop is not None
+    assert live(drop_below=8, from_day="2026-04-11")(case(7, due=AT + 1)).drop is not None
+
+
+def test_the_timer_and_the_turn_agree_to_the_last_digit():
+    guard = live(seconds=12345.678)
+    for number in range(1, 99):
+        turn = guard(case(number)).until
+        if turn is not None:
+            assert guard(case(number, now=datetime.fromtimestamp(turn, UTC))) == FREE
 
 
 @given(number=st.integers(1, 99), seconds=st.floats(1, 1e6), later=st.floats(0, 2e6))
