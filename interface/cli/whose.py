@@ -24,8 +24,11 @@ def add_authority(parser: argparse.ArgumentParser, *, default: str = argparse.SU
 
 def key_of(policy: Policy, mrn: str, authority: str | None) -> str:
     """The identity key that charts hold for a number; the site's own authority is empty."""
+    from interface.chart import apart
     from interface.rules.tables import normal
 
+    if authority == apart.AUTHORITY:
+        return apart.key_of(mrn.strip())
     own = {normal(name) for name in policy.mrn_authority}
     named = normal(authority or "")
     return f"{'' if named in own else named}|{mrn.strip()}"

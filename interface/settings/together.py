@@ -56,7 +56,7 @@ def _destination(settings: "Settings") -> Iterator[Found]:
     if environment == "sandbox":
         text = 'environment "sandbox" sends to loopback only; leave the key out, or set [site] environment'
         yield ("api", "base_url"), text
-    elif url.removesuffix(":443") == REFUSED_BASE_URLS[environment]:
+    elif urlsplit(url).hostname == urlsplit(REFUSED_BASE_URLS[environment]).hostname:
         yield (
             ("api", "base_url"),
             f'is not a host of environment "{environment}"; leave the key out and it decides',

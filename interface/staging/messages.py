@@ -1,5 +1,5 @@
 """Messages about a test patient, as a feed would send them: his medications, his problems, and last the appointment, so
-that one request has it all.
+that one request has it all. Nothing is made up: an order lacks a dose or route where the file does.
 """
 
 from __future__ import annotations
@@ -121,7 +121,14 @@ def _pid(patient: Imported, sending: Sending) -> str:
 def _orders(patient: Imported) -> list[str]:
     """An order for each medication."""
     whose = {"mrn": patient.mrn}
-    return [line for entry in patient.medications for line in order_segments(whose | _drug(entry.cells))]
+    return [line for entry in patient.medications for line in _order(whose | _drug(entry.cells))]
+
+
+def _order(cells: dict[str, str]) -> list[str]:
+    """ORC, RXE, TQ1 and RXR in the order of RDE_O11, which wants a TQ1 behind each RXE, if only an empty one."""
+    by_name = {line[:3]: line for line in order_segments(cells)}
+    by_name.setdefault("TQ1", "TQ1|1")
+    return [by_name[name] for name in ("ORC", "RXE", "TQ1", "RXR") if name in by_name]
 
 
 def _drug(cells: dict[str, str]) -> dict[str, str]:
@@ -152,8 +159,18 @@ def _appointment(patient: Imported, sending: Sending) -> list[str]:
     clinician = components(
         provider.npi, provider.family, provider.given, "", "", "", "", "", "NPI", "", "", "", "NPI"
     )
+    person = clinician if provider.npi else components("", "TEST")  # SCH-16 and SCH-20 are required
     return [
-        segment("SCH", {2: components(number), 6: components("ROUTINE"), 11: components("", "", "", at)}),
+        segment(
+            "SCH",
+            {
+                2: components(number),
+                6: components("ROUTINE"),
+                11: components("", "", "", at),
+                16: person,
+                20: person,
+            },
+        ),
         segment("RGS", {1: "1"}),
         segment("AIP", {1: "1", 3: clinician if provider.npi else ""}),
     ]

@@ -219,9 +219,10 @@ def test_nobody_else_gets_out_whatever_the_settings_become(site: Site) -> None:
     site.decided()
     assert "test-patient" in {code["code"] for one in site.list("requests") for code in one["reasons"]}
     site.restart()
-    assert "staging-limits requests_per_minute=30.0 at_once=2" in site.daemon.text
+    site.daemon.says("event=staging-limits requests_per_minute=30.0 at_once=2")
     assert "Sample" not in site.daemon.text
-    until("TP-3 goes out, back in staging", lambda: len(site.sent()) == 1)
+    until("TP-3 goes out, back in staging", lambda: "delivered" in states(site.store))
+    assert len(site.sent()) == 1
     assert set(states(site.store)) <= {"held", "superseded", "delivered"}
 
 
@@ -255,3 +256,29 @@ def test_patients_are_imported_before_the_first_start_too(tmp_path: Path) -> Non
     assert call("onboarding", "import-patients", str(file), "-c", str(path)).returncode == 0
     listed = json.loads(call("onboarding", "import-patients", "--list", "--json", "-c", str(path)).stdout)
     assert [one["mrn"] for one in listed["patients"]] == ["TP-1", "TP-2", "TP-3"]
+
+
+def test_explain_goes_by_the_stores_list_and_says_so(tmp_path: Path) -> None:
+    path, file, hl7 = tmp_path / "site.toml", tmp_path / "patients.csv", tmp_path / "m.hl7"
+    file.write_text(PATIENTS)
+    path.write_text(
+        '[site]\nenvironment = "staging"\nmrn_root = "2.999.7"\n[store]\nurl = "sqlite:///store.db"\n'
+    )
+    hl7.write_text(
+        "\r".join(
+            (
+                "MSH|^~\\&|APP|FAC|R|R|20260302080000||SIU^S12|M1|P|2.5.1",
+                "SCH||F1|||||||||^^^202604100930",
+                "PID|1||TP-3^^^^MR||Reed^Kim||19881201|F|||1 Oak St^^Madison^WI^53703",
+                AIP,
+            )
+        )
+    )
+    before = call("explain", str(hl7), "-c", str(path), "--json", "--now", NOW)
+    (answer,) = json.loads(before.stdout)["messages"]
+    assert [reason["code"] for reason in answer["reasons"]] == ["not-test-patient"]
+    assert "as if no test patient were imported: there is no store" in before.stderr
+    call("onboarding", "import-patients", str(file), "-c", str(path))
+    after = call("explain", str(hl7), "-c", str(path), "--json", "--now", NOW)
+    assert json.loads(after.stdout)["messages"][0]["decision"] == "post"
+    assert "by the store's list: 3 test patients imported" in after.stderr

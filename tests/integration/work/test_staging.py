@@ -5,6 +5,7 @@ import pytest
 from interface.rules import Policy
 from interface.services import roster
 from interface.staging.imported import Imported, Medication, Problem
+from interface.store.database import open_store
 from interface.store.errors import StoreError
 from interface.store.schema import test_patients as rows_of_test_patients
 
@@ -216,3 +217,58 @@ def test_what_cannot_be_read_is_not_imported(staging):
         {"mode": "x", "source": "", "patients": []},
     ):
         assert staging.ask(roster.KIND, **arguments).state == "failed"
+
+
+# ---------------------------------------------------------------- two nodes
+
+
+@pytest.fixture
+def two(clean_store, child_module, site_class):
+    """Two nodes of one database, both in staging."""
+    url = clean_store(child_module.KEYRING)
+    stores, sites = [], []
+    for _ in range(2):
+        stores.append(open_store(url, child_module.KEYRING))
+        stores[-1].nodes.pulse(stores[-1].work.node, "host", daemon=True)
+        with stores[-1].nodes._writing() as connection:
+            connection.exec_driver_sql("UPDATE nodes SET alive_until = alive_until + 3600")
+        sites.append(site_class(stores[-1], policy("staging")))
+    sites[1].numbers = sites[0].numbers
+    for site in sites:
+        site.turn()
+    yield sites
+    for store in stores:
+        store.close()
+
+
+def test_what_one_node_imports_the_other_goes_by(two):
+    one, other = two
+    imports(one, ROBIN)
+    other.book("20260310")
+    assert other.states() == ["sending"]
+    assert len(one.couriers.sent) + len(other.couriers.sent) == 1
+
+
+def test_who_is_removed_on_one_node_does_not_leave_by_the_other(two):
+    one, other = two
+    imports(one, ROBIN)
+    one.couriers.free = other.couriers.free = 0
+    one.book("20260310")
+    assert one.states() == ["waiting"]
+    imports(other, ROBIN, mode="remove")
+    one.couriers.free = other.couriers.free = 4
+    one.turn()
+    other.turn()
+    assert one.states() == ["held"]
+    assert one.couriers.sent == other.couriers.sent == []
+
+
+def test_a_stranger_gets_out_by_neither(two):
+    one, other = two
+    imports(other, ROBIN)
+    for site in two:
+        site.book("20260310", patient="T2")
+        site.turn()
+    assert codes(one)[-1] == ["not-test-patient"]
+    assert "waiting" not in one.states()
+    assert one.couriers.sent == other.couriers.sent == []

@@ -149,6 +149,15 @@ def test_elsewhere_he_is_held_and_in_the_sandbox_nobody_is():
     assert run(engine("sandbox"), book())[0][0].decision == "post"
 
 
+def test_a_chart_that_was_made_before_the_import_is_held_though_it_names_him():
+    before = engine(roster=Roster())
+    _, _, charts = run(before, book())
+    (chart,) = charts.all()
+    (appointment,) = chart.appointments.values()
+    settling = engine().settling(chart.copy(), now=NOW, trigger="", new_id=itertools.count(9).__next__)
+    assert [reason.code for reason in settling.compose(appointment).holds] == ["not-test-patient"]
+
+
 def test_one_who_was_removed_stays_apart_and_does_not_leave():
     gone = engine(roster=Roster((), [ROBIN]))
     outcomes, _, charts = run(gone, book())

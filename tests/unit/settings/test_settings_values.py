@@ -107,6 +107,7 @@ def test_loopback_is_taken_in_every_environment(environment: str, url: str) -> N
         ("staging", PRODUCTION.upper().replace("HTTPS", "https")),
         ("production", STAGING),
         ("production-test", STAGING),
+        ("production", STAGING + ":8443"),
     ],
 )
 def test_an_address_of_another_kind_than_the_environment_is_refused(environment: str, url: str) -> None:
