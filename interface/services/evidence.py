@@ -13,7 +13,7 @@ import orjson
 from interface import __version__
 from interface.evidence.completeness import Completeness, Sums, completeness
 from interface.evidence.report import EVENTS, Listed, Report, times_of
-from interface.evidence.steps import Confirmed, Facts, Outcomes, Traffic, steps
+from interface.evidence.steps import Confirmed, Facts, Outcomes, Round, Traffic, steps
 from interface.services.guarding import life_of
 from interface.settings import Settings, SettingsError
 from interface.store.database import Store
@@ -102,6 +102,7 @@ def facts_of(settings: Settings, store: Store | None, now: float) -> Facts:
         live_at=going.at if going is not None else life.since,
         live_by=going.who if going is not None else "",
         traffic={name: traffic_of(store, name, environment, zone, overdue) for name in names},
+        round=Round(store.rounds.now().accepted),
         confirmed={
             step: Confirmed(said.at, said.who, said.note) for step, said in store.confirmations.all().items()
         },

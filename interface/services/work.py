@@ -104,7 +104,12 @@ def work(
                 chores.hurry()
                 return reload()
 
-            run(loop, wakes, limits.drain_seconds, reload=reloaded_now, chores=chores.step)
+            def tidy() -> bool:
+                if deciding.test is not None:
+                    deciding.test.pick(lambda: keeper.obtain(wanted=True, waiting=0))
+                return chores.step()
+
+            run(loop, wakes, limits.drain_seconds, reload=reloaded_now, chores=tidy)
             with suppress(StoreError):
                 keeper.give_back()  # else it lapses
     finally:

@@ -4,7 +4,7 @@ from interface.settings.errors import Fault, SettingsError
 from interface.settings.locate import Path
 from interface.settings.model import Settings
 
-AVAILABLE = ("sandbox", "staging", "production")
+AVAILABLE = ("sandbox", "staging", "production-test", "production")
 """Environments that `run` takes."""
 LISTENER_KEYS = ("tls_certificate", "tls_key", "tls_client_ca")
 

@@ -196,7 +196,7 @@ def without_slot(connection: Connection, found: Round) -> dict[int, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class InTest:
     """A request of the production test, as lists show it; no patient data but the reply."""
 
     id: int
@@ -261,23 +261,23 @@ class Rounds(Part):
             sealed = connection.execute(_WHY, {"b_number": number}).scalar()
         return self._open("round", sealed)
 
-    def tested(self, found: Round) -> list[Tested]:
+    def tested(self, found: Round) -> list[InTest]:
         """The requests that have slots, by slot."""
         with self._reading() as connection:
             rows = {row[0]: row for row in among(connection, _BY_ID, found.held)}
         return [
-            _tested(rows.get(id_) or (id_, "", None, None, None, slot.taken_at), slot)
+            _in_test(rows.get(id_) or (id_, "", None, None, None, slot.taken_at), slot)
             for id_, slot in sorted(found.held.items(), key=lambda pair: pair[1].number)
         ]
 
-    def refused(self, found: Round, limit: int = 20) -> list[Tested]:
+    def refused(self, found: Round, limit: int = 20) -> list[InTest]:
         """Requests that the API has refused since the round began, the newest first."""
         with self._reading() as connection:
             rows = connection.execute(_REFUSED, {"since": found.began_at, "count": limit}).all()
             replies = [connection.execute(_REPLY, {"b_id": row[0]}).scalar() for row in rows]
         held = found.held
         return [
-            _tested(row, held.get(row[0]), self._open("reply", reply))
+            _in_test(row, held.get(row[0]), self._open("reply", reply))
             for row, reply in zip(rows, replies, strict=True)
         ]
 
@@ -288,6 +288,6 @@ class Rounds(Part):
             return ""
 
 
-def _tested(row: Any, slot: Slot | None, reply: str = "") -> Tested:
+def _in_test(row: Any, slot: Slot | None, reply: str = "") -> InTest:
     id_, state, correlation_id, status, verdict, changed_at = row
-    return Tested(id_, state, correlation_id, status, verdict, changed_at, slot, reply)
+    return InTest(id_, state, correlation_id, status, verdict, changed_at, slot, reply)

@@ -12,7 +12,7 @@ from interface.store.records.turn import CloseRow, NewRequestRow, NewRound, Pick
 
 
 def turn(fill, **what):
-    return fill.store.work.commit(Turn(fill.now, PRODUCTION_TEST, **what))
+    return fill.store.work.commit(Turn(fill.now, environment=PRODUCTION_TEST, **what))
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_only_ten_are_claimed_and_what_was_claimed_is_accounted_for(fill, ask):
 def test_in_other_environments_nothing_is_counted(fill):
     for number in range(12):
         fill.request(fill.patient(f"K{number}"))
-    assert len(fill.store.work.commit(Turn(fill.now, "staging", claims=50)).claimed) == 12
+    assert len(fill.store.work.commit(Turn(fill.now, environment="staging", claims=50)).claimed) == 12
     assert fill.store.rounds.now().slots == ()
 
 
@@ -173,7 +173,7 @@ STEPS = st.lists(
         st.sampled_from(["yes", "refused", "timeout", "away"]),
     ),
     min_size=30,
-    max_size=100,
+    max_size=70,
 )
 VERDICTS: dict[str, dict[str, Any]] = {
     "yes": {"new_state": "delivered"},

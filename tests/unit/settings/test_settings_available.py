@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from interface.services.limits import limits_of
 from interface.settings import SettingsError, not_available, parse_settings, require_available
 
 FILE = Path("s.toml")
@@ -57,3 +58,19 @@ def test_a_rehearsal_of_another_environment_on_loopback_is_refused_too() -> None
     text = '[site]\nenvironment = "production-test"\nmrn_root = "2.999.5"\n[api]\nbase_url = "http://127.0.0.1:8026"'
     with pytest.raises(SettingsError, match="not available yet"):
         require_available(parse_settings(text, FILE), run=True)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_the_production_test_is_slow_and_sends_one_patient_at_a_time_whatever_the_settings_say(
+    version: int,
+) -> None:
+    many = "batch = 50\n" if version == 2 else ""
+    text = (
+        f'[site]\nenvironment = "production-test"\nmrn_root = "2.999.5"\n[api]\nversion = {version}\n{many}'
+    )
+    settings = parse_settings(f"{text}concurrency = 8\nrequests_per_second = 50", FILE)
+    require_available(settings, run=True)
+    found = limits_of(settings)
+    assert (found.concurrency, found.requests_per_second, found.batch, found.awaited) == (1, 0.2, 1, False)
+    live = limits_of(parse_settings(text.replace("production-test", "production"), FILE))
+    assert (live.batch, live.awaited) == (50 if version == 2 else 1, True)
