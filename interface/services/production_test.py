@@ -17,7 +17,7 @@ import orjson
 from interface.delivery.guards.production_test import RoundNow, preferred
 from interface.services.logs import event
 from interface.store.database import Store
-from interface.store.records.slots import ENOUGH, MOST, PRODUCTION_TEST, Round
+from interface.store.records.slots import ENOUGH, PRODUCTION_TEST, Round
 
 log = logging.getLogger("interface.services.work")
 
@@ -125,13 +125,8 @@ def _tell(before: Round | None, found: Round) -> None:
         return
     if before.accepted < ENOUGH <= found.accepted:
         event(log, logging.INFO, "production-test-enough", **figures)
-    if not is_over(before) and is_over(found):
+    if not before.is_over and found.is_over:
         event(log, logging.INFO, "production-test-over", **figures)
-
-
-def is_over(found: Round) -> bool:
-    """Whether all slots are kept for good: nothing more is sent in this round."""
-    return sum(slot.said_yes for slot in found.slots) >= MOST
 
 
 def ids_of(values: Iterable[object]) -> list[int]:

@@ -78,6 +78,12 @@ class Round:
         return tuple(number for number in range(1, MOST + 1) if number not in taken)
 
     @property
+    def is_over(self) -> bool:
+        """Whether all slots are kept for good, and none is tried again: nothing more is sent."""
+        ended = [slot for slot in self.slots if slot.said_yes and slot.state not in ("waiting", "sending")]
+        return len(ended) >= MOST
+
+    @property
     def accepted(self) -> int:
         """How many requests the API has accepted."""
         return sum(slot.accepted for slot in self.slots)

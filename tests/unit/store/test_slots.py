@@ -49,3 +49,11 @@ def test_a_copy_of_the_store_gives_no_slots_until_a_new_round_is_begun():
     found = Round(1, 0.0, copied=True, slots=(slot(1, 7, state="waiting"),))
     assert (found.free, found.given([7, 8])) == ((), {})
     assert 7 in found.held
+
+
+def test_a_round_is_over_when_all_ten_are_kept_and_none_is_tried_again():
+    nine = tuple(slot(number, accepted=True, state="delivered") for number in range(1, MOST))
+    assert not Round(1, 0.0, slots=nine).is_over
+    assert not Round(1, 0.0, slots=(*nine, slot(10, doubtful=True, state="waiting"))).is_over
+    assert Round(1, 0.0, slots=(*nine, slot(10, doubtful=True, state="withdrawn"))).is_over
+    assert Round(1, 0.0, slots=(*nine, slot(10, accepted=True))).is_over
