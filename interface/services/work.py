@@ -157,7 +157,7 @@ def serve(settings_file: Path, now: str | None) -> None:
     time.
     """
     settings = load_settings(settings_file)
-    require_available(settings, run=True)
+    require_available(settings)
     target = Target(
         settings.post_url,
         settings.api_key(),
@@ -239,7 +239,7 @@ def reloaded(settings_file: Path, policy: Policy) -> Engine | None:
     """The engine of the mapping as it is now; None, said in the log, when something in it can't be: the old one stays."""
     try:
         settings = load_settings(settings_file)
-        require_available(settings, run=True)
+        require_available(settings)
         book, fresh = settings.rulebook(), settings.policy()
     except InterfaceError as failed:
         event(log, logging.ERROR, "mappings-not-reloaded", problem=failed)

@@ -230,6 +230,4 @@ def test_a_reply_without_a_body_counts_where_requests_are_only_checked():
     for awaited, state in ((False, "delivered"), (True, "waiting")):
         ended = Ledger(lambda: 0.0, awaited=awaited).conclude(Attempt(Job, 0.0, 1.0, EMPTY))
         assert ended.new_state == state
-    assert (
-        "only checks" in Ledger(lambda: 0.0, awaited=False).conclude(Attempt(Job, 0.0, 1.0, EMPTY)).detail
-    )
+    assert "only checks" in Ledger(lambda: 0.0, awaited=False).conclude(Attempt(Job, 0.0, 1.0, EMPTY)).detail
