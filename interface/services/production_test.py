@@ -40,22 +40,28 @@ class ProductionTest:
         self._store = store
         self._monotonic = monotonic
         self._round: Round | None = None
+        self._news = False
+        """The round has changed since `look` said so last."""
         self._due = 0.0
         self._asked: int | None = None
         """The command that was asked for last."""
 
     def look(self) -> bool:
         """Read how the round stands; whether the guard must be told. Raises StoreError."""
-        before, found = self._round, self._store.rounds.now()
-        self._round = found
-        _tell(before, found)
-        return before is None or round_now(before) != round_now(found)
+        self._read()
+        news, self._news = self._news, False
+        return news
 
     def now(self) -> RoundNow:
         """How the round stands, for the guard. Raises StoreError."""
-        if self._round is None:
-            self.look()
-        return round_now(self._round) if self._round is not None else RoundNow(0)
+        return round_now(self._read())
+
+    def _read(self) -> Round:
+        before, found = self._round, self._store.rounds.now()
+        self._round = found
+        self._news |= before is None or round_now(before) != round_now(found)
+        _tell(before, found)
+        return found
 
     def overdue(self) -> set[int]:
         """Whose requests wait though no slot is left: they are to be settled, and then held. Raises StoreError."""

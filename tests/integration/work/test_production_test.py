@@ -231,3 +231,23 @@ def test_a_reply_without_a_body_counts_where_requests_are_only_checked():
         ended = Ledger(lambda: 0.0, awaited=awaited).conclude(Attempt(Job, 0.0, 1.0, EMPTY))
         assert ended.new_state == state
     assert "only checks" in Ledger(lambda: 0.0, awaited=False).conclude(Attempt(Job, 0.0, 1.0, EMPTY)).detail
+
+
+def test_what_waits_without_a_slot_is_held_once_the_last_one_is_taken(site_class, store):
+    """A site that wants a request for each message has several for a chosen appointment."""
+    site = site_class(store, policy(supersede=False))
+    site.turn()
+    site.couriers.free = 0
+    book(site, *(f"P{n}" for n in range(9)))
+    assert site.ask(CHOOSE, requests=list(range(1, 10)), by_hand=True, who="anna").result["done"] == 9
+    for day in ("20260402", "20260403", "20260404"):
+        book(site, "P0", day=day)
+    assert site.states() == ["waiting"] * 12
+    site.couriers.free = 50
+    site.go_on(10)
+    for _ in range(3):
+        site.reply(TAKEN)
+        site.turn()
+    assert site.states() == [*["delivered"] * 10, "held", "held"]
+    assert reasons(site)[10] == ["production-test"]
+    assert len(site.couriers.sent) == 10
