@@ -69,7 +69,7 @@ def guarded(what: str, check: Callable[[Settings], Found], settings: Settings) -
 
 
 def check_features(settings: Settings) -> Found:
-    """Keys whose feature is not built, what the environment allows, and what is seldom meant."""
+    """Keys whose feature is not built, what staging allows, and what is seldom meant."""
     from interface.services.limits import limits_of
 
     for name in not_available(settings):
@@ -80,11 +80,6 @@ def check_features(settings: Settings) -> Found:
         yield (
             "ok",
             f"staging: only test patients leave, at most {per_minute} requests a minute, {limits.concurrency} at a time",
-        )
-    elif settings.site.environment == "production-test":
-        yield (
-            "ok",
-            "production test: ten requests at most, those that are chosen, to the path that only checks",
         )
     if settings.request.response_direct_address and settings.request.response_fax_number:
         yield "warn", "[request] has a Direct address and a fax number; the API expects one of them"

@@ -20,6 +20,7 @@ from interface.delivery.guards.production_test import (
     lacking,
     preferred,
 )
+from interface.delivery.guards.staging import ElsewhereGuard
 
 ADDRESS = {"lines": ["12 Birch Ln"], "city": "Madison", "state": "WI", "zip": "53703"}
 WHOLE = {
@@ -122,8 +123,9 @@ def test_problems_medications_and_a_phone_number_are_preferred():
 
 def test_it_is_the_guard_of_the_production_test_alone():
     for environment in ("sandbox", "production"):
-        assert not isinstance(guard_of(Life(environment, 0.0, live=True)), ProductionTestGuard)
-    assert guard_of(Life("production-test", 0.0), RoundNow(3)) == ProductionTestGuard(RoundNow(3))
+        assert codes(guard_of(Life(environment, 0.0, live=True))) == ([], [])
+    inner = ProductionTestGuard(RoundNow(3))
+    assert guard_of(Life("production-test", 0.0), test=RoundNow(3)) == ElsewhereGuard(inner)
     # before anything is known of the round nothing goes
     assert codes(guard_of(Life("production-test", 0.0)), asked(chosen=0)) == (["production-test"], [])
 
