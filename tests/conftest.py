@@ -64,7 +64,8 @@ def clean_store(postgresql, _stores):
 
 _AS_MADE = (
     "UPDATE counters SET next = 1; DELETE FROM store_keys; INSERT INTO store_keys SELECT * FROM kept.store_keys; "
-    "UPDATE intake_turn SET owner = NULL, until = 0, fence = 0, settled_on = NULL;"
+    "UPDATE intake_turn SET owner = NULL, until = 0, fence = 0, settled_on = NULL; "
+    "DELETE FROM test_rounds WHERE number > 1; UPDATE test_rounds SET by_hand = false, copied = false;"
 )
 
 
@@ -73,7 +74,7 @@ def _empty(server, name):
     from interface.store.schema import metadata
 
     server.disconnect(name)
-    made_once = {"schema_version", "store_keys", "counters", "liveness", "intake_turn"}
+    made_once = {"schema_version", "store_keys", "counters", "liveness", "intake_turn", "test_rounds"}
     tables = [table.name for table in reversed(metadata.sorted_tables) if table.name not in made_once]
     deletes = [f"DELETE FROM {table};" for table in tables]
     server.execute(f"{' '.join(deletes)} {_AS_MADE}", name)

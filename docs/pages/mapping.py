@@ -91,9 +91,10 @@ nobody. `explain` shows with each reason what releases it.
 Of the patient or the message as a whole:"""
 
 _ABOUT_FIELDS = """\
-Of a field: `missing:` when nothing of use is there, `invalid:` when the contract refuses what is there. A field
-without a row has that of the field it belongs to. The sentence is the one for a field that no message told of; where
-one did, the reason says what is wrong with it, in the words of [How values are read](#how-values-are-read)."""
+Of a field: `missing:` when nothing of use is there, `invalid:` when the contract refuses what is there, `incomplete:` in
+the production test alone. A field without a row has that of the field it belongs to. The sentence is the one for a field
+that no message told of; where one did,
+the reason says what is wrong with it, in the words of [How values are read](#how-values-are-read)."""
 
 _ABOUT_TYPES = """\
 The types of rules. Words in italics stand for what is found: *field* for an HL7 path such as `PID-3[2].1`. A note

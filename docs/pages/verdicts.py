@@ -5,7 +5,7 @@ from __future__ import annotations
 from interface.delivery.breaker import OPENS_AT, RAMP_FIRST, RAMP_STEP, REFUSALS, REFUSALS_IN_A_ROW
 from interface.delivery.destination import WHY
 from interface.delivery.schedule import DEFAULT
-from interface.delivery.verdict import VERDICTS
+from interface.delivery.verdict import CHECKED, VERDICTS
 from pages.markdown import MADE, table
 
 _NOTES = {
@@ -47,6 +47,7 @@ def page() -> str:
         )
         for row in VERDICTS
     ]
+    checked = "; ".join(f"{row.says}: {row.verdict.kind}, `{row.verdict.code}`" for row in CHECKED)
     hours = DEFAULT.dead_after / 3600
     backoff = (
         f"{DEFAULT.first:g} s, then doubled each time up to {DEFAULT.cap:g} s; chance cuts it by up to half"
@@ -60,6 +61,8 @@ def page() -> str:
 What a reply of the API means for the request. The first row that fits counts. `requests show` and the log say the code.
 
 {table(("reply", "verdict", "code", "the request goes", "possible duplicate"), rows)}
+
+Before these rows, in the production test: {checked}.
 
 | verdict | wait before the next attempt |
 | --- | --- |

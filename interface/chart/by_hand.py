@@ -23,19 +23,16 @@ def reopen(settling: Settling, appointment: Appointment, number: int) -> Compose
         return composed.drop.text
     asked = appointment.asked
     if asked is None or asked.id == number:
-        beside, released = (asked.beside, asked.released) if asked is not None else ((), False)
-        _set(
-            settling,
-            appointment,
-            Asked(
-                number,
-                composed.state,
-                composed.digest,
-                beside=beside,
-                released=released,
-                day=settling.let_out(appointment, composed),
-            ),
+        known = asked if asked is not None else Asked(number, "", b"")
+        again = change(
+            known,
+            state=composed.state,
+            digest=composed.digest,
+            rewritten=False,
+            written=b"",
+            day=settling.let_out(appointment, composed),
         )
+        _set(settling, appointment, again)
     return composed
 
 
@@ -51,7 +48,8 @@ def give_up(settling: Settling, appointment: Appointment, number: int) -> None:
         _set(settling, appointment, change(asked, id=asked.beside[-1], beside=asked.beside[:-1]))
     else:
         said = settling.compose(appointment).said
-        _set(settling, appointment, Asked(number, DISCARDED, said, released=asked.released, day=asked.day))
+        given = Asked(number, DISCARDED, said, released=asked.released, chosen=asked.chosen, day=asked.day)
+        _set(settling, appointment, given)
 
 
 def given_up(appointment: Appointment, composed: Composed) -> bool:

@@ -39,6 +39,8 @@ class Draft:
     left_out: list[LeftOut] = field(default_factory=list)
     why: dict[str, str] = field(default_factory=dict)
     """Field to the reason why it has no value, for the holds."""
+    repaired: list[tuple[str, str]] = field(default_factory=list)
+    """Field, and what was repaired or assumed of its value, without patient data."""
 
     def source(self, path: str, message: str) -> str:
         """A path, after its control id when another message said it."""
@@ -47,6 +49,8 @@ class Draft:
     def leaves(self, where: str, fact: Fact) -> None:
         """The provenance of a fact that now stands at `where`."""
         before, rule, add = self.source("", fact.message), fact.rule, self.fields.append
+        if fact.said:
+            self.repaired += [(where, text) for text in fact.said]
         for leaf in fact.leaves:
             add(Provenance(where + leaf.path, leaf.value, before + leaf.source, leaf.rule or rule))
 

@@ -11,7 +11,13 @@ from datetime import datetime
 from typing import Any
 
 from interface.chart.model import Appointment, Chart
+from interface.chart.reciprocity import Ledger, Share
 from interface.rules.facts import Reason
+
+
+def nothing_known() -> Ledger:
+    """Of an empty chart."""
+    return Ledger(Share(), Share())
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,8 @@ class Case:
     """Aware, in the site's zone."""
     due: float | None = None
     """When it is to be asked for, POSIX seconds, past or to come; None: at once."""
+    known: Callable[[], Ledger] = nothing_known
+    """How it stands to what is known in the chart; worked out when it is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,8 @@ class Ruling:
     """When these holds are over by themselves, POSIX seconds; None: not by themselves."""
     withheld: tuple[str, ...] = ()
     """Entries of lists that do not go with it, by field: `medications[2]`."""
+    another: tuple[Reason, ...] = ()
+    """Holds beside these, if it is to be a request of its own and not the appointment's last one composed again."""
     drop: Reason | None = None
     """It is not to be sent at all, for this reason: an open request of it is withdrawn."""
 
@@ -61,7 +71,13 @@ def together(one: Ruling, other: Ruling) -> Ruling:
     ends = [ruling.until for ruling in (one, other) if ruling.holds]
     timed = [end for end in ends if end is not None]
     until = max(timed) if timed and len(timed) == len(ends) else None
-    return Ruling((*one.holds, *other.holds), until, (*one.withheld, *other.withheld), one.drop or other.drop)
+    return Ruling(
+        (*one.holds, *other.holds),
+        until,
+        (*one.withheld, *other.withheld),
+        (*one.another, *other.another),
+        one.drop or other.drop,
+    )
 
 
 def share_of(text: str) -> float:

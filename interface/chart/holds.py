@@ -55,6 +55,27 @@ def _clinician(field: str, sources: str) -> tuple[Hold, ...]:
     )
 
 
+def _complete(address: str) -> tuple[Hold, ...]:
+    """The rows of what the production test wants beyond the contract; the address has another name in each version."""
+    return (
+        Hold(
+            f"incomplete:patient.{address}.lines",
+            "the production test wants the street: PID-11.1 is empty",
+            "a message of this patient with the street in PID-11.1",
+        ),
+        Hold(
+            f"incomplete:patient.{address}.city",
+            "the production test wants the city: PID-11.3 is empty",
+            "a message of this patient with the city in PID-11.3",
+        ),
+        Hold(
+            f"incomplete:patient.{address}.state",
+            "the production test wants the state: PID-11.4 gives none of the United States",
+            "a message of this patient with the state in PID-11.4, two letters",
+        ),
+    )
+
+
 FIELDS = (
     Hold(
         "patient.mrn.root",
@@ -97,6 +118,13 @@ FIELDS = (
     ),
     *_clinician("upcomingAppointmentProvider", "AIP-3, AIG-3, PV1-7"),
     *_clinician("requestingProvider", "AIP-3, AIG-3, PV1-7; without an appointment also PD1-4"),
+    Hold(
+        "incomplete:patient.gender",
+        "the production test wants the gender: PID-8 gives none, or says unknown",
+        "a message of this patient with M, F or O in PID-8",
+    ),
+    *_complete("address"),
+    *_complete("addresses"),
     Hold("clinicNpi", "", "clinic_npi in [request] with ten digits"),
     Hold("responseFaxNumber", "", "response_fax_number in [request] with ten digits"),
     Hold("responseDirectAddress", "", "response_direct_address in [request] with one e-mail address"),
@@ -166,6 +194,22 @@ CODES = (
         "not-live",
         "production is not switched on: nothing is sent before that",
         "the switch, `onboarding go-live`, which shows first what it will do",
+    ),
+    Hold(
+        "production-test",
+        "the production test takes ten requests at most, those that are chosen",
+        "being chosen: the first complete ones are by themselves, or a person does it by `onboarding choose`; all others "
+        "go out in production",
+    ),
+    Hold(
+        "incomplete:problems",
+        "the production test wants all known problems, and not all that are active are in the request",
+        "what keeps them out: `requests show` tells it in `left out`; another patient's request may be as good",
+    ),
+    Hold(
+        "incomplete:medications",
+        "the production test wants all known medications, and not all that are active are in the request",
+        "what keeps them out: `requests show` tells it in `left out`; another patient's request may be as good",
     ),
     Hold(
         "paced",

@@ -96,6 +96,8 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
     """Earlier requests of the appointment that were not superseded (`[forward] supersede = false`)."""
     released: bool = False
     """A person has released the appointment's requests though the patient is protected."""
+    chosen: int = 0
+    """The round of the production test that it was chosen for; 0: for none."""
     written: bytes = b""
     """Of one that was composed anew: the digest of how it stands now, if it was not sent before."""
     day: str = ""

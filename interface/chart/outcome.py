@@ -108,9 +108,8 @@ _encoder = msgspec.json.Encoder()
 
 def detail(draft: Draft, known: Ledger) -> bytes:
     """A request's provenance as JSON, and the proof that it shares what is known."""
-    return _encoder.encode(
-        {"fields": draft.fields, "left_out": left_out_json(draft.left_out), "known": known}
-    )
+    told = {"fields": draft.fields, "left_out": left_out_json(draft.left_out), "known": known}
+    return _encoder.encode(told | {"repaired": draft.repaired} if draft.repaired else told)
 
 
 def fields_json(fields: tuple[Provenance, ...] | list[Provenance]) -> list[dict[str, Any]]:

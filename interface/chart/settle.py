@@ -17,7 +17,7 @@ from interface.chart.holds import TIMED, hold, hold_of
 from interface.chart.lead_time import due_of, let_out_for, too_early
 from interface.chart.model import OPEN, Appointment, Asked, Chart, change
 from interface.chart.outcome import Close, NewRequest, RequestChange, Rewrite, detail
-from interface.chart.reciprocity import ledger
+from interface.chart.reciprocity import Ledger, ledger
 from interface.chart.update import RESTRICTED, VISIT_PROTECTED
 from interface.contract.versions import version
 from interface.contract.violations import Violation
@@ -46,6 +46,8 @@ class Composed:
     """Why the environment lets it go out never."""
     said: bytes = b""
     """The digest that it has once the time has come, when only that is waited for."""
+    another: tuple[Reason, ...] = ()
+    """What holds it, too, if it is to be another request than the appointment's last."""
 
     @property
     def state(self) -> str:
@@ -88,6 +90,7 @@ class Settling:
             appointment,
             self.now,
             due.at if due is not None else None,
+            lambda: self._known(draft),
         )
         ruling = together(self.guard(case), too_early(due, self.now))
         draft.withhold(ruling.withheld)
@@ -107,13 +110,25 @@ class Settling:
         if until is not None:
             said = digest_of(body, (code for code in codes if code not in TIMED), self.policy.environment)
         day = date.fromisoformat(appointment.date) if appointment.date else None
-        return Composed(draft, body, digest, tuple(holds), day, until, ruling.drop, said)
+        return Composed(draft, body, digest, tuple(holds), day, until, ruling.drop, said, ruling.another)
+
+    def as_another(self, composed: Composed) -> Composed:
+        """The same as a request of its own beside, or in the place of, the appointment's last."""
+        if not composed.another:
+            return composed
+        known = {why.code for why in composed.holds}
+        holds = (*composed.holds, *(why for why in composed.another if why.code not in known))
+        codes = [why.code for why in holds]
+        digest = digest_of(composed.body, codes, self.policy.environment)
+        # these holds are not over by themselves, so that all of them aren't
+        return replace(composed, holds=holds, digest=digest, said=digest, until=None)
 
     def detail(self, composed: Composed) -> bytes:
         """What is kept beside a request: where its values came from, and how it stands to what the chart knows now."""
-        draft = composed.draft
-        known = ledger(self.book, self.policy, self.chart, draft.request, draft.left_out, self.today)
-        return detail(draft, known)
+        return detail(composed.draft, self._known(composed.draft))
+
+    def _known(self, draft: Draft) -> Ledger:
+        return ledger(self.book, self.policy, self.chart, draft.request, draft.left_out, self.today)
 
     def _needs_date(self, appointment: Appointment) -> bool:
         """Whether a date must be there though the contract does without one (version 2)."""
@@ -143,8 +158,13 @@ class Settling:
             # what holds or releases one of the appointment's requests does so with all
             self._rewrite(beside, composed)
         released = asked is not None and asked.released
+        # what went out was chosen, not what comes after it
+        chosen = asked.chosen if asked is not None and not composed.another else 0
         day = self.let_out(appointment, composed)
-        self._set(appointment, Asked(made.id, made.state, composed.digest, False, beside, released, day=day))
+        made_now = Asked(
+            made.id, made.state, composed.digest, False, beside, released, chosen=chosen, day=day
+        )
+        self._set(appointment, made_now)
 
     def close(self, appointment: Appointment, state: str, reason: Reason) -> bool:
         """End the appointment's open request unsent; False when it has none."""
@@ -162,6 +182,15 @@ class Settling:
             return False
         self._set(appointment, change(asked, released=True))
         return self.refresh(self.chart.appointments[appointment.key]) is not None
+
+    def choose(self, appointment: Appointment, number: int) -> tuple[Reason, ...]:
+        """Let this round of the production test take the appointment's held request; gives what holds it all the same."""
+        asked = appointment.asked
+        if asked is None or asked.state != "held":
+            return ()
+        chosen = change(appointment, asked=change(asked, chosen=number))
+        self.chart.appointments[appointment.key] = chosen
+        return () if self.refresh(chosen) is not None else self.compose(chosen).holds
 
     def end(self, asked: Asked, state: str, reason: Reason) -> None:
         """End an open request whose appointment is not in this chart (any more)."""

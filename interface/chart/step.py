@@ -298,6 +298,7 @@ class Step:
                 Reason("unchanged", f"the request is unchanged: it equals the last one for this {what}")
             )
         asked = target.asked
+        composed = self.settling.as_another(composed)
         if not (
             composed.holds and asked is not None and asked.state == "held" and asked.digest == composed.digest
         ):

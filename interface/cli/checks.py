@@ -20,7 +20,6 @@ from interface.cli.common import place_of
 from interface.cli.findings import Found, Level
 from interface.errors import InterfaceError
 from interface.settings import Settings, SettingsError, not_available
-from interface.settings.availability import AVAILABLE
 
 if TYPE_CHECKING:
     from interface.store.database import Store
@@ -70,7 +69,7 @@ def guarded(what: str, check: Callable[[Settings], Found], settings: Settings) -
 
 
 def check_features(settings: Settings) -> Found:
-    """Keys whose feature is not built, an environment that `run` refuses, and what is seldom meant."""
+    """Keys whose feature is not built, what staging allows, and what is seldom meant."""
     from interface.services.limits import limits_of
 
     for name in not_available(settings):
@@ -82,8 +81,6 @@ def check_features(settings: Settings) -> Found:
             "ok",
             f"staging: only test patients leave, at most {per_minute} requests a minute, {limits.concurrency} at a time",
         )
-    elif settings.site.environment not in AVAILABLE:
-        yield "warn", f'environment "{settings.site.environment}" is not available yet; `run` refuses it'
     if settings.request.response_direct_address and settings.request.response_fax_number:
         yield "warn", "[request] has a Direct address and a fax number; the API expects one of them"
     if settings.api.version == 2 and settings.request.response_fax_number:

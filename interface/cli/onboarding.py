@@ -36,9 +36,15 @@ SUBCOMMANDS = (
         "interface.cli.onboarding_send_test_patients",
         "send messages of all test patients through the site's own listener",
     ),
-    Subcommand("production-test", None, "how far the round of test requests is"),
-    Subcommand("choose", None, "choose which held requests the production test takes"),
-    Subcommand("new-round", None, "begin the production test anew"),
+    Subcommand(
+        "production-test",
+        "interface.cli.onboarding_production_test",
+        "how far the round of test requests is, and what requests lack",
+    ),
+    Subcommand(
+        "choose", "interface.cli.onboarding_choose", "choose which held requests the production test takes"
+    ),
+    Subcommand("new-round", "interface.cli.onboarding_new_round", "begin the production test anew"),
     Subcommand(
         "completeness",
         "interface.cli.onboarding_completeness",

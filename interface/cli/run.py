@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
 
     path = find_settings(args.config)
     settings = load_settings(path)
-    require_available(settings, run=True)
+    require_available(settings)
     settings.api_key()
     settings.rulebook()
 

@@ -43,6 +43,8 @@ class Reply:
     status: int | None = None
     failure: Failure | None = None
     is_json_object: bool = False
+    is_empty: bool = False
+    """The whole reply came, and has no body."""
     correlation_id: str = ""
     retry_after: str = ""
     date: str = ""
@@ -81,6 +83,7 @@ class Row:
     statuses: tuple[range, ...] = ()
     failures: tuple[Failure, ...] = ()
     json_object: bool | None = None
+    empty: bool | None = None
     correlated: bool | None = None
     in_panel: bool | None = None
     """Whether the whole panel has a correlation id."""
@@ -94,6 +97,7 @@ class Row:
         return (
             any(reply.status in statuses for statuses in self.statuses)
             and self.json_object in (None, reply.is_json_object)
+            and self.empty in (None, reply.is_empty)
             and self.correlated in (None, bool(reply.correlation_id))
             and self.in_panel in (None, bool(reply.panel_id))
             and self.shared in (None, reply.together > 1)
@@ -242,12 +246,28 @@ VERDICTS: tuple[Row, ...] = (
 )
 
 
-def judge(reply: Reply, now: float | None = None) -> Verdict:
+CHECKED: tuple[Row, ...] = (
+    Row(
+        # nobody publishes what the test path answers; there is nothing in such a reply to tell a proxy's from the API's
+        "200 or 204 without a body, from a path that only checks",
+        Verdict(
+            "delivered", "checked-no-body", "accepted by the path that only checks, in a reply without a body"
+        ),
+        statuses=_only(200, 204),
+        empty=True,
+    ),
+)
+"""What counts before `VERDICTS` on the paths that check and do not process."""
+
+
+def judge(reply: Reply, now: float | None = None, *, checks_only: bool = False) -> Verdict:
     """The verdict on one reply: the first row that fits. A `slow` verdict waits as Retry-After says.
 
+    `checks_only`: it is of a path that does not process requests.
     `now`: our POSIX time, for a Retry-After that is a date in a reply without one of its own.
     """
-    verdict = next((row.verdict for row in VERDICTS if row.fits(reply)), VERDICTS[-1].verdict)
+    rows = (*CHECKED, *VERDICTS) if checks_only else VERDICTS
+    verdict = next((row.verdict for row in rows if row.fits(reply)), VERDICTS[-1].verdict)
     if verdict.kind != "slow":
         return verdict
     return replace(verdict, wait=retry_after_seconds(reply.retry_after, _posix(reply.date) or now))

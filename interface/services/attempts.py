@@ -93,7 +93,7 @@ class Ledger:
 
         Then the fault is in the request (too large, say), and must not stop the others again and again.
         """
-        verdict = judge(attempt.reply, attempt.ended)
+        verdict = judge(attempt.reply, attempt.ended, checks_only=not self._awaited)
         paused_at = attempt.job.paused_at
         alone = paused_at is not None and self.passage.destination.passed.since(paused_at)
         if verdict.kind == "pause" and alone:

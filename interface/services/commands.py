@@ -23,10 +23,12 @@ from interface.chart.settle import digest_of
 from interface.rules.policy import Policy
 from interface.services import roster
 from interface.services.by_hand import ByHand, CannotError, HandStore, Waits
+from interface.services.choosing import ChoosingStore, choose, new_round
 from interface.services.going_live import LiveStore, go_live
 from interface.services.identity_settings import IDENTITY, keys_now, only
 from interface.services.mending import MESSAGE, ask_again, chart_of_requests, chart_text, readable_chart
 from interface.services.plan import Plan, reasons
+from interface.services.production_test import CHOOSE
 from interface.services.purging import Purging
 from interface.store.records.reading import AskedRow, Command, PatientRow, ReplayRow
 from interface.store.records.roster import RosterRow
@@ -36,7 +38,7 @@ MOST_PATIENTS = 200
 """Charts that one command makes anew, at most: it is one transaction."""
 
 
-class CommandStore(HandStore, LiveStore, Protocol):
+class CommandStore(HandStore, LiveStore, ChoosingStore, Protocol):
     """What commands read from the store."""
 
     def load_patients(self, keys: Iterable[str]) -> dict[str, PatientRow]:
@@ -102,6 +104,10 @@ class Commanding:
             return roster.plan_import(command, self._store.roster())
         if command.kind == "keyed":
             return self._keyed(command)
+        if command.kind == CHOOSE:
+            return choose(self.engine, self._store, command, now, busy, self._new_request)
+        if command.kind == "new-round":
+            return new_round(self.engine, command)
         if command.kind == "go-live":
             return go_live(self.engine, self._store, command, now, busy, self._new_request)
         raise CannotError(f"this program knows no command {command.kind}: was it written by a newer one?")

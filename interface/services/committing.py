@@ -100,6 +100,7 @@ class Committing:
             commands=changes.commands,
             by_hand=changes.by_hand,
             roster=changes.roster,
+            rounds=changes.rounds,
             seen=changes.seen,
             claims=self._outgoing.claims(room),
             blocked=frozenset(plan.blocked) if plan is not None else self._intake.blocked,

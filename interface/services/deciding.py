@@ -11,10 +11,12 @@ from interface.chart.guarding import Guard, no_guard
 from interface.services.guarding import Guarding, closed
 from interface.services.ids import Ids
 from interface.services.intake import Intake
+from interface.services.production_test import ProductionTest
 from interface.services.purging import Purging
 from interface.services.roster import roster_of
 from interface.services.turn_keeper import TurnKeeper
 from interface.store.database import Store
+from interface.store.records.slots import PRODUCTION_TEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +31,17 @@ class Deciding:
     """
     apart: Callable[[], Apart] = lambda: NOBODY
     """Test patients, as the store knows them now. Raises StoreError."""
+    test: ProductionTest | None = None
+    """How the production test stands; None in every other environment."""
 
     @classmethod
     def on(
         cls, store: Store, engine: Engine, now: Callable[[], float], purging: Purging | None = None
     ) -> Deciding:
         """All of it, on a store. `now`: POSIX seconds. Until `guard` was asked, nothing is let out."""
-        guard = Guarding(store, engine.policy.environment, now)
+        environment = engine.policy.environment
+        test = ProductionTest(store) if environment == PRODUCTION_TEST else None
+        guard = Guarding(store, environment, now, test)
 
         def apart() -> Apart:
             return roster_of(store).apart
@@ -54,4 +60,4 @@ class Deciding:
             intake.renew()
             intake.obey(guard(), apart())
 
-        return cls(intake, TurnKeeper(store.work, renew), guard, apart)
+        return cls(intake, TurnKeeper(store.work, renew), guard, apart, test)

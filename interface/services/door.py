@@ -391,7 +391,7 @@ def run_door(
     """
     logs.configure()
     settings = load_settings(settings_path)
-    require_available(settings, run=True)
+    require_available(settings)
     url = settings.store_url
     with presence_at(url, "door"):
         clear = settings.store.clear

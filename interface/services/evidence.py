@@ -13,7 +13,7 @@ import orjson
 from interface import __version__
 from interface.evidence.completeness import Completeness, Sums, completeness
 from interface.evidence.report import EVENTS, Listed, NamedPatient, Report, times_of
-from interface.evidence.steps import Confirmed, Facts, Outcomes, Patients, Traffic, steps
+from interface.evidence.steps import Confirmed, Facts, Outcomes, Patients, Round, Traffic, steps
 from interface.services.guarding import life_of
 from interface.services.roster import read, roster_of
 from interface.settings import Settings, SettingsError
@@ -106,6 +106,7 @@ def facts_of(settings: Settings, store: Store | None, now: float) -> Facts:
         live_at=going.at if going is not None else life.since,
         live_by=going.who if going is not None else "",
         traffic={name: traffic_of(store, name, environment, zone, overdue) for name in names},
+        round=Round(store.rounds.now().accepted),
         confirmed={
             step: Confirmed(said.at, said.who, said.note) for step, said in store.confirmations.all().items()
         },

@@ -11,8 +11,10 @@ from interface.delivery.guards import guard_of
 from interface.delivery.guards.life import Life
 from interface.errors import InterfaceError
 from interface.services.logs import event
+from interface.services.production_test import ProductionTest, round_now
 from interface.services.roster import roster_of
 from interface.store.database import Store
+from interface.store.records.slots import PRODUCTION_TEST
 
 log = logging.getLogger("interface.services.work")
 
@@ -58,9 +60,16 @@ def enter(store: Store, environment: str, now: float) -> None:
 class Guarding:
     """What an environment forbids, as the store has it whenever it is asked. One thread's, the loop's."""
 
-    def __init__(self, store: Store, environment: str, now: Callable[[], float]) -> None:
-        """`now`: POSIX seconds."""
+    def __init__(
+        self,
+        store: Store,
+        environment: str,
+        now: Callable[[], float],
+        test: ProductionTest | None = None,
+    ) -> None:
+        """`now`: POSIX seconds. `test`: in the production test, how it stands."""
         self._store = store
+        self._test = test
         self._environment = environment
         self._now = now
         self._life: Life | None = None
@@ -72,9 +81,11 @@ class Guarding:
         going = self._life.going
         if before is not None and not before.live and going is not None:
             event(log, logging.WARNING, "went-live", who=going.who, below=going.below)
-        return guard_of(self._life, roster_of(self._store))
+        test = None if self._test is None else self._test.now()
+        return guard_of(self._life, roster_of(self._store), test)
 
 
 def guard_now(store: Store, environment: str, now: float) -> Guard:
     """What an environment forbids, as the store has it now; nothing is written. Raises StoreError."""
-    return guard_of(life_of(store, environment, now), roster_of(store))
+    test = round_now(store.rounds.now()) if environment == PRODUCTION_TEST else None
+    return guard_of(life_of(store, environment, now), roster_of(store), test)

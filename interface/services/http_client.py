@@ -209,6 +209,7 @@ def _reply(response: requests.Response, whole: bool, received: bytes) -> Reply:
     return Reply(
         status=response.status_code,
         is_json_object=parsed is not None,
+        is_empty=whole and not received,
         correlation_id=_correlation_id(parsed or {}),
         responses=_responses(parsed or {}),
         retry_after=response.headers.get("Retry-After", "")[:64],

@@ -17,6 +17,8 @@ DRAIN_MARGIN_SECONDS = 5.0
 STAGING_PER_MINUTE = 30
 STAGING_CONCURRENCY = 2
 """What staging gets at most, whatever the settings say: the vendor wants functional tests there, no load tests."""
+TEST_PER_MINUTE = 12
+"""What the production test gets at most, one patient after the other: people look at each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,10 @@ def limits_of(settings: Settings) -> Limits:
     """How much at once and how fast: what the settings say. What an environment allows at most belongs here too."""
     api = settings.api
     concurrency, rate = api.concurrency, api.requests_per_second
+    batch = api.batch
+    if settings.site.environment == "production-test":
+        concurrency, batch = 1, 1
+        rate = min(TEST_PER_MINUTE / 60, rate or TEST_PER_MINUTE)
     if settings.site.environment == "staging":
         concurrency = min(concurrency, STAGING_CONCURRENCY)
         rate = min(STAGING_PER_MINUTE / 60, rate or STAGING_PER_MINUTE)
@@ -49,7 +55,7 @@ def limits_of(settings: Settings) -> Limits:
         concurrency=concurrency,
         requests_per_second=rate,
         drain_seconds=api.timeout_seconds + DRAIN_MARGIN_SECONDS,
-        batch=api.batch,
+        batch=batch,
         keep=Keep.of(settings.store),
         awaited=settings.processes and settings.takes_webhooks,
         expected_hours=settings.webhooks.expected_hours,

@@ -82,6 +82,7 @@ class WorkLoop:
         self._keeper = deciding.keeper
         self._guard = deciding.guard
         self._apart = deciding.apart
+        self._test = deciding.test
         self._outgoing = outgoing
         self._clock = clock
         self._stats = stats
@@ -172,6 +173,9 @@ class WorkLoop:
             self._guards_old = False
             self._keeper.unsettle()
             self._resettling.anew()
+        elif self._test is not None and self._test.look():
+            self._intake.obey(self._guard(), self._apart())
+            self._resettling.again(self._test.overdue())
         if abroad := self._outgoing.abroad:
             self._intake.released(self._outgoing.others_still_send(self._store.sent_by_others(abroad)))
         now = time.monotonic()

@@ -19,7 +19,9 @@ from interface.store.records.turn import (
     MessageAgain,
     MessageDone,
     NewRequestRow,
+    NewRound,
     PatientWrite,
+    Picking,
     ReopenRow,
     RewriteRow,
 )
@@ -54,6 +56,8 @@ class Plan:
     again: list[MessageAgain] = field(default_factory=list)
     commands: list[CommandDone] = field(default_factory=list)
     by_hand: list[ReopenRow | HurryRow | DiscardRow] = field(default_factory=list)
+    rounds: list[NewRound | Picking] = field(default_factory=list)
+    """What persons change of the production test."""
     seen: dict[str, str] = field(default_factory=dict)
     """What the store is to remember of the settings."""
     roster: list[RosterWrite] = field(default_factory=list)

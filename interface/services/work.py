@@ -104,7 +104,12 @@ def work(
                 chores.hurry()
                 return reload()
 
-            run(loop, wakes, limits.drain_seconds, reload=reloaded_now, chores=chores.step)
+            def tidy() -> bool:
+                if deciding.test is not None:
+                    deciding.test.pick(lambda: keeper.obtain(wanted=True, waiting=0))
+                return chores.step()
+
+            run(loop, wakes, limits.drain_seconds, reload=reloaded_now, chores=tidy)
             with suppress(StoreError):
                 keeper.give_back()  # else it lapses
     finally:
@@ -152,7 +157,7 @@ def serve(settings_file: Path, now: str | None) -> None:
     time.
     """
     settings = load_settings(settings_file)
-    require_available(settings, run=True)
+    require_available(settings)
     target = Target(
         settings.post_url,
         settings.api_key(),
@@ -234,7 +239,7 @@ def reloaded(settings_file: Path, policy: Policy) -> Engine | None:
     """The engine of the mapping as it is now; None, said in the log, when something in it can't be: the old one stays."""
     try:
         settings = load_settings(settings_file)
-        require_available(settings, run=True)
+        require_available(settings)
         book, fresh = settings.rulebook(), settings.policy()
     except InterfaceError as failed:
         event(log, logging.ERROR, "mappings-not-reloaded", problem=failed)

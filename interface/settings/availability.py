@@ -1,46 +1,33 @@
 """Keys that are recognised but whose feature is not built yet. None may seem to work."""
 
-from interface.settings.errors import Fault, SettingsError
+from interface.settings.errors import SettingsError
 from interface.settings.locate import Path
 from interface.settings.model import Settings
 
-AVAILABLE = ("sandbox", "staging", "production")
-"""Environments that `run` takes."""
 LISTENER_KEYS = ("tls_certificate", "tls_key", "tls_client_ca")
 
 
-def _in_use(settings: Settings, *, run: bool) -> list[tuple[Path, str]]:
-    found: list[tuple[Path, str]] = []
-    for number, listener in enumerate(settings.listeners):
-        found += [
-            (("listener", number, key), "") for key in LISTENER_KEYS if getattr(listener, key) is not None
-        ]
-    if run and settings.site.environment not in AVAILABLE:
-        found.insert(0, (("site", "environment"), f' = "{settings.site.environment}"'))
-    return found
+def _in_use(settings: Settings) -> list[Path]:
+    return [
+        ("listener", number, key)
+        for number, listener in enumerate(settings.listeners)
+        for key in LISTENER_KEYS
+        if getattr(listener, key) is not None
+    ]
 
 
-def not_available(settings: Settings, *, run: bool = False) -> list[str]:
-    """Name each key in use whose feature is not built yet: `[mappings] overlay`.
-
-    Args:
-        settings: the settings in use.
-        run: also name an environment that is not built yet. Explaining is fine anywhere; sending is not.
-
-    """
-    return [settings.fault(path, "").where + added for path, added in _in_use(settings, run=run)]
+def not_available(settings: Settings) -> list[str]:
+    """Name each key in use whose feature is not built yet: `[[listener]] tls_key`."""
+    return [settings.fault(path, "").where for path in _in_use(settings)]
 
 
-def require_available(settings: Settings, *, run: bool = False) -> None:
+def require_available(settings: Settings) -> None:
     """Refuse settings that ask for what is not built yet.
 
     Raises:
-        SettingsError: one line for each: `FILE:LINE: [mappings] overlay: not available yet`.
+        SettingsError: one line for each: `FILE:LINE: [[listener]] tls_key: not available yet`.
 
     """
-    faults = []
-    for path, added in _in_use(settings, run=run):
-        fault = settings.fault(path, "not available yet")
-        faults.append(Fault(fault.text, fault.where + added, fault.file, fault.line))
+    faults = [settings.fault(path, "not available yet") for path in _in_use(settings)]
     if faults:
         raise SettingsError(faults)

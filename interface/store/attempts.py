@@ -9,9 +9,11 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, Double, bindparam, case, cast, func, insert, or_, select, update
 
+from interface.store import rounds
 from interface.store.crypto import Keyring
 from interface.store.in_lists import among
 from interface.store.joining import name_requests
+from interface.store.records.slots import PRODUCTION_TEST
 from interface.store.records.turn import AttemptDone, Unsent
 from interface.store.schema import attempts, patients, requests
 from interface.store.texts import clear
@@ -58,6 +60,7 @@ def end_attempts(
     done: Sequence[AttemptDone | Unsent],
     claimed: Mapping[int, tuple[int | None, int]],
     now: float,
+    environment: str = "",
 ) -> tuple[int, ...]:
     """Record the attempts, move their requests on and let their patients be claimed again.
 
@@ -77,6 +80,8 @@ def end_attempts(
         name_requests(connection, sent)  # late ones too: the API knows the request by that id
     if ended:
         connection.execute(_END_ATTEMPT, [_end(attempt, now) for attempt in ended])
+        if environment == PRODUCTION_TEST:
+            rounds.note_attempts(connection, ended)
         again = [attempt.request_id for attempt in ended if attempt.new_state == "waiting"]
         supersede_overtaken(connection, again, now)
     if unsent:

@@ -10,14 +10,28 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Date, bindparam, case, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    CursorResult,
+    Date,
+    bindparam,
+    case,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.sql.functions import max as sql_max
 from sqlalchemy.sql.functions import min as sql_min
 
+from interface.store import rounds
 from interface.store.crypto import Keyring
 from interface.store.errors import Unreadable
 from interface.store.in_lists import among, chunks
 from interface.store.nodes import living
+from interface.store.records.slots import PRODUCTION_TEST, Round
 from interface.store.records.turn import Claimed, Wake
 from interface.store.schema import attempts, patients, request_bodies, requests
 from interface.store.turns import OLDEST_WAITING_DUE, set_due
@@ -96,6 +110,9 @@ _FIND_DUE_FROM_A_DAY_ON = (
     .where(_NOT_PAST)
     .with_for_update(of=patients, skip_locked=True)
 )
+_HAS_A_SLOT = _OLDEST_WAITING.in_(bindparam("slotted", expanding=True))
+_FIND_SLOTTED = _FIND_DUE.where(_HAS_A_SLOT)
+_FIND_SLOTTED_FROM_A_DAY_ON = _FIND_DUE_FROM_A_DAY_ON.where(_HAS_A_SLOT)
 _MARK_SENDING = (
     update(requests)
     .where(requests.c.id == bindparam("b_id"), requests.c.state == "waiting")
@@ -118,30 +135,49 @@ def claim(
     *,
     probe: bool = False,
     not_before: date | None = None,
+    environment: str = "",
 ) -> tuple[Claimed, ...]:
     """Mark up to `limit` due requests as being sent by `node`, those due longest first; in the caller's transaction.
 
     Nothing of the patients in `blocked`, who are few. `probe`: though its time has not come. `not_before`: nothing
-    for an appointment before this day.
+    for an appointment before this day. In the production test only what has a slot, or gets one of those that are left.
     """
     if limit <= 0:
         return ()
     wanted: dict[str, object] = {"now": _END_OF_TIME if probe else now, "count": limit + len(blocked)}
-    if not_before is None:
-        due = connection.execute(_FIND_DUE, wanted).scalars()
+    if not_before is not None:
+        wanted["not_before"] = not_before
+    this_round = rounds.locked(connection) if environment == PRODUCTION_TEST else None
+    if this_round is None:
+        due = connection.execute(_FIND_DUE if not_before is None else _FIND_DUE_FROM_A_DAY_ON, wanted)
     else:
-        due = connection.execute(_FIND_DUE_FROM_A_DAY_ON, {**wanted, "not_before": not_before}).scalars()
-    ids = [id_ for id_ in due if id_ not in blocked][:limit]
+        due = _find_in_test(connection, this_round, wanted)
+        limit = min(limit, len(this_round.free)) if this_round.free else limit
+    ids = [id_ for id_ in due.scalars() if id_ not in blocked][:limit]
     if not ids:
         return ()
     rows = {row[0]: row for row in among(connection, _READ_DUE, ids)}
     found = [rows[id_] for id_ in ids if id_ in rows and not _is_past(rows[id_][3], not_before)]
+    if this_round is not None:
+        rounds.take(connection, this_round, [row[1] for row in found], now)
     connection.execute(_MARK_SENDING, [{"b_id": row[1], "b_now": now} for row in found])
     connection.execute(
         _MARK_IN_FLIGHT, [{"b_id": row[0], "b_request_id": row[1], "b_node": node} for row in found]
     )
     set_due(connection, ids, now)
     return tuple(_claimed(keyring, row[:-1], row[-1] + 1) for row in found)
+
+
+def _find_in_test(
+    connection: Connection, this_round: Round, wanted: dict[str, object]
+) -> CursorResult[tuple[int]]:
+    """While slots are left whoever is due, else those whose request has one: they must not wait behind the others."""
+    from_a_day_on = "not_before" in wanted
+    if this_round.free:
+        return connection.execute(_FIND_DUE_FROM_A_DAY_ON if from_a_day_on else _FIND_DUE, wanted)
+    slotted = [id_ for id_, slot in this_round.held.items() if slot.state == "waiting"]
+    statement = _FIND_SLOTTED_FROM_A_DAY_ON if from_a_day_on else _FIND_SLOTTED
+    return connection.execute(statement, {**wanted, "slotted": slotted})
 
 
 def _is_past(day: date | None, not_before: date | None) -> bool:
@@ -320,6 +356,7 @@ def take_back(connection: Connection, now: float, *, abandoned: bool) -> list[in
             for id_, _patient_id, claimed_at in sending
         ],
     )
+    rounds.note_interrupted(connection, (id_ for id_, _patient_id, _claimed_at in sending), now)
     connection.execute(_TAKE_BACK, [{"b_id": id_, "b_now": now} for id_, _patient_id, _claimed_at in sending])
     owners = sorted({patient_id for _id, patient_id, _claimed_at in sending})
     for ids in chunks(owners):

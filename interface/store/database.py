@@ -43,6 +43,7 @@ from interface.store.resealing import Resealing
 from interface.store.retention import Retention
 from interface.store.roster import RosterRows
 from interface.store.rotation import Rotation
+from interface.store.rounds import Rounds
 from interface.store.schema import liveness
 from interface.store.sqlite import SQLite, sqlite_path
 from interface.store.views import Views
@@ -294,6 +295,11 @@ class Store:
     def roster(self) -> RosterRows:
         """The vendor's test patients."""
         return self._seldom_used(RosterRows, lambda: RosterRows(self._database, self._keyring))
+
+    @property
+    def rounds(self) -> Rounds:
+        """How the production test stands."""
+        return self._seldom_used(Rounds, lambda: Rounds(self._database, self._keyring))
 
     @property
     def retention(self) -> Retention:

@@ -22,6 +22,10 @@ from interface.store.errors import StoreError
 
 THE_TURN = insert(schema.intake_turn).values(id=1, owner=None, until=0.0, fence=0)
 """The one row of its table: nobody has the turn."""
+THE_FIRST_ROUND = insert(schema.test_rounds).values(
+    number=1, began_at=0.0, began_by="", why=None, by_hand=False, copied=False
+)
+"""The round of the production test that every store begins with."""
 
 ENVELOPE = 5
 """The version since which the store's own keys seal, wrapped by the master key; before that one it did so itself."""
@@ -54,6 +58,7 @@ def _first_tables(connection: Connection) -> None:
     connection.execute(insert(schema.counters), [{"name": name, "next": 1} for name in COUNTERS])
     connection.execute(insert(schema.liveness).values(id=1, checked_at=0.0))
     connection.execute(THE_TURN)
+    connection.execute(THE_FIRST_ROUND)
 
 
 def _merges_and_commands(connection: Connection) -> None:
@@ -135,6 +140,13 @@ def _test_patients(connection: Connection) -> None:
     schema.test_patients.create(connection)
 
 
+def _test_rounds(connection: Connection) -> None:
+    """The production test: rounds and their slots."""
+    schema.test_rounds.create(connection)
+    schema.test_slots.create(connection)
+    connection.execute(THE_FIRST_ROUND)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "first tables", _first_tables),
     Migration(2, "merges and commands", _merges_and_commands),
@@ -147,6 +159,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(9, "evidence", _evidence),
     Migration(10, "webhooks joined", _webhooks_joined),
     Migration(11, "test patients", _test_patients),
+    Migration(12, "production test", _test_rounds),
 )
 
 

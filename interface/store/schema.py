@@ -40,6 +40,11 @@ def _partial_index(name: str, where: ColumnElement[bool], *columns: Column[Any])
     Index(name, *columns, sqlite_where=where, postgresql_where=where)
 
 
+def _unique_index(name: str, where: ColumnElement[bool], *columns: Column[Any]) -> None:
+    """No two of the rows that fulfil `where` are equal in these columns, on both engines."""
+    Index(name, *columns, unique=True, sqlite_where=where, postgresql_where=where)
+
+
 def _filled_index(name: str, *columns: Column[Any]) -> None:
     """An index over the rows whose first column is not NULL: what is looked up by a value needs no others."""
     _partial_index(name, columns[0].is_not(None), *columns)
@@ -418,6 +423,35 @@ settings_seen = Table(
     Column("value", Text, nullable=False),  # digests: nothing of a setting's own text
     Column("seen_at", Double, nullable=False),
 )
+
+test_rounds = Table(
+    "test_rounds",
+    metadata,
+    # rounds of the production test; the first is there from the beginning: its row is what claims of all nodes lock
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("began_at", Double, nullable=False),
+    Column("began_by", Text, nullable=False),
+    Column("why", LargeBinary, info=sealed("round")),
+    Column("by_hand", Boolean, nullable=False),  # persons choose
+    Column("copied", Boolean, nullable=False),  # in a copy of the store: what was taken since is not known
+)
+
+test_slots = Table(
+    "test_slots",
+    metadata,
+    # which requests had a slot of which round. No foreign key: what was accepted counts longer than its request is kept
+    Column("id", _ID, primary_key=True),
+    Column("round", Integer, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("request_id", BigInteger, nullable=False),
+    Column("taken_at", Double, nullable=False),
+    Column("ended_at", Double),  # of its last attempt
+    Column("outcome", Text),  # accepted; refused; NULL: neither
+    Column("doubtful", Boolean, nullable=False),  # an attempt may have arrived, and nobody saw the answer
+    Column("freed_at", Double),  # another request took the number
+)
+_unique_index("test_slots_taken", test_slots.c.freed_at.is_(None), test_slots.c.round, test_slots.c.number)
+Index("test_slots_by_request", test_slots.c.request_id, test_slots.c.id)
 
 purges = Table(
     "purges",

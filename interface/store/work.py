@@ -25,6 +25,7 @@ from interface.store import (
     nodes,
     replay,
     roster,
+    rounds,
     seen,
     turns,
     work_state,
@@ -37,6 +38,7 @@ from interface.store.key_rows import still_good
 from interface.store.leases import Hold, Seen
 from interface.store.records.reading import AskedRow, Command, JournalRow, PatientRow, ReplayRow
 from interface.store.records.roster import RosterRow
+from interface.store.records.slots import Round
 from interface.store.records.turn import Claimed, Committed, NewRequestRow, Turn
 from interface.store.records.webhooks import NewWebhooks
 from interface.store.schema import (
@@ -267,6 +269,12 @@ class Work(Part):
         with self._reading() as connection:
             return replay.messages_of(connection, self._keyring, patient_ids, message_ids)
 
+    def test_round(self) -> tuple[Round, int]:
+        """The round of the production test, and how many requests wait for one of its slots."""
+        with self._reading() as connection:
+            found = rounds.newest(connection)
+            return found, len(rounds.without_slot(connection, found))
+
     def seen(self, name: str) -> str | None:
         """What is remembered of the settings under a name."""
         with self._reading() as connection:
@@ -310,7 +318,7 @@ class Work(Part):
             touched = {change.patient_id for change in (*turn.attempts, *turn.requests)}
             touched.update(write.id for write in turn.patients)
             standing = claims.lock(connection, touched | idle)
-            late = attempts.end_attempts(connection, keyring, turn.attempts, standing, now)
+            late = attempts.end_attempts(connection, keyring, turn.attempts, standing, now, turn.environment)
             turns.add_patients(connection, turn.patients, now)
             turns.note_woken(connection, turn.woken, now)
             changed, missed = turns.change_requests(connection, keyring, turn.requests, now, turn.environment)
@@ -322,6 +330,7 @@ class Work(Part):
             commands.end_commands(connection, keyring, turn.commands, now)
             changed |= by_hand.change_by_hand(connection, keyring, turn.by_hand, now, turn.environment)
             roster.write(connection, keyring, turn.roster, now)
+            rounds.change(connection, keyring, turn.rounds, now)
             seen.write(connection, turn.seen, now)
             if turn.joins is not None:
                 joining.join(connection, turn.joins)
@@ -337,6 +346,7 @@ class Work(Part):
                 turn.blocked,
                 probe=turn.probe,
                 not_before=turn.not_before,
+                environment=turn.environment,
             )
             still_good(connection, keyring)
             if turn.hold is not None and turn.give_back:

@@ -64,16 +64,6 @@ def test_run_refuses_a_missing_key_before_anything_is_made(tmp_path: Path) -> No
     assert [entry.name for entry in tmp_path.iterdir()] == ["site.toml"]
 
 
-@pytest.mark.parametrize("name", ["staging", "production-test", "production"])
-def test_run_refuses_every_environment_but_the_sandbox(name: str, tmp_path: Path) -> None:
-    text = f'[site]\nenvironment = "{name}"\nmrn_root = "2.999.5"\n[api]\nbase_url = "http://127.0.0.1:1"'
-    site(tmp_path, text)
-    done = call("run", "-c", "site.toml", folder=tmp_path)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f'hl7-interface: site.toml:2: [site] environment = "{name}": not available yet\n'
-    assert [entry.name for entry in tmp_path.iterdir()] == ["site.toml"]
-
-
 def test_check_tells_one_line_for_each_thing(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

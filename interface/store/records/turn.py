@@ -220,6 +220,23 @@ class Joins:
     """What came of these requests, these webhooks counted."""
 
 
+@dataclass(frozen=True, slots=True)
+class NewRound:
+    """A person begins the production test anew."""
+
+    by: str
+    """The login name."""
+    why: str
+    """May hold patient data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picking:
+    """Who chooses what the production test takes: persons, or the program."""
+
+    by_hand: bool
+
+
 Wake = Literal["", "failed", "all"]
 """Which waiting requests are due at once: `failed`: all but those the API asked to wait; `all`; none."""
 
@@ -240,6 +257,8 @@ class Turn:
     """What persons do to requests."""
     roster: Sequence[RosterWrite] = ()
     """Test patients to import, to remove or to forget."""
+    rounds: Sequence[NewRound | Picking] = ()
+    """What persons change of the production test."""
     seen: Mapping[str, str] = field(default_factory=dict)
     """What to remember of the settings."""
     claims: int = 0

@@ -1,5 +1,6 @@
 """Two loops on one PostgreSQL, turned by hand: who decides, who sends, and what each knows of the other."""
 
+import threading
 from contextlib import contextmanager
 
 import pytest
@@ -9,6 +10,7 @@ from interface.rules import Policy
 from interface.services.guarding import EnvironmentTakenError
 from interface.store.database import open_store
 from interface.store.errors import OutcomeUnknown, StoreError
+from interface.store.records.turn import Turn
 
 TAKEN = Reply(200, is_json_object=True, correlation_id="c")
 AWAY = Reply(failure="refused")
@@ -196,3 +198,72 @@ def test_a_node_of_another_environment_does_not_begin_while_others_run(two, site
         odd.turn()
     one.book("20260401")
     assert len(one.couriers.jobs) == 1
+
+
+# ---------------------------------------------------------------- the production test
+
+
+@pytest.fixture
+def two_in_the_test(site_class, store_url, child_module):
+    """Two nodes in the production test."""
+    stores, sites = [], []
+    for _ in range(2):
+        stores.append(open_store(store_url, child_module.KEYRING))
+        stores[-1].nodes.pulse(stores[-1].work.node, "host", daemon=True)
+        with stores[-1].nodes._writing() as connection:
+            connection.exec_driver_sql("UPDATE nodes SET alive_until = alive_until + 3600")
+        policy = Policy(mrn_authority=("LFC",), environment="production-test")
+        sites.append(site_class(stores[-1], policy))
+    sites[1].numbers = sites[0].numbers
+    for site in sites:
+        site.turn()
+    yield sites
+    for store in stores:
+        store.close()
+
+
+def test_two_nodes_race_for_the_last_slots_of_the_production_test(two_in_the_test):
+    one, other = two_in_the_test
+    one.couriers.free = other.couriers.free = 0
+    for number in range(12):
+        one.book("20260401", patient=f"P{number}")
+    asked = one.ask("choose", requests=list(range(1, 11)), by_hand=True, who="anna")
+    assert asked.result["done"] == 10
+    with one.store.work._writing() as connection:  # as if two more had been let through
+        connection.exec_driver_sql(
+            "UPDATE requests SET state = 'waiting', due_at = 0, reasons = '[]' WHERE state = 'held'"
+        )
+        connection.exec_driver_sql("UPDATE patients SET due_at = 0")
+    now = one.clock.now()
+    begin = threading.Barrier(2)
+    claimed = []
+
+    def claim(site):
+        begin.wait()
+        for _ in range(6):
+            turn = Turn(now, claims=2, environment="production-test")
+            claimed.extend(site.store.work.commit(turn).claimed)
+
+    threads = [threading.Thread(target=claim, args=(site,)) for site in (one, other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({row.request_id for row in claimed}) == len(claimed) == 10
+    found = one.store.rounds.now()
+    assert (sorted(slot.number for slot in found.slots), found.free) == (list(range(1, 11)), ())
+
+
+def test_what_a_dead_node_was_sending_in_the_production_test_keeps_its_slot(two_in_the_test):
+    one, other = two_in_the_test
+    one.couriers.free, other.couriers.free = 1, 0
+    one.book("20260401")
+    one.ask("choose", requests=[1], by_hand=True, who="anna")
+    assert one.states() == ["sending"]
+    with other.store.nodes._writing() as connection:
+        connection.exec_driver_sql(f"UPDATE nodes SET alive_until = 0 WHERE id = '{one.store.work.node}'")
+    assert other.store.work.recover(other.clock.now()) == 1
+    found = other.store.rounds.now()
+    assert [(slot.doubtful, slot.is_held) for slot in found.slots] == [(True, True)]
+    one.reply(TAKEN)  # too late: the claim is no longer its own
+    assert other.store.rounds.now().slots[0].doubtful

@@ -53,7 +53,7 @@ def test_without_flags_the_file_is_ready_to_run_in_the_sandbox(
     monkeypatch.chdir(tmp_path)
     assert main(["init"]) == 0
     settings = load_settings(tmp_path / "hl7-interface.toml")
-    assert not_available(settings, run=True) == []
+    assert not_available(settings) == []
     assert settings.api_key() == "sandbox"
     assert settings.listeners == (Listener(),)
 

@@ -58,6 +58,28 @@ def test_a_reply_that_broke_off_is_judged_by_the_failure_whatever_its_status_was
 
 
 @pytest.mark.parametrize(
+    ("reply", "kind", "code"),
+    [
+        (Reply(200, correlation_id="c-1", **JSON), "delivered", "delivered"),
+        (Reply(200, **JSON), "delivered", "delivered-no-correlation-id"),
+        (Reply(200, is_empty=True), "delivered", "checked-no-body"),
+        (Reply(204, is_empty=True), "delivered", "checked-no-body"),
+        (Reply(200, content_type="text/html"), "retry", "not-an-api-reply"),
+        (Reply(202, is_empty=True), "retry", "not-an-api-reply"),
+        (Reply(400, is_empty=True), "dead", "refused-by-api"),
+        (Reply(500, is_empty=True), "retry", "server-error"),
+        (Reply(failure="timeout-read", is_empty=True), "retry", "timeout-read"),
+    ],
+    ids=str,
+)
+def test_what_a_path_that_only_checks_may_answer(reply, kind, code):
+    verdict = judge(reply, checks_only=True)
+    assert (verdict.kind, verdict.code) == (kind, code)
+    if reply.is_empty and reply.status in (200, 204):
+        assert judge(reply).code == "not-an-api-reply", "elsewhere it is no proof"
+
+
+@pytest.mark.parametrize(
     ("reply", "suspect"),
     [
         (Reply(200, content_type="text/html"), True),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from interface.services.limits import limits_of
 from interface.settings import SettingsError, not_available, parse_settings, require_available
 
 FILE = Path("s.toml")
@@ -27,33 +28,34 @@ def test_nothing_is_refused_by_default() -> None:
     settings = parse_settings(
         '[filters]\ntake_locations = ["MAIN"]\n[api]\nbatch = 1\n[webhooks]\npath = "/hooks"', FILE
     )
-    require_available(settings, run=True)
+    require_available(settings)
 
 
 def test_version_2_with_panels_and_requests_without_a_date_is_available() -> None:
     text = '[api]\nversion = 2\nbatch = 2500\n[forward]\nwithout_date = "post"'
     settings = parse_settings(text, FILE)
-    require_available(settings, run=True)
+    require_available(settings)
     assert (settings.policy().api_version, settings.policy().without_date) == (2, "post")
 
 
-@pytest.mark.parametrize("environment", ["staging", "production"])
-def test_staging_and_production_are_open(environment: str) -> None:
-    text = f'[site]\nenvironment = "{environment}"\nmrn_root = "2.999.5"'
-    require_available(parse_settings(text, FILE), run=True)
+@pytest.mark.parametrize("environment", ["staging", "production-test", "production"])
+@pytest.mark.parametrize("address", ["", '[api]\nbase_url = "http://127.0.0.1:8026"'])
+def test_every_environment_is_open_and_may_be_rehearsed(environment: str, address: str) -> None:
+    text = f'[site]\nenvironment = "{environment}"\nmrn_root = "2.999.5"\n{address}'
+    require_available(parse_settings(text, FILE))
 
 
-@pytest.mark.parametrize("environment", ["production-test"])
-def test_an_environment_that_comes_later_is_refused_for_running_only(environment: str) -> None:
-    settings = parse_settings(f'[site]\nenvironment = "{environment}"\nmrn_root = "2.999.5"', FILE)
+@pytest.mark.parametrize("version", [1, 2])
+def test_the_production_test_is_slow_and_sends_one_patient_at_a_time_whatever_the_settings_say(
+    version: int,
+) -> None:
+    many = "batch = 50\n" if version == 2 else ""
+    text = (
+        f'[site]\nenvironment = "production-test"\nmrn_root = "2.999.5"\n[api]\nversion = {version}\n{many}'
+    )
+    settings = parse_settings(f"{text}concurrency = 8\nrequests_per_second = 50", FILE)
     require_available(settings)
-    with pytest.raises(
-        SettingsError, match=f's.toml:2: .site. environment = "{environment}": not available yet'
-    ):
-        require_available(settings, run=True)
-
-
-def test_a_rehearsal_of_another_environment_on_loopback_is_refused_too() -> None:
-    text = '[site]\nenvironment = "production-test"\nmrn_root = "2.999.5"\n[api]\nbase_url = "http://127.0.0.1:8026"'
-    with pytest.raises(SettingsError, match="not available yet"):
-        require_available(parse_settings(text, FILE), run=True)
+    found = limits_of(settings)
+    assert (found.concurrency, found.requests_per_second, found.batch, found.awaited) == (1, 0.2, 1, False)
+    live = limits_of(parse_settings(text.replace("production-test", "production"), FILE))
+    assert (live.batch, live.awaited) == (50 if version == 2 else 1, True)
