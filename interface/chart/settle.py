@@ -89,8 +89,8 @@ class Settling:
             self.chart,
             appointment,
             self.now,
-            due.at if due is not None else None,
-            lambda: self._known(draft),
+            due=due.at if due is not None else None,
+            known=lambda: self._known(draft),
         )
         ruling = together(self.guard(case), too_early(due, self.now))
         draft.withhold(ruling.withheld)
