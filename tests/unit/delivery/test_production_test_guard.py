@@ -38,7 +38,7 @@ def codes(guard, asked=None, request=None, version=1, known=ALL):
         Chart([]),
         entry,
         datetime(2026, 3, 5, tzinfo=UTC),
-        lambda: known,
+        known=lambda: known,
     )
     ruling = guard(case)
     return [why.code for why in ruling.holds], [why.code for why in ruling.another]
