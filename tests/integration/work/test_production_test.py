@@ -4,6 +4,7 @@ import pytest
 
 from interface.delivery.verdict import Reply
 from interface.rules import Policy
+from interface.services import production_test
 from interface.services.attempts import Ledger
 from interface.services.production_test import CHOOSE, fittest
 
@@ -38,7 +39,8 @@ def book(site, *patients, day="20260401"):
 def pick(site):
     """What the program does in an idle turn."""
     site.loop._test._due = 0.0
-    site.loop._test.pick()
+    while site.loop._test.pick():
+        pass
     site.look()
 
 
@@ -63,6 +65,26 @@ def test_the_fittest_of_those_that_are_there_are_chosen(site):
     assert site.states()[10:] == ["superseded", "held"]
     pick(site)
     assert site.states() == [*["waiting"] * 9, "held", "superseded", "waiting"]
+
+
+def test_all_that_is_held_is_looked_at_in_portions(site, monkeypatch):
+    monkeypatch.setattr(production_test, "PORTION", 3)
+    site.couriers.free = 0
+    header = "MSH|^~\\&|APP|FAC|R|R|20260305080000||SIU^S12|X{0}|P|2.5.1"
+    for number in range(7):
+        segments = (
+            header.format(number),
+            NO_CITY.format(patient=f"X{number}"),
+            f"SCH||X{number}|||||||||^^^202604010930",
+        )
+        site.raw("SIU^S12", f"X{number}", "\r".join((*segments, site.AIP)))
+    book(site, "T1", "T2")
+    site.loop._test._due = 0.0
+    portions = 1
+    while site.loop._test.pick():
+        portions += 1
+    site.look()
+    assert (portions, site.states()) == (4, [*["held"] * 7, "waiting", "waiting"])
 
 
 def test_an_incomplete_one_is_held_and_goes_once_a_message_completes_it_and_it_is_chosen(site):
