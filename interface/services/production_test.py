@@ -10,14 +10,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable
-from itertools import islice
+from dataclasses import dataclass, field
 
 import orjson
 
 from interface.delivery.guards.production_test import RoundNow, preferred
 from interface.services.logs import event
 from interface.store.database import Store
-from interface.store.records.slots import ENOUGH, PRODUCTION_TEST, Round
+from interface.store.records.slots import ENOUGH, Round
 
 log = logging.getLogger("interface.services.work")
 
@@ -29,8 +29,22 @@ PICK_SECONDS = 1.0
 """How often it is looked for requests to choose."""
 REST = 20.0
 """So many times as long as the last look took nobody looks again."""
+PORTION = 1000
+"""Held requests that are looked at in one go."""
 CANDIDATES = 50
 """Among so many complete requests, the oldest, the fittest are chosen."""
+
+
+@dataclass
+class _Search:
+    """A look at all held requests, portion by portion."""
+
+    after: int | None = 0
+    """Up to which id; None: to the end."""
+    found: list[int] = field(default_factory=list)
+    """The oldest that are complete."""
+    took: float = 0.0
+    """Seconds so far."""
 
 
 class ProductionTest:
@@ -43,6 +57,7 @@ class ProductionTest:
         self._news = False
         """The round has changed since `look` said so last."""
         self._due = 0.0
+        self._search: _Search | None = None
         self._asked: int | None = None
         """The command that was asked for last."""
 
@@ -71,23 +86,36 @@ class ProductionTest:
 
     # ------------------------------------------------------------------------------------------ choosing
 
-    def pick(self, may: Callable[[], bool] = lambda: True) -> None:
-        """Ask for the next requests to be taken, if persons don't and slots are left. `may`: whether it is our turn.
+    def pick(self, may: Callable[[], bool] = lambda: True) -> bool:
+        """Look at a portion of the held requests, and at the end ask for the fittest to be taken, if persons don't choose
+        and slots are left; whether there is more to look at. `may`: whether it is our turn.
 
         Raises StoreError.
         """
         began = self._monotonic()
         if began < self._due or self._round is None or self._round.by_hand or not self._round.free:
-            return
-        self._due = began + PICK_SECONDS
+            self._search = None
+            return False
         if self._is_asked() or not may():
+            self._due = began + PICK_SECONDS
+            return False
+        search = self._search = self._search or _Search()
+        ids, search.after = self._store.rounds.held_for_the_test(search.after or 0, PORTION)
+        search.found = [*search.found, *ids][:CANDIDATES]
+        more = search.after is not None and len(search.found) < CANDIDATES
+        search.took += self._monotonic() - began
+        if not more:
+            self._search = None
+            self._due = self._monotonic() + max(PICK_SECONDS, REST * search.took)
+            self._ask_for(search.found, self._round)
+        return more
+
+    def _ask_for(self, found: list[int], this_round: Round) -> None:
+        room = len(this_round.free) - len(self._store.rounds.without_slot(this_round))
+        if not found or room <= 0:
             return
-        room = len(self._round.free) - len(self._store.rounds.without_slot(self._round))
-        if room <= 0:
-            return
-        chosen = fittest(self._candidates(), room)
-        took = self._monotonic() - began
-        self._due = began + max(PICK_SECONDS, REST * took)
+        bodies = self._store.work.request_bodies(found)
+        chosen = fittest({id_: preferred(orjson.loads(body)) for id_, body in bodies.items()}, room)
         if chosen:
             self._asked = self._store.commands.add(CHOOSE, {"requests": chosen, "who": PROGRAM})
             event(log, logging.INFO, "production-test-picks", requests=",".join(map(str, chosen)))
@@ -101,12 +129,6 @@ class ProductionTest:
             return True
         self._asked = None
         return False
-
-    def _candidates(self) -> dict[int, tuple[str, ...]]:
-        """The oldest complete requests that are held for the test alone, and what makes each fit."""
-        rows = (row.id for row in self._store.environments.held() if row.codes == (PRODUCTION_TEST,))
-        bodies = self._store.work.request_bodies(islice(rows, CANDIDATES))
-        return {id_: preferred(orjson.loads(body)) for id_, body in sorted(bodies.items())}
 
 
 def fittest(candidates: dict[int, tuple[str, ...]], count: int) -> list[int]:

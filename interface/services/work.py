@@ -105,9 +105,9 @@ def work(
                 return reload()
 
             def tidy() -> bool:
-                if deciding.test is not None:
-                    deciding.test.pick(lambda: keeper.obtain(wanted=True, waiting=0))
-                return chores.step()
+                test = deciding.test
+                more = test is not None and test.pick(lambda: keeper.obtain(wanted=True, waiting=0))
+                return chores.step() or more
 
             run(loop, wakes, limits.drain_seconds, reload=reloaded_now, chores=tidy)
             with suppress(StoreError):

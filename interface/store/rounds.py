@@ -9,6 +9,7 @@ is asked.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from interface.store.crypto import Keyring
 from interface.store.engine import Database, Part
 from interface.store.errors import Unreadable
 from interface.store.in_lists import among
+from interface.store.records.reasons import reasons_of
 from interface.store.records.slots import PRODUCTION_TEST, Round, Slot
 from interface.store.records.turn import AttemptDone, NewRound, Picking
 from interface.store.schema import attempts, requests, test_rounds, test_slots
@@ -235,6 +237,14 @@ _REPLY = (
     .order_by(attempts.c.id.desc())
     .limit(1)
 )
+_HELD = (
+    select(requests.c.id, requests.c.reasons)
+    .where(requests.c.state == "held", requests.c.id > bindparam("after"))
+    .order_by(requests.c.id)
+    .limit(bindparam("count"))
+)
+_FIRST = json.dumps({"code": PRODUCTION_TEST})[:-1]
+"""How the text of reasons begins whose first is the test: to read the others of a large backlog would take long."""
 _WHY = select(test_rounds.c.why).where(test_rounds.c.number == bindparam("b_number"))
 
 
@@ -254,6 +264,17 @@ class Rounds(Part):
         """The requests that wait and have no slot, and whose they are."""
         with self._reading() as connection:
             return without_slot(connection, found)
+
+    def held_for_the_test(self, after: int, count: int) -> tuple[list[int], int | None]:
+        """Of so many held requests with ids above `after` those that nothing holds but the test; and the last id that was
+        looked at, None when that was all.
+        """
+        with self._reading() as connection:
+            rows = connection.execute(_HELD, {"after": after, "count": count}).all()
+        found = [
+            id_ for id_, reasons in rows if reasons.startswith(_FIRST, 1) and len(reasons_of(reasons)) == 1
+        ]
+        return found, rows[-1][0] if len(rows) == count else None
 
     def why(self, number: int) -> str:
         """Why a round was begun, in the words of who did; empty: nobody said, or it can't be opened."""

@@ -12,6 +12,7 @@ from interface.store.backup import BadBackupError, left_behind, verify
 from interface.store.crypto import Master, new_master_key
 from interface.store.database import open_store
 from interface.store.errors import StoreError
+from interface.store.records.turn import NewRound, Turn
 
 
 @pytest.fixture
@@ -42,6 +43,20 @@ def test_a_backup_is_one_file_of_ours_alone_that_opens_as_a_store(store, fill, k
         assert restored.views.counts() == store.views.counts()
         assert restored.views.message(5).raw == b"MSH|4"
         assert fill.message() == restored.journal.append([fill.arrival()], fill.now)[0].id == 6
+
+
+def test_a_store_that_is_restored_gives_no_slots_of_the_production_test_before_a_new_round(
+    store, fill, keyring, copied
+):
+    fill.request(fill.patient("B"))
+    with open_store(f"sqlite:///{copied}", keyring) as restored:
+        found = restored.rounds.now()
+        assert (found.copied, found.free) == (True, ())
+        waiting = Turn(fill.now, claims=5, environment="production-test")
+        assert restored.work.commit(waiting).claimed == ()
+        begun = Turn(fill.now, rounds=[NewRound("anna", "restored")], claims=5, environment="production-test")
+        assert len(restored.work.commit(begun).claimed) == 1
+    assert not store.rounds.now().copied
 
 
 def test_it_is_of_one_state_though_messages_go_on_coming(store, fill, keyring, target, monkeypatch):

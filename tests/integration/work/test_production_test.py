@@ -4,6 +4,7 @@ import pytest
 
 from interface.delivery.verdict import Reply
 from interface.rules import Policy
+from interface.services import production_test
 from interface.services.attempts import Ledger
 from interface.services.production_test import CHOOSE, fittest
 
@@ -38,7 +39,8 @@ def book(site, *patients, day="20260401"):
 def pick(site):
     """What the program does in an idle turn."""
     site.loop._test._due = 0.0
-    site.loop._test.pick()
+    while site.loop._test.pick():
+        pass
     site.look()
 
 
@@ -63,6 +65,26 @@ def test_the_fittest_of_those_that_are_there_are_chosen(site):
     assert site.states()[10:] == ["superseded", "held"]
     pick(site)
     assert site.states() == [*["waiting"] * 9, "held", "superseded", "waiting"]
+
+
+def test_all_that_is_held_is_looked_at_in_portions(site, monkeypatch):
+    monkeypatch.setattr(production_test, "PORTION", 3)
+    site.couriers.free = 0
+    header = "MSH|^~\\&|APP|FAC|R|R|20260305080000||SIU^S12|X{0}|P|2.5.1"
+    for number in range(7):
+        segments = (
+            header.format(number),
+            NO_CITY.format(patient=f"X{number}"),
+            f"SCH||X{number}|||||||||^^^202604010930",
+        )
+        site.raw("SIU^S12", f"X{number}", "\r".join((*segments, site.AIP)))
+    book(site, "T1", "T2")
+    site.loop._test._due = 0.0
+    portions = 1
+    while site.loop._test.pick():
+        portions += 1
+    site.look()
+    assert (portions, site.states()) == (4, [*["held"] * 7, "waiting", "waiting"])
 
 
 def test_an_incomplete_one_is_held_and_goes_once_a_message_completes_it_and_it_is_chosen(site):
@@ -251,3 +273,55 @@ def test_what_waits_without_a_slot_is_held_once_the_last_one_is_taken(site_class
     assert site.states() == [*["delivered"] * 10, "held", "held"]
     assert reasons(site)[10] == ["production-test"]
     assert len(site.couriers.sent) == 10
+
+
+def test_no_way_leads_to_an_eleventh(site, site_class, store):
+    site.couriers.free = 50
+    book(site, *(f"P{n}" for n in range(11)))
+    pick(site)
+    site.reply(TAKEN)
+    site.tell("SIU^S12", "PD1||||||||||||Y", "SCH||FP11|||||||||^^^202604010930", site.AIP, patient="P11")
+    held = [11, 12]
+    assert [site.states()[number - 1] for number in held] == ["held", "held"]
+
+    assert site.ask(CHOOSE, requests=held, by_hand=True, who="anna").result["done"] == 0
+    site.ask("release", requests=held, who="anna")
+    site.ask("retry", requests=[*range(1, 11), *held], who="anna")
+    owners = list(store.work.request_owners([1, 11, 12]).values())
+    site.ask("rebuild", patients=owners)
+    site.ask("rebuild", messages=[row.id for row in store.views.messages()], again=True)
+    assert site.ask("go-live", who="anna").state == "failed"
+    site.set(2026, 3, 6, 12)  # a new day
+    for patient in ("P0", "P10", "P11"):
+        site.tell("ADT^A08", DG1, patient=patient)
+        book(site, patient, day="20260405")
+    tested = len(site.couriers.sent)
+
+    fresh = site
+    for environment in ("production", "production-test", "staging", "production-test"):
+        moved = site_class(store, policy(environment))
+        moved.numbers, moved.clock.moment = fresh.numbers, fresh.clock.moment
+        moved.couriers.free = 50
+        moved.turn()
+        book(moved, "P10", day=f"202604{10 + tested}")
+        moved.turn()
+        if environment == "production-test":
+            pick(moved)
+        tested += len(moved.couriers.sent)
+        fresh = moved
+    assert tested == 10
+    assert store.rounds.now().accepted == 10
+
+
+def test_version_2_of_the_api_has_other_fields_and_the_same_slots(site_class, store):
+    site = site_class(store, policy(api_version=2))
+    site.turn()
+    header = "MSH|^~\\&|APP|FAC|R|R|20260305080000||SIU^S12|X1|P|2.5.1"
+    text = "\r".join((header, NO_CITY.format(patient="T1"), "SCH||F1|||||||||^^^202604010930", site.AIP))
+    site.raw("SIU^S12", "X1", text)
+    assert reasons(site) == [["incomplete:patient.addresses.city", "production-test"]]
+    book(site, "T2")
+    pick(site)
+    assert site.states() == ["held", "sending"]
+    site.reply(EMPTY)
+    assert site.states() == ["held", "waiting"], "of a processing path no body is no proof"
