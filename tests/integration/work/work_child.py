@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 import orjson
 
+from interface.chart.apart import NOBODY, Apart
 from interface.chart.guarding import Guard, no_guard
 from interface.chart.model import Chart
 from interface.chart.outcome import Close, NewRequest, Outcome
@@ -36,6 +37,7 @@ class PostEverything:
 
     policy: Policy = field(default_factory=Policy)
     guard: Guard = no_guard
+    apart: Apart = field(default_factory=lambda: NOBODY)
 
     def read(self, raw, *, received_at, listener):
         told = orjson.loads(raw)
