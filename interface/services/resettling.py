@@ -4,6 +4,7 @@ held requests' time has come, and those who had to wait for an attempt.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
@@ -11,6 +12,7 @@ from typing import Protocol
 
 from interface.services.clock import Clock
 from interface.services.deciding import Deciding
+from interface.services.new_messages import FEWEST_ROWS, PLAN_SECONDS
 from interface.services.outgoing import Outgoing
 from interface.services.plan import Plan
 from interface.store.records.reading import PatientRow
@@ -20,7 +22,9 @@ PAGE = 256
 TIMER_SECONDS = 1.0
 """How often it is looked whose held requests' time has come."""
 TIMER_PAGE = 32
-"""How many held requests are looked at in a turn because their time has come."""
+"""How many held requests a turn looks at because their time has come, at most: as many as are settled in PLAN_SECONDS, as
+of messages.
+"""
 
 _FIRST, _AT_ONCE = 0.0, -1.0
 """When to look for whose time has come: when it is asked first; again in the next turn."""
@@ -83,6 +87,8 @@ class Resettling:
         """Whose time has come, by the last look."""
         self._gives_way = False
         """The last turn was theirs who are held until a time."""
+        self._at_once = FEWEST_ROWS
+        """How many of those a turn takes."""
         self._intake = deciding.intake
         self._keeper = deciding.keeper
         self._outgoing = outgoing
@@ -154,26 +160,30 @@ class Resettling:
         if self._gives_way:
             self._gives_way = False
             return None
-        plan = self._in_time(page) or self._not_in_time(min(page, TIMER_PAGE))
+        began, at_once = time.perf_counter(), min(page, self._at_once)
+        plan = self._in_time(at_once) or self._not_in_time(at_once)
         self._gives_way = plan is not None
+        if plan is not None:
+            each = max((time.perf_counter() - began) / at_once, 1e-6)
+            self._at_once = max(FEWEST_ROWS, min(TIMER_PAGE, int(PLAN_SECONDS / each)))
         return plan
 
-    def _in_time(self, page: int) -> Plan | None:
+    def _in_time(self, at_once: int) -> Plan | None:
         if not self._somebody_wakes():
             return None
         if len(self._to_wake) >= TIMER_PAGE:
             self._timer_look = _AT_ONCE  # there may be more
-        woken, self._to_wake = self._to_wake[:page], self._to_wake[page:]
+        woken, self._to_wake = self._to_wake[:at_once], self._to_wake[at_once:]
         plan = self._settled(list(self._store.load_patients_by_id(woken).values()))
         plan.woken = set(woken) - plan.unsettled
         return plan
 
-    def _not_in_time(self, page: int) -> Plan | None:
+    def _not_in_time(self, at_once: int) -> Plan | None:
         """Those whose time has not come: by what was read anew it may be another."""
         after = self.unsettled.timed
         if after is None:
             return None
-        patients = self._store.patients_held_until(after=after, limit=page)
+        patients = self._store.patients_held_until(after=after, limit=at_once)
         self.unsettled = replace(self.unsettled, timed=patients[-1].id if patients else None)
         return self._settled(patients) if patients else None
 

@@ -199,7 +199,7 @@ def test_thousands_that_come_due_at_once_leave_every_other_turn_to_messages_and_
     for _ in range(2):
         site.loop.turn()
     assert views.messages(limit=1)[0].state == "done"
-    assert views.requests_in("held") == held_before - TIMER_PAGE
+    assert held_before - TIMER_PAGE <= views.requests_in("held") < held_before
     assert site.couriers.sent, "and what is due goes out meanwhile"
     turn()
     assert views.requests_in("sending") == count + 1

@@ -4,9 +4,12 @@ Nothing is listed by hand: a real work on a real store does everything it knows,
 driver is caught and explained by the database itself.
 """
 
+from dataclasses import replace
+
 import pytest
 import query_plans
 
+from interface.chart.decide import Engine
 from interface.delivery.verdict import Reply
 from interface.services.door import _look
 from interface.services.work import take_up
@@ -72,6 +75,13 @@ def everything(site):
     site.loop._intake.forget()
     site.tell("ADT^A08", patient="T1")
     site.ask("rebuild", patients=[1])
+    site.loop.use(Engine(site.engine.book, replace(site.policy, send_days_before=14)))
+    site.book("20260501", patient="T8")
+    site.set(2026, 3, 7, 12)
+    site.set(2026, 4, 17, 8)
+    assert site.couriers.jobs, "its time has come"
+    site.reply(TAKEN)
+    site.loop.use(site.engine)
     site.set(2027, 3, 6, 12)
 
 

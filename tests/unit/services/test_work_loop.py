@@ -95,6 +95,7 @@ class FakeStore:
         if names & self.refuses:
             raise Refused("the store refuses a row: SQLITE_CONSTRAINT")
         self.turns.append(turn)
+        self.due = [patient for patient in self.due if patient not in turn.woken]
         done = {message.id for message in turn.messages}
         self.commands = self.commands[len(turn.commands) :]
         self.rows = [row for row in self.rows if row.id not in done]
@@ -553,6 +554,43 @@ def test_with_a_new_engine_all_open_requests_are_settled_again_before_anything_i
     parts.loop.use(object())
     parts.loop.turn()
     assert len(settled) == 1
+
+
+def test_those_whose_time_has_come_leave_every_other_turn_to_messages_and_claims(parts):
+    while parts.loop.turn():
+        pass
+    parts.store.due = list(range(1, 100))
+    parts.store.rows = rows(3)
+    parts.store.claimable = [claim()]
+    parts.loop._resettling._timer_look = 0.0
+    before = len(parts.store.turns)
+    assert parts.loop.turn()
+    assert parts.loop.turn()
+    settled, decided = parts.store.turns[before:]
+    assert settled.woken and not settled.messages and not settled.claims
+    assert decided.messages and decided.claims and not decided.woken
+    while parts.loop.turn():
+        pass
+    assert (parts.store.due, parts.store.rows) == ([], [])
+    woken = [turn.woken for turn in parts.store.turns[before:] if turn.woken]
+    assert sum(map(len, woken)) == 99, "each once"
+
+
+def test_what_is_read_anew_counts_for_those_who_are_held_until_a_time_beside_messages(parts):
+    while parts.loop.turn():
+        pass
+    parts.store.timed = list(range(1, 100))
+    parts.intake.settled.clear()
+    parts.intake.use = lambda engine: None
+    parts.loop.use(object())
+    parts.store.rows = rows(1)
+    parts.loop.turn()
+    assert len(parts.intake.settled) == 1
+    parts.loop.turn()
+    assert (len(parts.intake.settled), parts.store.rows) == (1, [])
+    while parts.loop.turn():
+        pass
+    assert [patient for page in parts.intake.settled for patient in page] == parts.store.timed
 
 
 def test_while_ending_a_courier_that_never_comes_back_is_not_waited_for_for_ever(parts, wakes):
