@@ -101,9 +101,9 @@ def facts_of(settings: Settings, store: Store | None, now: float) -> Facts:
     going = life.going
     names = ("sandbox", *BEFORE_PRODUCTION, "production")
     overdue = overdue_at(settings, now)
-    facts = replace(facts, test_patients=patients_of(store))
     return replace(
         facts,
+        test_patients=patients_of(store),
         live=life.live,
         live_at=going.at if going is not None else life.since,
         live_by=going.who if going is not None else "",
