@@ -3,22 +3,22 @@
 import argparse
 import importlib
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
-from interface.cli.common import PROGRAM, NotAvailableError, add_settings_option
+from interface.cli.common import add_settings_option
 from interface.cli.stored import add_json_argument
 
 
 @dataclass(frozen=True)
 class Subcommand:
-    """A subcommand. Its module has `add_arguments(parser)` and `run(args) -> int`; None: it comes later.
+    """A subcommand. Its module has `add_arguments(parser)` and `run(args) -> int`.
 
     The module is imported for the help of `onboarding`, so it imports nothing heavy. Settings and JSON that it takes
     it declares by `add_settings_again` and `add_json_argument`: before the subcommand they mean the same.
     """
 
     name: str
-    module: str | None
+    module: str
     help: str
 
 
@@ -69,23 +69,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _declare(commands: "argparse._SubParsersAction[Any]", known: Subcommand) -> None:
-    if known.module is None:
-        later = commands.add_parser(known.name, help=f"{known.help} (not available yet)", add_help=False)
-        later.add_argument("rest", nargs=argparse.REMAINDER, action=_Later)
-        return
     module: Any = importlib.import_module(known.module)
     parser = commands.add_parser(
         known.name, help=known.help, description=f"{known.help[:1].upper()}{known.help[1:]}."
     )
     module.add_arguments(parser)
     parser.set_defaults(action=module.run)
-
-
-class _Later(argparse.Action):
-    """Whatever is given to a subcommand that comes later: it says so."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
-        raise NotAvailableError(parser.prog.removeprefix(PROGRAM).strip())
 
 
 def run(args: argparse.Namespace) -> int:

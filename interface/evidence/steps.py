@@ -114,8 +114,7 @@ class Facts:
     traffic: Mapping[str, Traffic] = field(default_factory=dict)
     """By environment."""
     test_patients: Patients = NO_PATIENTS
-    round: Round | None = None
-    """None: rounds are not counted yet; the requests that were delivered are."""
+    round: Round = Round(0)
     confirmed: Mapping[str, Confirmed] = field(default_factory=dict)
     """By step."""
     zone: tzinfo = UTC
@@ -278,8 +277,7 @@ def _said_by_vendor(_: Facts) -> Finding:
 
 def _tested(facts: Facts) -> Finding:
     found = facts.of("production-test")
-    accepted = facts.round.accepted if facts.round is not None else found.delivered
-    most = facts.round.most if facts.round is not None else MOST_TESTS
+    accepted, most = facts.round.accepted, facts.round.most
     texts = [f"{accepted} accepted; the vendor wants {LEAST_TESTS} to {most}"]
     if found.lacking:
         texts.append(f"{found.lacking} lack a required field")

@@ -11,12 +11,14 @@ from typing import Any
 import orjson
 
 from interface import __version__
+from interface.chart.apart import key_of
 from interface.evidence.completeness import Completeness, Sums, completeness
 from interface.evidence.report import EVENTS, Listed, NamedPatient, Report, times_of
 from interface.evidence.steps import Confirmed, Facts, Outcomes, Patients, Round, Traffic, steps
 from interface.services.guarding import life_of
-from interface.services.roster import read, roster_of
+from interface.services.roster import read
 from interface.settings import Settings, SettingsError
+from interface.staging.imported import Imported
 from interface.store.database import Store
 from interface.store.onboarding_views import WINDOW, EvidenceFilter, EvidenceRow
 from interface.store.schema import BEFORE_PRODUCTION
@@ -99,9 +101,9 @@ def facts_of(settings: Settings, store: Store | None, now: float) -> Facts:
     going = life.going
     names = ("sandbox", *BEFORE_PRODUCTION, "production")
     overdue = overdue_at(settings, now)
-    facts = replace(facts, test_patients=patients_of(store))
     return replace(
         facts,
+        test_patients=patients_of(store),
         live=life.live,
         live_at=going.at if going is not None else life.since,
         live_by=going.who if going is not None else "",
@@ -120,13 +122,16 @@ def overdue_at(settings: Settings, now: float) -> float:
 
 def patients_of(store: Store) -> Patients:
     """How many test patients are imported, and for how many of them a request was delivered in staging."""
-    roster, sent = roster_of(store), set[str]()
-    for rows in store.onboarding.rows(EvidenceFilter("staging", "delivered"), SAMPLE):
-        for body, _ in store.onboarding.opened([row.id for row in rows]).values():
-            request = _json(body)
-            found = roster.of(request.get("patient")) if isinstance(request, dict) else None
-            sent.update({found.mrn} if found is not None else ())
-    return Patients(len(roster), len(sent))
+    keys = [key_of(one.mrn) for one in imported(store)]
+    owners = store.patients.owners(keys)
+    sent = store.onboarding.patients_delivered("staging", owners.values())
+    return Patients(len(keys), sum(owner in sent for owner in owners.values()))
+
+
+def imported(store: Store) -> list[Imported]:
+    """The vendor's test patients as they are imported now, by number."""
+    found = [read(row) for row in store.roster.all() if row.removed_at is None]
+    return sorted(filter(None, found), key=lambda one: one.mrn)
 
 
 def _has_key(settings: Settings) -> bool:
@@ -245,10 +250,9 @@ def report_of(
 
 def named_patients(store: Store) -> list[NamedPatient]:
     """The vendor's test patients, who are made up, as they were imported."""
-    found = [read(row) for row in store.roster.all() if row.removed_at is None]
     return [
         NamedPatient(one.mrn, ", ".join(part for part in (one.family, one.given) if part))
-        for one in sorted(filter(None, found), key=lambda one: one.mrn)
+        for one in imported(store)
     ]
 
 

@@ -6,7 +6,7 @@ short transaction, and whoever wants only a sample looks into a bounded number o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from sqlalchemy import Select, bindparam, func, select
 from interface.store.crypto import Keyring
 from interface.store.engine import Database, Part
 from interface.store.errors import Unreadable
+from interface.store.in_lists import chunks
 from interface.store.schema import (
     ASKED_BEFORE_PRODUCTION,
     BEFORE_PRODUCTION,
@@ -69,6 +70,16 @@ _COUNT_OF = select(func.count()).select_from(
 )
 _BODIES = select(request_bodies.c.request_id, request_bodies.c.body, request_bodies.c.detail).where(
     request_bodies.c.request_id.in_(bindparam("ids", expanding=True))
+)
+
+_DELIVERED_OF = (
+    select(requests.c.patient_id)
+    .where(
+        requests.c.patient_id.in_(bindparam("ids", expanding=True)),
+        requests.c.state == "delivered",
+        requests.c.environment == bindparam("environment"),
+    )
+    .distinct()
 )
 
 
@@ -146,6 +157,15 @@ class OnboardingViews(Part):
                 _COUNT_OF, {"environment": environment, "most": COUNTED}
             ).scalar_one()
             return number
+
+    def patients_delivered(self, environment: str, patient_ids: Iterable[int]) -> set[int]:
+        """Of which of these patients a request was delivered in an environment."""
+        found: set[int] = set()
+        with self._reading() as connection:
+            for ids in chunks(sorted(set(patient_ids))):
+                wanted = {"ids": ids, "environment": environment}
+                found.update(connection.execute(_DELIVERED_OF, wanted).scalars())
+        return found
 
     def _window(self, statement: Select[Any], parameters: dict[str, Any]) -> list[EvidenceRow]:
         with self._reading() as connection:

@@ -129,10 +129,9 @@ def test_notes_of_persons_are_in_no_evidence() -> None:
         ("production-key", {"environment": "production-test"}, True, "v1/scheduled-appointment"),
         ("production-test", {"round": Round(4)}, False, "4 accepted"),
         ("production-test", {"round": Round(5)}, True, "5 accepted; the vendor wants 5 to 10"),
-        ("production-test", {"traffic": {"production-test": Traffic(delivered=5)}}, True, "5 accepted"),
         (
             "production-test",
-            {"traffic": {"production-test": Traffic(delivered=5, lacking=1)}},
+            {"round": Round(5), "traffic": {"production-test": Traffic(delivered=5, lacking=1)}},
             False,
             "1 lack a required field",
         ),
