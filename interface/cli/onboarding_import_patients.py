@@ -173,7 +173,7 @@ def _import(
         tell(f"warning: and {len(warnings) - SHOWN} more (--json names all)")
     writes, counts = roster.changes(given, mode, source, stored)
     told = _counted(mode, counts, args.file)
-    if mode != roster.ADD and not confirm(told, yes=args.yes, otherwise="--list to look first"):
+    if counts["removed"] and not confirm(told, yes=args.yes, otherwise="--list to look first"):
         return 1
     results: list[Command] = []
     if writes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from interface.errors import InterfaceError
 if TYPE_CHECKING:
     from interface.cli.mllp import Answer
     from interface.settings import Settings
+    from interface.settings.sections import Listener
     from interface.staging.imported import Imported, Provider
     from interface.staging.messages import Made
     from interface.store.records.lists import MessageSummary, RequestSummary
@@ -136,7 +138,22 @@ def _listener(settings: Settings, name: str | None) -> tuple[str, int]:
     door = found[0]
     if not door.port:
         raise UsageError(f'listener "{door.name}" has any free port: say where it is, --to HOST:PORT')
-    return _ANYWHERE.get(door.host, door.host), door.port
+    host = _ANYWHERE.get(door.host, door.host)
+    if _is_kept_out(host, door):
+        raise UsageError(
+            f'onboarding send-test-patients: listener "{door.name}" does not allow {host}: add it to allow (SIGHUP takes '
+            "it), or say --to HOST:PORT"
+        )
+    return host, door.port
+
+
+def _is_kept_out(host: str, door: Listener) -> bool:
+    """Whether the listener closes what comes from this machine."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return address.is_loopback and not any(address in network for network in door.networks)
 
 
 # ---------------------------------------------------------------- sending

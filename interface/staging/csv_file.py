@@ -97,7 +97,10 @@ def read_csv(text: str, ignore: Collection[str] = ()) -> tuple[list[Entry], list
     if first is None:
         return [], [Fault(1, "the file is empty")], []
     passed = {normal(name) for name in ignore}
-    delimiter, columns, fault = _layout(lines[first], passed)
+    try:
+        delimiter, columns, fault = _layout(lines[first], passed)
+    except (csv.Error, StopIteration):
+        return [], [Fault(first + 1, "the first line can't be read: it must be the headings")], []
     if fault:
         return [], [Fault(first + 1, fault)], []
     entries, faults = [], []

@@ -46,6 +46,8 @@ def read_json(text: str) -> tuple[list[Entry], list[Fault], list[Fault]]:
                 entries.append(_own(line, value, faults))
     except json.JSONDecodeError as error:
         faults.append(Fault(error.lineno, f"no JSON at column {error.colno}"))
+    except ValueError:
+        faults.append(Fault(1, "it holds a number that is too long"))
     except RecursionError:
         faults.append(Fault(1, "nested too deep"))
     if not entries and not faults:

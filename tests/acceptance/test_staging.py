@@ -192,14 +192,20 @@ def test_nobody_else_gets_out_whatever_a_person_asks(site: Site) -> None:
     site.json("onboarding", "import-patients", str(site.file), "--now", NOW)
     held = [str(one["id"]) for one in site.list("requests", "--state", "held")]
     assert held
+    history = site.folder / "history.csv"
+    history.write_text(
+        "mrn,mrn_authority,family,given,birth_date,code,label\nR-1,LFC,Birch,Robin,1960-01-01,B20,HIV\n"
+    )
     for command in (
+        ("load", str(history), "--now", NOW),
         ("requests", "release", *held),
         ("requests", "retry", *held),
         ("messages", "reprocess", "--all", "--yes"),
         ("patients", "rebuild", "--all", "--yes"),
         ("purge", "--yes"),
     ):
-        call(*command, "-c", str(site.path))
+        done = call(*command, "-c", str(site.path))
+        assert "Traceback" not in done.stderr
         site.decided()
     site.real_traffic()
     assert site.sent() == []

@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from interface.staging.dates import DateError, day_of
 from interface.staging.file import read_file
@@ -218,6 +220,8 @@ def test_one_number_with_two_names_is_refused():
         ('[{"patient": {"mrn": 7}}]', "mrn is not an object"),
         (b"\x00\x01\x02", "it is no text"),
         ("[" * 100_000, "nested too deep"),
+        (f"[{'9' * 5000}]", "it holds a number that is too long"),
+        (f'"{"x" * 200_000}",mrn\n', "the first line can't be read"),
     ],
 )
 def test_a_file_that_is_none(text, said):
@@ -260,3 +264,34 @@ def test_which_number_is_the_month_is_said_or_asked():
             day_of(text)
     with pytest.raises(DateError):
         day_of("25/12/1950", "month-first")
+
+
+_MARKS = ["mrn", "\n", '"', ",", ";", "[", "{", "}", "]", "null", "\x00", "\x85"]
+PIECES = st.sampled_from([*TABLE.split(","), *json.dumps([REQUEST]).split(" "), *_MARKS])
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(PIECES, max_size=60).map(lambda parts: ",".join(parts).encode()) | st.binary(max_size=200))
+def test_whatever_the_file_is_it_is_taken_or_its_faults_are_named(data):
+    found = read_file(data)
+    assert found.patients or found.faults
+    assert all(fault.line >= 1 and fault.text for fault in found.faults)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+KEYS = st.sampled_from(
+    [*REQUEST, "mrn", "family", "birth_date", "problems", "address", "provider", "diagnoses"]
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.dictionaries(KEYS, VALUES | st.just(REQUEST["patient"]), max_size=5), min_size=1, max_size=3)
+)
+def test_whatever_json_says_it_is_taken_or_its_faults_are_named(entries):
+    found = read_file(json.dumps(entries).encode())
+    assert found.patients or found.faults
