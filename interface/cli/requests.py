@@ -165,6 +165,7 @@ def show(args: argparse.Namespace) -> int:
     if detail is None:
         raise InterfaceError(f"there is no request {args.id}")
     from interface.evidence.completeness import completeness, one_as_json  # brings pydantic
+    from interface.evidence.production_test import repaired_in
 
     provenance, body = decoded(detail.detail), decoded(detail.body)
     whole = completeness(body, provenance)
@@ -172,6 +173,7 @@ def show(args: argparse.Namespace) -> int:
     if wants_json(args):
         found = {"appointment": detail.appointment, "request": body}
         found |= {"fields": fields.get("fields", []), "left_out": fields.get("left_out", [])}
+        found |= {"repaired": [{"field": name, "what": what} for name, what in repaired_in(fields)]}
         found |= {"discarded": fields.get("discarded"), "completeness": one_as_json(whole)}
         tries = [_attempt_json(attempt) for attempt in detail.attempts]
         found |= {"webhooks": [webhook_json(webhook) for webhook in detail.webhooks]}

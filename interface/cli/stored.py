@@ -195,13 +195,18 @@ def decoded(data: bytes | None) -> Any:
 
 
 def show_provenance(detail: Any) -> None:
-    """Print where each field of a request came from, and what was left out and why."""
+    """Print where each field of a request came from, what was repaired, and what was left out and why."""
+    from interface.evidence.production_test import repaired_in  # brings pydantic
+
     if not isinstance(detail, dict):
         return
     if fields := detail.get("fields"):
         heading("fields:")
         columns = ("field", "value", "source", "rule")
         table(columns, [[_value(field.get(name)) for name in columns] for field in fields])
+    if repaired := repaired_in(detail):
+        heading("repaired or assumed:")
+        table(("field", "what"), repaired)
     if left_out := detail.get("left_out"):
         heading("left out:")
         names = ("source", "value", "why")

@@ -80,14 +80,19 @@ class Held:
 def seen(number: int, request: Any, detail: Any) -> Seen:
     """A request and what is kept beside it, as decoded JSON; anything else has nothing to tell."""
     told = detail if isinstance(detail, dict) else {}
-    repaired = (entry for entry in _list(told.get("repaired")) if isinstance(entry, list) and len(entry) == 2)
     left_out = (entry for entry in _list(told.get("left_out")) if isinstance(entry, dict))
     return Seen(
         number,
-        tuple(dict.fromkeys((str(name), str(text)) for name, text in repaired)),
+        repaired_in(told),
         tuple((str(entry.get("source", "")), str(entry.get("why", ""))) for entry in left_out),
         preferred(request) if isinstance(request, Mapping) else (),
     )
+
+
+def repaired_in(detail: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Fields, and what was repaired or assumed of their values, as a request's provenance tells it."""
+    pairs = (entry for entry in _list(detail.get("repaired")) if isinstance(entry, list) and len(entry) == 2)
+    return tuple(dict.fromkeys((str(name), str(text)) for name, text in pairs))
 
 
 def _list(value: Any) -> Iterable[Any]:
