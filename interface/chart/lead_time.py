@@ -21,6 +21,9 @@ FIELD = "appointment.sendDaysBefore"
 WINDOW = (time(0), time(8))
 """Between these times of its day, the site's, each request has its moment: answers are there when people come to work."""
 
+_AT_ONCE = ("staging", "production-test")
+"""Environments in which nobody's visit is what it is about: a few requests, which people wait for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Due:
@@ -40,7 +43,7 @@ def due_of(
     What was let out for the appointment's day, or has been sent, is not taken back: not by another day of the calendar,
     not by another setting.
     """
-    if not appointment.date:
+    if not appointment.date or policy.environment in _AT_ONCE:
         return None
     days, rule = days_before(book, policy, appointment)
     asked = appointment.asked

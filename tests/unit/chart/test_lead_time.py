@@ -52,6 +52,11 @@ def test_a_visit_within_the_days_is_asked_for_at_once(early):
     assert early.book(key="F2", start="20260302093000")["decision"] == "post", "today, too"
 
 
+@pytest.mark.parametrize("environment", ["staging", "production-test"])
+def test_what_the_vendor_is_to_look_at_does_not_wait_for_its_day(story, environment):
+    assert story(send_days_before=14, environment=environment).book(start=FAR)["decision"] == "post"
+
+
 def test_without_the_setting_all_is_asked_for_at_once(told):
     assert told.book(start=FAR)["decision"] == "post"
 
