@@ -102,6 +102,8 @@ INSERT INTO webhooks SELECT n, 1, 'peer', 'other', NULL, 'c' || n, decode(md5(n:
     FROM generate_series(1, 20000) n;
 INSERT INTO webhook_requests SELECT id, id FROM webhooks WHERE state = 'joined';
 INSERT INTO test_patients SELECT n, decode(md5(n::text), 'hex'), 'd', 's', 1, NULL FROM generate_series(1, 5000) n;
+INSERT INTO test_rounds SELECT n, 1, 'anna', 'w', false, false FROM generate_series(1, 5000) n;
+INSERT INTO test_slots SELECT n, n / 10, n % 10 + 1, n, 1, 1, 'accepted', false, NULL FROM generate_series(1, 5000) n;
 ANALYZE
 """
 """Rows that make PostgreSQL's planner search: it goes by what is stored."""

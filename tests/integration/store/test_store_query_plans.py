@@ -18,7 +18,9 @@ from interface.store.records.turn import (
     HurryRow,
     MessageDone,
     NewRequestRow,
+    NewRound,
     PatientWrite,
+    Picking,
     ReopenRow,
     RewriteRow,
     Turn,
@@ -77,6 +79,27 @@ def test_the_journal(plans, store, fill):
     for plan in lookups:
         assert searches(plan, "messages_by_control_id", "control_id") == 2
         assert searches(plan, "messages_by_control_id", "control_id", "content_digest") == 1
+
+
+def test_a_turn_of_the_production_test(plans, store, fill):
+    def turn():
+        for number in range(12):
+            fill.request(fill.patient(f"K{number}"))
+        test = {"environment": "production-test"}
+        claimed = store.work.commit(Turn(fill.now, claims=50, **test)).claimed
+        ended = [fill.attempt(one, "delivered" if one.request_id % 2 else "dead") for one in claimed]
+        store.work.commit(Turn(fill.now, attempts=ended[1:], claims=50, not_before=DAY, **test))
+        store.work.recover(fill.now)
+        store.work.commit(Turn(fill.now, claims=50, not_before=DAY, **test))
+        store.work.commit(Turn(fill.now, rounds=[Picking(True), NewRound("anna", "again")], **test))
+        found = store.rounds.now()
+        store.rounds.without_slot(found)
+        store.rounds.held_for_the_test(0, 100)
+        store.rounds.tested(found)
+        store.rounds.refused(found)
+        store.rounds.why(found.number)
+
+    no_table_is_scanned(plans(turn))
 
 
 def test_a_turn_of_the_work(plans, store, fill):
