@@ -14,10 +14,10 @@ log = logging.getLogger("interface.services.work")
 
 DRAIN_MARGIN_SECONDS = 5.0
 """Beyond the API's time limit, to get the last verdicts stored."""
-STAGING_PER_MINUTE = 30
+STAGING_PER_MINUTE = 60
 STAGING_CONCURRENCY = 2
 """What staging gets at most, whatever the settings say: the vendor wants functional tests there, no load tests."""
-TEST_PER_MINUTE = 12
+TEST_PER_MINUTE = 30
 """What the production test gets at most, one patient after the other: people look at each."""
 
 
