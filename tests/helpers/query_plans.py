@@ -102,6 +102,9 @@ INSERT INTO webhooks SELECT n, 1, 'peer', 'other', NULL, 'c' || n, decode(md5(n:
     FROM generate_series(1, 20000) n;
 INSERT INTO webhook_requests SELECT id, id FROM webhooks WHERE state = 'joined';
 INSERT INTO test_patients SELECT n, decode(md5(n::text), 'hex'), 'd', 's', 1, NULL FROM generate_series(1, 5000) n;
+INSERT INTO users SELECT 'u' || n, 'viewer', 'hash', 1, false, 1 FROM generate_series(1, 5000) n;
+INSERT INTO sessions SELECT decode(md5(n::text), 'hex'), 'u' || n, n, n, 0 FROM generate_series(1, 5000) n;
+INSERT INTO audit SELECT n, n, 'u' || n, 'peer', 'saw', 'message ' || n, 'd' FROM generate_series(1, 20000) n;
 ANALYZE
 """
 """Rows that make PostgreSQL's planner search: it goes by what is stored."""
