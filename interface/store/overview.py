@@ -19,6 +19,8 @@ from interface.store.records.reasons import reasons_of
 from interface.store.schema import messages, requests
 
 Kind = Literal["messages", "requests"]
+MOST_FEEDS = 200
+"""Senders that are told apart: what a message says of its sender may be anything."""
 MOST_GROUPED = 20_000
 """Rows whose reasons are read, the newest; how many there are is always counted."""
 
@@ -46,9 +48,11 @@ def _between(table: Table) -> tuple[Any, Any]:
 _COUNT_REQUESTS = select(func.count()).select_from(requests).where(*_between(requests))
 _SENDER = (messages.c.listener, messages.c.sender_application, messages.c.sender_facility)
 _FEEDS = (
-    select(*_SENDER, func.count(), func.max(messages.c.received_at))
+    select(*_SENDER, func.count(), func.max(messages.c.received_at), func.sum(func.count()).over())
     .where(*_between(messages))
     .group_by(*_SENDER)
+    .order_by(func.count().desc(), *_SENDER)
+    .limit(bindparam("most"))
 )
 
 
@@ -91,10 +95,11 @@ class Overview(Part):
             number: int = connection.execute(_COUNT_REQUESTS, {"first": first, "end": end}).scalar_one()
             return number
 
-    def feeds_between(self, first: int, end: int) -> list[FeedCount]:
-        """Messages with an id from `first` to below `end`, by who sent them where."""
+    def feeds_between(self, first: int, end: int, most: int = MOST_FEEDS) -> tuple[int, list[FeedCount]]:
+        """How many messages have an id from `first` to below `end`, and by who sent them where: the busiest."""
         with self._reading() as connection:
-            return [FeedCount(*row) for row in connection.execute(_FEEDS, {"first": first, "end": end})]
+            rows = connection.execute(_FEEDS, {"first": first, "end": end, "most": most}).all()
+        return int(rows[0][-1]) if rows else 0, [FeedCount(*row[:-1]) for row in rows]
 
     def requests_in(self, state: str, most: int = MOST_GROUPED) -> Grouped:
         """The requests in a state by their reasons."""

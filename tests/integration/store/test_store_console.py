@@ -96,10 +96,19 @@ def test_where_an_hour_begins_is_found_among_ids_with_gaps(store, fill, sql):
     sql("DELETE FROM messages WHERE id IN (5, 6, 7)")
     overview = store.overview
     assert overview.first_ids("messages", [0.0, 100.0, 101.0, 145.0, 290.0, 291.0]) == [1, 1, 2, 5, 20, 21]
-    assert sum(feed.messages for feed in overview.feeds_between(1, 5)) == 4
-    (feed,) = overview.feeds_between(4, 21)
-    assert (feed.messages, feed.last_at) == (14, 290.0)
+    assert overview.feeds_between(1, 5)[0] == 4
+    total, (feed,) = overview.feeds_between(4, 21)
+    assert (total, feed.messages, feed.last_at) == (14, 14, 290.0)
+    assert overview.feeds_between(5, 8) == (0, [])
     assert overview.first_ids("requests", [1.0]) == [1]
+
+
+def test_of_many_senders_the_busiest_are_told_and_all_are_counted(store, fill):
+    for sender in ("A", "B", "B", "C"):
+        fill.message(sender_application=sender)
+    total, feeds = store.overview.feeds_between(1, 5, most=2)
+    assert total == 4
+    assert [(feed.application, feed.messages) for feed in feeds] == [("B", 2), ("A", 1)]
 
 
 def test_requests_in_a_state_are_grouped_by_each_of_their_reasons(store, fill):

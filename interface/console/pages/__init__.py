@@ -1,0 +1,7 @@
+"""The pages: a module for each, and the rows by which they are found."""
+
+from interface.console.asked import Action, Page
+from interface.console.pages import commands, today
+
+PAGES: tuple[Page, ...] = (today.PAGE, commands.PAGE)
+ACTIONS: tuple[Action, ...] = ()
