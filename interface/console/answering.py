@@ -98,7 +98,7 @@ class Answering:
         self._actions = {_pattern(action.path): action for action in actions}
         self._paths = frozenset(page.path for page in pages)
         self._now = now
-        self._figures = Figures()
+        self._figures = Figures(expected_seconds=around.settings.webhooks.expected_hours * 3600)
         self._pauses = Pauses()
         self._pauses_lock = threading.Lock()
         self._noted: dict[bytes, tuple[float, set[str]]] = {}

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from interface.store.overview import MOST_FEEDS, Kind
-from interface.store.records.console import FeedCount, Grouped
+from interface.store.records.console import FeedCount, Grouped, Outcomes
 from interface.store.records.figures import Backlog
 
 HOUR = 3600
@@ -39,6 +39,12 @@ class Reads(Protocol):
 
     def feeds_between(self, first: int, end: int) -> tuple[int, list[FeedCount]]:
         """How many messages there are, and the busiest senders."""
+
+    def outcomes(self, first: int) -> Outcomes:
+        """What webhooks said of requests."""
+
+    def unanswered(self, before: float) -> int:
+        """How many requests wait for a webhook for too long."""
 
     def requests_in(self, state: str) -> Grouped:
         """By reason."""
@@ -138,6 +144,9 @@ class Summary:
     failed: Grouped
     unassigned: Grouped
     """Messages of the last week that are held because it can't be told whose they are."""
+    outcomes: Outcomes
+    """Of the requests of the last week."""
+    unanswered: int
     hours: tuple[HourCount, ...]
     """Oldest first; the last one runs still."""
     feeds: tuple[Feed, ...]
@@ -149,7 +158,11 @@ class Summary:
 class Figures:
     """Counts, remembers, and tells. Any thread; one counts at a time."""
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, monotonic: Callable[[], float] = time.monotonic, *, expected_seconds: float = 72 * 3600.0
+    ) -> None:
+        """`expected_seconds`: a request without a webhook for longer is unanswered."""
+        self._expected_seconds = expected_seconds
         self._monotonic = monotonic
         self._counting = threading.Lock()
         self._hours: dict[int, Hour] = {}
@@ -186,7 +199,7 @@ class Figures:
         numbers = range(current - HOURS + 1, current + 1)
         self._find(store.overview, numbers, work_ahead)
         self._count_hours(store.overview, numbers)
-        oldest = self._hours[numbers[0]].first
+        oldest = self._hours[numbers[0]]
         return Summary(
             now,
             store.views.backlog(),
@@ -194,7 +207,9 @@ class Figures:
             store.overview.requests_in("held"),
             store.overview.requests_in("dead"),
             store.overview.failed_messages(),
-            store.overview.unassigned_messages(oldest),
+            store.overview.unassigned_messages(oldest.first),
+            store.overview.outcomes(oldest.first_request),
+            store.overview.unanswered(now + work_ahead - self._expected_seconds),
             tuple(self._shown(number) for number in numbers),
             self._feeds(current),
             self._since(numbers) * float(HOUR),

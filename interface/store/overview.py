@@ -14,13 +14,15 @@ from typing import Any, Literal
 from sqlalchemy import Column, ColumnElement, Connection, Select, Table, bindparam, func, select
 
 from interface.store.engine import Part
-from interface.store.records.console import FeedCount, Group, Grouped
+from interface.store.records.console import FeedCount, Group, Grouped, Outcomes
 from interface.store.records.reasons import reasons_of
 from interface.store.schema import messages, requests
 
 Kind = Literal["messages", "requests"]
 MOST_FEEDS = 200
 """Senders that are told apart: what a message says of its sender may be anything."""
+MOST_OUTCOMES = 100_000
+"""Requests whose outcomes are counted, the newest."""
 MOST_GROUPED = 20_000
 """Rows whose reasons are read, the newest; how many there are is always counted."""
 
@@ -66,6 +68,13 @@ def _newest_reasons(table: Table, *where: ColumnElement[bool]) -> tuple[Select[A
 
 _REQUESTS_IN = _newest_reasons(requests, requests.c.state == bindparam("state"))
 _MESSAGES_FAILED = _newest_reasons(messages, messages.c.state == "failed", messages.c.decision.is_(None))
+_OUTCOMES = select(
+    *(func.count(requests.c[name]) for name in ("taken_at", "found_at", "insufficient_at", "delivered_at")),
+    func.coalesce(func.sum(requests.c.documents), 0),
+    func.count(requests.c.awaited_since),
+    func.count(),
+).where(requests.c.id >= bindparam("first"))
+_UNANSWERED = select(func.count()).select_from(requests).where(requests.c.awaited_since < bindparam("before"))
 _UNASSIGNED = _newest_reasons(
     messages,
     messages.c.state == "done",
@@ -83,7 +92,7 @@ class Overview(Part):
         is none.
         """
         with self._reading() as connection:
-            end = (connection.execute(_NEWEST[kind], {"above": _ABOVE_ALL}).scalar_one_or_none() or 0) + 1
+            end = _end(connection, kind)
             found: list[int] = []
             for time in times:
                 found.append(_first_since(connection, _ROW_AT[kind], time, found[-1] if found else 1, end))
@@ -100,6 +109,18 @@ class Overview(Part):
         with self._reading() as connection:
             rows = connection.execute(_FEEDS, {"first": first, "end": end, "most": most}).all()
         return int(rows[0][-1]) if rows else 0, [FeedCount(*row[:-1]) for row in rows]
+
+    def outcomes(self, first: int, most: int = MOST_OUTCOMES) -> Outcomes:
+        """What webhooks said of the requests with an id from `first` on, of the newest."""
+        with self._reading() as connection:
+            least = max(first, _end(connection, "requests") - most)
+            return Outcomes(*map(int, connection.execute(_OUTCOMES, {"first": least}).one()))
+
+    def unanswered(self, before: float) -> int:
+        """How many requests that the API took in before a time (POSIX seconds) have had no webhook."""
+        with self._reading() as connection:
+            number: int = connection.execute(_UNANSWERED, {"before": before}).scalar_one()
+            return number
 
     def requests_in(self, state: str, most: int = MOST_GROUPED) -> Grouped:
         """The requests in a state by their reasons."""
@@ -119,6 +140,11 @@ class Overview(Part):
             total = connection.execute(number, parameters).scalar_one()
             texts = Counter(connection.execute(newest, {**parameters, "most": most}).scalars())
         return Grouped(total, _groups(texts), texts.total())
+
+
+def _end(connection: Connection, kind: Kind) -> int:
+    """One above the newest id."""
+    return (connection.execute(_NEWEST[kind], {"above": _ABOVE_ALL}).scalar_one_or_none() or 0) + 1
 
 
 def _groups(texts: Mapping[str, int]) -> tuple[Group, ...]:

@@ -14,7 +14,7 @@ from interface.console.rendering import clock, duration, number
 from interface.delivery.destination import WHY
 from interface.services.door_state import DoorState
 from interface.store.database import Store
-from interface.store.records.console import Grouped
+from interface.store.records.console import Grouped, Outcomes
 
 MOST_GROUPS = 8
 """Reasons that are named one by one."""
@@ -41,6 +41,8 @@ class What:
     state: DoorState
     environment: str
     base_url: str
+    processes: bool
+    """Requests are processed, and answered by webhooks."""
     hours: int
     work_ahead: float
 
@@ -68,6 +70,7 @@ def read(store: Store, asked: Asked, around: Around) -> What:
         around.state,
         around.settings.site.environment,
         around.settings.base_url,
+        around.settings.processes,
         int(asked.query.choice("hours", RANGES, "24")),
         around.work_ahead,
     )
@@ -87,6 +90,7 @@ def values(asked: Asked, what: What) -> Shown:
             "since": summary.since if summary.since > summary.hours[0].begins else None,
             "destination": _destination(state, what.base_url),
             "chart": _chart(asked, summary.hours[-what.hours :], what.hours),
+            "outcomes": _outcomes(summary.outcomes) if what.processes else [],
             "hours": str(what.hours),
             "ranges": RANGES,
             "at": summary.at,
@@ -152,6 +156,15 @@ def _of_requests(asked: Asked, summary: Summary) -> Iterator[Need]:
             "hl7-interface messages --state failed",
             messages and f"{messages}?state=failed",
             "failed",
+        )
+    if summary.unanswered:
+        yield Need(
+            "warn",
+            f"{_many(summary.unanswered, 'request')} without any webhook for longer than is expected",
+            "Do webhooks reach us, and does the API know where to send them? docs/webhooks.md",
+            "hl7-interface requests --unanswered",
+            requests and f"{requests}?unanswered=yes",
+            "unanswered",
         )
     yield from _held(asked, summary.held)
     if summary.unassigned.total:
@@ -280,6 +293,19 @@ def _destination(state: DoorState, base_url: str) -> dict[str, Any]:
     level, said = ("calm", "not known yet") if told is None else DESTINATION[told["state"]]
     reason = WHY.get(told["reason"], "") if told else ""
     return {"url": base_url, "level": level, "said": said, "reason": reason}
+
+
+def _outcomes(found: Outcomes) -> list[tuple[str, int]]:
+    """What webhooks said; a request may be in several."""
+    rows = [
+        ("taken in by the API", found.taken),
+        ("records found", found.found),
+        ("too little to find the patient", found.insufficient),
+        ("delivery complete", found.delivered),
+        ("documents", found.documents),
+        ("no webhook yet", found.awaited),
+    ]
+    return rows if found.taken else []
 
 
 def _chart(asked: Asked, hours: tuple[HourCount, ...], wanted: int) -> dict[str, Any]:

@@ -69,6 +69,25 @@ class FeedCount:
 
 
 @dataclass(frozen=True, slots=True)
+class Outcomes:
+    """What webhooks have said of requests so far."""
+
+    taken: int
+    """By the API."""
+    found: int
+    """Records were found."""
+    insufficient: int
+    """What was sent was not enough to find the patient."""
+    delivered: int
+    """All documents were delivered."""
+    documents: int
+    awaited: int
+    """No webhook has come yet."""
+    looked_at: int
+    """Requests that were looked at, the newest."""
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """Rows that have one reason in common."""
 

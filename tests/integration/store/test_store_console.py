@@ -141,6 +141,24 @@ def test_failed_messages_and_those_of_nobody_are_counted(store, fill):
     assert store.overview.unassigned_messages(held + 1).total == 0
 
 
+def test_outcomes_are_those_that_webhooks_told(store, fill, sql):
+    patient = fill.patient()
+    for _ in range(1, 5):
+        fill.request(patient)
+    sql("UPDATE requests SET taken_at = 10, awaited_since = 10")
+    sql(
+        "UPDATE requests SET awaited_since = NULL, found_at = 11, delivered_at = 12, documents = 3 WHERE id = 2"
+    )
+    sql("UPDATE requests SET awaited_since = NULL, insufficient_at = 11 WHERE id = 3")
+    found = store.overview.outcomes(1)
+    assert (found.taken, found.found, found.insufficient, found.delivered) == (4, 1, 1, 1)
+    assert (found.documents, found.awaited, found.looked_at) == (3, 2, 4)
+    assert store.overview.outcomes(4).looked_at == 1
+    assert store.overview.outcomes(1, most=2).looked_at == 2
+    assert store.overview.outcomes(9).taken == 0
+    assert (store.overview.unanswered(10.5), store.overview.unanswered(10.0)) == (2, 0)
+
+
 SLOW = (
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500000000) SELECT max(i) FROM n"
 )

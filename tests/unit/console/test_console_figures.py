@@ -6,7 +6,7 @@ import pytest
 
 from interface.console import figures
 from interface.console.figures import HOUR, HOURS, Figures
-from interface.store.records.console import FeedCount, Grouped
+from interface.store.records.console import FeedCount, Grouped, Outcomes
 from interface.store.records.figures import Backlog
 
 NOTHING = Grouped(0, (), 0)
@@ -48,6 +48,12 @@ class Rows:
             known = found.get(sender)
             found[sender] = FeedCount("main", sender, "F", (known.messages if known else 0) + 1, at)
         return end - first, list(found.values())
+
+    def outcomes(self, first):
+        return Outcomes(0, 0, 0, 0, 0, 0, 0)
+
+    def unanswered(self, before):
+        return 0
 
     def requests_in(self, state):
         return NOTHING
