@@ -85,10 +85,15 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if found:
         rows = [
-            (user.name, user.role, "disabled" if user.disabled else "", *map(local_text, _times(user)))
+            (
+                user.name,
+                user.role,
+                "disabled" if user.disabled else "may sign in",
+                *map(local_text, _times(user)),
+            )
             for user in found
         ]
-        table(("name", "role", "", "made", "password set"), rows)
+        table(("name", "role", "state", "made", "password set"), rows)
     else:
         tell("nobody may use the console yet: hl7-interface users add NAME --role admin")
     return 0

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from interface.chart.holds import release_of
+from interface.chart.holds import TIMED, release_of
 from interface.console.asked import Around, Asked, Page, Shown
 from interface.console.bars import HEIGHT, WIDTH, columns
 from interface.console.figures import Feed, HourCount, Summary
@@ -18,6 +18,8 @@ from interface.store.records.console import Grouped, Outcomes
 
 MOST_GROUPS = 8
 """Reasons that are named one by one."""
+EXPECTED = frozenset((*TIMED, "not-test-patient", "test-patient", "not-live", "production-test"))
+"""Codes of holds that are as the time, or the way to production, asks: nobody is called for them."""
 MOST_SENDERS = 40
 """Of a listener, the busiest."""
 QUIET_SECONDS = 24 * 3600.0
@@ -85,6 +87,7 @@ def values(asked: Asked, what: What) -> Shown:
         {
             "needs": needs,
             "worst": "bad" if any(need.level == "bad" for need in needs) else "warn" if needs else "good",
+            "later": _later(summary.held),
             "tiles": _tiles(asked, summary, what.work_ahead),
             "listeners": _listeners(asked, summary, state),
             "since": summary.since if summary.since > summary.hours[0].begins else None,
@@ -180,8 +183,9 @@ def _of_requests(asked: Asked, summary: Summary) -> Iterator[Need]:
 
 
 def _held(asked: Asked, held: Grouped) -> Iterator[Need]:
-    for group in held.groups[:MOST_GROUPS]:
-        least = "at least " if held.looked_at < held.total else ""
+    groups = [group for group in held.groups if group.code not in EXPECTED]
+    for group in groups[:MOST_GROUPS]:
+        least = _least(held)
         path = f"/holds?code={group.code}" if asked.has("/holds") else ""
         yield Need(
             "warn",
@@ -191,7 +195,7 @@ def _held(asked: Asked, held: Grouped) -> Iterator[Need]:
             path,
             f"held-{group.code}",
         )
-    if more := held.groups[MOST_GROUPS:]:
+    if more := groups[MOST_GROUPS:]:
         yield Need(
             "warn",
             f"{len(more)} more reasons to hold, {_many(sum(group.count for group in more), 'request')}",
@@ -200,6 +204,19 @@ def _held(asked: Asked, held: Grouped) -> Iterator[Need]:
             "/holds" if asked.has("/holds") else "",
             "held-others",
         )
+
+
+def _later(held: Grouped) -> list[str]:
+    """Requests that are held as is expected."""
+    return [
+        f"{_least(held)}{_many(group.count, 'request')}: {group.text or group.code}"
+        for group in held.groups
+        if group.code in EXPECTED
+    ]
+
+
+def _least(held: Grouped) -> str:
+    return "at least " if held.looked_at < held.total else ""
 
 
 def _many(count: int, what: str) -> str:
@@ -230,7 +247,7 @@ def _tiles(asked: Asked, summary: Summary, work_ahead: float) -> list[dict[str, 
             "level": "warn" if (waits or 0) > 3600 else "",
         },
         _tile("sending", "being sent", backlog.sending_requests),
-        _tile("held", "held", summary.held.total, "warn"),
+        _tile("held", "held", summary.held.total),
         _tile("dead", "dead", summary.dead.total, "bad"),
     ]
 

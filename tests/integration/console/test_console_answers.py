@@ -12,6 +12,7 @@ from interface.console import answering, security
 from interface.services.door_state import DoorState, ListenerState
 from interface.store.errors import StoreError
 from interface.store.records.reading import Command
+from interface.store.records.turn import NewRequestRow, PatientWrite, Turn
 
 
 def test_a_page_that_breaks_says_a_number_that_the_log_has_and_nothing_else(browser, caplog) -> None:
@@ -242,6 +243,15 @@ def test_what_the_door_knows_of_trouble_is_said_first(browser, state: dict[str, 
     page = today(browser, **state)
     assert said in page
     assert "allwell" not in page
+
+
+def test_what_is_held_as_the_time_asks_calls_nobody(browser, store) -> None:
+    reasons = '[{"code": "lead-time", "text": "it is asked for so many days before the visit"}]'
+    row = NewRequestRow(1, 1, None, "A1", "held", b"{}", b"{}", None, reasons=reasons)
+    store.work.commit(Turn(1.0, patients=[PatientWrite(1, b"{}", True, ("K",))], requests=[row]))
+    page = today(browser)
+    assert "Nothing. Messages are taken, decided and sent." in page
+    assert "1 request: it is asked for so many days before the visit" in page
 
 
 def test_a_part_of_the_week_is_chosen_from_what_there_is(browser) -> None:

@@ -168,8 +168,8 @@ CASES = [
         "site.toml:2: [webhooks] host: would be taken over plain http on 0.0.0.0, where others can listen in: set",
     ),
     (
-        '[web]\nhost = "0.0.0.0"\n[webhooks]\npath = "/hooks"',
-        "site.toml:4: [webhooks] path: would be taken over plain http on 0.0.0.0, where others can listen in: set",
+        '[web]\nhost = "0.0.0.0"\nconsole = false\n[webhooks]\npath = "/hooks"',
+        "site.toml:5: [webhooks] path: would be taken over plain http on 0.0.0.0, where others can listen in: set",
     ),
     ('[webhooks]\nsecret = "sesame"', "site.toml:2: [webhooks] secret: must say where the secret is kept"),
     ('[webhooks]\nallow = ["anyone"]', "site.toml:2: [webhooks] allow: is not an address or network"),
