@@ -119,7 +119,7 @@ def test_pages_fit_and_axe_finds_nothing_serious(new_page: Any, size: str, schem
     page.get_by_text("The numbers as a table").click()
     page.get_by_text("Patient data masked").click()
     assert (fits(page), faults(page)) == (True, [])
-    for address in ("/?hours=168", "/nothing"):
+    for address in ("/?hours=168", "/messages", "/messages?control_id=none", "/nothing"):
         page.goto(address)
         assert (fits(page), faults(page)) == (True, [])
 

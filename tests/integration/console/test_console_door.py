@@ -49,7 +49,10 @@ def test_a_message_that_comes_in_is_on_the_first_page(door: Door) -> None:
 
 
 ANYTHING = (
-    *(("GET", path) for path in ("/", "/sign-in", "/nothing", "/broken", "/commands/1", "/static/x.css")),
+    *(
+        ("GET", path)
+        for path in ("/", "/messages", "/sign-in", "/nothing", "/broken", "/commands/1", "/static/x.css")
+    ),
     *(("GET", path) for path in ("/?hours=0", "/%00", "/%ff", "/?a=%ff", "/?a=%00")),
     *(("POST", "/sign-in"), ("POST", "/sign-out"), ("PUT", "/"), ("HEAD", "/")),
 )
