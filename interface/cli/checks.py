@@ -304,8 +304,6 @@ def check_clock(settings: Settings) -> Found:
 
 def check_webhooks(settings: Settings) -> Found:
     """Webhooks can be taken: the secret is there, certificate and key are a pair that is good today."""
-    from interface.services.certificates import read_pair
-
     given = settings.webhooks
     if not settings.takes_webhooks:
         yield (
@@ -319,19 +317,34 @@ def check_webhooks(settings: Settings) -> Found:
         if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             yield "warn", f"others may read {path}: chmod 600 {path}"
     host, port = settings.webhooks_door or (settings.web.host, settings.web.port)
-    way = "https" if given.has_tls else "http"
+    way = "https" if settings.webhooks_over_tls else "http"
     yield "ok", f"taken at {way}://{host}:{port}{given.path}{'/SECRET' if secret else ''}"
-    if given.tls_certificate is not None and given.tls_key is not None:
-        now = datetime.now(UTC)
-        key = settings.resolve(given.tls_key)
-        pair = read_pair(settings.resolve(given.tls_certificate), key, now)
-        left = (pair.ends - now).days
-        level: Level = "warn" if left < CERTIFICATE_DAYS else "ok"
-        yield level, f"the certificate is for {pair.names}, good until {pair.ends:%Y-%m-%d} ({left} days)"
-        if key.stat().st_mode & stat.S_IRWXO:
-            yield "warn", f"others may read {key}: chmod 600 {key}"
-    if (given.has_tls or given.proxies) and secret is None and not given.allow:
+    yield from _certificate(settings, given.tls_certificate, given.tls_key)
+    if (settings.webhooks_over_tls or given.proxies) and secret is None and not given.allow:
         yield "warn", "[webhooks] has neither secret nor allow: whoever knows the path can send"
+
+
+def check_console(settings: Settings) -> Found:
+    """The console can be reached as the settings say; its certificate and key are a pair that is good today."""
+    web = settings.web
+    address = f"{'https' if web.has_tls else 'http'}://{web.host}:{web.port}/"
+    yield "ok", f"at {address}" if web.console else f"off: health and metrics alone, at {address}"
+    yield from _certificate(settings, web.tls_certificate, web.tls_key)
+
+
+def _certificate(settings: Settings, certificate: str | None, key: str | None) -> Found:
+    """How long a certificate is good still, and who may read its key; nothing where there is none."""
+    from interface.services.certificates import read_pair
+
+    if certificate is None or key is None:
+        return
+    now, path = datetime.now(UTC), settings.resolve(key)
+    pair = read_pair(settings.resolve(certificate), path, now)
+    left = (pair.ends - now).days
+    level: Level = "warn" if left < CERTIFICATE_DAYS else "ok"
+    yield level, f"the certificate is for {pair.names}, good until {pair.ends:%Y-%m-%d} ({left} days)"
+    if path.stat().st_mode & stat.S_IRWXO:
+        yield "warn", f"others may read {path}: chmod 600 {path}"
 
 
 def check_ports(settings: Settings) -> Found:
@@ -400,6 +413,7 @@ CHECKS: tuple[tuple[str, Callable[[Settings], Found]], ...] = (
     ("API", check_api),
     ("clock", check_clock),
     ("webhooks", check_webhooks),
+    ("console", check_console),
     ("port", check_ports),
 )
 """What is looked at after the settings, in this order."""

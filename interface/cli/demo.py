@@ -30,6 +30,7 @@ from interface.errors import InterfaceError
 
 if TYPE_CHECKING:
     from interface.store.records.lists import MessageDetail, RequestDetail
+    from interface.store.users import Users
     from interface.store.views import Views
 
 PATIENCE = 60.0
@@ -58,6 +59,7 @@ url = "sqlite:///demo.db"
 port = 0
 """
 _VARIABLE = "HL7_INTERFACE_DEMO_KEY"
+_USER = "demo"
 Found = TypeVar("Found")
 
 
@@ -138,6 +140,7 @@ class _Process:
 @dataclass(frozen=True)
 class _Running:
     views: Views
+    users: Users
     port: int
     web: str
     api: str
@@ -166,7 +169,7 @@ def _start(stack: contextlib.ExitStack, folder: Path, first: Sample) -> _Running
     _receive(api, f"http://{ready[2]}{settings.webhooks.path}")
     master = load_or_create(settings.store.key, settings.directory, lambda _: None, create=False)
     store = stack.enter_context(open_store(settings.store_url, master, create=False))
-    return _Running(store.views, int(ready[1]), f"http://{ready[2]}", api)
+    return _Running(store.views, store.users, int(ready[1]), f"http://{ready[2]}", api)
 
 
 def _receive(api: str, url: str) -> None:
@@ -186,10 +189,14 @@ def _ask(api: str, method: str, **more: Any) -> Any:
 
 
 def _serve(running: _Running) -> None:
+    from interface.services.passwords import hashed
+
+    password = secrets.token_urlsafe(12)
+    running.users.add(_USER, "admin", hashed(password), time.time())
+    tell(f"console    {running.web}/   (name {_USER}, password {password})")
     tell(f"listener   127.0.0.1:{running.port}   (hl7-interface send FILE --to 127.0.0.1:{running.port})")
     tell(f"health     {running.web}/healthz  {running.web}/readyz  {running.web}/metrics")
     tell(f"API        {running.api}  (simulated)")
-    tell("console    not available yet")
     tell("stop with Ctrl-C")
     with contextlib.suppress(KeyboardInterrupt):
         threading.Event().wait()

@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     ]
     with_table_rows(answers, messages, book, policy.listener_charsets.get(args.listener))
     if args.mask:
-        from interface.cli.mask import Mask
+        from interface.shown.mask import Mask
 
         answers = Mask(messages).answers(answers)
     if args.json:

@@ -54,7 +54,7 @@ COMMANDS = (
     Command("keys", "interface.cli.keys", "make and rotate at-rest keys"),
     Command("migrate", "interface.cli.migrate", "move from SQLite to PostgreSQL"),
     Command("install-service", None, "install the systemd unit"),
-    Command("users", None, "who may use the console"),
+    Command("users", "interface.cli.users", "who may use the console"),
 )
 """The commands in the order of the help."""
 

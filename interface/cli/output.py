@@ -8,33 +8,21 @@ from dataclasses import asdict, is_dataclass
 from datetime import date, datetime
 from typing import Any, TextIO
 
-# control characters, soft hyphen, zero-width and direction marks, line separators, lone surrogates, BOM, tags
-_HARMFUL = re.compile(
-    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
-)
-_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+from interface.shown.text import HARMFUL, safe_lines, safe_text
+
+__all__ = [
+    "facts",
+    "heading",
+    "is_terminal",
+    "many",
+    "print_json",
+    "safe_lines",
+    "safe_text",
+    "table",
+    "tell",
+]
+
 UNLIMITED = 1_000_000
-
-
-def _escape(match: re.Match[str]) -> str:
-    character = match.group()
-    code = ord(character)
-    if character in _SHORT:
-        return _SHORT[character]
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
-
-
-def safe_text(value: object) -> str:
-    """`value` as one line in which every control character, invisible ones too, is shown as an escape.
-
-    Messages come from elsewhere: a name must not clear a screen, colour a line or turn its direction.
-    """
-    return _HARMFUL.sub(_escape, "" if value is None else str(value))
-
-
-def safe_lines(value: str) -> str:
-    """Like `safe_text`, but line ends (CR, LF, CRLF) stay line ends."""
-    return "\n".join(safe_text(line) for line in re.split("\r\n|\r|\n", value))
 
 
 def _plain(value: Any) -> Any:
@@ -56,7 +44,7 @@ def print_json(data: Any) -> None:
 
 def _json_escape(match: re.Match[str]) -> str:
     character = match.group()
-    return json.dumps(character)[1:-1] if _HARMFUL.match(character) or character == "\x7f" else character
+    return json.dumps(character)[1:-1] if HARMFUL.match(character) or character == "\x7f" else character
 
 
 def is_terminal(stream: TextIO) -> bool:

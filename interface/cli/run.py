@@ -45,6 +45,7 @@ def run(args: argparse.Namespace) -> int:
     settings.api_key()
     settings.rulebook()
 
+    from interface.console.site import open_console
     from interface.services.door import run_door
 
-    return run_door(path, args.now)
+    return run_door(path, args.now, console=open_console)

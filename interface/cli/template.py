@@ -182,9 +182,15 @@ url = "sqlite:///var/interface.db"
 # test_patient_pattern = "^ZZTEST"
 
 [web]
-# Health (/healthz, /readyz) and metrics (/metrics).
+# The console (/), health (/healthz, /readyz) and metrics (/metrics). Who may sign in: hl7-interface users.
 host = "127.0.0.1"
 port = 8025
+# Other machines reach the console over TLS only. PEM: the certificate with those between it and its authority,
+# and its key. SIGHUP reads them anew.
+# tls_certificate = "tls/console.pem"
+# tls_key = "tls/console.key"
+# Health and metrics alone:
+# console = false
 
 [webhooks]
 # Where Connective Health reports back to (docs/webhooks.md). Without more it is taken on the port of [web].

@@ -8,7 +8,6 @@ from datetime import tzinfo
 from typing import TYPE_CHECKING, Any
 
 from interface.cli.common import PROGRAM, local_text, settings_of, utc_text
-from interface.cli.mask import shape
 from interface.cli.output import facts, heading, print_json, safe_lines, table, tell
 from interface.cli.stored import (
     add_list_arguments,
@@ -21,6 +20,7 @@ from interface.cli.stored import (
 )
 from interface.delivery.outcomes import DELIVERED, FOUND, INSUFFICIENT
 from interface.errors import InterfaceError
+from interface.shown.mask import shape
 
 if TYPE_CHECKING:
     from interface.store.records.webhooks import WebhookSummary

@@ -20,6 +20,7 @@ from interface.services import logs
 from interface.services.bounded_http import BoundedSite
 from interface.services.certificates import Pair, Renewable, read_pair
 from interface.services.connection import Limits
+from interface.services.door_state import Console, DoorState, ListenerState, MakeConsole, Surroundings
 from interface.services.gate import Gate
 from interface.services.journal import JournalThread
 from interface.services.listener import MLLPFactory
@@ -44,7 +45,10 @@ OPEN_SECONDS = 1.0
 """How often a store on a full disk is tried at the start."""
 DRAIN_SECONDS = 15.0
 """How long senders may take to read their last answers and close when the door stops."""
+MAX_FORM_BYTES = 64 * 1024
+"""Of what is posted to the console."""
 NOT_TAKEN = "[web] is open to other machines over plain http, and [webhooks] says nothing: docs/webhooks.md"
+
 
 Command = Callable[[], Sequence[str]]
 
@@ -56,8 +60,16 @@ class DoorError(InterfaceError):
 class Door:
     """The running parts of the door around one reactor."""
 
-    def __init__(self, settings: Settings, store: Store, reactor: Any, command: Command) -> None:
-        """`command` gives the command that starts the work."""
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        reactor: Any,
+        command: Command,
+        console: MakeConsole | None = None,
+        work_ahead: float = 0.0,
+    ) -> None:
+        """`command` gives the command that starts the work; `console` makes the console, None: there is none."""
         self.settings = settings
         self.reactor = reactor
         self._keyring = store.keyring
@@ -90,10 +102,17 @@ class Door:
             lambda: _look(store, most), edges(settings.store.disk_low_bytes, most), reactor, self._watched
         )
         self._seen = Seen(0, 0, 0)
+        self._bad: dict[str, str] = {}
         self.factories: dict[str, MLLPFactory] = {}
         self.ports: dict[str, Any] = {}
         self.web_port: Any = None
         self.webhooks_port: Any = None
+        self.web_certificate: Renewable | None = None
+        self.console: Console | None = None
+        if console is not None and settings.web.console:
+            self.console = console(
+                Surroundings(settings, store, reactor, self.state, self.supervisor.wake, work_ahead)
+            )
         self.stopping = False
         self._control_ids = control_ids()
         self.metrics.live.update(
@@ -128,7 +147,7 @@ class Door:
         self.supervisor.wake()
 
     def _watched(self, seen: Seen, bad: dict[str, str]) -> None:
-        self._seen = seen
+        self._seen, self._bad = seen, bad
         self.journal.refuse(bad.get("too-many-waiting"))
         self.inbox.refuse(bad.get("too-many-webhooks-waiting"))
 
@@ -141,6 +160,8 @@ class Door:
         """Bind all ports; DoorError for the first that cannot be had, and then none stays open."""
         if self.settings.webhooks.has_tls:
             self.certificate = Renewable(webhook_pair(self.settings))
+        if self.settings.web.has_tls:
+            self.web_certificate = Renewable(web_pair(self.settings))
         try:
             for section in self.settings.listeners:
                 factory = self._factory(section)
@@ -148,18 +169,19 @@ class Door:
                 self.ports[section.name] = self._bind(what, section.port, factory, section.host, backlog=128)
                 self.factories[section.name] = factory
             web = self.settings.web
-            shared = self.settings.takes_webhooks and self.settings.webhooks_door is None
             site = health_site(
                 self.alive,
                 self.not_ready,
                 self.metrics.text,
                 lambda: self.metrics.work.destination,
                 reactor=self.reactor,
-                elsewhere=self.receiver.page if shared else lambda _: None,
-                max_body_bytes=self.receiver.rules.max_body_bytes,
+                elsewhere=self._elsewhere,
+                max_body_bytes=max(MAX_FORM_BYTES, self.receiver.rules.max_body_bytes),
                 refused=self.receiver.refused,
             )
-            self.web_port = self._bind("[web]", web.port, site, web.host, backlog=50)
+            self.web_port = self._bind(
+                "[web]", web.port, site, web.host, backlog=50, tls=self.web_certificate
+            )
             if (own := self.settings.webhooks_door) is not None:
                 self.webhooks_port = self._listen_for_webhooks(*own)
         except DoorError:
@@ -178,6 +200,15 @@ class Door:
             refused=self.receiver.refused,
         )
         return self._bind("[webhooks]", port, site, host, backlog=50, tls=self.certificate)
+
+    def _elsewhere(self, segments: Sequence[bytes]) -> Any:
+        """The page of a path that is not one of health and metrics: that of webhooks where they share the port, or the
+        console's; None: there is none.
+        """
+        shared = self.settings.takes_webhooks and self.settings.webhooks_door is None
+        if shared and (found := self.receiver.page(segments)) is not None:
+            return found
+        return None if self.console is None else self.console.page(segments)
 
     def _factory(self, section: Listener) -> MLLPFactory:
         zone = self.settings.site.zone
@@ -255,6 +286,23 @@ class Door:
             "destination": self.metrics.work.destination,
         }
 
+    def state(self) -> DoorState:
+        """All of it, for people."""
+        return DoorState(
+            listeners=tuple(
+                ListenerState(name, port.getHost().host, port.getHost().port, len(factory.connections))
+                for (name, port), factory in zip(self.ports.items(), self.factories.values(), strict=True)
+            ),
+            work_alive=self.supervisor.alive,
+            trouble=self.metrics.work.trouble,
+            journal_failing=str(self.journal.failing or ""),
+            bad=self._bad,
+            destination=self.metrics.work.destination,
+            free_bytes=self._seen.free_bytes,
+            size_bytes=self._seen.size_bytes,
+            stopping=self.stopping,
+        )
+
     def not_ready(self) -> Any:
         """A Deferred of the reasons against sending us messages; none: ready."""
         reasons = []
@@ -291,6 +339,7 @@ class Door:
             if section.name in self.factories:
                 self.factories[section.name].allow = section.networks
         self._reload_webhooks(settings)
+        self._reload_web(settings)
         event(log, logging.INFO, "reloaded", taken="allow-lists")
         self.supervisor.reload()
 
@@ -305,6 +354,15 @@ class Door:
             return
         limit = self.receiver.rules.max_body_bytes
         self.receiver.rules = replace(rules, max_body_bytes=limit)
+
+    def _reload_web(self, settings: Settings) -> None:
+        """A renewed certificate of [web]; the port stays as it is."""
+        if self.web_certificate is None or not settings.web.has_tls:
+            return
+        try:
+            self.web_certificate.use(web_pair(settings))
+        except InterfaceError as error:
+            event(log, logging.ERROR, "web-not-reloaded", error=error)
 
     # ---- stop ----
 
@@ -360,7 +418,7 @@ def webhook_rules(settings: Settings) -> Rules:
         None if secret is None else secret.encode("ascii"),
         given.allowed,
         given.trusted,
-        proxied=not given.has_tls and not is_loopback(settings.webhooks_host),
+        proxied=not settings.webhooks_over_tls and not is_loopback(settings.webhooks_host),
         max_body_bytes=given.max_body_bytes,
         per_minute=given.per_minute,
     )
@@ -373,6 +431,13 @@ def webhook_pair(settings: Settings) -> Pair:
     return read_pair(certificate, key, datetime.now(UTC))
 
 
+def web_pair(settings: Settings) -> Pair:
+    """The certificate and key of [web]. Raises CertificateError."""
+    given = settings.web
+    certificate, key = (settings.resolve(name or "") for name in (given.tls_certificate, given.tls_key))
+    return read_pair(certificate, key, datetime.now(UTC))
+
+
 def control_ids() -> Callable[[], str]:
     """Control ids for our ACKs: at most 20 characters (MSH-10), different after each start."""
     prefix = f"{int(time.time()):x}{secrets.token_hex(2)}"
@@ -381,13 +446,18 @@ def control_ids() -> Callable[[], str]:
 
 
 def run_door(
-    settings_path: Path, now: datetime | None = None, *, command: Sequence[str] | None = None
+    settings_path: Path,
+    now: datetime | None = None,
+    *,
+    command: Sequence[str] | None = None,
+    console: MakeConsole | None = None,
 ) -> int:
     """Run the daemon in the foreground until SIGTERM or SIGINT; returns 0. Once in a process: a reactor runs
     once.
 
-    `now` sets the clock of the work (the door's ACKs bear real time); `command` replaces the work's. Raises
-    InterfaceError in one line when it cannot start: settings, key, store, another daemon, a port in use.
+    `now` sets the clock of the work (the door's ACKs bear real time); `command` replaces the work's; `console` makes
+    the console, which is not of the door's own room. Raises InterfaceError in one line when it cannot start: settings,
+    key, store, another daemon, a certificate, a port in use.
     """
     logs.configure()
     settings = load_settings(settings_path)
@@ -408,7 +478,8 @@ def run_door(
                 event(log, logging.WARNING, "not-encrypted", values="new" if clear else "old")
             own = work_command(str(settings_path), now)
             child = own if command is None else lambda: command
-            return _run(settings, store, child)
+            ahead = 0.0 if now is None else now.timestamp() - time.time()
+            return _run(settings, store, child, console, ahead)
 
 
 def _opened(attempt: Callable[[], Store], pause: Callable[[float], None] = time.sleep) -> Store:
@@ -436,7 +507,9 @@ def _announce(text: str) -> None:
     print(text, file=sys.stderr, flush=True)  # noqa: T201 - for the operator who starts it the first time
 
 
-def _run(settings: Settings, store: Store, command: Command) -> int:
+def _run(
+    settings: Settings, store: Store, command: Command, console: MakeConsole | None, work_ahead: float
+) -> int:
     # Imported here: importing it installs the reactor, and nothing but a running door needs one.
     from twisted.internet import reactor as installed
     from twisted.logger import globalLogBeginner
@@ -444,11 +517,13 @@ def _run(settings: Settings, store: Store, command: Command) -> int:
     reactor: Any = installed
     observers: list[Any] = [logs.twisted_failures]
     globalLogBeginner.beginLoggingTo(observers, redirectStandardIO=False)
-    door = Door(settings, store, reactor, command)
+    door = Door(settings, store, reactor, command, console, work_ahead)
     door.listen()
     reactor.callWhenRunning(door.start)
     reactor.addSystemEventTrigger("before", "shutdown", door.stop)
     signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(door.reload))
     reactor.run()
+    if door.console is not None:
+        door.console.stop()
     event(log, logging.INFO, "stopped")
     return 0

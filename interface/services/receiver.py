@@ -102,7 +102,8 @@ class Receiver:
         if wait:
             request.setHeader(b"retry-after", str(wait).encode())
             return ANSWERS["too-many"]
-        if request.too_large:
+        # on the port of [web] the site takes as much as the console's forms may have
+        if request.too_large or request.content.getbuffer().nbytes > self.rules.max_body_bytes:
             request.channel.persistent = False
             request.setHeader(b"connection", b"close")
             return ANSWERS["too-large"]

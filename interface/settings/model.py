@@ -212,11 +212,17 @@ class Settings(Section):
 
     @property
     def takes_webhooks(self) -> bool:
-        """Whether webhooks are taken: not where nothing is said of them and `[web]` is open to others, for it is plain
+        """Whether webhooks are taken: not where nothing is said of them and `[web]` is open to others over plain
         http.
         """
         said = bool(self.webhooks.model_fields_set)
-        return said or self.webhooks_door is not None or checks.is_loopback(self.webhooks_host)
+        own = self.webhooks_door is not None
+        return said or own or self.webhooks_over_tls or checks.is_loopback(self.webhooks_host)
+
+    @property
+    def webhooks_over_tls(self) -> bool:
+        """Whether they come over TLS of our own: that of their port, or of `[web]` where they share it."""
+        return self.webhooks.has_tls or (self.webhooks_door is None and self.web.has_tls)
 
     def webhook_secret(self) -> str | None:
         """The secret segment of the webhooks' path, read now; None: there is none. Never print it.

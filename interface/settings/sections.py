@@ -265,6 +265,16 @@ class Web(Section):
 
     host: BindHost = "127.0.0.1"
     port: Port = 8025
+    console: bool = True
+    """false: health and metrics only."""
+    tls_certificate: FilledText | None = None
+    """PEM: the certificate, then those between it and the authority. All of the port is https then."""
+    tls_key: FilledText | None = None
+
+    @property
+    def has_tls(self) -> bool:
+        """Whether it answers https by itself."""
+        return self.tls_certificate is not None
 
 
 class Webhooks(Section):

@@ -40,7 +40,8 @@ class InconsistentError(ValueError):
 
 def faults(settings: "Settings") -> list[Found]:
     """Every fault between the keys of `settings` whose single values are all well."""
-    return [*_destination(settings), *_listeners(settings), *_webhooks(settings), *_request(settings)]
+    parts = (_destination, _listeners, _web, _webhooks, _request)
+    return [fault for part in parts for fault in part(settings)]
 
 
 def _destination(settings: "Settings") -> Iterator[Found]:
@@ -99,7 +100,7 @@ def _webhooks(settings: "Settings") -> Iterator[Found]:
     if given.host is not None and settings.webhooks_door is None:
         yield ("webhooks", "host"), "needs a port of its own, or tls_certificate and tls_key"
         return
-    if given.has_tls or given.proxies or checks.is_loopback(settings.webhooks_host):
+    if settings.webhooks_over_tls or given.proxies or checks.is_loopback(settings.webhooks_host):
         return
     if settings.takes_webhooks:
         where = "host" if given.host is not None else "path"
@@ -108,6 +109,20 @@ def _webhooks(settings: "Settings") -> Iterator[Found]:
             "tls_certificate and tls_key; or port, for one of this machine's own; or proxies, where one ends TLS"
         )
         yield ("webhooks", where), text
+
+
+def _web(settings: "Settings") -> Iterator[Found]:
+    """The console shows patient data and takes passwords: from other machines over TLS only."""
+    given = settings.web
+    for name, other in (("tls_certificate", "tls_key"), ("tls_key", "tls_certificate")):
+        if getattr(given, name) is not None and getattr(given, other) is None:
+            yield ("web", name), f"needs {other}, too"
+    if given.console and not given.has_tls and not checks.is_loopback(given.host):
+        text = (
+            "the console would be open to other machines over plain http: set tls_certificate and tls_key; or "
+            'console = false, for health and metrics alone; or host = "127.0.0.1", behind a proxy that ends TLS'
+        )
+        yield ("web", "host"), text
 
 
 def _request(settings: "Settings") -> Iterator[Found]:

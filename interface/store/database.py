@@ -14,6 +14,7 @@ from sqlalchemy import Connection, bindparam, make_url, update
 from sqlalchemy.exc import ArgumentError
 
 from interface.store import key_rows
+from interface.store.audit import Audit
 from interface.store.backup import Backup
 from interface.store.commands import Commands
 from interface.store.confirmations import Confirmations
@@ -36,6 +37,7 @@ from interface.store.migrations import (
 )
 from interface.store.nodes import Nodes
 from interface.store.onboarding_views import OnboardingViews
+from interface.store.overview import Overview
 from interface.store.patient_views import PatientViews
 from interface.store.presence import Presence, presence
 from interface.store.records.figures import StoreStats
@@ -46,6 +48,7 @@ from interface.store.rotation import Rotation
 from interface.store.rounds import Rounds
 from interface.store.schema import liveness
 from interface.store.sqlite import SQLite, sqlite_path
+from interface.store.users import Users
 from interface.store.views import Views
 from interface.store.webhook_views import WebhookViews
 from interface.store.work import Work
@@ -186,8 +189,10 @@ class Store:
     time.
     """
 
-    def __init__(self, database: Database, keyring: Keyring, version: int) -> None:
+    def __init__(self, database: Database, keyring: Keyring, version: int, *, whole: bool = True) -> None:
+        """`whole`: closing it closes the database, too."""
         self.schema_version = version
+        self._whole = whole
         self._database = database
         self._keyring = keyring
         self._parts = contextlib.ExitStack()
@@ -307,6 +312,21 @@ class Store:
         return self._seldom_used(Retention, lambda: Retention(self._database, self._keyring))
 
     @property
+    def users(self) -> Users:
+        """Who may use the console, and who is signed in."""
+        return self._seldom_used(Users, lambda: Users(self._database))
+
+    @property
+    def audit(self) -> Audit:
+        """Who saw and did what in the console."""
+        return self._seldom_used(Audit, lambda: Audit(self._database, self._keyring))
+
+    @property
+    def overview(self) -> Overview:
+        """Counts for people, at a glance; reads only."""
+        return self._seldom_used(Overview, lambda: Overview(self._database))
+
+    @property
     def nodes(self) -> Nodes:
         """Which processes use the store; the pulse's."""
         return self._seldom_used(Nodes, lambda: Nodes(self._database))
@@ -346,7 +366,31 @@ class Store:
         self._parts.close()
         self._journal = self._work = self._views = self._patients = self._commands = self._probe = None
         self._seldom.clear()
-        self._database.engine.dispose()
+        if self._whole:
+            self._database.engine.dispose()
+
+    def another(self) -> Store:
+        """One of the same database with the same keys, for another thread; to be closed before this one."""
+        return Store(self._database, self._keyring, self.schema_version, whole=False)
+
+    def interrupt(self) -> None:
+        """Have what its parts are reading or writing just now fail with StoreError. From any thread."""
+        with self._making:
+            made = [
+                part
+                for part in (
+                    self._journal,
+                    self._work,
+                    self._views,
+                    self._patients,
+                    self._commands,
+                    self._probe,
+                    *self._seldom.values(),
+                )
+                if part is not None
+            ]
+        for part in made:
+            part.interrupt()
 
     def __enter__(self) -> Self:
         return self

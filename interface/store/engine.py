@@ -74,6 +74,10 @@ class Database(ABC):
         """Whether a commit that ended with this error may have come about all the same."""
 
     @abstractmethod
+    def interrupt(self, connection: Connection) -> None:
+        """Have the statement that the connection is busy with fail; from another thread than its user's."""
+
+    @abstractmethod
     def lock_schema(self, connection: Connection) -> None:
         """Keep others from changing tables until the transaction ends."""
 
@@ -125,6 +129,12 @@ class Part:
         """Give the connection back; what was not committed is undone."""
         self._connection.close()
         self._mark = None
+
+    def interrupt(self) -> None:
+        """Have the statement that runs now fail with StoreError, if one runs; from another thread than its user's."""
+        # whatever fails here: the connection was closed or replaced meanwhile, so nothing runs on it
+        with contextlib.suppress(Exception):
+            self._database.interrupt(self._connection)
 
     def _writing(
         self, failure: type[StoreError] = StoreError, *, unknown: type[StoreError] | None = None

@@ -147,6 +147,12 @@ def _test_rounds(connection: Connection) -> None:
     connection.execute(THE_FIRST_ROUND)
 
 
+def _console(connection: Connection) -> None:
+    """Who may use the console, who is signed in, and what they saw and did."""
+    for table in (schema.users, schema.sessions, schema.audit):
+        table.create(connection)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "first tables", _first_tables),
     Migration(2, "merges and commands", _merges_and_commands),
@@ -160,6 +166,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(10, "webhooks joined", _webhooks_joined),
     Migration(11, "test patients", _test_patients),
     Migration(12, "production test", _test_rounds),
+    Migration(13, "console", _console),
 )
 
 

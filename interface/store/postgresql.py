@@ -247,6 +247,10 @@ class PostgreSQL(Database):
         code = error.sqlstate if isinstance(error, psycopg.Error) else None
         return code is None or code[:2] not in _UNDONE
 
+    def interrupt(self, connection: Connection) -> None:
+        """By a connection of its own to the server."""
+        _driver(connection).cancel_safe(timeout=1.0)
+
     def lock_schema(self, connection: Connection) -> None:
         """One changes the tables at a time."""
         connection.execute(_LOCK_SCHEMA)

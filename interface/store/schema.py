@@ -461,3 +461,44 @@ purges = Table(
     Column("ended_at", Double),
     Column("counts", Text, nullable=False),  # how many rows of each kind went, as JSON
 )
+
+users = Table(
+    "users",
+    metadata,
+    # who may use the console
+    Column("name", Text, primary_key=True),
+    Column("role", Text, nullable=False),  # viewer, analyst or admin
+    Column("password", Text, nullable=False),  # hashed, with its salt and costs
+    Column("password_at", Double, nullable=False),
+    Column("disabled", Boolean, nullable=False),
+    Column("created_at", Double, nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    # who is signed in: the browser has the token, here is its hash
+    Column("token_hash", LargeBinary, primary_key=True),
+    Column("user_name", Text, ForeignKey("users.name", ondelete="CASCADE"), nullable=False),
+    Column("began_at", Double, nullable=False),
+    Column("used_at", Double, nullable=False),
+    Column("shows_until", Double, nullable=False),  # until then patient data is not masked
+    sqlite_with_rowid=False,
+)
+Index("sessions_by_user", sessions.c.user_name)
+Index("sessions_by_use", sessions.c.used_at)
+
+audit = Table(
+    "audit",
+    metadata,
+    # who saw or asked for what in the console
+    Column("id", _ID, primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("user_name", Text, nullable=False),
+    Column("peer", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False),  # ids of ours: `message 12`
+    Column("detail", LargeBinary, info=sealed("audit")),  # what somebody typed
+)
+Index("audit_by_user", audit.c.user_name, audit.c.id)
+Index("audit_by_subject", audit.c.subject, audit.c.id)

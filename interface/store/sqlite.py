@@ -51,6 +51,7 @@ _CAUSES = {
     "SQLITE_PERM": "permission denied",
     "SQLITE_AUTH": "permission denied",
     "SQLITE_NOMEM": "there is not enough memory",
+    "SQLITE_INTERRUPT": "it took too long",
     "SQLITE_TOOBIG": "a value is too big",
 }
 
@@ -149,6 +150,11 @@ class SQLite(Database):
     def may_have_committed(self, error: BaseException | None) -> bool:  # noqa: ARG002
         """A commit that fails is undone."""
         return False
+
+    def interrupt(self, connection: Connection) -> None:
+        """By SQLite's own means, which are for other threads."""
+        driver: Any = connection.connection.driver_connection
+        driver.interrupt()
 
     def lock_schema(self, connection: Connection) -> None:
         """Who writes has the only lock there is."""

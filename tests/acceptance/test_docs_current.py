@@ -29,6 +29,8 @@ def test_links_within_the_project_lead_somewhere(page: Path) -> None:
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
+SPEAKING = [path for room in ("services", "console") for path in (ROOT / "interface" / room).glob("*.py")]
+"""The rooms that write log lines."""
 STEP = re.compile(r"^\| [^|]+ \| `(interface/[a-z0-9_/]+\.py)` \| ([^|]+) \|$", re.MULTILINE)
 
 
@@ -73,7 +75,7 @@ def test_events_that_the_guarantees_name_are_in_the_code() -> None:
 
 
 def test_names_of_metrics_and_events_in_the_docs_are_in_the_code() -> None:
-    services = "".join(path.read_text("utf-8") for path in (ROOT / "interface" / "services").glob("*.py"))
+    services = "".join(path.read_text("utf-8") for path in SPEAKING)
     text = (ROOT / "docs" / "operating.md").read_text("utf-8")
     events = set(re.findall(r"`event=([a-z-]+)", text))
     metrics = set(re.findall(r"hl7_interface_(?:work_(?!up|restarts))?([a-z_]+)", text))
@@ -87,7 +89,7 @@ def test_names_of_metrics_and_events_in_the_docs_are_in_the_code() -> None:
 
 def test_every_event_in_the_code_is_in_the_docs() -> None:
     said: set[str] = set()
-    for path in (ROOT / "interface" / "services").glob("*.py"):
+    for path in SPEAKING:
         said |= set(re.findall(r'event\(\s*log,\s*logging\.[A-Z]+,\s*"([a-z-]+)"', path.read_text("utf-8")))
     assert len(said) > 20
     text = (ROOT / "docs" / "operating.md").read_text("utf-8")

@@ -104,6 +104,9 @@ INSERT INTO webhook_requests SELECT id, id FROM webhooks WHERE state = 'joined';
 INSERT INTO test_patients SELECT n, decode(md5(n::text), 'hex'), 'd', 's', 1, NULL FROM generate_series(1, 5000) n;
 INSERT INTO test_rounds SELECT n, 1, 'anna', 'w', false, false FROM generate_series(1, 5000) n;
 INSERT INTO test_slots SELECT n, n / 10, n % 10 + 1, n, 1, 1, 'accepted', false, NULL FROM generate_series(1, 5000) n;
+INSERT INTO users SELECT 'u' || n, 'viewer', 'hash', 1, false, 1 FROM generate_series(1, 5000) n;
+INSERT INTO sessions SELECT decode(md5(n::text), 'hex'), 'u' || n, n, n, 0 FROM generate_series(1, 5000) n;
+INSERT INTO audit SELECT n, n, 'u' || n, 'peer', 'saw', 'message ' || n, 'd' FROM generate_series(1, 20000) n;
 ANALYZE
 """
 """Rows that make PostgreSQL's planner search: it goes by what is stored."""

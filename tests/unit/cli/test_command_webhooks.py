@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from interface.cli.checks import check_webhooks, guarded
+from interface.cli.checks import check_console, check_webhooks, guarded
 from interface.cli.webhooks import masked
 from interface.settings import parse_settings
 from interface.store.records.webhooks import WebhookSummary
@@ -34,9 +34,23 @@ def check(tmp_path):
     return run
 
 
+def test_what_check_says_of_the_console(tmp_path, check):
+    check(TLS)  # makes the files
+
+    def said(text):
+        found = guarded("console", check_console, parse_settings(text, tmp_path / "s.toml"))
+        return [(finding.level, finding.detail) for finding in found]
+
+    assert said("") == [("ok", "at http://127.0.0.1:8025/")]
+    assert said("[web]\nconsole = false")[0][1].startswith("off: health and metrics alone")
+    at, certificate = said(TLS.replace("[webhooks]", "[web]"))
+    assert at == ("ok", "at https://127.0.0.1:8025/")
+    assert certificate[0] == "ok" and "is for example.org" in certificate[1]
+
+
 def test_what_check_says_of_webhooks(check):
     assert check("") == [("ok", "taken at http://127.0.0.1:8025/webhooks/connective-health")]
-    level, text = check('[web]\nhost = "0.0.0.0"')[0]
+    level, text = check('[web]\nconsole = false\nhost = "0.0.0.0"')[0]
     assert level == "warn" and "none are taken" in text
     at, certificate, anyone = check(TLS)
     assert at == ("ok", "taken at https://127.0.0.1:8443/webhooks/connective-health")

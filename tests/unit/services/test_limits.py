@@ -37,7 +37,7 @@ def test_elsewhere_the_settings_decide() -> None:
         ("", True),
         ('[site]\nenvironment = "production"\nmrn_root = "2.999.7"', True),
         ('[site]\nenvironment = "production-test"\nmrn_root = "2.999.7"', False),  # only validates
-        ('[web]\nhost = "0.0.0.0"', False),  # nobody would take them
+        ('[web]\nconsole = false\nhost = "0.0.0.0"', False),  # nobody would take them
     ],
 )
 def test_webhooks_are_awaited_where_they_can_come(text: str, awaited: bool) -> None:

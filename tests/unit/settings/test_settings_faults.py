@@ -20,7 +20,10 @@ CASES = [
     ("[sites]\n", "site.toml:1: [sites]: unknown section; did you mean [site]?"),
     ("[zzz]\n", "site.toml:1: [zzz]: unknown section; there are [site], [[listener]]"),
     ("[api]\nport = 1", "site.toml:2: [api] port: unknown key; it belongs in [[listener]] or [web]"),
-    ("[web]\nzzz = 1", "site.toml:2: [web] zzz: unknown key; there are host, port"),
+    (
+        "[web]\nzzz = 1",
+        "site.toml:2: [web] zzz: unknown key; there are host, port, console, tls_certificate, tls_key",
+    ),
     (
         '[site]\nenvironment = "Prodction"',
         'site.toml:2: [site] environment: must be one of "sandbox", "staging", "production-test", '
@@ -80,6 +83,11 @@ CASES = [
         "[web]\nport = 2575",
         'site.toml:2: [web] port: 2575 is already used by listener "main"; give each its own',
     ),
+    (
+        '[web]\nhost = "0.0.0.0"',
+        "site.toml:2: [web] host: the console would be open to other machines over plain",
+    ),
+    ('[web]\ntls_key = "a.key"', "site.toml:2: [web] tls_key: needs tls_certificate, too"),
     ("[api]\nversion = 3", "site.toml:2: [api] version: must be 1 or 2, without quotes"),
     ('[api]\nbase_url = "http://example.org"', "site.toml:2: [api] base_url: must be http://127.0.0.1:PORT"),
     (
@@ -160,8 +168,8 @@ CASES = [
         "site.toml:2: [webhooks] host: would be taken over plain http on 0.0.0.0, where others can listen in: set",
     ),
     (
-        '[web]\nhost = "0.0.0.0"\n[webhooks]\npath = "/hooks"',
-        "site.toml:4: [webhooks] path: would be taken over plain http on 0.0.0.0, where others can listen in: set",
+        '[web]\nhost = "0.0.0.0"\nconsole = false\n[webhooks]\npath = "/hooks"',
+        "site.toml:5: [webhooks] path: would be taken over plain http on 0.0.0.0, where others can listen in: set",
     ),
     ('[webhooks]\nsecret = "sesame"', "site.toml:2: [webhooks] secret: must say where the secret is kept"),
     ('[webhooks]\nallow = ["anyone"]', "site.toml:2: [webhooks] allow: is not an address or network"),

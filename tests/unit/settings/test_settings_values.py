@@ -229,10 +229,11 @@ def test_no_secret_is_in_the_settings_texts(monkeypatch: pytest.MonkeyPatch) -> 
         ('[webhooks]\ntls_certificate = "c"\ntls_key = "k"', ("127.0.0.1", 8443), True),
         ('[webhooks]\nhost = "::"\ntls_certificate = "c"\ntls_key = "k"', ("::", 8443), True),
         ('[webhooks]\nhost = "0.0.0.0"\nport = 80\nproxies = ["10.0.0.1"]', ("0.0.0.0", 80), True),
-        ('[web]\nhost = "0.0.0.0"\n[webhooks]\nproxies = ["10.0.0.1"]', None, True),
-        ('[web]\nhost = "0.0.0.0"\n[webhooks]\nport = 8027', ("127.0.0.1", 8027), True),
+        ('[web]\nconsole = false\nhost = "0.0.0.0"\n[webhooks]\nproxies = ["10.0.0.1"]', None, True),
+        ('[web]\nconsole = false\nhost = "0.0.0.0"\n[webhooks]\nport = 8027', ("127.0.0.1", 8027), True),
         # nobody asked for webhooks: the metrics may be open to others all the same
-        ('[web]\nhost = "0.0.0.0"', None, False),
+        ('[web]\nconsole = false\nhost = "0.0.0.0"', None, False),
+        ('[web]\nhost = "0.0.0.0"\ntls_certificate = "c"\ntls_key = "k"', None, True),
     ],
 )
 def test_where_webhooks_come_in(text: str, door: tuple[str, int] | None, taken: bool) -> None:

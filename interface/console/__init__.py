@@ -1,0 +1,1 @@
+"""The web console: pages made on the server from what the store has; it changes nothing but by commands of the work."""

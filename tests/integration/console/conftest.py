@@ -1,0 +1,84 @@
+"""Consoles over a real store: asked by values, with a clock that is set; and in real doors."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from console_browser import HASHED, NOW, TEST_ACTIONS, TEST_PAGES, Browser, Clock
+from patience import PATIENCE
+from running_console import make_users, run_command
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "door"))
+
+from running_door import QUIET_WORK, Door
+
+from interface.console.answering import Answering
+from interface.console.pages import ACTIONS, PAGES
+from interface.services.door_state import DoorState, Surroundings
+from interface.settings import Settings
+from interface.store.crypto import Master
+from interface.store.database import Store, open_store
+
+Start = Callable[..., Door]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with open_store(f"sqlite:///{tmp_path}/interface.db", Master(bytes(range(32)), source="env:K")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def woken() -> list[int]:
+    return []
+
+
+@pytest.fixture
+def new_browser(store: Store, clock: Clock, woken: list[int]):
+    around = Surroundings(Settings(), store, None, DoorState, lambda: woken.append(1))
+    answering = Answering(around, PAGES + TEST_PAGES, ACTIONS + TEST_ACTIONS, clock)
+    for name, role in (("vera", "viewer"), ("mary", "analyst"), ("adam", "admin")):
+        store.users.add(name, role, HASHED, NOW)
+    return lambda: Browser(answering, store)
+
+
+@pytest.fixture
+def browser(new_browser) -> Browser:
+    return new_browser()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    doors: list[Door] = []
+
+    def run(web: str = "", *, limit: float = 10.0, fill: Callable[[Path], None] = lambda _: None) -> Door:
+        path = tmp_path / "settings.toml"
+        path.write_text(f'[[listener]]\nname = "main"\nport = 0\n[web]\nport = 0\n{web}\n')
+        make_users(path)
+        fill(path)
+        process = subprocess.Popen(run_command(path, QUIET_WORK, limit), stderr=subprocess.PIPE)
+        door = Door(tmp_path, process)
+        doors.append(door)
+        found = door.read_log(r"event=ready pid=\d+ listeners=(\S+) web=(\S+)\n")
+        door.ports = {name: int(port) for name, port in (item.split(":") for item in found[1].split(","))}
+        door.web = found[2]
+        return door
+
+    yield run
+    for door in doors:
+        for sender in door.senders:
+            sender.close()
+        if door.process.poll() is None:
+            door.process.kill()
+        door.process.wait(PATIENCE)
+        assert door.process.stderr is not None
+        door.process.stderr.close()

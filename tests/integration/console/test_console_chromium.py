@@ -1,0 +1,198 @@
+"""The console as people have it: a real browser, both widths, both schemes, with and without its script."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from console_browser import PASSWORD
+from running_door import Door, message
+
+from interface.settings import load_settings
+from interface.store.database import open_store
+from interface.store.keys import load_or_create
+from interface.store.records.turn import NewRequestRow, PatientWrite, Turn
+
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+pytestmark = pytest.mark.skipif(
+    not Path(CHROMIUM).exists(), reason="no chromium: apt-get install chromium has it on Debian"
+)
+SIZES = {"wide": (1280, 900), "phone": (400, 800)}
+SCHEMES = ("light", "dark")
+HELD = '[{"code": "missing:patient.address.zip", "text": "patient.address.zip is missing: PID-11 has no US ZIP"}]'
+HOSTILE = '[{"code": "x", "text": "<img src=x onerror=alert(1)> \\u202e%s"}]' % ("W" * 300)
+
+
+def fill(settings: Path) -> None:
+    """Requests that need a person."""
+    found = load_settings(settings)
+    master = load_or_create(found.store.key, found.directory, lambda _: None, create=False)
+    with open_store(found.store_url, master) as store:
+        rows = [("held", HELD), ("dead", "[]"), ("held", HOSTILE), ("waiting", "[]")]
+        new = [
+            NewRequestRow(number, 1, None, f"A{number}", state, b"{}", b"{}", None, reasons=reasons)
+            for number, (state, reasons) in enumerate(rows, 1)
+        ]
+        store.work.commit(Turn(1.0, patients=[PatientWrite(1, b"{}", True, ("K",))], requests=new))
+
+
+@pytest.fixture
+def door(start: Callable[..., Door]) -> Door:
+    return start(fill=fill)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def new_page(chromium: Any, door: Door) -> Iterator[Callable[..., Any]]:
+    """Opens pages; at the end none may have complained (a style or script that the browser refused, an error)."""
+    contexts: list[Any] = []
+    said: list[str] = []
+
+    def opened(size: str = "wide", scheme: str = "light", **more: Any) -> Any:
+        width, height = SIZES[size]
+        context = chromium.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme=scheme,
+            base_url=f"http://{door.web}",
+            **more,
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda line: said.append(line.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    # that an answer is an error (403 of a wrong password) is what the tests ask for
+    assert [line for line in said if "Failed to load resource" not in line] == []
+
+
+def sign_in(page: Any, name: str = "analyst", password: str = PASSWORD) -> None:
+    page.goto("/")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def faults(page: Any) -> list[tuple[str, str]]:
+    """What axe finds serious."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    return [
+        (fault["id"], fault["nodes"][0]["html"])
+        for fault in found
+        if fault["impact"] in ("serious", "critical")
+    ]
+
+
+def fits(page: Any) -> bool:
+    """Whether nothing is wider than the window."""
+    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("size", SIZES)
+def test_pages_fit_and_axe_finds_nothing_serious(new_page: Any, size: str, scheme: str) -> None:
+    page = new_page(size, scheme)
+    page.goto("/")
+    assert (fits(page), faults(page)) == (True, [])
+    sign_in(page, password="wrong, but long enough")
+    assert (fits(page), faults(page)) == (True, [])
+    sign_in(page)
+    page.get_by_text("The numbers as a table").click()
+    page.get_by_text("Patient data masked").click()
+    assert (fits(page), faults(page)) == (True, [])
+    for address in ("/?hours=168", "/messages", "/messages?control_id=none", "/nothing"):
+        page.goto(address)
+        assert (fits(page), faults(page)) == (True, [])
+
+
+def test_signing_in_and_out(new_page: Any) -> None:
+    page = new_page()
+    sign_in(page, password="wrong, but long enough")
+    assert "The name or the password is wrong." in page.get_by_role("alert").inner_text()
+    assert page.get_by_label("Name").input_value() == "analyst"
+    sign_in(page)
+    assert page.get_by_role("heading", name="Today").is_visible()
+    page.get_by_role("button", name="Sign out").click()
+    assert page.get_by_role("heading", name="Sign in").is_visible()
+    page.goto("/")
+    assert page.url.endswith("/sign-in")
+
+
+def test_what_needs_a_person_is_first_and_hostile_text_does_nothing(new_page: Any) -> None:
+    page = new_page()
+    page.on("dialog", lambda dialog: pytest.fail("a script of a message ran"))
+    sign_in(page)
+    needs = page.get_by_role("region", name="What needs a person").get_by_role("listitem").all_inner_texts()
+    assert "1 request given up by the program (dead)" in needs[0]
+    assert any("PID-11 has no US ZIP" in need and "Released by:" in need for need in needs)
+    assert any("<img src=x onerror=alert(1)> \\u202eWWW" in need for need in needs)
+
+
+def test_numbers_change_without_loading_the_page_again(new_page: Any, door: Door) -> None:
+    page = new_page()
+    sign_in(page)
+    page.evaluate("window.same = true")
+    sender = door.connect()
+    sender.send(message("M1"))
+    assert sender.answer() == ("AA", "M1")
+    page.get_by_text("EHR · LFC").wait_for(timeout=30_000)
+    assert page.evaluate("window.same") is True
+
+
+def test_a_session_that_ended_leads_to_the_form_by_itself(new_page: Any, door: Door) -> None:
+    page = new_page()
+    sign_in(page)
+    with sqlite3.connect(door.folder / "var/interface.db") as database:
+        database.execute("UPDATE sessions SET used_at = used_at - 1801")
+    database.close()
+    page.get_by_role("heading", name="Sign in").wait_for(timeout=30_000)
+
+
+def test_everything_works_without_a_script(new_page: Any) -> None:
+    page = new_page(java_script_enabled=False)
+    sign_in(page)
+    assert page.get_by_role("heading", name="Today").is_visible()
+    page.get_by_text("Patient data masked").click()
+    page.get_by_label(re.compile("Why is it to be shown")).fill("a call of the clinic")
+    page.get_by_role("button", name="Show patient data").click()
+    assert page.get_by_text("Patient data shown until").is_visible()
+    page.get_by_role("button", name="Mask now").click()
+    assert page.get_by_text("Patient data masked").is_visible()
+    page.get_by_role("link", name="Load again").click()
+    page.get_by_role("button", name="Sign out").click()
+    assert page.get_by_role("heading", name="Sign in").is_visible()
+
+
+def test_by_keyboard_the_content_is_one_step_away_and_a_menu_closes(new_page: Any) -> None:
+    page = new_page()
+    sign_in(page)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    menu = page.locator("details.menu > summary")
+    menu.focus()
+    page.keyboard.press("Enter")
+    assert page.get_by_role("button", name="Show patient data").is_visible()
+    page.keyboard.press("Escape")
+    assert not page.get_by_role("button", name="Show patient data").is_visible()
+    assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
