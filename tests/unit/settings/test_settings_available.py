@@ -56,6 +56,6 @@ def test_the_production_test_is_slow_and_sends_one_patient_at_a_time_whatever_th
     settings = parse_settings(f"{text}concurrency = 8\nrequests_per_second = 50", FILE)
     require_available(settings)
     found = limits_of(settings)
-    assert (found.concurrency, found.requests_per_second, found.batch, found.awaited) == (1, 0.2, 1, False)
+    assert (found.concurrency, found.requests_per_second, found.batch, found.awaited) == (1, 0.5, 1, False)
     live = limits_of(parse_settings(text.replace("production-test", "production"), FILE))
     assert (live.batch, live.awaited) == (50 if version == 2 else 1, True)
