@@ -13,6 +13,7 @@ from interface.console.answering import Answering, Reply
 from interface.console.asked import Action, Ask, Incoming, Page, RefusedError, Shown
 from interface.services.door_state import DoorState
 from interface.store.database import Store
+from interface.store.records.arrivals import Arrival
 
 NOW = 1_800_000_000.0
 PASSWORD = "four words of some length"
@@ -106,6 +107,23 @@ class Browser:
             (entry.user_name, entry.action, entry.subject, entry.detail)
             for entry in reversed(self.store.audit.page())
         ]
+
+
+def arrival(number: int, **changes: object) -> Arrival:
+    """A message as the door stores it."""
+    values: dict[str, object] = {
+        "listener": "main",
+        "sender_application": "EPIC",
+        "sender_facility": "LFC",
+        "control_id": f"C{number}",
+        "message_type": "SIU^S12",
+        "processing_id": "P",
+        "peer": "127.0.0.1:4000",
+        "raw": b"MSH|%d" % number,
+        "receipt": "stored",
+        "received_at": NOW + number,
+    }
+    return Arrival(**(values | changes))  # type: ignore[arg-type]
 
 
 def location(reply: Reply) -> str:

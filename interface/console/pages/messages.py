@@ -120,19 +120,29 @@ def _fields(asked: Asked, listeners: Iterable[str]) -> list[dict[str, Any]]:
 
 
 def _row(row: MessageSummary) -> dict[str, Any]:
-    decided, level = DECISIONS.get(row.decision or "", ("", "calm"))
-    if not row.decision:
-        decided, level = STATES.get(row.state, row.state), "bad" if row.state == "failed" else "calm"
-    sender = " · ".join(filter(None, (row.sender_application, row.sender_facility)))
+    text, level = decided(row)
     return {
         "key": f"message-{row.id}",
+        "href": f"/messages/{row.id}",
         "received": {"at": row.received_at, "small": f"number {row.id}"},
-        "sender": {"text": sender or "without a name", "small": row.listener},
+        "sender": {"text": sender_of(row), "small": row.listener},
         "type": row.message_type or "not HL7",
         "control": {"text": row.control_id, "small": _repeats(row)},
-        "decision": {"badge": decided, "level": level},
+        "decision": {"badge": text, "level": level},
         "why": "; ".join(str(reason.get("text") or reason.get("code") or "") for reason in row.reasons),
     }
+
+
+def decided(row: MessageSummary) -> tuple[str, str]:
+    """What became of a message, in a word, and how that looks."""
+    if row.decision:
+        return DECISIONS.get(row.decision, (row.decision, "calm"))
+    return STATES.get(row.state, row.state), "bad" if row.state == "failed" else "calm"
+
+
+def sender_of(row: MessageSummary) -> str:
+    """Who sent it, as it says itself."""
+    return " · ".join(filter(None, (row.sender_application, row.sender_facility))) or "without a name"
 
 
 def _repeats(row: MessageSummary) -> str:

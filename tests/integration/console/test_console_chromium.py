@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from console_browser import PASSWORD
+from console_browser import PASSWORD, arrival
 from running_door import Door, message
 
 from interface.settings import load_settings
@@ -29,7 +30,7 @@ HOSTILE = '[{"code": "x", "text": "<img src=x onerror=alert(1)> \\u202e%s"}]' % 
 
 
 def fill(settings: Path) -> None:
-    """Requests that need a person."""
+    """Requests that need a person, and a message."""
     found = load_settings(settings)
     master = load_or_create(found.store.key, found.directory, lambda _: None, create=False)
     with open_store(found.store_url, master) as store:
@@ -38,6 +39,8 @@ def fill(settings: Path) -> None:
             NewRequestRow(number, 1, None, f"A{number}", state, b"{}", b"{}", None, reasons=reasons)
             for number, (state, reasons) in enumerate(rows, 1)
         ]
+        raw = message("M0", text="W" * 400)
+        store.journal.append([arrival(1, raw=raw, received_at=time.time())], time.time())
         store.work.commit(Turn(1.0, patients=[PatientWrite(1, b"{}", True, ("K",))], requests=new))
 
 
@@ -119,7 +122,7 @@ def test_pages_fit_and_axe_finds_nothing_serious(new_page: Any, size: str, schem
     page.get_by_text("The numbers as a table").click()
     page.get_by_text("Patient data masked").click()
     assert (fits(page), faults(page)) == (True, [])
-    for address in ("/?hours=168", "/messages", "/messages?control_id=none", "/nothing"):
+    for address in ("/?hours=168", "/messages", "/messages/1", "/messages?control_id=none", "/nothing"):
         page.goto(address)
         assert (fits(page), faults(page)) == (True, [])
 

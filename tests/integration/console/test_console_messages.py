@@ -5,26 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from console_browser import NOW
+from console_browser import NOW, arrival
 
-from interface.store.records.arrivals import Arrival
 from interface.store.records.turn import MessageDone, Turn
-
-
-def arrival(number: int, **changes: object) -> Arrival:
-    values: dict[str, object] = {
-        "listener": "main",
-        "sender_application": "EPIC",
-        "sender_facility": "LFC",
-        "control_id": f"C{number}",
-        "message_type": "SIU^S12",
-        "processing_id": "P",
-        "peer": "127.0.0.1:4000",
-        "raw": b"MSH|%d" % number,
-        "receipt": "stored",
-        "received_at": NOW + number,
-    }
-    return Arrival(**(values | changes))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -109,3 +92,56 @@ def test_a_hostile_sender_is_text(browser, store) -> None:
     page = browser.get("/messages").body.decode()
     assert "<img" not in page
     assert page.count("&lt;img src=x onerror=alert(1)&gt;\\u202e") == 3
+
+
+RAW = b"MSH|^~\\&|EPIC|LFC|||20260305||ADT^A08|C1|P|2.5.1\rPID|1||778899^^^LFC^MR||Lovelace^Ada\rZZZ|%s\r"
+HOSTILE = "<script>alert(1)</script>\u202e\x1b[2J".encode()
+
+
+def page_of(browser, store, raw: bytes, name: str = "mary") -> str:
+    browser.sign_in(name)
+    store.journal.append([arrival(1, raw=raw)], NOW)
+    reply = browser.get("/messages/1")
+    assert reply.status == 200, reply.body
+    return reply.body.decode()
+
+
+def test_the_fields_of_a_message_are_masked_until_they_are_shown_and_that_is_noted(browser, store) -> None:
+    page = page_of(browser, store, RAW % b"x")
+    assert "PID-5" in page and "Xxxxxxxx^Xxx" in page and "999999^^^XXX^XX" in page
+    assert "Lovelace" not in page and "778899" not in page
+    assert "EPIC" in page
+    assert [entry[1] for entry in browser.audit()] == ["signed in"]
+    browser.post("/show", why="a call")
+    assert "Lovelace^Ada" in browser.get("/messages/1").body.decode()
+    assert browser.audit()[-1] == ("mary", "saw", "message 1", None)
+
+
+def test_hostile_content_of_any_size_is_text(browser, store) -> None:
+    page_of(browser, store, RAW % (HOSTILE + b"W" * 2_000_000))
+    browser.post("/show", why="a call")
+    page = browser.get("/messages/1").body.decode()
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;\\u202e\\x1b[2J" in page
+    assert "(2,000,030 characters)" in page
+    assert len(page) < 100_000
+
+
+def test_many_segments_are_cut_and_counted(browser, store) -> None:
+    page = page_of(browser, store, RAW % b"x" + b"NTE|1||x\r" * 5000)
+    assert "and 4,503 more segments" in page
+
+
+def test_what_is_no_hl7_is_shown_as_it_came_masked(browser, store) -> None:
+    page = page_of(browser, store, b"Lovelace, Ada <b>")
+    assert "It can&#39;t be read as HL7" in page or "It can't be read as HL7" in page
+    assert "Xxxxxxxx, Xxx &lt;x&gt;" in page
+
+
+def test_a_message_whose_body_is_damaged_says_so(browser, store) -> None:
+    browser.sign_in()
+    store.journal.append([arrival(1)], NOW)
+    with store._database.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE message_bodies SET body = x'00'")
+    assert "unreadable" in browser.get("/messages/1").body.decode()
+    assert browser.get("/messages/2").status == 404
