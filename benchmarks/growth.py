@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks import daemon as product
+from benchmarks.console import ADDRESSES, page_ms
 from benchmarks.daemon import Daemon
 from benchmarks.figures import Figure
 from benchmarks.suite import Effort, Figures, start_once, way
@@ -197,6 +198,12 @@ def growth(effort: Effort) -> Figures:
         yield from _way(settings, url, effort)
         yield from _acks(settings, url, effort)
         yield from _both(settings, "claim", "claim of 32 requests", "ms", effort.rounds, claim_ms)
+        for key, what, address in ADDRESSES:
+            yield from _both(settings, f"page_{key}", what, "ms", effort.rounds, _page(address))
+
+
+def _page(address: str) -> Callable[[Path], float]:
+    return lambda settings: page_ms(settings, address)
 
 
 def _taken_up(settings: Path) -> float:

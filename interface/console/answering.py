@@ -5,6 +5,7 @@ Nothing that goes wrong leaves here: it becomes a page with a number that the lo
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import secrets
 import threading
@@ -166,11 +167,14 @@ class Answering:
         if session is None:
             return None
         if not _is_good(session, now):
-            store.users.end(digest)
+            with contextlib.suppress(StoreError):  # it has ended in any case
+                store.users.end(digest)
             return None
         # what a script asks for by itself does not keep a session open: nobody may be there
         if not incoming.live and now - session.used_at > security.TOUCH_SECONDS:
-            store.users.used(digest, now)
+            # on a full disk the console is needed most: the session counts as it was
+            with contextlib.suppress(StoreError):
+                store.users.used(digest, now)
         return Viewer(
             session.user_name,
             session.role,

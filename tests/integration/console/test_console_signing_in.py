@@ -9,6 +9,7 @@ from console_browser import NOW, PASSWORD, location
 
 from interface.console import security
 from interface.console.pauses import FREE
+from interface.store.errors import StoreError
 
 
 def test_without_a_user_the_first_page_says_how_to_make_one(browser, store) -> None:
@@ -81,6 +82,20 @@ def test_a_session_ends_when_it_is_not_used(browser, store, clock) -> None:
     clock.now += security.IDLE_SECONDS
     assert browser.get("/").status == 303
     assert store.users.session(security.token_hash(browser.cookies[security.SESSION])) is None
+
+
+def test_who_is_signed_in_sees_the_first_page_when_nothing_can_be_stored(browser, clock, monkeypatch) -> None:
+    browser.sign_in()
+
+    def full(*_: object) -> None:
+        raise StoreError("the store cannot be written: the disk is full")
+
+    for name in ("used", "end"):
+        monkeypatch.setattr(browser.store.users, name, full)
+    clock.now += 600
+    assert browser.get("/").status == 200
+    clock.now += security.IDLE_SECONDS
+    assert browser.get("/").status == 303
 
 
 def test_a_page_that_keeps_itself_up_to_date_keeps_no_session_open(browser, clock) -> None:
