@@ -137,10 +137,15 @@ def _is_the_list(problems: Sequence[Problem], request: Mapping[str, Any]) -> boo
     listed = request.get("activeIcd10Diagnoses", ())
     if len(listed) != len(problems):
         return False
-    codes = [
-        entry.code for entry in problems if entry.ended is None and entry.system == "ICD10" and not entry.gone
-    ]
-    return codes == [entry["code"] for entry in listed]
+    for problem, entry in zip(problems, listed, strict=True):
+        if (
+            problem.code != entry["code"]
+            or problem.system != "ICD10"
+            or problem.gone
+            or problem.ended is not None
+        ):
+            return False
+    return True
 
 
 def _listed(request: Mapping[str, Any]) -> set[Coded]:
@@ -218,13 +223,13 @@ def _are_the_medications(orders: Sequence[Order], request: Mapping[str, Any]) ->
     medications = request.get("medications", ())
     if len(medications) != len(orders):
         return False
-    names = [order.facts.get("medication.nameCode") for order in orders if not order.ended]
-    named = [name.value for name in names if name is not None]
-    return len(named) == len(orders) and named == [
-        entry["nameCode"]
-        for entry in medications
-        if entry["active"] and len(entry.get("medicationRequests", ())) == 1
-    ]
+    for order, entry in zip(orders, medications, strict=True):
+        name = order.facts.get("medication.nameCode")
+        if order.ended or name is None or name.value != entry["nameCode"]:
+            return False
+        if not entry["active"] or len(entry.get("medicationRequests", ())) != 1:
+            return False
+    return True
 
 
 def _drug(name: Mapping[str, Any]) -> Coded:
