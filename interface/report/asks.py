@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from interface.chart.holds import release_of
+from interface.chart.holds import hold, release_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +105,14 @@ REASONS: dict[str, Ask] = {
     "older": Ask(
         "EVN-2, MSH-7", "older than what was already said", "Send messages in the order of their events."
     ),
+    **{
+        code: Ask("", hold(code).text, "")
+        for code in ("not-test-patient", "test-patient", "production-test", "not-live", "paced", "lead-time")
+    },
+    **{
+        f"incomplete:{what}": Ask("", f"the production test takes requests that share all {what}", "")
+        for what in ("problems", "medications")
+    },
     "history": Ask("", "complete only since history was loaded, which sends nothing", ""),
     "no-patient": Ask("PID", "no PID: no patient", "Send PID in every message about a patient."),
 }

@@ -16,6 +16,14 @@ OURS = {
     "identity-unknown",
     "protected",
     "history",
+    "not-test-patient",
+    "test-patient",
+    "production-test",
+    "not-live",
+    "paced",
+    "lead-time",
+    "incomplete:problems",
+    "incomplete:medications",
 }
 """Holds that the sending team can do nothing about, or that are the settings'."""
 
