@@ -13,14 +13,15 @@ from typing import Any, Literal
 from interface.delivery.breaker import AWAY, REFUSALS, REFUSALS_IN_A_ROW, Breaker
 from interface.delivery.pacing import Pacing
 from interface.delivery.schedule import DEFAULT, Schedule
-from interface.delivery.verdict import LONGEST_WAIT, Verdict
+from interface.delivery.verdict import LONGEST_WAIT, NOT_AUTHORISED, Verdict
 
 State = Literal["passing", "open", "paused", "slowed"]
 STATES: tuple[State, ...] = ("passing", "open", "paused", "slowed")
 
 WHY: dict[str, str] = {
     AWAY: "the API is away or fails: it is tried again and again, and all goes out when it answers",
-    "not-authorised": "the API does not accept the key: correct it where [api] key points to, then SIGHUP or restart",
+    NOT_AUTHORISED: "the API does not accept the key: correct it where [api] key points to; a file is read anew before the "
+    "next try (SIGHUP: at once), a variable of the environment needs a restart",
     "wrong-destination": "the address, a proxy or a limit in between is wrong: correct it, then restart",
     REFUSALS_IN_A_ROW: f"the API refused what was sent for {REFUSALS} patients in a row: `requests --state dead` shows "
     "what it said; is the mapping wrong?",

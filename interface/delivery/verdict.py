@@ -18,6 +18,8 @@ sent, for another daemon may have it by now.
 
 Kind = Literal["delivered", "retry", "dead", "apart", "pause", "slow"]
 
+NOT_AUTHORISED = "not-authorised"
+"""The code of a reply that does not accept the key."""
 PAUSE_SECONDS = 60.0
 """How long a request rests when the destination itself must be put right (401, 403, 404, ...)."""
 
@@ -163,7 +165,7 @@ VERDICTS: tuple[Row, ...] = (
     ),
     Row(
         "401, 403",
-        Verdict("pause", "not-authorised", "the API key was not accepted", wait=PAUSE_SECONDS, suspect=True),
+        Verdict("pause", NOT_AUTHORISED, "the API key was not accepted", wait=PAUSE_SECONDS, suspect=True),
         statuses=_only(401, 403),
     ),
     Row(

@@ -133,6 +133,8 @@ class Outgoing:
             self._ended[one.request_id] = unsent
             if unsent.new_state == "expired":
                 past.add(one.patient_id)
+        if turn.probe and jobs:
+            self.passage.about_to_probe()
         posts = 0
         for parcel in parcels(jobs, lambda job: self._ledger.most_together(job.request_id, self._batch)):
             self._couriers.put(*parcel)

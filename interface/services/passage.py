@@ -14,7 +14,7 @@ from typing import Any
 from interface.delivery.destination import Destination, Room
 from interface.delivery.pacing import Pacing
 from interface.delivery.schedule import DEFAULT, Schedule
-from interface.delivery.verdict import Verdict
+from interface.delivery.verdict import NOT_AUTHORISED, Verdict
 from interface.services.courier import Attempt
 from interface.services.logs import event
 from interface.store.work_state import DESTINATION
@@ -32,13 +32,15 @@ class Passage:
         *,
         limit: float | None = None,
         steady: Callable[[], float] = time.monotonic,
+        renew_key: Callable[[], None] = lambda: None,
     ) -> None:
         """`rand` gives numbers in [0, 1). `limit`: POSTs per second; None: no limit. `steady`: a clock that never
-        jumps.
+        jumps. `renew_key` takes the API key anew.
         """
         self._rand = rand
         self._schedule = schedule
         self._steady = steady
+        self._renew_key = renew_key
         self.destination = Destination(pacing=Pacing(limit, schedule.slowest, schedule.doubling, at=steady()))
         self.wakes = False
         """It works again: what failed meanwhile should be due. The loop takes it back when that is stored."""
@@ -50,6 +52,11 @@ class Passage:
     def room(self, free: int, in_flight: int) -> Room:
         """What may be claimed when so many couriers are free and so many POSTs are out."""
         return self.destination.room(free, in_flight, self._steady())
+
+    def about_to_probe(self) -> None:
+        """A probe goes out: with the key as it is now, if it was the key that was not accepted."""
+        if self.destination.breaker.reason == NOT_AUTHORISED:
+            self._renew_key()
 
     def sent(self, posts: int, probe: int | None = None) -> None:
         """So many POSTs were handed out; `probe`: the request that went as one."""

@@ -66,10 +66,11 @@ def work(
     envelope: Envelope = ONE,
     reload: Callable[[], Engine | None] = lambda: None,
     permit: Callable[[Callable[[], bool]], None] = lambda _: None,
+    renew_key: Callable[[], None] = lambda: None,
 ) -> None:
     """Do the work on an open store until standard input ends or SIGTERM comes. Raises what is not the store's
     fault. `reload` gives the engine of a changed mapping, None to keep the old one. `permit` is given what the posters
-    ask before they send.
+    ask before they send. `renew_key` takes the API key anew: before each try of an API that did not accept it.
     """
     couriers = Couriers(poster, limits.concurrency, clock.now, envelope)
     purging = Purging(store.retention, limits.keep, clock)
@@ -86,7 +87,11 @@ def work(
         if taken_up is not None:
             stats = WorkStats(store.views.backlog, write_if_read, dead=taken_up.dead)
             passage = Passage(
-                random.random, limits.schedule, limit=limits.requests_per_second, steady=clock.steady
+                random.random,
+                limits.schedule,
+                limit=limits.requests_per_second,
+                steady=clock.steady,
+                renew_key=renew_key,
             )
             ledger = Ledger(random.random, limits.schedule, passage, awaited=limits.awaited)
             look = last_look(store, engine.policy.environment)
@@ -181,8 +186,11 @@ def serve(settings_file: Path, now: str | None) -> None:
             note_and_say(store, engine, clock.now())
             say_limits(settings)
 
+            def renew_key() -> None:
+                posters.target = with_fresh_key(lambda: settings, posters.target)
+
             def reload() -> Engine | None:
-                posters.target = with_fresh_key(settings_file, posters.target)
+                posters.target = with_fresh_key(lambda: load_settings(settings_file), posters.target)
                 fresh = reloaded(settings_file, engine.policy)
                 if fresh is not None:
                     note_and_say(store, fresh, clock.now())
@@ -197,6 +205,7 @@ def serve(settings_file: Path, now: str | None) -> None:
                 envelope=envelope_of(settings),
                 reload=reload,
                 permit=posters.permit,
+                renew_key=renew_key,
             )
     finally:
         if lock is not None:
@@ -211,10 +220,10 @@ def envelope_of(settings: Settings) -> Envelope:
     )
 
 
-def with_fresh_key(settings_file: Path, target: Target) -> Target:
+def with_fresh_key(settings: Callable[[], Settings], target: Target) -> Target:
     """The target with the API key as it is now (a file may hold another one); the same when it can't be read: said."""
     try:
-        key = load_settings(settings_file).api_key()
+        key = settings().api_key()
     except InterfaceError as failed:
         event(log, logging.ERROR, "api-key-not-reloaded", problem=failed)
         return target

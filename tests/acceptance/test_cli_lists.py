@@ -259,7 +259,8 @@ def test_above_the_list_stands_why_waiting_requests_wait(
     first, heads, *_ = capsys.readouterr().out.splitlines()
     assert first == (
         "sending is paused since 2026-03-05 08:40:00 (not-authorised): the API does not accept the key: correct it "
-        "where [api] key points to, then SIGHUP or restart; next try 2096-10-02 07:06:40"
+        "where [api] key points to; a file is read anew before the next try (SIGHUP: at once), a variable of the "
+        "environment needs a restart; next try 2096-10-02 07:06:40"
     )
     assert heads.split()[0] == "id"
     assert main(["requests", "show", "2"]) == 0

@@ -4,11 +4,12 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from interface.delivery.verdict import Reply
+from interface.delivery.verdict import Reply, judge
 from interface.services.attempts import Ledger
 from interface.services.clock import Clock
 from interface.services.courier import Attempt
 from interface.services.outgoing import Outgoing
+from interface.services.passage import Passage
 from interface.store.records.turn import Claimed, Turn
 
 NOON = datetime(2026, 3, 5, 12, tzinfo=UTC).timestamp()
@@ -93,3 +94,18 @@ def test_what_other_nodes_send_no_more_is_in_nobodys_way(outgoing):
     assert outgoing.being_sent == {1: 7, 2: 8}
     assert outgoing.others_still_send({2: 8}) == {7}
     assert outgoing.being_sent == {2: 8}
+
+
+@pytest.mark.parametrize(("status", "times"), [(401, 1), (403, 1), (404, 0), (503, 0)])
+def test_a_key_that_was_not_accepted_is_read_anew_before_each_probe(status, times):
+    read = []
+    passage = Passage(lambda: 0.0, steady=lambda: 0.0, renew_key=lambda: read.append("key"))
+    clock = Clock(zone=UTC, wall=lambda: NOON, steady=lambda: 0.0)
+    outgoing = Outgoing(Couriers(), Ledger(lambda: 0.0, passage=passage), clock)
+    outgoing.hand_out(Turn(NOON, claims=1), [claim(1, 7)])
+    job = outgoing._couriers.jobs.pop()
+    passage.took(Attempt(job, NOON, NOON, Reply(status)), judge(Reply(status)))
+    outgoing.hand_out(Turn(NOON, claims=1), [claim(2, 8)])
+    assert not read, "what is no probe goes with the key that is there"
+    outgoing.hand_out(Turn(NOON, claims=1, probe=True), [claim(3, 9)])
+    assert len(read) == times
