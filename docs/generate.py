@@ -1,4 +1,4 @@
-"""Writes the pages of docs/ that are made from the code: `python docs/generate.py`; a test says when one is stale."""
+"""Writes what is made from the code, by `python docs/generate.py`; a test says when something of it is stale."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 sys.path.insert(0, str(FOLDER))  # the pages' modules stand beside this file
 
-from pages import acks, mapping, verdicts, webhooks  # noqa: E402
+from pages import acks, mapping, names, verdicts, webhooks  # noqa: E402
 
 PAGES = {
     "acks.md": acks.page,
     "verdicts.md": verdicts.page,
     "mapping.md": mapping.page,
     "webhooks.md": webhooks.page,
+    "../interface/hl7/data/names.txt": names.page,
 }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from interface.chart.typed import key_of
 from interface.cli.chosen import a_day
 from interface.cli.common import PROGRAM, add_settings_option, settings_of
 from interface.cli.output import facts, print_json, table, tell
@@ -21,7 +22,7 @@ from interface.cli.stored import (
     open_store_of,
     wants_json,
 )
-from interface.cli.whose import add_authority, key_of, nobody
+from interface.cli.whose import add_authority, nobody
 from interface.errors import InterfaceError
 
 if TYPE_CHECKING:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import time
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from interface.chart.typed import key_of
 from interface.cli.common import UsageError
 from interface.cli.stored import add_times, whole
-from interface.cli.whose import add_authority, key_of, nobody
+from interface.cli.whose import add_authority, nobody
 from interface.delivery.outcomes import NAMES
 from interface.errors import InterfaceError
 
@@ -154,7 +155,7 @@ def held_by(args: argparse.Namespace, name: str, held: str) -> str | None:
     return held
 
 
-def _codes(args: argparse.Namespace) -> dict[str, tuple[str, ...]]:
+def _codes(args: argparse.Namespace) -> dict[str, Any]:
     if args.needs is None:
         return {}
     from interface.chart.holds import TIMED  # brings pydantic: only for those who ask

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from interface.chart.typed import key_of
 from interface.cli import messages as message_lists
 from interface.cli.asking import Site, add_site_arguments, open_site
 from interface.cli.common import PROGRAM, UsageError, add_settings_option, settings_of, utc_text
@@ -23,7 +24,7 @@ from interface.cli.stored import (
     wants_json,
     whole,
 )
-from interface.cli.whose import add_authority, key_of, nobody, patient_of
+from interface.cli.whose import add_authority, nobody, patient_of
 from interface.errors import InterfaceError
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from interface.chart.typed import key_of
 from interface.errors import InterfaceError
 
 if TYPE_CHECKING:
@@ -20,18 +21,6 @@ def add_authority(parser: argparse.ArgumentParser, *, default: str = argparse.SU
         default=default or None,
         help="whose number it is (PID-3.4), where it is not the site's own",
     )
-
-
-def key_of(policy: Policy, mrn: str, authority: str | None) -> str:
-    """The identity key that charts hold for a number; the site's own authority is empty."""
-    from interface.chart import apart
-    from interface.rules.tables import normal
-
-    if authority == apart.AUTHORITY:
-        return apart.key_of(mrn.strip())
-    own = {normal(name) for name in policy.mrn_authority}
-    named = normal(authority or "")
-    return f"{'' if named in own else named}|{mrn.strip()}"
 
 
 def patient_of(site: Site, mrn: str, authority: str | None) -> int:

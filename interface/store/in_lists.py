@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Select
 
 _T = TypeVar("_T")
+_ID = TypeVar("_ID", int, str)
 
 MOST = 500
 """How many values one IN list holds at most."""
@@ -18,7 +19,7 @@ def chunks(values: Sequence[_T]) -> Iterator[Sequence[_T]]:
     return (values[start : start + MOST] for start in range(0, len(values), MOST))
 
 
-def among(connection: Connection, statement: Select[Any], ids: Iterable[int], **more: Any) -> Iterator[Any]:
+def among(connection: Connection, statement: Select[Any], ids: Iterable[_ID], **more: Any) -> Iterator[Any]:
     """The rows of a statement whose IN list is `ids`, however many they are, each once, in order; `more` are its other
     parameters.
     """

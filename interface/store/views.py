@@ -7,7 +7,7 @@ nothing is shown twice while new rows arrive.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -36,6 +36,7 @@ from interface.store.records.lists import (
     MessageDetail,
     MessageFilter,
     MessageSummary,
+    NamedMessage,
     RequestDetail,
     RequestFilter,
     RequestSummary,
@@ -50,6 +51,7 @@ from interface.store.schema import (
     patient_keys,
     patients,
     request_bodies,
+    request_ids,
     requests,
 )
 from interface.store.webhook_views import webhooks_of
@@ -74,6 +76,13 @@ _MESSAGE = (
     .join(message_bodies, message_bodies.c.message_id == messages.c.id, isouter=True)
     .join(message_notes, message_notes.c.message_id == messages.c.id, isouter=True)
     .where(messages.c.id == bindparam("b_id"))
+)
+_MOST_NAMED = 1000
+_NAMED = (
+    select(*(messages.c[name] for name in NamedMessage.__slots__))
+    .where(messages.c.control_id.in_(bindparam("ids", expanding=True)))
+    .order_by(messages.c.control_id, messages.c.id)
+    .limit(_MOST_NAMED)
 )
 _BODIES = (
     select(*MESSAGE_COLUMNS, message_bodies.c.body)
@@ -140,9 +149,15 @@ _MESSAGE_CONDITIONS = {
     "until": messages.c.received_at < bindparam("until"),
 }
 _REQUEST_CONDITIONS = {
+    "id": requests.c.id == bindparam("id"),
     "state": requests.c.state == bindparam("state"),
     "code": requests.c.reasons.like(bindparam("code"), escape=_ESCAPE),
     "last_status": requests.c.last_status == bindparam("last_status"),
+    "last_verdict": requests.c.last_verdict == bindparam("last_verdict"),
+    "correlation_id": requests.c.id.in_(
+        select(request_ids.c.request_id).where(request_ids.c.correlation_id == bindparam("correlation_id"))
+    ),
+    "environment": requests.c.environment == bindparam("environment"),
     "message_type": exists().where(
         messages.c.id == requests.c.message_id, messages.c.message_type == bindparam("message_type")
     ),
@@ -184,7 +199,7 @@ class Views(Part):
             # only what is done has a decision: said so that the index by state and decision serves
             statement = statement.where(messages.c.state == "done")
         parameters |= {"before": _ABOVE_ALL if before is None else before, "count": limit}
-        rows = self._of_patient(statement, parameters, messages.c.patient_id, where.patient_key)
+        rows = self._of_patient(statement, parameters, messages.c.patient_id, where)
         return [message_summary(row) for row in rows]
 
     def message(self, id: int) -> MessageDetail | None:
@@ -221,6 +236,14 @@ class Views(Part):
             found.append(StoredMessage(message_summary(columns), opened.value("message", body)))
         return found
 
+    def named(self, control_ids: Iterable[str]) -> dict[str, list[NamedMessage]]:
+        """The messages that have these control ids, oldest first; of very many the first thousand."""
+        found: dict[str, list[NamedMessage]] = {}
+        with self._reading() as connection:
+            for row in among(connection, _NAMED, control_ids):
+                found.setdefault(row.control_id, []).append(NamedMessage(*row))
+        return found
+
     # ------------------------------------------------------------------------------------------ requests
 
     def requests(
@@ -233,26 +256,34 @@ class Views(Part):
         if where.outcome is not None:
             statement = statement.where(_OUTCOMES[where.outcome])
         parameters |= {"before": _ABOVE_ALL if before is None else before, "count": limit}
-        rows = self._of_patient(statement, parameters, requests.c.patient_id, where.patient_key)
+        rows = self._of_patient(statement, parameters, requests.c.patient_id, where)
         return [request_summary(row) for row in rows]
 
     def _of_patient(
-        self, statement: Select[Any], parameters: dict[str, Any], patient: Column[Any], key: str | None
+        self,
+        statement: Select[Any],
+        parameters: dict[str, Any],
+        patient: Column[Any],
+        where: MessageFilter | RequestFilter,
     ) -> Sequence[Row[Any]]:
-        """The rows of a statement, where a key is given those of its patient alone."""
+        """The rows of a statement, where the filter names a patient those of his alone."""
         with self._reading() as connection:
-            if key is not None:
-                owners = self._owners(connection, key)
+            if where.patient_key is not None or where.patient_id is not None:
+                owners = self._owners(connection, where)
                 if not owners:
                     return []
                 statement = statement.where(patient.in_(bindparam("owners", expanding=True)))
                 parameters = {**parameters, "owners": owners}
             return connection.execute(statement, parameters).all()
 
-    def _owners(self, connection: Connection, key: str) -> list[int]:
-        """The patient with this key, and all whose charts are part of his; none when nobody has it."""
-        parameters = {"b_hash": self._keyring.lookup(key)}
-        return sorted(replay.family(connection, connection.execute(_OWNER, parameters).scalars()))
+    def _owners(self, connection: Connection, where: MessageFilter | RequestFilter) -> list[int]:
+        """The patient that the filter names, and all whose charts are part of his; none when there is none."""
+        found = set() if where.patient_id is None else {where.patient_id}
+        if where.patient_key is not None:
+            parameters = {"b_hash": self._keyring.lookup(where.patient_key)}
+            by_key = set(connection.execute(_OWNER, parameters).scalars())
+            found = by_key if where.patient_id is None else found & by_key
+        return sorted(replay.family(connection, found)) if found else []
 
     def request(self, id: int) -> RequestDetail | None:
         """One request with body, detail and attempts opened; None when there is none."""

@@ -1,7 +1,7 @@
 """The pages: a module for each, and the rows by which they are found."""
 
 from interface.console.asked import Action, Page
-from interface.console.pages import commands, message, messages, today
+from interface.console.pages import commands, find, message, messages, requests, today
 
-PAGES: tuple[Page, ...] = (today.PAGE, messages.PAGE, message.PAGE, commands.PAGE)
-ACTIONS: tuple[Action, ...] = ()
+PAGES: tuple[Page, ...] = (today.PAGE, messages.PAGE, message.PAGE, requests.PAGE, commands.PAGE)
+ACTIONS: tuple[Action, ...] = (find.ACTION,)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
 
-from interface.console.asked import Around, Asked, Page, RefusedError, Shown
+from interface.console.asked import Around, Asked, Page, Shown
+from interface.console.listing import ROWS, Listed, day_of, page_links, patient_of, reason_of
 from interface.store.database import Store
 from interface.store.records.lists import MessageFilter, MessageSummary
 
-ROWS = 50
 STATES = {"": "any", "new": "to be decided", "done": "decided", "failed": "failed"}
 DECISIONS = {
     "": ("any", ""),
@@ -34,19 +31,11 @@ COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class What:
-    """The rows of a page, one more where there are more, and the listeners that there are."""
-
-    rows: list[MessageSummary]
-    listeners: tuple[str, ...]
-
-
-def read(store: Store, asked: Asked, around: Around) -> What:
+def read(store: Store, asked: Asked, around: Around) -> Listed[MessageSummary]:
     """One page of the list."""
     listeners = tuple(listener.name for listener in around.settings.listeners)
     rows = store.views.messages(filter_of(asked), before=asked.query.whole("before"), limit=ROWS + 1)
-    return What(rows, listeners)
+    return Listed(rows, listeners)
 
 
 def filter_of(asked: Asked) -> MessageFilter:
@@ -60,46 +49,38 @@ def filter_of(asked: Asked) -> MessageFilter:
         listener=query.text("listener") or None,
         sender=query.text("sender") or None,
         code=query.text("code") or None,
-        since=_day(asked, "since"),
-        until=_day(asked, "until", more=1),
+        patient_id=query.whole("patient"),
+        since=day_of(asked, "since"),
+        until=day_of(asked, "until", more=1),
     )
 
 
-def _day(asked: Asked, name: str, more: int = 0) -> float | None:
-    """The beginning of a day at the site, `more` days later; None when it is not there."""
-    text = asked.query.text(name, 10)
-    if not text:
-        return None
-    try:
-        day = datetime.strptime(text, "%Y-%m-%d") + timedelta(days=more)  # noqa: DTZ007 - the site's zone follows
-        return (day.replace(tzinfo=asked.zone) if asked.zone else day.astimezone()).timestamp()
-    except (ValueError, OverflowError, OSError):
-        raise RefusedError(400, f"{name}: write a day as 2026-03-05") from None
-
-
-def values(asked: Asked, what: What) -> Shown:
+def values(asked: Asked, what: Listed[MessageSummary]) -> Shown:
     """The list, its filters, and the addresses of the other pages."""
-    rows = what.rows[:ROWS]
-    more = len(what.rows) > ROWS
     return Shown(
         "Messages",
         {
             "columns": COLUMNS,
-            "rows": [_row(row) for row in rows],
+            "rows": [_row(row) for row in what.rows[:ROWS]],
             "fields": _fields(asked, what.listeners),
-            "newer": _address(asked) if asked.query.whole("before") else "",
-            "older": _address(asked, before=rows[-1].id) if more else "",
+            "of_patient": patient_of(asked, "/messages", FILTERS),
+            **page_links(asked, "/messages", FILTERS, what.rows),
         },
     )
 
 
-FILTERS = ("control_id", "decision", "state", "type", "sender", "listener", "code", "since", "until")
-
-
-def _address(asked: Asked, **more: int) -> str:
-    given = [(name, asked.query.text(name)) for name in FILTERS]
-    query = urlencode([(name, value) for name, value in (*given, *more.items()) if value])
-    return f"/messages?{query}" if query else "/messages"
+FILTERS = (
+    "control_id",
+    "decision",
+    "state",
+    "type",
+    "sender",
+    "listener",
+    "code",
+    "patient",
+    "since",
+    "until",
+)
 
 
 def _fields(asked: Asked, listeners: Iterable[str]) -> list[dict[str, Any]]:
@@ -129,7 +110,7 @@ def _row(row: MessageSummary) -> dict[str, Any]:
         "type": row.message_type or "not HL7",
         "control": {"text": row.control_id, "small": _repeats(row)},
         "decision": {"badge": text, "level": level},
-        "why": "; ".join(str(reason.get("text") or reason.get("code") or "") for reason in row.reasons),
+        "why": reason_of(row.reasons),
     }
 
 

@@ -29,6 +29,8 @@ class MessageFilter:
     """Those that have another reason than these."""
     patient_key: str | None = None
     """An identity key as charts hold it; compared by its keyed hash. Of all whose charts are part of the patient's."""
+    patient_id: int | None = None
+    """The same by our number of the patient."""
     since: float | None = None
     until: float | None = None
     """Before this time."""
@@ -47,12 +49,19 @@ class RequestFilter:
     """Those that have another reason than these."""
     last_status: int | None = None
     """HTTP status of the last attempt."""
+    last_verdict: str | None = None
+    correlation_id: str | None = None
+    """Any that the API gave it, its panel's too."""
+    environment: str | None = None
+    """That it was composed for."""
     message_type: str | None = None
     """Of the message that asked for it."""
     sender: str | None = None
     """MSH-3 or MSH-4 of that message."""
     patient_key: str | None = None
     """An identity key as charts hold it; compared by its keyed hash. Of all whose charts are part of the patient's."""
+    patient_id: int | None = None
+    """The same by our number of the patient."""
     appointment_date: date | None = None
     since: float | None = None
     """Made at or after this time."""
@@ -61,6 +70,7 @@ class RequestFilter:
     """What webhooks said of it: one of `interface.delivery.outcomes.NAMES`; `none` of those that were taken in."""
     unanswered_before: float | None = None
     """Taken in before this time, and a webhook that is to come has not."""
+    id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,11 +182,24 @@ class RequestSummary:
     delivered_at: float | None = None
     documents: int = 0
     events: int = 0
+    environment: str = ""
+    """That it was composed for."""
 
     @property
     def outcome(self) -> Outcome:
         """What webhooks said of it."""
         return Outcome(self.found_at, self.insufficient_at, self.delivered_at, self.documents, self.events)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedMessage:
+    """A message that has a control id."""
+
+    id: int
+    control_id: str
+    patient_id: int | None
+    message_type: str
+    received_at: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -228,6 +228,7 @@ def test_whose_time_has_come(plans, store):
         MessageFilter(since=1.0, listener="main"),
         MessageFilter(sender="FAC", code="protected"),
         MessageFilter(patient_key="A"),
+        MessageFilter(patient_id=1),
     ],
 )
 def test_lists_of_messages(plans, store, fill, where):
@@ -245,6 +246,10 @@ def test_lists_of_messages(plans, store, fill, where):
         RequestFilter(appointment_date=DAY),
         RequestFilter(unanswered_before=1.0),
         RequestFilter(outcome="found"),
+        RequestFilter(id=7),
+        RequestFilter(correlation_id="c7"),
+        RequestFilter(patient_id=1, last_verdict="refused-by-api"),
+        RequestFilter(environment="staging"),
         RequestFilter(sender="FAC", message_type="SIU^S12", code="protected", last_status=400),
     ],
 )
@@ -271,6 +276,7 @@ def test_details_and_the_backlog(plans, store, fill):
     def look():
         store.views.message(message)
         store.views.bodies([message, 1, 2])
+        store.views.named(["C1", "C2"])
         store.views.request(request)
         store.views.backlog()
 

@@ -211,3 +211,39 @@ def test_which_patients_are_known(store, fill):
     fill.patient("A", "B")
     assert set(store.patients.owners(["A", "C"])) == {"A"}
     assert set(store.patients.owners([])) == set()
+
+
+def test_requests_are_found_by_what_the_api_called_them_and_by_what_became_of_them(store, fill):
+    patient, other = fill.patient("A"), fill.patient("B")
+    first, second, third = fill.request(patient), fill.request(patient), fill.request(other)
+    claimed = {one.request_id: one for one in store.work.claim(fill.now, 10)}
+    store.work.commit(
+        Turn(
+            fill.now, attempts=[fill.attempt(one, correlation_id=f"C-{id_}") for id_, one in claimed.items()]
+        )
+    )
+    del second
+
+    def found(**where):
+        return [row.id for row in store.views.requests(RequestFilter(**where))]
+
+    some = next(iter(claimed))
+    assert found(correlation_id=f"C-{some}") == [some]
+    assert found(correlation_id="C-0") == []
+    assert found(id=third) == [third]
+    assert found(patient_id=other) == [third]
+    assert found(patient_id=other, patient_key="A") == []
+    assert found(patient_id=99) == []
+    assert some in found(last_verdict="delivered") and found(last_verdict="x") == []
+    assert first in found(environment="sandbox") and found(environment="staging") == []
+    assert store.views.requests(RequestFilter(id=first))[0].environment == "sandbox"
+
+
+def test_messages_are_found_by_the_patients_number_of_ours_and_by_their_names(store, fill):
+    patient = fill.patient("A")
+    mine, again, _ = fill.message(control_id="X"), fill.message(control_id="X", raw=b"other"), fill.message()
+    fill.done(mine, patient_id=patient)
+    assert [row.id for row in store.views.messages(MessageFilter(patient_id=patient))] == [mine]
+    found = store.views.named(["X", "nobody's", "'; --"])
+    assert {name: [one.id for one in those] for name, those in found.items()} == {"X": [mine, again]}
+    assert store.views.named([]) == {}
