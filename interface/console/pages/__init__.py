@@ -1,7 +1,7 @@
 """The pages: a module for each, and the rows by which they are found."""
 
 from interface.console.asked import Action, Page
-from interface.console.pages import commands, messages, today
+from interface.console.pages import audit, commands, messages, today
 
-PAGES: tuple[Page, ...] = (today.PAGE, messages.PAGE, commands.PAGE)
+PAGES: tuple[Page, ...] = (today.PAGE, messages.PAGE, commands.PAGE, audit.PAGE)
 ACTIONS: tuple[Action, ...] = ()

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from interface.console.asked import Around, Asked, Page, RefusedError, Shown
+from interface.console.asked import Around, Asked, Page, Shown, day_of
 from interface.store.database import Store
 from interface.store.records.lists import MessageFilter, MessageSummary
 
@@ -60,21 +59,9 @@ def filter_of(asked: Asked) -> MessageFilter:
         listener=query.text("listener") or None,
         sender=query.text("sender") or None,
         code=query.text("code") or None,
-        since=_day(asked, "since"),
-        until=_day(asked, "until", more=1),
+        since=day_of(asked, "since"),
+        until=day_of(asked, "until", more=1),
     )
-
-
-def _day(asked: Asked, name: str, more: int = 0) -> float | None:
-    """The beginning of a day at the site, `more` days later; None when it is not there."""
-    text = asked.query.text(name, 10)
-    if not text:
-        return None
-    try:
-        day = datetime.strptime(text, "%Y-%m-%d") + timedelta(days=more)  # noqa: DTZ007 - the site's zone follows
-        return (day.replace(tzinfo=asked.zone) if asked.zone else day.astimezone()).timestamp()
-    except (ValueError, OverflowError, OSError):
-        raise RefusedError(400, f"{name}: write a day as 2026-03-05") from None
 
 
 def values(asked: Asked, what: What) -> Shown:
