@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from interface.console.figures import Figures
@@ -237,6 +237,18 @@ class Action:
     act: Callable[[Store, Asked, Around], Go | Ask]
     """In a thread; reads only, and says what is to be done. Raises RefusedError."""
     role: Role = "analyst"
+
+
+def day_of(asked: Asked, name: str, more: int = 0) -> float | None:
+    """The beginning of a day that the address names, at the site, `more` days later; None when it is not there."""
+    text = asked.query.text(name, 10)
+    if not text:
+        return None
+    try:
+        day = datetime.strptime(text, "%Y-%m-%d") + timedelta(days=more)  # noqa: DTZ007 - the site's zone follows
+        return (day.replace(tzinfo=asked.zone) if asked.zone else day.astimezone()).timestamp()
+    except (ValueError, OverflowError, OSError):
+        raise RefusedError(400, f"{name}: write a day as 2026-03-05") from None
 
 
 def local_path(text: str) -> str:

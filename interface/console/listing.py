@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any, Generic, Protocol, TypeVar
 from urllib.parse import urlencode
 
-from interface.console.asked import Asked, RefusedError
+from interface.console.asked import Asked
 
 ROWS = 50
 """Of a page."""
@@ -31,18 +30,6 @@ class Listed(Generic[Row]):
 
     rows: Sequence[Row]
     listeners: tuple[str, ...] = ()
-
-
-def day_of(asked: Asked, name: str, more: int = 0) -> float | None:
-    """The beginning of a day at the site, `more` days later; None when it is not there."""
-    text = asked.query.text(name, 10)
-    if not text:
-        return None
-    try:
-        day = datetime.strptime(text, "%Y-%m-%d") + timedelta(days=more)  # noqa: DTZ007 - the site's zone follows
-        return (day.replace(tzinfo=asked.zone) if asked.zone else day.astimezone()).timestamp()
-    except (ValueError, OverflowError, OSError):
-        raise RefusedError(400, f"{name}: write a day as 2026-03-05") from None
 
 
 def address_of(asked: Asked, path: str, filters: Iterable[str], **more: int) -> str:

@@ -22,6 +22,12 @@ _PAGE = (
     .order_by(audit.c.id.desc())
     .limit(bindparam("count"))
 )
+_LAST = (
+    select(audit.c.at)
+    .where(audit.c.user_name == bindparam("b_name"), audit.c.action == bindparam("b_action"))
+    .order_by(audit.c.id.desc())
+    .limit(1)
+)
 _ABOVE_ALL = 2**62
 _DETAIL = AuditEntry.__slots__.index("detail")
 _UNREADABLE = "unreadable: it is damaged in the store"
@@ -59,19 +65,37 @@ class Audit(Part):
         *,
         user_name: str | None = None,
         subject: str | None = None,
+        actions: Sequence[str] = (),
+        first: int = 0,
         before: int | None = None,
         limit: int = 50,
     ) -> list[AuditEntry]:
-        """The newest entries, newest first; the next page is `before=` the last one's id."""
+        """The newest entries, newest first; the next page is `before=` the last one's id. `actions`: one of these, or
+        any where there is none; `first`: the least id.
+        """
         statement, parameters = _PAGE, {"before": _ABOVE_ALL if before is None else before, "count": limit}
         wanted: dict[str, Any] = {}
         for column, value in ((audit.c.user_name, user_name), (audit.c.subject, subject)):
             if value is not None:
                 statement = statement.where(column == bindparam(f"b_{column.name}"))
                 wanted[f"b_{column.name}"] = value
+        if actions:
+            statement = statement.where(audit.c.action.in_(bindparam("b_actions", expanding=True)))
+            wanted["b_actions"] = list(actions)
+        if first:
+            statement = statement.where(audit.c.id >= bindparam("b_first"))
+            wanted["b_first"] = first
         with self._reading() as connection:
             rows = connection.execute(statement, parameters | wanted).all()
         return [self._entry(row) for row in rows]
+
+    def last(self, user_name: str, action: str) -> float | None:
+        """When a user did this last (POSIX seconds); None: never."""
+        with self._reading() as connection:
+            at: float | None = connection.execute(
+                _LAST, {"b_name": user_name, "b_action": action}
+            ).scalar_one_or_none()
+            return at
 
     def _entry(self, row: Any) -> AuditEntry:
         values = list(row)

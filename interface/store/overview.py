@@ -1,7 +1,8 @@
 """Counts for people, at a glance. Reads only, each call one short transaction, whatever is stored.
 
-Neither messages nor requests have an index of their times: it would cost something for each. Their ids grow with time, so
-where an hour begins is found by halving, in some twenty look-ups, and what is between two ids is read by the primary key.
+Neither messages nor requests nor the audit have an index of their times: it would cost something for each. Their ids grow
+with time, so where an hour begins is found by halving, in some twenty look-ups, and what is between two ids is read by the
+primary key.
 Times that a clock set back are found a few rows off; figures may be.
 """
 
@@ -16,9 +17,9 @@ from sqlalchemy import Column, ColumnElement, Connection, Select, Table, bindpar
 from interface.store.engine import Part
 from interface.store.records.console import FeedCount, Group, Grouped, Outcomes
 from interface.store.records.reasons import reasons_of
-from interface.store.schema import messages, requests
+from interface.store.schema import audit, messages, requests
 
-Kind = Literal["messages", "requests"]
+Kind = Literal["messages", "requests", "audit"]
 MOST_FEEDS = 200
 """Senders that are told apart: what a message says of its sender may be anything."""
 MOST_OUTCOMES = 100_000
@@ -35,10 +36,11 @@ def _row_at(table: Table, time: Column[float]) -> Select[Any]:
 _ROW_AT: Mapping[str, Select[Any]] = {
     "messages": _row_at(messages, messages.c.received_at),
     "requests": _row_at(requests, requests.c.created_at),
+    "audit": _row_at(audit, audit.c.at),
 }
 _NEWEST: Mapping[str, Select[Any]] = {
     table.name: select(table.c.id).where(table.c.id < bindparam("above")).order_by(table.c.id.desc()).limit(1)
-    for table in (messages, requests)
+    for table in (messages, requests, audit)
 }
 _ABOVE_ALL = 2**62
 

@@ -1,7 +1,14 @@
 """The pages: a module for each, and the rows by which they are found."""
 
 from interface.console.asked import Action, Page
-from interface.console.pages import commands, find, message, messages, requests, today
+from interface.console.pages import audit, commands, find, message, messages, requests, today
 
-PAGES: tuple[Page, ...] = (today.PAGE, messages.PAGE, message.PAGE, requests.PAGE, commands.PAGE)
+PAGES: tuple[Page, ...] = (
+    today.PAGE,
+    messages.PAGE,
+    message.PAGE,
+    requests.PAGE,
+    commands.PAGE,
+    audit.PAGE,
+)
 ACTIONS: tuple[Action, ...] = (find.ACTION,)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from interface.console.asked import Around, Asked, Page, Shown
-from interface.console.listing import ROWS, Listed, day_of, page_links, patient_of, reason_of
+from interface.console.asked import Around, Asked, Page, Shown, day_of
+from interface.console.listing import ROWS, Listed, page_links, patient_of, reason_of
 from interface.delivery.outcomes import NAMES
 from interface.delivery.verdict import CHECKED, VERDICTS
 from interface.store.database import Store

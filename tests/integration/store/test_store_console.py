@@ -87,6 +87,11 @@ def test_the_audit_is_read_newest_first_and_its_texts_are_sealed(store, sql):
     assert [entry.at for entry in store.audit.page(before=found[0].id, limit=1)] == [2.0]
     assert [entry.at for entry in store.audit.page(user_name="adam")] == [3.0]
     assert [entry.at for entry in store.audit.page(subject="message 2")] == [3.0, 2.0]
+    assert [entry.at for entry in store.audit.page(first=found[1].id)] == [3.0, 2.0]
+    assert [entry.at for entry in store.audit.page(actions=("saw",), limit=1)] == [3.0]
+    assert store.audit.page(actions=("retry", "discard")) == []
+    assert (store.audit.last("mary", "saw"), store.audit.last("mary", "retry")) == (2.0, None)
+    assert store.overview.first_ids("audit", [0.0, 2.0, 9.0]) == [found[2].id, found[1].id, found[0].id + 1]
     assert all(b"why" not in bytes(row.detail or b"") for row in sql("SELECT detail FROM audit"))
 
 

@@ -456,7 +456,9 @@ def test_sessions_and_the_audit(plans, store):
         users.end_old(1.0)
         users.set_disabled("mary", True)
         store.audit.add([AuditEntry(1.0, "mary", "127.0.0.1", "saw", "message 1")])
-        for where in ({}, {"user_name": "mary"}, {"subject": "message 1"}):
+        for where in ({}, {"user_name": "mary"}, {"subject": "message 1"}, {"actions": ("saw",), "first": 1}):
             store.audit.page(**where)
+        store.audit.last("mary", "signed in")
+        store.overview.first_ids("audit", [1.0])
 
     no_table_is_scanned(plans(look))
