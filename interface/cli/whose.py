@@ -22,20 +22,10 @@ def add_authority(parser: argparse.ArgumentParser, *, default: str = argparse.SU
     )
 
 
-def key_of(policy: Policy, mrn: str, authority: str | None) -> str:
-    """The identity key that charts hold for a number; the site's own authority is empty."""
-    from interface.chart import apart
-    from interface.rules.tables import normal
-
-    if authority == apart.AUTHORITY:
-        return apart.key_of(mrn.strip())
-    own = {normal(name) for name in policy.mrn_authority}
-    named = normal(authority or "")
-    return f"{'' if named in own else named}|{mrn.strip()}"
-
-
 def patient_of(site: Site, mrn: str, authority: str | None) -> int:
     """The patient with this number. Raises InterfaceError when nobody has it."""
+    from interface.services.charts_shown import key_of
+
     key = key_of(site.engine.policy, mrn, authority)
     found = site.store.patients.owners((key,))
     if key not in found:
