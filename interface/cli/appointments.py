@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from interface.chart.typed import key_of
 from interface.cli.chosen import a_day
 from interface.cli.common import PROGRAM, add_settings_option, settings_of
 from interface.cli.output import facts, print_json, table, tell
-from interface.cli.patients import add_place, add_request_states, chart_of, place_text
+from interface.cli.patients import add_place, place_text
 from interface.cli.stored import (
     PAGE,
     add_json_argument,
@@ -135,6 +134,7 @@ def show(args: argparse.Namespace) -> int:
 
 def _search(args: argparse.Namespace) -> _Search:
     settings = settings_of(args)
+    from interface.services.charts_shown import key_of
     from interface.store.records.lists import PatientFilter
 
     key = key_of(settings.policy(), args.mrn, args.authority) if args.mrn is not None else None
@@ -182,6 +182,8 @@ class _Search:
         return self._with_states(rows)
 
     def _charts(self, before: PatientCursor | None) -> Iterator[tuple[PatientSummary, Chart]]:
+        from interface.services.charts_shown import chart_of
+
         began, said = time.monotonic(), self._where.key is not None
         while page := self._store.patients.patients(self._where, before=before, limit=PAGE):
             for patient in page:
@@ -203,6 +205,8 @@ class _Search:
         return appointment_shown(entry) | {"patient_id": patient.id, "mrn": head_of(chart).mrn or None}
 
     def _with_states(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        from interface.services.charts_shown import add_request_states
+
         add_request_states(self._store, rows)
         return rows
 

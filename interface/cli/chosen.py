@@ -7,7 +7,6 @@ import time
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from interface.chart.typed import key_of
 from interface.cli.common import UsageError
 from interface.cli.stored import add_times, whole
 from interface.cli.whose import add_authority, nobody
@@ -190,6 +189,8 @@ def any_filter(args: argparse.Namespace) -> bool:
 def _key(args: argparse.Namespace, settings: Settings, store: Store) -> str | None:
     if args.mrn is None:
         return None
+    from interface.services.charts_shown import key_of
+
     policy = settings.policy()
     key = key_of(policy, args.mrn, args.authority)
     if not store.patients.owners((key,)):

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from interface.cli.common import UsageError, add_settings_option
-from interface.cli.feed_source import FileSource, JournalSource, Source
+from interface.cli.feed_source import FileSource
 from interface.cli.output import is_terminal, print_json, tell
 from interface.cli.run import a_time
 from interface.cli.stored import ago, whole
 from interface.errors import InterfaceError
 from interface.rules import Policy, Rulebook, load_rulebook
+from interface.services.feed_source import JournalSource, Source
 
 if TYPE_CHECKING:
     from interface.report.model import Report

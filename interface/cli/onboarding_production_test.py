@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from interface.cli.common import local_text, settings_of, utc_text
 from interface.cli.output import facts, heading, many, print_json, safe_text, table, tell
-from interface.cli.stored import add_json_argument, add_settings_again, decoded, open_store_of, wants_json
-
-if TYPE_CHECKING:
-    from interface.evidence.production_test import Held, Seen
-    from interface.store.database import Store
-    from interface.store.records.slots import Round
-    from interface.store.rounds import InTest
+from interface.cli.stored import add_json_argument, add_settings_again, open_store_of, wants_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,114 +19,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print it; nothing is changed."""
-    from interface.evidence.production_test import Held
+    from interface.services.round_told import told
 
     settings = settings_of(args)
     with open_store_of(settings) as store:
-        found = store.rounds.now()
-        held = Held()
-        for row in store.environments.held():
-            held.add(row.id, row.codes)
-        tested, refused = store.rounds.tested(found), store.rounds.refused(found)
-        wanted = [*(one.id for one in tested), *held.first_complete, *(n for n, _ in held.first_incomplete)]
-        answer = {
-            "environment": settings.site.environment,
-            **_round(store, found),
-            "slots": _slots(tested, looked := _look(store, wanted)),
-            "waiting_without_slot": sorted(store.rounds.without_slot(found)),
-            "refused": [_refused(one, settings.api.version) for one in refused],
-            **_held(held, looked),
-        }
+        answer = {"environment": settings.site.environment, **told(store, settings.api.version, utc_text)}
     if wants_json(args):
         print_json(answer)
     else:
         _show(answer)
     return 0
-
-
-# ---------------------------------------------------------------- what there is to tell
-
-
-def _look(store: Store, ids: Sequence[int]) -> dict[int, Seen]:
-    from interface.evidence.production_test import seen
-
-    bodies, details = store.work.request_bodies(ids), store.work.request_details(ids)
-    return {
-        id_: seen(id_, decoded(bodies.get(id_)), decoded(details.get(id_, ("", None))[1]))
-        for id_ in dict.fromkeys(ids)
-    }
-
-
-def _round(store: Store, found: Round) -> dict[str, Any]:
-    from interface.store.records.slots import ENOUGH, MOST
-
-    return {
-        "round": found.number,
-        "began_at": utc_text(found.began_at or None),
-        "began_by": found.began_by,
-        "why": store.rounds.why(found.number),
-        "chosen": "by hand" if found.by_hand else "automatically",
-        "copied": found.copied,
-        "accepted": found.accepted,
-        "enough": ENOUGH,
-        "most": MOST,
-        "free": len(found.free),
-        "over": found.is_over,
-    }
-
-
-def _slots(tested: Iterable[InTest], looked: Mapping[int, Seen]) -> list[dict[str, Any]]:
-    return [
-        {
-            "slot": one.slot.number,
-            "request": one.id,
-            "state": one.state,
-            "accepted": one.slot.accepted,
-            "may_have_arrived": one.slot.doubtful,
-            "correlation_id": one.correlation_id,
-            "status": one.status,
-            "taken_at": utc_text(one.slot.taken_at),
-            "ended_at": utc_text(one.slot.ended_at),
-            **_seen(looked[one.id]),
-        }
-        for one in tested
-        if one.slot is not None
-    ]
-
-
-def _seen(found: Seen) -> dict[str, Any]:
-    return {
-        "lacks": list(found.lacks),
-        "repaired": [{"field": name, "what": what} for name, what in found.repaired],
-        "left_out": [{"source": source, "why": why} for source, why in found.left_out],
-    }
-
-
-def _refused(one: InTest, version: int) -> dict[str, Any]:
-    from interface.evidence.production_test import named_fields
-
-    return {
-        "request": one.id,
-        "status": one.status,
-        "at": utc_text(one.changed_at),
-        "fields": list(named_fields(one.reply, version)),
-        "keeps_slot": one.slot is not None,
-    }
-
-
-def _held(held: Held, looked: Mapping[int, Seen]) -> dict[str, Any]:
-    return {
-        "complete": held.complete,
-        "candidates": [{"request": id_, **_seen(looked[id_])} for id_ in held.first_complete],
-        "incomplete": held.incomplete,
-        "lacking": dict(held.lacking.most_common()),
-        "incomplete_requests": [
-            {"request": id_, "missing": list(codes), **_seen(looked[id_])}
-            for id_, codes in held.first_incomplete
-        ],
-        "held_otherwise": held.otherwise,
-        "held_for": dict(held.reasons.most_common()),
-    }
 
 
 # ---------------------------------------------------------------- for people

@@ -12,6 +12,7 @@ from interface.cli.common import local_text
 from interface.cli.output import facts, is_terminal, many, table
 from interface.cli.screen import Cell, Screen, open_screen
 from interface.cli.stored import reasons_text
+from interface.shown.charts import fact_text, state_text
 
 WIDE = 130
 """Columns from which on a terminal has room for the list as a table."""
@@ -149,24 +150,21 @@ def _cells(texts: Iterable[object]) -> list[Cell]:
 
 
 def _fact(entry: Mapping[str, Any]) -> tuple[object, ...]:
-    value = entry["value"]
-    shown = str(value).lower() if isinstance(value, bool) else value
-    text = shown if value is not None else f"none: {entry['why']}"
-    return entry["field"].removeprefix("patient."), text, entry["source"], entry["rule"]
-
-
-def _state(entry: Mapping[str, Any]) -> str:
-    if entry["active"]:
-        return f"active, {entry['why']}" if entry["why"] else "active"
-    return f"not active: {entry['why']}" if entry["why"] else "not active"
+    return entry["field"].removeprefix("patient."), fact_text(entry), entry["source"], entry["rule"]
 
 
 def _problem(entry: Mapping[str, Any]) -> tuple[object, ...]:
-    return f"{entry['system']} {entry['code']}", entry["label"], entry["date"], _state(entry), entry["source"]
+    return (
+        f"{entry['system']} {entry['code']}",
+        entry["label"],
+        entry["date"],
+        state_text(entry),
+        entry["source"],
+    )
 
 
 def _medication(entry: Mapping[str, Any]) -> tuple[object, ...]:
-    return entry["drug"], entry["code"], entry["key"], _state(entry), entry["source"]
+    return entry["drug"], entry["code"], entry["key"], state_text(entry), entry["source"]
 
 
 def _appointment(entry: Mapping[str, Any]) -> tuple[object, ...]:

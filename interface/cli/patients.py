@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from interface.chart.typed import key_of
 from interface.cli import messages as message_lists
 from interface.cli.asking import Site, add_site_arguments, open_site
 from interface.cli.common import PROGRAM, UsageError, add_settings_option, settings_of, utc_text
@@ -28,12 +26,8 @@ from interface.cli.whose import add_authority, nobody, patient_of
 from interface.errors import InterfaceError
 
 if TYPE_CHECKING:
-    from interface.chart.model import Chart
     from interface.store.database import Store
-    from interface.store.records.lists import MessageSummary, PatientCursor, PatientFilter, PatientSummary
-
-_MERGES = ("merged", "already-merged", "number-retired", "number-moved", "moved", "renumbered", "linked")
-"""Codes of reasons of messages that say whose chart things are in."""
+    from interface.store.records.lists import PatientCursor, PatientFilter, PatientSummary
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -100,6 +94,7 @@ def run(args: argparse.Namespace) -> int:
 def list_patients(args: argparse.Namespace) -> int:
     """Print the patients that changed last and that the filters take."""
     settings = settings_of(args)
+    from interface.services.charts_shown import key_of
     from interface.store.records.lists import PatientFilter
 
     key = key_of(settings.policy(), args.mrn, args.authority) if args.mrn is not None else None
@@ -132,22 +127,11 @@ def patient_pages(
     return rows, before
 
 
-def chart_of(row: PatientSummary) -> Chart | None:
-    """The chart; None when it cannot be opened."""
-    from interface.chart.model import decode_chart
-
-    if row.chart is None:
-        return None
-    try:
-        return decode_chart(row.chart)
-    except ValueError:
-        return None
-
-
 def as_json(row: PatientSummary) -> dict[str, Any]:
     """A patient as lists and details have it."""
     from interface.chart.model import Chart
     from interface.chart.shown import head_of, number_text
+    from interface.services.charts_shown import chart_of
     from interface.services.mending import chart_text
 
     chart = chart_of(row)
@@ -192,25 +176,17 @@ def show(args: argparse.Namespace) -> int:
     return 0
 
 
-def add_request_states(store: Store, appointments: list[dict[str, Any]]) -> None:
-    """Say of each appointment, as JSON has it, what became of its last request."""
-    known = store.patients.requests_by_id(entry["request"] for entry in appointments if entry["request"])
-    for entry in appointments:
-        found = known.get(entry["request"])
-        entry["request_state"] = found.state if found is not None else None
-
-
 def _whole(site: Site, row: PatientSummary, limit: int) -> dict[str, Any]:
     from interface.chart.model import Chart
     from interface.chart.shown import shown
+    from interface.services.charts_shown import add_request_states, chart_of, family_of, merges_of
 
     store = site.store
     chart = chart_of(row) or Chart([])
     engine = site.engine
     document = shown(chart, engine.book, engine.policy, engine.today(site.clock.at()))
     add_request_states(store, document["appointments"])
-    # of a patient whose chart is part of another's only what was decided for this row
-    family = store.patients.family((row.id,)) if row.merged_into is None else {row.id}
+    family = family_of(store, row)
     newest = store.patients.messages_of(family, limit=limit + 1)
     head = as_json(row)
     for name in ("problems", "medications", "appointments", "numbers"):
@@ -219,24 +195,7 @@ def _whole(site: Site, row: PatientSummary, limit: int) -> dict[str, Any]:
         **head,
         **document,
         "merged_patients": sorted(family - {row.id}),
-        "merges": [message_lists.as_json(found) for found in _merges(store, family)],
+        "merges": [message_lists.as_json(found) for found in merges_of(store, family)],
         "messages": [message_lists.as_json(found) for found in newest[:limit]],
         "more_messages": len(newest) > limit,
     }
-
-
-def _merges(store: Store, family: Iterable[int]) -> list[MessageSummary]:
-    """The messages that say whose chart things are in, oldest first."""
-    found = [
-        row
-        for row in _messages(store, list(family))
-        if any(reason.get("code") in _MERGES for reason in row.reasons)
-    ]
-    return found[::-1]
-
-
-def _messages(store: Store, family: list[int]) -> Iterator[MessageSummary]:
-    before = None
-    while page := store.patients.messages_of(family, before=before, limit=PAGE):
-        yield from page
-        before = page[-1].id

@@ -209,7 +209,7 @@ def _carry_out(
 def _who(site: Site, groups: list[Group]) -> Iterable[str]:
     """The patients, when there are few."""
     from interface.chart.shown import head_of
-    from interface.cli.patients import chart_of
+    from interface.services.charts_shown import chart_of
 
     if len(groups) > NAMED:
         return

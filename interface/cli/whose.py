@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from interface.chart.typed import key_of
 from interface.errors import InterfaceError
 
 if TYPE_CHECKING:
@@ -25,6 +24,8 @@ def add_authority(parser: argparse.ArgumentParser, *, default: str = argparse.SU
 
 def patient_of(site: Site, mrn: str, authority: str | None) -> int:
     """The patient with this number. Raises InterfaceError when nobody has it."""
+    from interface.services.charts_shown import key_of
+
     key = key_of(site.engine.policy, mrn, authority)
     found = site.store.patients.owners((key,))
     if key not in found:

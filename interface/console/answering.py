@@ -23,15 +23,19 @@ from interface.console.asked import (
     Ask,
     Asked,
     Fields,
+    File,
     Go,
     Incoming,
     Page,
+    Present,
     RefusedError,
     Viewer,
+    Write,
     as_id,
     local_path,
 )
 from interface.console.figures import Figures
+from interface.console.kept import Kept
 from interface.console.pauses import Pauses
 from interface.console.rendering import clock, render
 from interface.services.door_state import DoorState, Surroundings
@@ -57,6 +61,8 @@ NAVIGATION = (
     ("Audit", "/audit"),
 )
 """Entries in their order; those without a page are not shown."""
+MOST_FORM_BYTES = 64 * 1024
+"""Of a form, unless its action takes more."""
 WRONG = "The name or the password is wrong."
 MOST_SIGNING_IN = 4
 """Passwords that are looked at or wait for it: each costs 64 MiB for a moment."""
@@ -100,12 +106,22 @@ class Answering:
         self._paths = frozenset(page.path for page in pages)
         self._now = now
         self._figures = Figures(expected_seconds=around.settings.webhooks.expected_hours * 3600)
+        self._kept = Kept(around.settings, around.store.another, now)
         self._pauses = Pauses()
         self._pauses_lock = threading.Lock()
         self._noted: dict[bytes, tuple[float, set[str]]] = {}
         """By session: until when patient data is shown, and the records that were noted since it is."""
         self._noted_lock = threading.Lock()
         self._signing_in = threading.BoundedSemaphore(MOST_SIGNING_IN)
+
+    def most_bytes(self, path: str) -> int:
+        """How long the form of a path may be."""
+        action = self._actions.get(_pattern(_numbered(path)[0]))
+        return MOST_FORM_BYTES if action is None else action.most_bytes
+
+    def stop(self) -> None:
+        """Give up what is being made in the background."""
+        self._kept.stop()
 
     def answer(self, store: Store, incoming: Incoming, state: DoorState) -> Reply:
         """The answer; raises nothing."""
@@ -282,10 +298,11 @@ class Answering:
             ids,
             Fields(incoming.query),
             Fields(incoming.form),
+            dict(incoming.files),
             incoming.path,
             self._paths,
         )
-        around = Around(self._around.settings, state, self._figures, self._around.work_ahead)
+        around = Around(self._around.settings, state, self._figures, self._kept, self._around.work_ahead)
         if incoming.method == "POST":
             return self._act(store, incoming, asked, around, _pattern(numbered))
         page = self._pages.get(_pattern(numbered))
@@ -293,14 +310,22 @@ class Answering:
             raise RefusedError(404, "There is no such page.")
         _require(viewer, page.role)
         shown = page.values(asked, page.read(store, asked, around))
+        if isinstance(shown, File):
+            self._note(store, incoming, viewer, "took", (shown.subject,))
+            kept = ("Content-Disposition", f'attachment; filename="{shown.name}"')
+            return Reply(200, shown.body, (kept,), shown.kind)
+        return self._show(store, incoming, asked, Present(shown, page.template, page.entry))
+
+    def _show(self, store: Store, incoming: Incoming, asked: Asked, found: Present) -> Reply:
+        viewer, shown = asked.viewer, found.shown
         if viewer.shows and shown.seen:  # noted first: what can't be noted is not shown
             self._note_seen(store, incoming, viewer, shown.seen)
-        values = self._frame(viewer, page.entry, _here(incoming), asked.now) | {
+        values = self._frame(viewer, found.entry, _here(incoming), asked.now) | {
             "title": shown.title,
             "asked": asked,
             **shown.values,
         }
-        return Reply(shown.status, render(page.template, values).encode())
+        return Reply(shown.status, render(found.template, values).encode())
 
     def _act(
         self, store: Store, incoming: Incoming, asked: Asked, around: Around, pattern: tuple[str, ...]
@@ -334,6 +359,12 @@ class Answering:
         wanted = action.act(store, asked, around)
         if isinstance(wanted, Go):
             return _see(local_path(wanted.to))
+        if isinstance(wanted, Present):
+            return self._show(store, incoming, asked, wanted)
+        if isinstance(wanted, Write):
+            self._note(store, incoming, viewer, wanted.action, wanted.subjects, wanted.why)
+            wanted.write(store)
+            return _see(local_path(wanted.back))
         return self._ask(store, incoming, viewer, wanted)
 
     def _ask(self, store: Store, incoming: Incoming, viewer: Viewer, wanted: Ask) -> Reply:

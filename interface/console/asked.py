@@ -13,6 +13,7 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from interface.console.figures import Figures
+from interface.console.kept import Kept
 from interface.errors import InterfaceError
 from interface.services.door_state import DoorState
 from interface.settings import Settings
@@ -103,6 +104,8 @@ class Incoming:
     origin: str = ""
     fetch_site: str = ""
     """What the browser says of where the request comes from (Sec-Fetch-Site); '': nothing."""
+    files: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
+    """Of the form."""
 
     @property
     def live(self) -> bool:
@@ -154,6 +157,8 @@ class Asked:
     """Of the path, in their order."""
     query: Fields = field(default_factory=Fields)
     form: Fields = field(default_factory=Fields)
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    """Of the form, by the name of the field."""
     path: str = "/"
     paths: frozenset[str] = frozenset()
     """The paths of all pages, as they are in their rows: a link leads only to what is there."""
@@ -175,6 +180,7 @@ class Around:
     state: DoorState
     """The door when the browser asked."""
     figures: Figures
+    kept: Kept
     work_ahead: float = 0.0
     """Seconds by which the clock of requests is ahead of ours (`run --now`)."""
 
@@ -191,6 +197,17 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
+class File:
+    """What a page gives to be kept, not to be looked at."""
+
+    name: str
+    kind: str
+    body: bytes
+    subject: str
+    """What the audit calls it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """A page."""
 
@@ -199,7 +216,7 @@ class Page:
     template: str
     read: Callable[[Store, Asked, Around], Any]
     """In a thread; reads only."""
-    values: Callable[[Asked, Any], Shown]
+    values: Callable[[Asked, Any], Shown | File]
     """Pure."""
     entry: str = ""
     """The entry of the navigation that it belongs to."""
@@ -230,13 +247,37 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class Write:
+    """Note something that no decision of the work depends on, by whoever notes it."""
+
+    write: Callable[[Store], object]
+    """One short transaction."""
+    action: str
+    """As `Ask.action`."""
+    subjects: tuple[str, ...]
+    back: str
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """Answer the form with a page: what was asked must stand in no address."""
+
+    shown: Shown
+    template: str
+    entry: str
+
+
+@dataclass(frozen=True, slots=True)
 class Action:
     """What a form asks for."""
 
     path: str
-    act: Callable[[Store, Asked, Around], Go | Ask]
+    act: Callable[[Store, Asked, Around], Go | Ask | Write | Present]
     """In a thread; reads only, and says what is to be done. Raises RefusedError."""
     role: Role = "analyst"
+    most_bytes: int = 64 * 1024
+    """Of the form."""
 
 
 def day_of(asked: Asked, name: str, more: int = 0) -> float | None:

@@ -37,6 +37,7 @@ def _environment() -> Any:
         "size": size,
         "lines": lines,
         "iso": _iso,
+        "raw_lines": raw_lines,
     }
     _, paths = assets()
     environment.globals |= {"asset": paths.__getitem__}
@@ -93,6 +94,13 @@ def size(count: float | None) -> str:
 def lines(value: object) -> Markup:
     """Text whose line ends stay, made harmless."""
     return Markup("<br>").join(escape(line) for line in safe_lines(str(value)).split("\n"))
+
+
+def raw_lines(value: object) -> Markup:
+    """Text for a text area, line by line as it was typed; what is harmful there is an escape. Browsers drop one line end at
+    its beginning.
+    """
+    return Markup("\n") + escape(safe_lines(str(value)))
 
 
 def _iso(seconds: float) -> str:

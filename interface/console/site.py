@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -22,7 +23,6 @@ from interface.services.logs import event, where
 
 log = logging.getLogger(__name__)
 
-MOST_FORM_BYTES = 64 * 1024
 MOST_FIELDS = 200
 TOO_SLOW = "This page took too long and was given up. Messages are taken and acknowledged regardless."
 BUSY = "Many pages are being made just now: please try again in a moment."
@@ -42,6 +42,7 @@ class ConsoleSite:
     """The console, for the door."""
 
     def __init__(self, around: Surroundings, answering: Answering, readers: Readers) -> None:
+        self._answering = answering
         self._readers = readers
         self._resource = _ConsoleResource(around, answering, readers)
 
@@ -51,6 +52,7 @@ class ConsoleSite:
 
     def stop(self) -> None:
         """Take no more requests, end the threads."""
+        self._answering.stop()
         self._readers.stop()
 
 
@@ -71,7 +73,9 @@ class _ConsoleResource(Resource):
             return self._send(request, self._answering.failed(400, "This is not a request of a browser."))
         if incoming is None:
             return self._send(request, self._answering.failed(405, "Only GET, HEAD and POST are known here."))
-        if getattr(request, "too_large", False) or _length(request) > MOST_FORM_BYTES:
+        if getattr(request, "too_large", False) or _length(request) > self._answering.most_bytes(
+            incoming.path
+        ):
             return self._send(request, self._answering.failed(413, "The form is too large."))
         if incoming.path.startswith(PREFIX):
             return self._send(request, self._file(incoming.path))
@@ -130,9 +134,14 @@ def incoming_of(request: Any) -> Incoming | None:
         return None
     raw_path, _, raw_query = request.uri.partition(b"?")
     form: tuple[tuple[str, str], ...] = ()
+    files: tuple[tuple[str, bytes], ...] = ()
     if method == "POST":
-        form = _pairs(request.content.read(MOST_FORM_BYTES + 1))
+        body = request.content.read()  # the door has a limit for it
         request.content.seek(0)
+        if (kind := _header(request, b"content-type")).lower().startswith("multipart/form-data"):
+            form, files = parts_of(kind, body)
+        else:
+            form = _pairs(body)
     address = request.getClientAddress()
     return Incoming(
         method,
@@ -145,6 +154,7 @@ def incoming_of(request: Any) -> Incoming | None:
         _header(request, b"host"),
         _header(request, b"origin"),
         _header(request, b"sec-fetch-site"),
+        files,
     )
 
 
@@ -180,6 +190,32 @@ def _pairs(raw: bytes) -> tuple[tuple[str, str], ...]:
         )
     except ValueError:  # UnicodeDecodeError, too
         raise MisshapenError from None
+
+
+def parts_of(kind: str, body: bytes) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, bytes], ...]]:
+    """Texts and files of a `multipart/form-data` body (RFC 7578), as browsers write them. Raises MisshapenError."""
+    found = re.search(r'boundary=(?:"([^"]{1,70})"|([^\s;]{1,70}))', kind)
+    if found is None:
+        raise MisshapenError
+    pieces = (b"\r\n" + body).split(b"\r\n--" + (found[1] or found[2]).encode("latin-1"), MOST_FIELDS + 1)
+    if len(pieces) < 2 or pieces[0] or not pieces[-1].startswith(b"--"):
+        raise MisshapenError
+    texts: list[tuple[str, str]] = []
+    files: list[tuple[str, bytes]] = []
+    for piece in pieces[1:-1]:
+        head, there, content = piece.removeprefix(b"\r\n").partition(b"\r\n\r\n")
+        said = re.search(rb"(?i)^content-disposition:\s*form-data;([^\r\n]*)", head, re.MULTILINE)
+        name = re.search(rb'(?:^|;)\s*name="([A-Za-z0-9_-]{1,64})"', said[1]) if said else None
+        if not there or said is None or name is None:
+            raise MisshapenError
+        if b"filename=" in said[1]:
+            files.append((name[1].decode(), content))
+            continue
+        try:
+            texts.append((name[1].decode(), content.decode("utf-8")))
+        except UnicodeDecodeError:
+            raise MisshapenError from None
+    return tuple(texts), tuple(files)
 
 
 def _header(request: Any, name: bytes) -> str:

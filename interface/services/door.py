@@ -45,7 +45,7 @@ OPEN_SECONDS = 1.0
 """How often a store on a full disk is tried at the start."""
 DRAIN_SECONDS = 15.0
 """How long senders may take to read their last answers and close when the door stops."""
-MAX_FORM_BYTES = 64 * 1024
+MAX_FORM_BYTES = 1024 * 1024 + 64 * 1024
 """Of what is posted to the console."""
 NOT_TAKEN = "[web] is open to other machines over plain http, and [webhooks] says nothing: docs/webhooks.md"
 

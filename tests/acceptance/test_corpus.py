@@ -13,9 +13,9 @@ from pathlib import Path
 from corpus import FILES, messages, needs_corpus
 
 from interface.chart.decide import Engine
-from interface.cli.explain import as_json, explain
 from interface.contract.v1 import check
 from interface.rules import Policy, load_rulebook
+from interface.services.explaining import as_json, explain
 
 NOW = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 DECISIONS = {"post", "chart", "hold", "cancel", "ignore", "reject"}

@@ -16,8 +16,8 @@ from interface.chart.decide import Engine
 from interface.chart.model import Chart, decode_chart, encode_chart
 from interface.chart.outcome import Outcome
 from interface.chart.registry import Registry
-from interface.cli.explain import as_json
 from interface.rules import Policy, Rulebook, load_rulebook
+from interface.services.explaining import as_json
 
 sys.path.insert(0, str(Path(__file__).parent))
 

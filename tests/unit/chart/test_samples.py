@@ -7,9 +7,9 @@ from itertools import groupby
 import pytest
 
 from interface.chart.decide import Engine
-from interface.cli.explain import as_json, explain
 from interface.cli.samples import Sample, differences, load_samples
 from interface.rules import Policy, load_rulebook
+from interface.services.explaining import as_json, explain
 
 SAMPLES = load_samples()
 STORIES = {story: list(samples) for story, samples in groupby(SAMPLES, key=lambda sample: sample.story)}

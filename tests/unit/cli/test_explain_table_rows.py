@@ -127,9 +127,9 @@ def test_a_mask_keeps_the_table_and_hides_the_row(explained) -> None:
 
 def test_rows_that_are_named_are_there_and_come_from_no_other_place_than_the_source() -> None:
     from interface.chart.decide import Engine
-    from interface.cli.explain import as_json, explain, with_table_rows
     from interface.cli.run import a_time
     from interface.rules import Policy, load_rulebook
+    from interface.services.explaining import as_json, explain, with_table_rows
 
     book = load_rulebook()
     messages = [sample.message for sample in load_samples()]

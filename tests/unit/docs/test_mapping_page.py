@@ -16,13 +16,13 @@ import pytest
 from interface.chart.decide import Engine
 from interface.chart.holds import release_of
 from interface.chart.outcome import Outcome
-from interface.cli.explain import explain
 from interface.cli.samples import load_samples
 from interface.contract.v2 import PatientProcessingRequest
 from interface.rules import Policy, Reading, load_rulebook
 from interface.rules.facts import Fact
 from interface.rules.fields import SCOPES, SETTING
 from interface.rules.policy import RequestDefaults
+from interface.services.explaining import explain
 
 ROOT = Path(__file__).parents[3]
 GENERATE = runpy.run_path(str(ROOT / "docs" / "generate.py"))

@@ -14,11 +14,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from interface.chart.decide import Engine
-from interface.cli.explain import as_json, departures, explain
 from interface.cli.samples import load_samples
 from interface.hl7.batch import messages_in_file
 from interface.rules import Policy, load_rulebook
 from interface.rules.policy import RequestDefaults
+from interface.services.explaining import as_json, departures, explain
 from interface.shown.mask import Mask, shape
 
 NOW = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)

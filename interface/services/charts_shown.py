@@ -1,0 +1,66 @@
+"""What people get to see of patients' charts, as `patients` and the console show them: reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from interface.chart import apart
+from interface.chart.model import Chart, decode_chart
+from interface.rules import Policy
+from interface.rules.tables import normal
+from interface.store.database import Store
+from interface.store.records.lists import MessageSummary, PatientSummary
+
+_MERGES = ("merged", "already-merged", "number-retired", "number-moved", "moved", "renumbered", "linked")
+"""Codes of reasons of messages that say whose chart things are in."""
+_PAGE = 500
+
+
+def key_of(policy: Policy, mrn: str, authority: str | None) -> str:
+    """The identity key that charts hold for a number; the site's own authority is empty."""
+    if authority == apart.AUTHORITY:
+        return apart.key_of(mrn.strip())
+    own = {normal(name) for name in policy.mrn_authority}
+    named = normal(authority or "")
+    return f"{'' if named in own else named}|{mrn.strip()}"
+
+
+def chart_of(row: PatientSummary) -> Chart | None:
+    """The chart; None when it cannot be opened."""
+    if row.chart is None:
+        return None
+    try:
+        return decode_chart(row.chart)
+    except ValueError:
+        return None
+
+
+def add_request_states(store: Store, appointments: list[dict[str, Any]]) -> None:
+    """Say of each appointment, as JSON has it, what became of its last request."""
+    known = store.patients.requests_by_id(entry["request"] for entry in appointments if entry["request"])
+    for entry in appointments:
+        found = known.get(entry["request"])
+        entry["request_state"] = found.state if found is not None else None
+
+
+def family_of(store: Store, row: PatientSummary) -> set[int]:
+    """Whose messages are shown with this patient: of one whose chart is part of another's only his own."""
+    return store.patients.family((row.id,)) if row.merged_into is None else {row.id}
+
+
+def merges_of(store: Store, family: Iterable[int]) -> list[MessageSummary]:
+    """The messages that say whose chart things are in, oldest first."""
+    found = [
+        row
+        for row in _messages(store, list(family))
+        if any(reason.get("code") in _MERGES for reason in row.reasons)
+    ]
+    return found[::-1]
+
+
+def _messages(store: Store, family: list[int]) -> Iterator[MessageSummary]:
+    before = None
+    while page := store.patients.messages_of(family, before=before, limit=_PAGE):
+        yield from page
+        before = page[-1].id
