@@ -11,13 +11,11 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 from interface.console import security
 from interface.console.asked import (
-    LIVE,
     Action,
     Around,
     Ask,
@@ -36,19 +34,18 @@ from interface.console.asked import (
 )
 from interface.console.figures import Figures
 from interface.console.kept import Kept
-from interface.console.pauses import Pauses
 from interface.console.rendering import clock, render
+from interface.console.replies import PLAIN, SIGN_IN, Reply, here, see, to_sign_in
+from interface.console.signing_in import SigningIn
 from interface.services.door_state import DoorState, Surroundings
 from interface.services.logs import event, where
-from interface.services.passwords import is_right
 from interface.store.database import Store
 from interface.store.errors import StoreError
 from interface.store.records.console import AuditEntry, Session
 
 log = logging.getLogger(__name__)
 
-HTML = "text/html; charset=utf-8"
-SIGN_IN, SIGN_OUT, SHOW, MASK = "/sign-in", "/sign-out", "/show", "/mask"
+SIGN_OUT, SHOW, MASK = "/sign-out", "/show", "/mask"
 NAVIGATION = (
     ("Today", "/"),
     ("Messages", "/messages"),
@@ -63,11 +60,6 @@ NAVIGATION = (
 """Entries in their order; those without a page are not shown."""
 MOST_FORM_BYTES = 64 * 1024
 """Of a form, unless its action takes more."""
-WRONG = "The name or the password is wrong."
-MOST_SIGNING_IN = 4
-"""Passwords that are looked at or wait for it: each costs 64 MiB for a moment."""
-UNKNOWN = "(unknown)"
-"""In the audit instead of a name that nobody has: it may be a password, typed in the wrong place."""
 TITLES = {
     400: "That was not understood",
     403: "Not allowed",
@@ -78,16 +70,6 @@ TITLES = {
     500: "Something went wrong",
     503: "Not just now",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer."""
-
-    status: int
-    body: bytes = b""
-    headers: tuple[tuple[str, str], ...] = ()
-    kind: str = HTML
 
 
 class Answering:
@@ -107,12 +89,10 @@ class Answering:
         self._now = now
         self._figures = Figures(expected_seconds=around.settings.webhooks.expected_hours * 3600)
         self._kept = Kept(around.settings, around.store.another, now)
-        self._pauses = Pauses()
-        self._pauses_lock = threading.Lock()
         self._noted: dict[bytes, tuple[float, set[str]]] = {}
         """By session: until when patient data is shown, and the records that were noted since it is."""
         self._noted_lock = threading.Lock()
-        self._signing_in = threading.BoundedSemaphore(MOST_SIGNING_IN)
+        self._signing_in = SigningIn(self._frame, around.settings.file, now)
 
     def most_bytes(self, path: str) -> int:
         """How long the form of a path may be."""
@@ -127,11 +107,11 @@ class Answering:
         """The answer; raises nothing."""
         viewer: Viewer | None = None
         try:
-            if incoming.path == SIGN_IN:
-                return self._sign_in(store, incoming)
             viewer = self._viewer(store, incoming)
+            if incoming.path == SIGN_IN:
+                return self._signing_in.answer(store, incoming, signed_in=viewer is not None)
             if viewer is None:
-                return _to_sign_in(incoming)
+                return to_sign_in(incoming)
             return self._answer(store, incoming, state, viewer)
         except RefusedError as refused:
             return self.failed(refused.status, str(refused), viewer)
@@ -162,7 +142,7 @@ class Answering:
             body = render("error.html", values)
         except Exception as error:
             event(log, logging.ERROR, "console-failed", page="error", error=where(error))
-            return Reply(status, f"{title}. {number}\n".encode(), kind="text/plain; charset=utf-8")
+            return Reply(status, f"{title}. {number}\n".encode(), kind=PLAIN)
         return Reply(status, body.encode())
 
     def _known_path(self, path: str) -> str:
@@ -200,93 +180,6 @@ class Answering:
             shows=now < session.shows_until <= now + security.SHOW_SECONDS,
         )
 
-    # ---- signing in and out ----
-
-    def _sign_in(self, store: Store, incoming: Incoming) -> Reply:
-        locked = security.is_locked(incoming)
-        token = security.cookie_of(incoming.cookies, security.FORM)
-        query, form = Fields(incoming.query), Fields(incoming.form)
-        following = local_path(query.secret("next") or form.secret("next"))
-        if incoming.method == "GET":
-            if self._viewer(store, incoming) is not None:
-                return _see(following)
-            return self._sign_in_page(store, following, token, locked=locked)
-        name, password = form.secret("name").strip(), form.secret("password")
-        if not (security.is_own(incoming) and token and security.is_csrf(form.secret("csrf"), token)):
-            text = "This page was open for too long, or cookies are off. Please try again."
-            return self._sign_in_page(
-                store, following, token, locked=locked, name=name, said=text, status=403
-            )
-        with self._pauses_lock:
-            left = self._pauses.left(name, incoming.peer, self._now())
-        if left > 0:
-            text = f"Too many wrong passwords: please wait {int(left) + 1} s."
-            return self._sign_in_page(
-                store, following, token, locked=locked, name=name, said=text, status=429
-            )
-        if not self._signing_in.acquire(blocking=False):
-            text = "Many are signing in just now: please try again in a moment."
-            return self._sign_in_page(
-                store, following, token, locked=locked, name=name, said=text, status=429
-            )
-        try:
-            session = self._session_of(store, name, password, incoming.peer)
-        finally:
-            self._signing_in.release()
-        if session is None:
-            return self._sign_in_page(
-                store, following, token, locked=locked, name=name, said=WRONG, status=403
-            )
-        cookies = (
-            security.set_cookie(security.SESSION, session, locked=locked),
-            security.drop_cookie(security.FORM, locked=locked),
-        )
-        return _see(following, cookies)
-
-    def _session_of(self, store: Store, name: str, password: str, peer: str) -> str | None:
-        """The token of a new session, noted; None: name or password is wrong."""
-        user = store.users.get(name)
-        right = is_right(password, None if user is None or user.disabled else user.password)
-        now, token = self._now(), security.new_token()
-        if user is not None and right:
-            store.users.end_old(now - security.IDLE_SECONDS)
-            right = store.users.begin(security.token_hash(token), user, now)
-        known = UNKNOWN if user is None else user.name
-        action = "signed in" if right else "was refused"
-        store.audit.add([AuditEntry(now, known, peer, action, "console")])
-        with self._pauses_lock:
-            if right:
-                self._pauses.succeeded(name)
-                return token
-            self._pauses.failed(name, peer, now)
-        event(log, logging.WARNING, "console-sign-in-refused", user=known, peer=peer)
-        return None
-
-    def _sign_in_page(
-        self,
-        store: Store,
-        following: str,
-        token: str,
-        *,
-        locked: bool,
-        name: str = "",
-        said: str = "",
-        status: int = 200,
-    ) -> Reply:
-        cookies: tuple[tuple[str, str], ...] = ()
-        if not token:
-            token = security.new_token()
-            cookies = (security.set_cookie(security.FORM, token, locked=locked),)
-        values = self._frame(None, "", following, self._now()) | {
-            "csrf": security.csrf_of(token),
-            "following": following,
-            "name": name[:64],
-            "said": said,
-            "nobody": not store.users.any(),
-            "config": str(self._around.settings.file or ""),
-        }
-        return Reply(status, render("sign_in.html", values).encode(), cookies)
-
     # ---- pages and actions ----
 
     def _answer(self, store: Store, incoming: Incoming, state: DoorState, viewer: Viewer) -> Reply:
@@ -320,7 +213,7 @@ class Answering:
         viewer, shown = asked.viewer, found.shown
         if viewer.shows and shown.seen:  # noted first: what can't be noted is not shown
             self._note_seen(store, incoming, viewer, shown.seen)
-        values = self._frame(viewer, found.entry, _here(incoming), asked.now) | {
+        values = self._frame(viewer, found.entry, here(incoming), asked.now) | {
             "title": shown.title,
             "asked": asked,
             **shown.values,
@@ -339,11 +232,11 @@ class Answering:
             store.users.end(viewer.token_hash)
             self._note(store, incoming, viewer, "signed out", ("console",))
             gone = security.drop_cookie(security.SESSION, locked=security.is_locked(incoming))
-            return _see(SIGN_IN, (gone,))
+            return see(SIGN_IN, (gone,))
         following = local_path(asked.form.secret("next"))
         if incoming.path == MASK:
             store.users.show(viewer.token_hash, 0.0)
-            return _see(following)
+            return see(following)
         if incoming.path == SHOW:
             _require(viewer, "analyst")
             why = asked.form.text("why")
@@ -351,20 +244,20 @@ class Answering:
                 raise RefusedError(400, "Say why patient data is to be shown: it is noted with your name.")
             self._note(store, incoming, viewer, "has patient data shown", ("console",), why)
             store.users.show(viewer.token_hash, asked.now + security.SHOW_SECONDS)
-            return _see(following)
+            return see(following)
         action = self._actions.get(pattern)
         if action is None:
             raise RefusedError(404, "There is no such form.")
         _require(viewer, action.role)
         wanted = action.act(store, asked, around)
         if isinstance(wanted, Go):
-            return _see(local_path(wanted.to))
+            return see(local_path(wanted.to))
         if isinstance(wanted, Present):
             return self._show(store, incoming, asked, wanted)
         if isinstance(wanted, Write):
             self._note(store, incoming, viewer, wanted.action, wanted.subjects, wanted.why)
             wanted.write(store)
-            return _see(local_path(wanted.back))
+            return see(local_path(wanted.back))
         return self._ask(store, incoming, viewer, wanted)
 
     def _ask(self, store: Store, incoming: Incoming, viewer: Viewer, wanted: Ask) -> Reply:
@@ -372,7 +265,7 @@ class Answering:
         self._note(store, incoming, viewer, wanted.action, wanted.subjects, wanted.why)
         number = store.commands.add(wanted.kind, wanted.arguments)
         self._around.wake()
-        return _see(f"/commands/{number}?{urlencode({'back': local_path(wanted.back)})}")
+        return see(f"/commands/{number}?{urlencode({'back': local_path(wanted.back)})}")
 
     def _note_seen(self, store: Store, incoming: Incoming, viewer: Viewer, seen: Sequence[str]) -> None:
         """Each record once for each time that patient data is shown; a page that keeps itself up to date asks often."""
@@ -426,23 +319,6 @@ def _is_good(session: Session, now: float) -> bool:
 def _require(viewer: Viewer, role: Any) -> None:
     if not viewer.may(role):
         raise RefusedError(403, f"This is for the role {role}; {viewer.name} is {viewer.role}.")
-
-
-def _to_sign_in(incoming: Incoming) -> Reply:
-    """Of a page to the form; a script is told, it loads the page anew."""
-    if incoming.live:
-        return Reply(401, b"", kind="text/plain; charset=utf-8")
-    back = _here(incoming) if incoming.method == "GET" else "/"
-    return _see(SIGN_IN if back == "/" else f"{SIGN_IN}?{urlencode({'next': back})}")
-
-
-def _here(incoming: Incoming) -> str:
-    query = [(name, value) for name, value in incoming.query if name != LIVE]
-    return local_path(incoming.path + (f"?{urlencode(query)}" if query else ""))
-
-
-def _see(path: str, headers: tuple[tuple[str, str], ...] = ()) -> Reply:
-    return Reply(303, b"", (("Location", path), *headers), kind="text/plain; charset=utf-8")
 
 
 def _pattern(path: str) -> tuple[str, ...]:

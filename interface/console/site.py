@@ -13,11 +13,12 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
 from interface.console import security
-from interface.console.answering import Answering, Reply
+from interface.console.answering import Answering
 from interface.console.asked import Incoming
 from interface.console.assets import FOREVER, PREFIX, assets
 from interface.console.pages import ACTIONS, PAGES
 from interface.console.readers import BusyError, Readers, TooSlowError
+from interface.console.replies import Reply
 from interface.services.door_state import Surroundings
 from interface.services.logs import event, where
 

@@ -9,8 +9,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 from argon2 import PasswordHasher
 
-from interface.console.answering import Answering, Reply
+from interface.console.answering import Answering
 from interface.console.asked import Action, Ask, Incoming, Page, RefusedError, Shown
+from interface.console.replies import Reply
 from interface.services.door_state import DoorState
 from interface.store.database import Store
 from interface.store.records.arrivals import Arrival
