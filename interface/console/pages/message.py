@@ -56,6 +56,9 @@ def values(asked: Asked, what: Record) -> Shown:
             "decision": {"badge": text, "level": level},
             "reasons": reasons_of(summary.reasons, held=summary.decision == "hold"),
             "changed": _changed(detail),
+            "in_chart": summary.decision in _TAKEN
+            and summary.patient_id is not None
+            and not summary.set_aside,
             "laid": found,
             "notes": [*what.message.charset_notes, *what.message.notes] if what.message else [],
             "raw": veiled(viewer, raw) if raw else None,
@@ -120,13 +123,15 @@ def patient_link(asked: Asked, number: int | None) -> dict[str, str] | None:
     return {"text": f"patient {number}", "href": href}
 
 
+_TAKEN = ("post", "chart", "cancel", "hold")
+"""Decisions of messages that are in the chart, where it can be told whose they are."""
 _KEPT = {
-    "post": "What it says was taken into the chart, and a request was made of that.",
-    "chart": "What it says was taken into the chart; no request was made for it.",
-    "cancel": "What it says was taken into the chart, and what it calls off is no longer asked for.",
-    "hold": "What it says was taken into the chart; what is asked for is held.",
-    "ignore": "Nothing: it is of a kind that tells nothing of use here.",
-    "reject": "Nothing: it could not be read.",
+    "post": "It was taken into the chart, and a request was made.",
+    "chart": "It was taken into the chart; nothing is asked for because of it.",
+    "cancel": "It was taken into the chart, and what it calls off is no longer asked for.",
+    "hold": "It was taken into the chart; what it asks for is held.",
+    "ignore": "It changed nothing in the chart: it is of a kind that is not used.",
+    "reject": "It changed nothing in the chart: it could not be taken.",
 }
 
 
@@ -134,9 +139,9 @@ def _changed(detail: MessageDetail) -> str:
     """What can be told of what it changed: the chart keeps where each value is from, not what stood there before."""
     summary = detail.summary
     if summary.set_aside:
-        return "Nothing: a person left it out of the chart."
-    if summary.patient_id is None and summary.decision not in (None, "ignore", "reject"):
-        return "Nothing: whose message it is could not be told."
+        return "It changed nothing in the chart: a person left it out."
+    if summary.patient_id is None and summary.decision in _TAKEN:
+        return "It changed nothing in the chart: whose it is could not be told."
     return _KEPT.get(summary.decision or "", "")
 
 
