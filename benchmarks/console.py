@@ -22,6 +22,11 @@ ADDRESSES = (
     ("held", "messages that are held", "/messages?decision=hold"),
     ("nothing", "messages of a type that none has", "/messages?type=XXX%5EX99"),
     ("message", "one message", "/messages/7"),
+    ("requests", "a page of requests", "/requests"),
+    ("requests_held", "requests that are held", "/requests?state=held"),
+    ("requests_id", "a request by a correlation id that none has", "/requests?correlation_id=none"),
+    ("requests_nothing", "requests of a verdict that none has", "/requests?verdict=refused-together"),
+    ("request", "one request", "/requests/7"),
 )
 """Key, what it is, address."""
 USER = "bench"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from interface.cli.screen import Cell, Screen
+from interface.shown.sources import source_of
 
 _DECISIONS = {
     "post": "bold green",
@@ -19,9 +19,6 @@ _DECISIONS = {
     "ignore": "dim",
 }
 """The decisions in the order of the summary, and how each is shown."""
-
-_EARLIER = re.compile(r"^(.+):(?=[A-Z][A-Z0-9]{2}(?:\[\d+\])?(?:-|$))")
-"""A source within an earlier message: its control id, and the path behind the last colon."""
 
 
 def print_explained(screen: Screen, answer: Mapping[str, Any], file: str = "") -> None:
@@ -75,7 +72,7 @@ def _print_fields(screen: Screen, fields: Sequence[Mapping[str, Any]], *, whole:
         folded="value",
         spared="table",
     )
-    earlier = dict.fromkeys(found[1] for row in fields if (found := _EARLIER.match(row["source"])))
+    earlier = dict.fromkeys(name for row in fields if (name := source_of(row["source"]).control_id))
     if earlier:
         screen.line(("said by earlier messages:", "dim"), (", ".join(earlier), "cyan"), indent=2, sep=" ")
 
@@ -100,7 +97,7 @@ def print_summary(screen: Screen, answers: Iterable[Mapping[str, Any]]) -> None:
 
 def _source(source: str) -> Cell:
     """A source; one in an earlier message stands out."""
-    return source, "cyan" if _EARLIER.match(source) else ""
+    return source, "cyan" if source_of(source).control_id else ""
 
 
 def _text(value: object) -> str:

@@ -11,7 +11,6 @@ from interface.cli.rebuild import add_reprocess
 from interface.cli.stored import (
     add_list_arguments,
     add_show,
-    decoded,
     hint_more,
     open_store_of,
     open_views,
@@ -21,6 +20,7 @@ from interface.cli.stored import (
     wants_json,
 )
 from interface.errors import InterfaceError
+from interface.shown.stored import decoded
 
 if TYPE_CHECKING:
     from interface.store.records.lists import MessageDetail, MessageSummary

@@ -14,7 +14,6 @@ from interface.cli.output import facts, heading, print_json, safe_lines, table, 
 from interface.cli.stored import (
     add_list_arguments,
     add_show,
-    decoded,
     hint_more,
     open_store_of,
     pages,
@@ -25,6 +24,7 @@ from interface.cli.stored import (
 )
 from interface.cli.webhooks import as_json as webhook_json
 from interface.errors import InterfaceError
+from interface.shown.stored import decoded
 
 if TYPE_CHECKING:
     from interface.store.records.lists import AttemptView, RequestSummary

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
 PAGE = 500
 """Rows read at a time: a long list holds no long read transaction open."""
 DEFAULT_LIMIT = 50
-DEEPEST = 100
-"""JSON that is nested deeper is shown as text: an answer of the API may hold anything, and must not break the list."""
-_BRACKET = re.compile(rb"[\[\]{}]")
 
 
 class Numbered(Protocol):
@@ -164,34 +160,6 @@ def releases_text(reasons: Sequence[dict[str, Any]]) -> str:
 
     found = dict.fromkeys(release_of(str(reason.get("code") or "")) for reason in reasons)
     return "; and ".join(release for release in found if release)
-
-
-def _no_json(constant: str) -> None:
-    """Python reads NaN and Infinity; no other program would read them in our answer."""
-    raise ValueError(constant)
-
-
-def _depth(data: bytes) -> int:
-    """How deep JSON is nested, at least that; brackets in texts count too."""
-    deepest = depth = 0
-    for bracket in _BRACKET.findall(data):
-        depth += 1 if bracket in b"[{" else -1
-        deepest = max(deepest, depth)
-    return deepest
-
-
-def decoded(data: bytes | None) -> Any:
-    """Stored JSON as a value; text that is no JSON, or nested deeper than anything meant, as text; None when there is
-    none.
-    """
-    if data is None:
-        return None
-    try:
-        if _depth(data) <= DEEPEST:
-            return json.loads(data, parse_constant=_no_json)
-    except ValueError:
-        pass
-    return data.decode("utf-8", "backslashreplace")
 
 
 def show_provenance(detail: Any) -> None:

@@ -12,7 +12,6 @@ from interface.cli.output import facts, heading, print_json, safe_lines, table, 
 from interface.cli.stored import (
     add_list_arguments,
     add_show,
-    decoded,
     hint_more,
     open_store_of,
     pages,
@@ -21,6 +20,7 @@ from interface.cli.stored import (
 from interface.delivery.outcomes import DELIVERED, FOUND, INSUFFICIENT
 from interface.errors import InterfaceError
 from interface.shown.mask import shape
+from interface.shown.stored import decoded
 
 if TYPE_CHECKING:
     from interface.store.records.webhooks import WebhookSummary

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
 from interface.console.asked import Asked
+from interface.console.segments import field_anchor
+from interface.shown.sources import source_of
 
 MOST_TEXT = 400
 """Characters of one value in a table; the message has it whole."""
-_WITHIN = re.compile(r"^(.+):(?=[A-Z][A-Z0-9]{2}(?:\[\d+\])?(?:-|$))", re.DOTALL)
-"""A source within a message: its control id, and the path behind the last colon."""
 
 
 def cut(text: object) -> str:
@@ -25,18 +24,17 @@ def cut(text: object) -> str:
 
 def source_cell(asked: Asked, source: str, rule: str, known: Mapping[str, int]) -> dict[str, Any]:
     """A source; `known`: our ids of messages by control id."""
-    within = _WITHIN.match(source)
-    if within is None:
+    control_id, place = source_of(source)
+    if not control_id:
         return {"text": cut(source), "small": cut(rule)}
-    control_id = within[1]
     id_ = known.get(control_id)
     if id_ is not None and asked.has("/messages/{id}"):
-        href = f"/messages/{id_}"
+        href = f"/messages/{id_}#{field_anchor(place)}" if place else f"/messages/{id_}"
     elif len(control_id) <= 200 and control_id.isprintable():
         href = f"/messages?{urlencode({'control_id': control_id})}"
     else:
         href = ""
-    return {"text": cut(source[within.end() :]), "href": href, "small": cut(rule)}
+    return {"text": cut(source[len(control_id) + 1 :]), "href": href, "small": cut(rule)}
 
 
 def request_cell(asked: Asked, id_: int | None, state: str | None) -> dict[str, Any]:

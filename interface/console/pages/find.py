@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from urllib.parse import urlencode
 
-from interface.chart.typed import key_of
 from interface.console.asked import Action, Around, Asked, Go, RefusedError, as_id
+from interface.services.charts_shown import key_of
 from interface.store.database import Store
 from interface.store.records.lists import MessageFilter, RequestFilter
 

@@ -1,74 +1,100 @@
-"""One message: what was decided and why, and its segments field by field as they were sent."""
+"""One message: its segments with their names, what was decided and why, the request with the source of each value, and
+all that came of it as one time line.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
-from interface.console.asked import Around, Asked, Page, RefusedError, Shown, Veiled, Viewer
+from interface.console.asked import Around, Asked, Page, RefusedError, Shown
 from interface.console.pages.messages import decided, sender_of
-from interface.hl7.errors import NotHL7
-from interface.hl7.message import Message, Segment
+from interface.console.pages.requests import state_of
+from interface.console.record import (
+    Record,
+    attempts_of,
+    laid,
+    noted,
+    outcome_of,
+    provenance,
+    read_record,
+    reasons_of,
+)
+from interface.console.segments import MOST_MASKED, veiled, whole
+from interface.console.story import story
+from interface.console.whence import Whence
 from interface.store.database import Store
-from interface.store.records.lists import MessageDetail
-
-MOST_SEGMENTS = 500
-MOST_TEXT = 2_000
-"""Characters of a field that are shown; a document within a message may have millions."""
-IN_THE_CLEAR = ("MSH",)
-"""Segments that hold nothing of the patient: who sends what to whom."""
+from interface.store.records.lists import MessageDetail, RequestDetail
 
 
-@dataclass(frozen=True, slots=True)
-class What:
-    """The message, read; None: it can't be read as HL7."""
-
-    detail: MessageDetail | None
-    message: Message | None
+def read(store: Store, asked: Asked, around: Around) -> Record:
+    """The message of the path, and the request that it led to."""
+    return read_record(store, around, asked.ids[0], None)
 
 
-def read(store: Store, asked: Asked, around: Around) -> What:
-    """The message of the path."""
-    detail = store.views.message(asked.ids[0])
-    if detail is None or detail.raw is None:
-        return What(detail, None)
-    charsets = {entry.name: entry.charset for entry in around.settings.listeners}
-    try:
-        return What(detail, Message(detail.raw, charsets.get(detail.summary.listener)))
-    except NotHL7:
-        return What(detail, None)
-
-
-def values(asked: Asked, what: What) -> Shown:
-    """What the template shows; the message's fields masked where the viewer does not see patient data."""
-    detail, message, viewer = what.detail, what.message, asked.viewer
+def values(asked: Asked, what: Record) -> Shown:
+    """What the template shows; patient data masked where the viewer does not see it."""
+    detail, viewer = what.detail, asked.viewer
     if detail is None:
         raise RefusedError(404, "There is no such message, or it is no longer kept.")
     summary = detail.summary
+    title = f"Message {summary.id}"
+    if place := asked.query.text("whole"):
+        return _whole(asked, what, place, title)
+    found = laid(what, viewer, asked.query.whole("from") or 1)
+    whence = provenance(what, viewer, found.anchors)
     text, level = decided(summary)
-    segments = list(islice(message.segments, MOST_SEGMENTS)) if message else []
-    raw = detail.raw.decode("utf-8", "backslashreplace") if detail.raw and message is None else ""
+    raw = detail.raw.decode("utf-8", "backslashreplace") if detail.raw and what.message is None else ""
+    seen = [f"message {summary.id}"]
+    seen += [f"request {what.request.summary.id}"] if what.request is not None else []
     return Shown(
-        f"Message {summary.id}",
+        title,
         {
-            "facts": _facts(detail),
+            "number": summary.id,
+            "whole": None,
+            "facts": _facts(detail, what.ack),
+            "patient": patient_link(asked, summary.patient_id),
             "decision": {"badge": text, "level": level},
-            "reasons": [str(reason.get("text") or reason.get("code") or "") for reason in summary.reasons],
-            "segments": [
-                {"path": segment.path, "fields": list(_fields(segment, viewer))} for segment in segments
-            ],
-            "more": len(message.segments) - len(segments) if message else 0,
-            "notes": [*message.charset_notes, *message.notes] if message else [],
-            "raw": viewer.veil(_cut(raw)) if raw else None,
+            "reasons": reasons_of(summary.reasons, held=summary.decision == "hold"),
+            "changed": _changed(detail),
+            "in_chart": summary.decision in _TAKEN
+            and summary.patient_id is not None
+            and not summary.set_aside,
+            "laid": found,
+            "notes": [*what.message.charset_notes, *what.message.notes] if what.message else [],
+            "raw": veiled(viewer, raw) if raw else None,
             "problem": detail.problem or "",
+            "request": request_facts(what.request) if what.request is not None else None,
+            "own": what.request is None or what.request.summary.message_id == summary.id,
+            "whence": whence,
+            "noted": worth_showing(noted(what, viewer, found.anchors)),
+            "attempts": list(attempts_of(what.request, viewer)) if what.request is not None else [],
+            "story": story(asked.now, summary, what.ack, what.request),
         },
-        seen=(f"message {summary.id}",),
+        seen=tuple(seen),
     )
 
 
-def _facts(detail: MessageDetail) -> list[tuple[str, Any]]:
+def worth_showing(found: Whence | None) -> Whence | None:
+    """What a message's note adds; None: nothing."""
+    return found if found is not None and (found.left_out or found.said) else None
+
+
+def _whole(asked: Asked, what: Record, place: str, title: str) -> Shown:
+    """One field as it was sent, however long."""
+    text = whole(what.message, place) if what.message is not None else None
+    if text is None or what.detail is None:
+        raise RefusedError(404, "The message has no such field.")
+    most = len(text) if asked.viewer.shows else MOST_MASKED
+    number = what.detail.summary.id
+    shown = veiled(asked.viewer, text, clear=place.startswith("MSH-"), most=most)
+    return Shown(
+        f"{title}: {place}",
+        {"number": number, "whole": {"path": place, "count": len(text), **shown}},
+        seen=(f"message {number}",),
+    )
+
+
+def _facts(detail: MessageDetail, ack: str) -> list[tuple[str, Any]]:
     summary = detail.summary
     facts: list[tuple[str, Any]] = [
         ("received", {"at": summary.received_at}),
@@ -77,29 +103,60 @@ def _facts(detail: MessageDetail) -> list[tuple[str, Any]]:
         ("type", summary.message_type or "not HL7"),
         ("control id", summary.control_id),
         ("bytes", summary.size),
+        ("receipt", {"text": summary.receipt.replace("-", " "), "small": ack}),
         ("decided", {"at": summary.processed_at}),
     ]
     if summary.duplicates:
         facts.append(("came again", {"text": f"{summary.duplicates} times"}))
-    if detail.request is not None:
-        facts.append(("request", {"text": f"{detail.request.id}, {detail.request.state}"}))
+    if summary.conflict:
+        facts.append(("conflict", "other content under a known control id"))
+    if summary.set_aside:
+        facts.append(("left out", "of the chart, by a person"))
     return facts
 
 
-def _fields(segment: Segment, viewer: Viewer) -> Iterator[dict[str, Any]]:
-    """The fields that were sent, by their numbers."""
-    first = 3 if segment.name == "MSH" else 1
-    for number in range(first, segment.field_count + 1):
-        text = segment.raw(number)
-        if text:
-            shown: Veiled | str = _cut(text) if segment.name in IN_THE_CLEAR else viewer.veil(_cut(text))
-            yield {"path": f"{segment.path}-{number}", "value": shown}
+def patient_link(asked: Asked, number: int | None) -> dict[str, str] | None:
+    """The patient, with the page of the chart where there is one."""
+    if number is None:
+        return None
+    href = f"/patients/{number}" if asked.has("/patients/{id}") else f"/messages?patient={number}"
+    return {"text": f"patient {number}", "href": href}
 
 
-def _cut(text: str) -> str:
-    if len(text) <= MOST_TEXT:
-        return text
-    return f"{text[:MOST_TEXT]} … ({len(text):,} characters)"
+_TAKEN = ("post", "chart", "cancel", "hold")
+"""Decisions of messages that are in the chart, where it can be told whose they are."""
+_KEPT = {
+    "post": "It was taken into the chart, and a request was made.",
+    "chart": "It was taken into the chart; nothing is asked for because of it.",
+    "cancel": "It was taken into the chart, and what it calls off is no longer asked for.",
+    "hold": "It was taken into the chart; what it asks for is held.",
+    "ignore": "It changed nothing in the chart: it is of a kind that is not used.",
+    "reject": "It changed nothing in the chart: it could not be taken.",
+}
+
+
+def _changed(detail: MessageDetail) -> str:
+    """What can be told of what it changed: the chart keeps where each value is from, not what stood there before."""
+    summary = detail.summary
+    if summary.set_aside:
+        return "It changed nothing in the chart: a person left it out."
+    if summary.patient_id is None and summary.decision in _TAKEN:
+        return "It changed nothing in the chart: whose it is could not be told."
+    return _KEPT.get(summary.decision or "", "")
+
+
+def request_facts(request: RequestDetail) -> dict[str, Any]:
+    """A request in a line."""
+    row = request.summary
+    last = " ".join(str(part) for part in (row.last_status, row.last_verdict) if part)
+    return {
+        "id": row.id,
+        "state": state_of(row),
+        "outcome": outcome_of(row),
+        "last": last,
+        "reasons": reasons_of(row.reasons, held=row.state == "held"),
+        "problem": request.problem or "",
+    }
 
 
 PAGE = Page("/messages/{id}", "message.html", read, values, entry="Messages")

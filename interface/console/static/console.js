@@ -62,3 +62,25 @@ document.addEventListener("click", (event) => {
     if (!menu.contains(event.target)) menu.open = false;
   }
 });
+
+// a value's source is lit in the message beside it, by mouse, by focus and by touch
+function light(event) {
+  const row = event.target.closest("[data-lit-by]");
+  for (const lit of document.querySelectorAll(".lit")) lit.classList.remove("lit");
+  if (!row) return;
+  const place = document.getElementById(row.dataset.litBy);
+  if (!place) return;
+  row.classList.add("lit");
+  place.classList.add("lit");
+  // the message alone is scrolled, where it scrolls by itself; the page stays
+  const box = place.closest(".source-message");
+  if (box && box.scrollHeight > box.clientHeight) {
+    const inside = place.getBoundingClientRect(), around = box.getBoundingClientRect();
+    if (inside.top < around.top || inside.bottom > around.bottom) {
+      box.scrollTop += inside.top - around.top - around.height / 3;
+    }
+  }
+}
+if (document.querySelector("[data-lit-by]")) {
+  for (const kind of ["mouseover", "focusin", "click"]) document.addEventListener(kind, light);
+}

@@ -6,9 +6,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from console_browser import HASHED, NOW, TEST_ACTIONS, TEST_PAGES, Browser, Clock
+from console_chromium import CHROMIUM, SIZES
 from patience import PATIENCE
 from running_console import make_users, run_command
 
@@ -82,3 +84,40 @@ def start(tmp_path: Path) -> Iterator[Start]:
         door.process.wait(PATIENCE)
         assert door.process.stderr is not None
         door.process.stderr.close()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def new_page(chromium: Any, door: Door) -> Iterator[Callable[..., Any]]:
+    """Opens pages; at the end none may have complained (a style or script that the browser refused, an error)."""
+    contexts: list[Any] = []
+    said: list[str] = []
+
+    def opened(size: str = "wide", scheme: str = "light", **more: Any) -> Any:
+        width, height = SIZES[size]
+        context = chromium.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme=scheme,
+            base_url=f"http://{door.web}",
+            **more,
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda line: said.append(line.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    # that an answer is an error (403 of a wrong password) is what the tests ask for
+    assert [line for line in said if "Failed to load resource" not in line] == []

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from console_browser import PASSWORD, arrival
+from console_browser import arrival
+from console_chromium import CHROMIUM, SCHEMES, SIZES, WITHOUT, faults, fits, sign_in
 from running_door import Door, message
 
 from interface.settings import load_settings
@@ -19,12 +19,7 @@ from interface.store.database import open_store
 from interface.store.keys import load_or_create
 from interface.store.records.turn import NewRequestRow, PatientWrite, Turn
 
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
-pytestmark = pytest.mark.skipif(
-    not Path(CHROMIUM).exists(), reason="no chromium: apt-get install chromium has it on Debian"
-)
-SIZES = {"wide": (1280, 900), "phone": (400, 800)}
-SCHEMES = ("light", "dark")
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=WITHOUT)
 HELD = '[{"code": "missing:patient.address.zip", "text": "patient.address.zip is missing: PID-11 has no US ZIP"}]'
 HOSTILE = '[{"code": "x", "text": "<img src=x onerror=alert(1)> \\u202e%s"}]' % ("W" * 300)
 
@@ -47,67 +42,6 @@ def fill(settings: Path) -> None:
 @pytest.fixture
 def door(start: Callable[..., Door]) -> Door:
     return start(fill=fill)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def new_page(chromium: Any, door: Door) -> Iterator[Callable[..., Any]]:
-    """Opens pages; at the end none may have complained (a style or script that the browser refused, an error)."""
-    contexts: list[Any] = []
-    said: list[str] = []
-
-    def opened(size: str = "wide", scheme: str = "light", **more: Any) -> Any:
-        width, height = SIZES[size]
-        context = chromium.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme=scheme,
-            base_url=f"http://{door.web}",
-            **more,
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda line: said.append(line.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    # that an answer is an error (403 of a wrong password) is what the tests ask for
-    assert [line for line in said if "Failed to load resource" not in line] == []
-
-
-def sign_in(page: Any, name: str = "analyst", password: str = PASSWORD) -> None:
-    page.goto("/")
-    page.get_by_label("Name").fill(name)
-    page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Sign in").click()
-
-
-def faults(page: Any) -> list[tuple[str, str]]:
-    """What axe finds serious."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    found = Axe().run(page).response["violations"]
-    return [
-        (fault["id"], fault["nodes"][0]["html"])
-        for fault in found
-        if fault["impact"] in ("serious", "critical")
-    ]
-
-
-def fits(page: Any) -> bool:
-    """Whether nothing is wider than the window."""
-    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

@@ -39,8 +39,8 @@ def test_a_chart_has_each_fact_with_its_message_path_and_rule(browser, listed) -
     browser.sign_in("mary")
     browser.post("/show", why="a call")
     page = flat(browser.get("/patients/1"))
-    assert re.search(r'<a href="/messages/1">PRB[^<]*</a>', page)
-    assert re.search(r'<a href="/messages/6">PID-7[^<]*</a><small>patient.yaml#birth', page)
+    assert re.search(r'<a href="/messages/1#PRB[^"]*">PRB[^<]*</a>', page)
+    assert re.search(r'<a href="/messages/6#PID-7">PID-7[^<]*</a><small>patient.yaml#birth', page)
     assert "its end has passed" in page or "not active" in page
     assert "confidential: withheld" in page
     assert "F1120" not in page and "F11.20" not in page

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from interface.cli.common import UsageError, local_text, moment, utc_text
-from interface.cli.stored import decoded, pages, reasons_text, whole
+from interface.cli.stored import pages, reasons_text, whole
+from interface.shown.stored import decoded
 
 NOW = datetime(2026, 3, 5, 12, 0, tzinfo=UTC)
 

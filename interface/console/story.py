@@ -1,0 +1,109 @@
+"""What became of a message and its request, as one time line: received, acknowledged, decided, made, sent, answered, told
+of by webhooks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from interface.console.listing import reason_of
+from interface.console.rendering import duration
+from interface.store.records.lists import AttemptView, MessageSummary, RequestDetail, RequestSummary
+
+_ENDS = {
+    "superseded": "Superseded by a newer request",
+    "withdrawn": "Withdrawn, unsent",
+    "expired": "Expired with its date, unsent",
+    "discarded": "Given up by a person",
+    "dead": "Given up by the program",
+}
+_EVENTS = {
+    "patient.found": ("The patient was found", "good"),
+    "patient.insufficientData": ("Insufficient data to find the patient", "warn"),
+    "document.deliveryComplete": ("A document was delivered", "good"),
+}
+_VERDICTS = {"delivered": "good", "dead": "bad", "refused-by-api": "bad", "not-authorised": "bad"}
+
+
+def story(
+    now: float,
+    message: MessageSummary | None,
+    ack: str,
+    request: RequestDetail | None,
+) -> list[dict[str, Any]]:
+    """The entries of the time line, oldest first."""
+    entries = [
+        *(_of_message(message, ack) if message else ()),
+        *(_of_request(request, now) if request else ()),
+    ]
+    return sorted(entries, key=lambda entry: entry["at"])
+
+
+def _entry(at: float, title: str, text: str = "", level: str = "calm", href: str = "") -> dict[str, Any]:
+    return {"at": at, "title": title, "text": text, "level": level, "href": href}
+
+
+def _of_message(row: MessageSummary, ack: str) -> Iterator[dict[str, Any]]:
+    yield _entry(
+        row.received_at, f"Message {row.id} received", f"on {row.listener}, {row.message_type or 'not HL7'}"
+    )
+    if ack:
+        yield _entry(row.received_at, ack, level="good" if " AA" in ack or " CA" in ack else "warn")
+    if row.last_duplicate_at is not None:
+        yield _entry(
+            row.last_duplicate_at, f"Came again, {row.duplicates + 1} times in all", "answered as before"
+        )
+    if row.processed_at is not None:
+        level = {"hold": "warn", "reject": "bad", "post": "good"}.get(row.decision or "", "calm")
+        title = f"Decided: {row.decision}" if row.decision else f"Could not be decided ({row.state})"
+        yield _entry(row.processed_at, title, reason_of(row.reasons), level if row.decision else "bad")
+
+
+def _of_request(detail: RequestDetail, now: float) -> Iterator[dict[str, Any]]:
+    row = detail.summary
+    yield _entry(row.created_at, f"Request {row.id} composed", _for_what(row), href=f"/requests/{row.id}")
+    for number, attempt in enumerate(detail.attempts, 1):
+        yield from _of_attempt(number, attempt)
+    if row.taken_at is not None:
+        yield _entry(row.taken_at, "Taken in by the API", row.correlation_id or "", "good")
+    for webhook in detail.webhooks:
+        title, level = _EVENTS.get(webhook.event, (f"Webhook {webhook.event}", "calm"))
+        after = webhook.received_at - row.taken_at if row.taken_at is not None else None
+        said = [f"webhook {webhook.id}"]
+        said += [f"{duration(after)} after it was taken in"] if after is not None and after >= 0 else []
+        said += [f"came {webhook.duplicates + 1} times"] if webhook.duplicates else []
+        yield _entry(webhook.received_at, title, ", ".join(said), level)
+    if row.state in _ENDS:
+        yield _entry(
+            row.changed_at, _ENDS[row.state], reason_of(row.reasons), "bad" if row.state == "dead" else "calm"
+        )
+    if row.state == "held":
+        yield _entry(row.changed_at, "Held", reason_of(row.reasons), "warn")
+    if row.state == "held" and row.wake_at is not None:
+        yield _entry(row.wake_at, "Its hold ends by itself", "" if row.wake_at < now else "to come")
+    if row.state == "waiting" and row.due_at is not None and row.due_at > now:
+        yield _entry(row.due_at, "Next attempt", "to come")
+
+
+def _for_what(row: RequestSummary) -> str:
+    said = [f"for {row.environment}"] if row.environment else []
+    said += [f"for the appointment of {row.appointment_date.isoformat()}"] if row.appointment_date else []
+    said += [f"in place of request {row.supersedes}"] if row.supersedes else []
+    return ", ".join(said)
+
+
+def _of_attempt(number: int, attempt: AttemptView) -> Iterator[dict[str, Any]]:
+    yield _entry(
+        attempt.started_at,
+        f"Sent, attempt {number}",
+        "possible duplicate" if attempt.possible_duplicate else "",
+    )
+    status = f"{attempt.status} " if attempt.status else ""
+    took = f"after {attempt.finished_at - attempt.started_at:.1f} s"
+    yield _entry(
+        attempt.finished_at,
+        f"Answered: {status}{attempt.verdict}",
+        ", ".join(filter(None, (attempt.detail, took))),
+        _VERDICTS.get(attempt.verdict, "good" if attempt.verdict.startswith("delivered") else "warn"),
+    )

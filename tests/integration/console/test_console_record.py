@@ -1,0 +1,148 @@
+"""One message and one request whole: where each value comes from, and what became of it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from console_browser import NOW, arrival
+from console_life import FAMILY, FIRST, MRN, SECOND, fill_life
+
+
+@pytest.fixture
+def life(browser, store) -> int:
+    browser.sign_in("mary")
+    return fill_life(store, NOW)
+
+
+def page_of(browser, address: str) -> str:
+    reply = browser.get(address)
+    assert reply.status == 200, reply.body
+    return reply.body.decode()
+
+
+def plain(page: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", page))
+
+
+def test_a_message_shows_names_ack_decision_and_one_time_line(browser, life) -> None:
+    text = plain(page_of(browser, "/messages/2"))
+    for said in ("PID-5 Patient name", "Schedule", "Given name", "Acknowledged: AA", "Request 1 composed"):
+        assert said in text
+    line = [
+        "Message 2 received",
+        "Acknowledged: AA",
+        "Decided: post",
+        "Sent, attempt 1",
+        "Answered: 500 server-error",
+        "Answered: 200 delivered",
+        "The patient was found",
+    ]
+    places = [text.index(said) for said in line]
+    assert places == sorted(places)
+
+
+def test_every_value_of_the_message_links_to_a_place_that_is_there(browser, life) -> None:
+    page = page_of(browser, "/messages/2")
+    anchors = re.findall(r'data-lights="([^"]+)"', page)
+    assert len(anchors) > 5
+    ids = re.findall(r' id="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    assert set(anchors) <= set(ids)
+
+
+def test_a_value_of_an_earlier_message_links_to_that_message(browser, life) -> None:
+    page = page_of(browser, "/requests/1")
+    assert f'href="/messages/1#DG1-3">{FIRST}:DG1-3.1' in page
+    earlier = page_of(browser, "/messages/1")
+    assert ' id="DG1-3"' in earlier
+    led = page.partition("The messages that led to it")[2].partition("Value by value")[0]
+    assert re.findall(r"<a[^>]*>(message \d)", led) == ["message 1", "message 2"]
+
+
+def test_a_request_shows_what_it_shares_and_what_the_api_said(browser, life) -> None:
+    text = plain(page_of(browser, "/requests/1"))
+    for said in (
+        "delivered",
+        "Nothing: the API has taken it in.",
+        "required fields",
+        "API-1",
+        "patient.found",
+    ):
+        assert said in text
+    assert "500 server-error" in text
+
+
+@pytest.mark.parametrize("address", ["/messages/2", "/requests/1"])
+def test_patient_data_is_masked_until_it_is_shown_and_both_records_are_noted(
+    browser, life, address: str
+) -> None:
+    page = page_of(browser, address)
+    assert SECOND in page
+    for told in (FAMILY, MRN, "555-0142", "Elm St", "1971-03-04", "19710304"):
+        assert told not in page
+    assert "patient.name.family" in page
+    browser.post("/show", why="a call")
+    page = page_of(browser, address)
+    for told in (FAMILY, MRN, "Elm St"):
+        assert told in page
+    noted = {entry[2] for entry in browser.audit() if entry[1] == "saw"}
+    assert noted == {"message 2", "request 1"}
+
+
+def test_what_the_api_answered_keeps_its_names_and_not_its_values(browser, life) -> None:
+    page = page_of(browser, "/requests/1")
+    assert "&#34;error&#34;" in page
+    assert "is wrong" not in page
+    browser.post("/show", why="a call")
+    assert "patient.birthDate is wrong" in page_of(browser, "/requests/1")
+
+
+def test_a_request_that_is_not_there_is_said(browser, life) -> None:
+    assert browser.get("/requests/99").status == 404
+    assert browser.get("/messages/2?whole=PID-99").status == 404
+    assert browser.get("/messages/2?whole=../x").status == 404
+
+
+HOSTILE = "<script>alert(1)</script>\u202e\x1b[2J"
+
+
+def test_a_long_field_is_cut_and_can_be_seen_whole(browser, store) -> None:
+    browser.sign_in("mary")
+    raw = b"MSH|^~\\&|A|B|||2026||ADT^A08|C1|P|2.5\rOBX|1|ED|X||" + b"W" * 2_000_000 + b"|u\r"
+    store.journal.append([arrival(1, raw=raw)], NOW)
+    page = page_of(browser, "/messages/1")
+    assert len(page) < 100_000
+    assert 'href="/messages/1?whole=OBX-5"' in page and "2,000,000 characters" in page
+    assert len(page_of(browser, "/messages/1?whole=OBX-5")) < 300_000
+    browser.post("/show", why="a call")
+    assert "W" * 2_000_000 in page_of(browser, "/messages/1?whole=OBX-5")
+
+
+def test_a_field_of_countless_parts_and_hostile_text_do_no_harm(browser, store) -> None:
+    browser.sign_in("mary")
+    raw = f"MSH|^~\\&|A|B|||2026||ADT^A08|C1|P|2.5\rPID|{'^~' * 500_000}x|{HOSTILE}\rZZZ|{'a|' * 50_000}\r"
+    store.journal.append([arrival(1, raw=raw.encode())], NOW)
+    browser.post("/show", why="a call")
+    page = page_of(browser, "/messages/1")
+    assert len(page) < 500_000
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;\\u202e\\x1b[2J" in page
+    assert "more fields" in page
+
+
+def test_segments_beyond_a_page_are_a_link_away(browser, store) -> None:
+    browser.sign_in("mary")
+    raw = b"MSH|^~\\&|A|B|||2026||ADT^A08|C1|P|2.5\r" + b"NTE|1||x\r" * 700
+    store.journal.append([arrival(1, raw=raw)], NOW)
+    page = page_of(browser, "/messages/1")
+    assert 'href="/messages/1?from=501"' in page and "and 201 more segments" in page
+    assert "NTE[700]" in page_of(browser, "/messages/1?from=501")
+    assert page_of(browser, "/messages/1?from=9999")
+
+
+def test_what_the_store_holds_damaged_breaks_no_page(browser, store, life) -> None:
+    with store._database.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE request_bodies SET body = x'00', detail = x'00'")
+    assert "unreadable" in page_of(browser, "/requests/1")
+    assert "Request 1" in page_of(browser, "/messages/2")
