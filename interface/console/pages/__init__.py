@@ -5,8 +5,10 @@ from interface.console.pages import (
     audit,
     commands,
     find,
+    going_live,
     message,
     messages,
+    onboarding,
     patient,
     patients,
     requests,
@@ -22,8 +24,18 @@ PAGES: tuple[Page, ...] = (
     requests.PAGE,
     patients.PAGE,
     patient.PAGE,
+    onboarding.PAGE,
+    onboarding.REPORT,
+    going_live.PAGE,
     settings.PAGE,
     commands.PAGE,
     audit.PAGE,
 )
-ACTIONS: tuple[Action, ...] = (find.ACTION, patients.FIND, trying.ACTION)
+ACTIONS: tuple[Action, ...] = (
+    find.ACTION,
+    patients.FIND,
+    trying.ACTION,
+    onboarding.CONFIRM,
+    onboarding.CHOOSING,
+    going_live.ACTION,
+)
