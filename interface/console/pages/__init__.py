@@ -4,6 +4,7 @@ from interface.console.asked import Action, Page
 from interface.console.pages import (
     audit,
     commands,
+    feed,
     find,
     going_live,
     message,
@@ -27,6 +28,8 @@ PAGES: tuple[Page, ...] = (
     onboarding.PAGE,
     onboarding.REPORT,
     going_live.PAGE,
+    feed.PAGE,
+    feed.REPORT,
     settings.PAGE,
     commands.PAGE,
     audit.PAGE,
@@ -38,4 +41,5 @@ ACTIONS: tuple[Action, ...] = (
     onboarding.CONFIRM,
     onboarding.CHOOSING,
     going_live.ACTION,
+    feed.ACTION,
 )
