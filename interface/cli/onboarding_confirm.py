@@ -10,8 +10,6 @@ from interface.cli.output import print_json
 from interface.cli.stored import add_json_argument, add_settings_again, open_store_of, wants_json
 from interface.errors import InterfaceError
 
-NOTE_CHARACTERS = 2000
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the subcommand's arguments."""
@@ -27,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Note it. Raises UsageError for what is no step, or has no note; InterfaceError when there is nothing to take back."""
     from interface.cli.by_hand import who
-    from interface.evidence.steps import CONFIRMABLE
+    from interface.evidence.steps import CONFIRMABLE, NOTE_CHARACTERS
 
     if args.step not in CONFIRMABLE:
         hint = "; `onboarding go-live` is the switch" if args.step == "live" else ""

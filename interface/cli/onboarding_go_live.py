@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from interface.services.going_live import Choice, Preview
     from interface.store.records.reading import Command
 
-MOST_DAYS = 3650
-MOST_PER_MINUTE = 60_000
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the subcommand's arguments."""
@@ -149,10 +146,14 @@ def _whole(text: str, least: int, most: int, what: str) -> int:
 
 
 def _days(text: str) -> int:
+    from interface.services.going_live import MOST_DAYS
+
     return _whole(text, 0, MOST_DAYS, "days")
 
 
 def _pace(text: str) -> int:
+    from interface.services.going_live import MOST_PER_MINUTE
+
     return _whole(text, 1, MOST_PER_MINUTE, "requests")
 
 

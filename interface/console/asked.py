@@ -69,6 +69,14 @@ class Fields:
             raise RefusedError(400, f"{name}: must be a number from 1")
         return number
 
+    def numbers(self, prefix: str) -> list[int]:
+        """The numbers behind this beginning in the names that have it (`request-12`): what was ticked."""
+        tails = [name.removeprefix(prefix) for name in self._values if name.startswith(prefix)]
+        found = [as_id(tail) for tail in tails]
+        if None in found:
+            raise RefusedError(400, f"{prefix}: must be followed by a number")
+        return sorted(number for number in found if number is not None)
+
     def choice(self, name: str, choices: Iterable[str], default: str = "") -> str:
         """One of these; `default` when it is not there."""
         value, known = self.text(name), tuple(choices)

@@ -14,6 +14,8 @@ from interface.evidence.words import percent
 State = Literal["done", "open", "person", "confirmed"]
 """`person`: only a person can say so; `confirmed`: one has, whatever the evidence."""
 
+NOTE_CHARACTERS = 2000
+"""Of the note of a confirmation, at most."""
 LEAST_TESTS, MOST_TESTS = 5, 10
 """Requests that the production test takes (contract: how the test path is used)."""
 

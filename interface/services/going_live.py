@@ -111,6 +111,8 @@ def _ask_anew(
 
 _OURS = frozenset({"not-live"})
 _TIMED = frozenset({"not-live", "lead-time", "paced"})
+MOST_DAYS = 3650
+MOST_PER_MINUTE = 60_000
 PER_MINUTE = 120
 """How many of the held requests go out in a minute, unless the person says otherwise."""
 

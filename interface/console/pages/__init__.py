@@ -4,9 +4,12 @@ from interface.console.asked import Action, Page
 from interface.console.pages import (
     audit,
     commands,
+    feed,
     find,
+    going_live,
     message,
     messages,
+    onboarding,
     patient,
     patients,
     request,
@@ -24,8 +27,21 @@ PAGES: tuple[Page, ...] = (
     request.PAGE,
     patients.PAGE,
     patient.PAGE,
+    onboarding.PAGE,
+    onboarding.REPORT,
+    going_live.PAGE,
+    feed.PAGE,
+    feed.REPORT,
     settings.PAGE,
     commands.PAGE,
     audit.PAGE,
 )
-ACTIONS: tuple[Action, ...] = (find.ACTION, patients.FIND, trying.ACTION)
+ACTIONS: tuple[Action, ...] = (
+    find.ACTION,
+    patients.FIND,
+    trying.ACTION,
+    onboarding.CONFIRM,
+    onboarding.CHOOSING,
+    going_live.ACTION,
+    feed.ACTION,
+)
