@@ -174,3 +174,15 @@ def test_check_live_of_version_1_asks_the_simulated_api_and_no_other(site: Path,
     code, line = live(site)
     assert line.startswith("warn ") and "nothing was sent" in line
     assert len(calls(api)) == before
+
+
+def test_check_live_takes_no_place_in_the_production_test(site: Path, api: str) -> None:
+    (site / "key").write_text("sandbox")
+    (site / "key").chmod(0o600)
+    text = (site / "site.toml").read_text()
+    named = text.replace("[site]", '[site]\nenvironment = "production-test"\nmrn_root = "2.999.5"')
+    (site / "site.toml").write_text(named.replace("batch = 50", 'batch = 50\nkey = "file:key"'))
+    before = len(calls(api))
+    code, line = live(site)
+    assert line.startswith("warn ") and "nothing was sent" in line
+    assert len(calls(api)) == before
