@@ -183,6 +183,6 @@ def test_check_live_takes_no_place_in_the_production_test(site: Path, api: str) 
     named = text.replace("[site]", '[site]\nenvironment = "production-test"\nmrn_root = "2.999.5"')
     (site / "site.toml").write_text(named.replace("batch = 50", 'batch = 50\nkey = "file:key"'))
     before = len(calls(api))
-    code, line = live(site)
+    _, line = live(site)
     assert line.startswith("warn ") and "nothing was sent" in line
     assert len(calls(api)) == before
