@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from interface.chart.holds import release_of
+from interface.chart.said_by import said_by
 from interface.console.asked import Around, Viewer
 from interface.console.segments import Laid, lay_out
 from interface.console.whence import Beside, Whence, control_ids_in, excerpt, whence_of
@@ -14,6 +15,7 @@ from interface.hl7.ack import Receipt, ack_code
 from interface.hl7.errors import NotHL7
 from interface.hl7.header import read_header
 from interface.hl7.message import Message
+from interface.services.charts_shown import chart_of
 from interface.settings import Settings
 from interface.shown.stored import decoded
 from interface.store.database import Store
@@ -41,6 +43,8 @@ class Record:
     request: RequestDetail | None = None
     named: Mapping[str, Sequence[NamedMessage]] = field(default_factory=dict)
     """Earlier messages of the patient, by the control ids that the request's sources name."""
+    in_chart: tuple[str, ...] | None = None
+    """What of the message the patient's chart holds now, without values; None: it can't be told."""
     raws: tuple[bytes, ...] = ()
     """This message and earlier ones: whose data must not be seen in any text."""
 
@@ -58,7 +62,27 @@ def read_record(store: Store, around: Around, message_id: int | None, request_id
     raws = [detail.raw] if detail is not None and detail.raw else []
     raws += [stored.raw for stored in earlier if stored.raw]
     settings = around.settings
-    return Record(detail, _message(settings, detail), _ack(settings, detail), request, named, tuple(raws))
+    return Record(
+        detail,
+        _message(settings, detail),
+        _ack(settings, detail),
+        request,
+        named,
+        _in_chart(store, detail),
+        tuple(raws),
+    )
+
+
+def _in_chart(store: Store, detail: MessageDetail | None) -> tuple[str, ...] | None:
+    """What of the message the chart holds that it went into; by its control id, as charts know messages."""
+    number = detail.summary.patient_id if detail is not None else None
+    if detail is None or number is None:
+        return None
+    row = store.patients.by_id((number,)).get(number)
+    if row is not None and row.merged_into is not None:
+        row = store.patients.by_id((row.merged_into,)).get(row.merged_into)
+    chart = chart_of(row) if row is not None else None
+    return said_by(chart, detail.summary.control_id) if chart is not None else None
 
 
 def _named(store: Store, request: RequestDetail | None) -> dict[str, list[NamedMessage]]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from console_browser import arrival
 
 from interface.chart.decide import Engine
+from interface.chart.model import encode_chart
 from interface.chart.outcome import NewRequest
 from interface.chart.registry import Registry
 from interface.rules import Policy, load_rulebook
@@ -69,7 +70,8 @@ def fill_life(
             patient,
             request if new else None,
         )
-        write = PatientWrite(patient, b"{}", message == 1, (f"|{MRN}",) if message == 1 else ())
+        chart = encode_chart(next(iter(charts.find(reading.keys).values())))
+        write = PatientWrite(patient, chart, message == 1, (f"|{MRN}",) if message == 1 else ())
         store.work.commit(Turn(now + 1, messages=[done], patients=[write], requests=rows))
     for status, verdict, state, reply in (
         (500, "server-error", "waiting", REFUSED),

@@ -56,6 +56,7 @@ def values(asked: Asked, what: Record) -> Shown:
             "decision": {"badge": text, "level": level},
             "reasons": reasons_of(summary.reasons, held=summary.decision == "hold"),
             "changed": _changed(detail),
+            "kept": what.in_chart,
             "in_chart": summary.decision in _TAKEN
             and summary.patient_id is not None
             and not summary.set_aside,

@@ -42,6 +42,16 @@ def test_a_message_shows_names_ack_decision_and_one_time_line(browser, life) -> 
     assert places == sorted(places)
 
 
+def test_a_message_tells_what_of_it_the_chart_holds_now_without_values(browser, store, life) -> None:
+    assert "The chart holds of it now: 1 problem." in plain(page_of(browser, "/messages/1"))
+    second = plain(page_of(browser, "/messages/2"))
+    assert "patient.name" in second.partition("The chart holds of it now:")[2].partition(".  ")[0]
+    assert "1 appointment" in second
+    with store._database.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE charts SET chart = x'00'")
+    assert "The chart is gone, or can't be opened." in plain(page_of(browser, "/messages/1"))
+
+
 def test_every_value_of_the_message_links_to_a_place_that_is_there(browser, life) -> None:
     page = page_of(browser, "/messages/2")
     anchors = re.findall(r'data-lights="([^"]+)"', page)
