@@ -4,6 +4,7 @@ all that came of it as one time line.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from interface.console.asked import Around, Asked, Page, RefusedError, Shown
@@ -67,7 +68,7 @@ def values(asked: Asked, what: Record) -> Shown:
             "request": request_facts(what.request) if what.request is not None else None,
             "own": what.request is None or what.request.summary.message_id == summary.id,
             "whence": whence,
-            "noted": worth_showing(noted(what, viewer, found.anchors)),
+            "noted": worth_showing(noted(what, viewer, found.anchors), whence),
             "attempts": list(attempts_of(what.request, viewer)) if what.request is not None else [],
             "story": story(asked.now, summary, what.ack, what.request),
         },
@@ -75,9 +76,14 @@ def values(asked: Asked, what: Record) -> Shown:
     )
 
 
-def worth_showing(found: Whence | None) -> Whence | None:
-    """What a message's note adds; None: nothing."""
-    return found if found is not None and (found.left_out or found.said) else None
+def worth_showing(own: Whence | None, request: Whence | None) -> Whence | None:
+    """What a message's own note says beyond what its request does; None: nothing."""
+    if own is None:
+        return None
+    known = [(row["source"], row["why"]) for row in request.left_out] if request is not None else []
+    left_out = [row for row in own.left_out if (row["source"], row["why"]) not in known]
+    said = [line for line in own.said if request is None or line not in request.said]
+    return replace(own, left_out=left_out, said=said) if left_out or said else None
 
 
 def _whole(asked: Asked, what: Record, place: str, title: str) -> Shown:
