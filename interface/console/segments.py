@@ -20,8 +20,10 @@ MOST_OF_A_FIELD = 300
 MOST_FIELDS = 200
 MOST_TEXT = 2_000
 """Characters of a value that are shown; a document within a message may have millions."""
+MOST_SHAPE = 200
+"""The same of a masked value: its shape tells little."""
 MOST_MASKED = 200_000
-"""Characters of a masked value: its shape tells nothing more."""
+"""Of a masked value that is asked for whole."""
 IN_THE_CLEAR = ("MSH",)
 """Segments that hold nothing of the patient: who sends what to whom."""
 _INDEX = re.compile(r"\[(\d+)\]")
@@ -102,8 +104,9 @@ def whole(message: Message, place: str) -> str | None:
     return same[ordinal - 1].raw(int(match[3])) or None
 
 
-def veiled(viewer: Viewer, text: str, *, clear: bool = False, most: int = MOST_TEXT) -> dict[str, Any]:
+def veiled(viewer: Viewer, text: str, *, clear: bool = False, most: int = 0) -> dict[str, Any]:
     """A value as the viewer sees it, cut where it is long: `value`, and `total` characters where it was cut."""
+    most = most or (MOST_TEXT if clear or viewer.shows else MOST_SHAPE)
     cut = text[:most]
     value = Veiled(cut, masked=False) if clear else viewer.veil(cut)
     return {"value": value, "total": len(text) if len(text) > most else 0}

@@ -111,8 +111,9 @@ def _facts(detail: MessageDetail, ack: str) -> list[tuple[str, Any]]:
         ("control id", summary.control_id),
         ("bytes", summary.size),
         ("receipt", {"text": summary.receipt.replace("-", " "), "small": ack}),
-        ("decided", {"at": summary.processed_at}),
     ]
+    if summary.processed_at is not None:
+        facts.append(("decided", {"at": summary.processed_at}))
     if summary.duplicates:
         facts.append(("came again", {"text": f"{summary.duplicates} times"}))
     if summary.conflict:
