@@ -14,12 +14,12 @@ MOST_TEXT = 400
 """Characters of one value in a table; the message has it whole."""
 
 
-def cut(text: object) -> str:
+def cut(text: object, most: int = MOST_TEXT) -> str:
     """A value as a table has it: of a long one the beginning, and how long it is."""
     whole = "" if text is None else str(text)
-    if len(whole) <= MOST_TEXT:
+    if len(whole) <= most:
         return whole
-    return f"{whole[:MOST_TEXT]} … ({len(whole):,} characters; the message has them all)"
+    return f"{whole[:most]} … ({len(whole):,} characters; the message has them all)"
 
 
 def source_cell(asked: Asked, source: str, rule: str, known: Mapping[str, int]) -> dict[str, Any]:

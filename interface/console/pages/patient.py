@@ -23,6 +23,8 @@ MOST_ROWS = 500
 MOST_MESSAGES = 500
 """Whose control ids are looked up."""
 LISTED = 50
+HEAD = 120
+"""Characters of what stands at the top."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def values(asked: Asked, what: What) -> Shown:
 
 
 FACTS = (
-    {"key": "field", "label": "what"},
+    {"key": "field", "label": "what", "tight": True},
     {"key": "value", "label": "value"},
     {"key": "source", "label": "source"},
     {"key": "at", "label": "as of", "tight": True},
@@ -137,10 +139,10 @@ def _head(asked: Asked, what: What, row: PatientSummary) -> list[tuple[str, Any]
     head = head_of(what.chart or Chart([]))
     numbers = (what.document or {}).get("numbers", [])
     return [
-        ("name", veil(cut(head.name))),
-        ("MRN", veil(cut(head.mrn))),
-        ("born", veil(cut(head.birth_date))),
-        ("numbers", veil(cut(", ".join(numbers)))),
+        ("name", veil(cut(head.name, HEAD))),
+        ("MRN", veil(cut(head.mrn, HEAD))),
+        ("born", veil(cut(head.birth_date, HEAD))),
+        ("numbers", veil(cut(", ".join(numbers), HEAD))),
         ("open requests", row.open_requests),
         ("changed", {"at": row.changed_at}),
         ("known since", {"at": row.created_at}),

@@ -14,14 +14,14 @@ from interface.store.database import Store
 from interface.store.records.lists import PatientCursor, PatientFilter, PatientSummary
 
 ROWS = 50
+NAME = 40
+"""Characters of a name or number in the list."""
 COLUMNS = (
     {"key": "patient", "label": "patient", "tight": True},
     {"key": "name", "label": "name"},
-    {"key": "mrn", "label": "MRN"},
+    {"key": "mrn", "label": "MRN", "tight": True},
     {"key": "born", "label": "born", "tight": True},
-    {"key": "problems", "label": "problems", "number": True},
-    {"key": "medications", "label": "medications", "number": True},
-    {"key": "appointments", "label": "appointments", "number": True},
+    {"key": "holds", "label": "in the chart"},
     {"key": "open", "label": "open requests", "number": True},
     {"key": "changed", "label": "changed", "tight": True},
 )
@@ -79,20 +79,33 @@ def values(asked: Asked, found: list[Row]) -> Shown:
 def _row(asked: Asked, row: Row) -> dict[str, Any]:
     summary, chart = row.summary, row.chart or Chart([])
     head, veil = head_of(chart), asked.viewer.veil
+    counts = (
+        (len(chart.problems), "problem"),
+        (len(chart.orders), "medication"),
+        (len(chart.appointments), "appointment"),
+    )
     part = f"part of patient {summary.merged_into}" if summary.merged_into else ""
     return {
         "key": f"patient-{summary.id}",
         "href": f"/patients/{summary.id}",
         "patient": {"text": f"patient {summary.id}", "small": part},
-        "name": veil(head.name) if row.chart else {"badge": "the chart can't be opened", "level": "bad"},
-        "mrn": veil(head.mrn),
-        "born": veil(head.birth_date),
-        "problems": len(chart.problems),
-        "medications": len(chart.orders),
-        "appointments": len(chart.appointments),
+        "name": veil(_short(head.name))
+        if row.chart
+        else {"badge": "the chart can't be opened", "level": "bad"},
+        "mrn": veil(_short(head.mrn)),
+        "born": veil(_short(head.birth_date)),
+        "holds": {"text": ", ".join(_counted(count, what) for count, what in counts if count) or "–"},
         "open": summary.open_requests,
         "changed": {"at": summary.changed_at},
     }
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= NAME else f"{text[:NAME]}…"
 
 
 def find(store: Store, asked: Asked, around: Around) -> Go:

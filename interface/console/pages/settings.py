@@ -87,7 +87,7 @@ def sections_of(settings: Settings) -> list[dict[str, Any]]:
 def _rows(section: Any) -> list[dict[str, Any]]:
     rows = []
     for name in type(section).model_fields:
-        given = name in section.model_fields_set
+        given = name in section.model_fields_set and getattr(section, name) != ()
         rows.append(
             {
                 "name": name,

@@ -7,7 +7,8 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from datetime import time as clock_time
 from typing import Any
 
 from interface.chart.decide import Engine
@@ -26,6 +27,7 @@ MOST_BYTES = 1024 * 1024
 MOST_MESSAGES = 100
 MOST_ROWS = 300
 """Fields of a request that are shown, and values that were left out."""
+NOON = clock_time(12)
 SECONDS = 4.0
 """When so much time is gone no further message is begun."""
 TOO_LONG = "at most 1 MB of messages can be tried here; `hl7-interface explain` takes more"
@@ -37,7 +39,7 @@ def act(store: Store, asked: Asked, around: Around) -> Present:
     listener = asked.form.choice("listener", listeners_of(around.settings))
     engine = _engine(store, around)
     messages = messages_in(data)
-    at = datetime.fromtimestamp(asked.now + around.work_ahead, asked.zone or UTC)
+    at = _time(asked, around)
     until = time.monotonic() + SECONDS
     answers: list[dict[str, Any]] = []
     explained = explain(engine, messages[:MOST_MESSAGES], at, listener)
@@ -58,6 +60,7 @@ def act(store: Store, asked: Asked, around: Around) -> Present:
             "masked": masked,
             "typed": typed,
             "listener": listener,
+            "day": asked.form.text("day", 10),
             "listeners": listeners_of(around.settings),
             "columns": FIELDS,
             "left_out_columns": LEFT_OUT,
@@ -81,6 +84,17 @@ def _given(asked: Asked) -> tuple[bytes, str]:
     return found, re.sub("[\x0b\x1c]", "\n", typed)
 
 
+def _time(asked: Asked, around: Around) -> datetime:
+    """When it is decided: now, or at noon of the day that the form has."""
+    zone, day = asked.zone or UTC, asked.form.text("day", 10)
+    try:
+        if day:
+            return datetime.combine(date.fromisoformat(day), NOON, zone)
+        return datetime.fromtimestamp(asked.now + around.work_ahead, zone)
+    except ValueError:
+        raise RefusedError(400, "day: write a day as 2026-03-05") from None
+
+
 def _engine(store: Store, around: Around) -> Engine:
     """As `explain -c` has it: in staging by the test patients that are imported, else without a guard."""
     try:
@@ -94,7 +108,7 @@ def _engine(store: Store, around: Around) -> Engine:
 
 
 FIELDS = (
-    {"key": "field", "label": "field"},
+    {"key": "field", "label": "field", "tight": True},
     {"key": "value", "label": "value"},
     {"key": "source", "label": "source"},
     {"key": "rule", "label": "rule"},

@@ -122,6 +122,13 @@ def test_messages_build_up_one_chart_and_are_explained_however_they_are_framed(s
     assert not any("HBR" in str(entry) for entry in browser.audit())
 
 
+def test_it_is_decided_as_if_it_were_another_day(site) -> None:
+    browser = site("")
+    assert "a past date is not sent" in flat(tried(browser, b"".join(STORY), day="2026-03-17"))
+    assert "a past date is not sent" not in flat(tried(browser, b"".join(STORY), day="2026-03-01"))
+    assert tried(browser, b"".join(STORY), day="tomorrow").status == 400
+
+
 def test_what_is_tried_is_masked_until_patient_data_is_shown(site) -> None:
     page = flat(tried(site(""), b"".join(STORY)))
     assert [name for name in ("Tamblyn", "Ione", "55-2087", "1964-09-23", "Cooper") if name in page] == []
