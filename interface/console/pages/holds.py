@@ -47,7 +47,8 @@ class Groups:
     """What is read for all groups."""
 
     found: Mapping[Trouble, LookedAt]
-    days: Sequence[float]
+    ahead: float
+    """Seconds by which the clock of requests is ahead of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def read(store: Store, asked: Asked, around: Around) -> Groups | Listed:
         found = {
             kind: store.unsettled.looked_at(kind, days if kind in MESSAGES else shifted) for kind in TROUBLES
         }
-        return Groups(found, days)
+        return Groups(found, around.work_ahead)
     after = asked.query.whole("after") or 0
     if of.kind in MESSAGES:
         return Listed(of, store.unsettled.messages(of, after=after, limit=ROWS + 1))
@@ -115,8 +116,10 @@ def _all(asked: Asked, what: Groups) -> Shown:
     for kind in TROUBLES:
         looked = what.found[kind]
         heaps = heaps_of(kind, looked)
-        cards = [_card(asked, heap, looked) for heap in heaps if heap.of.code not in TIMED]
-        later += [_card(asked, heap, looked) for heap in heaps if heap.of.code in TIMED]
+        now = asked.now + (0.0 if kind in MESSAGES else what.ahead)
+        told = [(heap.of.code in TIMED, _card(asked, now, heap, looked)) for heap in heaps]
+        cards = [card for timed, card in told if not timed]
+        later += [card for timed, card in told if timed]
         if cards:
             sections.append(
                 {
@@ -130,7 +133,7 @@ def _all(asked: Asked, what: Groups) -> Shown:
     return Shown("Holds", {"sections": sections, "later": later, "days": DAYS, "listed": None})
 
 
-def _card(asked: Asked, heap: Heap, looked: LookedAt) -> dict[str, Any]:
+def _card(asked: Asked, now: float, heap: Heap, looked: LookedAt) -> dict[str, Any]:
     kind = heap.of.kind
     record = "messages" if kind in MESSAGES else "requests"
     state, level, _ = KINDS[kind]
@@ -145,19 +148,19 @@ def _card(asked: Asked, heap: Heap, looked: LookedAt) -> dict[str, Any]:
         "least": looked.looked_at < looked.total,
         "record": record if heap.count != 1 else record[:-1],
         "href": address_of(heap.of),
-        "oldest": _end(asked, record, heap.first, heap.oldest),
-        "newest": _end(asked, record, heap.last, heap.newest) if heap.last != heap.first else None,
+        "oldest": _end(asked, now, record, heap.first, heap.oldest),
+        "newest": _end(asked, now, record, heap.last, heap.newest) if heap.last != heap.first else None,
         "bars": small_bars(heap.by_day),
         "deeds": deeds_for(heap.of),
     }
 
 
-def _end(asked: Asked, record: str, number: int, at: float) -> dict[str, Any]:
+def _end(asked: Asked, now: float, record: str, number: int, at: float) -> dict[str, Any]:
     there = asked.has(f"/{record}/{{id}}")
     return {
         "number": number,
         "at": at,
-        "ago": duration(asked.now - at),
+        "ago": duration(now - at),
         "href": f"/{record}/{number}" if there else "",
     }
 
