@@ -217,6 +217,16 @@ def test_held_requests_lead_to_their_messages(browser, store, tell) -> None:
     )
 
 
+def test_the_pages_of_a_request_and_a_message_lead_to_what_can_be_done(browser, tell) -> None:
+    tell(NO_ZIP.format("T1"), "PD1||||||||||||Y", *visit("F1"))
+    browser.sign_in("mary")
+    for page, deeds in (("/requests/1", ["release", "reprocess", "discard"]), ("/messages/1", ["reprocess"])):
+        links = [unescape(link) for link in re.findall(r'href="(/by-hand[^"]*)"', shown(browser, page))]
+        assert [re.search(r"deed=(\w+)", link)[1] for link in links] == deeds
+        for link in links:
+            assert f'href="{page}">Back' in shown(browser, link)
+
+
 def test_large_groups_are_taken_in_portions(browser, store, work, monkeypatch) -> None:
     for number in range(1, 7):
         put(store, number, "held", ZIP)
