@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from interface.cli.common import UsageError, settings_of
@@ -81,18 +81,13 @@ def _seconds(text: str) -> float:
 @contextmanager
 def open_site(args: argparse.Namespace) -> Iterator[Site]:
     """The site of the settings, with today's mapping; the store is neither made nor brought up to date."""
-    from interface.chart.decide import Engine
     from interface.services.clock import Clock
-    from interface.services.guarding import guard_now
-    from interface.services.roster import roster_of
+    from interface.services.engines import engine_now
 
     settings = settings_of(args)
-    engine = Engine(settings.rulebook(), settings.policy())
     with work_says(tell), open_store_of(settings) as store:
         clock = Clock(args.now, settings.site.zone)
-        guard = guard_now(store, settings.site.environment, clock.now())
-        engine = replace(engine, guard=guard, apart=roster_of(store).apart)
-        yield Site(settings, engine, store, clock)
+        yield Site(settings, engine_now(settings, store, clock.now()), store, clock)
 
 
 def grouping(site: Site) -> Grouping:

@@ -7,7 +7,7 @@ import getpass
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from interface.cli.asking import (
@@ -24,59 +24,20 @@ from interface.cli.common import UsageError
 from interface.cli.output import many, print_json, safe_text, tell
 from interface.cli.stored import PAGE, reasons_text, releases_text, wants_json, whole
 from interface.errors import InterfaceError
+from interface.services.deeds import (
+    DISCARD,
+    RELEASE,
+    RETRY,
+    WHY_CHARACTERS,
+    Deed,
+    portions_of,
+    reason_given,
+    refused_of,
+)
 
 if TYPE_CHECKING:
     from interface.store.records.lists import RequestFilter, RequestSummary
     from interface.store.records.reading import Command
-
-PORTION = 100
-"""Requests that one command is about, at most: it is one transaction."""
-PROTECTED = "protected"
-WHY_CHARACTERS = 500
-
-
-@dataclass(frozen=True)
-class Deed:
-    """What is done to requests."""
-
-    kind: str
-    taken: tuple[str, ...]
-    """States in which it can be done; filters that name no state take these."""
-    filtered: tuple[str, ...]
-    """States that filters take when they name none."""
-    results: tuple[str, ...]
-    """States afterwards of one it was done to: the API may have had it meanwhile."""
-    question: str
-    told: str
-    code: str | None = None
-    """Only what has this reason."""
-
-
-RETRY = Deed(
-    "retry",
-    ("dead", "discarded", "waiting"),
-    ("dead",),
-    ("waiting", "sending", "delivered", "held", "dead", "expired"),
-    "to be sent again",
-    "is sent again",
-)
-DISCARD = Deed(
-    "discard",
-    ("held", "waiting", "dead"),
-    ("held", "waiting", "dead"),
-    ("discarded",),
-    "to be given up",
-    "is given up",
-)
-RELEASE = Deed(
-    "release",
-    ("held",),
-    ("held",),
-    ("waiting", "sending", "delivered"),
-    "of protected patients to be let go",
-    "is released",
-    PROTECTED,
-)
 
 
 def add_by_hand(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -145,15 +106,15 @@ def carry_out(deed: Deed, args: argparse.Namespace) -> int:
         print_json(answer)
     else:
         _show(deed, answer)
-    return 0 if all(entry[_done(deed)] for entry in answer["requests"]) else 1
+    return 0 if all(entry[deed.done] for entry in answer["requests"]) else 1
 
 
 def _arguments(deed: Deed, args: argparse.Namespace) -> dict[str, Any]:
     """Who, and for `discard` why."""
     found = {"who": who()}
     if deed is DISCARD:
-        why = " ".join(args.reason.split())
-        if not why or len(why) > WHY_CHARACTERS:
+        why = reason_given(args.reason)
+        if not why:
             raise UsageError(f"requests discard: --reason says why, in 1 to {WHY_CHARACTERS} characters")
         found["why"] = why
     return found
@@ -192,7 +153,7 @@ def _chosen(deed: Deed, args: argparse.Namespace, site: Site) -> tuple[dict[int,
     states = deed.filtered if where.state is None else (where.state,)
     found: dict[int, str] = {}
     for state in states:
-        found |= {row.id: row.state for row in _all(site, replace(where, state=state)) if _fits(deed, row)}
+        found |= {row.id: row.state for row in _all(site, replace(where, state=state)) if deed.fits(row)}
     return dict(sorted(found.items())), {}
 
 
@@ -204,12 +165,8 @@ def _named(deed: Deed, site: Site, ids: list[int]) -> tuple[dict[int, str], dict
     if deed is not RELEASE:
         # one that is being sent may be anything by the time the command is carried out: the work judges
         return {id_: rows[id_].state for id_ in ids}, {}
-    fit = {id_: rows[id_].state for id_ in ids if rows[id_].state == "held" and _fits(deed, rows[id_])}
+    fit = {id_: rows[id_].state for id_ in ids if rows[id_].state == "held" and deed.fits(rows[id_])}
     return fit, {id_: "" for id_ in ids if id_ not in fit}
-
-
-def _fits(deed: Deed, row: RequestSummary) -> bool:
-    return deed.code is None or any(reason.get("code") == deed.code for reason in row.reasons)
 
 
 def _all(site: Site, where: RequestFilter) -> Iterable[RequestSummary]:
@@ -238,20 +195,17 @@ def _ask(site: Site, deed: Deed, ids: list[int], arguments: Mapping[str, Any], w
     """Have it done in portions; gives those that could not be, with why."""
     from interface.services.asking import Asking
 
-    portions = [ids[start : start + PORTION] for start in range(0, len(ids), PORTION)]
+    portions = portions_of(ids, arguments)
     refused: dict[int, str] = {}
     asking = Asking(site.store, site.engine, site.clock, patience=wait)
     with progress(len(ids), "requests", shown=len(portions) > 1) as shown:
 
         def take(place: int, command: Command) -> None:
-            told = command.result or {}
-            if command.state != "done":
-                problem = str(told.get("problem", "it failed"))
-                refused.update(dict.fromkeys(portions[place], problem))
-            refused.update((number, why) for number, why in told.get("refused", []))
-            shown(len(portions[place]))
+            requests = portions[place]["requests"]
+            refused.update(refused_of(requests, command))
+            shown(len(requests))
 
-        asking.ask(deed.kind, [{"requests": portion, **arguments} for portion in portions], take)
+        asking.ask(deed.kind, portions, take)
     return refused
 
 
@@ -265,28 +219,24 @@ def _states(site: Site, ids: Sequence[int]) -> dict[int, RequestSummary]:
 # ---------------------------------------------------------------- what came of it
 
 
-def _done(deed: Deed) -> str:
-    return {"retry": "retried", "discard": "discarded", "release": "released"}[deed.kind]
-
-
 def _answer(
     deed: Deed, ids: Iterable[int], after: Mapping[int, RequestSummary], refused: Mapping[int, str]
 ) -> dict[str, Any]:
     entries = []
     for id_ in ids:
         row = after[id_]
-        done = id_ not in refused and row.state in deed.results
-        entry = {"id": id_, _done(deed): done, "state": row.state, "reasons": row.reasons}
+        done = deed.was_done(row, refused)
+        entry = {"id": id_, deed.done: done, "state": row.state, "reasons": row.reasons}
         entries.append(entry | {"problem": refused.get(id_) or None})
     return {"requests": entries}
 
 
 def _show(deed: Deed, answer: Mapping[str, Any]) -> None:
     entries = answer["requests"]
-    done = [entry for entry in entries if entry[_done(deed)]]
+    done = [entry for entry in entries if entry[deed.done]]
     if len(entries) > SHOWN:
         print(f"{len(done)} of {len(entries)} requests: done")
-        entries = [entry for entry in entries if not entry[_done(deed)]]
+        entries = [entry for entry in entries if not entry[deed.done]]
     for entry in entries[:SHOWN]:
         _show_one(deed, entry)
     if len(entries) > SHOWN:
@@ -303,7 +253,7 @@ def _show_one(deed: Deed, entry: Mapping[str, Any]) -> None:
         release_by = releases_text(entry["reasons"])
         if release_by:
             print(safe_text(f"  released by: {release_by}"))
-    elif entry[_done(deed)]:
+    elif entry[deed.done]:
         print(f"request {number} {deed.told} ({state})")
     elif deed is RELEASE:
         tell(f"request {number} is not held: it is {state}")

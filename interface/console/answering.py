@@ -20,6 +20,7 @@ from interface.console.asked import (
     Around,
     Ask,
     Asked,
+    AskMany,
     Fields,
     File,
     Go,
@@ -60,6 +61,8 @@ NAVIGATION = (
 """Entries in their order; those without a page are not shown."""
 MOST_FORM_BYTES = 64 * 1024
 """Of a form, unless its action takes more."""
+MOST_SENT = 500
+"""Forms that are remembered to have been sent."""
 TITLES = {
     400: "That was not understood",
     403: "Not allowed",
@@ -92,6 +95,9 @@ class Answering:
         self._noted: dict[bytes, tuple[float, set[str]]] = {}
         """By session: until when patient data is shown, and the records that were noted since it is."""
         self._noted_lock = threading.Lock()
+        self._sent: dict[tuple[bytes, str], range] = {}
+        """The commands of forms that were sent, the newest last, by session and form."""
+        self._sent_lock = threading.Lock()
         self._signing_in = SigningIn(self._frame, around.settings.file, now)
 
     def most_bytes(self, path: str) -> int:
@@ -258,6 +264,8 @@ class Answering:
             self._note(store, incoming, viewer, wanted.action, wanted.subjects, wanted.why)
             wanted.write(store)
             return see(local_path(wanted.back))
+        if isinstance(wanted, AskMany):
+            return self._ask_many(store, incoming, viewer, wanted)
         return self._ask(store, incoming, viewer, wanted)
 
     def _ask(self, store: Store, incoming: Incoming, viewer: Viewer, wanted: Ask) -> Reply:
@@ -266,6 +274,20 @@ class Answering:
         number = store.commands.add(wanted.kind, wanted.arguments)
         self._around.wake()
         return see(f"/commands/{number}?{urlencode({'back': local_path(wanted.back)})}")
+
+    def _ask_many(self, store: Store, incoming: Incoming, viewer: Viewer, wanted: AskMany) -> Reply:
+        """The same in portions. Of a form that was sent twice the second leads to what became of the first."""
+        key = (viewer.token_hash, wanted.once)
+        with self._sent_lock:
+            numbers = self._sent.get(key)
+            if numbers is None:
+                self._note(store, incoming, viewer, wanted.action, wanted.subjects, wanted.why)
+                numbers = self._sent[key] = store.commands.add_all(wanted.kind, wanted.portions)
+                for old in list(self._sent)[:-MOST_SENT]:
+                    del self._sent[old]
+                self._around.wake()
+        back = urlencode({"back": local_path(wanted.back)})
+        return see(f"/commands/{numbers[0]}/{numbers[-1]}?{back}")
 
     def _note_seen(self, store: Store, incoming: Incoming, viewer: Viewer, seen: Sequence[str]) -> None:
         """Each record once for each time that patient data is shown; a page that keeps itself up to date asks often."""

@@ -7,7 +7,7 @@ says what is to be done; it does nothing itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
@@ -41,9 +41,10 @@ class Fields:
     """The values of a query or a form by name, each checked when it is taken. RefusedError (400) names what is wrong."""
 
     def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
-        """The first of several values counts."""
+        """The first of several values counts, but for `wholes`."""
+        self._pairs = tuple(pairs)
         self._values: dict[str, str] = {}
-        for name, value in pairs:
+        for name, value in self._pairs:
             self._values.setdefault(name, value)
 
     def text(self, name: str, most: int = MOST_TEXT) -> str:
@@ -76,6 +77,13 @@ class Fields:
         if None in found:
             raise RefusedError(400, f"{prefix}: must be followed by a number")
         return sorted(number for number in found if number is not None)
+
+    def wholes(self, name: str) -> list[int]:
+        """All numbers of this name, each once, in their order."""
+        numbers = [as_id(value) for given, value in self._pairs if given == name]
+        if None in numbers:
+            raise RefusedError(400, f"{name}: must be a number from 1")
+        return list(dict.fromkeys(number for number in numbers if number is not None))
 
     def choice(self, name: str, choices: Iterable[str], default: str = "") -> str:
         """One of these; `default` when it is not there."""
@@ -255,6 +263,21 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class AskMany:
+    """Ask the work to do something in portions, a command for each. It is done once, however often the form is sent."""
+
+    kind: str
+    portions: Sequence[Mapping[str, Any]]
+    """The arguments of each; one at least."""
+    action: str
+    subjects: tuple[str, ...]
+    back: str
+    once: str
+    """Made when the form was shown: another form with the same is the same."""
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Write:
     """Note something that no decision of the work depends on, by whoever notes it."""
 
@@ -281,7 +304,7 @@ class Action:
     """What a form asks for."""
 
     path: str
-    act: Callable[[Store, Asked, Around], Go | Ask | Write | Present]
+    act: Callable[[Store, Asked, Around], Go | Ask | AskMany | Write | Present]
     """In a thread; reads only, and says what is to be done. Raises RefusedError."""
     role: Role = "analyst"
     most_bytes: int = 64 * 1024

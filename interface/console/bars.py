@@ -62,3 +62,28 @@ def _bar(x: float, width: float, value: int, top: int) -> Bar:
     if value:
         height = max(height, 1.5)  # one message in a busy week is seen, too
     return Bar(round(x, 2), round(width, 2), round(HEIGHT - height, 2), round(height, 2))
+
+
+SMALL_WIDTH, SMALL_HEIGHT = 112.0, 22.0
+
+
+@dataclass(frozen=True, slots=True)
+class SmallBars:
+    """Bars beside a line of text."""
+
+    bars: tuple[Bar, ...]
+    width: float
+    height: float
+
+
+def small_bars(values: Sequence[int]) -> SmallBars:
+    """One bar for each value, the largest as high as there is room."""
+    top = max(values, default=0) or 1
+    room = SMALL_WIDTH / max(len(values), 1)
+    bars = []
+    for number, value in enumerate(values):
+        height = max(SMALL_HEIGHT * value / top, 2.0) if value else 1.0
+        bars.append(
+            Bar(round(number * room, 2), round(room * 0.75, 2), round(SMALL_HEIGHT - height, 2), height)
+        )
+    return SmallBars(tuple(bars), SMALL_WIDTH, SMALL_HEIGHT)

@@ -30,6 +30,11 @@ _COLUMNS = (
     commands.c.ended_at,
 )
 _ONE = select(*_COLUMNS).where(commands.c.id == bindparam("b_id"))
+_BETWEEN = (
+    select(*_COLUMNS)
+    .where(commands.c.id >= bindparam("b_first"), commands.c.id <= bindparam("b_last"))
+    .order_by(commands.c.id)
+)
 _NEXT = select(*_COLUMNS).where(commands.c.state == "waiting").order_by(commands.c.id).limit(1)
 _END = (
     update(commands)
@@ -47,19 +52,32 @@ class Commands(Part):
 
     def add(self, kind: str, arguments: Mapping[str, Any]) -> int:
         """Ask for something; gives the command's id."""
-        sealed = _sealed(self._keyring, arguments)
+        return self.add_all(kind, (arguments,))[0]
+
+    def add_all(self, kind: str, portions: Sequence[Mapping[str, Any]]) -> range:
+        """Ask for one thing in portions, carried out one after the other; gives the commands' ids. All or none."""
+        sealed = [_sealed(self._keyring, arguments) for arguments in portions]
         with self._writing() as connection:
-            id_ = counters.take(connection, "command", 1)
-            row = {
-                "id": id_,
-                "kind": kind,
-                "arguments": sealed,
-                "state": "waiting",
-                "created_at": time.time(),
-            }
-            connection.execute(_ADD, row)
+            first = counters.take(connection, "command", len(sealed))
+            rows = [
+                {
+                    "id": first + place,
+                    "kind": kind,
+                    "arguments": arguments,
+                    "state": "waiting",
+                    "created_at": time.time(),
+                }
+                for place, arguments in enumerate(sealed)
+            ]
+            connection.execute(_ADD, rows)
             still_good(connection, self._keyring)
-        return id_
+        return range(first, first + len(sealed))
+
+    def between(self, first: int, last: int) -> list[Command]:
+        """The commands from one id to another, in their order."""
+        with self._reading() as connection:
+            rows = connection.execute(_BETWEEN, {"b_first": first, "b_last": last}).all()
+        return [_command(self._keyring, row) for row in rows]
 
     def get(self, id: int) -> Command | None:
         """A command and what came of it."""

@@ -48,6 +48,7 @@ from interface.store.rotation import Rotation
 from interface.store.rounds import Rounds
 from interface.store.schema import liveness
 from interface.store.sqlite import SQLite, sqlite_path
+from interface.store.unsettled import Unsettled
 from interface.store.users import Users
 from interface.store.views import Views
 from interface.store.webhook_views import WebhookViews
@@ -325,6 +326,11 @@ class Store:
     def overview(self) -> Overview:
         """Counts for people, at a glance; reads only."""
         return self._seldom_used(Overview, lambda: Overview(self._database))
+
+    @property
+    def unsettled(self) -> Unsettled:
+        """What waits for a person, by reason; reads only."""
+        return self._seldom_used(Unsettled, lambda: Unsettled(self._database))
 
     @property
     def nodes(self) -> Nodes:

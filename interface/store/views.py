@@ -445,6 +445,16 @@ def _without(reasons: ColumnElement[str], codes: Sequence[str]) -> ColumnElement
     return reasons
 
 
+def code_pattern(reasons: ColumnElement[str], code: str) -> ColumnElement[bool]:
+    """Rows whose reasons have this code."""
+    return reasons.like(_having(code), escape=_ESCAPE)
+
+
+def without_codes(reasons: ColumnElement[str], codes: Sequence[str]) -> ColumnElement[bool]:
+    """Rows that have no other reasons than these."""
+    return _without(reasons, codes).not_like(_ANY_CODE)
+
+
 def message_summary(row: Any) -> MessageSummary:
     """A row of MESSAGE_COLUMNS."""
     values = list(row)

@@ -3,10 +3,12 @@
 from interface.console.asked import Action, Page
 from interface.console.pages import (
     audit,
+    by_hand,
     commands,
     feed,
     find,
     going_live,
+    holds,
     message,
     messages,
     onboarding,
@@ -33,7 +35,10 @@ PAGES: tuple[Page, ...] = (
     feed.PAGE,
     feed.REPORT,
     settings.PAGE,
+    holds.PAGE,
+    by_hand.PAGE,
     commands.PAGE,
+    commands.BATCH,
     audit.PAGE,
 )
 ACTIONS: tuple[Action, ...] = (
@@ -44,4 +49,5 @@ ACTIONS: tuple[Action, ...] = (
     onboarding.CHOOSING,
     going_live.ACTION,
     feed.ACTION,
+    by_hand.ACTION,
 )

@@ -96,7 +96,7 @@ def _fields(asked: Asked) -> list[dict[str, Any]]:
     return [
         field("user", "user"),
         field("kind", "what", choices=[(name, label) for name, (label, _) in KINDS.items()]),
-        field("subject", "of what, as message 12"),
+        field("subject", "record: message 12"),
         field("since", "from day", type="date"),
         field("until", "to day", type="date"),
     ]

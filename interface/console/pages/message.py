@@ -51,6 +51,7 @@ def values(asked: Asked, what: Record) -> Shown:
         title,
         {
             "number": summary.id,
+            "message_state": summary.state,
             "whole": None,
             "facts": _facts(detail, what.ack),
             "patient": patient_link(asked, summary.patient_id),

@@ -60,6 +60,7 @@ def values(asked: Asked, what: Record) -> Shown:
         f"Request {row.id}",
         {
             "number": row.id,
+            "deeds_of": {"state": row.state, "codes": [reason.get("code") for reason in row.reasons]},
             "message": message,
             "state": state_of(row),
             "reasons": reasons_of(row.reasons, held=row.state == "held"),

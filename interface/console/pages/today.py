@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from interface.chart.holds import TIMED, release_of
 from interface.console.asked import Around, Asked, Page, Shown
@@ -141,14 +142,13 @@ def _of_the_door(state: DoorState) -> Iterator[Need]:
 
 def _of_requests(asked: Asked, summary: Summary) -> Iterator[Need]:
     requests = "/requests" if asked.has("/requests") else ""
-    messages = "/messages" if asked.has("/messages") else ""
     if summary.dead.total:
         yield Need(
             "bad",
             f"{_many(summary.dead.total, 'request')} given up by the program (dead)",
             "The API refused them, or they failed for a day. Read what it said, mend the cause, send them again.",
             "hl7-interface requests --state dead",
-            requests and f"{requests}?state=dead",
+            "/holds#s-dead",
             "dead",
         )
     if summary.failed.total:
@@ -157,7 +157,7 @@ def _of_requests(asked: Asked, summary: Summary) -> Iterator[Need]:
             f"{_many(summary.failed.total, 'message')} could not be decided (failed)",
             "Decide them again when the cause is gone; nothing of them is lost.",
             "hl7-interface messages --state failed",
-            messages and f"{messages}?state=failed",
+            "/holds#s-failed",
             "failed",
         )
     if summary.unanswered:
@@ -169,7 +169,7 @@ def _of_requests(asked: Asked, summary: Summary) -> Iterator[Need]:
             requests and f"{requests}?unanswered=yes",
             "unanswered",
         )
-    yield from _held(asked, summary.held)
+    yield from _held(summary.held)
     if summary.unassigned.total:
         groups = summary.unassigned.groups
         yield Need(
@@ -177,16 +177,16 @@ def _of_requests(asked: Asked, summary: Summary) -> Iterator[Need]:
             f"{_many(summary.unassigned.total, 'message')} of the last 7 days: whose they are can't be told",
             _capital(release_of(groups[0].code)) if groups else "",
             "hl7-interface messages --decision hold",
-            messages and f"{messages}?decision=hold",
+            "/holds#s-unassigned",
             "unassigned",
         )
 
 
-def _held(asked: Asked, held: Grouped) -> Iterator[Need]:
+def _held(held: Grouped) -> Iterator[Need]:
     groups = [group for group in held.groups if group.code not in EXPECTED]
     for group in groups[:MOST_GROUPS]:
         least = _least(held)
-        path = f"/holds?code={group.code}" if asked.has("/holds") else ""
+        path = f"/holds?{urlencode({'code': group.code})}"
         yield Need(
             "warn",
             f"{least}{_many(group.count, 'request')} held: {group.text or group.code}",
@@ -201,7 +201,7 @@ def _held(asked: Asked, held: Grouped) -> Iterator[Need]:
             f"{len(more)} more reasons to hold, {_many(sum(group.count for group in more), 'request')}",
             "",
             "hl7-interface requests --state held",
-            "/holds" if asked.has("/holds") else "",
+            "/holds",
             "held-others",
         )
 

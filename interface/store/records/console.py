@@ -106,3 +106,56 @@ class Grouped:
     """The largest first."""
     looked_at: int
     """How many of them, the newest, the groups were made of."""
+
+
+Trouble = Literal["held", "dead", "failed", "unassigned"]
+"""What waits for a person: requests that are held or dead, messages that failed or are held without a request."""
+TROUBLES: tuple[Trouble, ...] = ("dead", "failed", "held", "unassigned")
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One of the reasons of a row."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Rows that have the same reasons, and the same status of the last attempt where they are dead."""
+
+    reasons: tuple[Reason, ...]
+    status: int | None
+    count: int
+    first: int
+    """The least id."""
+    last: int
+    oldest: float
+    newest: float
+    since: tuple[int, ...]
+    """How many came since each of the times that were asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookedAt:
+    """What is in trouble."""
+
+    total: int
+    looked_at: int
+    """How many of them, the newest, were looked at."""
+    stretches: tuple[Stretch, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """Which rows that are in trouble."""
+
+    kind: Trouble
+    code: str = ""
+    """Those that have a reason of this code; '': any, unless `without_reason`."""
+    only: tuple[str, ...] = ()
+    """… and none that has not one of these codes."""
+    without_reason: bool = False
+    """Those that have none; of dead ones, of this status."""
+    status: int | None = None

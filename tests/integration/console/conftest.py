@@ -45,8 +45,13 @@ def woken() -> list[int]:
 
 
 @pytest.fixture
-def new_browser(store: Store, clock: Clock, woken: list[int]):
-    around = Surroundings(Settings(), store, None, DoorState, lambda: woken.append(1))
+def settings() -> Settings:
+    return Settings()
+
+
+@pytest.fixture
+def new_browser(store: Store, clock: Clock, woken: list[int], settings: Settings):
+    around = Surroundings(settings, store, None, DoorState, lambda: woken.append(1))
     answering = Answering(around, PAGES + TEST_PAGES, ACTIONS + TEST_ACTIONS, clock)
     for name, role in (("vera", "viewer"), ("mary", "analyst"), ("adam", "admin")):
         store.users.add(name, role, HASHED, NOW)

@@ -56,9 +56,37 @@ def test_pages_fit_and_axe_finds_nothing_serious(new_page: Any, size: str, schem
     page.get_by_text("The numbers as a table").click()
     page.get_by_text("Patient data masked").click()
     assert (fits(page), faults(page)) == (True, [])
-    for address in ("/?hours=168", "/messages", "/messages/1", "/messages?control_id=none", "/nothing"):
+    for address in (
+        "/?hours=168",
+        "/messages",
+        "/messages/1",
+        "/messages?control_id=none",
+        "/holds",
+        "/holds?code=missing:patient.address.zip",
+        "/holds?of=dead&status=none",
+        "/holds?code=x",
+        "/by-hand?id=1&id=3&deed=discard",
+        "/by-hand?id=1&deed=retry",
+        "/commands/1/1",
+        "/nothing",
+    ):
         page.goto(address)
-        assert (fits(page), faults(page)) == (True, [])
+        assert (fits(page), faults(page)) == (True, []), address
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("size", SIZES)
+def test_what_is_asked_for_and_the_audit_fit(new_page: Any, size: str, scheme: str) -> None:
+    page = new_page(size, scheme)
+    sign_in(page, "admin")
+    page.get_by_role("heading", name="Today").wait_for()
+    page.goto("/by-hand?id=1&id=3&deed=discard")
+    page.get_by_label(re.compile("Why are they given up")).fill("W" * 300)
+    page.get_by_role("button", name="Give 2 requests up").click()
+    page.get_by_text("of 1 portion").wait_for()
+    assert (fits(page), faults(page)) == (True, [])
+    page.goto("/audit")
+    assert (fits(page), faults(page)) == (True, [])
 
 
 def test_signing_in_and_out(new_page: Any) -> None:
@@ -122,6 +150,7 @@ def test_everything_works_without_a_script(new_page: Any) -> None:
 def test_by_keyboard_the_content_is_one_step_away_and_a_menu_closes(new_page: Any) -> None:
     page = new_page()
     sign_in(page)
+    page.get_by_role("heading", name="Today").wait_for()
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
     page.keyboard.press("Enter")

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from interface.store.errors import StoreError
-from interface.store.records.console import AuditEntry
+from interface.store.records.console import AuditEntry, Several
 from interface.store.records.turn import MessageDone, Turn
 
 TOKEN, OTHER = b"t" * 32, b"o" * 32
@@ -194,3 +194,41 @@ def test_a_slow_statement_can_be_interrupted_and_the_store_goes_on(store):
     assert views.waiting_up_to(1) == 0
     beside.close()
     assert store.views.waiting_up_to(1) == 0
+
+
+def test_what_waits_is_told_by_reasons_with_its_first_and_last(store, fill):
+    patient = fill.patient("A")
+    why = '[{"code": "protected", "text": "the patient is protected"}]'
+    held = [fill.request(patient, state="held", reasons=why) for _ in range(3)]
+    dead = fill.request(patient, state="dead")
+    found = store.unsettled.looked_at("held", [0.0, fill.now + 1])
+    (stretch,) = found.stretches
+    assert (found.total, found.looked_at) == (3, 3)
+    assert [(reason.code, reason.text) for reason in stretch.reasons] == [
+        ("protected", "the patient is protected")
+    ]
+    assert (stretch.count, stretch.first, stretch.last, stretch.since) == (3, held[0], held[2], (3, 0))
+    few = store.unsettled.looked_at("held", [], most=2)
+    assert (few.total, few.looked_at, few.stretches[0].first) == (3, 2, held[1])
+    assert [row.id for row in store.unsettled.requests(Several("held", "protected"), after=held[0])] == held[
+        1:
+    ]
+    assert store.unsettled.ids(Several("held", "protect"), 9) == []
+    assert store.unsettled.ids(Several("held", "protected", ("lead-time",)), 9) == []
+    assert store.unsettled.ids(Several("dead", without_reason=True), 9) == [dead]
+    assert store.unsettled.ids(Several("dead", without_reason=True, status=400), 9) == []
+    assert store.unsettled.looked_at("failed", [1.0]).stretches == ()
+    assert store.unsettled.messages(Several("unassigned")) == []
+
+
+def test_commands_are_asked_for_together_or_not_at_all(store):
+    one = store.commands.add("rebuild", {})
+    numbers = store.commands.add_all("retry", [{"requests": [1]}, {"requests": [2]}])
+    assert list(numbers) == [one + 1, one + 2]
+    assert [command.arguments for command in store.commands.between(numbers[0], numbers[-1])] == [
+        {"requests": [1]},
+        {"requests": [2]},
+    ]
+    with pytest.raises(TypeError):
+        store.commands.add_all("retry", [{"requests": [3]}, {"requests": object()}])
+    assert store.commands.between(1, 99)[-1].id == numbers[-1]

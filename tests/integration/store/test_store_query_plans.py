@@ -10,7 +10,7 @@ import query_plans
 
 from interface.services.joining import joins_of
 from interface.store.crypto import Master
-from interface.store.records.console import AuditEntry
+from interface.store.records.console import TROUBLES, AuditEntry, Several
 from interface.store.records.lists import MessageFilter, PatientCursor, PatientFilter, RequestFilter
 from interface.store.records.roster import RosterWrite
 from interface.store.records.turn import (
@@ -28,6 +28,7 @@ from interface.store.records.turn import (
 )
 from interface.store.records.webhooks import WebhookArrival, WebhookFilter
 from interface.store.retention import Limits
+from interface.store.unsettled import MESSAGES
 
 DAY = date(2027, 3, 1)
 
@@ -433,6 +434,31 @@ def test_what_the_console_reads_at_a_glance(plans, store, fill):
     no_table_is_scanned(found)
     if store.path is not None:  # PostgreSQL sorts where it thinks that few are found
         assert not any("TEMP B-TREE" in line for plan in found.values() for line in plan)
+
+
+def test_what_waits_for_a_person(plans, store, fill):
+    fill.message()
+    fill.request(fill.patient("A"), state="held")
+    groups = (
+        *(Several(kind) for kind in TROUBLES),
+        Several("held", "protected"),
+        Several("held", "lead-time", ("lead-time",)),
+        Several("dead", without_reason=True),
+        Several("dead", without_reason=True, status=400),
+    )
+
+    def look():
+        for kind in TROUBLES:
+            store.unsettled.looked_at(kind, [1.0, 2.0], most=5)
+        for of in groups:
+            store.unsettled.ids(of, 5)
+            (store.unsettled.messages if of.kind in MESSAGES else store.unsettled.requests)(of)
+        store.commands.add_all("retry", [{"requests": [1]}, {"requests": [2]}])
+        store.commands.between(1, 2)
+
+    found = plans(look)
+    inner = {text: [line for line in plan if "SCAN anon" not in line] for text, plan in found.items()}
+    no_table_is_scanned(inner)
 
 
 def test_messages_of_an_hour_are_read_by_their_ids(plans, store, fill):
