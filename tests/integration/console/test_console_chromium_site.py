@@ -120,7 +120,7 @@ def test_a_patient_is_found_and_each_fact_leads_to_its_message(new_page: Any) ->
     show(page)
     assert "Tamblyn" in page.content()
     page.get_by_role("table", name="Problems").get_by_role("link").first.click()
-    assert re.search(r"/messages/\d+$", page.url)
+    assert re.search(r"/messages/\d+#PRB-3$", page.url)
 
 
 def test_everything_works_without_a_script(new_page: Any) -> None:
