@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from interface.cli import feed_source
 from interface.cli.main import main
+from interface.services import feed_source
 from interface.store.database import open_store
 from interface.store.keys import load_or_create
 from interface.store.records.arrivals import Arrival
