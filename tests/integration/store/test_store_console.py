@@ -91,7 +91,9 @@ def test_the_audit_is_read_newest_first_and_its_texts_are_sealed(store, sql):
     assert [entry.at for entry in store.audit.page(actions=("saw",), limit=1)] == [3.0]
     assert store.audit.page(actions=("retry", "discard")) == []
     assert (store.audit.last("mary", "saw"), store.audit.last("mary", "retry")) == (2.0, None)
-    assert store.overview.first_ids("audit", [0.0, 2.0, 9.0]) == [found[2].id, found[1].id, found[0].id + 1]
+    first, *others = store.overview.first_ids("audit", [0.0, 2.0, 9.0])
+    assert first <= found[2].id, "all of them: where ids begin is the database's"
+    assert others == [found[1].id, found[0].id + 1]
     assert all(b"why" not in bytes(row.detail or b"") for row in sql("SELECT detail FROM audit"))
 
 
