@@ -10,8 +10,9 @@ READY := $(VENV)/.ready
 run: $(READY) ## the main job: simulated API, daemon, sample messages over real MLLP
 	$(BIN)/hl7-interface demo
 
+# One more at once than there are cores: tests from outside mostly wait, for a pace, a timer, a process.
 test: lint chromium ## everything CI checks
-	$(BIN)/python -m pytest tests --numprocesses auto --dist worksteal
+	$(BIN)/python -m pytest tests --numprocesses $$(($$(nproc) + 1)) --dist worksteal
 
 # The console's tests drive a real browser. On Debian as root it is installed; elsewhere they skip, and say so.
 chromium:

@@ -117,6 +117,9 @@ class Answering:
             if incoming.path == SIGN_IN:
                 return self._signing_in.answer(store, incoming, signed_in=viewer is not None)
             if viewer is None:
+                if incoming.method == "POST" and self._known_path(incoming.path) == "other":
+                    # a webhook that missed its path must not be sent on to a page that answers 200
+                    raise RefusedError(404, "There is no such page.")
                 return to_sign_in(incoming)
             return self._answer(store, incoming, state, viewer)
         except RefusedError as refused:

@@ -266,3 +266,8 @@ def test_entries_without_a_page_are_not_shown(browser, monkeypatch) -> None:
     page = today(browser)
     assert ">Today</a>" in page
     assert ">Later</a>" not in page
+
+
+def test_a_post_that_is_no_form_of_ours_gets_404_and_no_redirect(browser):
+    reply = browser.get("/webhooks/connective-health", "POST")
+    assert reply.status == 404, "who follows a redirect would take the sign-in page for a receipt"
