@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from interface.chart.holds import release_of
-from interface.chart.model import OPEN
 from interface.cli.output import many
 from interface.cli.screen import Cell, Screen
 from interface.rules.facts import Reason
+from interface.services.trial import OUTDATED
 
 if TYPE_CHECKING:
     from interface.chart.difference import Difference
@@ -28,23 +28,6 @@ STYLES = {
 }
 
 
-OUTDATED = "outdated"
-"""A request that is over and would be composed otherwise now: nothing goes out because of it by itself."""
-
-
-def kind_of(change: RequestChanged) -> str:
-    """What happens to a request, in one or two words."""
-    if change.id is None:
-        return "newly held" if change.after == "held" else "newly posted"
-    if change.before not in OPEN:
-        return OUTDATED
-    if change.after not in OPEN:
-        return change.after
-    if change.before != change.after:
-        return "released" if change.after == "waiting" else "newly held"
-    return "changed" if change.fields else "moved"
-
-
 @dataclass
 class Totals:
     """The counts of a dry run."""
@@ -55,7 +38,7 @@ class Totals:
     decisions: Counter[str] = field(default_factory=Counter)
     """`hold → post` and the like."""
     requests: Counter[str] = field(default_factory=Counter)
-    """By what happens to them, see `kind_of`."""
+    """By what happens to them, see `RequestChanged.kind`."""
     fields: Counter[str] = field(default_factory=Counter)
     """How many requests differ in a part (`patient.name`, `medications`)."""
     changed: Counter[str] = field(default_factory=Counter)
@@ -71,10 +54,10 @@ class Totals:
                 self.decisions[_step(message.before.decision, message.after.decision)] += 1
             else:
                 self.unchanged += 1
-        self.requests.update(kind_of(change) for change in found.requests)
+        self.requests.update(change.kind for change in found.requests)
         for change in found.requests:
             self.fields.update(dict.fromkeys(_plain(entry.field) for entry in change.fields).keys())
-        self.changed.update(_kind_of_chart(change) for change in found.charts)
+        self.changed.update(change.kind for change in found.charts)
 
     def as_json(self) -> dict[str, Any]:
         """`summary` of the JSON answer."""
@@ -195,12 +178,12 @@ def _print_request(screen: Screen, change: RequestChanged) -> None:
     compared = f"compared with request {change.instead_of}" if change.instead_of is not None else ""
     screen.line(
         (name, "bold"),
-        (kind_of(change), STYLES.get(change.after, "")),
+        (change.kind, STYLES.get(change.after, "")),
         (whose, ""),
         (f"appointment {change.date}" if change.date else change.appointment, ""),
         (compared, "dim"),
     )
-    if kind_of(change) == OUTDATED:
+    if change.kind == OUTDATED:
         screen.line((f"it is {change.before}; the patient's next message asks anew", "dim"), indent=2)
     for reason in change.reasons:
         screen.line((reason.text, ""), indent=2)
@@ -237,7 +220,7 @@ def _request_json(change: RequestChanged) -> dict[str, Any]:
         "patient_id": change.patient,
         "appointment": change.appointment,
         "appointment_date": change.date,
-        "change": kind_of(change),
+        "change": change.kind,
         "before": change.before,
         "after": change.after,
         "reasons": _reasons_json(change.reasons),
@@ -263,12 +246,6 @@ def _plain(name: str) -> str:
 # ---------------------------------------------------------------- charts
 
 
-def _kind_of_chart(change: ChartChange) -> str:
-    if change.into is not None or not change.fields:
-        return "merged"
-    return "changed" if change.patient is not None else "new"
-
-
 def _print_chart(screen: Screen, change: ChartChange) -> None:
     name = f"chart of patient {change.patient}" if change.patient is not None else "chart of a new patient"
     what = f"becomes part of patient {change.into}" if change.into is not None else ""
@@ -288,6 +265,6 @@ def _chart_json(change: ChartChange) -> dict[str, Any]:
         "patient_id": change.patient,
         "numbers": list(change.numbers),
         "into": change.into,
-        "change": _kind_of_chart(change),
+        "change": change.kind,
         "fields": fields,
     }

@@ -24,6 +24,9 @@ from interface.store.database import Store
 from interface.store.errors import StoreError
 from interface.store.records.lists import MessageSummary, RequestDetail, RequestSummary
 
+OUTDATED = "outdated"
+"""A request that is over and would be composed otherwise now: nothing goes out because of it by itself."""
+
 
 @dataclass(frozen=True)
 class Told:
@@ -73,6 +76,19 @@ class RequestChanged:
     reasons: tuple[Reason, ...]
     fields: tuple[Difference, ...]
 
+    @property
+    def kind(self) -> str:
+        """What happens to it, in one or two words."""
+        if self.id is None:
+            return "newly held" if self.after == "held" else "newly posted"
+        if self.before not in OPEN:
+            return OUTDATED
+        if self.after not in OPEN:
+            return self.after
+        if self.before != self.after:
+            return "released" if self.after == "waiting" else "newly held"
+        return "changed" if self.fields else "moved"
+
 
 @dataclass(frozen=True)
 class ChartChange:
@@ -85,6 +101,13 @@ class ChartChange:
     numbers: tuple[str, ...]
     """Before; of a new one after."""
     fields: tuple[Difference, ...]
+
+    @property
+    def kind(self) -> str:
+        """`changed`, `new` or `merged`."""
+        if self.into is not None or not self.fields:
+            return "merged"
+        return "changed" if self.patient is not None else "new"
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ SIGNED_IN = "signed in"
 KINDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "": ("any", ()),
     "seen": ("patient data seen", ("saw", "has patient data shown")),
-    "done": ("requests and messages", ("retry", "discard", "release", "reprocess")),
+    "done": ("done by hand", ("retry", "discard", "release", "reprocess", "rebuild")),
     "signing-in": ("signing in and out", (SIGNED_IN, "signed out", "was refused")),
 }
 """What one asks for, and the actions that it stands for; every action is in `any`."""

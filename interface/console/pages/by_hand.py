@@ -1,7 +1,8 @@
-"""What a person is about to have done to requests or messages: counted, and told exactly, before it is asked for.
+"""What a person is about to have done to requests, messages or charts: counted, and told exactly, before it is asked for.
 
-`/by-hand?deed=DEED` and which: `id=` (repeated; of requests, or with `of_messages=yes` of messages), or a group as /holds
-names it (`of`, `code`, `status`): its oldest. The page's form carries the ids that were counted.
+`/by-hand?deed=DEED` and which: `id=` (repeated; of requests, with `of_messages=yes` of messages, with `deed=rebuild` of
+patients), or a group as /holds names it (`of`, `code`, `status`): its oldest. The page's form carries the ids that were
+counted.
 """
 
 from __future__ import annotations
@@ -24,7 +25,15 @@ from interface.console.asked import (
     local_path,
 )
 from interface.console.pages.holds import address_of, group_of, said_of
-from interface.console.pages.reprocessing import REPROCESS, Trying, asked_again, shown_trial, try_again
+from interface.console.pages.reprocessing import (
+    REBUILD,
+    REPROCESS,
+    Trying,
+    asked_again,
+    shown_trial,
+    try_again,
+    try_rebuilding,
+)
 from interface.console.rendering import number
 from interface.services.deeds import DEEDS, WHY_CHARACTERS, Deed, portions_of, reason_given
 from interface.store.database import Store
@@ -33,6 +42,7 @@ from interface.store.records.lists import RequestSummary
 from interface.store.unsettled import MESSAGES
 
 PATH = "/by-hand"
+KINDS = (*DEEDS, REPROCESS, REBUILD)
 NAMED = 20
 """Requests that are named one by one."""
 WORDS: Mapping[str, tuple[str, str, str]] = {
@@ -72,10 +82,12 @@ class Counted:
 
 
 def read(store: Store, asked: Asked, around: Around) -> Counted | Trying:
-    """The requests, or what deciding messages anew would change."""
-    kind = asked.query.choice("deed", (*DEEDS, REPROCESS))
+    """The requests, or what deciding messages or making charts anew would change."""
+    kind = asked.query.choice("deed", KINDS)
     if not kind:
         raise RefusedError(400, "deed: say what is to be done")
+    if kind == REBUILD:
+        return try_rebuilding(store, asked, around, secrets.token_urlsafe(16))
     group = group_of(asked)
     if kind == REPROCESS:
         return try_again(store, asked, around, group, secrets.token_urlsafe(16))
@@ -174,7 +186,7 @@ def _row(asked: Asked, row: RequestSummary) -> dict[str, Any]:
 def act(store: Store, asked: Asked, around: Around) -> AskMany:
     """Ask for it, for the ids that were counted."""
     form = asked.form
-    kind = form.choice("deed", (*DEEDS, REPROCESS))
+    kind = form.choice("deed", KINDS)
     ids = many_ids.read_ids(form.secret("ids"))
     once = form.text("once")
     if not (kind and ids and once):
@@ -183,8 +195,8 @@ def act(store: Store, asked: Asked, around: Around) -> AskMany:
     why = reason_given(form.secret("why"))
     if form.secret("why").strip() and not why:
         raise RefusedError(400, f"why: at most {WHY_CHARACTERS} characters")
-    if kind == REPROCESS:
-        return asked_again(store, asked, around, ids, once, back)
+    if kind in (REPROCESS, REBUILD):
+        return asked_again(store, asked, around, kind, ids, once, back)
     deed = DEEDS[kind]
     if deed.needs_why and not why:
         raise RefusedError(400, "why: say why they are given up; it is kept with each")

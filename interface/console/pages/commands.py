@@ -21,7 +21,7 @@ NAMES = {
     "retry": "Send again",
     "discard": "Give up",
     "release": "Release",
-    "rebuild": "Decide again",
+    "rebuild": "Rebuild",
 }
 STATES = {"waiting": ("waiting", "calm"), "done": ("done", "good"), "failed": ("failed", "bad")}
 
@@ -109,6 +109,8 @@ def batch_values(asked: Asked, what: Batch) -> Shown:
     if not commands or len({command.kind for command in commands}) > 1:
         raise RefusedError(404, "There are no such commands; those that ended are kept as long as requests.")
     kind = commands[0].kind
+    again = kind == "rebuild" and any(command.arguments.get("again") for command in commands)
+    name = "Decide again" if again else NAMES.get(kind, kind)
     ended = [command for command in commands if command.state != "waiting"]
     goes_on = len(ended) < len(commands)
     done, undone = _requests(what, ended) if kind in DEEDS else _rebuilt(ended)
@@ -116,9 +118,9 @@ def batch_values(asked: Asked, what: Batch) -> Shown:
     if undone and not goes_on and not done:
         level = "bad"
     return Shown(
-        f"{NAMES.get(kind, kind)}: {state}",
+        f"{name}: {state}",
         {
-            "name": NAMES.get(kind, kind),
+            "name": name,
             "goes_on": goes_on,
             "state": state,
             "level": level,
@@ -174,11 +176,15 @@ def _rebuilt(ended: Sequence[Command]) -> tuple[list[tuple[str, Any]], list[tupl
             continue
         for name in ("patients", "messages", "posted"):
             sums[name] += int(told.get(name, 0))
+        sums["split"] += len(told.get("split", []))
+        sums["merged"] += len(told.get("merged", []))
         sums.update(f"requests now {state}" for _, state in told.get("changed", []))
     words = {
         "patients": "charts rebuilt",
         "messages": "from messages",
         "posted": "messages that ask for something new",
+        "split": "patients who have a chart of their own now",
+        "merged": "charts that are part of another now, or of which nothing is left",
     }
     return [(words.get(name, name), count) for name, count in sums.items() if count], undone
 

@@ -1,10 +1,10 @@
-"""Messages decided anew: what it would change is worked out first, on what is stored, and shown field by field."""
+"""Messages decided anew, charts made anew: what it would change is worked out first, on what is stored, field by field."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,28 +14,43 @@ from interface.console.asked import Around, Asked, AskMany, RefusedError, Shown
 from interface.errors import InterfaceError
 from interface.services.engines import engine_now
 from interface.services.portions import Grouping, Portion
-from interface.services.trial import ChartChange, Found, MessageChange, RequestChanged, Told, Trial
+from interface.services.trial import (
+    OUTDATED,
+    ChartChange,
+    Found,
+    MessageChange,
+    RequestChanged,
+    Told,
+    Trial,
+)
 from interface.store.database import Store
 from interface.store.records.console import Several
 from interface.store.records.lists import MessageSummary
 from interface.store.unsettled import MESSAGES
 
 REPROCESS = "reprocess"
-MOST_MESSAGES = 200
-"""Messages that are tried at once: each chart is rebuilt in memory."""
+REBUILD = "rebuild"
+RECORDS: Mapping[str, str] = {REPROCESS: "message", REBUILD: "patient"}
+"""What it is done to."""
+MOST = 200
+"""Messages or patients that are tried at once: each chart is rebuilt in memory."""
+MOST_REPLAYED = 5000
+"""Messages that one chart is made of, with all that is part of it: it is tried in one go, 2,000 take half a second."""
 TRY_SECONDS = 6.0
-"""Trying goes on for so long: a page has ten seconds."""
-TOO_MUCH = (
-    "What would change takes too long to work out for so many: choose fewer, or use `messages reprocess`."
-)
+"""Charts are tried one after another for so long: a page has ten seconds."""
+COMMANDS: Mapping[str, str] = {REPROCESS: "messages reprocess", REBUILD: "patients rebuild"}
+TOO_LONG = "What would change takes too long to work out for so many: choose fewer, or use `{}`."
+TOO_MUCH = "What would change is not worked out here for a chart of more than {:,} messages; this one has {:,}: use `{}`."
+NOTHING = "Nothing is chosen: go back and choose at least one."
 
 
 @dataclass(frozen=True, slots=True)
 class Trying:
-    """What deciding messages anew would change."""
+    """What deciding messages anew, or making charts anew, would change."""
 
+    deed: str
     ids: tuple[int, ...]
-    """The messages that it can be done to."""
+    """The messages or patients that it can be done to."""
     left_out: tuple[int, ...]
     """Those that a person left out of the charts: they stay so."""
     charts: int
@@ -49,55 +64,72 @@ class Trying:
 
 
 def try_again(store: Store, asked: Asked, around: Around, group: Several | None, once: str) -> Trying:
-    """Work it out. RefusedError: it can't be."""
+    """Work out what deciding messages anew would change. RefusedError: it can't be."""
     rows, more = _messages(store, asked, group)
+    trial, groups = _trial(store, asked, around)
     chosen = tuple(row.id for row in rows if not row.set_aside)
-    trial, groups = _trial(store, asked, around, [row for row in rows if not row.set_aside])
+    groups.messages(((row.id, row.patient_id) for row in rows if not row.set_aside), "again")
+    left_out = tuple(row.id for row in rows if row.set_aside)
+    return _tried(Trying(REPROCESS, chosen, left_out, 0, 0, (), (), group, more, once), trial, groups)
+
+
+def try_rebuilding(store: Store, asked: Asked, around: Around, once: str) -> Trying:
+    """Work out what making charts anew would change. RefusedError: it can't be."""
+    ids = _charted(store, asked.query.wholes("id"))
+    trial, groups = _trial(store, asked, around)
+    groups.patients(ids)
+    return _tried(Trying(REBUILD, ids, (), 0, 0, (), (), None, False, once), trial, groups)
+
+
+def _tried(what: Trying, trial: Trial, groups: Grouping) -> Trying:
     charts, replayed = groups.count()
     until = time.monotonic() + TRY_SECONDS
     found: list[Found] = []
     failed: list[tuple[tuple[int, ...], str]] = []
     for portion in _each(groups):
+        if (size := sum(group.size for group in portion.groups)) > MOST_REPLAYED:
+            raise RefusedError(400, TOO_MUCH.format(MOST_REPLAYED, size, COMMANDS[what.deed]))
         if time.monotonic() > until:
-            raise RefusedError(400, TOO_MUCH)
+            raise RefusedError(400, TOO_LONG.format(COMMANDS[what.deed]))
         outcome = trial.look(portion)
         if isinstance(outcome, str):
             failed.append((tuple(portion.patients), outcome))
         else:
             found.append(outcome)
-    left_out = tuple(row.id for row in rows if row.set_aside)
-    return Trying(chosen, left_out, charts, replayed, tuple(found), tuple(failed), group, more, once)
+    return replace(what, charts=charts, replayed=replayed, found=tuple(found), failed=tuple(failed))
 
 
 def asked_again(
-    store: Store, asked: Asked, around: Around, ids: Sequence[int], once: str, back: str
+    store: Store, asked: Asked, around: Around, deed: str, ids: Sequence[int], once: str, back: str
 ) -> AskMany:
-    """The commands that decide these messages anew: one for each family of patients, so that one that fails is alone."""
-    if len(ids) > MOST_MESSAGES:
-        raise RefusedError(400, f"At most {MOST_MESSAGES} messages at a time.")
-    _, groups = _trial(store, asked, around, _decided(store, ids))
+    """The commands that decide these messages, or make these charts, anew: one for each family of patients, so that one that
+    fails is alone.
+    """
+    if len(ids) > MOST:
+        raise RefusedError(400, f"At most {MOST} {RECORDS[deed]}s at a time.")
+    _, groups = _trial(store, asked, around)
+    if deed == REBUILD:
+        groups.patients(_charted(store, ids))
+    else:
+        groups.messages(((row.id, row.patient_id) for row in _decided(store, ids)), "again")
     groups.count()
     portions = [portion.arguments for portion in _each(groups)]
-    subjects = tuple(f"message {number}" for number in ids)
-    return AskMany("rebuild", portions, REPROCESS, subjects, back, once)
+    subjects = tuple(f"{RECORDS[deed]} {number}" for number in ids)
+    return AskMany("rebuild", portions, deed, subjects, back, once)
 
 
 def _each(groups: Grouping) -> list[Portion]:
     return [Portion((group,)) for portion in groups.portions() for group in portion.groups]
 
 
-def _trial(
-    store: Store, asked: Asked, around: Around, rows: Sequence[MessageSummary]
-) -> tuple[Trial, Grouping]:
+def _trial(store: Store, asked: Asked, around: Around) -> tuple[Trial, Grouping]:
     now = asked.now + around.work_ahead
     try:
         engine = engine_now(around.settings, store, now)
     except InterfaceError as error:
         raise RefusedError(503, f"The mapping on the disk can't be read: {error}") from None
     at: datetime = asked.local(now)
-    groups = Grouping(engine, store.patients, store.work)
-    groups.messages(((row.id, row.patient_id) for row in rows), "again")
-    return Trial(engine, store, lambda: at), groups
+    return Trial(engine, store, lambda: at), Grouping(engine, store.patients, store.work)
 
 
 def _messages(store: Store, asked: Asked, group: Several | None) -> tuple[list[MessageSummary], bool]:
@@ -106,17 +138,30 @@ def _messages(store: Store, asked: Asked, group: Several | None) -> tuple[list[M
     of_messages = asked.query.choice("of_messages", ("yes",)) == "yes"
     if group is not None:
         of_messages = group.kind in MESSAGES
-        ids = ids or store.unsettled.ids(group, MOST_MESSAGES + 1)
+        ids = ids or store.unsettled.ids(group, MOST + 1)
     if not ids:
-        raise RefusedError(400, "Nothing is chosen: go back and choose at least one.")
-    more = len(ids) > MOST_MESSAGES
-    ids = ids[:MOST_MESSAGES]
+        raise RefusedError(400, NOTHING)
+    more = len(ids) > MOST
+    ids = ids[:MOST]
     if not of_messages:
         known = store.patients.requests_by_id(ids)
         ids = sorted({row.message_id for row in known.values() if row.message_id is not None})
         if not ids:
             raise RefusedError(404, "No message is stored that asked for these requests.")
     return _decided(store, ids), more
+
+
+def _charted(store: Store, ids: Sequence[int]) -> tuple[int, ...]:
+    """These patients, as they were asked for. RefusedError: one is not there."""
+    if not ids:
+        raise RefusedError(400, NOTHING)
+    if len(ids) > MOST:
+        raise RefusedError(400, f"At most {MOST} patients at a time.")
+    known = store.patients.by_id(ids)
+    for wanted in ids:
+        if wanted not in known:
+            raise RefusedError(404, f"There is no patient {wanted}, or the chart is no longer kept.")
+    return tuple(ids)
 
 
 def _decided(store: Store, ids: Sequence[int]) -> list[MessageSummary]:
@@ -138,12 +183,15 @@ def shown_trial(asked: Asked, what: Trying, back: str) -> Shown:
     requests = [change for found in what.found for change in found.requests]
     charts = [change for found in what.found for change in found.charts]
     changed = [change for change in messages if change.changed]
+    title, button = _names(what)
     return Shown(
-        f"Decide again: {len(what.ids)} messages",
+        title,
         {
-            "deed": REPROCESS,
-            "title": "Decide again?",
+            "deed": what.deed,
+            "title": f"{title.partition(':')[0]}?",
+            "button": button,
             "trial": {
+                "rebuild": what.deed == REBUILD,
                 "messages": [_message(asked, change) for change in changed],
                 "same": len(messages) - len(changed),
                 "requests": [_request(asked, change) for change in requests],
@@ -153,14 +201,15 @@ def shown_trial(asked: Asked, what: Trying, back: str) -> Shown:
                 "failed": [(_whose(patients), why) for patients, why in what.failed],
                 "left_out": what.left_out,
                 "count": len(what.ids),
+                "possible": bool(what.found),
             },
-            "most": f"{MOST_MESSAGES}" if what.more else "",
+            "most": f"{MOST}" if what.more else "",
             "ids": many_ids.written(what.ids),
             "once": what.once,
             "back": back,
         },
         seen=(
-            *(f"message {number}" for number in what.ids),
+            *(f"{RECORDS[what.deed]} {number}" for number in what.ids),
             *(f"patient {change.patient}" for change in charts if change.patient),
             *(
                 f"request {change.id or change.instead_of}"
@@ -169,6 +218,16 @@ def shown_trial(asked: Asked, what: Trying, back: str) -> Shown:
             ),
         ),
     )
+
+
+def _names(what: Trying) -> tuple[str, str]:
+    """Of the page, and of the button."""
+    count = len(what.ids)
+    if what.deed == REBUILD:
+        said = f"patient {what.ids[0]}" if count == 1 else f"{count} patients"
+        return f"Rebuild: {said}", f"Rebuild {said}"
+    said = f"{count} message{'' if count == 1 else 's'}"
+    return f"Decide again: {said}", f"Decide {said} again"
 
 
 def _whose(patients: Sequence[int]) -> str:
@@ -204,6 +263,7 @@ def _request(asked: Asked, change: RequestChanged) -> dict[str, Any]:
         "date": asked.viewer.veil(change.date) if change.date else None,
         "before": change.before if change.id else "",
         "after": change.after,
+        "outdated": change.kind == OUTDATED,
         "why": "; ".join(reason.text or reason.code for reason in change.reasons),
         "fields": _fields(asked, change.fields),
     }
@@ -212,8 +272,11 @@ def _request(asked: Asked, change: RequestChanged) -> dict[str, Any]:
 def _chart(asked: Asked, change: ChartChange) -> dict[str, Any]:
     there = change.patient is not None and asked.has("/patients/{id}")
     name = f"patient {change.patient}" if change.patient else "a new patient"
+    becomes = f" becomes part of patient {change.into}" if change.into else ""
+    if change.kind == "merged" and not becomes:
+        becomes = ": nothing is left of it"
     return {
-        "name": name + (f" becomes part of patient {change.into}" if change.into else ""),
+        "name": name + becomes,
         "href": f"/patients/{change.patient}" if there else "",
         "numbers": [asked.viewer.veil(entry) for entry in change.numbers],
         "fields": _fields(asked, change.fields),
