@@ -4,6 +4,7 @@ delivered. The installed program, the simulated API, messages over MLLP, a real 
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -62,6 +63,16 @@ class Site:
         person = f"PID|1||{pid}^^^LFC^MR||Sample^Robin||{born}|F|||12 Birch Ln^^Madison^WI^53703"
         tell(self.port, "\r".join((head, person, *segments, "")).encode())
         until("it is decided", lambda: "new" not in states(self.store, "messages"))
+
+    def ask(self, *command: str) -> Any:
+        """The JSON answer of a command."""
+        found = subprocess.run(
+            [sys.executable, "-m", "interface", *command, "-c", str(self.path)],
+            capture_output=True,
+            check=True,
+            timeout=PATIENCE,
+        )
+        return json.loads(found.stdout)
 
     def book(self, pid: str, *more: str, born: str = BORN) -> None:
         self.tell("SIU^S12", *more, f"SCH||F{pid}|||||||||^^^202604100930", AIP, pid=pid, born=born)
@@ -203,3 +214,36 @@ def test_deciding_again_shows_first_what_would_change(
     page.get_by_role("button", name="Decide 2 messages again").click()
     page.get_by_text("charts rebuilt").wait_for()
     assert (fits(page), faults(page)) == (True, [])
+
+
+def test_a_chart_is_rebuilt_after_a_look_that_says_what_the_dry_run_says(
+    site: Site, new_page: Callable[..., Any]
+) -> None:
+    site.book("T1", "PD1||||||||||||Y")
+    text = site.path.read_text()
+    site.path.write_text(text.replace("[site]", '[site]\nmrn_root = "2.999.77"\nmrn_authority = ["LFC"]'))
+    site.daemon.end()
+    site.daemon = Program("run", "-c", str(site.path), "--now", NOW)
+    site.daemon.says(r"\bready\b")
+    command = ("patients", "rebuild", "--id", "1", "--dry-run", "--json", "--now", NOW)
+    until("the start has composed it anew", lambda: site.ask(*command)["requests"] == [])
+    fields = [entry["field"] for change in site.ask(*command)["charts"] for entry in change["fields"]]
+    page = new_page("phone", "dark")
+    signed_in(page)
+    page.goto("/patients/1")
+    assert (fits(page), faults(page)) == (True, [])
+    page.get_by_role("link", name="Rebuild…").click()
+    page.get_by_role("heading", name="Rebuild patient 1?").wait_for()
+    assert fields and page.locator("td[data-label=field]").all_inner_texts() == fields
+    assert (fits(page), faults(page)) == (True, [])
+    page.set_viewport_size({"width": SIZES["wide"][0], "height": SIZES["wide"][1]})
+    assert (fits(page), faults(page)) == (True, [])
+    page.get_by_role("button", name="Rebuild patient 1").click()
+    page.get_by_text("charts rebuilt").wait_for()
+    assert page.get_by_role("heading", name="Rebuild", exact=True).is_visible()
+    assert (fits(page), faults(page)) == (True, [])
+    page.get_by_role("link", name="Back").click()
+    page.get_by_role("link", name="Rebuild…").click()
+    page.get_by_role("heading", name="Rebuild patient 1?").wait_for()
+    assert page.get_by_text("None would change.").count() == 2
+    assert states(site.store) == ["held"]

@@ -188,7 +188,7 @@ def shown_trial(asked: Asked, what: Trying, back: str) -> Shown:
         title,
         {
             "deed": what.deed,
-            "title": f"{title.partition(':')[0]}?",
+            "title": f"{button}?" if what.deed == REBUILD else "Decide again?",
             "button": button,
             "trial": {
                 "rebuild": what.deed == REBUILD,

@@ -185,6 +185,7 @@ def test_messages_are_decided_again_after_a_look_at_what_would_change(
     )
     said = plain(do(browser, work, address))
     assert "charts rebuilt" in said
+    assert "Decide again" in said
     assert browser.audit()[-1] == ("mary", "reprocess", "message 1", None)
 
 

@@ -137,7 +137,7 @@ def test_what_is_shown_is_what_the_dry_run_says_and_what_happens(
     assert rows_of(page) == dry
     assert ("patient.mrn.root", "2.999.1", "2.999.77") in dry
     said = plain(page)
-    assert "1 chart is made anew from 1 message" in said
+    assert "Rebuild patient 1? 1 chart is made anew from 1 message" in said
     assert "They stay as they are: nothing new is asked for." in said
     assert (kept(store), store.commands.between(1, 99)) == (before, []), "looking changes nothing"
 

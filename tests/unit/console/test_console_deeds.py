@@ -45,3 +45,10 @@ def test_a_message_can_be_decided_again_once_it_is_decided() -> None:
     assert link == {"deed": ["reprocess"], "id": ["3"], "back": ["/messages/3"], "of_messages": ["yes"]}
     assert links(text, viewer=ANALYST, state="new") == []
     assert links(text, viewer=VIEWER, state="done") == []
+
+
+def test_a_chart_can_be_rebuilt_by_those_who_may() -> None:
+    text = "{{ deeds.patient(viewer, 3, '/patients/3') }}"
+    (link,) = links(text, viewer=ANALYST)
+    assert link == {"deed": ["rebuild"], "id": ["3"], "back": ["/patients/3"]}
+    assert links(text, viewer=VIEWER) == []
