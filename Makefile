@@ -17,7 +17,7 @@ test: lint chromium ## everything CI checks
 # The console's tests drive a real browser. On Debian as root it is installed; elsewhere they skip, and say so.
 chromium:
 	@command -v chromium >/dev/null || test ! -f /etc/debian_version || test "$$(id -u)" != 0 || \
-		{ apt-get update -q && apt-get install -q -y --no-install-recommends chromium; } >/dev/null 2>&1 || \
+		timeout 300 sh -c 'apt-get update -q && apt-get install -q -y --no-install-recommends chromium' >/dev/null 2>&1 || \
 		echo "chromium could not be installed: the console's tests in a browser are skipped" >&2
 
 lint: $(READY)
