@@ -117,7 +117,7 @@ class Answering:
             if incoming.path == SIGN_IN:
                 return self._signing_in.answer(store, incoming, signed_in=viewer is not None)
             if viewer is None:
-                if incoming.method == "POST" and self._known_path(incoming.path) == "other":
+                if incoming.method == "POST" and not self._is_ours(incoming.path):
                     # a webhook that missed its path must not be sent on to a page that answers 200
                     raise RefusedError(404, "There is no such page.")
                 return to_sign_in(incoming)
@@ -156,9 +156,16 @@ class Answering:
 
     def _known_path(self, path: str) -> str:
         """The path as it may stand in the log: of a row of ours."""
-        key = _pattern(_numbered(path)[0])
-        found = self._pages.get(key) or self._actions.get(key)
+        found = self._row(path)
         return found.path if found else "other"
+
+    def _row(self, path: str) -> Page | Action | None:
+        key = _pattern(_numbered(path)[0])
+        return self._pages.get(key) or self._actions.get(key)
+
+    def _is_ours(self, path: str) -> bool:
+        """Whether something of the console is there, for whomever."""
+        return path in (SIGN_OUT, SHOW, MASK) or self._row(path) is not None
 
     # ---- who ----
 

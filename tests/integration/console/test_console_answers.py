@@ -271,3 +271,8 @@ def test_entries_without_a_page_are_not_shown(browser, monkeypatch) -> None:
 def test_a_post_that_is_no_form_of_ours_gets_404_and_no_redirect(browser):
     reply = browser.get("/webhooks/connective-health", "POST")
     assert reply.status == 404, "who follows a redirect would take the sign-in page for a receipt"
+
+
+@pytest.mark.parametrize("path", ["/sign-out", "/show", "/mask", "/release"])
+def test_a_form_of_ours_leads_to_the_sign_in_once_the_session_has_ended(browser, path: str) -> None:
+    assert browser.get(path, "POST").status == 303
