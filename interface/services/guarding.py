@@ -32,7 +32,10 @@ class EnvironmentTakenError(InterfaceError):
 
 def life_of(store: Store, environment: str, now: float) -> Life:
     """How the store lives, or would in an environment that it moved to now; nothing is written. Raises StoreError."""
-    text = store.environments.remembered()
+    return _life(store.environments.remembered(), environment, now)
+
+
+def _life(text: str | None, environment: str, now: float) -> Life:
     return Life.begin(environment, now) if text is None else Life.of_text(text).moved(environment, now)
 
 
@@ -51,7 +54,7 @@ def enter(store: Store, environment: str, now: float) -> None:
                 f'[site] environment is "{environment}", and the daemon on {", ".join(sorted(others))} uses this '
                 f'store in "{was}": stop all of them before one goes to another environment'
             )
-    life = life_of(store, environment, now)
+    life = _life(text, environment, now)
     store.environments.enter(life.as_text(), now)
     if was:
         event(log, logging.WARNING, "environment-changed", was=was, now=environment, live=life.live)

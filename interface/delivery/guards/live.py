@@ -35,18 +35,13 @@ class LiveGuard:
             return Ruling(drop=_TOO_OLD)
         if case.appointment.date and case.appointment.date < going.from_day:
             return Ruling(drop=_TOO_SOON)
-        return self._in_turn(case, going)
+        return self._in_turn(case, asked.id, going)
 
-    def _in_turn(self, case: Case, going: GoingLive) -> Ruling:
+    def _in_turn(self, case: Case, number: int, going: GoingLive) -> Ruling:
         # whole seconds: a datetime knows no less than a microsecond, and the timer may be faster by that much
-        turn = float(math.floor(going.at + going.seconds * share_of(f"{asked_id(case)}")))
+        turn = float(math.floor(going.at + going.seconds * share_of(str(number))))
         if case.now.timestamp() >= turn:
             return FREE
         at = datetime.fromtimestamp(turn, UTC).astimezone(case.now.tzinfo)
         text = f"{hold('paced').text}: at {at:%Y-%m-%d %H:%M}"
         return Ruling((Reason("paced", text),), until=turn)
-
-
-def asked_id(case: Case) -> int:
-    """The id of the appointment's last request; 0 when it has none."""
-    return case.appointment.asked.id if case.appointment.asked is not None else 0
