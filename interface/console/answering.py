@@ -35,7 +35,7 @@ from interface.console.asked import (
 )
 from interface.console.figures import Figures
 from interface.console.kept import Kept
-from interface.console.rendering import clock, render
+from interface.console.rendering import clock, render, zone_name
 from interface.console.replies import PLAIN, SIGN_IN, Reply, here, see, to_sign_in
 from interface.console.signing_in import SigningIn
 from interface.services.door_state import DoorState, Surroundings
@@ -339,6 +339,7 @@ class Answering:
             "environment": site.environment,
             "now": now,
             "clock": lambda seconds: clock(seconds, now, zone),
+            "zone": zone_name(now, zone),
         }
 
 

@@ -114,3 +114,12 @@ def clock(seconds: float, now: float, zone: tzinfo | None) -> str:
         return f"{there:%H:%M:%S}"
     day = f"{there.day} {there:%b}" if there.year == today.year else f"{there.day} {there:%b %Y}"
     return f"{day} {there:%H:%M}"
+
+
+def zone_name(now: float, zone: tzinfo | None) -> str:
+    """What the site's zone is called: `America/Chicago`, or the machine's own, `CST`."""
+    return (
+        str(zone)
+        if zone is not None
+        else f"{datetime.fromtimestamp(now).astimezone():%Z}, the machine's zone"
+    )

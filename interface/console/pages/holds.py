@@ -158,7 +158,7 @@ def _card(asked: Asked, now: float, heap: Heap, looked: LookedAt) -> dict[str, A
 def _end(asked: Asked, now: float, record: str, number: int, at: float) -> dict[str, Any]:
     there = asked.has(f"/{record}/{{id}}")
     return {
-        "number": number,
+        "name": f"{record[:-1]} {number}",
         "at": at,
         "ago": duration(now - at),
         "href": f"/{record}/{number}" if there else "",

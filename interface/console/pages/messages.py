@@ -25,7 +25,7 @@ COLUMNS = (
     {"key": "received", "label": "received", "tight": True},
     {"key": "sender", "label": "sender"},
     {"key": "type", "label": "type", "tight": True},
-    {"key": "control", "label": "control id"},
+    {"key": "control", "label": "control id", "id": True},
     {"key": "decision", "label": "decision"},
     {"key": "why", "label": "why"},
 )
@@ -105,7 +105,7 @@ def _row(row: MessageSummary) -> dict[str, Any]:
     return {
         "key": f"message-{row.id}",
         "href": f"/messages/{row.id}",
-        "received": {"at": row.received_at, "small": f"number {row.id}"},
+        "received": {"at": row.received_at, "small": f"message {row.id}"},
         "sender": {"text": sender_of(row), "small": row.listener},
         "type": row.message_type or "not HL7",
         "control": {"text": row.control_id, "small": _repeats(row)},

@@ -19,6 +19,7 @@ from interface.console.record import (
 from interface.console.story import story
 from interface.evidence.completeness import completeness
 from interface.evidence.words import filled_line, shared_line
+from interface.services.deeds import PROTECTED
 from interface.shown.stored import decoded
 from interface.store.database import Store
 from interface.store.records.lists import RequestDetail, RequestSummary
@@ -65,7 +66,7 @@ def values(asked: Asked, what: Record) -> Shown:
             "state": state_of(row),
             "reasons": reasons_of(row.reasons, held=row.state == "held"),
             "to_do": _to_do(row),
-            "commands": [f"hl7-interface requests {name} {row.id}" for name in COMMANDS.get(row.state, ())],
+            "commands": [f"hl7-interface requests {name} {row.id}" for name in _commands(row)],
             "holds": "/holds" if row.state in ("held", "dead") and asked.has("/holds") else "",
             "facts": _facts(request),
             "patient": patient_link(asked, row.patient_id),
@@ -80,6 +81,13 @@ def values(asked: Asked, what: Record) -> Shown:
         },
         seen=tuple(seen),
     )
+
+
+def _commands(row: RequestSummary) -> tuple[str, ...]:
+    """What the command line can do; it releases what is held for a protected patient, and nothing else."""
+    if row.state == "held" and PROTECTED not in [reason.get("code") for reason in row.reasons]:
+        return ()
+    return COMMANDS.get(row.state, ())
 
 
 def _to_do(row: RequestSummary) -> str:

@@ -104,7 +104,7 @@ def _fields(asked: Asked) -> list[dict[str, Any]]:
         field("correlation_id", "correlation id"),
         choice("state", "state", ((state, state) for state in STATES)),
         choice("outcome", "webhooks said", ((name, OUTCOMES[name][0]) for name in NAMES)),
-        choice("unanswered", "answer", (("yes", "overdue"),)),
+        choice("unanswered", "webhook overdue", (("yes", "yes"),)),
         choice("verdict", "last answer", ((code, f"{said} ({code})") for code, said in _verdicts().items())),
         field("code", "reason's code"),
         choice("environment", "made for", ((name, name) for name in ENVIRONMENTS)),

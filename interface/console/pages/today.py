@@ -237,23 +237,35 @@ def _tiles(asked: Asked, summary: Summary, work_ahead: float) -> list[dict[str, 
     undecided = None if summary.oldest_new_at is None else max(0.0, asked.now - summary.oldest_new_at)
     return [
         _tile(
-            "undecided", "messages to decide", backlog.new_messages, "warn" if (undecided or 0) > 600 else ""
+            "undecided",
+            "messages to decide",
+            backlog.new_messages,
+            "/messages?state=new",
+            "warn" if (undecided or 0) > 600 else "",
         ),
-        _tile("waiting", "requests waiting", backlog.waiting_requests),
+        _tile("waiting", "requests waiting", backlog.waiting_requests, "/requests?state=waiting"),
         {
             "key": "oldest",
             "label": "oldest waiting",
             "value": duration(waits) or "none",
+            "href": "",
             "level": "warn" if (waits or 0) > 3600 else "",
         },
-        _tile("sending", "being sent", backlog.sending_requests),
-        _tile("held", "held", summary.held.total),
-        _tile("dead", "dead", summary.dead.total, "bad"),
+        _tile("sending", "being sent", backlog.sending_requests, "/requests?state=sending"),
+        _tile("held", "held", summary.held.total, "/holds"),
+        _tile("dead", "dead", summary.dead.total, "/holds", "bad"),
     ]
 
 
-def _tile(key: str, label: str, count: int, level: str = "") -> dict[str, Any]:
-    return {"key": key, "label": label, "value": number(count), "level": level if count else ""}
+def _tile(key: str, label: str, count: int, href: str, level: str = "") -> dict[str, Any]:
+    """A number that leads to what it counts, where there is any."""
+    return {
+        "key": key,
+        "label": label,
+        "value": number(count),
+        "href": href if count else "",
+        "level": level if count else "",
+    }
 
 
 def _listeners(asked: Asked, summary: Summary, state: DoorState) -> list[dict[str, Any]]:

@@ -189,6 +189,22 @@ def test_messages_are_decided_again_after_a_look_at_what_would_change(
     assert browser.audit()[-1] == ("mary", "reprocess", "message 1", None)
 
 
+def test_a_look_that_finds_no_change_says_so_and_urges_nothing(browser, store, tell) -> None:
+    tell(NO_ZIP.format("T1"), *visit("F1"))
+    browser.sign_in("mary")
+    found = browser.get("/by-hand?id=1&of_messages=yes&deed=reprocess").body.decode()
+    assert "Nothing would change. Deciding again helps once" in found
+    assert 'class="primary"' not in found
+
+
+def test_only_what_is_held_for_protection_is_told_the_command_that_releases_it(browser, store, tell) -> None:
+    tell(NO_ZIP.format("T1"), *visit("F1"))
+    browser.sign_in("mary")
+    found = shown(browser, "/requests/1")
+    assert "requests release" not in found
+    assert 'class="button danger" href="/by-hand?deed=discard' in found
+
+
 def test_the_look_shows_each_field_masked_until_patient_data_is_shown(
     browser, store, tell, work, settings, tmp_path
 ) -> None:

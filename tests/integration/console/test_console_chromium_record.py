@@ -44,7 +44,7 @@ def test_a_message_is_found_and_its_sources_are_lit(new_page: Any, size: str, sc
     page = new_page(size, scheme)
     page.on("dialog", lambda dialog: pytest.fail("a script of a message ran"))
     sign_in(page)
-    page.get_by_role("link", name="Messages").click()
+    page.get_by_role("link", name="Messages", exact=True).click()
     page.get_by_label("Find by control id").fill(SECOND)
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="Message 2", exact=True).wait_for()

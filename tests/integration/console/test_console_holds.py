@@ -33,9 +33,9 @@ def test_groups_say_how_many_since_when_and_what_releases_them(browser, store) -
     assert reasons(text) == [f"text of {ZIP}", f"text of {BIRTH}"]
     group = text[text.index(f"text of {ZIP}") : text.index(f"text of {BIRTH}")]
     assert "Released by: a message of this patient with a home address" in group
-    assert "number 1" in group
+    assert "request 1" in group
     assert "(5 days ago)" in group
-    assert "number 4" in group
+    assert "request 4" in group
     assert "<strong>4</strong> requests" in text
     assert "<strong>1</strong> request<" in text
 

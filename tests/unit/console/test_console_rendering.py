@@ -11,7 +11,7 @@ import pytest
 
 from interface.console.asked import Viewer
 from interface.console.bars import HEIGHT, WIDTH, ceiling, columns
-from interface.console.rendering import clock, duration, number, render, size
+from interface.console.rendering import clock, duration, number, render, size, zone_name
 
 HOSTILE = "<script>alert(1)</script>\" onload='x' \x1b[2J\u202eevil\x00\r\n" + "é" * 3
 NOW = datetime(2026, 3, 5, 15, 0, tzinfo=UTC).timestamp()
@@ -102,3 +102,8 @@ def test_bars_stand_on_the_ground_and_within_the_chart() -> None:
 def test_a_single_message_in_a_busy_week_is_seen() -> None:
     drawn, _ = columns(["a", "b"], [[1_000_000, 1]])
     assert drawn[1].bars[0].height > 1
+
+
+def test_the_zone_of_the_times_has_a_name() -> None:
+    assert zone_name(NOW, CHICAGO) == "America/Chicago"
+    assert zone_name(NOW, None).endswith(", the machine's zone")
