@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from interface.services.door import run_door
+from interface.services.daemon import run_door
 
 STANDS_STILL = ("/bin/sh", "-c", "exec cat > /dev/null")
 """Reads its wake-ups and ends when its input does, as the work does; decides nothing."""

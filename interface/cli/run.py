@@ -46,6 +46,6 @@ def run(args: argparse.Namespace) -> int:
     settings.rulebook()
 
     from interface.console.site import open_console
-    from interface.services.door import run_door
+    from interface.services.daemon import run_door
 
     return run_door(path, args.now, console=open_console)

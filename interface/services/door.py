@@ -1,48 +1,38 @@
 """The door: listeners, journal thread, health and metrics in one reactor, and the work as a child process."""
 
 import gc
-import itertools
 import logging
 import os
-import secrets
-import signal
-import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import interface
 from interface.errors import InterfaceError
-from interface.services import logs
 from interface.services.bounded_http import BoundedSite
-from interface.services.certificates import Pair, Renewable, read_pair
+from interface.services.certificates import Renewable
 from interface.services.connection import Limits
 from interface.services.door_state import Console, DoorState, ListenerState, MakeConsole, Surroundings
 from interface.services.gate import Gate
+from interface.services.ids import control_ids
 from interface.services.journal import JournalThread
 from interface.services.listener import MLLPFactory
 from interface.services.logs import event
 from interface.services.metrics import DoorMetrics
+from interface.services.ports import Ports, pair_of, renewable
 from interface.services.readiness import StoreCheck
-from interface.services.receiver import Alone, Received, Receiver
-from interface.services.receiving import Rules
-from interface.services.supervision import Supervisor, work_command
+from interface.services.receiver import Alone, Received, Receiver, rules_of
+from interface.services.supervision import Supervisor
 from interface.services.taken import Answering, Taken
-from interface.services.watch import MOST_WEBHOOKS_WAITING, Seen, Watch, edges
+from interface.services.watch import Seen, Watch, edges, look_at
 from interface.services.web import health_site
-from interface.settings import Listener, Settings, SettingsError, load_settings, require_available
-from interface.settings.checks import is_loopback
-from interface.store.database import Store, may_make_key, open_store, presence_at
-from interface.store.errors import StoreError
-from interface.store.keys import load_or_create
+from interface.settings import Listener, Settings, SettingsError, load_settings
+from interface.store.database import Store
 
 log = logging.getLogger(__name__)
 
-OPEN_SECONDS = 1.0
-"""How often a store on a full disk is tried at the start."""
 DRAIN_SECONDS = 15.0
 """How long senders may take to read their last answers and close when the door stops."""
 MAX_FORM_BYTES = 1024 * 1024 + 64 * 1024
@@ -51,10 +41,6 @@ NOT_TAKEN = "[web] is open to other machines over plain http, and [webhooks] say
 
 
 Command = Callable[[], Sequence[str]]
-
-
-class DoorError(InterfaceError):
-    """The door cannot listen where the settings say."""
 
 
 class Door:
@@ -84,7 +70,7 @@ class Door:
             probe=store.check_writable,
         )
         self.receiver = Receiver(
-            webhook_rules(settings), self.metrics.webhooks, lambda batch: self.inbox.submit(batch)
+            rules_of(settings), self.metrics.webhooks, lambda batch: self.inbox.submit(batch)
         )
         self.inbox: JournalThread[Received] = JournalThread(
             store.inbox,
@@ -99,7 +85,7 @@ class Door:
         self.store_check = StoreCheck(store.check_writable, reactor)
         most = settings.store.most_waiting
         self.watch = Watch(
-            lambda: _look(store, most), edges(settings.store.disk_low_bytes, most), reactor, self._watched
+            lambda: look_at(store, most), edges(settings.store.disk_low_bytes, most), reactor, self._watched
         )
         self._seen = Seen(0, 0, 0)
         self._bad: dict[str, str] = {}
@@ -158,39 +144,30 @@ class Door:
 
     def listen(self) -> None:
         """Bind all ports; DoorError for the first that cannot be had, and then none stays open."""
-        if self.settings.webhooks.has_tls:
-            self.certificate = Renewable(webhook_pair(self.settings))
-        if self.settings.web.has_tls:
-            self.web_certificate = Renewable(web_pair(self.settings))
-        try:
-            for section in self.settings.listeners:
-                factory = self._factory(section)
-                what = f"listener {section.name}"
-                self.ports[section.name] = self._bind(what, section.port, factory, section.host, backlog=128)
-                self.factories[section.name] = factory
-            web = self.settings.web
-            site = health_site(
-                self.alive,
-                self.not_ready,
-                self.metrics.text,
-                lambda: self.metrics.work.destination,
-                reactor=self.reactor,
-                elsewhere=self._elsewhere,
-                max_body_bytes=max(MAX_FORM_BYTES, self.receiver.rules.max_body_bytes),
-                refused=self.receiver.refused,
-            )
-            self.web_port = self._bind(
-                "[web]", web.port, site, web.host, backlog=50, tls=self.web_certificate
-            )
-            if (own := self.settings.webhooks_door) is not None:
-                self.webhooks_port = self._listen_for_webhooks(*own)
-        except DoorError:
-            for port in (*self.ports.values(), self.web_port):
-                if port is not None:
-                    port.stopListening()
-            raise
+        self.certificate = renewable(self.settings, self.settings.webhooks)
+        self.web_certificate = renewable(self.settings, self.settings.web)
+        ports = Ports(self.reactor)
+        for section in self.settings.listeners:
+            factory = self._factory(section)
+            what = f"listener {section.name}"
+            self.ports[section.name] = ports.bind(what, section.host, section.port, factory, backlog=128)
+            self.factories[section.name] = factory
+        web = self.settings.web
+        site = health_site(
+            self.alive,
+            self.not_ready,
+            self.metrics.text,
+            lambda: self.metrics.work.destination,
+            reactor=self.reactor,
+            elsewhere=self._elsewhere,
+            max_body_bytes=max(MAX_FORM_BYTES, self.receiver.rules.max_body_bytes),
+            refused=self.receiver.refused,
+        )
+        self.web_port = ports.bind("[web]", web.host, web.port, site, backlog=50, tls=self.web_certificate)
+        if (own := self.settings.webhooks_door) is not None:
+            self.webhooks_port = self._listen_for_webhooks(ports, *own)
 
-    def _listen_for_webhooks(self, host: str, port: int) -> Any:
+    def _listen_for_webhooks(self, ports: Ports, host: str, port: int) -> Any:
         rules = self.receiver.rules
         site = BoundedSite(
             Alone(self.receiver),
@@ -199,7 +176,7 @@ class Door:
             may_connect=lambda peer: self.receiver.rules.may_connect(peer),
             refused=self.receiver.refused,
         )
-        return self._bind("[webhooks]", port, site, host, backlog=50, tls=self.certificate)
+        return ports.bind("[webhooks]", host, port, site, backlog=50, tls=self.certificate)
 
     def _elsewhere(self, segments: Sequence[bytes]) -> Any:
         """The page of a path that is not one of health and metrics: that of webhooks where they share the port, or the
@@ -223,19 +200,6 @@ class Door:
             control_ids=self._control_ids,
             now=lambda: datetime.now().astimezone(zone),
         )
-
-    def _bind(self, what: str, port: int, factory: Any, host: str, backlog: int, tls: Any = None) -> Any:
-        from twisted.internet.error import CannotListenError
-
-        try:
-            if tls is not None:
-                return self.reactor.listenSSL(port, factory, tls, backlog=backlog, interface=host)
-            return self.reactor.listenTCP(port, factory, backlog=backlog, interface=host)
-        except CannotListenError as error:
-            reason = getattr(error.socketError, "strerror", None) or str(error.socketError)
-            raise DoorError(
-                f"{what}: cannot listen on {host}:{port}: {reason}; stop what uses it, or set another port"
-            ) from None
 
     def start(self) -> None:
         """Start the journal and the work, and say where the door listens."""
@@ -346,9 +310,9 @@ class Door:
     def _reload_webhooks(self, settings: Settings) -> None:
         """Who may send, the secret, and a renewed certificate; the ports stay as they are."""
         try:
-            rules = webhook_rules(settings)
-            if self.certificate is not None and settings.webhooks.has_tls:
-                self.certificate.use(webhook_pair(settings))
+            rules = rules_of(settings)
+            if self.certificate is not None and (pair := pair_of(settings, settings.webhooks)) is not None:
+                self.certificate.use(pair)
         except InterfaceError as error:
             event(log, logging.ERROR, "webhooks-not-reloaded", error=error)
             return
@@ -357,10 +321,11 @@ class Door:
 
     def _reload_web(self, settings: Settings) -> None:
         """A renewed certificate of [web]; the port stays as it is."""
-        if self.web_certificate is None or not settings.web.has_tls:
+        if self.web_certificate is None:
             return
         try:
-            self.web_certificate.use(web_pair(settings))
+            if (pair := pair_of(settings, settings.web)) is not None:
+                self.web_certificate.use(pair)
         except InterfaceError as error:
             event(log, logging.ERROR, "web-not-reloaded", error=error)
 
@@ -398,132 +363,3 @@ class Door:
     def _abort(self) -> None:
         for factory in self.factories.values():
             factory.abort()
-
-
-def _look(store: Store, most_waiting: int) -> Seen:
-    """One look at the store; a count of what waits that is well above the limit need not be exact."""
-    files, since = store.stats(), store.views.oldest_new()
-    late = 0 if since is None else max(0, int(time.time() - since))
-    waiting = store.views.waiting_up_to(2 * most_waiting)
-    webhooks = store.webhooks.waiting_up_to(2 * MOST_WEBHOOKS_WAITING)
-    return Seen(files.free_bytes, files.wal_bytes, waiting, late, files.size_bytes, webhooks)
-
-
-def webhook_rules(settings: Settings) -> Rules:
-    """Who may send webhooks where. Raises SettingsError: the secret is not there."""
-    given = settings.webhooks
-    secret = settings.webhook_secret()
-    return Rules(
-        tuple(segment.encode("ascii") for segment in given.path.strip("/").split("/")),
-        None if secret is None else secret.encode("ascii"),
-        given.allowed,
-        given.trusted,
-        proxied=not settings.webhooks_over_tls and not is_loopback(settings.webhooks_host),
-        max_body_bytes=given.max_body_bytes,
-        per_minute=given.per_minute,
-    )
-
-
-def webhook_pair(settings: Settings) -> Pair:
-    """The receiver's certificate and key. Raises CertificateError."""
-    given = settings.webhooks
-    certificate, key = (settings.resolve(name or "") for name in (given.tls_certificate, given.tls_key))
-    return read_pair(certificate, key, datetime.now(UTC))
-
-
-def web_pair(settings: Settings) -> Pair:
-    """The certificate and key of [web]. Raises CertificateError."""
-    given = settings.web
-    certificate, key = (settings.resolve(name or "") for name in (given.tls_certificate, given.tls_key))
-    return read_pair(certificate, key, datetime.now(UTC))
-
-
-def control_ids() -> Callable[[], str]:
-    """Control ids for our ACKs: at most 20 characters (MSH-10), different after each start."""
-    prefix = f"{int(time.time()):x}{secrets.token_hex(2)}"
-    counter = itertools.count(1)
-    return lambda: f"{prefix}{next(counter):x}"
-
-
-def run_door(
-    settings_path: Path,
-    now: datetime | None = None,
-    *,
-    command: Sequence[str] | None = None,
-    console: MakeConsole | None = None,
-) -> int:
-    """Run the daemon in the foreground until SIGTERM or SIGINT; returns 0. Once in a process: a reactor runs
-    once.
-
-    `now` sets the clock of the work (the door's ACKs bear real time); `command` replaces the work's; `console` makes
-    the console, which is not of the door's own room. Raises InterfaceError in one line when it cannot start: settings,
-    key, store, another daemon, a certificate, a port in use.
-    """
-    logs.configure()
-    settings = load_settings(settings_path)
-    require_available(settings)
-    url = settings.store_url
-    with presence_at(url, "door"):
-        clear = settings.store.clear
-
-        def attempt() -> Store:
-            # a new key opens no store that is there already: then a missing one is said, not made
-            fresh = may_make_key(url)
-            where = settings.directory
-            master = load_or_create(settings.store.key, where, _announce, create=fresh, off=clear)
-            return open_store(url, master)
-
-        with _opened(attempt) as store:
-            if store.keyring.opens_clear:
-                event(log, logging.WARNING, "not-encrypted", values="new" if clear else "old")
-            own = work_command(str(settings_path), now)
-            child = own if command is None else lambda: command
-            ahead = 0.0 if now is None else now.timestamp() - time.time()
-            return _run(settings, store, child, console, ahead)
-
-
-def _opened(attempt: Callable[[], Store], pause: Callable[[float], None] = time.sleep) -> Store:
-    """The store; on a full disk as soon as there is room, on a server as soon as that is up. Raises StoreError for
-    whatever else keeps it shut.
-    """
-    waited = False
-    while True:
-        try:
-            store = attempt()
-        except StoreError as failed:
-            if not (failed.disk_full or failed.away):
-                raise
-            if not waited:
-                event(log, logging.ERROR, "store-failing", problem=failed)
-            waited = True
-            pause(OPEN_SECONDS)
-            continue
-        if waited:
-            event(log, logging.WARNING, "store-well-again")
-        return store
-
-
-def _announce(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - for the operator who starts it the first time
-
-
-def _run(
-    settings: Settings, store: Store, command: Command, console: MakeConsole | None, work_ahead: float
-) -> int:
-    # Imported here: importing it installs the reactor, and nothing but a running door needs one.
-    from twisted.internet import reactor as installed
-    from twisted.logger import globalLogBeginner
-
-    reactor: Any = installed
-    observers: list[Any] = [logs.twisted_failures]
-    globalLogBeginner.beginLoggingTo(observers, redirectStandardIO=False)
-    door = Door(settings, store, reactor, command, console, work_ahead)
-    door.listen()
-    reactor.callWhenRunning(door.start)
-    reactor.addSystemEventTrigger("before", "shutdown", door.stop)
-    signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(door.reload))
-    reactor.run()
-    if door.console is not None:
-        door.console.stop()
-    event(log, logging.INFO, "stopped")
-    return 0

@@ -1,7 +1,9 @@
-"""Ids of patients and requests, counted on in memory; commits keep the store's counters."""
+"""Ids that are counted on in memory: of patients and requests (commits keep the store's counters), and of our ACKs."""
 
 from __future__ import annotations
 
+import secrets
+import time
 from collections.abc import Callable
 from itertools import count
 
@@ -26,3 +28,10 @@ class Ids:
     def request(self) -> int:
         """The same for a request."""
         return next(self._requests)
+
+
+def control_ids() -> Callable[[], str]:
+    """Control ids for our ACKs: at most 20 characters (MSH-10), different after each start."""
+    prefix = f"{int(time.time()):x}{secrets.token_hex(2)}"
+    counter = count(1)
+    return lambda: f"{prefix}{next(counter):x}"

@@ -13,6 +13,8 @@ from twisted.web.server import NOT_DONE_YET
 from interface.services.logs import event, where
 from interface.services.metrics import WebhookCounts
 from interface.services.receiving import ANSWERS, Answer, Rate, Rules, read_webhook
+from interface.settings import Settings
+from interface.settings.checks import is_loopback
 from interface.store.records.webhooks import WebhookArrival, WebhookStored
 
 log = logging.getLogger(__name__)
@@ -197,3 +199,18 @@ def _answer(request: Any, answer: Answer) -> None:
         if request.method != b"HEAD":
             request.write(answer.text)
     request.finish()
+
+
+def rules_of(settings: Settings) -> Rules:
+    """Who may send webhooks where. Raises SettingsError: the secret is not there."""
+    given = settings.webhooks
+    secret = settings.webhook_secret()
+    return Rules(
+        tuple(segment.encode("ascii") for segment in given.path.strip("/").split("/")),
+        None if secret is None else secret.encode("ascii"),
+        given.allowed,
+        given.trusted,
+        proxied=not settings.webhooks_over_tls and not is_loopback(settings.webhooks_host),
+        max_body_bytes=given.max_body_bytes,
+        per_minute=given.per_minute,
+    )

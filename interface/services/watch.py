@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from twisted.python.failure import Failure
 
 from interface.services.logs import event, where
 from interface.services.timing import Timer, cancel
+from interface.store.database import Store
 
 log = logging.getLogger(__name__)
 
@@ -127,6 +129,15 @@ def edges(disk_low_bytes: int, most_waiting: int) -> tuple[Edge, ...]:
             ),
         ),
     )
+
+
+def look_at(store: Store, most_waiting: int) -> Seen:
+    """One look at the store; a count of what waits that is well above the limit need not be exact."""
+    files, since = store.stats(), store.views.oldest_new()
+    late = 0 if since is None else max(0, int(time.time() - since))
+    waiting = store.views.waiting_up_to(2 * most_waiting)
+    webhooks = store.webhooks.waiting_up_to(2 * MOST_WEBHOOKS_WAITING)
+    return Seen(files.free_bytes, files.wal_bytes, waiting, late, files.size_bytes, webhooks)
 
 
 class Watch:

@@ -32,7 +32,7 @@ readers.LIMIT_SECONDS = float(sys.argv[3])
 from interface.console import site
 site.Readers.__init__.__kwdefaults__["limit"] = float(sys.argv[3])
 from interface.errors import InterfaceError
-from interface.services.door import run_door
+from interface.services.daemon import run_door
 try:
     sys.exit(run_door(Path(sys.argv[1]), command=[sys.executable, "-c", sys.argv[2]], console=site.open_console))
 except InterfaceError as error:

@@ -28,7 +28,7 @@ RUN = """
 import sys
 from pathlib import Path
 from interface.errors import InterfaceError
-from interface.services.door import run_door
+from interface.services.daemon import run_door
 try:
     sys.exit(run_door(Path(sys.argv[1]), command=[sys.executable, "-c", sys.argv[2]]))
 except InterfaceError as error:

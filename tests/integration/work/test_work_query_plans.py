@@ -11,7 +11,7 @@ import query_plans
 
 from interface.chart.decide import Engine
 from interface.delivery.verdict import Reply
-from interface.services.door import _look
+from interface.services.watch import look_at
 from interface.services.work import take_up
 from interface.services.work_stats import WorkStats
 
@@ -104,7 +104,7 @@ def test_a_start_and_what_the_door_looks_at_meanwhile(site, store, scans):
         assert take_up(store, site.clock, NeverEnding(), SomePulse(), lambda line: None).dead == 0
         store.work.patients_with_open_requests()
         store.work.new_messages()
-        _look(store, 1000)
+        look_at(store, 1000)
         store.check_writable()
     assert any("'sending'" in str(parameters) or "sending" in text for text, parameters in statements.items())
     assert len(statements) > 8

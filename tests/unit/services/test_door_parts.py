@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 
 from interface.hl7.ack import Receipt
 from interface.services import taken as taken_module
-from interface.services.door import control_ids
+from interface.services.ids import control_ids
 from interface.services.logs import event, twisted_failures, where
 from interface.services.metrics import DoorMetrics, WorkStats
 from interface.services.supervision import Supervisor, WakePipe, work_command

@@ -1,0 +1,111 @@
+"""The daemon from its start to its end: settings, the store, the reactor, and the door in it."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from interface.services import logs
+from interface.services.door import Command, Door
+from interface.services.door_state import MakeConsole
+from interface.services.logs import event
+from interface.services.supervision import work_command
+from interface.settings import Settings, load_settings, require_available
+from interface.store.database import Store, may_make_key, open_store, presence_at
+from interface.store.errors import StoreError
+from interface.store.keys import load_or_create
+
+log = logging.getLogger(__name__)
+
+OPEN_SECONDS = 1.0
+"""How often a store on a full disk is tried at the start."""
+
+
+def run_door(
+    settings_path: Path,
+    now: datetime | None = None,
+    *,
+    command: Sequence[str] | None = None,
+    console: MakeConsole | None = None,
+) -> int:
+    """Run the daemon in the foreground until SIGTERM or SIGINT; returns 0. Once in a process: a reactor runs
+    once.
+
+    `now` sets the clock of the work (the door's ACKs bear real time); `command` replaces the work's; `console` makes
+    the console, which is not of the door's own room. Raises InterfaceError in one line when it cannot start: settings,
+    key, store, another daemon, a certificate, a port in use.
+    """
+    logs.configure()
+    settings = load_settings(settings_path)
+    require_available(settings)
+    url = settings.store_url
+    with presence_at(url, "door"):
+        clear = settings.store.clear
+
+        def attempt() -> Store:
+            # a new key opens no store that is there already: then a missing one is said, not made
+            fresh = may_make_key(url)
+            where = settings.directory
+            master = load_or_create(settings.store.key, where, _announce, create=fresh, off=clear)
+            return open_store(url, master)
+
+        with _opened(attempt) as store:
+            if store.keyring.opens_clear:
+                event(log, logging.WARNING, "not-encrypted", values="new" if clear else "old")
+            own = work_command(str(settings_path), now)
+            child = own if command is None else lambda: command
+            ahead = 0.0 if now is None else now.timestamp() - time.time()
+            return _run(settings, store, child, console, ahead)
+
+
+def _opened(attempt: Callable[[], Store], pause: Callable[[float], None] = time.sleep) -> Store:
+    """The store; on a full disk as soon as there is room, on a server as soon as that is up. Raises StoreError for
+    whatever else keeps it shut.
+    """
+    waited = False
+    while True:
+        try:
+            store = attempt()
+        except StoreError as failed:
+            if not (failed.disk_full or failed.away):
+                raise
+            if not waited:
+                event(log, logging.ERROR, "store-failing", problem=failed)
+            waited = True
+            pause(OPEN_SECONDS)
+            continue
+        if waited:
+            event(log, logging.WARNING, "store-well-again")
+        return store
+
+
+def _announce(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - for the operator who starts it the first time
+
+
+def _run(
+    settings: Settings, store: Store, command: Command, console: MakeConsole | None, work_ahead: float
+) -> int:
+    # Imported here: importing it installs the reactor, and nothing but a running door needs one.
+    from twisted.internet import reactor as installed
+    from twisted.logger import globalLogBeginner
+
+    reactor: Any = installed
+    observers: list[Any] = [logs.twisted_failures]
+    globalLogBeginner.beginLoggingTo(observers, redirectStandardIO=False)
+    door = Door(settings, store, reactor, command, console, work_ahead)
+    door.listen()
+    reactor.callWhenRunning(door.start)
+    reactor.addSystemEventTrigger("before", "shutdown", door.stop)
+    signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(door.reload))
+    reactor.run()
+    if door.console is not None:
+        door.console.stop()
+    event(log, logging.INFO, "stopped")
+    return 0
