@@ -229,7 +229,7 @@ class Answering:
         viewer, shown = asked.viewer, found.shown
         if viewer.shows and shown.seen:  # noted first: what can't be noted is not shown
             self._note_seen(store, incoming, viewer, shown.seen)
-        values = self._frame(viewer, found.entry, here(incoming), asked.now) | {
+        values = self._frame(viewer, shown.entry or found.entry, here(incoming), asked.now) | {
             "title": shown.title,
             "asked": asked,
             **shown.values,

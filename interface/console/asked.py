@@ -210,6 +210,8 @@ class Shown:
     seen: tuple[str, ...] = ()
     """The records whose patient data is in it (`message 12`): noted before it is shown to one who sees it unmasked."""
     status: int = 200
+    entry: str = ""
+    """The entry of the navigation that it belongs to, where that is not its page's."""
 
 
 @dataclass(frozen=True, slots=True)

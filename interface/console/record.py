@@ -47,6 +47,8 @@ class Record:
     """What of the message the patient's chart holds now, without values; None: it can't be told."""
     raws: tuple[bytes, ...] = ()
     """This message and earlier ones: whose data must not be seen in any text."""
+    work_ahead: float = 0.0
+    """Seconds by which the clock of decisions and requests is ahead of that of messages and webhooks."""
 
 
 def read_record(store: Store, around: Around, message_id: int | None, request_id: int | None) -> Record:
@@ -70,6 +72,7 @@ def read_record(store: Store, around: Around, message_id: int | None, request_id
         named,
         _in_chart(store, detail),
         tuple(raws),
+        around.work_ahead,
     )
 
 

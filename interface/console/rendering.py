@@ -4,6 +4,7 @@ hold anything.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
@@ -14,6 +15,7 @@ from markupsafe import Markup, escape
 from interface.console.assets import assets
 from interface.shown.text import safe_lines, safe_text
 
+_CODE = re.compile(r"`([^`]+)`")
 LEVELS = ("good", "calm", "warn", "bad")
 """How a state looks: well, of no interest, to be watched, to be acted on."""
 
@@ -38,6 +40,7 @@ def _environment() -> Any:
         "lines": lines,
         "iso": _iso,
         "raw_lines": raw_lines,
+        "commands": commands,
     }
     _, paths = assets()
     environment.globals |= {"asset": paths.__getitem__}
@@ -101,6 +104,15 @@ def raw_lines(value: object) -> Markup:
     its beginning.
     """
     return Markup("\n") + escape(safe_lines(str(value)))
+
+
+def commands(value: object) -> Markup:
+    """Text in which `hl7-interface …` and the like, between backticks, are set as code."""
+    parts = _CODE.split(safe_text(value))  # what is between backticks at odd places
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if place % 2 else escape(part)
+        for place, part in enumerate(parts)
+    )
 
 
 def _iso(seconds: float) -> str:

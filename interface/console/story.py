@@ -31,13 +31,25 @@ def story(
     message: MessageSummary | None,
     ack: str,
     request: RequestDetail | None,
+    work_ahead: float = 0.0,
 ) -> list[dict[str, Any]]:
-    """The entries of the time line, oldest first."""
+    """The entries of the time line, oldest first, all by the clock that messages and webhooks are received by; that of
+    decisions and requests is ahead of it by `work_ahead` seconds (`run --now`).
+    """
     entries = [
         *(_of_message(message, ack) if message else ()),
-        *(_of_request(request, now) if request else ()),
+        *(_told(request, work_ahead) if request else ()),
     ]
-    return sorted(entries, key=lambda entry: entry["at"])
+    done = [
+        *(_of_decision(message) if message else ()),
+        *(_of_request(request, now + work_ahead) if request else ()),
+    ]
+    if work_ahead:
+        first = (
+            message.received_at if message else float("-inf")
+        )  # the clock was set a moment after the door's start
+        done = [entry | {"at": max(first, entry["at"] - work_ahead)} for entry in done]
+    return sorted([*entries, *done], key=lambda entry: entry["at"])
 
 
 def _entry(at: float, title: str, text: str = "", level: str = "calm", href: str = "") -> dict[str, Any]:
@@ -54,6 +66,9 @@ def _of_message(row: MessageSummary, ack: str) -> Iterator[dict[str, Any]]:
         yield _entry(
             row.last_duplicate_at, f"Came again, {row.duplicates + 1} times in all", "answered as before"
         )
+
+
+def _of_decision(row: MessageSummary) -> Iterator[dict[str, Any]]:
     if row.processed_at is not None:
         level = {"hold": "warn", "reject": "bad", "post": "good"}.get(row.decision or "", "calm")
         title = f"Decided: {row.decision}" if row.decision else f"Could not be decided ({row.state})"
@@ -67,13 +82,6 @@ def _of_request(detail: RequestDetail, now: float) -> Iterator[dict[str, Any]]:
         yield from _of_attempt(number, attempt)
     if row.taken_at is not None:
         yield _entry(row.taken_at, "Taken in by the API", row.correlation_id or "", "good")
-    for webhook in detail.webhooks:
-        title, level = _EVENTS.get(webhook.event, (f"Webhook {webhook.event}", "calm"))
-        after = webhook.received_at - row.taken_at if row.taken_at is not None else None
-        said = [f"webhook {webhook.id}"]
-        said += [f"{duration(after)} after it was taken in"] if after is not None and after >= 0 else []
-        said += [f"came {webhook.duplicates + 1} times"] if webhook.duplicates else []
-        yield _entry(webhook.received_at, title, ", ".join(said), level)
     if row.state in _ENDS:
         yield _entry(
             row.changed_at, _ENDS[row.state], reason_of(row.reasons), "bad" if row.state == "dead" else "calm"
@@ -84,6 +92,18 @@ def _of_request(detail: RequestDetail, now: float) -> Iterator[dict[str, Any]]:
         yield _entry(row.wake_at, "Its hold ends by itself", "" if row.wake_at < now else "to come")
     if row.state == "waiting" and row.due_at is not None and row.due_at > now:
         yield _entry(row.due_at, "Next attempt", "to come")
+
+
+def _told(detail: RequestDetail, work_ahead: float) -> Iterator[dict[str, Any]]:
+    """What webhooks told of it."""
+    taken_at = detail.summary.taken_at
+    for webhook in detail.webhooks:
+        title, level = _EVENTS.get(webhook.event, (f"Webhook {webhook.event}", "calm"))
+        after = None if taken_at is None else webhook.received_at + work_ahead - taken_at
+        said = [f"webhook {webhook.id}"]
+        said += [f"{duration(after)} after it was taken in"] if after is not None and after >= 0 else []
+        said += [f"came {webhook.duplicates + 1} times"] if webhook.duplicates else []
+        yield _entry(webhook.received_at, title, ", ".join(said), level)
 
 
 def _for_what(row: RequestSummary) -> str:

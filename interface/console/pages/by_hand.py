@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from interface.console import many_ids
@@ -81,6 +81,10 @@ class Counted:
     once: str
 
 
+ENTRIES = {"messages": "Messages", "requests": "Requests", "patients": "Patients"}
+"""The entry of the navigation by where one came from."""
+
+
 def read(store: Store, asked: Asked, around: Around) -> Counted | Trying:
     """The requests, or what deciding messages or making charts anew would change."""
     kind = asked.query.choice("deed", KINDS)
@@ -113,8 +117,13 @@ def _known(store: Store, ids: Sequence[int]) -> list[RequestSummary]:
 
 def values(asked: Asked, what: Counted | Trying) -> Shown:
     """What will happen, with the form that asks for it."""
-    if isinstance(what, Trying):
-        return shown_trial(asked, what, back_of(asked, what.group))
+    back = back_of(asked, what.group)
+    shown = shown_trial(asked, what, back) if isinstance(what, Trying) else _counted(asked, what, back)
+    return replace(shown, entry=ENTRIES.get(back.split("/")[1].split("?")[0], "Holds"))
+
+
+def _counted(asked: Asked, what: Counted, back: str) -> Shown:
+    """Requests to which something is to be done."""
     deed, rows = what.deed, what.rows
     name, means, button = WORDS[deed.kind]
     will = [row for row in rows if deed.takes(row)]
@@ -139,7 +148,7 @@ def values(asked: Asked, what: Counted | Trying) -> Shown:
             "most_why": WHY_CHARACTERS,
             "ids": many_ids.written(row.id for row in will),
             "once": what.once,
-            "back": back_of(asked, what.group),
+            "back": back,
             "trial": None,
         },
     )

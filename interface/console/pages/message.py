@@ -71,7 +71,7 @@ def values(asked: Asked, what: Record) -> Shown:
             "whence": whence,
             "noted": worth_showing(noted(what, viewer, found.anchors), whence),
             "attempts": list(attempts_of(what.request, viewer)) if what.request is not None else [],
-            "story": story(asked.now, summary, what.ack, what.request),
+            "story": story(asked.now, summary, what.ack, what.request, what.work_ahead),
         },
         seen=tuple(seen),
     )

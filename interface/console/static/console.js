@@ -1,7 +1,7 @@
 // Keeps parts of a page up to date while it is seen. Without it every page works; one loads it again.
 "use strict";
 
-const EVERY = 5000;
+const EVERY = 5; // seconds; a part that costs more says how many: data-live="20"
 
 function exchange(place, fresh) {
   const keyed = (root) => new Map(Array.from(root.querySelectorAll("[data-key]"), (e) => [e.dataset.key, e]));
@@ -44,10 +44,15 @@ async function keepUp() {
       document.documentElement.classList.add("late");
     }
   }
-  if (document.querySelector("[data-live]")) setTimeout(keepUp, EVERY);
+  next();
 }
 
-if (document.querySelector("[data-live]")) setTimeout(keepUp, EVERY);
+function next() {
+  const every = Array.from(document.querySelectorAll("[data-live]"), (part) => Number(part.dataset.live) || EVERY);
+  if (every.length) setTimeout(keepUp, 1000 * Math.min(...every));
+}
+
+next();
 
 // a menu closes by Escape, and when something else is clicked
 document.addEventListener("keydown", (event) => {

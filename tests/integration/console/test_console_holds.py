@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 import pytest
 from console_browser import NOW, arrival
@@ -73,6 +74,22 @@ def test_dead_failed_and_unassigned_are_there_the_worst_first(browser, store) ->
     assert "/by-hand?of=failed&amp;code=broken&amp;deed=reprocess" in text
     for address in ("of=dead&status=none", "of=failed&code=broken", "of=unassigned&code=no-mrn"):
         assert len(re.findall(r'name="id" value="(\d+)"', page(browser, f"/holds?{address}"))) == 1
+
+
+def test_the_groups_are_kept_up_to_date_one_by_one_and_a_list_to_choose_from_is_not(browser, store) -> None:
+    put(store, 1, "held", ZIP)
+    browser.sign_in("vera")
+    assert 'data-live="20" id="live-holds"' in page(browser, "/holds")
+    assert f'data-key="/holds?of=held&amp;code={quote(ZIP)}"' in page(browser, "/holds")
+    assert "data-live" not in page(browser, f"/holds?code={ZIP}")
+
+
+def test_what_is_done_by_hand_belongs_to_where_one_came_from(browser, store) -> None:
+    put(store, 1, "held", ZIP)
+    browser.sign_in("mary")
+    for back, entry in (("/holds", "Holds"), ("/requests/1", "Requests"), ("/messages?type=x", "Messages")):
+        text = page(browser, f"/by-hand?deed=discard&id=1&back={quote(back, safe='')}")
+        assert re.findall(r'aria-current="page">(\w+)', text) == [entry]
 
 
 def test_nothing_is_said_where_nothing_waits(browser) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from interface.console.asked import Viewer
 from interface.console.bars import HEIGHT, WIDTH, ceiling, columns
-from interface.console.rendering import clock, duration, number, render, size, zone_name
+from interface.console.rendering import clock, commands, duration, number, render, size, zone_name
 
 HOSTILE = "<script>alert(1)</script>\" onload='x' \x1b[2J\u202eevil\x00\r\n" + "é" * 3
 NOW = datetime(2026, 3, 5, 15, 0, tzinfo=UTC).timestamp()
@@ -107,3 +107,11 @@ def test_a_single_message_in_a_busy_week_is_seen() -> None:
 def test_the_zone_of_the_times_has_a_name() -> None:
     assert zone_name(NOW, CHICAGO) == "America/Chicago"
     assert zone_name(NOW, None).endswith(", the machine's zone")
+
+
+def test_commands_between_backticks_are_code_and_stay_harmless() -> None:
+    assert commands("run `hl7-interface check`, then `go`") == (
+        "run <code>hl7-interface check</code>, then <code>go</code>"
+    )
+    assert commands("one ` alone") == "one ` alone"
+    assert commands("`<b>` & \x1b") == "<code>&lt;b&gt;</code> &amp; \\x1b"
