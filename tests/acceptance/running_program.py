@@ -14,11 +14,13 @@ import subprocess
 import sys
 import threading
 import urllib.request
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from patience import PATIENCE, until
+from ports import free_port
 
 NOW = "2026-03-02T09:00:00-06:00"
 """When the made-up messages come: given to the program's clock."""
@@ -92,6 +94,69 @@ class Program:
         self._thread.join()
         if self.process.stderr is not None and not self.process.stderr.closed:
             self.process.stderr.close()
+
+
+@contextmanager
+def simulated_api(*arguments: str, folder: Path | None = None) -> Iterator[str]:
+    """The simulated API's address, while it runs."""
+    program = Program("sandbox", "--port", "0", *arguments, folder=folder)
+    try:
+        yield program.says(r"http://\S+:\d+").group()
+    finally:
+        program.end()
+
+
+class Site(AtTerminal):
+    """A daemon whose files are all in one folder, and a person at the command line beside it."""
+
+    daemon: Program
+
+    def __init__(self, folder: Path, api: str, settings: str, **values: str):
+        """`settings` has places for `port`, `web`, `api` and the names of `values`."""
+        self.folder, self.api = folder, api
+        self.port, self.web = free_port(), free_port()
+        self.path, self.store = folder / "site.toml", folder / "store.db"
+        self.count = 0
+        self._settings = settings
+        self.set(**values)
+
+    def set(self, **values: str) -> None:
+        """Write the settings; they count from the next start."""
+        filled = self._settings.format(port=self.port, web=self.web, api=self.api, **values)
+        self.path.write_text(filled)
+
+    def start(self, now: str = NOW) -> None:
+        self.daemon = Program("run", "-c", str(self.path), "--now", now)
+        self.daemon.says(r"\bready\b")
+
+    def restart(self) -> None:
+        self.daemon.end()
+        self.start()
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """The daemon, from its start to its end; a test may restart it meanwhile."""
+        self.start()
+        try:
+            yield
+        finally:
+            self.daemon.end()
+
+    def header(self, kind: str, mode: str = "P") -> str:
+        """MSH of the next message."""
+        self.count += 1
+        return f"MSH|^~\\&|APP|FAC|R|R|2026030208{self.count % 60:02d}||{kind}|M{self.count}|{mode}|2.5.1"
+
+    def send(self, *segments: str) -> None:
+        """Send one message and wait until it is decided."""
+        tell(self.port, "\r".join((*segments, "")).encode())
+        self.decided()
+
+    def decided(self) -> None:
+        until("it is decided", lambda: "new" not in states(self.store, "messages"))
+
+    def list(self, command: str, *filters: str) -> list[dict[str, Any]]:
+        return self.json(command, *filters)[command]  # type: ignore[no-any-return]
 
 
 def states(store: Path, table: str = "requests") -> list[str]:

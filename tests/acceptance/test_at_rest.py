@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 from patience import until
-from ports import free_port
-from running_program import NOW, AtTerminal, Program, call, states, tell
+from running_program import NOW, Site, call, simulated_api, states, tell
 
 SETTINGS = """
 [site]
@@ -108,20 +107,14 @@ def message(number: int) -> tuple[bytes, dict[str, str]]:
     return text.encode(), {place: value for place, value in values.items() if value}
 
 
-class Site(AtTerminal):
-    """A daemon with all its files under one folder."""
+class Clinic(Site):
+    """A site of which all that was said is kept."""
 
     def __init__(self, folder: Path, api: str, store: str = ""):
-        self.folder, self.port, self.count = folder, free_port(), 0
-        self.path, self.store = folder / "site.toml", folder / "var/store.db"
-        self.settings = SETTINGS.format(port=self.port, api=api, web=free_port(), store=store)
-        self.path.write_text(self.settings)
+        super().__init__(folder, api, SETTINGS, store=store)
+        self.store = folder / "var/store.db"
         self.log = ""
         self.start()
-
-    def start(self) -> None:
-        self.daemon = Program("run", "-c", str(self.path), "--now", NOW)
-        self.daemon.says(r"\bready\b")
 
     def end(self) -> None:
         self.daemon.end()
@@ -129,7 +122,7 @@ class Site(AtTerminal):
 
     def tell(self, raw: bytes) -> None:
         tell(self.port, raw)
-        until("it is decided", lambda: "new" not in states(self.store, "messages"))
+        self.decided()
 
     def files(self) -> dict[str, bytes]:
         found = {
@@ -142,18 +135,15 @@ class Site(AtTerminal):
 
 @pytest.fixture
 def api() -> Iterator[str]:
-    program = Program("sandbox", "--port", "0")
-    try:
-        yield str(program.says(r"http://\S+:\d+").group())
-    finally:
-        program.end()
+    with simulated_api() as address:
+        yield address
 
 
 @pytest.fixture
-def site(tmp_path: Path, api: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+def site(tmp_path: Path, api: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clinic]:
     (tmp_path / "tmp").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
-    site = Site(tmp_path, api)
+    site = Clinic(tmp_path, api)
     try:
         yield site
     finally:
@@ -179,7 +169,7 @@ def found(files: dict[str, bytes], values: dict[str, str]) -> list[tuple[str, st
     ]
 
 
-def test_no_value_of_any_field_can_be_read_in_any_file(site: Site) -> None:
+def test_no_value_of_any_field_can_be_read_in_any_file(site: Clinic) -> None:
     raw, values = message(1)
     assert len(values) > 300, "nearly every field bears a value"
     site.tell(raw)
@@ -206,7 +196,7 @@ def test_no_value_of_any_field_can_be_read_in_any_file(site: Site) -> None:
     site.start()
 
 
-def test_the_key_is_replaced_while_the_daemon_runs(site: Site) -> None:
+def test_the_key_is_replaced_while_the_daemon_runs(site: Clinic) -> None:
     raw, _ = message(1)
     site.tell(raw)
     old = (site.folder / "at-rest.key").read_bytes()
@@ -235,7 +225,7 @@ def test_the_key_is_replaced_while_the_daemon_runs(site: Site) -> None:
 
 
 def test_in_the_clear_only_where_the_settings_say_so(tmp_path: Path, api: str) -> None:
-    site = Site(tmp_path, api, 'encryption = "off"')
+    site = Clinic(tmp_path, api, 'encryption = "off"')
     try:
         raw, values = message(1)
         site.tell(raw)
@@ -244,7 +234,7 @@ def test_in_the_clear_only_where_the_settings_say_so(tmp_path: Path, api: str) -
         assert not (tmp_path / "at-rest.key").exists()
         assert found(site.files(), values)
         site.end()
-        site.path.write_text(site.settings.replace('"off"', '"on"'))
+        site.path.write_text(site.path.read_text().replace('"off"', '"on"'))
         site.start()
         assert "values=old" in site.daemon.text
         assert "still in the clear" in site.command("check")
@@ -257,7 +247,7 @@ def test_in_the_clear_only_where_the_settings_say_so(tmp_path: Path, api: str) -
         site.end()
 
 
-def test_a_wrong_key_is_refused_at_the_start_in_one_line(site: Site) -> None:
+def test_a_wrong_key_is_refused_at_the_start_in_one_line(site: Clinic) -> None:
     site.end()
     (site.folder / "at-rest.key").write_text("ab" * 32)
     said = site.command("run", code=2)

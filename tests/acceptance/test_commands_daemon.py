@@ -19,8 +19,7 @@ from typing import Any
 import pytest
 from made_up import AIP
 from patience import until
-from ports import free_port
-from running_program import NOW, AtTerminal, Program, get, states, tell
+from running_program import NOW, Site, get, simulated_api, states
 
 SETTINGS = """
 [site]
@@ -36,37 +35,15 @@ port = {web}
 """
 
 
-class Site(AtTerminal):
-    """A daemon, and a person at the command line beside it."""
+class Clinic(Site):
+    """A site whose API takes all."""
 
     def __init__(self, folder: Path, api: str):
-        self.api = api
-        self.port, self.web = free_port(), free_port()
-        self.path, self.store = folder / "site.toml", folder / "store.db"
-        self.count = 0
-        self.set("[]")
-        self.start()
-
-    def set(self, authority: str) -> None:
-        self.path.write_text(SETTINGS.format(authority=authority, port=self.port, api=self.api, web=self.web))
-
-    def start(self) -> None:
-        self.daemon = Program("run", "-c", str(self.path), "--now", NOW)
-        self.daemon.says(r"\bready\b")
-
-    def restart(self) -> None:
-        self.daemon.end()
-        self.start()
+        super().__init__(folder, api, SETTINGS, authority="[]")
 
     def tell(self, kind: str, *segments: str, pid: str) -> None:
-        self.count += 1
-        head = f"MSH|^~\\&|APP|FAC|R|R|2026030208{self.count:02d}||{kind}|M{self.count}|P|2.5.1"
         person = f"PID|1||{pid}||Sample^Robin||19700131|F|||12 Birch Ln^^Madison^WI^53703"
-        tell(self.port, "\r".join((head, person, *segments, "")).encode())
-        until("it is decided", lambda: "new" not in states(self.store, "messages"))
-
-    def list(self, command: str, *filters: str) -> list[dict[str, Any]]:
-        return self.json(command, *filters)[command]  # type: ignore[no-any-return]
+        self.send(self.header(kind), person, *segments)
 
     def delivered(self, count: int) -> list[dict[str, Any]]:
         """The delivered requests, newest first, once there are so many."""
@@ -75,23 +52,18 @@ class Site(AtTerminal):
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    api = Program("sandbox", "--port", "0")
-    try:
-        site = Site(tmp_path, api.says(r"http://\S+:\d+").group())
-        try:
+def site(tmp_path: Path) -> Iterator[Clinic]:
+    with simulated_api() as api:
+        site = Clinic(tmp_path, api)
+        with site.running():
             yield site
-        finally:
-            site.daemon.end()
-    finally:
-        api.end()
 
 
-def book(site: Site, number: str, pid: str, day: str = "20260410") -> None:
+def book(site: Clinic, number: str, pid: str, day: str = "20260410") -> None:
     site.tell("SIU^S12", f"SCH||{number}|||||||||^^^{day}0930", AIP, pid=pid)
 
 
-def test_a_wrong_merge_is_undone_beside_a_running_daemon(site: Site) -> None:
+def test_a_wrong_merge_is_undone_beside_a_running_daemon(site: Clinic) -> None:
     site.tell("ADT^A28", "DG1|1||E11.9^Diabetes^I10", pid="T1^^^LFC^MR")
     book(site, "F2", "T2^^^LFC^MR")
     site.tell("ADT^A40", "MRG|T2^^^LFC^MR", pid="T1^^^LFC^MR")
@@ -114,11 +86,11 @@ def test_a_wrong_merge_is_undone_beside_a_running_daemon(site: Site) -> None:
     assert alone["patient"]["mrn"]["extension"] == "T2"
 
 
-def test_new_settings_are_tried_beside_the_daemon_and_then_reach_what_was_held(site: Site) -> None:
+def test_new_settings_are_tried_beside_the_daemon_and_then_reach_what_was_held(site: Clinic) -> None:
     site.tell("ADT^A28", "DG1|1||I10^Hypertension^I10", pid="T7^^^LFC^MR")
     book(site, "F7", "9^^^OTHER^MR~T7^^^LFC^MR")
     assert site.list("messages", "--control-id", "M2")[0]["decision"] == "hold"
-    site.set('["LFC"]')  # the daemon still runs with the old ones
+    site.set(authority='["LFC"]')  # the daemon still runs with the old ones
     reprocess = ["messages", "reprocess", "--decision", "hold", "--now", NOW]
     tried = site.json(*reprocess, "--dry-run")
     (request,) = tried["requests"]
@@ -139,7 +111,7 @@ def test_new_settings_are_tried_beside_the_daemon_and_then_reach_what_was_held(s
 
 
 @pytest.mark.timeout(400)
-def test_identity_settings_that_change_under_charts_are_said_until_all_are_rebuilt(site: Site) -> None:
+def test_identity_settings_that_change_under_charts_are_said_until_all_are_rebuilt(site: Clinic) -> None:
     book(site, "F1", "T1^^^LFC^MR")
     warning = "charts may stand under other numbers than messages lead to now (site.mrn_authority changed"
 
@@ -149,7 +121,7 @@ def test_identity_settings_that_change_under_charts_are_said_until_all_are_rebui
         return [entry for entry in checks if entry["what"] == "store" and entry["level"] == "warn"]
 
     assert warned() == []
-    site.set('["LFC"]')
+    site.set(authority='["LFC"]')
     (entry,) = warned()
     assert entry["detail"].startswith(warning)
     assert entry["detail"].endswith("run: hl7-interface patients rebuild --all")
@@ -169,7 +141,7 @@ def test_identity_settings_that_change_under_charts_are_said_until_all_are_rebui
     assert [row["numbers"] for row in site.list("patients")] == [["T1"]], "one patient, and one chart"
 
 
-def test_a_protected_patients_request_goes_out_once_it_is_released(site: Site) -> None:
+def test_a_protected_patients_request_goes_out_once_it_is_released(site: Clinic) -> None:
     site.tell("ADT^A28", "PD1||||||||||||Y", pid="T4^^^LFC^MR")
     book(site, "F4", "T4^^^LFC^MR")
     assert site.list("requests")[0]["state"] == "held"
@@ -179,7 +151,7 @@ def test_a_protected_patients_request_goes_out_once_it_is_released(site: Site) -
     site.delivered(1)
 
 
-def test_requests_are_chosen_by_filters_counted_and_asked_for_first(site: Site) -> None:
+def test_requests_are_chosen_by_filters_counted_and_asked_for_first(site: Clinic) -> None:
     for pid in ("T4", "T5", "T6"):
         site.tell("ADT^A28", "PD1||||||||||||Y", pid=f"{pid}^^^LFC^MR")
         book(site, pid, f"{pid}^^^LFC^MR")
@@ -216,7 +188,7 @@ def test_requests_are_chosen_by_filters_counted_and_asked_for_first(site: Site) 
     assert "no patient has this number" in site.command("requests", "--mrn", "T55", code=1)
 
 
-def test_where_no_daemon_runs_the_command_does_it_itself(site: Site) -> None:
+def test_where_no_daemon_runs_the_command_does_it_itself(site: Clinic) -> None:
     site.tell("ADT^A28", "PD1||||||||||||Y", pid="T4^^^LFC^MR")
     book(site, "F4", "T4^^^LFC^MR")
     site.daemon.end()
@@ -243,7 +215,7 @@ def stopped(work: int, store: Path) -> bool:
     return True
 
 
-def test_a_command_that_a_daemon_without_its_work_leaves_is_done_when_it_is_back(site: Site) -> None:
+def test_a_command_that_a_daemon_without_its_work_leaves_is_done_when_it_is_back(site: Clinic) -> None:
     site.tell("ADT^A28", pid="T4^^^LFC^MR")
     work = get(f"http://127.0.0.1:{site.web}/healthz")["work"]["pid"]
     until("the work to be stopped between two transactions", lambda: stopped(work, site.store))

@@ -4,7 +4,6 @@ delivered. The installed program, the simulated API, messages over MLLP, a real 
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
@@ -17,8 +16,7 @@ from console_browser import PASSWORD
 from console_chromium import CHROMIUM, SCHEMES, SIZES, WITHOUT, faults, fits, sign_in
 from made_up import AIP
 from patience import PATIENCE, until
-from ports import free_port
-from running_program import NOW, Program, states, tell
+from running_program import NOW, Site, simulated_api, states
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=WITHOUT)
 SETTINGS = """
@@ -36,16 +34,13 @@ port = {web}
 BORN = "19700131"
 
 
-class Site:
-    """A daemon with a console, and users of each role."""
+class Clinic(Site):
+    """A site whose console has a user of each role."""
 
     def __init__(self, folder: Path, api: str):
-        self.port, self.web = free_port(), free_port()
-        self.path, self.store = folder / "site.toml", folder / "store.db"
-        self.path.write_text(SETTINGS.format(port=self.port, api=api, web=self.web))
-        self.count = 0
-        self.daemon = Program("run", "-c", str(self.path), "--now", NOW)
-        self.daemon.says(r"\bready\b")
+        super().__init__(folder, api, SETTINGS)
+
+    def add_users(self) -> None:
         for role in ("viewer", "analyst", "admin"):
             command = ["users", "add", role, "--role", role, "--password-stdin", "-c", str(self.path)]
             subprocess.run(
@@ -58,37 +53,20 @@ class Site:
             )
 
     def tell(self, kind: str, *segments: str, pid: str, born: str = BORN) -> None:
-        self.count += 1
-        head = f"MSH|^~\\&|APP|FAC|R|R|2026030208{self.count:02d}||{kind}|M{self.count}|P|2.5.1"
         person = f"PID|1||{pid}^^^LFC^MR||Sample^Robin||{born}|F|||12 Birch Ln^^Madison^WI^53703"
-        tell(self.port, "\r".join((head, person, *segments, "")).encode())
-        until("it is decided", lambda: "new" not in states(self.store, "messages"))
-
-    def ask(self, *command: str) -> Any:
-        """The JSON answer of a command."""
-        found = subprocess.run(
-            [sys.executable, "-m", "interface", *command, "-c", str(self.path)],
-            capture_output=True,
-            check=True,
-            timeout=PATIENCE,
-        )
-        return json.loads(found.stdout)
+        self.send(self.header(kind), person, *segments)
 
     def book(self, pid: str, *more: str, born: str = BORN) -> None:
         self.tell("SIU^S12", *more, f"SCH||F{pid}|||||||||^^^202604100930", AIP, pid=pid, born=born)
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    api = Program("sandbox", "--port", "0")
-    try:
-        site = Site(tmp_path, api.says(r"http://\S+:\d+").group())
-        try:
+def site(tmp_path: Path) -> Iterator[Clinic]:
+    with simulated_api() as api:
+        site = Clinic(tmp_path, api)
+        with site.running():
+            site.add_users()
             yield site
-        finally:
-            site.daemon.end()
-    finally:
-        api.end()
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +80,7 @@ def chromium() -> Iterator[Any]:
 
 
 @pytest.fixture
-def new_page(chromium: Any, site: Site) -> Iterator[Callable[..., Any]]:
+def new_page(chromium: Any, site: Clinic) -> Iterator[Callable[..., Any]]:
     contexts: list[Any] = []
 
     def opened(size: str = "wide", scheme: str = "light", **more: Any) -> Any:
@@ -127,7 +105,7 @@ def signed_in(page: Any, name: str = "analyst") -> None:
 
 
 def test_a_missing_birth_date_is_read_and_the_message_that_completes_it_has_it_delivered(
-    site: Site, new_page: Callable[..., Any]
+    site: Clinic, new_page: Callable[..., Any]
 ) -> None:
     site.book("T1", born="")
     page = new_page()
@@ -146,7 +124,7 @@ def test_a_missing_birth_date_is_read_and_the_message_that_completes_it_has_it_d
 
 
 def test_a_protected_patients_request_is_counted_released_and_delivered(
-    site: Site, new_page: Callable[..., Any]
+    site: Clinic, new_page: Callable[..., Any]
 ) -> None:
     site.book("T1", "PD1||||||||||||Y")
     page = new_page()
@@ -163,7 +141,7 @@ def test_a_protected_patients_request_is_counted_released_and_delivered(
 
 
 def test_without_a_script_chosen_ones_are_given_up_and_the_audit_knows(
-    site: Site, new_page: Callable[..., Any]
+    site: Clinic, new_page: Callable[..., Any]
 ) -> None:
     for pid in ("T1", "T2", "T3"):
         site.book(pid, born="")
@@ -192,16 +170,14 @@ def test_without_a_script_chosen_ones_are_given_up_and_the_audit_knows(
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("size", SIZES)
 def test_deciding_again_shows_first_what_would_change(
-    site: Site, new_page: Callable[..., Any], size: str, scheme: str
+    site: Clinic, new_page: Callable[..., Any], size: str, scheme: str
 ) -> None:
     site.book("T1", born="")
     site.book("T2")
     until("delivery", lambda: "delivered" in states(site.store))
     text = site.path.read_text()
     site.path.write_text(text.replace("[site]", '[site]\nmrn_root = "2.999.77"\nmrn_authority = ["LFC"]'))
-    site.daemon.end()
-    site.daemon = Program("run", "-c", str(site.path), "--now", NOW)
-    site.daemon.says(r"\bready\b")
+    site.restart()
     page = new_page(size, scheme)
     signed_in(page)
     for address in ("/holds", "/holds?code=missing:patient.birthDate"):
@@ -217,17 +193,15 @@ def test_deciding_again_shows_first_what_would_change(
 
 
 def test_a_chart_is_rebuilt_after_a_look_that_says_what_the_dry_run_says(
-    site: Site, new_page: Callable[..., Any]
+    site: Clinic, new_page: Callable[..., Any]
 ) -> None:
     site.book("T1", "PD1||||||||||||Y")
     text = site.path.read_text()
     site.path.write_text(text.replace("[site]", '[site]\nmrn_root = "2.999.77"\nmrn_authority = ["LFC"]'))
-    site.daemon.end()
-    site.daemon = Program("run", "-c", str(site.path), "--now", NOW)
-    site.daemon.says(r"\bready\b")
-    command = ("patients", "rebuild", "--id", "1", "--dry-run", "--json", "--now", NOW)
-    until("the start has composed it anew", lambda: site.ask(*command)["requests"] == [])
-    fields = [entry["field"] for change in site.ask(*command)["charts"] for entry in change["fields"]]
+    site.restart()
+    command = ("patients", "rebuild", "--id", "1", "--dry-run", "--now", NOW)
+    until("the start has composed it anew", lambda: site.json(*command)["requests"] == [])
+    fields = [entry["field"] for change in site.json(*command)["charts"] for entry in change["fields"]]
     page = new_page("phone", "dark")
     signed_in(page)
     page.goto("/patients/1")

@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 from patience import PATIENCE, until
-from ports import free_port
-from running_program import AtTerminal, Program, call, calls, states, tell
+from running_program import Program, Site, call, calls, simulated_api, states, tell
 
 SETTINGS = """
 [site]
@@ -56,25 +55,22 @@ def at(day: date, time: str = "09:00") -> str:
 
 @pytest.fixture
 def api(tmp_path: Path) -> Iterator[str]:
-    program = Program("sandbox", "--port", "0", "--quiet", "--today", "2026-03-02", folder=tmp_path)
-    yield program.says(r"listening on (\S+)")[1]
-    program.end()
+    with simulated_api("--quiet", "--today", "2026-03-02", folder=tmp_path) as address:
+        yield address
 
 
-class Site(AtTerminal):
+class Early(Site):
+    """A site that asks so many days before the visit; its clock is set at each start."""
+
     def __init__(self, folder: Path, api: str):
-        self.folder, self.api = folder, api
-        self.port, self.web = free_port(), free_port()
-        self.path = folder / "site.toml"
-        self.path.write_text(SETTINGS.format(port=self.port, web=self.web, api=api))
+        super().__init__(folder, api, SETTINGS)
         (folder / "site-mappings").mkdir()
         (folder / "site-mappings" / "days.yaml").write_text(RULE)
 
     def run(self, now: str) -> Program:
-        daemon = Program("run", "-c", "site.toml", "--now", now, folder=self.folder)
-        daemon.says("event=ready")
-        daemon.says("event=work-started")
-        return daemon
+        self.start(now)
+        self.daemon.says("event=work-started")
+        return self.daemon
 
     def asked(self) -> list[str]:
         """The days of the visits that the API was asked for."""
@@ -82,18 +78,18 @@ class Site(AtTerminal):
 
     def wait(self, **counts: int) -> None:
         def look() -> bool:
-            found = states(self.folder / "store.db")
+            found = states(self.store)
             return {state: found.count(state) for state in counts} == counts
 
         until(f"{counts}", look)
 
 
 @pytest.fixture
-def site(tmp_path: Path, api: str) -> Site:
-    return Site(tmp_path, api)
+def site(tmp_path: Path, api: str) -> Early:
+    return Early(tmp_path, api)
 
 
-def test_a_feed_of_all_future_visits_asks_for_each_on_its_day_over_restarts_and_a_reload(site: Site) -> None:
+def test_a_feed_of_all_future_visits_asks_for_each_on_its_day_over_restarts_and_a_reload(site: Early) -> None:
     daemon = site.run(at(FIRST))
     try:
         for number in range(20):  # every second day, the last 38 days away
@@ -131,7 +127,7 @@ def test_a_feed_of_all_future_visits_asks_for_each_on_its_day_over_restarts_and_
     ), "each once"
 
 
-def test_needs_is_of_what_is_held(site: Site) -> None:
+def test_needs_is_of_what_is_held(site: Early) -> None:
     daemon = site.run(at(FIRST))
     daemon.end()
     said = site.command("requests", "--needs", "time", "--state", "dead", code=2)
@@ -140,7 +136,7 @@ def test_needs_is_of_what_is_held(site: Site) -> None:
     assert "not held" in said
 
 
-def test_check_tells_what_the_setting_means(site: Site) -> None:
+def test_check_tells_what_the_setting_means(site: Early) -> None:
     lines = site.command("check").splitlines()
     assert "ok    lead time: asks 14 days before the visit, between 00:00 and 08:00 at the site" in lines
     assert "ok    lead time: site-mappings/days.yaml#walk_in: asks at once" in lines
@@ -150,14 +146,14 @@ def test_check_tells_what_the_setting_means(site: Site) -> None:
     )
 
 
-def explained(site: Site, now: str, *more: str) -> Any:
+def explained(site: Early, now: str, *more: str) -> Any:
     (site.folder / "m.hl7").write_bytes(booking(1, 20))
     done = call("explain", "-c", "site.toml", "--now", now, *more, "m.hl7", folder=site.folder)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def test_explain_shows_the_day_and_on_that_day_the_request(site: Site) -> None:
+def test_explain_shows_the_day_and_on_that_day_the_request(site: Early) -> None:
     said = explained(site, at(FIRST))
     assert "hold" in said.splitlines()[0]
     assert "asked for on 2026-03-08, 14 days before the visit" in said

@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 from made_up import AIP
 from patience import until
-from ports import free_port
-from running_program import NOW, AtTerminal, Program, calls, states, tell
+from running_program import Program, Site, calls, states
 
 SETTINGS = """
 [site]
@@ -38,38 +37,26 @@ WRONG_BIRTH, RIGHT_BIRTH = "20010203", "19610203"
 """The API judges by a day in 1995: the one is in the future there."""
 
 
-class Site(AtTerminal):
-    """A daemon in the production test, and a person at the command line beside it."""
+class Trial(Site):
+    """A site in the production test."""
 
     def __init__(self, folder: Path, api: Program):
-        self.api = api
-        self.url = api.says(r"http://\S+:\d+").group()
-        self.port = free_port()
-        self.path, self.store = folder / "site.toml", folder / "store.db"
-        self.path.write_text(SETTINGS.format(port=self.port, api=self.url, web=free_port()))
-        self.count = 0
-        self.start()
-
-    def start(self) -> None:
-        self.daemon = Program("run", "-c", str(self.path), "--now", NOW)
-        self.daemon.says(r"\bready\b")
+        super().__init__(folder, api.says(r"http://\S+:\d+").group(), SETTINGS)
+        self.sandbox = api
 
     def work(self) -> int:
         children = Path(f"/proc/{self.daemon.process.pid}/task/{self.daemon.process.pid}/children")
         return int(until("the work is there", lambda: children.read_text().split())[0])
 
     def book(self, number: int, kind: str = "SIU^S12", birth: str = "19700131", **changes: str) -> None:
-        self.count += 1
         values = {"gender": "F", "city": "Madison", "day": "20260410"} | changes
         name = f"{FAMILIES[number % 10]}^Robin{'abc'[number // 10 % 3]}"
-        head = f"MSH|^~\\&|APP|FAC|R|R|2026030208{self.count:02d}||{kind}|M{self.count}|P|2.5.1"
         person = (
             f"PID|1||T{number}^^^LFC^MR||{name}||{birth}|{values['gender']}|||"
             f"{number} Birch Ln^^{values['city']}^WI^53703-1234||6085550{number:03d}"
         )
         booked = f"SCH||F{number}|||||||||^^^{values['day']}0930"
-        tell(self.port, "\r".join((head, person, booked, AIP, "")).encode())
-        until("it is decided", lambda: "new" not in states(self.store, "messages"))
+        self.send(self.header(kind), person, booked, AIP)
 
     def told(self) -> Any:
         return self.json("onboarding", "production-test")
@@ -85,22 +72,20 @@ def taken(url: str) -> dict[str, list[str]]:
 
 
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trial]:
     monkeypatch.setenv("KEY_OF_THE_TEST", "sandbox")
     api = Program("sandbox", "--port", "0", "--today", "1995-01-01", "--test-path", "no-content")
     try:
-        made = Site(tmp_path, api)
-        try:
+        made = Trial(tmp_path, api)
+        with made.running():
             yield made
-        finally:
-            made.daemon.end()
     finally:
         api.process.send_signal(signal.SIGCONT)
         api.end()
 
 
 @pytest.mark.timeout(420)
-def test_ten_requests_go_to_the_test_path_and_no_eleventh_whatever_is_killed(site: Site) -> None:
+def test_ten_requests_go_to_the_test_path_and_no_eleventh_whatever_is_killed(site: Trial) -> None:
     site.command("onboarding", "choose", "--by-hand")
     site.book(0, birth=WRONG_BIRTH)
     site.book(1, city="")
@@ -114,7 +99,7 @@ def test_ten_requests_go_to_the_test_path_and_no_eleventh_whatever_is_killed(sit
     assert told["candidates"][0]["repaired"] == [
         {"field": "patient.address", "what": "PID-11.5: the first five digits of ZIP+4"}
     ]
-    assert calls(site.url) == []
+    assert calls(site.api) == []
 
     # refused, corrected by a message, sent again
     assert "is not chosen: it is held for: incomplete:patient.gender" in site.command(
@@ -127,14 +112,14 @@ def test_ten_requests_go_to_the_test_path_and_no_eleventh_whatever_is_killed(sit
     assert refused["fields"] == ["patient.birthDate"]
     site.book(0, kind="SIU^S14", birth=RIGHT_BIRTH)
     until("it is accepted", lambda: "delivered" in states(site.store))
-    assert taken(site.url) == {"T0": [TEST_PATH]}
+    assert taken(site.api) == {"T0": [TEST_PATH]}
 
     # the others go by themselves; the work is killed while the API has one and has not answered
-    os.kill(site.api.process.pid, signal.SIGSTOP)
+    os.kill(site.sandbox.process.pid, signal.SIGSTOP)
     site.command("onboarding", "choose", "--automatic")
     until("one is on its way", lambda: "sending" in states(site.store))
     os.kill(site.work(), signal.SIGKILL)
-    os.kill(site.api.process.pid, signal.SIGCONT)
+    os.kill(site.sandbox.process.pid, signal.SIGCONT)
     site.daemon.says(r"event=work-started", times=2)
     until("some are in", lambda: states(site.store).count("delivered") >= 4)
     site.daemon.end(signal.SIGKILL)
@@ -149,9 +134,9 @@ def test_ten_requests_go_to_the_test_path_and_no_eleventh_whatever_is_killed(sit
     # nothing more goes, and nothing is lost
     site.book(30)
     site.book(5, kind="SIU^S13", day="20260411")
-    found = taken(site.url)
+    found = taken(site.api)
     assert len(found) == 10
-    assert {path for call in calls(site.url) for path in [call["path"]]} == {TEST_PATH}
+    assert {path for call in calls(site.api) for path in [call["path"]]} == {TEST_PATH}
     assert "no slot is left" in site.command("onboarding", "choose", "30", code=1)
     assert (states(site.store).count("held"), states(site.store).count("waiting")) in {(22, 0), (21, 0)}
     shown = site.command("onboarding", "production-test")
@@ -163,17 +148,17 @@ def test_ten_requests_go_to_the_test_path_and_no_eleventh_whatever_is_killed(sit
         "onboarding", "new-round", "--why", "the vendor asks for others", code=2
     )
     site.command("onboarding", "new-round", "--why", "the vendor asks for others", "--yes")
-    until("the next goes", lambda: len(taken(site.url)) > 10)
+    until("the next goes", lambda: len(taken(site.api)) > 10)
     told = site.told()
     assert (told["round"], told["why"]) == (2, "the vendor asks for others")
 
 
 @pytest.mark.parametrize("command", [["choose", "1"], ["new-round", "--why", "x", "--yes"]])
-def test_outside_of_the_production_test_its_commands_say_so(site: Site, command: list[str]) -> None:
+def test_outside_of_the_production_test_its_commands_say_so(site: Trial, command: list[str]) -> None:
     site.path.write_text(site.path.read_text().replace("production-test", "production"))
     assert 'environment is "production"' in site.command("onboarding", *command, code=2)
 
 
 @pytest.mark.parametrize("command", [["choose"], ["choose", "x"], ["new-round"], ["new-round", "--why", " "]])
-def test_what_cannot_be_meant_is_told_in_a_line(site: Site, command: list[str]) -> None:
+def test_what_cannot_be_meant_is_told_in_a_line(site: Trial, command: list[str]) -> None:
     assert site.command("onboarding", *command, code=2).count("\n") == 1

@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 from made_up import AIP
 from patience import until
-from ports import free_port
-from running_program import NOW, AtTerminal, Program, call, calls, states, tell
+from running_program import NOW, Site, call, calls, simulated_api, states, tell
 
 SETTINGS = """
 [site]
@@ -56,47 +55,28 @@ CLINICAL = (
 ORDER = ("ORC|NW|{visit}", "RXE||197361^Amlodipine 5 MG^RXNORM|1||TAB")
 
 
-class Site(AtTerminal):
-    """A daemon in staging, and a person at the command line beside it."""
+AS_IMPORTED = {"environment": "staging", "authority": '["LFC"]', "more": ""}
+
+
+class Staging(Site):
+    """A site in staging, with the vendor's file of test patients."""
 
     def __init__(self, folder: Path, api: str):
-        self.api, self.folder = api, folder
-        self.port, self.web = free_port(), free_port()
-        self.path, self.store = folder / "site.toml", folder / "store.db"
+        super().__init__(folder, api, SETTINGS, **AS_IMPORTED)
         self.file = folder / "patients.csv"
         self.file.write_text(PATIENTS)
         (folder / "api.key").write_text("sandbox")
         (folder / "api.key").chmod(0o600)
-        self.count = 0
-        self.set()
-        self.start()
 
-    def set(self, environment: str = "staging", authority: str = '["LFC"]', more: str = "") -> None:
-        self.path.write_text(
-            SETTINGS.format(
-                environment=environment,
-                authority=authority,
-                port=self.port,
-                api=self.api,
-                web=self.web,
-                more=more,
-            )
-        )
-
-    def start(self) -> None:
-        self.daemon = Program("run", "-c", str(self.path), "--now", NOW)
-        self.daemon.says(r"\bready\b")
-
-    def restart(self, **changed: str) -> None:
+    def changed(self, **values: str) -> None:
+        """A restart with other settings."""
         self.daemon.end()
-        self.set(**changed)
+        self.set(**AS_IMPORTED | values)
         self.start()
 
     def tell(self, kind: str, *segments: str, mrn: str, family: str, birth: str, mode: str = "P") -> None:
-        self.count += 1
-        head = f"MSH|^~\\&|APP|FAC|R|R|2026030208{self.count % 60:02d}||{kind}|M{self.count}|{mode}|2.5.1"
         person = f"PID|1||{mrn}^^^LFC^MR||{family}^Robin||{birth}|F|||12 Birch Ln^^Madison^WI^53703"
-        tell(self.port, "\r".join((head, person, *segments, "")).encode())
+        tell(self.port, "\r".join((self.header(kind, mode), person, *segments, "")).encode())
 
     def real_traffic(self, *, all_types: bool = False) -> None:
         """Messages of patients who are none of the vendor's: every type that may lead to a request, or one of each kind."""
@@ -114,12 +94,6 @@ class Site(AtTerminal):
             self.tell("ADT^A40", "MRG|R-9^^^LFC^MR", **who)
         self.decided()
 
-    def decided(self) -> None:
-        until("it is decided", lambda: "new" not in states(self.store, "messages"))
-
-    def list(self, command: str, *filters: str) -> list[dict[str, Any]]:
-        return self.json(command, *filters)[command]  # type: ignore[no-any-return]
-
     def sent(self) -> list[dict[str, Any]]:
         """What reached the API. Each is a test patient's: looked at each time."""
         found = [one["body"] for one in calls(self.api)]
@@ -129,7 +103,7 @@ class Site(AtTerminal):
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+def site(tmp_path: Path) -> Iterator[Staging]:
     known = tmp_path / "known.json"
     known.write_text(
         json.dumps(
@@ -140,18 +114,13 @@ def site(tmp_path: Path) -> Iterator[Site]:
             ]
         )
     )
-    api = Program("sandbox", "--port", "0", "--test-patients", str(known))
-    try:
-        site = Site(tmp_path, api.says(r"http://\S+:\d+").group())
-        try:
+    with simulated_api("--test-patients", str(known)) as api:
+        site = Staging(tmp_path, api)
+        with site.running():
             yield site
-        finally:
-            site.daemon.end()
-    finally:
-        api.end()
 
 
-def test_the_test_patients_arrive_as_imported_and_nobody_else_does(site: Site) -> None:
+def test_the_test_patients_arrive_as_imported_and_nobody_else_does(site: Staging) -> None:
     site.real_traffic(all_types=True)
     assert set(states(site.store)) <= {"held", "superseded"}
     assert {code["code"] for one in site.list("requests", "--state", "held") for code in one["reasons"]} >= {
@@ -187,7 +156,7 @@ def test_the_test_patients_arrive_as_imported_and_nobody_else_does(site: Site) -
     assert len(site.sent()) == 4
 
 
-def test_nobody_else_gets_out_whatever_a_person_asks(site: Site) -> None:
+def test_nobody_else_gets_out_whatever_a_person_asks(site: Staging) -> None:
     site.real_traffic()
     site.json("onboarding", "import-patients", str(site.file), "--now", NOW)
     held = [str(one["id"]) for one in site.list("requests", "--state", "held")]
@@ -212,12 +181,12 @@ def test_nobody_else_gets_out_whatever_a_person_asks(site: Site) -> None:
     assert set(states(site.store)) <= {"held", "superseded", "withdrawn"}
 
 
-def test_nobody_else_gets_out_whatever_the_settings_become(site: Site) -> None:
+def test_nobody_else_gets_out_whatever_the_settings_become(site: Staging) -> None:
     site.real_traffic()
     site.json("onboarding", "import-patients", str(site.file), "--now", NOW)
-    site.restart(authority="[]", more='[forward]\nunchanged = "send"\nsupersede = false')
+    site.changed(authority="[]", more='[forward]\nunchanged = "send"\nsupersede = false')
     site.real_traffic()
-    site.restart(environment="production")
+    site.changed(environment="production")
     refused = call("onboarding", "send-test-patients", "-c", str(site.path))
     assert (refused.returncode, "test patients are for staging" in refused.stderr) == (2, True)
     # a test patient elsewhere than in staging
@@ -232,7 +201,7 @@ def test_nobody_else_gets_out_whatever_the_settings_become(site: Site) -> None:
     assert set(states(site.store)) <= {"held", "superseded", "delivered"}
 
 
-def test_a_broken_file_imports_nothing_and_each_bad_line_is_named(site: Site) -> None:
+def test_a_broken_file_imports_nothing_and_each_bad_line_is_named(site: Staging) -> None:
     site.file.write_text(
         "mrn,family,birth_date\nTP-1,Sample,1970-01-31\nTP-2,,1970-01-31\nTP-3,Reed,1/2/1988\n"
     )
@@ -243,7 +212,7 @@ def test_a_broken_file_imports_nothing_and_each_bad_line_is_named(site: Site) ->
     assert site.json("onboarding", "import-patients", "--list") == {"patients": []}
 
 
-def test_what_would_not_pass_is_warned_of_and_imported_all_the_same(site: Site) -> None:
+def test_what_would_not_pass_is_warned_of_and_imported_all_the_same(site: Staging) -> None:
     site.file.write_text("mrn,family,given,birth_date,problems\nTP-1,Sample,Robin,1970-01-31,LOCAL:77=Odd\n")
     done = call("onboarding", "import-patients", str(site.file), "-c", str(site.path), "--now", NOW)
     assert done.returncode == 0, done.stderr

@@ -14,7 +14,7 @@ import pytest
 from made_up import AIP
 from patience import PATIENCE, until
 from ports import free_port
-from running_program import NOW, AtTerminal, Program, get, states, tell
+from running_program import Site, get, simulated_api, states, tell
 
 SECRET = "open-sesame-1234567"
 SETTINGS = """
@@ -37,21 +37,16 @@ per_minute = 30
 FOUND, INSUFFICIENT, DELIVERED = "patient.found", "patient.insufficientData", "document.deliveryComplete"
 
 
-class Site(AtTerminal):
-    """A daemon, a person at the command line beside it, and a vendor who sends webhooks to it."""
+class Told(Site):
+    """A site, and a vendor who sends webhooks to it."""
 
-    def __init__(self, folder: Path, api: str, web: int):
-        self.port, self.web = free_port(), web
-        self.path, self.store = folder / "site.toml", folder / "store.db"
+    def __init__(self, folder: Path, api: str, web: int | None = None):
+        super().__init__(folder, api, SETTINGS)
         (folder / "secret").write_text(SECRET)
         (folder / "secret").chmod(0o600)
-        self.path.write_text(SETTINGS.format(port=self.port, api=api, web=web))
-        self.count = 0
-        self.start()
-
-    def start(self) -> None:
-        self.daemon = Program("run", "-c", str(self.path), "--now", NOW)
-        self.daemon.says(r"\bready\b")
+        if web is not None:
+            self.web = web
+            self.set()
 
     def book(self, number: int) -> dict[str, Any]:
         """An appointment whose request is delivered."""
@@ -94,19 +89,14 @@ def said(correlation_id: str, kind: str = FOUND, **more: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    api = Program("sandbox", "--port", "0")
-    try:
-        site = Site(tmp_path, api.says(r"http://\S+:\d+").group(), free_port())
-        try:
+def site(tmp_path: Path) -> Iterator[Told]:
+    with simulated_api() as api:
+        site = Told(tmp_path, api)
+        with site.running():
             yield site
-        finally:
-            site.daemon.end()
-    finally:
-        api.end()
 
 
-def test_what_came_of_a_request_is_seen(site: Site) -> None:
+def test_what_came_of_a_request_is_seen(site: Told) -> None:
     request = site.book(1)
     named = request["correlation_id"]
     assert (request["outcome"], request["awaited_since"] is None) == ("none", False)
@@ -125,7 +115,7 @@ def test_what_came_of_a_request_is_seen(site: Site) -> None:
     assert "no requests" in site.command("requests", "--unanswered")
 
 
-def test_early_unknown_and_odd_webhooks_are_kept(site: Site) -> None:
+def test_early_unknown_and_odd_webhooks_are_kept(site: Told) -> None:
     assert site.post(said("not-yet-known")) == 204
     assert site.post(said("c-2", "patient.merged", timestamp="soon", batchId=None)) == 204
     until("they are looked at", lambda: set(states(site.store, "webhooks")) == {"unmatched"})
@@ -142,7 +132,7 @@ def test_early_unknown_and_odd_webhooks_are_kept(site: Site) -> None:
     assert "there is no webhook 9" in site.command("webhooks", "show", "9", code=1)
 
 
-def test_what_is_refused(site: Site) -> None:
+def test_what_is_refused(site: Told) -> None:
     good = f"/webhooks/connective-health/{SECRET}"
     assert site.post(b"<html>") == 400
     assert site.post({"type": FOUND}) == 400
@@ -155,7 +145,7 @@ def test_what_is_refused(site: Site) -> None:
     assert "Traceback" not in site.daemon.text
 
 
-def test_killed_between_its_answer_and_the_joining_nothing_is_lost(site: Site) -> None:
+def test_killed_between_its_answer_and_the_joining_nothing_is_lost(site: Told) -> None:
     named = site.book(1)["correlation_id"]
     work = get(f"http://127.0.0.1:{site.web}/healthz")["work"]["pid"]
     os.kill(work, signal.SIGSTOP)  # so that it can't be joined
@@ -183,11 +173,9 @@ def test_the_simulated_vendor_repeats_loses_and_mixes_up(tmp_path: Path) -> None
         "--webhook-shuffle",
     )
     url = f"http://127.0.0.1:{web}/webhooks/connective-health/{SECRET}"
-    api = Program("sandbox", "--port", "0", "--webhooks", url, "--webhook-delay", "0", *options)
-    try:
-        address = api.says(r"http://\S+:\d+").group()
-        site = Site(tmp_path, address, web)
-        try:
+    with simulated_api("--webhooks", url, "--webhook-delay", "0", *options) as address:
+        site = Told(tmp_path, address, web)
+        with site.running():
             for number in range(1, 7):
                 site.book(number)
             until(
@@ -199,7 +187,3 @@ def test_the_simulated_vendor_repeats_loses_and_mixes_up(tmp_path: Path) -> None
             assert sent
             for row in site.json("webhooks", "--limit", "500")["webhooks"]:
                 assert (row["state"] == "joined") == (row["correlation_id"] in ids)
-        finally:
-            site.daemon.end()
-    finally:
-        api.end()
