@@ -150,6 +150,7 @@ def _why_ended(chart: Chart, order: Order) -> str:
 
 def appointment_shown(entry: Appointment) -> dict[str, Any]:
     """An appointment or visit, and the last request that was made for it (its id)."""
+    day = entry.facts.get("upcomingAppointmentDate")
     return {
         "key": entry.key,
         "kind": "visit" if entry.is_visit else "person" if entry.is_person else "appointment",
@@ -159,6 +160,7 @@ def appointment_shown(entry: Appointment) -> dict[str, Any]:
         "clinic": text_of(entry.facts, "clinicName"),
         "type": text_of(entry.facts, "appointment.type"),
         "request": entry.asked.id if entry.asked is not None else None,
+        "source": source_text(day.leaves[0].source, day.message) if day is not None and day.leaves else "",
         "at": entry.at,
     }
 

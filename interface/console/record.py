@@ -9,6 +9,7 @@ from typing import Any
 from interface.chart.holds import release_of
 from interface.chart.said_by import said_by
 from interface.console.asked import Around, Viewer
+from interface.console.listing import said_of
 from interface.console.segments import Laid, apart, lay_out
 from interface.console.whence import Beside, Whence, control_ids_in, excerpt, whence_of
 from interface.hl7.errors import NotHL7
@@ -189,8 +190,7 @@ def reasons_of(reasons: Sequence[Mapping[str, Any]], *, held: bool) -> list[dict
     found = []
     for reason in reasons:
         code = str(reason.get("code") or "")
-        text = str(reason.get("text") or code)
-        found.append({"text": text, "code": code, "release": release_of(code) if held else ""})
+        found.append({"text": said_of(reason), "code": code, "release": release_of(code) if held else ""})
     return found
 
 

@@ -132,7 +132,7 @@ def _row(asked: Asked, what: What, change: Change, entry: Difference) -> dict[st
 
     return {
         "field": field_text(change, entry.field),
-        "name": entry.field,
+        "name": entry.field.partition(":")[0],  # behind it may stand a visit's number
         "before": shown(entry.before),
         "after": shown(entry.after),
         "source": _source(asked, what, entry),

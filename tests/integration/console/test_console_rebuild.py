@@ -21,6 +21,7 @@ from interface.services.engines import engine_now
 from interface.services.portions import Grouping
 from interface.services.trial import Trial
 from interface.settings import Settings, load_settings
+from interface.shown.fields import name_of
 
 OLD = '[site]\nmrn_root = "2.999.1"\nmrn_authority = ["LFC"]\n[[listener]]\nport = 0\n'
 NEW = OLD.replace("2.999.1", "2.999.77")
@@ -51,6 +52,11 @@ def shown(browser, address: str = PAGE) -> str:
     return console_told.shown(browser, address)
 
 
+def named(field: str) -> str:
+    """A field as the page has it: its human name, and below its own."""
+    return f"{name_of(field)}{field if name_of(field) != field else ''}"
+
+
 def form_of(page: str) -> tuple[tuple[str, str], ...]:
     form = page[page.index('class="confirm"') :]
     return tuple(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form))
@@ -79,7 +85,7 @@ def test_what_is_shown_is_what_the_dry_run_says_and_what_happens(
     (portion,) = groups.portions()
     found = Trial(engine, store, lambda: datetime.fromtimestamp(NOW, UTC)).look(portion)
     dry = [
-        (entry.field, str(entry.before), str(entry.after))
+        (named(entry.field), str(entry.before), str(entry.after))
         for change in (*found.requests, *found.charts)
         for entry in change.fields
     ]
@@ -88,7 +94,7 @@ def test_what_is_shown_is_what_the_dry_run_says_and_what_happens(
     browser.post("/show", why="a call")
     page = shown(browser)
     assert rows_of(page) == dry
-    assert ("patient.mrn.root", "2.999.1", "2.999.77") in dry
+    assert ("authority of the record numberpatient.mrn.root", "2.999.1", "2.999.77") in dry
     said = plain(page)
     assert "Rebuild patient 1? 1 chart is made anew from 1 message" in said
     assert "They stay as they are: nothing new is asked for." in said
