@@ -86,19 +86,22 @@ def facts_shown(field: str, fact: Fact) -> Iterable[dict[str, Any]]:
         {
             "field": field + leaf.path,
             "value": leaf.value,
-            "source": _source(leaf.source, fact.message),
+            "source": source_text(leaf.source, fact.message),
             **whence,
         }
         for leaf in fact.leaves
     ]
 
 
-def _source(path: str, message: str) -> str:
+def source_text(path: str, message: str) -> str:
+    """A source as charts are shown with it: `CONTROLID:PID-5.1`."""
     return f"{message}:{path}" if message else path
 
 
 _WITHHELD = "confidential: withheld"
 _LISTED = "withheld by the site's list"
+HIDDEN = (_WITHHELD, _LISTED)
+"""Why an entry is shown without saying what it is."""
 
 
 def _problem(problem: Problem, policy: Policy, today: date, *, listed: bool) -> dict[str, Any]:
@@ -113,7 +116,7 @@ def _problem(problem: Problem, policy: Policy, today: date, *, listed: bool) -> 
         "active": judged.active and not problem.gone,
         "why": _LISTED if listed else why,
         "visit": problem.visit,
-        "source": _source(judged.source, judged.message),
+        "source": source_text(judged.source, judged.message),
         "at": problem.at,
     }
 
@@ -147,6 +150,7 @@ def _why_ended(chart: Chart, order: Order) -> str:
 
 def appointment_shown(entry: Appointment) -> dict[str, Any]:
     """An appointment or visit, and the last request that was made for it (its id)."""
+    day = entry.facts.get("upcomingAppointmentDate")
     return {
         "key": entry.key,
         "kind": "visit" if entry.is_visit else "person" if entry.is_person else "appointment",
@@ -156,6 +160,7 @@ def appointment_shown(entry: Appointment) -> dict[str, Any]:
         "clinic": text_of(entry.facts, "clinicName"),
         "type": text_of(entry.facts, "appointment.type"),
         "request": entry.asked.id if entry.asked is not None else None,
+        "source": source_text(day.leaves[0].source, day.message) if day is not None and day.leaves else "",
         "at": entry.at,
     }
 

@@ -3,17 +3,18 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from interface.cli.changed import changed_json, show_changed, what_it_changed
 from interface.cli.chosen import add_message_filters, message_filter
 from interface.cli.common import PROGRAM, local_text, settings_of, utc_text
 from interface.cli.export import add_export
 from interface.cli.output import facts, heading, print_json, safe_lines, table, tell
 from interface.cli.rebuild import add_reprocess
+from interface.cli.run import a_time
 from interface.cli.stored import (
     add_list_arguments,
     add_show,
     hint_more,
     open_store_of,
-    open_views,
     pages,
     reasons_text,
     show_provenance,
@@ -31,7 +32,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_message_filters(parser)
     add_list_arguments(parser)
     commands = parser.add_subparsers(title="subcommands", metavar="")
-    add_show(commands, "message")
+    shown = add_show(commands, "message")
+    shown.add_argument(
+        "--changed",
+        action="store_true",
+        help="what it changed in the charts, before and after: the patient's messages are replayed up to it",
+    )
+    shown.add_argument(
+        "--now",
+        metavar="TIME",
+        type=a_time,
+        help="with --changed: replay as if it were then; give what `run --now` was given",
+    )
     add_reprocess(commands)
     add_export(commands)
 
@@ -119,15 +131,22 @@ def show(args: argparse.Namespace) -> int:
         InterfaceError: there is no such message.
 
     """
-    with open_views(args) as views:
-        detail = views.message(args.id)
+    from interface.services.answered import answered
+
+    settings = settings_of(args)
+    with open_store_of(settings) as store:
+        detail = store.views.message(args.id)
+        changed = what_it_changed(args, settings, store) if detail is not None and args.changed else None
     if detail is None:
         raise InterfaceError(f"there is no message {args.id}")
     note = decoded(detail.note)
     text = _text(detail)
+    answer = answered(settings, detail.summary.listener, detail.raw, detail.summary.receipt)
     if wants_json(args):
-        answer = as_json(detail.summary) | {"note": note, "raw": text, "problem": detail.problem}
-        print_json(answer | {"request_state": detail.request.state if detail.request else None})
+        told = as_json(detail.summary) | {"note": note, "raw": text, "problem": detail.problem}
+        told |= {"request_state": detail.request.state if detail.request else None}
+        told |= {"answered": answer.code or None, "not_answered": answer.why or None}
+        print_json(told | ({"changed": changed_json(changed, detail.summary)} if changed else {}))
         return 0
     row = detail.summary
     request = f"{detail.request.id} ({detail.request.state})" if detail.request else row.request_id
@@ -140,6 +159,7 @@ def show(args: argparse.Namespace) -> int:
             "type": row.message_type,
             "control id": row.control_id,
             "receipt": row.receipt + (" (other content under a known control id)" if row.conflict else ""),
+            "answered": answer.code or answer.why,
             "came again": f"{row.duplicates} times, last {local_text(row.last_duplicate_at)}"
             if row.duplicates
             else "",
@@ -153,6 +173,8 @@ def show(args: argparse.Namespace) -> int:
         }
     )
     show_provenance(note)
+    if changed is not None:
+        show_changed(changed, row)
     if text is not None:
         heading(f"as received ({row.size} bytes):")
         print(safe_lines(text))

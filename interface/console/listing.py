@@ -8,6 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from urllib.parse import urlencode
 
 from interface.console.asked import Asked
+from interface.shown.fields import reason_text
 
 ROWS = 50
 """Of a page."""
@@ -61,4 +62,9 @@ def patient_of(asked: Asked, path: str, filters: Iterable[str]) -> dict[str, Any
 
 def reason_of(reasons: Iterable[Mapping[str, Any]]) -> str:
     """Reasons in one line."""
-    return "; ".join(str(reason.get("text") or reason.get("code") or "") for reason in reasons)
+    return "; ".join(said_of(reason) for reason in reasons)
+
+
+def said_of(reason: Mapping[str, Any]) -> str:
+    """One reason, its field by a human name, too."""
+    return reason_text(str(reason.get("code") or ""), str(reason.get("text") or ""))

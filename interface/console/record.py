@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from interface.chart.holds import release_of
 from interface.chart.said_by import said_by
 from interface.console.asked import Around, Viewer
-from interface.console.segments import Laid, lay_out
+from interface.console.listing import said_of
+from interface.console.segments import Laid, apart, lay_out
 from interface.console.whence import Beside, Whence, control_ids_in, excerpt, whence_of
-from interface.hl7.ack import Receipt, ack_code
 from interface.hl7.errors import NotHL7
-from interface.hl7.header import read_header
 from interface.hl7.message import Message
+from interface.rules.policy import HISTORY
+from interface.services.answered import NOT_KEPT, Answered, answered
 from interface.services.charts_shown import chart_of
 from interface.settings import Settings
 from interface.shown.stored import decoded
@@ -38,8 +39,9 @@ class Record:
     detail: MessageDetail | None
     message: Message | None
     """None: it can't be read as HL7, or is no longer kept."""
-    ack: str = ""
-    """`Answered AA`; '' where none was given or it can't be told."""
+    answered: Answered = field(default_factory=Answered)
+    with_others: int | None = None
+    """A message that came at the same moment from the same sender just before: maybe in the same frame."""
     request: RequestDetail | None = None
     named: Mapping[str, Sequence[NamedMessage]] = field(default_factory=dict)
     """Earlier messages of the patient, by the control ids that the request's sources name."""
@@ -67,13 +69,25 @@ def read_record(store: Store, around: Around, message_id: int | None, request_id
     return Record(
         detail,
         _message(settings, detail),
-        _ack(settings, detail),
+        _answered(settings, detail),
+        _just_before(store, detail),
         request,
         named,
         _in_chart(store, detail),
         tuple(raws),
         around.work_ahead,
     )
+
+
+def _just_before(store: Store, detail: MessageDetail | None) -> int | None:
+    """Messages of one frame are stored one behind the other, and the answer names the first of them."""
+    if detail is None:
+        return None
+    row = detail.summary
+    before = next(iter(store.views.messages(before=row.id, limit=1)), None)
+    if before is None or (before.listener, before.peer) != (row.listener, row.peer):
+        return None
+    return before.id if before.received_at == row.received_at and row.listener != HISTORY else None
 
 
 def _in_chart(store: Store, detail: MessageDetail | None) -> tuple[str, ...] | None:
@@ -115,23 +129,25 @@ def _message(settings: Settings, detail: MessageDetail | None) -> Message | None
         return None
 
 
-def _ack(settings: Settings, detail: MessageDetail | None) -> str:
-    """The acknowledgment that was given, as the listener is set now: it is not kept."""
-    listener = next(
-        (one for one in settings.listeners if detail and one.name == detail.summary.listener), None
-    )
-    if detail is None or detail.raw is None or listener is None:
-        return ""
+def _answered(settings: Settings, detail: MessageDetail | None) -> Answered:
+    if detail is None:
+        return Answered()
+    return answered(settings, detail.summary.listener, detail.raw, detail.summary.receipt)
+
+
+def laid_ack(record: Record, viewer: Viewer) -> Laid | None:
+    """The acknowledgment for the page; None: there was none, or it can't be told.
+
+    It is in the clear: what it has of the message is MSH and the control id.
+    """
+    if record.answered.ack is None:
+        return None
     try:
-        header = read_header(detail.raw, listener.charset)
+        message = Message(record.answered.ack)
     except NotHL7:
-        header = None
-    try:
-        receipt = Receipt(detail.summary.receipt)
-    except ValueError:
-        return ""
-    code = ack_code(header, receipt, mode=listener.ack, not_stored=listener.not_stored)
-    return f"Acknowledged: {code}" if code else "No acknowledgment was asked for"
+        return None
+    found = lay_out(message, replace(viewer, shows=True))
+    return apart(found, "ack-", dict.fromkeys(NOT_KEPT, "not kept"))
 
 
 def laid(record: Record, viewer: Viewer, first: int) -> Laid:
@@ -177,8 +193,7 @@ def reasons_of(reasons: Sequence[Mapping[str, Any]], *, held: bool) -> list[dict
     found = []
     for reason in reasons:
         code = str(reason.get("code") or "")
-        text = str(reason.get("text") or code)
-        found.append({"text": text, "code": code, "release": release_of(code) if held else ""})
+        found.append({"text": said_of(reason), "code": code, "release": release_of(code) if held else ""})
     return found
 
 

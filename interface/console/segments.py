@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -93,6 +93,22 @@ def lay_out(message: Message, viewer: Viewer, first: int = 1) -> Laid:
     return Laid(shown, max(0, len(message.segments) - behind + 1), behind, frozenset(anchors))
 
 
+def apart(laid: Laid, before: str, unknown: Mapping[str, str]) -> Laid:
+    """The same beside another message on one page: anchors begin with `before`; of some fields it is said why their value
+    is not shown.
+    """
+    for segment in laid.segments:
+        segment["id"] = before + segment["id"]
+        for field in segment["fields"]:
+            field["id"] = before + field["id"]
+            field["unknown"] = unknown.get(field["path"], "")
+            for repetition in field["repetitions"]:
+                repetition["id"] = before + repetition["id"]
+                for part in repetition["parts"]:
+                    part["id"] = before + part["id"]
+    return replace(laid, anchors=frozenset(before + entry for entry in laid.anchors))
+
+
 def whole(message: Message, place: str) -> str | None:
     """A field as it was sent, however long; None: there is no such field."""
     match = re.fullmatch(r"([A-Z][A-Z0-9]{2})(?:\[(\d{1,6})\])?-(\d{1,6})", place)
@@ -129,6 +145,7 @@ def _fields(segment: Segment, viewer: Viewer) -> Iterator[dict[str, Any]]:
             "name": field_name(segment.name, number),
             "repetitions": repetitions,
             "count": sum(len(repetition["parts"]) for repetition in repetitions),
+            "unknown": "",
         }
 
 

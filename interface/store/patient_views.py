@@ -19,6 +19,7 @@ from interface.store.records.lists import (
     PatientSummary,
     RequestSummary,
 )
+from interface.store.records.reading import ReplayRow
 from interface.store.schema import charts, messages, patient_keys, patients, requests
 from interface.store.views import MESSAGE_COLUMNS, REQUEST_COLUMNS, message_summary, request_summary
 
@@ -157,6 +158,11 @@ class PatientViews(Part):
         parameters = {"ids": sorted(set(ids)), "before": 2**62 if before is None else before, "count": limit}
         with self._reading() as connection:
             return [message_summary(row) for row in connection.execute(_MESSAGES_OF, parameters)]
+
+    def to_replay(self, ids: Iterable[int], *, after: int, up_to: int, limit: int = 200) -> list[ReplayRow]:
+        """A page of the messages that were decided for these patients, with their bodies, in the order of arrival."""
+        with self._reading() as connection:
+            return replay.page_of(connection, self._keyring, ids, after, up_to, limit)
 
     def count_messages(self, ids: Iterable[int]) -> dict[int, int]:
         """How many messages were decided for each of these patients; those without any are left out."""

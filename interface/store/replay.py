@@ -41,6 +41,18 @@ _OF_PATIENTS = (
     .where(messages.c.patient_id.in_(bindparam("ids", expanding=True)), messages.c.state != "new")
     .order_by(messages.c.id)
 )
+_PAGE_OF_PATIENTS = (
+    select(*_COLUMNS)
+    .select_from(messages.join(message_bodies, message_bodies.c.message_id == messages.c.id, isouter=True))
+    .where(
+        messages.c.patient_id.in_(bindparam("ids", expanding=True)),
+        messages.c.state != "new",
+        messages.c.id > bindparam("after"),
+        messages.c.id <= bindparam("up_to"),
+    )
+    .order_by(messages.c.id)
+    .limit(bindparam("count"))
+)
 _BY_ID = (
     select(*_COLUMNS)
     .select_from(_WITH_BODY)
@@ -110,6 +122,14 @@ def messages_of(
     return [found[id_] for id_ in sorted(found)]
 
 
+def page_of(
+    connection: Connection, keyring: Keyring, patient_ids: Iterable[int], after: int, up_to: int, count: int
+) -> list[ReplayRow]:
+    """A page of the messages that were decided for these patients, in the order of arrival, those without a body, too."""
+    parameters = {"ids": sorted(set(patient_ids)), "after": after, "up_to": up_to, "count": count}
+    return [_row(keyring, *row) for row in connection.execute(_PAGE_OF_PATIENTS, parameters)]
+
+
 def asked_of(connection: Connection, keyring: Keyring, patient_ids: Iterable[int]) -> list[AskedRow]:
     """All requests of these patients, oldest first."""
     return [
@@ -140,16 +160,17 @@ def _row(
     keyring: Keyring,
     id_: int,
     listener: str,
-    sealed: bytes,
+    sealed: bytes | None,
     received: float,
     patient: int | None,
     aside: bool,
     request: int | None,
     decision: str | None,
 ) -> ReplayRow:
-    raw = _open(keyring, "message", sealed)
+    raw = _open(keyring, "message", sealed) if sealed is not None else None
     at = datetime.fromtimestamp(received, UTC)
-    return ReplayRow(id_, listener, raw or b"", at, patient, bool(aside), raw is not None, request, decision)
+    readable, kept = raw is not None, sealed is not None
+    return ReplayRow(id_, listener, raw or b"", at, patient, bool(aside), readable, request, decision, kept)
 
 
 def decide_again(connection: Connection, keyring: Keyring, again: Sequence[MessageAgain], now: float) -> None:

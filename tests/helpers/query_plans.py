@@ -25,6 +25,22 @@ def caught(store):
         event.remove(store._database.engine, "before_cursor_execute", catch)
 
 
+@contextmanager
+def counted(store):
+    """How many statements are executed within the block: a function that tells it."""
+    count = 0
+
+    def catch(*_):
+        nonlocal count
+        count += 1
+
+    event.listen(store._database.engine, "before_cursor_execute", catch)
+    try:
+        yield lambda: count
+    finally:
+        event.remove(store._database.engine, "before_cursor_execute", catch)
+
+
 def explained(store, statements, request):
     """The lines of the plan of each statement. `request`: pytest's, for the full database of PostgreSQL."""
     one = _of_sqlite if store.path else _of_postgresql

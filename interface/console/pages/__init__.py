@@ -4,6 +4,7 @@ from interface.console.asked import Action, Page
 from interface.console.pages import (
     audit,
     by_hand,
+    changed,
     commands,
     feed,
     find,
@@ -25,6 +26,7 @@ PAGES: tuple[Page, ...] = (
     today.PAGE,
     messages.PAGE,
     message.PAGE,
+    changed.PAGE,
     requests.PAGE,
     request.PAGE,
     patients.PAGE,

@@ -24,6 +24,7 @@ from interface.console.asked import (
     Shown,
     local_path,
 )
+from interface.console.listing import reason_of
 from interface.console.pages.holds import address_of, group_of, said_of
 from interface.console.pages.reprocessing import (
     REBUILD,
@@ -187,7 +188,7 @@ def _row(asked: Asked, row: RequestSummary) -> dict[str, Any]:
             "href": f"/requests/{row.id}" if asked.has("/requests/{id}") else "",
         },
         "state": row.state,
-        "why": "; ".join(str(reason.get("text") or reason.get("code") or "") for reason in row.reasons),
+        "why": reason_of(row.reasons),
         "at": {"at": row.created_at},
     }
 

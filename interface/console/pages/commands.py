@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from interface.console.asked import Around, Asked, Page, RefusedError, Shown, local_path
+from interface.console.listing import reason_of
 from interface.services.deeds import DEEDS, refused_of
 from interface.store.database import Store
 from interface.store.records.lists import RequestSummary
@@ -160,7 +161,7 @@ def _requests(
 def _stays(row: RequestSummary | None) -> str:
     if row is None:
         return "it is no longer kept"
-    why = "; ".join(str(reason.get("text") or reason.get("code") or "") for reason in row.reasons)
+    why = reason_of(row.reasons)
     return f"it is {row.state}{': ' + why if why else ''}"
 
 

@@ -15,9 +15,11 @@ from interface.chart.holds import TIMED, release_of
 from interface.console.asked import Around, Asked, Page, Shown
 from interface.console.bars import small_bars
 from interface.console.by_reason import Heap, heaps_of
+from interface.console.listing import said_of as said_of_reason
 from interface.console.rendering import duration
 from interface.delivery.verdict import Reply, judge
 from interface.services.deeds import PROTECTED
+from interface.shown.fields import reason_text
 from interface.store.database import Store
 from interface.store.records.console import TROUBLES, LookedAt, Several, Trouble
 from interface.store.records.lists import MessageSummary, RequestSummary
@@ -168,7 +170,7 @@ def _end(asked: Asked, now: float, record: str, number: int, at: float) -> dict[
 def said_of(of: Several, text: str = "") -> str:
     """The reason in words."""
     if text or of.code:
-        return text or of.code
+        return reason_text(of.code, text)
     if of.kind == "dead":
         if of.status is None:
             return "no answer for a day, while others' requests passed"
@@ -254,7 +256,7 @@ def _row(asked: Asked, record: str, row: RequestSummary | MessageSummary) -> dic
         "at": at,
         "about": about,
         "also": also,
-        "why": [str(reason.get("text") or reason.get("code") or "") for reason in row.reasons],
+        "why": [said_of_reason(reason) for reason in row.reasons],
     }
 
 

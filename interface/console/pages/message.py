@@ -14,6 +14,7 @@ from interface.console.record import (
     Record,
     attempts_of,
     laid,
+    laid_ack,
     noted,
     outcome_of,
     provenance,
@@ -23,6 +24,7 @@ from interface.console.record import (
 from interface.console.segments import MOST_MASKED, veiled, whole
 from interface.console.story import story
 from interface.console.whence import Whence
+from interface.services.answered import Answered
 from interface.store.database import Store
 from interface.store.records.lists import MessageDetail, RequestDetail
 
@@ -53,7 +55,7 @@ def values(asked: Asked, what: Record) -> Shown:
             "number": summary.id,
             "message_state": summary.state,
             "whole": None,
-            "facts": _facts(detail, what.ack),
+            "facts": _facts(detail, what.answered),
             "patient": patient_link(asked, summary.patient_id),
             "decision": {"badge": text, "level": level},
             "reasons": reasons_of(summary.reasons, held=summary.decision == "hold"),
@@ -70,8 +72,11 @@ def values(asked: Asked, what: Record) -> Shown:
             "own": what.request is None or what.request.summary.message_id == summary.id,
             "whence": whence,
             "noted": worth_showing(noted(what, viewer, found.anchors), whence),
+            "answer": what.answered,
+            "ack": laid_ack(what, viewer),
+            "with_others": what.with_others,
             "attempts": list(attempts_of(what.request, viewer)) if what.request is not None else [],
-            "story": story(asked.now, summary, what.ack, what.request, what.work_ahead),
+            "story": story(asked.now, summary, what.answered.said, what.request, what.work_ahead),
         },
         seen=tuple(seen),
     )
@@ -102,7 +107,7 @@ def _whole(asked: Asked, what: Record, place: str, title: str) -> Shown:
     )
 
 
-def _facts(detail: MessageDetail, ack: str) -> list[tuple[str, Any]]:
+def _facts(detail: MessageDetail, answer: Answered) -> list[tuple[str, Any]]:
     summary = detail.summary
     facts: list[tuple[str, Any]] = [
         ("received", {"at": summary.received_at}),
@@ -111,7 +116,13 @@ def _facts(detail: MessageDetail, ack: str) -> list[tuple[str, Any]]:
         ("type", summary.message_type or "not HL7"),
         ("control id", summary.control_id),
         ("bytes", summary.size),
-        ("receipt", {"text": summary.receipt.replace("-", " "), "small": ack}),
+        (
+            "receipt",
+            {
+                "text": summary.receipt.replace("-", " "),
+                "small": answer.said or "what was answered can't be told",
+            },
+        ),
     ]
     if summary.processed_at is not None:
         facts.append(("decided", {"at": summary.processed_at}))

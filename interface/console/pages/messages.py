@@ -21,6 +21,16 @@ DECISIONS = {
     "reject": ("reject", "bad"),
 }
 """How each looks."""
+MEANINGS = (
+    ("post", "it asks for the patient's records: a request was made, or one that was held goes out"),
+    ("chart", "it was taken into the patient's chart; nothing is asked for because of it"),
+    ("hold", "it asks for records, but something is missing or forbids it: why says what"),
+    ("cancel", "it calls a visit or appointment off: what was not sent yet is withdrawn"),
+    ("ignore", "it is of a kind that is not used here: stored and answered, and no more"),
+    ("reject", "it can't be read as HL7: stored as it came, and answered with an error"),
+    ("failed", "deciding broke off: it is stored, and can be decided again"),
+)
+"""What is said of each decision, and of a message without one."""
 COLUMNS = (
     {"key": "received", "label": "received", "tight": True},
     {"key": "sender", "label": "sender"},
@@ -62,6 +72,9 @@ def values(asked: Asked, what: Listed[MessageSummary]) -> Shown:
         {
             "columns": COLUMNS,
             "rows": [_row(row) for row in what.rows[:ROWS]],
+            "meanings": [
+                (word, said, DECISIONS.get(word, ("", "bad"))[1] or "calm") for word, said in MEANINGS
+            ],
             "fields": _fields(asked, what.listeners),
             "of_patient": patient_of(asked, "/messages", FILTERS),
             **page_links(asked, "/messages", FILTERS, what.rows),

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from interface.chart.model import Chart
 from interface.chart.shown import head_of, shown
 from interface.console.asked import Around, Asked, Page, RefusedError, Shown
+from interface.console.listing import reason_of
 from interface.console.pages.messages import decided
 from interface.console.sources import cut, request_cell, source_cell
 from interface.services.charts_shown import add_request_states, chart_of, family_of, merges_of
 from interface.services.mending import chart_text
 from interface.shown.charts import fact_text, state_text
+from interface.shown.fields import name_of
+from interface.shown.sources import source_of
 from interface.store.database import Store
-from interface.store.records.lists import MessageSummary, PatientSummary
+from interface.store.records.lists import MessageSummary, NamedMessage, PatientSummary
 
 MOST_ROWS = 500
 """Of each table."""
@@ -36,6 +39,8 @@ class What:
     document: Mapping[str, Any] | None = None
     family: frozenset[int] = frozenset()
     messages: Sequence[MessageSummary] = ()
+    named: Mapping[str, NamedMessage] = field(default_factory=dict)
+    """The messages that the chart's sources name, by control id."""
     merges: Sequence[MessageSummary] = ()
 
 
@@ -53,7 +58,37 @@ def read(store: Store, asked: Asked, around: Around) -> What:
         add_request_states(store, document["appointments"])
     family = family_of(store, row)
     messages = store.patients.messages_of(family, limit=MOST_MESSAGES)
-    return What(row, chart, document, frozenset(family), messages, merges_of(store, family))
+    named = _named(store, document or {}, family, messages)
+    return What(row, chart, document, frozenset(family), messages, named, merges_of(store, family))
+
+
+def _named(
+    store: Store, document: Mapping[str, Any], family: set[int], newest: Sequence[MessageSummary]
+) -> dict[str, NamedMessage]:
+    """The messages that sources name: this patient's newest are known, the others are looked up all at once."""
+    found = {
+        row.control_id: NamedMessage(
+            row.id, row.control_id, row.patient_id or 0, row.message_type, row.received_at
+        )
+        for row in reversed(newest)
+        if row.control_id
+    }
+    sources = [entry["source"] or "" for part in PARTS for entry in document.get(part, ())]
+    wanted = {control_id_of(source) for source in sources} - {""} - found.keys()
+    for control_id, those in store.views.named(wanted).items() if wanted else ():
+        own = [one for one in those if one.patient_id in family]
+        if own:
+            found[control_id] = own[-1]
+    return found
+
+
+PARTS = ("patient", "problems", "medications", "appointments")
+
+
+def control_id_of(source: str) -> str:
+    """The message that a chart's source names; '' for none. A deleted fact has the control id alone."""
+    found = source_of(source)
+    return found.control_id or ("" if found.place or source.startswith("settings:") else source)
 
 
 def values(asked: Asked, what: What) -> Shown:
@@ -62,7 +97,7 @@ def values(asked: Asked, what: What) -> Shown:
     if row is None:
         raise RefusedError(404, "There is no such patient, or the chart is no longer kept.")
     document = what.document or {name: [] for name in ("patient", "problems", "medications", "appointments")}
-    known = {found.control_id: found.id for found in reversed(what.messages) if found.control_id}
+    said = _Said(asked, what.named)
     return Shown(
         f"Patient {row.id}",
         {
@@ -72,10 +107,10 @@ def values(asked: Asked, what: What) -> Shown:
             "part_of": row.merged_into,
             "merged": sorted(what.family - {row.id}),
             "tables": [
-                _table("Known of the patient", FACTS, [_fact(asked, e, known) for e in document["patient"]]),
-                _table("Problems", PROBLEMS, [_problem(asked, e, known) for e in document["problems"]]),
-                _table("Medications", ORDERS, [_order(asked, e, known) for e in document["medications"]]),
-                _table("Appointments", VISITS, [_visit(asked, e) for e in document["appointments"]]),
+                _table("Known of the patient", FACTS, [_fact(asked, e, said) for e in document["patient"]]),
+                _table("Problems", PROBLEMS, [_problem(asked, e, said) for e in document["problems"]]),
+                _table("Medications", ORDERS, [_order(asked, e, said) for e in document["medications"]]),
+                _table("Appointments", VISITS, [_visit(asked, e, said) for e in document["appointments"]]),
             ],
             "merges": [_message(asked, found) for found in what.merges[-LISTED:]],
             "messages": [_message(asked, found) for found in what.messages[:LISTED]],
@@ -87,11 +122,13 @@ def values(asked: Asked, what: What) -> Shown:
     )
 
 
+AS_OF = {"key": "at", "label": "as of", "tight": True}
+"""When it was said last."""
 FACTS = (
     {"key": "field", "label": "what", "tight": True},
     {"key": "value", "label": "value"},
     {"key": "source", "label": "source"},
-    {"key": "at", "label": "as of", "tight": True},
+    AS_OF,
 )
 PROBLEMS = (
     {"key": "code", "label": "code"},
@@ -99,6 +136,7 @@ PROBLEMS = (
     {"key": "date", "label": "since", "tight": True},
     {"key": "state", "label": "state"},
     {"key": "source", "label": "source"},
+    AS_OF,
 )
 ORDERS = (
     {"key": "drug", "label": "medication"},
@@ -106,6 +144,7 @@ ORDERS = (
     {"key": "state", "label": "state"},
     {"key": "order", "label": "order"},
     {"key": "source", "label": "source"},
+    AS_OF,
 )
 VISITS = (
     {"key": "date", "label": "day", "tight": True},
@@ -114,6 +153,8 @@ VISITS = (
     {"key": "clinician", "label": "clinician"},
     {"key": "request", "label": "last request"},
     {"key": "number", "label": "number"},
+    {"key": "source", "label": "source"},
+    AS_OF,
 )
 MESSAGES = (
     {"key": "message", "label": "message", "tight": True},
@@ -149,12 +190,33 @@ def _head(asked: Asked, what: What, row: PatientSummary) -> list[tuple[str, Any]
     ]
 
 
-def _fact(asked: Asked, entry: Mapping[str, Any], known: Mapping[str, int]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """Where an entry was said, and when it was said last."""
+
+    asked: Asked
+    named: Mapping[str, NamedMessage]
+
+    def where(self, entry: Mapping[str, Any], rule: str = "") -> dict[str, Any]:
+        """Its place, with a link to the message."""
+        known = {control_id: one.id for control_id, one in self.named.items()}
+        return source_cell(self.asked, entry["source"] or "", rule, known)
+
+    def when(self, entry: Mapping[str, Any]) -> dict[str, Any]:
+        """When the message was received; of one that is not known the time that it bears."""
+        found = self.named.get(control_id_of(entry["source"] or ""))
+        own = _day(entry["at"])
+        if found is None:
+            return {"text": own, "small": "by the message" if own else ""}
+        return {"at": found.received_at, "small": f"by the message {own}" if own else ""}
+
+
+def _fact(asked: Asked, entry: Mapping[str, Any], said: _Said) -> dict[str, Any]:
     return {
-        "field": entry["field"].removeprefix("patient."),
+        "field": {"text": name_of(entry["field"]), "small": entry["field"].removeprefix("patient.")},
         "value": asked.viewer.veil(cut(fact_text(entry))),
-        "source": source_cell(asked, entry["source"] or "", entry["rule"], known),
-        "at": _day(entry["at"]),
+        "source": said.where(entry, entry["rule"]),
+        "at": said.when(entry),
     }
 
 
@@ -165,18 +227,19 @@ def _state(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {"badge": head, "level": level, "small": cut(why) if colon else ""}
 
 
-def _problem(asked: Asked, entry: Mapping[str, Any], known: Mapping[str, int]) -> dict[str, Any]:
+def _problem(asked: Asked, entry: Mapping[str, Any], said: _Said) -> dict[str, Any]:
     veil = asked.viewer.veil
     return {
         "code": veil(cut(f"{entry['system']} {entry['code']}".strip())),
         "label": veil(cut(entry["label"])),
         "date": veil(cut(entry["date"])),
         "state": _state(entry),
-        "source": source_cell(asked, entry["source"] or "", _day(entry["at"]), known),
+        "source": said.where(entry),
+        "at": said.when(entry),
     }
 
 
-def _order(asked: Asked, entry: Mapping[str, Any], known: Mapping[str, int]) -> dict[str, Any]:
+def _order(asked: Asked, entry: Mapping[str, Any], said: _Said) -> dict[str, Any]:
     veil = asked.viewer.veil
     drug = " · ".join(str(part) for part in (entry["drug"], entry["code"], entry["text"]) if part)
     return {
@@ -184,11 +247,12 @@ def _order(asked: Asked, entry: Mapping[str, Any], known: Mapping[str, int]) -> 
         "period": veil(cut(" – ".join(str(part) for part in (entry["start"], entry["stop"]) if part))),
         "state": _state(entry),
         "order": veil(cut(entry["key"])),
-        "source": source_cell(asked, entry["source"] or "", _day(entry["at"]), known),
+        "source": said.where(entry),
+        "at": said.when(entry),
     }
 
 
-def _visit(asked: Asked, entry: Mapping[str, Any]) -> dict[str, Any]:
+def _visit(asked: Asked, entry: Mapping[str, Any], said: _Said) -> dict[str, Any]:
     veil = asked.viewer.veil
     where = ", ".join(str(part) for part in (entry["clinician"], entry["clinic"], entry["type"]) if part)
     return {
@@ -198,6 +262,8 @@ def _visit(asked: Asked, entry: Mapping[str, Any]) -> dict[str, Any]:
         "clinician": veil(cut(where)),
         "request": request_cell(asked, entry["request"], entry["request_state"]),
         "number": veil(cut(entry["key"])),
+        "source": said.where(entry),
+        "at": said.when(entry),
     }
 
 
@@ -218,7 +284,7 @@ def _message(asked: Asked, row: MessageSummary) -> dict[str, Any]:
         "received": {"at": row.received_at},
         "type": row.message_type or "not HL7",
         "decision": {"badge": text, "level": level},
-        "why": cut("; ".join(str(reason.get("text") or reason.get("code") or "") for reason in row.reasons)),
+        "why": cut(reason_of(row.reasons)),
     }
 
 

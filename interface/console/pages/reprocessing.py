@@ -23,6 +23,7 @@ from interface.services.trial import (
     Told,
     Trial,
 )
+from interface.shown.fields import name_of, reason_text
 from interface.store.database import Store
 from interface.store.records.console import Several
 from interface.store.records.lists import MessageSummary
@@ -249,7 +250,7 @@ def _message(asked: Asked, change: MessageChange) -> dict[str, Any]:
 def _told(told: Told) -> dict[str, str]:
     return {
         "decision": told.decision or "failed",
-        "why": "; ".join(reason.text or reason.code for reason in told.reasons),
+        "why": "; ".join(reason_text(reason.code, reason.text) for reason in told.reasons),
     }
 
 
@@ -264,7 +265,7 @@ def _request(asked: Asked, change: RequestChanged) -> dict[str, Any]:
         "before": change.before if change.id else "",
         "after": change.after,
         "outdated": change.kind == OUTDATED,
-        "why": "; ".join(reason.text or reason.code for reason in change.reasons),
+        "why": "; ".join(reason_text(reason.code, reason.text) for reason in change.reasons),
         "fields": _fields(asked, change.fields),
     }
 
@@ -287,6 +288,7 @@ def _fields(asked: Asked, fields: Sequence[Difference]) -> list[dict[str, Any]]:
     return [
         {
             "field": entry.field,
+            "name": name_of(entry.field),
             "before": asked.viewer.veil(entry.before) if entry.before is not None else None,
             "after": asked.viewer.veil(entry.after) if entry.after is not None else None,
             "source": " · ".join(filter(None, (entry.source, entry.rule))),

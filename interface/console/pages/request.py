@@ -77,7 +77,7 @@ def values(asked: Asked, what: Record) -> Shown:
             "attempts": list(attempts_of(request, viewer)),
             "webhooks": _webhooks(request),
             "led": _led(what),
-            "story": story(asked.now, message, what.ack, request, what.work_ahead),
+            "story": story(asked.now, message, what.answered.said, request, what.work_ahead),
         },
         seen=tuple(seen),
     )

@@ -14,6 +14,7 @@ from interface.console.figures import Feed, HourCount, Summary
 from interface.console.rendering import clock, duration, number
 from interface.delivery.destination import WHY
 from interface.services.door_state import DoorState
+from interface.shown.fields import reason_text
 from interface.store.database import Store
 from interface.store.records.console import Grouped, Outcomes
 
@@ -189,7 +190,7 @@ def _held(held: Grouped) -> Iterator[Need]:
         path = f"/holds?{urlencode({'code': group.code})}"
         yield Need(
             "warn",
-            f"{least}{_many(group.count, 'request')} held: {group.text or group.code}",
+            f"{least}{_many(group.count, 'request')} held: {reason_text(group.code, group.text)}",
             f"Released by: {release_of(group.code)}" if release_of(group.code) else "",
             f"hl7-interface requests --state held --code {group.code}",
             path,
@@ -209,7 +210,7 @@ def _held(held: Grouped) -> Iterator[Need]:
 def _later(held: Grouped) -> list[str]:
     """Requests that are held as is expected."""
     return [
-        f"{_least(held)}{_many(group.count, 'request')}: {group.text or group.code}"
+        f"{_least(held)}{_many(group.count, 'request')}: {reason_text(group.code, group.text)}"
         for group in held.groups
         if group.code in EXPECTED
     ]

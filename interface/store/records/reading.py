@@ -50,6 +50,8 @@ class ReplayRow:
     request_id: int | None = None
     """The request that it made."""
     decision: str | None = None
+    kept: bool = True
+    """False: its body is no longer stored (`raw` is empty)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from console_browser import HASHED, NOW, TEST_ACTIONS, TEST_PAGES, Browser, Clock
+from console_browser import HASHED, NOW, TEST_ACTIONS, TEST_PAGES, Browser, Clock, arrival
 from console_chromium import CHROMIUM, SIZES
 from patience import PATIENCE
 from running_console import make_users, run_command
@@ -20,7 +21,10 @@ from running_door import QUIET_WORK, Door
 
 from interface.console.answering import Answering
 from interface.console.pages import ACTIONS, PAGES
+from interface.services.clock import Clock as WorkClock
 from interface.services.door_state import DoorState, Surroundings
+from interface.services.engines import engine_now
+from interface.services.offline import work_off_if_free
 from interface.settings import Settings
 from interface.store.crypto import Master
 from interface.store.database import Store, open_store
@@ -47,6 +51,33 @@ def woken() -> list[int]:
 @pytest.fixture
 def settings() -> Settings:
     return Settings()
+
+
+@pytest.fixture
+def work(store, settings):
+    """Does what the daemon's work would, by the settings of now or others."""
+
+    def off(by: Settings = settings) -> None:
+        clock = WorkClock(datetime.fromtimestamp(NOW, UTC))
+        assert work_off_if_free(store.presence("work"), store, engine_now(by, store, NOW), clock)
+
+    return off
+
+
+@pytest.fixture
+def tell(store, work):
+    """Messages, taken in and decided."""
+    count = 0
+
+    def told(*segments: str, kind: str = "SIU^S12", by: Settings | None = None) -> None:
+        nonlocal count
+        count += 1
+        head = f"MSH|^~\\&|APP|FAC|R|R|20270110||{kind}|C{count}|P|2.5.1"
+        raw = "\r".join((head, *segments, "")).encode()
+        store.journal.append([arrival(count, raw=raw, message_type=kind, received_at=NOW)], NOW)
+        work(*([by] if by else []))
+
+    return told
 
 
 @pytest.fixture

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
+import query_plans
 from charted import chart, sample
 from console_browser import location
+
+from interface.console.pages import patient
 
 NAMES = ("Tamblyn", "Ione", "55-2087", "1964-09-23", "E11.65", "metformin", "2026-03-16", "Vandermolen")
 
@@ -121,3 +124,45 @@ def test_hostile_content_of_a_chart_is_text_and_long_content_is_cut(browser, sto
     assert "&lt;script&gt;alert(1)&lt;/script&gt;\\u202e" in page
     assert len(reply.body) < 200_000
     assert "characters; the message has them all" in page
+
+
+def as_of(page: str) -> list[str]:
+    return re.findall(r'data-label="as of">(.*?)</td>', page)
+
+
+def test_each_row_says_when_it_was_said_last_however_old_the_message(browser, listed, monkeypatch) -> None:
+    browser.sign_in("vera")
+    found = as_of(flat(browser.get("/patients/1")))
+    assert len(found) > 15
+    assert [cell for cell in found if "<time datetime=" not in cell] == []
+    assert all("by the message 2026-" in cell for cell in found)
+    monkeypatch.setattr(patient, "MOST_MESSAGES", 1)
+    assert as_of(flat(browser.get("/patients/1"))) == found
+
+
+def problem_of(number: int) -> bytes:
+    head = f"MSH|^~\\&|A|B|||20260228110{number}||ADT^A08|C{number}|P|2.5"
+    return f"{head}\rPID|1||77^^^B^MR||Sample^Robin\rDG1|1||E11.{number}^x^I10\r".encode()
+
+
+def test_the_times_cost_no_query_for_each_row(browser, store, monkeypatch) -> None:
+    monkeypatch.setattr(patient, "MOST_MESSAGES", 1)
+    browser.sign_in("vera")
+    counts = []
+    for numbers in (range(3), range(3, 9)):
+        chart(store, [problem_of(n) for n in numbers])
+        with query_plans.counted(store) as count:
+            page = flat(browser.get("/patients/1"))
+        counts.append((len(as_of(page)), count()))
+    (few, one), (many, other) = counts
+    assert many > few
+    assert one == other
+
+
+def test_a_row_whose_message_is_gone_has_the_messages_own_time(browser, store, listed) -> None:
+    with store._database.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM messages")
+    browser.sign_in("vera")
+    found = as_of(flat(browser.get("/patients/1")))
+    assert [cell for cell in found if "<time" in cell] == []
+    assert all(re.search(r"2026-\d\d-\d\d \d\d:\d\d<small>by the message", cell) for cell in found)

@@ -10,24 +10,22 @@ from datetime import UTC, datetime
 from html import unescape
 from urllib.parse import parse_qs, urlsplit
 
+import console_told
 import pytest
-from console_browser import NOW, arrival, location
+from console_browser import NOW, location
 from console_rows import put
-from made_up import AIP
+from console_told import BOOKED, PERSON, plain, rows_of
 
 from interface.console.pages import reprocessing
-from interface.services.clock import Clock
 from interface.services.engines import engine_now
-from interface.services.offline import work_off_if_free
 from interface.services.portions import Grouping
 from interface.services.trial import Trial
 from interface.settings import Settings, load_settings
+from interface.shown.fields import name_of
 
 OLD = '[site]\nmrn_root = "2.999.1"\nmrn_authority = ["LFC"]\n[[listener]]\nport = 0\n'
 NEW = OLD.replace("2.999.1", "2.999.77")
 PAGE = "/by-hand?deed=rebuild&id=1&back=%2Fpatients%2F1"
-PERSON = "PID|1||{0}^^^LFC^MR||Sample^Robin||19700131|F|||12 Birch Ln^^Madison^WI^53703"
-BOOKED = (PERSON.format("T1"), "SCH||F1|||||||||^^^202702100930", AIP)
 
 
 @pytest.fixture
@@ -43,33 +41,6 @@ def read(folder, text: str) -> Settings:
 
 
 @pytest.fixture
-def work(store, settings):
-    """Does what the daemon's work would, by the settings of now or others."""
-
-    def off(by: Settings = settings) -> None:
-        clock = Clock(datetime.fromtimestamp(NOW, UTC))
-        assert work_off_if_free(store.presence("work"), store, engine_now(by, store, NOW), clock)
-
-    return off
-
-
-@pytest.fixture
-def tell(store, work):
-    """Messages, taken in and decided."""
-    count = 0
-
-    def told(*segments: str, kind: str = "SIU^S12", by: Settings | None = None) -> None:
-        nonlocal count
-        count += 1
-        head = f"MSH|^~\\&|APP|FAC|R|R|20270110||{kind}|C{count}|P|2.5.1"
-        raw = "\r".join((head, *segments, "")).encode()
-        store.journal.append([arrival(count, raw=raw, message_type=kind, received_at=NOW)], NOW)
-        work(*([by] if by else []))
-
-    return told
-
-
-@pytest.fixture
 def booked(tell, tmp_path, settings):
     """A chart and its request, made by settings that are no longer those of now."""
     old = read(tmp_path, OLD)
@@ -78,24 +49,12 @@ def booked(tell, tmp_path, settings):
 
 
 def shown(browser, address: str = PAGE) -> str:
-    reply = browser.get(address)
-    assert reply.status == 200, reply.body
-    return re.sub(r"\s+", " ", reply.body.decode())
+    return console_told.shown(browser, address)
 
 
-def plain(page: str) -> str:
-    """A page's words."""
-    main = page[page.index("<main") :]
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", main))
-
-
-def rows_of(page: str) -> list[tuple[str, str, str]]:
-    """Field, before and after of each difference that a page shows, in its order."""
-    cells = re.findall(
-        r'data-label="field">(.*?)</td>.*?data-label="before">(.*?)</td>.*?data-label="after">(.*?)</td>',
-        page,
-    )
-    return [tuple(re.sub(r"<[^>]*>", "", cell).strip() for cell in row) for row in cells]  # type: ignore[misc]
+def named(field: str) -> str:
+    """A field as the page has it: its human name, and below its own."""
+    return f"{name_of(field)}{field if name_of(field) != field else ''}"
 
 
 def form_of(page: str) -> tuple[tuple[str, str], ...]:
@@ -126,7 +85,7 @@ def test_what_is_shown_is_what_the_dry_run_says_and_what_happens(
     (portion,) = groups.portions()
     found = Trial(engine, store, lambda: datetime.fromtimestamp(NOW, UTC)).look(portion)
     dry = [
-        (entry.field, str(entry.before), str(entry.after))
+        (named(entry.field), str(entry.before), str(entry.after))
         for change in (*found.requests, *found.charts)
         for entry in change.fields
     ]
@@ -135,7 +94,7 @@ def test_what_is_shown_is_what_the_dry_run_says_and_what_happens(
     browser.post("/show", why="a call")
     page = shown(browser)
     assert rows_of(page) == dry
-    assert ("patient.mrn.root", "2.999.1", "2.999.77") in dry
+    assert ("authority of the record numberpatient.mrn.root", "2.999.1", "2.999.77") in dry
     said = plain(page)
     assert "Rebuild patient 1? 1 chart is made anew from 1 message" in said
     assert "They stay as they are: nothing new is asked for." in said

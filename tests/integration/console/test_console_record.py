@@ -156,3 +156,66 @@ def test_what_the_store_holds_damaged_breaks_no_page(browser, store, life) -> No
         connection.exec_driver_sql("UPDATE request_bodies SET body = x'00', detail = x'00'")
     assert "unreadable" in page_of(browser, "/requests/1")
     assert "Request 1" in page_of(browser, "/messages/2")
+
+
+def received(store, raw: bytes, **values: object) -> None:
+    store.journal.append([arrival(1, raw=raw, **values)], NOW)
+
+
+def test_the_acknowledgment_is_shown_segment_by_segment_without_what_is_not_kept(browser, life) -> None:
+    page = page_of(browser, "/messages/2")
+    part = page[page.index('id="ack-title"') :]
+    part = part[: part.index("</section>")]
+    text = plain(part)
+    for said in (
+        "AA, segment by segment",
+        "MSA-1 Acknowledgment code AA",
+        f"MSA-2 Message control ID {SECOND}",
+        "Trigger eventS12 .3 Message structureACK",
+        "MSH-7 Date time of message not kept",
+        "MSH-10 Message control ID not kept",
+        "as it is set now",
+    ):
+        assert said in text
+    assert "1970" not in text
+    ids = re.findall(r' id="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize(
+    ("tail", "receipt", "values", "said"),
+    [
+        ("|||NE|NE", "stored", {}, "Nothing was answered: MSH-15 is NE and MSH-16 is NE"),
+        ("|||ER|", "stored", {}, "Nothing was answered: MSH-15 is ER and MSH-16 is empty"),
+        ("|||AL|", "stored", {}, "CA, segment by segment"),
+        ("", "conflict", {}, "AA, segment by segment"),
+        ("", "missing-type", {}, "AE, segment by segment"),
+        ("", "stored", {"listener": "load"}, "It was loaded and not received"),
+        ("", "stored", {"listener": "gone"}, "There is no listener gone in the settings any more"),
+        ("", "from-tomorrow", {}, "How it was taken is not known here"),
+    ],
+)
+def test_silence_and_what_can_not_be_told_are_said(
+    browser, store, tail: str, receipt: str, values: dict[str, str], said: str
+) -> None:
+    browser.sign_in("mary")
+    received(store, f"MSH|^~\\&|A|B|||2026||ADT^A08|C1|P|2.5{tail}\r".encode(), receipt=receipt, **values)
+    assert said in plain(page_of(browser, "/messages/1"))
+
+
+def test_what_is_no_hl7_was_refused_with_an_error_segment(browser, store) -> None:
+    browser.sign_in("mary")
+    received(store, b"no message", receipt="no-msh")
+    text = plain(page_of(browser, "/messages/1"))
+    assert "AR, segment by segment" in text and "No MSH segment was found" in text
+
+
+def test_messages_of_one_moment_may_have_had_one_answer(browser, store) -> None:
+    browser.sign_in("mary")
+    both = [
+        arrival(number, raw=b"MSH|^~\\&|A|B|||2026||ADT^A08|C%d|P|2.5\r" % number, received_at=NOW)
+        for number in (1, 2)
+    ]
+    store.journal.append(both, NOW)
+    assert "came from the same sender at the same moment" not in plain(page_of(browser, "/messages/1"))
+    assert "Message 1 came from the same sender at the same moment" in plain(page_of(browser, "/messages/2"))

@@ -333,6 +333,7 @@ def test_a_patient_and_what_is_his(plans, store, fill):
         patients.survivors([patient])
         patients.messages_of([patient])
         patients.count_messages([patient])
+        patients.to_replay([patient], after=0, up_to=9)
         patients.messages_by_id([message])
         patients.requests_by_id([request])
         store.work.request_bodies([request])

@@ -1,0 +1,195 @@
+"""What one message changed, shown on demand: replayed from the store, masked, noted, bounded, and nothing is written."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sqlite3
+
+import pytest
+from console_browser import NOW
+from console_told import BOOKED, PERSON, plain, rows_of, shown
+from made_up import AIP
+
+from interface.console.pages import changed
+from interface.services import what_changed as service
+from interface.services.engines import engine_now
+from interface.services.what_changed import what_changed
+from interface.settings import Settings, load_settings
+
+SETTINGS = '[site]\nmrn_root = "2.999.1"\nmrn_authority = ["LFC"]\n[[listener]]\nport = 0\n'
+
+
+@pytest.fixture
+def settings(tmp_path) -> Settings:
+    path = tmp_path / "settings.toml"
+    path.write_text(SETTINGS)
+    return load_settings(path)
+
+
+@pytest.fixture
+def story(tell) -> None:
+    """A patient is booked, moves house, and the visit is put off and called off."""
+    tell(*BOOKED)
+    tell(PERSON.format("T1").replace("12 Birch Ln", "9 Oak St"), "DG1|1||E11.9^Diabetes^I10", kind="ADT^A08")
+    tell(BOOKED[0], BOOKED[1].replace("20270210", "20270217"), AIP, kind="SIU^S13")
+    tell(*BOOKED, kind="SIU^S15")
+
+
+@pytest.fixture
+def analyst(browser):
+    browser.sign_in("mary")
+    return browser
+
+
+def dump(folder) -> list[str]:
+    with contextlib.closing(sqlite3.connect(folder / "interface.db")) as connection:
+        return list(connection.iterdump())
+
+
+def change(folder, statement: str) -> None:
+    """Past every check, on the disk."""
+    with contextlib.closing(sqlite3.connect(folder / "interface.db")) as connection, connection:
+        connection.execute(statement)
+
+
+def told(store, settings, number: int, **more):
+    from datetime import UTC, datetime
+
+    engine = engine_now(settings, store, NOW)
+    return what_changed(engine, store.patients, number, datetime.fromtimestamp(NOW, UTC), **more)
+
+
+def test_each_message_tells_what_it_changed(analyst, story) -> None:
+    analyst.post("/show", why="a call")
+    said = plain(shown(analyst, "/messages/2/changed"))
+    assert "2 messages were replayed, up to and with this one. By the rules as they are now" in said
+    assert "Patient changed" in said and "Problem added ICD10 E11.9 Diabetes" in said
+    page = shown(analyst, "/messages/2/changed")
+    assert ("address: street", "12 Birch Ln", "9 Oak St") in rows_of(page)
+    assert '<a href="/messages/2#PID-11">PID-11.1</a>' in page
+    assert "Appointment made 2027-02-10" in plain(shown(analyst, "/messages/1/changed"))
+    moved = shown(analyst, "/messages/3/changed")
+    assert "Appointment moved to another day" in plain(moved)
+    assert ("day of the appointment", "2027-02-10", "2027-02-17") in rows_of(moved)
+    called_off = plain(shown(analyst, "/messages/4/changed"))
+    assert "Appointment cancelled" in called_off and "MSH-9 (SIU^S15)" in called_off
+
+
+def test_it_is_a_link_away_from_the_message(analyst, story) -> None:
+    assert 'href="/messages/2/changed">What it changed' in shown(analyst, "/messages/2")
+
+
+def test_nothing_at_all_is_written(analyst, store, settings, story, tmp_path) -> None:
+    before = dump(tmp_path)
+    for number in range(1, 5):
+        assert told(store, settings, number).told == "changed"
+        shown(analyst, f"/messages/{number}/changed")
+    assert dump(tmp_path) == before
+
+
+def test_patient_data_is_masked_until_it_is_shown_and_then_noted(analyst, story) -> None:
+    page = shown(analyst, "/messages/2/changed")
+    assert [
+        word for word in ("T1", "Birch", "Oak", "Diabetes", "E11.9", "Robin") if word in plain(page)
+    ] == []
+    assert ("address: street", "99 Xxxxx Xx (masked)", "9 Xxx Xx (masked)") in rows_of(page)
+    assert "active" in plain(page)
+    assert not any(action == "saw" for _, action, _, _ in analyst.audit())
+    analyst.post("/show", why="a call")
+    shown(analyst, "/messages/2/changed")
+    noted = {subject for _, action, subject, _ in analyst.audit() if action == "saw"}
+    assert noted == {"message 2", "patient 1"}
+
+
+def test_a_viewer_sees_it_masked(browser, story) -> None:
+    browser.sign_in("vera")
+    assert "Patient changed" in plain(shown(browser, "/messages/2/changed"))
+
+
+def test_a_merge_tells_what_it_brought_and_later_merges_change_nothing_of_before(
+    analyst, store, tell
+) -> None:
+    tell(*BOOKED)
+    tell(PERSON.format("T2"), "DG1|1||I10^Hypertension^I10", kind="ADT^A08")
+    before = rows_of(shown(analyst, "/messages/2/changed"))
+    tell(PERSON.format("T1"), "MRG|T2^^^LFC^MR", kind="ADT^A40")
+    merge = plain(shown(analyst, "/messages/3/changed"))
+    assert "became part of it" in merge and "Problem added" in merge and "Retired number added" in merge
+    assert rows_of(shown(analyst, "/messages/2/changed")) == before
+    assert "Chart of patient 1" in plain(shown(analyst, "/messages/2/changed")), "where it is now"
+
+
+def test_what_moves_between_charts_is_told_of_both(analyst, store, tell) -> None:
+    visit = "PV1|1|O" + "|" * 17 + "V1"
+    tell(PERSON.format("T1"), visit, "DG1|1||I10^Hypertension^I10", kind="ADT^A08")
+    tell(PERSON.format("T2"), "MRG|T1^^^LFC^MR||||V1", visit, kind="ADT^A45")
+    said = plain(shown(analyst, "/messages/2/changed"))
+    assert re.search(
+        r"Chart of patient 2 .*Problem added.*Chart of patient 1 .*Problem no longer in the chart", said
+    )
+    analyst.post("/show", why="a call")
+    shown(analyst, "/messages/2/changed")
+    noted = {subject for _, action, subject, _ in analyst.audit() if action == "saw"}
+    assert noted == {"message 2", "patient 1", "patient 2"}
+
+
+@pytest.mark.parametrize(
+    ("segments", "kind", "said"),
+    [
+        (BOOKED, "SIU^S12", "no chart says anything else because of it"),
+        (BOOKED, "ORU^R01", "nothing of it is taken into a chart"),
+        ((PERSON.format(""),), "ADT^A08", "whose it is can"),
+    ],
+)
+def test_what_changed_nothing_says_so(analyst, tell, segments, kind: str, said: str) -> None:
+    tell(*BOOKED)
+    tell(*segments, kind=kind)
+    page = shown(analyst, "/messages/2/changed")
+    assert said in plain(page)
+    assert rows_of(page) == []
+
+
+def test_what_can_not_be_told_says_why(analyst, store, story, tmp_path, monkeypatch) -> None:
+    assert analyst.get("/messages/99/changed").status == 404
+    monkeypatch.setattr(changed, "MOST", 2)
+    assert "More than 2 messages came before it" in plain(shown(analyst, "/messages/3/changed"))
+    assert rows_of(shown(analyst, "/messages/2/changed"))
+    monkeypatch.setattr(changed, "SECONDS", -1.0)
+    assert "takes too long" in plain(shown(analyst, "/messages/2/changed"))
+    monkeypatch.undo()
+    change(tmp_path, "UPDATE message_bodies SET body = x'00' WHERE message_id = 1")
+    assert "Message 1, which came before it, is unreadable" in plain(shown(analyst, "/messages/2/changed"))
+    change(tmp_path, "DELETE FROM message_bodies WHERE message_id = 1")
+    assert "Message 1, which came before it, is no longer kept" in plain(
+        shown(analyst, "/messages/2/changed")
+    )
+    assert "It is no longer kept" in plain(shown(analyst, "/messages/1/changed"))
+    change(tmp_path, "UPDATE messages SET state = 'new', decision = NULL WHERE id = 4")
+    assert "not decided yet" in plain(shown(analyst, "/messages/4/changed"))
+    change(tmp_path, "UPDATE messages SET state = 'failed' WHERE id = 4")
+    assert "could not be decided" in plain(shown(analyst, "/messages/4/changed"))
+
+
+def test_what_a_person_left_out_is_left_out_and_said(analyst, store, story, tmp_path) -> None:
+    change(tmp_path, "UPDATE messages SET set_aside = 1 WHERE id = 2")
+    assert "a person left it out of the charts" in plain(shown(analyst, "/messages/2/changed"))
+    third = plain(shown(analyst, "/messages/3/changed"))
+    assert "Left out, as a person left them out of the charts: message 2." in third
+    assert "2 messages were replayed" in third
+
+
+def test_a_fault_of_the_rules_is_told_by_its_place_alone(analyst, story, monkeypatch) -> None:
+    def breaks(*_: object, **__: object) -> None:
+        raise KeyError("Sample, Robin")
+
+    monkeypatch.setattr(service.Replay, "take", breaks)
+    said = plain(shown(analyst, "/messages/2/changed"))
+    assert "The rules as they are now break on message 1: KeyError" in said
+    assert "Robin" not in said
+
+
+def test_it_is_read_in_pages(store, settings, story, monkeypatch) -> None:
+    whole = told(store, settings, 3)
+    monkeypatch.setattr(service, "PAGE", 1)
+    assert told(store, settings, 3) == whole
