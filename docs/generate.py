@@ -8,12 +8,14 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 sys.path.insert(0, str(FOLDER))  # the pages' modules stand beside this file
 
-from pages import acks, mapping, names, verdicts, webhooks  # noqa: E402
+from pages import acks, commands, mapping, names, settings, verdicts, webhooks  # noqa: E402
 
 PAGES = {
     "acks.md": acks.page,
     "verdicts.md": verdicts.page,
     "mapping.md": mapping.page,
+    "settings.md": settings.page,
+    "commands.md": commands.page,
     "webhooks.md": webhooks.page,
     "../interface/hl7/data/names.txt": names.page,
 }

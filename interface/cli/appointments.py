@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mrn", metavar="MRN", help="of the patient with this number")
     add_authority(parser, default="")
     parser.add_argument("--date", metavar="DAY", type=a_day, help="on this day, as 2026-03-05")
-    parser.add_argument("--status", choices=STATUSES)
+    parser.add_argument("--status", choices=STATUSES, help="only those in this state")
     add_settings_option(parser)
     add_limit(parser)
     add_place(parser)

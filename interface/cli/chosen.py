@@ -47,16 +47,16 @@ def a_day(text: str) -> date:
 
 def add_message_filters(parser: argparse.ArgumentParser, default: str | None = None) -> None:
     """Declare the filters of messages, but for times."""
-    parser.add_argument("--state", choices=MESSAGE_STATES, default=default)
-    parser.add_argument("--decision", choices=DECISIONS, default=default)
+    parser.add_argument("--state", choices=MESSAGE_STATES, default=default, help="only those in this state")
+    parser.add_argument("--decision", choices=DECISIONS, default=default, help="only those decided so")
     parser.add_argument("--control-id", metavar="ID", default=default, help="MSH-10")
-    parser.add_argument("--listener", metavar="NAME", default=default)
+    parser.add_argument("--listener", metavar="NAME", default=default, help="only those that came on it")
     _add_shared(parser, default)
 
 
 def add_request_filters(parser: argparse.ArgumentParser, default: str | None = None) -> None:
     """Declare the filters of requests, but for times."""
-    parser.add_argument("--state", choices=REQUEST_STATES, default=default)
+    parser.add_argument("--state", choices=REQUEST_STATES, default=default, help="only those in this state")
     parser.add_argument(
         "--date", metavar="DAY", type=a_day, default=default, help="of the appointment, as 2026-03-05"
     )

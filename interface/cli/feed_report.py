@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--since", metavar="TIME", type=ago, help="from then on: 30m, 2h, 3d (ago), 2026-03-05"
     )
     journal.add_argument("--until", metavar="TIME", type=ago, help="before then")
-    journal.add_argument("--listener", metavar="NAME")
+    journal.add_argument("--listener", metavar="NAME", help="only what came on it")
     journal.add_argument(
         "--limit", metavar="N", type=whole, help=f"at most the newest N messages (default: {DEFAULT_LIMIT})"
     )

@@ -58,6 +58,24 @@ COMMANDS = (
 )
 """The commands in the order of the help."""
 
+NOT_WELL = {
+    "demo": "an answer is not the expected one",
+    "check": "something but the settings is not in order",
+    "explain": "a message was rejected",
+    "send": "a message was not accepted (AA, CA)",
+    "messages": "a message could not be decided (reprocess) or written (export); the answer to the question was no",
+    "requests": "with one of them it could not be done; the answer to the question was no",
+    "patients": "a chart could not be made (rebuild); the answer to the question was no",
+    "load": "a line was bad, or a message failed",
+    "feed-report": "not one message could be read",
+    "onboarding": "a chart could not be made (import-patients); a request did not go out (send-test-patients) or can't be "
+    "chosen (choose); what is known was not shared (completeness); the answer to the question was no",
+    "backup": "there is no backup, or it is not good",
+    "purge": "the daemon did not come to it; the answer to the question was no",
+    "keys": "a value could not be opened (reseal)",
+}
+"""What exit code 1 of a command says, besides that it could not be done."""
+
 BY_NAME = {command.name: command for command in COMMANDS}
 
 
@@ -121,7 +139,9 @@ def _dispatch(argv: list[str]) -> int:
 def _run(command: Command, module_name: str, rest: list[str]) -> int:
     module: Any = importlib.import_module(module_name)
     parser = Parser(
-        prog=f"{PROGRAM} {command.name}", description=command.help[:1].upper() + command.help[1:] + "."
+        prog=f"{PROGRAM} {command.name}",
+        description=command.help[:1].upper() + command.help[1:] + ".",
+        epilog=f"Exit code 1: {NOT_WELL[command.name]}." if command.name in NOT_WELL else None,
     )
     module.add_arguments(parser)
     try:

@@ -74,7 +74,7 @@ def add_settings_again(parser: argparse.ArgumentParser) -> None:
 def add_show(subparsers: "argparse._SubParsersAction[Any]", what: str) -> argparse.ArgumentParser:
     """Declare `show ID`; gives its parser."""
     parser = subparsers.add_parser("show", help=f"show one {what} whole")
-    parser.add_argument("id", metavar="ID", type=whole)
+    parser.add_argument("id", metavar="ID", type=whole, help="its number in the list")
     add_settings_again(parser)
     add_json_argument(parser)
     made: argparse.ArgumentParser = parser

@@ -1,6 +1,7 @@
 """The commented settings file that `init` writes, and the example of `deploy/`.
 
-A line `# key = value` is a key with its default or an example, ready to be uncommented; the rest is prose.
+A line `# key = value` is a key with its default or an example, ready to be uncommented; the rest is prose. What stands right
+over a key is its meaning, here and in docs/settings.md; what is about several keys has a blank line below it.
 """
 
 from collections.abc import Sequence
@@ -56,6 +57,7 @@ TEMPLATE = """\
 # `hl7-interface check -c THIS-FILE` says whether everything is in order.
 
 [site]
+# The clinic's or customer's name, for people.
 name = @NAME@
 # Where requests go: sandbox (the simulated API, `hl7-interface sandbox`), staging (made-up patients only),
 # production-test (real patients, validated but not processed) or production.
@@ -70,9 +72,11 @@ timezone = @TIMEZONE@
 
 # One [[listener]] for each feed; ADT, scheduling and pharmacy often come on ports of their own.
 [[listener]]
+# What logs, metrics and rules call it.
 name = "main"
 # 127.0.0.1: this machine only; 0.0.0.0: all of its addresses.
 host = @HOST@
+# Where it listens; 0: any free port, for rehearsals.
 port = @PORT@
 # Addresses and networks that may connect, such as "10.20.0.0/16". Empty: loopback only.
 allow = @ALLOW@
@@ -86,12 +90,17 @@ allow = @ALLOW@
 # When a message could not be stored: "close" without an answer, so that the sender's queue keeps it,
 # or "AE" or "AR".
 # not_stored = "close"
+# A larger message is answered AR, not stored, and the connection closed.
 # max_message_bytes = 33554432
+# How many may be open at a time; more are refused.
 # max_connections = 256
 # For an unfinished frame; a silent connection is normal and stays.
 # frame_seconds = 30
+# PEM: the certificate with those between it and its authority.
 # tls_certificate = "tls/server.pem"
+# The key of the certificate.
 # tls_key = "tls/server.key"
+# PEM: the authorities of senders' certificates.
 # tls_client_ca = "tls/clients.pem"
 
 [api]
@@ -101,8 +110,11 @@ version = 1
 @KEY@
 # The environment decides; a loopback address is taken for rehearsals.
 # base_url = "http://127.0.0.1:8026"
+# How many requests are under way at a time.
 # concurrency = 32
+# How long the API may take for an answer.
 # timeout_seconds = 30
+# At most so many a second. Left out: as many as there are.
 # requests_per_second = 5
 # With version 2: patients in one request, up to 2500. What is due goes at once, whether it fills a panel or not.
 # batch = 1
@@ -122,15 +134,23 @@ version = 1
 # npi_check_digit = true
 
 [request]
-# What the feed cannot know. Normally one of the next two is given; version 2 has no fax number.
+# What the feed cannot know.
+
+# Where the records are sent: a Direct address. Normally this or the next one is given.
 # response_direct_address = "records@direct.example.org"
+# Where the records are sent: a fax number. Version 2 has none.
 # response_fax_number = "3125550142"
+# The name of whoever is at that address.
 # response_friendly_name = "Lakeside Records"
+# What this site's requests are grouped by.
 # batch_id = "lakeside"
+# The clinic's name, where the table of locations has none.
 # clinic_name = "Lakeside Family Clinic"
+# The clinic's NPI, likewise.
 # clinic_npi = "1234567893"
+# The diagnostic areas that records are asked for.
 # diagnostic_categories = ["cardiovascular"]
-# Needs a diagnostic category.
+# How many months before the appointment a summary covers. Needs a diagnostic category.
 # summary_months = 24
 # Appointment types (SCH-8, AIS-3) of new patients.
 # new_patient_types = ["NEW"]
@@ -158,11 +178,15 @@ url = "sqlite:///var/interface.db"
 # key = "file:at-rest.key"
 # "off": what is stored from now on is in the clear, for whoever has the file to read.
 # encryption = "on"
-# How long things are kept, in days; 0: for ever. Messages in no chart; requests after their end; charts after their last
-# change, with their messages (docs/retention.md).
+# How long things are kept, in days (docs/retention.md); 0: for ever.
+
+# Messages that are in no chart; at least seven.
 # journal_days = 90
+# Requests after their end.
 # request_days = 365
+# Charts after their last change, with the messages that made them.
 # chart_days = 1095
+# Webhooks.
 # webhook_days = 365
 # When so many messages wait to be decided, nothing more is taken until they are fewer: the senders' queues hold it.
 # most_waiting = 1000000
@@ -170,36 +194,48 @@ url = "sqlite:///var/interface.db"
 # disk_low_mib = 2048
 
 [filters]
-# Which appointments are for us, by type (SCH-8, AIS-3), location (AIL-3, PV1-3, MSH-4) and clinician (NPI, id or family
-# name). Other messages of the patient still add to the chart.
+# Which appointments are for us. Other messages of the patient still add to the chart.
+
+# Only these types of appointments (SCH-8, AIS-3); empty: all.
 # take_appointment_types = ["NEW", "FOLLOWUP"]
+# All but these types.
 # leave_appointment_types = ["LAB"]
+# Only these locations (AIL-3, PV1-3, MSH-4); empty: all.
 # take_locations = ["MAIN"]
+# All but these locations.
 # leave_locations = ["TRAINING"]
+# Only these clinicians (NPI, id or family name); empty: all.
 # take_providers = ["1234567893"]
+# All but these clinicians.
 # leave_providers = ["9999"]
 # A regular expression that is looked for in names and MRNs; of who fits nothing is kept.
 # test_patient_pattern = "^ZZTEST"
 
 [web]
 # The console (/), health (/healthz, /readyz) and metrics (/metrics). Who may sign in: hl7-interface users.
+
+# An address of this machine: 127.0.0.1: this machine only; 0.0.0.0: all of its addresses.
 host = "127.0.0.1"
+# Where it listens.
 port = 8025
-# Other machines reach the console over TLS only. PEM: the certificate with those between it and its authority,
-# and its key. SIGHUP reads them anew.
+# Other machines reach the console over TLS only. PEM: the certificate with those between it and its authority.
+# All of the port is https then. SIGHUP reads it anew.
 # tls_certificate = "tls/console.pem"
+# The key of the certificate. SIGHUP reads it anew.
 # tls_key = "tls/console.key"
-# Health and metrics alone:
+# false: health and metrics alone.
 # console = false
 
 [webhooks]
 # Where Connective Health reports back to (docs/webhooks.md). Without more it is taken on the port of [web].
 path = "/webhooks/connective-health"
-# A port of its own; with TLS it has one in any case, 8443 if none is named.
+# The address of a port of its own. Left out: this machine only, or that of [web] where there is no such port.
 # host = "0.0.0.0"
+# A port of its own; with TLS it has one in any case, 8443 if none is named.
 # port = 8443
-# PEM: the certificate with those between it and its authority, and its key. SIGHUP reads them anew.
+# PEM: the certificate with those between it and its authority. SIGHUP reads it anew.
 # tls_certificate = "tls/webhooks.pem"
+# The key of the certificate. SIGHUP reads it anew.
 # tls_key = "tls/webhooks.key"
 # One more segment of the path, for Connective Health alone (16 letters or more): env:, file: or credential:.
 # secret = "file:webhook.secret"
@@ -207,8 +243,9 @@ path = "/webhooks/connective-health"
 # allow = ["198.51.100.0/24"]
 # Reverse proxies that end TLS before us: their X-Forwarded-For says who sends.
 # proxies = ["10.20.0.5"]
+# A larger body is refused.
 # max_body_bytes = 262144
-# Of one sender; more are asked to come later.
+# Webhooks of one sender in a minute; more are asked to come later.
 # per_minute = 600
 # Requests that have no webhook after so many hours are listed and alerted.
 # expected_hours = 72

@@ -51,7 +51,7 @@ def _subcommand(
     action: Callable[[argparse.Namespace, Users], None],
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=said, description=f"{said[:1].upper()}{said[1:]}.")
-    parser.add_argument("name", metavar="NAME", type=a_name)
+    parser.add_argument("name", metavar="NAME", type=a_name, help="who it is about")
     add_settings_again(parser)
     parser.set_defaults(action=action)
     return parser

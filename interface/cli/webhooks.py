@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_filters(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--unmatched", action="store_true", help="those for ids that nobody knows")
     parser.add_argument("--type", choices=(*EVENT_TYPES, "other"), help="the type of the event")
-    parser.add_argument("--correlation-id", metavar="ID")
+    parser.add_argument("--correlation-id", metavar="ID", help="only those about it")
     add_list_arguments(parser)
 
 

@@ -1,4 +1,8 @@
-"""The sections of the settings file as frozen models: every key, its default and its limits."""
+"""The sections of the settings file as frozen models: every key, its default and its limits.
+
+What a key means to a site is said once, in the commented file of `interface/cli/template.py`; docs/settings.md puts both
+together.
+"""
 
 import ipaddress
 import re
