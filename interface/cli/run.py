@@ -2,8 +2,10 @@
 
 import argparse
 from datetime import datetime
+from pathlib import Path
 
-from interface.cli.common import UsageError, add_settings_option, find_settings
+from interface.cli.common import UsageError, add_settings_option, find_settings, place_of
+from interface.errors import InterfaceError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,13 +35,29 @@ def a_time(text: str) -> datetime:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Start the daemon; returns when it has stopped.
-
-    The API key and the mapping are read here once, so that a fault is said before any port is opened.
-    """
-    from interface.settings import load_settings, require_available
+    """Start the daemon; returns when it has stopped. Where the log is JSON, what keeps it from starting is, too."""
+    from interface.settings.load import wants_json_log
 
     path = find_settings(args.config)
+    if not wants_json_log(path):
+        return _run(path, args.now)
+    try:
+        return _run(path, args.now)
+    except InterfaceError as error:
+        problems = str(error).splitlines() or [type(error).__name__]
+        code = int(getattr(error, "exit_code", 1))
+    except Exception as error:  # its text may hold patient data
+        problems, code = [f"unexpected {place_of(error)}"], 1
+    from interface.services.logs import not_started
+
+    not_started(problems)
+    return code
+
+
+def _run(path: Path, now: datetime | None) -> int:
+    """The API key and the mapping are read here once, so that a fault is said before any port is opened."""
+    from interface.settings import load_settings, require_available
+
     settings = load_settings(path)
     require_available(settings)
     settings.api_key()
@@ -48,4 +66,4 @@ def run(args: argparse.Namespace) -> int:
     from interface.console.site import open_console
     from interface.services.daemon import run_door
 
-    return run_door(path, args.now, console=open_console)
+    return run_door(path, now, console=open_console)

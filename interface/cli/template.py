@@ -193,6 +193,16 @@ url = "sqlite:///var/interface.db"
 # Free room on the store's disk, in MiB, below which an alert is logged, and `check` warns.
 # disk_low_mib = 2048
 
+[log]
+# One line an event on standard error (docs/operating.md): "text" (key=value) or "json". SIGHUP reads the section anew.
+# format = "text"
+# Lines below it are left out: "debug", "info", "warning" or "error".
+# level = "info"
+# A line for each message that is decided, and one for each request that ends.
+# messages = true
+# MSH-10 stands in them; false leaves it out, where senders put patients' numbers in it.
+# control_id = true
+
 [filters]
 # Which appointments are for us. Other messages of the patient still add to the chart.
 

@@ -11,7 +11,7 @@ from interface.delivery.schedule import DEFAULT, Next, Schedule, after_attempt
 from interface.delivery.verdict import Reply, Verdict, judge
 from interface.services import mending
 from interface.services.courier import Attempt
-from interface.services.logs import event
+from interface.services.logs import Seconds, event
 from interface.services.passage import Passage
 from interface.store.records.reasons import reasons_json
 from interface.store.records.turn import AttemptDone, Claimed, Unsent
@@ -179,7 +179,7 @@ def _log(attempt: Attempt, verdict: Verdict, following: Next) -> None:
     levels = {"delivered": logging.INFO, "waiting": logging.WARNING, "dead": logging.ERROR}
     more: dict[str, object] = {}
     if following.state == "waiting":
-        more["again_in"] = f"{following.due - attempt.ended:.1f}s"
+        more["again_in"] = Seconds(round(following.due - attempt.ended, 1))
     if attempt.reply.together > 1:
         more["together"] = attempt.reply.together
     if attempt.error:
@@ -189,9 +189,9 @@ def _log(attempt: Attempt, verdict: Verdict, following: Next) -> None:
         levels[following.state],
         "attempt",
         request=attempt.job.request_id,
-        status=attempt.reply.status or "-",
+        status=attempt.reply.status,
         verdict=verdict.kind,
         code=following.code,
-        seconds=f"{attempt.ended - attempt.started:.3f}",
+        seconds=round(attempt.ended - attempt.started, 3),
         **more,
     )

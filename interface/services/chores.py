@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from interface.services.logs import event
+from interface.services.logs import Seconds, event
 from interface.services.purging import Purging
 from interface.services.webhook_chores import WebhookChores
 from interface.store.database import Store
@@ -48,7 +48,7 @@ class Chores:
                 return False
             return self._portion()
         except StoreError as failed:
-            event(log, logging.WARNING, "chore-failed", problem=failed, again_in=f"{LOOK_SECONDS:g}s")
+            event(log, logging.WARNING, "chore-failed", problem=failed, again_in=Seconds(LOOK_SECONDS))
             self._due = self._monotonic() + LOOK_SECONDS
             return False
 

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from interface.delivery.destination import Room
 from interface.services.deciding import Deciding
+from interface.services.lives import Lives
 from interface.services.logs import event
 from interface.services.outgoing import Ended, Outgoing
 from interface.services.plan import Plan
@@ -45,6 +46,7 @@ class Committing:
         resettling: Resettling,
         timekeeping: Timekeeping,
         stats: WorkStats,
+        lives: Lives,
     ) -> None:
         self._store = store
         self._intake = deciding.intake
@@ -53,6 +55,7 @@ class Committing:
         self._resettling = resettling
         self._timekeeping = timekeeping
         self._stats = stats
+        self._lives = lives
         self._unknown: tuple[Plan | None, Turn] | None = None
         """What was to be stored by a commit of which nobody knows what became."""
 
@@ -137,6 +140,7 @@ class Committing:
             self._stats.by_hand(plan.by_hand)
             self._stats.joined(plan.joins)
         self._stats.attempts(turn.attempts)
+        self._lives.stored(plan, turn, committed)
         self._timekeeping.stored(turn)
         self._outgoing.stored(turn)
         for request in committed.late:

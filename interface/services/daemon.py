@@ -42,7 +42,9 @@ def run_door(
     key, store, another daemon, a certificate, a port in use.
     """
     logs.configure()
+    logs.catch_faults()
     settings = load_settings(settings_path)
+    logs.use(settings.log.format, settings.log.level)
     require_available(settings)
     url = settings.store_url
     with presence_at(url, "door"):
@@ -58,7 +60,7 @@ def run_door(
         with _opened(attempt) as store:
             if store.keyring.opens_clear:
                 event(log, logging.WARNING, "not-encrypted", values="new" if clear else "old")
-            own = work_command(str(settings_path), now)
+            own = work_command(str(settings_path), now, log_format=logs.format_used)
             child = own if command is None else lambda: command
             ahead = 0.0 if now is None else now.timestamp() - time.time()
             return _run(settings, store, child, console, ahead)
@@ -86,7 +88,10 @@ def _opened(attempt: Callable[[], Store], pause: Callable[[float], None] = time.
 
 
 def _announce(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - for the operator who starts it the first time
+    if logs.format_used() == "json":
+        event(log, logging.WARNING, "at-rest-key", problem=text)
+    else:
+        print(text, file=sys.stderr, flush=True)  # noqa: T201 - for the operator who starts it the first time
 
 
 def _run(

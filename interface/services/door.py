@@ -11,6 +11,7 @@ from typing import Any
 
 import interface
 from interface.errors import InterfaceError
+from interface.services import logs
 from interface.services.bounded_http import BoundedSite
 from interface.services.certificates import Renewable
 from interface.services.connection import Limits
@@ -299,6 +300,7 @@ class Door:
         except SettingsError as error:
             event(log, logging.ERROR, "reload-refused", error=error)
             return
+        logs.use(settings.log.format, settings.log.level)
         for section in settings.listeners:
             if section.name in self.factories:
                 self.factories[section.name].allow = section.networks

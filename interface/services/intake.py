@@ -114,7 +114,9 @@ class Intake:
         Raises what the store raises while charts are read; a message that cannot be decided is `failed` and
         the next one goes on.
         """
-        plan = Plan(deferred=dict(self._deferred), blocked=set(self.blocked))
+        plan = Plan(
+            deferred=dict(self._deferred), blocked=set(self.blocked), rows={row.id: row for row in rows}
+        )
         readings = [(row, self._read(plan, row)) for row in rows if row.id not in self._deferred]
         self._load(plan, {key for _, reading in readings if reading is not None for key in reading.keys})
         for row, reading in readings:
@@ -174,7 +176,7 @@ class Intake:
     def refused(self, row: JournalRow, why: str) -> Plan:
         """What there is left to do with a message whose changes the store refuses: it is `failed`."""
         text = f"its changes could not be stored: {why}"
-        return Plan([_failed(row, "store-refused", text)], deferred=dict(self._deferred))
+        return Plan([_failed(row, "store-refused", text)], deferred=dict(self._deferred), rows={row.id: row})
 
     def stored(self, plan: Plan) -> None:
         """The plan is in the store: from now on its charts are what is known."""

@@ -15,6 +15,7 @@ from interface.services.commands import CommandStore
 from interface.services.committing import NO_ROOM, CommitStore, Committing
 from interface.services.deciding import Deciding
 from interface.services.joining import Joining, JoiningStore
+from interface.services.lives import Lives
 from interface.services.logs import event
 from interface.services.new_messages import MessageStore, NewMessages
 from interface.services.outgoing import Outgoing
@@ -73,9 +74,10 @@ class WorkLoop:
         clock: Clock,
         stats: WorkStats,
         may_judge: Callable[[], bool] = lambda: False,
+        lives: Lives | None = None,
     ) -> None:
         """`clock` also says where the day begins and ends for appointments; `may_judge`: whether nodes that gave no
-        sign of life are dead.
+        sign of life are dead. `lives` tells the log of messages and requests; None: as the defaults have it.
         """
         self._store = store
         self._intake = deciding.intake
@@ -91,7 +93,9 @@ class WorkLoop:
         self._messages = NewMessages(store, deciding.intake)
         self._joining = Joining(store, lambda seconds: outgoing.look_again(clock.now() + seconds))
         self._resettling = Resettling(store, deciding, outgoing, clock)
-        self._committing = Committing(store, deciding, outgoing, self._resettling, self._timekeeping, stats)
+        self._committing = Committing(
+            store, deciding, outgoing, self._resettling, self._timekeeping, stats, lives or Lives()
+        )
         self._refusals = Refusals(self._committing, deciding.intake, outgoing)
         self._guards_old = True
         """What the environment forbids was not looked at yet, or may have changed since."""

@@ -97,8 +97,7 @@ class Passage:
     def _say(self, before: Destination, attempt: Attempt, steady: float) -> None:
         was, now = before.breaker, self.destination.breaker
         if now.stop == "paused" and (was.stop, was.reason) != (now.stop, now.reason):
-            status = attempt.reply.status or "-"
-            event(log, logging.ERROR, "destination-paused", reason=now.reason, status=status)
+            event(log, logging.ERROR, "destination-paused", reason=now.reason, status=attempt.reply.status)
         elif now.stop == "open" and was.stop != "open":
             event(log, logging.WARNING, "destination-away", patients=len(now.failed))
         elif was.stop and not now.stop:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from interface.chart.model import OPEN, Chart, encode_chart
 from interface.chart.outcome import Close, NewRequest, RequestChange, Rewrite
 from interface.rules.facts import Reason
+from interface.store.records.reading import JournalRow
 from interface.store.records.reasons import reasons_json
 from interface.store.records.roster import RosterWrite
 from interface.store.records.turn import (
@@ -46,6 +47,8 @@ class Plan:
     """Patient ids by identity key, as far as this turn knows better than the cache; None: no longer
     anybody's.
     """
+    rows: Mapping[int, JournalRow] = field(default_factory=dict)
+    """The messages that were looked at, by their id."""
     unreadable: set[int] = field(default_factory=set)
     deferred: dict[int, frozenset[int]] = field(default_factory=dict)
     """By message id the patients it is about."""

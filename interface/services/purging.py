@@ -137,7 +137,7 @@ class Purging:
         while self._store.give_back():
             yield
         self._store.end(number, self._counts, self._clock.now())
-        event(log, logging.INFO, "purged", **self._counts, seconds=f"{self._clock.now() - began:.1f}")
+        event(log, logging.INFO, "purged", **self._counts, seconds=round(self._clock.now() - began, 1))
 
     def _limits(self) -> Limits:
         return self.keep.limits(self._clock.now(), self._clock.today())

@@ -17,7 +17,7 @@ from typing import Any
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
-from interface.services.logs import event
+from interface.services.logs import Seconds, event
 from interface.services.metrics import WorkStats
 from interface.services.timing import Clock, Timer, cancel
 from interface.services.wakes import RELOAD
@@ -179,7 +179,7 @@ class Supervisor:
             return
         if self._clock.seconds() - self._started_at >= STEADY_SECONDS:
             self._delay = FIRST_DELAY
-        event(log, logging.ERROR, "work-died", status=status, again_in=f"{self._delay:g}s")
+        event(log, logging.ERROR, "work-died", status=status, again_in=Seconds(self._delay))
         self._timer = self._clock.callLater(self._delay, self._start_again)
         self._delay = min(self._delay * 2, LONGEST_DELAY)
 
@@ -218,18 +218,24 @@ class Supervisor:
 
 
 def work_command(
-    settings_path: str, now: datetime | None = None, monotonic: Callable[[], float] = time.monotonic
+    settings_path: str,
+    now: datetime | None = None,
+    monotonic: Callable[[], float] = time.monotonic,
+    log_format: Callable[[], str] = lambda: "text",
 ) -> Callable[[], list[str]]:
     """The command that runs the work with the same Python, for each start of it.
 
     `now` (aware) sets the work's clock; one that is started again gets the time its predecessor had come to.
+    `log_format`: how its lines are to look until it has read the settings, which may be at fault by then.
     """
     begun = monotonic()
 
     def command() -> list[str]:
         words = [sys.executable, "-m", "interface.services.work", settings_path]
-        if now is None:
-            return words
-        return [*words, "--now", (now + timedelta(seconds=monotonic() - begun)).isoformat()]
+        if (format_ := log_format()) != "text":
+            words += ["--log", format_]
+        if now is not None:
+            words += ["--now", (now + timedelta(seconds=monotonic() - begun)).isoformat()]
+        return words
 
     return command

@@ -74,5 +74,4 @@ def _say(jump: Jump | None) -> None:
     if jump is not None:
         level = logging.WARNING if jump.believed else logging.ERROR
         what = "clock-believed" if jump.lasted else "clock-jumped"
-        seconds = f"{jump.seconds:+.0f}"
-        event(log, level, what, seconds=seconds, believed="yes" if jump.believed else "not-yet")
+        event(log, level, what, seconds=round(jump.seconds), believed="yes" if jump.believed else "not-yet")

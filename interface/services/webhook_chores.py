@@ -74,7 +74,7 @@ class WebhookChores:
             return True
         self._unanswered(self._count)
         if self._count and not self._overdue:
-            event(log, logging.WARNING, "webhooks-overdue", n=self._count, hours=f"{self._hours:g}")
+            event(log, logging.WARNING, "webhooks-overdue", n=self._count, hours=self._hours)
         elif self._overdue and not self._count:
             event(log, logging.INFO, "webhooks-overdue-over")
         self._overdue = bool(self._count)

@@ -22,6 +22,7 @@ from interface.delivery.panel import alone, of_each
 from interface.delivery.schedule import DEFAULT
 from interface.errors import InterfaceError
 from interface.rules import Policy, RuleError
+from interface.services import logs
 from interface.services.attempts import Ledger
 from interface.services.chores import Chores
 from interface.services.clock import Clock
@@ -31,7 +32,8 @@ from interface.services.guarding import EnvironmentTakenError, enter
 from interface.services.http_client import Posters, Target
 from interface.services.identity_settings import note_and_say
 from interface.services.limits import Limits, limits_of, say_limits
-from interface.services.logs import configure, event
+from interface.services.lives import Lives
+from interface.services.logs import event
 from interface.services.loop import WorkLoop
 from interface.services.outgoing import Outgoing
 from interface.services.passage import Passage
@@ -67,10 +69,12 @@ def work(
     reload: Callable[[], Engine | None] = lambda: None,
     permit: Callable[[Callable[[], bool]], None] = lambda _: None,
     renew_key: Callable[[], None] = lambda: None,
+    lives: Lives | None = None,
 ) -> None:
     """Do the work on an open store until standard input ends or SIGTERM comes. Raises what is not the store's
     fault. `reload` gives the engine of a changed mapping, None to keep the old one. `permit` is given what the posters
-    ask before they send. `renew_key` takes the API key anew: before each try of an API that did not accept it.
+    ask before they send. `renew_key` takes the API key anew: before each try of an API that did not accept it. `lives`
+    tells the log of messages and requests.
     """
     couriers = Couriers(poster, limits.concurrency, clock.now, envelope)
     purging = Purging(store.retention, limits.keep, clock)
@@ -96,7 +100,7 @@ def work(
             ledger = Ledger(random.random, limits.schedule, passage, awaited=limits.awaited)
             look = last_look(store, engine.policy.environment)
             outgoing = Outgoing(couriers, ledger, clock, limits.batch, look)
-            loop = WorkLoop(store.work, deciding, outgoing, clock, stats, pulse.may_judge)
+            loop = WorkLoop(store.work, deciding, outgoing, clock, stats, pulse.may_judge, lives)
             loop.begin(taken_up.told)
             chores = Chores(
                 store,
@@ -162,6 +166,8 @@ def serve(settings_file: Path, now: str | None) -> None:
     time.
     """
     settings = load_settings(settings_file)
+    lives = Lives()
+    use_log(settings, lives)
     require_available(settings)
     target = Target(
         settings.post_url,
@@ -190,6 +196,8 @@ def serve(settings_file: Path, now: str | None) -> None:
                 posters.target = with_fresh_key(lambda: settings, posters.target)
 
             def reload() -> Engine | None:
+                with suppress(SettingsError):  # said below
+                    use_log(load_settings(settings_file), lives)
                 posters.target = with_fresh_key(lambda: load_settings(settings_file), posters.target)
                 fresh = reloaded(settings_file, engine.policy)
                 if fresh is not None:
@@ -206,10 +214,17 @@ def serve(settings_file: Path, now: str | None) -> None:
                 reload=reload,
                 permit=posters.permit,
                 renew_key=renew_key,
+                lives=lives,
             )
     finally:
         if lock is not None:
             lock.release()
+
+
+def use_log(settings: Settings, lives: Lives) -> None:
+    """Write the log as the settings have it."""
+    logs.use(settings.log.format, settings.log.level)
+    lives.messages, lives.control_ids = settings.log.messages, settings.log.control_id
 
 
 def envelope_of(settings: Settings) -> Envelope:
@@ -282,8 +297,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("settings", type=Path)
     parser.add_argument("--now", help="ISO 8601: where the clock starts")
+    parser.add_argument(
+        "--log", choices=("text", "json"), default="text", help="how lines look until the settings are read"
+    )
     options = parser.parse_args(arguments)
-    configure()
+    logs.configure(process="work")
+    logs.use(options.log, "info")
     try:
         serve(options.settings, options.now)
     except (SettingsError, RuleError, EnvironmentTakenError) as failed:
@@ -299,4 +318,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    logs.catch_faults()
     sys.exit(main())

@@ -19,6 +19,8 @@ from interface.settings.together import InconsistentError
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
 
+JSON_LOG = re.compile(rb"""^\s*\[\s*log\s*\][^\[]*?^\s*format\s*=\s*["']json["']""", re.MULTILINE)
+
 SECTIONS: dict[str, type[BaseModel]] = {
     field.alias or name: annotation if isinstance(annotation := field.annotation, type) else Listener
     for name, field in Settings.model_fields.items()
@@ -64,6 +66,15 @@ def load_settings(path: Path) -> Settings:
         line = data.count(b"\n", 0, error.start) + 1
         raise SettingsError(Fault("is not UTF-8 text; save it as UTF-8", file=str(path), line=line)) from None
     return parse_settings(text, path)
+
+
+def wants_json_log(path: Path) -> bool:
+    """Whether the file asks for a log in JSON, however much else in it is wrong."""
+    try:
+        with path.open("rb") as file:
+            return JSON_LOG.search(file.read(MAX_FILE_BYTES)) is not None
+    except OSError:
+        return False
 
 
 def parse_settings(text: str, path: Path) -> Settings:

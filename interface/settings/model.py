@@ -21,6 +21,7 @@ from interface.settings.sections import (
     Filters,
     Forward,
     Listener,
+    Log,
     Many,
     Mappings,
     Request,
@@ -67,6 +68,7 @@ class Settings(Section):
     forward: Forward = Forward()
     store: StoreSection = StoreSection()
     filters: Filters = Filters()
+    log: Log = Log()
     web: Web = Web()
     webhooks: Webhooks = Webhooks()
 

@@ -252,6 +252,18 @@ class StoreSection(Section):
         return self.encryption == "off"
 
 
+class Log(Section):
+    """`[log]`: what is written to standard error, and how."""
+
+    format: Literal["text", "json"] = "text"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """Lines below it are left out."""
+    messages: bool = True
+    """Whether there is a line for each message that is decided and for each request that ends."""
+    control_id: bool = True
+    """false: MSH-10 stands in no line, for senders who put patients' numbers in it."""
+
+
 class Filters(Section):
     """`[filters]`: which messages are taken, by what they say. An empty `take_` list takes all."""
 

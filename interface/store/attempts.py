@@ -61,14 +61,15 @@ def end_attempts(
     claimed: Mapping[int, tuple[int | None, int]],
     now: float,
     environment: str = "",
-) -> tuple[int, ...]:
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Record the attempts, move their requests on and let their patients be claimed again.
 
     `claimed`: for each patient of them what is in flight, and the number of that claim, as they stand now. Gives the
-    requests whose claim is no longer ours.
+    requests whose claim is no longer ours, and those that were overtaken (`supersede_overtaken`).
     """
     if not done:
-        return ()
+        return (), ()
+    overtaken: dict[int, int] = {}
     late = {end.request_id for end in done if not _is_ours(end, claimed)}
     sent = [end for end in done if isinstance(end, AttemptDone)]
     ended = [attempt for attempt in sent if attempt.request_id not in late]
@@ -83,7 +84,7 @@ def end_attempts(
         if environment == PRODUCTION_TEST:
             rounds.note_attempts(connection, ended)
         again = [attempt.request_id for attempt in ended if attempt.new_state == "waiting"]
-        supersede_overtaken(connection, again, now)
+        overtaken = supersede_overtaken(connection, again, now)
     if unsent:
         rows = [
             {"b_id": end.request_id, "b_state": end.new_state, "b_reasons": end.reasons, "b_now": now}
@@ -94,7 +95,7 @@ def end_attempts(
         connection.execute(
             _LAND, [{"b_id": end.patient_id, "b_request_id": end.request_id} for end in landed]
         )
-    return tuple(sorted(late))
+    return tuple(sorted(late)), tuple(overtaken)
 
 
 def _is_ours(end: AttemptDone | Unsent, claimed: Mapping[int, tuple[int | None, int]]) -> bool:
@@ -151,13 +152,13 @@ _SUPERSEDE_OVERTAKEN = (
 )
 
 
-def supersede_overtaken(connection: Connection, ids: Sequence[int], now: float) -> set[int]:
+def supersede_overtaken(connection: Connection, ids: Sequence[int], now: float) -> dict[int, int]:
     """Close those of these requests, which wait again after an attempt, that a newer one was to supersede; gives
-    their patients.
+    them, and whose they are.
 
     While they were being sent that had no effect; tried again, they would outlive a cancellation of the newer.
     """
     overtaken = dict(among(connection, _OVERTAKEN, ids))
     if overtaken:
         connection.execute(_SUPERSEDE_OVERTAKEN, [{"b_id": id_, "b_now": now} for id_ in overtaken])
-    return set(overtaken.values())
+    return overtaken

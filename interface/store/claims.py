@@ -93,6 +93,7 @@ _CLAIMED = (
     request_bodies.c.body,
     _of_its_attempts(sql_min(_tried.c.finished_at), "retry"),
     _of_its_attempts(sql_max(_tried.c.finished_at), "pause"),
+    requests.c.message_id,
     patients.c.fence,
 )
 _READ_DUE = (
@@ -185,7 +186,7 @@ def _is_past(day: date | None, not_before: date | None) -> bool:
 
 
 def _claimed(keyring: Keyring, row: Sequence[Any], fence: int) -> Claimed:
-    patient_id, request_id, tried, day, doubtful, created_at, sealed, failing_since, paused_at = row
+    patient_id, request_id, tried, day, doubtful, created_at, sealed, failing_since, paused_at, message = row
     try:
         body, readable = keyring.open("request", sealed), True
     except Unreadable:
@@ -202,6 +203,7 @@ def _claimed(keyring: Keyring, row: Sequence[Any], fence: int) -> Claimed:
         failing_since,
         paused_at,
         fence,
+        message,
     )
 
 

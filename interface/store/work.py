@@ -61,6 +61,7 @@ _NEW_MESSAGES = (
         messages.c.received_at,
         messages.c.control_id,
         messages.c.attempts,
+        messages.c.message_type,
     )
     .join(message_bodies, message_bodies.c.message_id == messages.c.id)
     # a new message has no decision: said so that the index by state gives them in the order of arrival
@@ -149,7 +150,7 @@ class Work(Part):
         with self._reading() as connection:
             rows = connection.execute(_NEW_MESSAGES, {"count": limit}).all()
         found = []
-        for id_, listener, sealed, received_at, control_id, begun in rows:
+        for id_, listener, sealed, received_at, control_id, begun, message_type in rows:
             raw, readable = self._open("message", sealed)
             found.append(
                 JournalRow(
@@ -160,6 +161,7 @@ class Work(Part):
                     control_id,
                     begun,
                     readable,
+                    message_type,
                 )
             )
         return found
@@ -318,7 +320,9 @@ class Work(Part):
             touched = {change.patient_id for change in (*turn.attempts, *turn.requests)}
             touched.update(write.id for write in turn.patients)
             standing = claims.lock(connection, touched | idle)
-            late = attempts.end_attempts(connection, keyring, turn.attempts, standing, now, turn.environment)
+            late, overtaken = attempts.end_attempts(
+                connection, keyring, turn.attempts, standing, now, turn.environment
+            )
             turns.add_patients(connection, turn.patients, now)
             turns.note_woken(connection, turn.woken, now)
             changed, missed = turns.change_requests(connection, keyring, turn.requests, now, turn.environment)
@@ -353,7 +357,7 @@ class Work(Part):
                 intake_turn.give_back(connection, turn.hold)
             if self._database.shared:
                 nodes.mark_commit(connection, self.node, self._commits)
-        return Committed(claimed, missed, late)
+        return Committed(claimed, missed, late, overtaken)
 
     def _not_overtaken(
         self, connection: Connection, turn: Turn, missed: Sequence[int], idle: frozenset[int]
@@ -391,7 +395,8 @@ class Work(Part):
         at = time.time() if now is None else now
         with self._writing() as connection:
             sending = claims.take_back(connection, at, abandoned=self._database.shared)
-            turns.set_due(connection, attempts.supersede_overtaken(connection, sending, at), at)
+            overtaken = attempts.supersede_overtaken(connection, sending, at)
+            turns.set_due(connection, set(overtaken.values()), at)
             if longest is not None:
                 claims.wake(connection, "all", at, beyond=at + longest)
         return len(sending)

@@ -17,10 +17,12 @@ class JournalRow:
     received_at: datetime
     """Aware, UTC."""
     control_id: str
+    """MSH-10, MSH-9 below: whatever the sender put there."""
     attempts: int = 0
     """How often intake has begun with it and not come to an end."""
     readable: bool = True
     """False: the stored body cannot be opened (`raw` is empty); finish it as `failed`."""
+    message_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)

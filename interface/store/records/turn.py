@@ -306,6 +306,8 @@ class Claimed:
     """When an attempt of it last paused the destination; None: none has."""
     fence: int | None = None
     """The number of this claim of the patient."""
+    message_id: int | None = None
+    """The message that asked for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,3 +321,5 @@ class Committed:
     """
     late: tuple[int, ...] = ()
     """Requests whose attempt came back after the claim was taken from us."""
+    overtaken: tuple[int, ...] = ()
+    """Requests that would wait again after an attempt, had not a newer one been made to supersede them meanwhile."""

@@ -42,6 +42,14 @@ CASES = [
         '[site]\ntimezone = ""',
         "site.toml:2: [site] timezone: unknown time zone; write it as in America/Chicago",
     ),
+    (
+        '[log]\nformat = "jsn"',
+        'site.toml:2: [log] format: must be one of "text", "json"; did you mean "json"?',
+    ),
+    (
+        '[log]\nlevel = "INFO"',
+        'site.toml:2: [log] level: must be one of "debug", "info", "warning", "error"; did you mean "info"?',
+    ),
     ("site = 3", "site.toml:1: [site]: must be a section of its own: [site]"),
     (
         "[listener]\nport = 1",

@@ -249,3 +249,10 @@ def test_a_secret_that_is_no_part_of_a_url_is_refused_without_being_told(tmp_pat
         settings.webhook_secret()
     assert "s.toml:2: [webhooks] secret: " in str(caught.value)
     assert secret not in str(caught.value)
+
+
+def test_the_log_is_text_at_info_with_a_line_for_each_message_by_default() -> None:
+    log = settings("").log
+    assert (log.format, log.level, log.messages, log.control_id) == ("text", "info", True, True)
+    log = settings('[log]\nformat = "json"\nlevel = "warning"\nmessages = false\ncontrol_id = false').log
+    assert (log.format, log.level, log.messages, log.control_id) == ("json", "warning", False, False)
