@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import time
@@ -16,6 +17,7 @@ from interface.services.door import Command, Door
 from interface.services.door_state import MakeConsole
 from interface.services.logs import event
 from interface.services.supervision import work_command
+from interface.services.systemd import Given, Teller, take
 from interface.settings import Settings, load_settings, require_available
 from interface.store.database import Store, may_make_key, open_store, presence_at
 from interface.store.errors import StoreError
@@ -25,6 +27,8 @@ log = logging.getLogger(__name__)
 
 OPEN_SECONDS = 1.0
 """How often a store on a full disk is tried at the start."""
+MORE_SECONDS = 60
+"""What systemd is asked to wait longer for the start, at each try."""
 
 
 def run_door(
@@ -43,6 +47,7 @@ def run_door(
     """
     logs.configure()
     logs.catch_faults()
+    given = take(os.environ, os.getpid())
     settings = load_settings(settings_path)
     logs.use(settings.log.format, settings.log.level)
     require_available(settings)
@@ -57,18 +62,22 @@ def run_door(
             master = load_or_create(settings.store.key, where, _announce, create=fresh, off=clear)
             return open_store(url, master)
 
-        with _opened(attempt) as store:
+        with _opened(attempt, Teller(given.address).tell) as store:
             if store.keyring.opens_clear:
                 event(log, logging.WARNING, "not-encrypted", values="new" if clear else "old")
             own = work_command(str(settings_path), now, log_format=logs.format_used)
             child = own if command is None else lambda: command
             ahead = 0.0 if now is None else now.timestamp() - time.time()
-            return _run(settings, store, child, console, ahead)
+            return _run(settings, store, child, console, ahead, given)
 
 
-def _opened(attempt: Callable[[], Store], pause: Callable[[float], None] = time.sleep) -> Store:
-    """The store; on a full disk as soon as there is room, on a server as soon as that is up. Raises StoreError for
-    whatever else keeps it shut.
+def _opened(
+    attempt: Callable[[], Store],
+    tell: Callable[..., None] = lambda *_: None,
+    pause: Callable[[float], None] = time.sleep,
+) -> Store:
+    """The store; on a full disk as soon as there is room, on a server as soon as that is up. `tell`: systemd, which would
+    else take a long wait for a start that failed. Raises StoreError for whatever else keeps it shut.
     """
     waited = False
     while True:
@@ -80,6 +89,7 @@ def _opened(attempt: Callable[[], Store], pause: Callable[[float], None] = time.
             if not waited:
                 event(log, logging.ERROR, "store-failing", problem=failed)
             waited = True
+            tell(f"EXTEND_TIMEOUT_USEC={MORE_SECONDS * 1_000_000}", f"STATUS=waits for the store: {failed}")
             pause(OPEN_SECONDS)
             continue
         if waited:
@@ -95,7 +105,12 @@ def _announce(text: str) -> None:
 
 
 def _run(
-    settings: Settings, store: Store, command: Command, console: MakeConsole | None, work_ahead: float
+    settings: Settings,
+    store: Store,
+    command: Command,
+    console: MakeConsole | None,
+    work_ahead: float,
+    given: Given,
 ) -> int:
     # Imported here: importing it installs the reactor, and nothing but a running door needs one.
     from twisted.internet import reactor as installed
@@ -104,11 +119,17 @@ def _run(
     reactor: Any = installed
     observers: list[Any] = [logs.twisted_failures]
     globalLogBeginner.beginLoggingTo(observers, redirectStandardIO=False)
-    door = Door(settings, store, reactor, command, console, work_ahead)
+    door = Door(settings, store, reactor, command, console, work_ahead, given)
     door.listen()
     reactor.callWhenRunning(door.start)
     reactor.addSystemEventTrigger("before", "shutdown", door.stop)
-    signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(door.reload))
+
+    def reload() -> None:
+        door.life.reloading()
+        door.reload()
+        door.life.reloaded()
+
+    signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(reload))
     reactor.run()
     if door.console is not None:
         door.console.stop()

@@ -19,6 +19,7 @@ from interface.services.door_state import Console, DoorState, ListenerState, Mak
 from interface.services.gate import Gate
 from interface.services.ids import control_ids
 from interface.services.journal import JournalThread
+from interface.services.life_signs import LifeSigns
 from interface.services.listener import MLLPFactory
 from interface.services.logs import event
 from interface.services.metrics import DoorMetrics
@@ -26,6 +27,7 @@ from interface.services.ports import Ports, pair_of, renewable
 from interface.services.readiness import StoreCheck
 from interface.services.receiver import Alone, Received, Receiver, rules_of
 from interface.services.supervision import Supervisor
+from interface.services.systemd import Given
 from interface.services.taken import Answering, Taken
 from interface.services.watch import Seen, Watch, edges, look_at
 from interface.services.web import health_site
@@ -39,9 +41,13 @@ DRAIN_SECONDS = 15.0
 MAX_FORM_BYTES = 1024 * 1024 + 64 * 1024
 """Of what is posted to the console."""
 NOT_TAKEN = "[web] is open to other machines over plain http, and [webhooks] says nothing: docs/webhooks.md"
+NOT_OURS = (
+    "the socket unit opens it, the settings name no such port: hl7-interface install-service writes the unit"
+)
 
 
 Command = Callable[[], Sequence[str]]
+NOTHING = Given()
 
 
 class Door:
@@ -55,8 +61,11 @@ class Door:
         command: Command,
         console: MakeConsole | None = None,
         work_ahead: float = 0.0,
+        given: Given = NOTHING,
     ) -> None:
-        """`command` gives the command that starts the work; `console` makes the console, None: there is none."""
+        """`command` gives the command that starts the work; `console` makes the console, None: there is none; `given` is
+        what systemd has handed over.
+        """
         self.settings = settings
         self.reactor = reactor
         self._keyring = store.keyring
@@ -101,6 +110,8 @@ class Door:
                 Surroundings(settings, store, reactor, self.state, self.supervisor.wake, work_ahead)
             )
         self.stopping = False
+        self._given = given
+        self.life = LifeSigns(given, reactor, (self.journal, self.inbox), self.state)
         self._control_ids = control_ids()
         self.metrics.live.update(
             {
@@ -147,11 +158,13 @@ class Door:
         """Bind all ports; DoorError for the first that cannot be had, and then none stays open."""
         self.certificate = renewable(self.settings, self.settings.webhooks)
         self.web_certificate = renewable(self.settings, self.settings.web)
-        ports = Ports(self.reactor)
+        ports = Ports(self.reactor, self._given.ports)
         for section in self.settings.listeners:
             factory = self._factory(section)
             what = f"listener {section.name}"
-            self.ports[section.name] = ports.bind(what, section.host, section.port, factory, backlog=128)
+            self.ports[section.name] = ports.bind(
+                what, section.host, section.port, factory, backlog=128, name=section.name
+            )
             self.factories[section.name] = factory
         web = self.settings.web
         site = health_site(
@@ -164,9 +177,13 @@ class Door:
             max_body_bytes=max(MAX_FORM_BYTES, self.receiver.rules.max_body_bytes),
             refused=self.receiver.refused,
         )
-        self.web_port = ports.bind("[web]", web.host, web.port, site, backlog=50, tls=self.web_certificate)
+        self.web_port = ports.bind(
+            "[web]", web.host, web.port, site, backlog=50, tls=self.web_certificate, name="web"
+        )
         if (own := self.settings.webhooks_door) is not None:
             self.webhooks_port = self._listen_for_webhooks(ports, *own)
+        for port in ports.close_rest():
+            event(log, logging.WARNING, "socket-not-ours", name=port.name, where=port, problem=NOT_OURS)
 
     def _listen_for_webhooks(self, ports: Ports, host: str, port: int) -> Any:
         rules = self.receiver.rules
@@ -177,7 +194,7 @@ class Door:
             may_connect=lambda peer: self.receiver.rules.may_connect(peer),
             refused=self.receiver.refused,
         )
-        return ports.bind("[webhooks]", host, port, site, backlog=50, tls=self.certificate)
+        return ports.bind("[webhooks]", host, port, site, backlog=50, tls=self.certificate, name="webhooks")
 
     def _elsewhere(self, segments: Sequence[bytes]) -> Any:
         """The page of a path that is not one of health and metrics: that of webhooks where they share the port, or the
@@ -221,6 +238,7 @@ class Door:
         environment = self.settings.site.environment + (" rehearsal" if self.settings.is_rehearsal else "")
         event(log, logging.INFO, "environment", now=environment, posts_to=self.settings.post_url)
         event(log, logging.INFO, "ready", pid=os.getpid(), listeners=where, web=f"{web.host}:{web.port}")
+        self.life.ready()
         gc.collect()
         gc.freeze()  # what lives as long as the program need not be looked at again
 
@@ -299,6 +317,7 @@ class Door:
             settings = load_settings(self.settings.file or Path())
         except SettingsError as error:
             event(log, logging.ERROR, "reload-refused", error=error)
+            self.life.refused(error)
             return
         logs.use(settings.log.format, settings.log.level)
         for section in settings.listeners:
@@ -340,6 +359,7 @@ class Door:
         done: Deferred[None] = Deferred()
         self.stopping = True
         event(log, logging.INFO, "stopping")
+        self.life.stopping()
         self.supervisor.start_no_more()
         self.watch.stop()
         self.receiver.stopping = True

@@ -91,6 +91,7 @@ class JournalThread(Generic[Item]):
         self._waiting: deque[Item] = deque()
         self._condition = threading.Condition(threading.Lock())
         self._stopping = False
+        self.name = name
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._stopped: Callable[[], None] = lambda: None
         self.failing: str | None = None
@@ -100,6 +101,8 @@ class JournalThread(Generic[Item]):
         """When something was refused last, monotonic."""
         self._damaged_at = float("-inf")
         """When the store was found damaged last, monotonic."""
+        self.busy_since: float | None = None
+        """Since when it has what it has in hand, monotonic; None: it waits for something to do."""
 
     def start(self) -> None:
         """Start the thread."""
@@ -130,15 +133,28 @@ class JournalThread(Generic[Item]):
         """True while the thread runs."""
         return self._thread.is_alive()
 
+    @property
+    def ended(self) -> bool:
+        """True when it has ended though nobody asked it to."""
+        return self._thread.ident is not None and not self._stopping and not self._thread.is_alive()
+
+    @property
+    def thread_id(self) -> int | None:
+        """The kernel's number of the thread; None: it has not begun."""
+        return self._thread.native_id
+
     def _run(self) -> None:
         while True:
             batch = self._next()
             if batch is None:
                 break
+            self.busy_since = time.monotonic()
             if not batch:
                 self._try_probe()
+                self.busy_since = None
                 continue
             rows = self._store(batch)
+            self.busy_since = None
             self._call_from_thread(self._deliver, batch)
             if rows > 1:
                 self._rest(REST_SECONDS)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from interface.errors import InterfaceError
 from interface.services.certificates import Pair, Renewable, read_pair
+from interface.services.systemd import OpenPort
 from interface.settings import Settings
 
 
@@ -29,30 +32,76 @@ class Secured(Protocol):
 class Ports:
     """Those that are open."""
 
-    def __init__(self, reactor: Any) -> None:
+    def __init__(self, reactor: Any, handed_over: Sequence[OpenPort] = ()) -> None:
+        """`handed_over` were open before we started; what is not used of them is for `close_rest`."""
         self._reactor = reactor
         self._open: list[Any] = []
+        self._handed_over = list(handed_over)
 
     def bind(
-        self, what: str, host: str, port: int, factory: Any, backlog: int, tls: Renewable | None = None
+        self,
+        what: str,
+        host: str,
+        port: int,
+        factory: Any,
+        backlog: int,
+        tls: Renewable | None = None,
+        name: str = "",
     ) -> Any:
-        """Listen; `what` names the port in the error. Raises DoorError, and then none that was bound stays open."""
+        """Listen, on the socket handed over for this where there is one; `what` names the port in the error, `name` in the
+        socket unit. Raises DoorError, and then none that was bound stays open.
+        """
         from twisted.internet.error import CannotListenError
+        from twisted.protocols.tls import TLSMemoryBIOFactory
 
+        if tls is not None:
+            secured: Any = tls
+            factory = TLSMemoryBIOFactory(secured, False, factory)
         try:
-            if tls is not None:
-                bound = self._reactor.listenSSL(port, factory, tls, backlog=backlog, interface=host)
+            given = self._take(what, host, port, name)
+            if given is not None:
+                bound = self._reactor.adoptStreamPort(given.fd, given.family, factory)
+                os.close(given.fd)  # the reactor has a copy
             else:
                 bound = self._reactor.listenTCP(port, factory, backlog=backlog, interface=host)
         except CannotListenError as error:
-            for other in self._open:
-                other.stopListening()
+            self._close()
             reason = getattr(error.socketError, "strerror", None) or str(error.socketError)
             raise DoorError(
                 f"{what}: cannot listen on {host}:{port}: {reason}; stop what uses it, or set another port"
             ) from None
         self._open.append(bound)
         return bound
+
+    def _take(self, what: str, host: str, port: int, name: str) -> OpenPort | None:
+        """The socket for this port, by its name, else by its address. Raises DoorError for one that is named so and listens
+        elsewhere.
+        """
+        named = [given for given in self._handed_over if given.name == name]
+        fitting = [given for given in named if given.fits(host, port)] or [
+            given for given in self._handed_over if port and given.fits(host, port)
+        ]
+        if fitting:
+            self._handed_over.remove(fitting[0])
+            return fitting[0]
+        if named:
+            self._close()
+            raise DoorError(
+                f"{what}: the socket handed over for it is {named[0]}, the settings say {host}:{port}; "
+                "correct one of them (`hl7-interface install-service` writes the socket unit by the settings)"
+            )
+        return None
+
+    def close_rest(self) -> list[OpenPort]:
+        """Close what was handed over and has no place in the settings; gives them."""
+        rest, self._handed_over = self._handed_over, []
+        for given in rest:
+            os.close(given.fd)
+        return rest
+
+    def _close(self) -> None:
+        for other in self._open:
+            other.stopListening()
 
 
 def pair_of(settings: Settings, section: Secured) -> Pair | None:

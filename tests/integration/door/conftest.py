@@ -12,6 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from patience import PATIENCE
+from plays_systemd import Systemd
 from running_door import QUIET_WORK, RUN, Door
 
 
@@ -20,11 +21,26 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Door]]:
     """Starts doors on one folder (so on one store); ends them all."""
     doors: list[Door] = []
 
-    def run(listener: str = "", *, work: str = QUIET_WORK, wait: bool = True) -> Door:
-        text = f'[[listener]]\nname = "main"\nport = 0\n{listener}\n[web]\nport = 0\n'
+    def run(
+        listener: str = "",
+        *,
+        work: str = QUIET_WORK,
+        wait: bool = True,
+        systemd: Systemd | None = None,
+        port: int = 0,
+    ) -> Door:
+        text = f'[[listener]]\nname = "main"\nport = {port}\n{listener}\n[web]\nport = 0\n'
         (tmp_path / "settings.toml").write_text(text)
         command = [sys.executable, "-W", "error", "-c", RUN, str(tmp_path / "settings.toml"), work]
-        process = subprocess.Popen(command, stderr=subprocess.PIPE)
+        if systemd is None:
+            process = subprocess.Popen(command, stderr=subprocess.PIPE)
+        else:
+            process = subprocess.Popen(
+                systemd.command(command),
+                stderr=subprocess.PIPE,
+                pass_fds=systemd.numbers,
+                env=systemd.environment,
+            )
         door = Door(tmp_path, process)
         doors.append(door)
         if wait:
