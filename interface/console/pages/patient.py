@@ -148,12 +148,12 @@ ORDERS = (
 )
 VISITS = (
     {"key": "date", "label": "day", "tight": True},
-    {"key": "kind", "label": "kind"},
-    {"key": "status", "label": "status"},
+    {"key": "kind", "label": "kind", "tight": True},
+    {"key": "status", "label": "status", "tight": True},
     {"key": "clinician", "label": "clinician"},
     {"key": "request", "label": "last request"},
     {"key": "number", "label": "number"},
-    {"key": "source", "label": "source"},
+    {"key": "source", "label": "source", "tight": True},
     AS_OF,
 )
 MESSAGES = (
@@ -203,12 +203,12 @@ class _Said:
         return source_cell(self.asked, entry["source"] or "", rule, known)
 
     def when(self, entry: Mapping[str, Any]) -> dict[str, Any]:
-        """When the message was received; of one that is not known the time that it bears."""
+        """When the message was received, and the event's time that it bears; of one that is not known that alone."""
         found = self.named.get(control_id_of(entry["source"] or ""))
         own = _day(entry["at"])
         if found is None:
-            return {"text": own, "small": "by the message" if own else ""}
-        return {"at": found.received_at, "small": f"by the message {own}" if own else ""}
+            return {"text": own, "small": "event" if own else ""}
+        return {"at": found.received_at, "small": f"event {own}" if own else ""}
 
 
 def _fact(asked: Asked, entry: Mapping[str, Any], said: _Said) -> dict[str, Any]:

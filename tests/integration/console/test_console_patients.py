@@ -135,7 +135,7 @@ def test_each_row_says_when_it_was_said_last_however_old_the_message(browser, li
     found = as_of(flat(browser.get("/patients/1")))
     assert len(found) > 15
     assert [cell for cell in found if "<time datetime=" not in cell] == []
-    assert all("by the message 2026-" in cell for cell in found)
+    assert all("event 2026-" in cell for cell in found)
     monkeypatch.setattr(patient, "MOST_MESSAGES", 1)
     assert as_of(flat(browser.get("/patients/1"))) == found
 
@@ -165,4 +165,4 @@ def test_a_row_whose_message_is_gone_has_the_messages_own_time(browser, store, l
     browser.sign_in("vera")
     found = as_of(flat(browser.get("/patients/1")))
     assert [cell for cell in found if "<time" in cell] == []
-    assert all(re.search(r"2026-\d\d-\d\d \d\d:\d\d<small>by the message", cell) for cell in found)
+    assert all(re.search(r"2026-\d\d-\d\d \d\d:\d\d<small>event", cell) for cell in found)
