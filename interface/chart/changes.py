@@ -180,7 +180,8 @@ def entries(chart: Chart | None, book: Rulebook, policy: Policy, today: date) ->
     if chart is None:
         return
     document = shown(chart, book, policy, today)
-    yield Entry("patient", (), frozenset(((),)), _patient(document["patient"]))
+    if facts := _patient(document["patient"]):
+        yield Entry("patient", (), frozenset(((),)), facts)
     for key in chart.keys[1:]:
         number = number_text(key)
         values = {"numbers": Value(number, _MRG)}

@@ -5,23 +5,33 @@ from __future__ import annotations
 import contextlib
 import re
 import sqlite3
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from console_browser import NOW
+from chart_stories import STORIES, Sums, of_charts, told_of
+from console_browser import NOW, arrival
 from console_told import BOOKED, PERSON, plain, rows_of, shown
+from hypothesis import HealthCheck, Phase, given, settings
 from made_up import AIP
 
+from interface.chart.decide import Engine
 from interface.console.pages import changed
+from interface.rules import Policy, load_rulebook
 from interface.services import what_changed as service
+from interface.services.charts_shown import chart_of
+from interface.services.clock import Clock
 from interface.services.engines import engine_now
+from interface.services.offline import work_off
 from interface.services.what_changed import what_changed
 from interface.settings import Settings, load_settings
+from interface.store.crypto import Master
+from interface.store.database import open_store
 
 SETTINGS = '[site]\nmrn_root = "2.999.1"\nmrn_authority = ["LFC"]\n[[listener]]\nport = 0\n'
 
 
-@pytest.fixture
-def settings(tmp_path) -> Settings:
+@pytest.fixture(name="settings")
+def settings_of_the_site(tmp_path) -> Settings:
     path = tmp_path / "settings.toml"
     path.write_text(SETTINGS)
     return load_settings(path)
@@ -54,8 +64,6 @@ def change(folder, statement: str) -> None:
 
 
 def told(store, settings, number: int, **more):
-    from datetime import UTC, datetime
-
     engine = engine_now(settings, store, NOW)
     return what_changed(engine, store.patients, number, datetime.fromtimestamp(NOW, UTC), **more)
 
@@ -193,3 +201,34 @@ def test_it_is_read_in_pages(store, settings, story, monkeypatch) -> None:
     whole = told(store, settings, 3)
     monkeypatch.setattr(service, "PAGE", 1)
     assert told(store, settings, 3) == whole
+
+
+@settings(max_examples=6, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@given(STORIES)
+def test_the_changes_told_of_a_story_lead_from_nothing_to_the_charts_that_are_stored(
+    tmp_path_factory, story
+) -> None:
+    folder = tmp_path_factory.mktemp("story")
+    engine = Engine(load_rulebook(), Policy(mrn_authority=("LFC",)))
+    at = datetime(2026, 3, 2, 15, tzinfo=UTC)
+    with open_store(f"sqlite:///{folder}/i.db", Master(bytes(range(32)), source="env:K")) as store:
+        arrivals = [
+            arrival(
+                number,
+                raw=told_of(number, step),
+                control_id=f"M{number}",
+                message_type="ADT^A08",
+                received_at=at.timestamp() + number,
+            )
+            for number, step in enumerate(story)
+        ]
+        store.journal.append(arrivals, at.timestamp())
+        now = at + timedelta(minutes=1)
+        work_off(store, engine, Clock(now, UTC))
+        sums = Sums()
+        for row in reversed(store.views.messages()):
+            found = what_changed(engine, store.patients, row.id, now)
+            assert found.told in ("changed", "nothing")
+            sums.take(found.charts)
+        charts = [chart for row in store.patients.patients() if (chart := chart_of(row)) is not None]
+        assert sums.charts() == of_charts(engine, charts, now.date())

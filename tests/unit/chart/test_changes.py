@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 import pytest
+from chart_stories import STORIES, Sums, of_charts, told_of
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from telling import AIP, PID, SCH, orc, rxe, segment
 
-from interface.chart.changes import WORDS, changes, entries
+from interface.chart.changes import changes
 from interface.chart.decide import Engine
 from interface.chart.registry import Registry
 from interface.chart.replay import Replay
@@ -198,70 +197,18 @@ def test_a_message_that_is_not_for_us_changes_nothing(told):
 
 # ------------------------------------------------------------------------------------------ all of it together
 
-NUMBERS = ("N1", "N2", "N3")
-PEOPLE = st.sampled_from(NUMBERS)
-DAYS = st.sampled_from(("20260310", "20260312", "20260315"))
-CODES = st.sampled_from(("E11.9", "I10", "J45.40"))
-VISITS = st.sampled_from(("", "V1", "V2"))
-STEP = st.one_of(
-    st.tuples(st.just("named"), PEOPLE, st.sampled_from(("Sample", "Sampleton", '""')), VISITS),
-    st.tuples(st.just("seen"), PEOPLE, CODES, VISITS),
-    st.tuples(st.sampled_from(("S12", "S13", "S15")), PEOPLE, DAYS, st.sampled_from(("F1", "F2"))),
-    st.tuples(st.sampled_from(("NW", "DC", "XO")), PEOPLE, st.sampled_from(("P1", "P2")), VISITS),
-    st.tuples(st.just("merged"), PEOPLE, PEOPLE, VISITS),
-    st.tuples(st.sampled_from(("A11", "A23", "A29", "A03")), PEOPLE, VISITS, VISITS),
-    st.tuples(st.just("A45"), PEOPLE, PEOPLE, VISITS),
-)
-
-
-def message(number: int, step: tuple[str, str, str, str]) -> bytes:
-    kind, one, other, third = step
-    pid = f"PID|1||{one}^^^LFC^MR||Sample^Robin||19700131|F|||12 Birch Ln^^Madison^WI^53703"
-    visit = f"PV1|1|I{'|' * 17}{third}"
-    event, rest = {
-        "named": ("ADT^A08", (segment(pid, f5=f"{other}^Robin"), visit)),
-        "seen": ("ADT^A08", (pid, visit, f"DG1|1||{other}^x^I10")),
-        "merged": ("ADT^A40", (pid, f"MRG|{other}^^^LFC^MR")),
-        "A45": ("ADT^A45", (pid, f"MRG|{other}^^^LFC^MR||||{third}", visit)),
-        **{
-            name: (f"SIU^{name}", (f"SCH||{third}|||||||||^^^{other}", pid, AIP))
-            for name in ("S12", "S13", "S15")
-        },
-        **{name: ("RDE^O11", (pid, visit, orc(name, other), rxe())) for name in ("NW", "DC", "XO")},
-        **{name: (f"ADT^{name}", (pid, visit)) for name in ("A11", "A23", "A29", "A03")},
-    }[kind]
-    head = f"MSH|^~\\&|APP|FAC|R|R|2026030208{number:02d}||{event}|M{number}|P|2.5.1"
-    return "\r".join((head, *rest)).encode()
-
-
-def of_chart(chart) -> Counter:
-    return Counter(
-        (entry.part, field, value.value)
-        for entry in entries(chart, ENGINE.book, ENGINE.policy, TODAY)
-        for field, value in entry.values.items()
-    )
-
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(STEP, min_size=1, max_size=12))
-def test_the_changes_message_by_message_lead_from_nothing_to_the_charts_that_are_stored(story):
+@given(STORIES)
+def test_the_changes_message_by_message_lead_from_nothing_to_the_charts_that_are_decided(story):
     replay, decided, ids = Replay(ENGINE), Registry(), itertools.count(1)
-    sums: Counter = Counter()
+    sums = Sums()
     for number, step in enumerate(story):
-        before = {tuple(chart.keys): of_chart(chart) for chart in replay.charts}
-        reading = replay.read(message(number, step), NOW - timedelta(minutes=60 - number), "")
+        reading = replay.read(told_of(number, step), NOW, "")
         outcome = ENGINE.decide(reading, decided.find(reading.keys), now=NOW, new_id=ids.__next__)
         decided.keep(reading, outcome)
-        for chart in replay.last(reading, NOW):
-            for change in chart.changes:
-                assert change.kind in WORDS
-                for entry in change.fields:
-                    for value, count in ((entry.after, 1), (entry.before, -1)):
-                        sums[change.part, entry.field, value] += count if value is not None else 0
-            for joined in chart.joined:  # it was counted there, and is told here as what this chart gains
-                sums.subtract(before[joined])
-    stored = sum((of_chart(chart) for chart in decided.all()), Counter())
-    assert {key: count for key, count in sums.items() if count} == dict(stored)
+        sums.take(replay.last(reading, NOW))
+    assert sums.charts() == of_charts(ENGINE, decided.all(), TODAY)
 
 
 def test_nothing_differs_from_itself(told):
