@@ -283,13 +283,16 @@ class Settings(Section):
         except SettingsError as error:
             raise SettingsError(self.fault(path, error.faults[0].text)) from None
 
+    @property
+    def certificates(self) -> dict[str, Path]:
+        """The files of the certificates that are served, by the sections that name them."""
+        named = {"[web]": self.web.tls_certificate, "[webhooks]": self.webhooks.tls_certificate}
+        named |= {f"[[listener]] {door.name}": door.tls_certificate for door in self.listeners}
+        return {where: self.resolve(file) for where, file in named.items() if file}
+
     def alert_limits(self) -> Limits:
         """What conditions of alerts are judged by."""
         given = self.alerts
-        certificates = [
-            name for name, section in (("[web]", self.web), ("[webhooks]", self.webhooks)) if section.has_tls
-        ]
-        certificates += [f"[[listener]] {door.name}" for door in self.listeners if door.tls_certificate]
         return Limits(
             disk_low_bytes=self.store.disk_low_bytes,
             most_waiting=self.store.most_waiting,
@@ -302,7 +305,7 @@ class Settings(Section):
             certificate_days=given.certificate_days,
             skew=given.skew_seconds,
             clocks=("API",) if self.store_path is not None else ("API", "database"),
-            certificates=tuple(certificates),
+            certificates=tuple(self.certificates),
             feeds=tuple(self._feed_limit(feed) for feed in given.feed),
             hold=given.hold_minutes * 60,
             settle=given.settle_minutes * 60,
