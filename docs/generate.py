@@ -8,10 +8,12 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 sys.path.insert(0, str(FOLDER))  # the pages' modules stand beside this file
 
-from pages import acks, commands, mapping, names, settings, verdicts, webhooks  # noqa: E402
+from pages import acks, alerts, commands, mapping, names, settings, verdicts, webhooks  # noqa: E402
 
 PAGES = {
     "acks.md": acks.page,
+    "alerts.md": alerts.page,
+    "../deploy/alerts.rules.yml": alerts.rules,
     "verdicts.md": verdicts.page,
     "mapping.md": mapping.page,
     "settings.md": settings.page,

@@ -227,6 +227,9 @@ CODES = (
 TIMED = ("lead-time", "paced")
 """The codes of holds that are over by themselves: nobody has to do anything."""
 
+EXPECTED = (*TIMED, "not-test-patient", "test-patient", "not-live", "production-test")
+"""The codes of holds that are as the time, or the way to production, asks: nobody is called for them."""
+
 _BY_KEY = {hold.key: hold for hold in (*FIELDS, *CODES)}
 _INDEX = re.compile(r"\[\d+\]")
 

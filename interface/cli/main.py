@@ -43,6 +43,7 @@ COMMANDS = (
     Command("messages", "interface.cli.messages", "list, show, reprocess and export messages"),
     Command("requests", "interface.cli.requests", "list, show, send again, give up and release requests"),
     Command("webhooks", "interface.cli.webhooks", "list and show what Connective Health reported back"),
+    Command("alerts", "interface.cli.alerts", "list what is on now, test how somebody is called"),
     Command("patients", "interface.cli.patients", "list, show and rebuild charts"),
     Command("appointments", "interface.cli.appointments", "list and show appointments"),
     Command("sandbox", "interface.sandbox.command", "the simulated API by itself"),

@@ -259,4 +259,55 @@ path = "/webhooks/connective-health"
 # per_minute = 600
 # Requests that have no webhook after so many hours are listed and alerted.
 # expected_hours = 72
+
+[alerts]
+# When somebody is called, and how (docs/alerts.md). The log has every alert in any case.
+# An alert that goes on is said again after so many hours; 0: it is said once.
+# repeat_hours = 24
+# What has no limit of its own has to hold for so long before it is said, and what is over for so long, too.
+# hold_minutes = 1
+# settle_minutes = 2
+# Alerts that nobody wants, by their codes.
+# off = ["wal-large"]
+# How long the oldest undecided message, and the oldest waiting request, may wait.
+# late_minutes = 10
+# oldest_minutes = 60
+# How long nothing but probes may go out: when only a person can put it right, and when the API is away.
+# paused_minutes = 1
+# away_minutes = 5
+# The share of requests of the last hours that may be held.
+# held_percent = 50
+# held_hours = 24
+# certificate_days = 21
+# How far this machine's clock may be off the API's and the database's.
+# skew_seconds = 60
+# JSON is POSTed there; the secret is the whole value of a header: env:, file: or credential:.
+# webhook = "https://alerts.example.org/hook"
+# webhook_header = "Authorization"
+# webhook_secret = "env:ALERTS_SECRET"
+# PEM: the authority of its certificate, where it is the site's own.
+# webhook_ca = "tls/site-ca.pem"
+# A program and its arguments, run without a shell; it gets the JSON on standard input and has half a minute.
+# command = ["/usr/local/bin/page", "oncall"]
+
+[alerts.smtp]
+# Mail, when there is a host. tls: starttls (port 587), tls (465) or none (25).
+# host = "smtp.example.org"
+# port = 587
+# tls = "starttls"
+# ca = "tls/site-ca.pem"
+# user = "interface"
+# password = "env:SMTP_PASSWORD"
+# from = "interface@example.org"
+# to = ["oncall@example.org"]
+
+# Feeds that have to be heard, one section for each; `check` proposes them from what came so far.
+# [[alerts.feed]]
+# listener = "main"
+# A sender of it, as MSH-3 and MSH-4 name it; left out: whoever sends there.
+# application = "EPIC"
+# facility = "LFC"
+# Where [site] timezone is: when it is expected to speak, and for how many minutes of that it may be silent.
+# windows = ["Mon-Fri 07:00-18:00", "Sat 08:00-12:00"]
+# minutes = 60
 """

@@ -55,6 +55,16 @@ class Reply:
     together: int = 1
     panel_id: str = ""
     responses: tuple[tuple[int | None, str], ...] = field(default=(), repr=False)
+    came_at: float | None = field(default=None, compare=False)
+    """When its head had come, by this machine's clock (POSIX)."""
+
+    @property
+    def clock_ahead(self) -> float | None:
+        """By how many seconds this machine's clock is ahead of the API's; None: the API does not tell the time. Its
+        `Date` has whole seconds, and is as old as the way of the reply.
+        """
+        there = _posix(self.date)
+        return None if there is None or self.came_at is None else self.came_at - there - 0.5
 
 
 @dataclass(frozen=True, slots=True)

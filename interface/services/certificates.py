@@ -87,6 +87,14 @@ def read_pair(certificate: Path, key: Path, now: datetime) -> Pair:
     return Pair(chain, certificate, key)
 
 
+def end_of(certificate: Path) -> datetime:
+    """Until when the first certificate of a file is good, be it over or not. Raises CertificateError."""
+    try:
+        return x509.load_pem_x509_certificates(_read(certificate))[0].not_valid_after_utc
+    except ValueError:
+        raise CertificateError(f"{certificate} holds no certificate in PEM form") from None
+
+
 def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:

@@ -12,6 +12,9 @@ from typing import Any
 import interface
 from interface.errors import InterfaceError
 from interface.services import logs
+from interface.services.alert_channels import channels_of
+from interface.services.alert_looks import Looked
+from interface.services.alerting import DoorFacts, alerting_of
 from interface.services.bounded_http import BoundedSite
 from interface.services.certificates import Renewable
 from interface.services.connection import Limits
@@ -29,7 +32,7 @@ from interface.services.receiver import Alone, Received, Receiver, rules_of
 from interface.services.supervision import Supervisor
 from interface.services.systemd import Given
 from interface.services.taken import Answering, Taken
-from interface.services.watch import Seen, Watch, edges, look_at
+from interface.services.watch import Seen, Watch
 from interface.services.web import health_site
 from interface.settings import Listener, Settings, SettingsError, load_settings
 from interface.store.database import Store
@@ -93,12 +96,9 @@ class Door:
         )
         self.certificate: Renewable | None = None
         self.store_check = StoreCheck(store.check_writable, reactor)
-        most = settings.store.most_waiting
-        self.watch = Watch(
-            lambda: look_at(store, most), edges(settings.store.disk_low_bytes, most), reactor, self._watched
-        )
+        self.alerting = alerting_of(settings, store, reactor, self._known, work_ahead)
+        self.watch = Watch(self.alerting.look, reactor, self._watched, self._not_watched)
         self._seen = Seen(0, 0, 0)
-        self._bad: dict[str, str] = {}
         self.factories: dict[str, MLLPFactory] = {}
         self.ports: dict[str, Any] = {}
         self.web_port: Any = None
@@ -113,6 +113,7 @@ class Door:
         self._given = given
         self.life = LifeSigns(given, reactor, (self.journal, self.inbox), self.state)
         self._control_ids = control_ids()
+        self.metrics.alerts = lambda: {one.code for one in self.alerting.on}
         self.metrics.live.update(
             {
                 "waiting_messages": ("Frames that wait to be stored", lambda: self.gate.waiting_frames),
@@ -144,13 +145,29 @@ class Door:
         self.metrics.committed(rows, seconds)
         self.supervisor.wake()
 
-    def _watched(self, seen: Seen, bad: dict[str, str]) -> None:
-        self._seen, self._bad = seen, bad
-        self.journal.refuse(bad.get("too-many-waiting"))
-        self.inbox.refuse(bad.get("too-many-webhooks-waiting"))
+    def _watched(self, looked: Looked) -> None:
+        self._seen = looked.seen
+        self.alerting.took(looked)
+        self.journal.refuse(self.alerting.full.get("too-many-waiting"))
+        self.inbox.refuse(self.alerting.full.get("too-many-webhooks-waiting"))
+
+    def _not_watched(self, stuck: bool) -> None:
+        self.alerting.blind(stuck)
+
+    def _known(self) -> DoorFacts:
+        """What alerts are judged by beside what is in the store."""
+        work = self.metrics.work
+        return DoorFacts(
+            str(self.journal.failing or ""),
+            str(self.inbox.failing or ""),
+            work.trouble,
+            work.destination,
+            work.gauges,
+        )
 
     def _work_restarted(self) -> None:
         self.metrics.child_restarts += 1
+        self.alerting.died()
 
     # ---- start ----
 
@@ -279,7 +296,7 @@ class Door:
             work_alive=self.supervisor.alive,
             trouble=self.metrics.work.trouble,
             journal_failing=str(self.journal.failing or ""),
-            bad=self._bad,
+            alerts=self.alerting.on,
             destination=self.metrics.work.destination,
             free_bytes=self._seen.free_bytes,
             size_bytes=self._seen.size_bytes,
@@ -325,6 +342,7 @@ class Door:
                 self.factories[section.name].allow = section.networks
         self._reload_webhooks(settings)
         self._reload_web(settings)
+        self._reload_alerts(settings)
         event(log, logging.INFO, "reloaded", taken="allow-lists")
         self.supervisor.reload()
 
@@ -349,6 +367,13 @@ class Door:
                 self.web_certificate.use(pair)
         except InterfaceError as error:
             event(log, logging.ERROR, "web-not-reloaded", error=error)
+
+    def _reload_alerts(self, settings: Settings) -> None:
+        """Thresholds, feeds and channels."""
+        try:
+            self.alerting.use(settings, channels_of(settings))
+        except InterfaceError as error:
+            event(log, logging.ERROR, "alerts-not-reloaded", error=error)
 
     # ---- stop ----
 
@@ -375,12 +400,15 @@ class Door:
                 if deadline.active():
                     deadline.cancel()
                 self.journal.stop(
-                    lambda: self.inbox.stop(lambda: self.supervisor.stop(lambda: done.callback(None)))
+                    lambda: self.inbox.stop(lambda: self.supervisor.stop(lambda: self._keep_alerts(done)))
                 )
 
         for name, factory in tuple(self.factories.items()):
             factory.finish(lambda name=name: emptied(name))  # type: ignore[misc]
         return done
+
+    def _keep_alerts(self, done: Any) -> None:
+        self.alerting.stop().addBoth(lambda _: done.callback(None))
 
     def _abort(self) -> None:
         for factory in self.factories.values():

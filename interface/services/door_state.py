@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
+from interface.alerting.on import On
 from interface.settings import Settings
 from interface.store.database import Store
 
@@ -31,8 +32,8 @@ class DoorState:
     """Why the work can't go on; empty: it can."""
     journal_failing: str = ""
     """Why nothing can be stored; empty: it can."""
-    bad: Mapping[str, str] = field(default_factory=dict)
-    """What the watch has found (room on the disk, what waits): text by the name of its log line."""
+    alerts: tuple[On, ...] = ()
+    """What is on, the worst first."""
     destination: Mapping[str, Any] | None = None
     """What the work says of where requests go; None: it has said nothing, or is down."""
     free_bytes: int | None = None

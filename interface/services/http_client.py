@@ -14,7 +14,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.client import HTTPException
 from typing import Any
 
@@ -88,8 +88,9 @@ class Poster:
         self._prepared.headers["Content-Length"] = str(len(body))
         try:
             with self._session.send(self._prepared, **self._send_options) as response:
+                came_at = time.time()
                 whole, received = self._read(response.raw)
-                return _reply(response, whole, received)
+                return replace(_reply(response, whole, received), came_at=came_at)
         except _LapsedError:
             return Reply(failure="lapsed")
         except (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException, OSError) as failed:

@@ -133,7 +133,9 @@ class WorkLoop:
     def report(self) -> None:
         """Report numbers when it is time."""
         now = self._clock.now()
-        self._stats.report(now, self._outgoing.passage.shown(now))
+        passage = self._outgoing.passage
+        self._stats.clock_ahead(passage.clock_ahead())
+        self._stats.report(now, passage.shown(now))
 
     def trouble(self, text: str) -> None:
         """Tell why no turn comes to its end; empty: they do again."""

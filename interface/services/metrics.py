@@ -7,7 +7,7 @@ Counts are plain integers of the reactor thread, read when somebody asks: counti
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from interface.alerting.kinds import BY_CODE
 from interface.delivery.destination import STATES, WHY
 
 PREFIX = "hl7_interface_"
@@ -124,6 +125,8 @@ class DoorMetrics(Collector):
         self.work = WorkStats()
         self.webhooks = WebhookCounts()
         self.child_restarts = 0
+        self.alerts: Callable[[], Collection[str]] = lambda: ()
+        """The codes of what is on."""
         self.live: dict[str, tuple[str, Callable[[], float]]] = {}
         """Gauges read when asked: name to (help, function)."""
         self.registry = CollectorRegistry(auto_describe=False)
@@ -167,6 +170,10 @@ class DoorMetrics(Collector):
         yield CounterMetricFamily(
             PREFIX + "work_restarts", "Times the work was started again", value=self.child_restarts
         )
+        alerts, on = GaugeMetricFamily(PREFIX + "alert", "1 while it is on", labels=["alert"]), self.alerts()
+        for code in BY_CODE:
+            alerts.add_metric([code], code in on)
+        yield alerts
         if self.work.destination is not None:
             states = GaugeMetricFamily(PREFIX + "destination", "1 for the state it is in", labels=["state"])
             for state in STATES:

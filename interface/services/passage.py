@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,12 @@ from interface.services.logs import event
 from interface.store.work_state import DESTINATION
 
 log = logging.getLogger(__name__)
+
+
+REPLIES = 5
+"""The last ones that clocks are compared by."""
+AGREE_SECONDS = 3.0
+"""Clocks that are less apart agree."""
 
 
 class Passage:
@@ -44,6 +51,7 @@ class Passage:
         self.destination = Destination(pacing=Pacing(limit, schedule.slowest, schedule.doubling, at=steady()))
         self.wakes = False
         """It works again: what failed meanwhile should be due. The loop takes it back when that is stored."""
+        self._ahead: deque[float] = deque(maxlen=REPLIES)
         self._known: tuple[object, ...] = ()
         self._shown: tuple[tuple[object, ...], dict[str, Any]] = (), {}
 
@@ -86,7 +94,16 @@ class Passage:
             rand=self._rand(),
             schedule=self._schedule,
         )
+        if (ahead := attempt.reply.clock_ahead) is not None:
+            self._ahead.append(ahead)
         self._say(before, attempt, steady)
+
+    def clock_ahead(self) -> float | None:
+        """By how many seconds this machine's clock is ahead of the API's, by the last replies: the least of them, for
+        one that took its time tells of another time. None: nobody told.
+        """
+        least = min(self._ahead, key=abs, default=None)
+        return None if least is None else 0.0 if abs(least) < AGREE_SECONDS else float(round(least))
 
     def failed_alone(self, failing_since: float, now: float) -> bool:
         """Whether a request has been failing for the schedule's day while others passed, and do so now."""

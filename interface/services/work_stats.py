@@ -49,6 +49,7 @@ class WorkStats:
         self._monotonic = monotonic
         self._dead = dead
         self._unanswered = 0
+        self._ahead: float | None = None
         self._counters: Counter[str] = Counter()
         self._seconds = 0.0
         self._last = b""
@@ -88,6 +89,10 @@ class WorkStats:
         """So many requests await a webhook for too long."""
         self._unanswered = number
 
+    def clock_ahead(self, seconds: float | None) -> None:
+        """By so much this machine's clock is ahead of the API's; None: not known."""
+        self._ahead = seconds
+
     def turn(self, seconds: float) -> None:
         """Count a turn that stored something."""
         self._counters["turns_total"] += 1
@@ -124,6 +129,8 @@ class WorkStats:
             "requests_unanswered": self._unanswered,
             "oldest_waiting_seconds": 0 if oldest is None else round(max(0.0, now - oldest)),
         }
+        if self._ahead is not None:
+            gauges["api_clock_ahead_seconds"] = self._ahead
         counters: dict[str, float] = {**self._counters, "turn_seconds_total": round(self._seconds, 3)}
         told: dict[str, Any] = {"gauges": gauges, "counters": counters}
         if destination:

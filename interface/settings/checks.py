@@ -7,6 +7,8 @@ import zoneinfo
 from collections.abc import Iterable
 from urllib.parse import parse_qs, urlsplit
 
+from interface.alerting.kinds import BY_CODE
+from interface.alerting.week import windows_of
 from interface.hl7.charsets import codec_of
 from interface.settings.secrets import check_reference
 
@@ -207,4 +209,50 @@ def webhook_path(value: str) -> str:
         raise ValueError("must be a path such as /webhooks/connective-health")
     if value.rstrip("/") in {"/healthz", "/readyz", "/metrics"}:
         raise ValueError("is taken by the product itself; choose another path")
+    return value
+
+
+def http_address(value: str) -> str:
+    """The address of a web service, without a name and password in it."""
+    said = "must be an address such as https://alerts.example.org/hook"
+    if not value.isprintable() or any(character.isspace() for character in value):
+        raise ValueError(said)
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError(said) from None
+    if parts.scheme not in {"http", "https"} or not host or parts.fragment:
+        raise ValueError(said)
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("must not hold a name or password: set webhook_secret")
+    return value
+
+
+def mail_address(value: str) -> str:
+    """An address of mail; the host may be a plain name."""
+    if not re.fullmatch(r"[^\s@<>\"',;:()\[\]\\]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?", value):
+        raise ValueError("must be an address such as oncall@example.org")
+    return value
+
+
+def header_name(value: str) -> str:
+    """The name of an HTTP header."""
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,63}", value):
+        raise ValueError("must be the name of an HTTP header, such as Authorization")
+    return value
+
+
+def week_window(value: str) -> str:
+    """A window of the week."""
+    windows_of([value])
+    return value
+
+
+def alert_code(value: str) -> str:
+    """The code of an alert."""
+    if value not in BY_CODE:
+        near = nearest(value, BY_CODE)
+        hint = f'did you mean "{near}"?' if near else f"there are {', '.join(BY_CODE)}"
+        raise ValueError(f"no such alert; {hint}")
     return value

@@ -13,8 +13,8 @@ from interface.settings.checks import nearest
 from interface.settings.errors import Fault, SettingsError
 from interface.settings.locate import Path as KeyPath
 from interface.settings.locate import index_lines
-from interface.settings.model import Settings, where
-from interface.settings.sections import MESSAGE_TYPE, MESSAGE_TYPES, Listener
+from interface.settings.model import TABLES_WITHIN, Settings, where
+from interface.settings.sections import MESSAGE_TYPE, MESSAGE_TYPES, AlertFeed, AlertMail, Listener
 from interface.settings.together import InconsistentError
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
@@ -26,6 +26,8 @@ SECTIONS: dict[str, type[BaseModel]] = {
     for name, field in Settings.model_fields.items()
 }
 """The sections by their names in the file."""
+WITHIN: dict[str, dict[str, type[BaseModel]]] = {"alerts": {"smtp": AlertMail, "feed": AlertFeed}}
+"""Sections within sections."""
 
 KINDS = {
     "string_type": "must be text in quotes",
@@ -137,9 +139,10 @@ def _explained(details: ErrorDetails, raw: dict[str, Any]) -> Iterator[tuple[Key
         name, said = LIMITS[kind]
         yield path, said.format(f"{context[name]:g}" if isinstance(context[name], float) else context[name])
     elif kind in {"model_type", "model_attributes_type", "dict_type"}:
-        yield path, f"must be a section of its own: {where(path[:1])}"
-    elif kind == "tuple_type" and path == ("listener",):
-        yield path, "needs double brackets: [[listener]], once for each feed"
+        own = path[:2] if path[:2] in TABLES_WITHIN else path[:1]
+        yield path, f"must be a section of its own: {where(own)}"
+    elif kind == "tuple_type" and path in (("listener",), ("alerts", "feed")):
+        yield path, f"needs double brackets: [[{'.'.join(map(str, path))}]], once for each feed"
     else:
         yield path, KINDS.get(kind, details["msg"])
 
@@ -164,9 +167,9 @@ def _choice(expected: str, given: Any) -> str:
     )
 
 
-def _known_keys(section: str) -> list[str]:
-    fields = SECTIONS[section].model_fields
-    return [name for name, field in fields.items() if field.alias is None]
+def _known_keys(section: str, within: str = "") -> list[str]:
+    fields = (WITHIN[section][within] if within else SECTIONS[section]).model_fields
+    return [field.alias or name for name, field in fields.items() if field.alias != MESSAGE_TYPES]
 
 
 def _unknown(path: KeyPath) -> str:
@@ -180,7 +183,8 @@ def _unknown(path: KeyPath) -> str:
             if near
             else f"unknown section; there are {known}"
         )
-    keys = _known_keys(section)
+    names = [str(part) for part in path[1:-1] if isinstance(part, str)]
+    keys = _known_keys(section, names[0] if names and path[:2] in TABLES_WITHIN else "")
     elsewhere = [where((other,)) for other in SECTIONS if name in _known_keys(other)]
     if near := nearest(name, keys):
         return f'unknown key; did you mean "{near}"?'

@@ -7,6 +7,8 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import Field, PrivateAttr, model_validator
 
+from interface.alerting.facts import FeedLimit, Limits
+from interface.alerting.week import Week, windows_of
 from interface.rules import Rulebook, RuleError, load_rulebook
 from interface.rules.conditions import plain
 from interface.rules.policy import Filters as FilterPolicy
@@ -17,6 +19,8 @@ from interface.settings.locate import LineIndex
 from interface.settings.locate import Path as KeyPath
 from interface.settings.secrets import resolve_secret
 from interface.settings.sections import (
+    AlertFeed,
+    Alerts,
     Api,
     Filters,
     Forward,
@@ -48,13 +52,23 @@ SANDBOX_KEY = "sandbox"
 """The key that the simulated API takes by default."""
 
 
+ARRAYS = ("listener", "alerts.feed")
+"""Sections that may be there several times."""
+TABLES_WITHIN = (("alerts", "smtp"), ("alerts", "feed"))
+"""Sections within sections."""
+
+
 def where(path: KeyPath) -> str:
     """A key as an operator names it: `[site] environment`, `[[listener]] port`."""
     if not path:
         return ""
-    section = f"[[{path[0]}]]" if path[0] == "listener" else f"[{path[0]}]"
-    names = [str(part) for part in path[1:] if isinstance(part, str)]
-    return " ".join([section, *names[:1]])
+    names = [str(part) for part in path if isinstance(part, str)]
+    if path[:2] in TABLES_WITHIN:
+        section, names = f"{names[0]}.{names[1]}", names[1:]
+    else:
+        section = names[0]
+    brackets = "[[{}]]" if section in ARRAYS else "[{}]"
+    return " ".join([brackets.format(section), *names[1:2]])
 
 
 class Settings(Section):
@@ -71,6 +85,7 @@ class Settings(Section):
     log: Log = Log()
     web: Web = Web()
     webhooks: Webhooks = Webhooks()
+    alerts: Alerts = Alerts()
 
     _file: Path | None = PrivateAttr(default=None)
     _lines: LineIndex = PrivateAttr(default_factory=LineIndex)
@@ -243,6 +258,66 @@ class Settings(Section):
             text = "must be 16 to 200 letters, digits, - _ . and ~: it is a part of a URL"
             raise SettingsError(self.fault(("webhooks", "secret"), text))
         return secret
+
+    def alert_secret(self) -> str | None:
+        """The value of the header that a webhook of alerts bears, read now; None: there is none. Never print it.
+
+        Raises:
+            SettingsError: it is not there.
+
+        """
+        return self._secret(self.alerts.webhook_secret, ("alerts", "webhook_secret"), "secret")
+
+    def mail_password(self) -> str | None:
+        """The password of the mail server, read now; None: there is none. Never print it.
+
+        Raises:
+            SettingsError: it is not there.
+
+        """
+        return self._secret(self.alerts.smtp.password, ("alerts", "smtp", "password"), "password")
+
+    def _secret(self, reference: str | None, path: KeyPath, what: str) -> str | None:
+        if reference is None:
+            return None
+        try:
+            return resolve_secret(reference, self.directory, what)
+        except SettingsError as error:
+            raise SettingsError(self.fault(path, error.faults[0].text)) from None
+
+    @property
+    def certificates(self) -> dict[str, Path]:
+        """The files of the certificates that are served, by the sections that name them."""
+        named = {"[web]": self.web.tls_certificate, "[webhooks]": self.webhooks.tls_certificate}
+        named |= {f"[[listener]] {door.name}": door.tls_certificate for door in self.listeners}
+        return {where: self.resolve(file) for where, file in named.items() if file}
+
+    def alert_limits(self) -> Limits:
+        """What conditions of alerts are judged by."""
+        given = self.alerts
+        return Limits(
+            disk_low_bytes=self.store.disk_low_bytes,
+            most_waiting=self.store.most_waiting,
+            late=given.late_minutes * 60,
+            oldest=given.oldest_minutes * 60,
+            paused=given.paused_minutes * 60,
+            away=given.away_minutes * 60,
+            held_percent=given.held_percent,
+            webhook_silence=self.webhooks.expected_hours * 3600,
+            certificate_days=given.certificate_days,
+            skew=given.skew_seconds,
+            clocks=("API",) if self.store_path is not None else ("API", "database"),
+            certificates=tuple(self.certificates),
+            feeds=tuple(self._feed_limit(feed) for feed in given.feed),
+            hold=given.hold_minutes * 60,
+            settle=given.settle_minutes * 60,
+            repeat=given.repeat_hours * 3600,
+            off=frozenset(given.off),
+        )
+
+    def _feed_limit(self, feed: AlertFeed) -> FeedLimit:
+        week = Week(windows_of(feed.windows), self.site.zone)
+        return FeedLimit(feed.name, feed.listener, feed.application, feed.facility, week, feed.minutes * 60)
 
     @property
     def store_path(self) -> Path | None:

@@ -40,7 +40,7 @@ class InconsistentError(ValueError):
 
 def faults(settings: "Settings") -> list[Found]:
     """Every fault between the keys of `settings` whose single values are all well."""
-    parts = (_destination, _listeners, _web, _webhooks, _request)
+    parts = (_destination, _listeners, _web, _webhooks, _request, _alerts)
     return [fault for part in parts for fault in part(settings)]
 
 
@@ -134,3 +134,35 @@ def _request(settings: "Settings") -> Iterator[Found]:
         yield ("forward", "without_date"), '"post" needs [api] version = 2; version 1 requires a date'
     if settings.api.batch > 1 and settings.api.version == 1:
         yield ("api", "batch"), "needs [api] version = 2; a request of version 1 is about one patient"
+
+
+def _alerts(settings: "Settings") -> Iterator[Found]:
+    """A way by which somebody is called is whole; a feed is one of a listener that is there, and named once."""
+    given, mail = settings.alerts, settings.alerts.smtp
+    if given.webhook is None and given.webhook_secret is not None:
+        yield ("alerts", "webhook_secret"), "needs webhook, too"
+    if mail.host is not None:
+        for name, value in (("from", mail.sender), ("to", mail.to)):
+            if not value:
+                yield ("alerts", "smtp"), f"needs {name}, too"
+    if (mail.user is None) != (mail.password is None):
+        there, lacks = ("user", "password") if mail.password is None else ("password", "user")
+        yield ("alerts", "smtp", there), f"needs {lacks}, too"
+    if mail.user is not None and mail.tls == "none" and not checks.is_loopback(mail.host or "localhost"):
+        yield (
+            ("alerts", "smtp", "tls"),
+            '"none" would send the password in the clear: set "starttls" or "tls"',
+        )
+    names = [listener.name for listener in settings.listeners]
+    seen: set[str] = set()
+    for place, feed in enumerate(given.feed):
+        path: Path = ("alerts", "feed", place, "listener")
+        if feed.listener not in names:
+            near = checks.nearest(feed.listener, names)
+            hint = f'did you mean "{near}"?' if near else f"there are {', '.join(names)}"
+            yield path, f"no such listener; {hint}"
+        if feed.name in seen:
+            yield path, f'"{feed.name}" is there twice: put its windows into one list'
+        seen.add(feed.name)
+        if not feed.windows:
+            yield ("alerts", "feed", place, "windows"), "must not be empty; leave the key out for always"

@@ -14,6 +14,8 @@ from sqlalchemy import Connection, bindparam, make_url, update
 from sqlalchemy.exc import ArgumentError
 
 from interface.store import key_rows
+from interface.store.alert_facts import AlertFacts
+from interface.store.alerts import AlertBooks
 from interface.store.audit import Audit
 from interface.store.backup import Backup
 from interface.store.commands import Commands
@@ -331,6 +333,21 @@ class Store:
     def unsettled(self) -> Unsettled:
         """What waits for a person, by reason; reads only."""
         return self._seldom_used(Unsettled, lambda: Unsettled(self._database))
+
+    @property
+    def alert_books(self) -> AlertBooks:
+        """What alerts are on; the daemon's, and for who lists them."""
+        return self._seldom_used(AlertBooks, lambda: AlertBooks(self._database))
+
+    @property
+    def alert_facts(self) -> AlertFacts:
+        """What alerts are judged by; reads only."""
+        return self._seldom_used(AlertFacts, lambda: AlertFacts(self._database))
+
+    @property
+    def shared(self) -> bool:
+        """Whether daemons of several hosts may use it at once."""
+        return self._database.shared
 
     @property
     def nodes(self) -> Nodes:

@@ -153,6 +153,12 @@ def _console(connection: Connection) -> None:
         table.create(connection)
 
 
+def _alerts(connection: Connection) -> None:
+    """What is on, what was said of it, and what somebody has looked at."""
+    for table in (schema.alert_books, schema.alerts_seen):
+        table.create(connection)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "first tables", _first_tables),
     Migration(2, "merges and commands", _merges_and_commands),
@@ -167,6 +173,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(11, "test patients", _test_patients),
     Migration(12, "production test", _test_rounds),
     Migration(13, "console", _console),
+    Migration(14, "alerts", _alerts),
 )
 
 

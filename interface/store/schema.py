@@ -377,6 +377,27 @@ work_state = Table(
     Column("changed_at", Double, nullable=False),
 )
 
+alert_books = Table(
+    "alert_books",
+    metadata,
+    # what is on, what was said, what channels have not told yet: of all nodes (''), and of each node what is its own
+    Column("name", Text, primary_key=True),
+    Column("book", Text, nullable=False),  # JSON, no patient data
+    Column("changed_at", Double, nullable=False),
+    Column("owner", Text, nullable=False),  # the daemon that keeps it, for each start another
+    Column("until", Double, nullable=False),  # by the database's clock; after that another may keep it
+)
+
+alerts_seen = Table(
+    "alerts_seen",
+    metadata,
+    # up to when somebody has looked at what an alert counts: older rows are not counted any more
+    Column("code", Text, primary_key=True),
+    Column("up_to", Double, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("who", Text, nullable=False),
+)
+
 commands = Table(
     "commands",
     metadata,

@@ -67,7 +67,10 @@ def test_tests_that_the_docs_name_are_there() -> None:
 
 
 def test_events_that_the_guarantees_name_are_in_the_code() -> None:
-    services = "".join(path.read_text("utf-8") for path in (ROOT / "interface" / "services").glob("*.py"))
+    rooms = ("services", "alerting")
+    services = "".join(
+        path.read_text("utf-8") for room in rooms for path in (ROOT / "interface" / room).glob("*.py")
+    )
     text = (ROOT / "docs" / "guarantees.md").read_text("utf-8").partition("## What one sees")[2]
     events = set(re.findall(r"`([a-z]+(?:-[a-z]+)+)`", text))
     assert len(events) > 8

@@ -242,20 +242,23 @@ def test_a_disk_that_fills_under_load_and_is_freed(disk: SmallDisk, start: Calla
     site.until_acked(100)
     disk.fill()
     site.daemon.says("event=journal-failing .*the disk is full")
-    site.daemon.says("event=disk-low")
+    site.daemon.says("event=alert-begins alert=disk-low")
     site.until_not_ready("^journal: the store cannot be written: the disk is full$")
     is_quiet(site)
     disk.free()
     site.daemon.says("event=journal-works-again")
     site.until_acked(100)
     site.until_ready()
-    site.daemon.says("event=disk-ok")
+    site.daemon.says("event=alert-ends alert=disk-low")
     site.stop_sending()
     site.is_whole()
     begins, ends = (site.daemon.text.count(f"event=journal-{what}") for what in ("failing", "works-again"))
     # what is left of the WAL may take a message or two yet
     assert 1 <= begins == ends <= 3
-    assert [site.daemon.text.count(f"event={name}") for name in ("disk-low", "disk-ok")] == [1, 1]
+    assert [site.daemon.text.count(f"event=alert-{name} alert=disk-low") for name in ("begins", "ends")] == [
+        1,
+        1,
+    ]
     assert (
         site.daemon.text.count("event=store-failing") == site.daemon.text.count("event=store-well-again") <= 1
     )
@@ -310,17 +313,17 @@ def test_nothing_more_is_taken_while_too_much_waits_to_be_decided(
     before.acquire()  # as a work of before that has not ended yet: the new one waits for it
     site = start(tmp_path, until_it_says="event=work-process")
     site.send_on()
-    site.daemon.says("event=too-many-waiting")
+    site.daemon.says("event=alert-begins alert=too-many-waiting")
     site.until_not_ready(r"^journal: \d+ messages wait to be decided")
     is_quiet(site)
     assert len(site.lists("messages", "--state", "new")) >= 40
     before.release()
-    site.daemon.says("event=few-enough-waiting")
+    site.daemon.says("event=alert-ends alert=too-many-waiting")
     site.until_acked(20)
     site.until_ready()
     site.stop_sending()
     site.is_whole()
-    told = ("too-many-waiting", "journal-failing", "few-enough-waiting", "journal-works-again")
+    told = ("alert-begins", "journal-failing", "alert-ends", "journal-works-again")
     assert [name for name in re.findall(r"event=([a-z-]+)", site.daemon.text) if name in told] == list(told)
 
 

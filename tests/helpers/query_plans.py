@@ -73,6 +73,8 @@ FEW_ROWS = (
     "work_state",
     "purges",
     "confirmations",
+    "alert_books",
+    "alerts_seen",
 )
 
 

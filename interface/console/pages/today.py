@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from interface.chart.holds import TIMED, release_of
+from interface.chart.holds import EXPECTED, release_of
 from interface.console.asked import Around, Asked, Page, Shown
 from interface.console.bars import HEIGHT, WIDTH, columns
 from interface.console.figures import Feed, HourCount, Summary
@@ -20,8 +20,6 @@ from interface.store.records.console import Grouped, Outcomes
 
 MOST_GROUPS = 8
 """Reasons that are named one by one."""
-EXPECTED = frozenset((*TIMED, "not-test-patient", "test-patient", "not-live", "production-test"))
-"""Codes of holds that are as the time, or the way to production, asks: nobody is called for them."""
 MOST_SENDERS = 40
 """Of a listener, the busiest."""
 QUIET_SECONDS = 24 * 3600.0
@@ -34,7 +32,13 @@ DESTINATION: Mapping[str, tuple[str, str]] = {
     "open": OPEN,
     "paused": STOPPED,
 }
-_FULL = {"disk-low": "bad", "too-many-waiting": "bad"}
+SHOWN_ANYWAY = frozenset(
+    (
+        *("journal-failing", "work-stuck", "destination-paused", "destination-away"),
+        *("dead-letters", "messages-failed"),
+    )
+)
+"""Alerts of which this page says the same at once, before they have held long enough for somebody to be called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +141,10 @@ def _of_the_door(state: DoorState) -> Iterator[Need]:
     if told is not None and told["state"] in ("paused", "open"):
         level, said = DESTINATION[told["state"]]
         yield Need(level, f"The destination {said}", _capital(WHY.get(told["reason"], "")), key="destination")
-    for name, text in state.bad.items():
-        yield Need(_FULL.get(name, "warn"), _capital(name.replace("-", " ")), _capital(text), key=name)
+    for alert in state.alerts:
+        if alert.code not in SHOWN_ANYWAY:
+            said = f"{_capital(alert.text)}. {_capital(alert.todo)}"
+            yield Need(alert.level, alert.title, said, key=f"{alert.code} {alert.scope}".rstrip())
 
 
 def _of_requests(asked: Asked, summary: Summary) -> Iterator[Need]:

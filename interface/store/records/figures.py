@@ -57,3 +57,11 @@ class StoreStats:
     wal_bytes: int
     free_bytes: int | None
     """Free room of the file system; None: not known, it is a server's."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldShare:
+    """Requests of a while, without those that are held as is expected."""
+
+    asked: int
+    held: int

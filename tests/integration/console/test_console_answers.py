@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from console_browser import location
 
+from interface.alerting.on import On
 from interface.console import answering, security
 from interface.services.door_state import DoorState, ListenerState
 from interface.store.errors import StoreError
@@ -211,6 +212,9 @@ def test_the_end_of_a_command_is_shown_when_it_is_there(browser, monkeypatch) ->
 # ------------------------------------------------------------------------------------------ today
 
 
+LOW = On("disk-low", "", "bad", "Room on the disk runs out", "10 MiB are free", "make room", 1.0)
+
+
 def today(browser, **state: Any) -> str:
     browser.sign_in("vera")
     browser.state = DoorState(**state)
@@ -236,7 +240,7 @@ def test_when_nothing_needs_a_person_that_is_said(browser) -> None:
             {"destination": {"state": "paused", "reason": "not-authorised", "since": None, "next_at": None}},
             "The API does not accept the key",
         ),
-        ({"bad": {"disk-low": "10 MiB are free"}}, "Disk low"),
+        ({"alerts": (LOW,)}, "Room on the disk runs out"),
     ],
 )
 def test_what_the_door_knows_of_trouble_is_said_first(browser, state: dict[str, Any], said: str) -> None:

@@ -489,3 +489,26 @@ def test_sessions_and_the_audit(plans, store):
         store.overview.first_ids("audit", [1.0])
 
     no_table_is_scanned(plans(look))
+
+
+def test_what_alerts_are_judged_by(plans, store, fill):
+    fill.request(fill.patient())
+    facts = store.alert_facts
+
+    def look():
+        facts.dead(0.0)
+        facts.failed(0.0)
+        facts.held(19_900, ("lead-time",))
+        facts.heard(0, 100)
+        store.webhooks.overdue(5.0, limit=1)
+
+    found = plans(look)
+    no_table_is_scanned(
+        {
+            statement: [line for line in plan if line != "SCAN anon_1"]
+            for statement, plan in found.items()
+            if "max(requests.id)" not in statement
+        }
+    )
+    newest = plans(lambda: (facts.last_webhook(), facts.newest_message()))
+    assert len(newest) == 2, "the newest row by its id: the first that the index gives"

@@ -7,13 +7,14 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from interface.cli.init import gather
 from interface.cli.main import main
 from interface.cli.template import TEMPLATE, Answers, render
 from interface.settings import load_settings, not_available, parse_settings
-from interface.settings.load import SECTIONS
-from interface.settings.sections import Listener
+from interface.settings.load import SECTIONS, WITHIN
+from interface.settings.sections import MESSAGE_TYPES, Listener
 
 EXAMPLE = Path(__file__).parents[3] / "deploy" / "interface.example.toml"
 
@@ -127,18 +128,24 @@ def test_only_what_the_flags_leave_open_is_asked() -> None:
 
 
 def uncommented() -> str:
-    """The template with every key uncommented; `message types` need quotes."""
-    return re.sub(r'(?m)^# (?=(?:[a-z_]+|"[A-Z^0-9]+") = )', "", render(Answers()))
+    """The template with every key and section uncommented; `message types` need quotes."""
+    return re.sub(r'(?m)^# (?=(?:[a-z_]+|"[A-Z^0-9]+") = |\[)', "", render(Answers()))
 
 
 def test_every_key_of_the_settings_is_in_the_template_and_the_other_way_round() -> None:
     read = tomllib.loads(uncommented())
     for section, model in SECTIONS.items():
         keys = set(read[section][0] if section == "listener" else read[section])
-        assert keys - {"ADT^A28"} == {
-            name for name, field in model.model_fields.items() if field.alias is None
-        }, section
+        assert keys - {"ADT^A28"} == keys_of(model), section
+        for name, part in WITHIN.get(section, {}).items():
+            there = read[section][name]
+            assert set(there[0] if isinstance(there, list) else there) == keys_of(part), name
     assert set(read) == set(SECTIONS)
+
+
+def keys_of(model: type[BaseModel]) -> set[str]:
+    names = {field.alias or name for name, field in model.model_fields.items()}
+    return names - {MESSAGE_TYPES}
 
 
 def test_every_commented_key_is_written_as_the_settings_take_it() -> None:
