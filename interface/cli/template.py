@@ -87,12 +87,19 @@ allow = @ALLOW@
 # or "AE" or "AR".
 # not_stored = "close"
 # max_message_bytes = 33554432
+# Of all senders together, and of one address.
 # max_connections = 256
+# max_connections_per_address = 128
 # For an unfinished frame; a silent connection is normal and stays.
 # frame_seconds = 30
+# TLS (docs/tls.md). PEM: the certificate with those between it and its authority, and its key. SIGHUP reads all of
+# these anew.
 # tls_certificate = "tls/server.pem"
 # tls_key = "tls/server.key"
+# Senders must show a certificate of one of these authorities, for one of these names; what they have revoked.
 # tls_client_ca = "tls/clients.pem"
+# tls_client_names = ["mirth.hospital.example"]
+# tls_crl = "tls/revoked.pem"
 
 [api]
 # 1: one patient's appointment in each request. 2: also patients without an appointment date, and panels.

@@ -16,7 +16,7 @@ from interface.services.door import Command, Door
 from interface.services.door_state import MakeConsole
 from interface.services.logs import event
 from interface.services.supervision import work_command
-from interface.settings import Settings, load_settings, require_available
+from interface.settings import Settings, load_settings
 from interface.store.database import Store, may_make_key, open_store, presence_at
 from interface.store.errors import StoreError
 from interface.store.keys import load_or_create
@@ -43,7 +43,6 @@ def run_door(
     """
     logs.configure()
     settings = load_settings(settings_path)
-    require_available(settings)
     url = settings.store_url
     with presence_at(url, "door"):
         clear = settings.store.clear

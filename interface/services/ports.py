@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from interface.errors import InterfaceError
 from interface.services.certificates import Pair, Renewable, read_pair
+from interface.services.tls_port import TLSFactory
 from interface.settings import Settings
 
 
@@ -39,11 +40,9 @@ class Ports:
         """Listen; `what` names the port in the error. Raises DoorError, and then none that was bound stays open."""
         from twisted.internet.error import CannotListenError
 
+        served = factory if tls is None else TLSFactory(tls, False, factory, self._reactor)  # type: ignore[arg-type]
         try:
-            if tls is not None:
-                bound = self._reactor.listenSSL(port, factory, tls, backlog=backlog, interface=host)
-            else:
-                bound = self._reactor.listenTCP(port, factory, backlog=backlog, interface=host)
+            bound = self._reactor.listenTCP(port, served, backlog=backlog, interface=host)
         except CannotListenError as error:
             for other in self._open:
                 other.stopListening()
