@@ -21,7 +21,7 @@ from pages.markdown import MADE, code, table
 
 REFERENCE = "`env:NAME`, `file:PATH` or `credential:NAME`"
 KEY = re.compile(r'(?:# )?(?P<key>[a-z_]+|"[A-Z^0-9]+") = (?P<value>.+)')
-HEADING = re.compile(r"\[+(?P<section>[a-z_]+)\]+")
+HEADING = re.compile(r"(?:# )?\[+(?P<section>[a-z_.]+)\]+")
 
 
 class Said(NamedTuple):
@@ -60,11 +60,20 @@ def said() -> dict[tuple[str, str], Said]:
 
 
 def sections() -> Iterator[tuple[str, str, type[BaseModel]]]:
-    """Each section: its name in the file, as it is written there, its model."""
+    """Each section: its name in the file, as it is written there, its model; those within it behind it."""
     for name, field in Settings.model_fields.items():
-        model = next(kind for kind in _parts(field.annotation) if _is_model(kind))
+        (model,) = _models(field)
         section = field.alias or name
         yield section, f"[[{section}]]" if field.alias else f"[{section}]", model
+        for within, part in model.model_fields.items():
+            for inner in _models(part):
+                written = f"{section}.{within}"
+                many = get_origin(get_type_hints(model)[within]) is tuple
+                yield written, f"[[{written}]]" if many else f"[{written}]", inner
+
+
+def _models(field: FieldInfo) -> list[type[BaseModel]]:
+    return [kind for kind in _parts(field.annotation) if _is_model(kind)]
 
 
 def rows(section: str, model: type[BaseModel]) -> list[Row]:
@@ -72,14 +81,17 @@ def rows(section: str, model: type[BaseModel]) -> list[Row]:
     texts = said()
     hints = get_type_hints(model, include_extras=True)
     made = []
-    for name, field in model.model_fields.items():
+    for attribute, field in model.model_fields.items():
+        if _models(field):
+            continue  # a section of its own
+        name = attribute if field.alias in (None, MESSAGE_TYPES) else field.alias
         if field.alias == MESSAGE_TYPES:
             example = next(key for where, key in texts if where == section and key.startswith('"'))
             one = texts[section, example]
             takes = ", ".join(code(f'"{word}"') for word in get_args(Decision))
             made.append(Row(f"{code(example)} and its like", "", takes, one.meaning))
             continue
-        made.append(Row(code(name), _default(field), _takes(hints[name]), texts[section, name].meaning))
+        made.append(Row(code(name), _default(field), _takes(hints[attribute]), texts[section, name].meaning))
     return made
 
 

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from interface.cli.check_environment import check_environment, check_life
+from interface.cli.check_listeners import certificate, check_listeners
 from interface.cli.common import place_of
 from interface.cli.findings import Found, Level
 from interface.errors import InterfaceError
-from interface.settings import Settings, SettingsError, not_available
+from interface.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from interface.store.database import Store
@@ -33,8 +34,6 @@ CLOCK_SECONDS = 120
 """How far this machine's clock may be off the API's before it is said."""
 SERVER_CLOCK_SECONDS = 5
 """The same for the database server's: the nodes of one database should agree on what came when."""
-CERTIFICATE_DAYS = 21
-"""A certificate that ends sooner is said."""
 CONNECT_SECONDS = 10.0
 
 
@@ -69,11 +68,9 @@ def guarded(what: str, check: Callable[[Settings], Found], settings: Settings) -
 
 
 def check_features(settings: Settings) -> Found:
-    """Keys whose feature is not built, what staging allows, and what is seldom meant."""
+    """What staging allows, and what is seldom meant."""
     from interface.services.limits import limits_of
 
-    for name in not_available(settings):
-        yield "FAIL", f"{name}: not available yet; `run` refuses it"
     if settings.site.environment == "staging":
         limits = limits_of(settings)
         per_minute = round((limits.requests_per_second or 0.0) * 60)
@@ -319,7 +316,7 @@ def check_webhooks(settings: Settings) -> Found:
     host, port = settings.webhooks_door or (settings.web.host, settings.web.port)
     way = "https" if settings.webhooks_over_tls else "http"
     yield "ok", f"taken at {way}://{host}:{port}{given.path}{'/SECRET' if secret else ''}"
-    yield from _certificate(settings, given.tls_certificate, given.tls_key)
+    yield from certificate(settings, given.tls_certificate, given.tls_key)
     if (settings.webhooks_over_tls or given.proxies) and secret is None and not given.allow:
         yield "warn", "[webhooks] has neither secret nor allow: whoever knows the path can send"
 
@@ -329,22 +326,7 @@ def check_console(settings: Settings) -> Found:
     web = settings.web
     address = f"{'https' if web.has_tls else 'http'}://{web.host}:{web.port}/"
     yield "ok", f"at {address}" if web.console else f"off: health and metrics alone, at {address}"
-    yield from _certificate(settings, web.tls_certificate, web.tls_key)
-
-
-def _certificate(settings: Settings, certificate: str | None, key: str | None) -> Found:
-    """How long a certificate is good still, and who may read its key; nothing where there is none."""
-    from interface.services.certificates import read_pair
-
-    if certificate is None or key is None:
-        return
-    now, path = datetime.now(UTC), settings.resolve(key)
-    pair = read_pair(settings.resolve(certificate), path, now)
-    left = (pair.ends - now).days
-    level: Level = "warn" if left < CERTIFICATE_DAYS else "ok"
-    yield level, f"the certificate is for {pair.names}, good until {pair.ends:%Y-%m-%d} ({left} days)"
-    if path.stat().st_mode & stat.S_IRWXO:
-        yield "warn", f"others may read {path}: chmod 600 {path}"
+    yield from certificate(settings, web.tls_certificate, web.tls_key)
 
 
 def check_ports(settings: Settings) -> Found:
@@ -412,6 +394,7 @@ CHECKS: tuple[tuple[str, Callable[[Settings], Found]], ...] = (
     ("API key", check_api_key),
     ("API", check_api),
     ("clock", check_clock),
+    ("listener", check_listeners),
     ("webhooks", check_webhooks),
     ("console", check_console),
     ("port", check_ports),

@@ -25,7 +25,7 @@ class UsageError(InterfaceError):
 
 
 class NotAvailableError(InterfaceError):
-    """The command or option is known and comes later. Its text is what was asked for: `requests retry`."""
+    """The command is known and comes later. Its text is what was asked for: `requests retry`."""
 
     exit_code = 2
 
@@ -39,18 +39,6 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise a `UsageError` in place of two lines and an exit."""
         raise UsageError(f"{self.prog.removeprefix(PROGRAM).strip()}: {message}; see `{self.prog} --help`")
-
-
-class _LaterOption(argparse.Action):
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
-        command = parser.prog.removeprefix(PROGRAM).strip()
-        raise NotAvailableError(f"{command} {self.option_strings[0]}")
-
-
-def add_later_option(parser: argparse.ArgumentParser, option: str, description: str) -> None:
-    """An option without a value that is in the help, marked, and answers `not available yet`."""
-    text = f"{description} (not available yet)"
-    parser.add_argument(option, action=_LaterOption, nargs=0, help=text, default=argparse.SUPPRESS)
 
 
 def add_settings_option(parser: argparse.ArgumentParser) -> None:

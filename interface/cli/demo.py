@@ -221,9 +221,9 @@ class Row:
 
 
 def _send_all(running: _Running, samples: list[Sample], *, progress: bool) -> Iterator[Row]:
-    from interface.cli.mllp import Connection, Outgoing, exchange
+    from interface.cli.mllp import Connection, Outgoing, Place, exchange
 
-    connection = Connection("127.0.0.1", running.port, PATIENCE)
+    connection = Connection(Place("127.0.0.1", running.port), PATIENCE)
     try:
         last = 0
         for number, sample in enumerate(samples, 1):

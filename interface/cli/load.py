@@ -80,10 +80,9 @@ def run(args: argparse.Namespace) -> int:
     from interface.cli.load_files import look_at
     from interface.cli.load_judge import Tally
     from interface.services.clock import Clock
-    from interface.settings import load_settings, require_available
+    from interface.settings import load_settings
 
     settings = load_settings(find_settings(args.config))
-    require_available(settings)
     clock = Clock(args.now, settings.site.zone)
     engine = Engine(settings.rulebook(), settings.policy())
     files = [look_at(name, args.kind, args.ignore, args.as_of, clock.at()) for name in args.files]

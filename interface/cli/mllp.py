@@ -2,6 +2,7 @@
 
 import queue
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 
 from hl7.client import MLLPClient
 
+from interface.cli.mllp_tls import ClientTLS, TLSRefusedError, in_words
 from interface.errors import InterfaceError
 from interface.hl7.errors import NotHL7
 from interface.hl7.framing import Frame, FrameDecoder, frame
@@ -56,13 +58,26 @@ class Answer:
         return self.code in POSITIVE or self.code == NOT_ASKED
 
 
-class Connection(MLLPClient):  # type: ignore[misc] # python-hl7 has no types
-    """python-hl7's client with a time limit and IPv6, which sends everything and reads whole frames."""
+@dataclass(frozen=True)
+class Place:
+    """Where to send."""
 
-    def __init__(self, host: str, port: int, timeout: float):
+    host: str
+    port: int
+    tls: ClientTLS | None = None
+    """None: plain MLLP."""
+
+
+class Connection(MLLPClient):  # type: ignore[misc] # python-hl7 has no types
+    """python-hl7's client with a time limit, IPv6 and TLS, which sends everything and reads whole frames."""
+
+    def __init__(self, place: "Place", timeout: float):
         """Connect. `timeout` (seconds) holds for connecting and for each ACK. Raises OSError."""
-        self.socket = socket.create_connection((host, port), timeout=timeout)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        plain = socket.create_connection((place.host, place.port), timeout=timeout)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket = plain if place.tls is None else place.tls.secure(plain, place.host)
+        self.answered = False
+        """Whether anything has ever come back: with TLS 1.3 we hear only then that we are let in."""
         self.encoding = "utf-8"
         self.timeout = timeout
         self._decoder = FrameDecoder()
@@ -80,13 +95,19 @@ class Connection(MLLPClient):  # type: ignore[misc] # python-hl7 has no types
             received = self.socket.recv(READ_BYTES)
             if not received:
                 return None
+            self.answered = True
             self._frames += [item.payload for item in self._decoder.feed(received) if isinstance(item, Frame)]
         return self._frames.pop(0)
 
     def transmit(self, data: bytes) -> None:
         """Send framed bytes without waiting for an answer. Raises OSError."""
         self.socket.settimeout(self.timeout)
-        self.socket.sendall(data)
+        try:
+            self.socket.sendall(data)
+        except (BrokenPipeError, ConnectionResetError):
+            if not self.answered:
+                self.socket.recv(1)  # why we were hung up on, if it was said
+            raise
 
 
 def exchange(connection: Connection, outgoing: Outgoing) -> Answer:
@@ -137,8 +158,7 @@ def _header(raw: bytes) -> Header | None:
 
 def send_all(
     messages: Iterable[Outgoing],
-    host: str,
-    port: int,
+    place: Place,
     *,
     connections: int,
     timeout: float,
@@ -151,17 +171,16 @@ def send_all(
 
     Args:
         messages: what to send; read as it is needed.
-        host: the receiver.
-        port: its port.
+        place: the receiver.
         connections: how many at once.
         timeout: seconds, for connecting and for each ACK.
         report: told of each answer, from one thread at a time.
 
     Raises:
-        InterfaceError: not even the first connection could be made.
+        InterfaceError: not even the first connection could be made, or the receiver's TLS does not let us in.
 
     """
-    first = _connect(host, port, timeout)
+    first = _connect(place, timeout)
     source, lock = iter(messages), threading.Lock()
     answers: queue.SimpleQueue[Answer | BaseException | None] = queue.SimpleQueue()
 
@@ -172,7 +191,7 @@ def send_all(
                     outgoing = next(source, None)
                 if outgoing is None:
                     break
-                connection = _one(connection, outgoing, host, port, timeout, answers.put)
+                connection = _one(connection, outgoing, place, timeout, answers.put)
         except BaseException as error:
             answers.put(error)
         finally:
@@ -200,9 +219,12 @@ def send_all(
         thread.join()
 
 
-def _connect(host: str, port: int, timeout: float) -> Connection:
+def _connect(place: Place, timeout: float) -> Connection:
+    host, port = place.host, place.port
     try:
-        return Connection(host, port, timeout)
+        return Connection(place, timeout)
+    except ssl.SSLError as error:
+        raise TLSRefusedError(f"cannot connect to {host}:{port} by TLS: {in_words(error)}") from None
     except OSError as error:
         why = "no answer" if isinstance(error, TimeoutError) else error.strerror or type(error).__name__
         raise InterfaceError(f"cannot connect to {host}:{port}: {why}; is the receiver running?") from None
@@ -211,8 +233,7 @@ def _connect(host: str, port: int, timeout: float) -> Connection:
 def _one(
     connection: Connection | None,
     outgoing: Outgoing,
-    host: str,
-    port: int,
+    place: Place,
     timeout: float,
     put: Callable[[Answer], None],
 ) -> Connection | None:
@@ -221,7 +242,7 @@ def _one(
     control_id = header.control_id if header else ""
     if connection is None:
         try:
-            connection = _connect(host, port, timeout)
+            connection = _connect(place, timeout)
         except InterfaceError as error:
             put(Answer(outgoing, control_id, NOT_SENT, str(error)))
             return None
@@ -229,9 +250,14 @@ def _one(
         put(exchange(connection, outgoing))
         return connection
     except OSError as error:
-        why = (
-            f"none within {timeout:g} s" if isinstance(error, TimeoutError) else error.strerror or str(error)
-        )
+        why = f"none within {timeout:g} s" if isinstance(error, TimeoutError) else in_words(error)
+        if (
+            isinstance(error, ssl.SSLError)
+            and not isinstance(error, TimeoutError)
+            and not connection.answered
+        ):
+            connection.close()
+            raise TLSRefusedError(f"{place.host}:{place.port} does not let us in: {why}") from None
         put(Answer(outgoing, control_id, NO_ANSWER, why))
         connection.close()
         return None

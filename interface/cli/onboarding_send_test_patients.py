@@ -16,10 +16,12 @@ from interface.cli.common import UsageError
 from interface.cli.output import facts, heading, many, print_json, table, tell
 from interface.cli.send import address, positive
 from interface.cli.stored import reasons_text, releases_text, wants_json
+from interface.cli.tls_options import add_tls_options, tls_of
 from interface.errors import InterfaceError
 
 if TYPE_CHECKING:
-    from interface.cli.mllp import Answer
+    from interface.cli.mllp import Answer, Place
+    from interface.cli.mllp_tls import ClientTLS
     from interface.settings import Settings
     from interface.settings.sections import Listener
     from interface.staging.imported import Imported, Provider
@@ -69,6 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help=f"how long to wait for decisions and replies (default: {WAIT_SECONDS:g})",
     )
+    add_tls_options(parser)
     add_site_arguments(parser)
 
 
@@ -118,19 +121,32 @@ def run(args: argparse.Namespace) -> int:
                 f'onboarding send-test-patients: [site] environment is "{site.settings.site.environment}", '
                 "and test patients are for staging"
             )
-        host, port = args.to or _listener(site.settings, args.listener)
+        place = _place(site.settings, args)
         cases = _cases(site, args)
-        _send(cases, host, port, args.timeout)
+        _send(cases, place, args.timeout)
         _wait(site, cases, args.wait)
     if wants_json(args):
-        print_json({"to": f"{host}:{port}", "patients": [_as_json(case) for case in cases]})
+        print_json({"to": f"{place.host}:{place.port}", "patients": [_as_json(case) for case in cases]})
     else:
         _show(cases)
     return 0 if all(case.well for case in cases) else 1
 
 
-def _listener(settings: Settings, name: str | None) -> tuple[str, int]:
-    """Where the site's own listener is found on this machine. Raises UsageError."""
+def _place(settings: Settings, args: argparse.Namespace) -> Place:
+    """Where to send, and how. Raises UsageError."""
+    from interface.cli.mllp import Place
+
+    tls = tls_of(args, "onboarding send-test-patients")
+    if not args.to:
+        return _listener(settings, args.listener, tls)
+    host, port = args.to
+    return Place(host, port, tls)
+
+
+def _listener(settings: Settings, name: str | None, tls: ClientTLS | None = None) -> Place:
+    """The site's own listener on this machine, by TLS where it has that. Raises UsageError."""
+    from interface.cli.mllp import Place
+
     found = [door for door in settings.listeners if name is None or door.name == name]
     if not found:
         known = ", ".join(door.name for door in settings.listeners)
@@ -144,7 +160,11 @@ def _listener(settings: Settings, name: str | None) -> tuple[str, int]:
             f'onboarding send-test-patients: listener "{door.name}" does not allow {host}: add it to allow (SIGHUP takes '
             "it), or say --to HOST:PORT"
         )
-    return host, door.port
+    if tls is None and door.tls_certificate is not None:
+        from interface.cli.mllp_tls import pinned
+
+        tls = pinned(settings.resolve(door.tls_certificate))
+    return Place(host, door.port, tls)
 
 
 def _is_kept_out(host: str, door: Listener) -> bool:
@@ -215,7 +235,7 @@ def _provider(args: argparse.Namespace) -> Provider:
     return Provider(npi, family.strip(), rest.strip())
 
 
-def _send(cases: Sequence[Case], host: str, port: int, timeout: float) -> None:
+def _send(cases: Sequence[Case], place: Place, timeout: float) -> None:
     """Send everything over one connection, in order. Raises InterfaceError when nobody answers there."""
     from interface.cli.mllp import Outgoing, send_all
 
@@ -231,7 +251,7 @@ def _send(cases: Sequence[Case], host: str, port: int, timeout: float) -> None:
             of[answer.control_id].answers.append(answer)
             advance(1)
 
-        send_all(messages, host, port, connections=1, timeout=timeout, report=report)
+        send_all(messages, place, connections=1, timeout=timeout, report=report)
 
 
 # ---------------------------------------------------------------- what came of it

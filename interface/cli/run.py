@@ -56,10 +56,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _run(path: Path, now: datetime | None) -> int:
     """The API key and the mapping are read here once, so that a fault is said before any port is opened."""
-    from interface.settings import load_settings, require_available
+    from interface.settings import load_settings
 
     settings = load_settings(path)
-    require_available(settings)
     settings.api_key()
     settings.rulebook()
 

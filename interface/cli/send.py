@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from interface.cli.common import UsageError, add_later_option, read_file
+from interface.cli.common import UsageError, read_file
 from interface.cli.output import facts, heading, is_terminal, print_json, safe_text, table
+from interface.cli.tls_options import add_tls_options, tls_of
 
 if TYPE_CHECKING:
     from interface.cli.mllp import Answer, Outgoing
@@ -33,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--connections", type=count, default=1, metavar="N", help="send over N connections at once"
     )
     parser.add_argument("--json", action="store_true", help="the summary as JSON")
-    add_later_option(parser, "--tls", "connect by TLS")
+    add_tls_options(parser)
 
 
 def address(text: str) -> tuple[str, int]:
@@ -70,12 +71,13 @@ def positive(text: str) -> float:
 
 def run(args: argparse.Namespace) -> int:
     """Send everything; 0 when every message was positively ACKed, else 1."""
-    from interface.cli.mllp import send_all
+    from interface.cli.mllp import Place, send_all
 
+    host, port = args.to
+    place = Place(host, port, tls_of(args, "send"))
     messages = collect(args.files)
     total = len(messages) * args.repeat
     tally = Tally()
-    host, port = args.to
     began = time.monotonic()
     with progress(total, tally) as advance:
 
@@ -85,8 +87,7 @@ def run(args: argparse.Namespace) -> int:
 
         send_all(
             (message for _ in range(args.repeat) for message in messages),
-            host,
-            port,
+            place,
             connections=min(args.connections, total),
             timeout=args.timeout,
             report=report,

@@ -94,14 +94,20 @@ allow = @ALLOW@
 # max_message_bytes = 33554432
 # How many may be open at a time; more are refused.
 # max_connections = 256
+# The same, of one address.
+# max_connections_per_address = 128
 # For an unfinished frame; a silent connection is normal and stays.
 # frame_seconds = 30
-# PEM: the certificate with those between it and its authority.
+# PEM: the certificate with those between it and its authority (docs/tls.md). SIGHUP reads these files anew.
 # tls_certificate = "tls/server.pem"
 # The key of the certificate.
 # tls_key = "tls/server.key"
-# PEM: the authorities of senders' certificates.
+# PEM: the authorities of senders' certificates; senders must show one of theirs.
 # tls_client_ca = "tls/clients.pem"
+# Names of which one must stand in a sender's certificate.
+# tls_client_names = ["mirth.hospital.example"]
+# PEM: what the authorities have revoked.
+# tls_crl = "tls/revoked.pem"
 
 [api]
 # 1: one patient's appointment in each request. 2: also patients without an appointment date, and panels.
@@ -260,30 +266,37 @@ path = "/webhooks/connective-health"
 # Requests that have no webhook after so many hours are listed and alerted.
 # expected_hours = 72
 
-[alerts]
 # When somebody is called, and how (docs/alerts.md). The log has every alert in any case.
+[alerts]
 # An alert that goes on is said again after so many hours; 0: it is said once.
 # repeat_hours = 24
-# What has no limit of its own has to hold for so long before it is said, and what is over for so long, too.
+# What has no limit of its own has to hold for so long before it is said.
 # hold_minutes = 1
+# What is over has to be over for so long before that is said.
 # settle_minutes = 2
 # Alerts that nobody wants, by their codes.
 # off = ["wal-large"]
-# How long the oldest undecided message, and the oldest waiting request, may wait.
+# How long the oldest message may wait to be decided.
 # late_minutes = 10
+# How long the oldest waiting request may wait.
 # oldest_minutes = 60
-# How long nothing but probes may go out: when only a person can put it right, and when the API is away.
+# How long nothing but probes may go out when only a person can put it right.
 # paused_minutes = 1
+# How long the API may be away.
 # away_minutes = 5
-# The share of requests of the last hours that may be held.
+# The share of requests of the last held_hours that may be held.
 # held_percent = 50
+# Of how many hours they are counted.
 # held_hours = 24
+# How many days before a certificate's end it is said.
 # certificate_days = 21
 # How far this machine's clock may be off the API's and the database's.
 # skew_seconds = 60
-# JSON is POSTed there; the secret is the whole value of a header: env:, file: or credential:.
+# Where each alert is POSTed to as JSON.
 # webhook = "https://alerts.example.org/hook"
+# The header that the secret goes in.
 # webhook_header = "Authorization"
+# The whole value of that header: env:, file: or credential:.
 # webhook_secret = "env:ALERTS_SECRET"
 # PEM: the authority of its certificate, where it is the site's own.
 # webhook_ca = "tls/site-ca.pem"
@@ -291,23 +304,33 @@ path = "/webhooks/connective-health"
 # command = ["/usr/local/bin/page", "oncall"]
 
 [alerts.smtp]
-# Mail, when there is a host. tls: starttls (port 587), tls (465) or none (25).
+# The mail server; without one no mail is sent.
 # host = "smtp.example.org"
+# Left out: 587 with tls = "starttls", 465 with "tls", 25 with "none".
 # port = 587
+# starttls, tls from the beginning, or none.
 # tls = "starttls"
+# PEM: the authority of the server's certificate, where it is the site's own.
 # ca = "tls/site-ca.pem"
+# Who signs in there; left out: nobody.
 # user = "interface"
+# The user's password: env:, file: or credential:.
 # password = "env:SMTP_PASSWORD"
+# The sender's address.
 # from = "interface@example.org"
+# Who gets the mail.
 # to = ["oncall@example.org"]
 
 # Feeds that have to be heard, one section for each; `check` proposes them from what came so far.
 # [[alerts.feed]]
+# The listener it comes by.
 # listener = "main"
-# A sender of it, as MSH-3 and MSH-4 name it; left out: whoever sends there.
+# A sender of it, as MSH-3 names it; left out: whoever sends there.
 # application = "EPIC"
+# The same, of MSH-4.
 # facility = "LFC"
-# Where [site] timezone is: when it is expected to speak, and for how many minutes of that it may be silent.
+# When it is expected to speak, where [site] timezone is.
 # windows = ["Mon-Fri 07:00-18:00", "Sat 08:00-12:00"]
+# For how many minutes of that it may be silent.
 # minutes = 60
 """

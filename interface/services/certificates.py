@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
-from twisted.internet.interfaces import IOpenSSLContextFactory
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from zope.interface import implementer
 
 from interface.errors import InterfaceError
 
 MAX_PEM_BYTES = 1024 * 1024
+MAX_NAMES = 200
+"""Characters of a certificate's names that are shown."""
 
 
 class CertificateError(InterfaceError):
@@ -34,11 +37,7 @@ class Pair:
     @property
     def names(self) -> str:
         """Whom it is for."""
-        try:
-            found = self.chain[0].extensions.get_extension_for_class(x509.SubjectAlternativeName)
-        except x509.ExtensionNotFound:
-            return self.chain[0].subject.rfc4514_string()
-        return ", ".join(str(name.value) for name in found.value)
+        return shown_names(self.chain[0])
 
     @property
     def ends(self) -> datetime:
@@ -46,11 +45,15 @@ class Pair:
         return self.chain[0].not_valid_after_utc
 
     def context(self) -> Any:
-        """For a port: TLS 1.2 at least, Twisted's ciphers (forward secrecy, AEAD first). Raises CertificateError."""
-        from OpenSSL.SSL import Error
-        from twisted.internet.ssl import CertificateOptions
+        """For a port: TLS 1.2 at least, Twisted's ciphers (forward secrecy, AEAD first), no compression, no
+        renegotiation, no sessions taken up again: each connection is judged by what counts when it comes. Raises
+        CertificateError.
+        """
+        from OpenSSL.SSL import OP_NO_RENEGOTIATION, Error
+        from twisted.internet.ssl import CertificateOptions, TLSVersion
 
-        made = CertificateOptions().getContext()
+        made = CertificateOptions(raiseMinimumTo=TLSVersion.TLSv1_2).getContext()
+        made.set_options(OP_NO_RENEGOTIATION)
         try:
             made.use_certificate_chain_file(str(self.certificate_file))
             made.use_privatekey_file(str(self.key_file))
@@ -64,11 +67,7 @@ class Pair:
 
 def read_pair(certificate: Path, key: Path, now: datetime) -> Pair:
     """Read both files. Raises CertificateError: unreadable, not PEM, no pair, or no longer or not yet good."""
-    pem, secret = _read(certificate), _read(key)
-    try:
-        chain = tuple(x509.load_pem_x509_certificates(pem))
-    except ValueError:
-        raise CertificateError(f"{certificate} holds no certificate in PEM form") from None
+    chain, secret = read_certificates(certificate), read_pem(key)
     try:
         private: Any = load_pem_private_key(secret, None)
     except TypeError:
@@ -84,18 +83,39 @@ def read_pair(certificate: Path, key: Path, now: datetime) -> Pair:
     if now < chain[0].not_valid_before_utc:
         begins = chain[0].not_valid_before_utc
         raise CertificateError(f"{certificate} is good from {begins:%Y-%m-%d} on: check this machine's clock")
+    for below, above in itertools.pairwise(chain):
+        if below.issuer != above.subject:
+            raise CertificateError(
+                f"{certificate} is no chain: {below.subject.rfc4514_string()} is not issued by what follows it"
+            )
     return Pair(chain, certificate, key)
 
 
 def end_of(certificate: Path) -> datetime:
     """Until when the first certificate of a file is good, be it over or not. Raises CertificateError."""
+    return read_certificates(certificate)[0].not_valid_after_utc
+
+
+def shown_names(certificate: x509.Certificate) -> str:
+    """Whom a certificate is for, for people: its subjectAltName, or else its subject; cut where it is long."""
     try:
-        return x509.load_pem_x509_certificates(_read(certificate))[0].not_valid_after_utc
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        text = ", ".join(str(name.value) for name in found.value)
+    except (x509.ExtensionNotFound, ValueError):
+        text = certificate.subject.rfc4514_string()
+    return text if len(text) <= MAX_NAMES else text[:MAX_NAMES] + "…"
+
+
+def read_certificates(path: Path) -> tuple[x509.Certificate, ...]:
+    """All certificates of a PEM file, one at least. Raises CertificateError."""
+    try:
+        return tuple(x509.load_pem_x509_certificates(read_pem(path)))
     except ValueError:
-        raise CertificateError(f"{certificate} holds no certificate in PEM form") from None
+        raise CertificateError(f"{path} holds no certificate in PEM form") from None
 
 
-def _read(path: Path) -> bytes:
+def read_pem(path: Path) -> bytes:
+    """What a file holds. Raises CertificateError."""
     try:
         with path.open("rb") as file:
             return file.read(MAX_PEM_BYTES)
@@ -108,17 +128,27 @@ def _public(key: Any) -> bytes:
     return found
 
 
-@implementer(IOpenSSLContextFactory)
+class Material(Protocol):
+    """What a port's TLS is made of."""
+
+    def context(self) -> Any:
+        """An OpenSSL context of its own. Raises CertificateError."""
+
+
+@implementer(IOpenSSLServerConnectionCreator)
 class Renewable:
     """What a TLS port asks for each connection: a renewed certificate counts from the next one on."""
 
-    def __init__(self, pair: Pair) -> None:
-        self._context = pair.context()
+    def __init__(self, material: Material) -> None:
+        """Raises CertificateError."""
+        self._context = material.context()
 
-    def use(self, pair: Pair) -> None:
-        """Another certificate from now on. Raises CertificateError."""
-        self._context = pair.context()
+    def use(self, material: Material) -> None:
+        """Another from now on. Raises CertificateError, and then the old one stays."""
+        self._context = material.context()
 
-    def getContext(self) -> Any:  # noqa: N802 - Twisted's name
-        """The context of a new connection."""
-        return self._context
+    def serverConnectionForTLS(self, protocol: Any) -> Any:  # noqa: ARG002, N802 - Twisted's
+        """The TLS of a new connection; Twisted notes its protocol in it (`get_app_data`)."""
+        from OpenSSL.SSL import Connection
+
+        return Connection(self._context, None)

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 from typing import Protocol as Shape
 
-from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer, ISSLTransport, ITCPTransport
+from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer, ITCPTransport
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from interface.hl7.framing import Frame, FrameDecoder, Oversized
+from interface.hl7.framing import VT, Frame, FrameDecoder, Oversized
 from interface.services.gate import Gate
 from interface.services.logs import event
 from interface.services.metrics import ListenerCounts
@@ -34,6 +34,7 @@ MAX_PENDING_BYTES = 64 * 1024 * 1024
 LINGER_SECONDS = 2.0
 """After the last answer we close our half and read on (discarding) so long: closing with unread bytes would
 reset the connection, and a reset can destroy answers that the sender has not read yet."""
+HANDSHAKE_SECONDS = 10.0
 KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
 """Seconds of silence before TCP asks whether the sender is still there, between questions, and questions
 asked."""
@@ -47,6 +48,11 @@ GATE = 4
 FINISHING = 8
 """Paused for good: the connection closes when it is answered."""
 
+TLS_HELLO = b"\x16\x03"
+"""How everyone begins who speaks TLS, and no one who speaks MLLP."""
+MOST_JUNK = 64 * 1024
+"""Bytes outside frames of a sender that has not sent a frame yet: with more it speaks something else."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -55,6 +61,9 @@ class Limits:
     max_message_bytes: int = 32 * 1024 * 1024
     max_connections: int = 256
     frame_seconds: float = 30.0
+    max_connections_per_address: int = 128
+    handshake_seconds: float = HANDSHAKE_SECONDS
+    """For TLS, from the connection on."""
     max_pending: int = MAX_PENDING
     max_pending_bytes: int = MAX_PENDING_BYTES
     linger_seconds: float = LINGER_SECONDS
@@ -74,6 +83,9 @@ class Shared(Shape):
 
     def disconnected(self, connection: "MLLPConnection") -> None:
         """A connection ends."""
+
+    def refused(self, reason: str, host: str, problem: str = "") -> None:
+        """A connection is not taken, or no further."""
 
     def settle(self, taken: Taken) -> None:
         """Make a frame's answer and count it."""
@@ -98,6 +110,7 @@ class MLLPConnection(Protocol):
         self._peer_done = False
         self._junk = 0
         self._discarded = 0
+        self._known = False  # whether a frame has ever begun
         self._frame_since: float | None = None
         self._timer: Timer | None = None
 
@@ -105,10 +118,11 @@ class MLLPConnection(Protocol):
 
     def connectionMade(self) -> None:  # noqa: N802 - Twisted's name
         """Set the socket's options; let the transport pause us while the sender does not read."""
-        if ITCPTransport.providedBy(self.transport):
-            self.transport.setTcpNoDelay(True)
-            self.transport.setTcpKeepAlive(True)
-            handle = self.transport.getHandle()
+        wire = self._tcp()
+        if ITCPTransport.providedBy(wire):
+            wire.setTcpNoDelay(True)
+            wire.setTcpKeepAlive(True)
+            handle = wire.getHandle()
             for option, value in KEEPALIVE.items():
                 if hasattr(socket, option):
                     handle.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
@@ -141,6 +155,8 @@ class MLLPConnection(Protocol):
         """Bytes off the wire, in pieces of any size."""
         if self._paused & FINISHING:
             return  # read only so that closing does not reset the connection
+        if not self._known and not self._greeting(data):
+            return
         decoder, counts = self._decoder, self.shared.counts
         counts.bytes += len(data)
         frames = decoder.feed(data)
@@ -152,10 +168,26 @@ class MLLPConnection(Protocol):
             self._junk, self._discarded = decoder.junk_bytes, decoder.discarded_frames
         if frames:
             self._take(frames)
-        if decoder.unfinished:
+        if decoder.unfinished or (self._junk and not self._known):
             self._watch(fresh)
         else:
             self._frame_since = None
+
+    def _greeting(self, data: bytes) -> bool:
+        """Look at what comes before the first frame: False: it is not MLLP, and the connection ends."""
+        if not self._junk and data.startswith(TLS_HELLO):
+            self._turn_away("tls-on-plain-port", "it speaks TLS, and this port does not")
+            return False
+        if VT in data:
+            self._known, self._frame_since = True, None
+        elif self._decoder.junk_bytes > MOST_JUNK:
+            self._turn_away("not-mllp", "no frame in all that it sent")
+            return False
+        return True
+
+    def _turn_away(self, reason: str, problem: str) -> None:
+        self.shared.refused(reason, self.source.host, problem)
+        self.finish()
 
     def _take(self, frames: Sequence[Frame | Oversized]) -> None:
         received_at = time.time()
@@ -244,14 +276,22 @@ class MLLPConnection(Protocol):
             return
         self._closing = True
         self.transport.unregisterProducer()
-        if self._peer_done or not _can_half_close(self.transport):
+        if self._peer_done:
             self.transport.loseConnection()
             return
-        self.transport.loseWriteConnection()
+        self._end_writing()
         self.transport.resumeProducing()
         self._timer = self.shared.clock.callLater(
             self.shared.limits.linger_seconds, self.transport.abortConnection
         )
+
+    def _end_writing(self) -> None:
+        """Say behind the last answer that none follows."""
+        self.transport.loseWriteConnection()
+
+    def _tcp(self) -> Any:
+        """The connection's TCP, on which its options are set."""
+        return self.transport
 
     def abort(self) -> None:
         """Close at once, answered or not."""
@@ -259,6 +299,16 @@ class MLLPConnection(Protocol):
             self.transport.abortConnection()
 
     # ---- pausing ----
+
+    @property
+    def paused(self) -> bool:
+        """Whether nothing is read."""
+        return bool(self._paused)
+
+    @property
+    def finishing(self) -> bool:
+        """Whether it is being ended from our side."""
+        return bool(self._paused & FINISHING)
 
     def pauseProducing(self) -> None:  # noqa: N802
         """The transport's buffer is full: the sender does not read its answers."""
@@ -312,6 +362,9 @@ class MLLPConnection(Protocol):
         if rest > 0:
             self._timer = self.shared.clock.callLater(rest, self._look)
             return
+        if not self._known:
+            self._turn_away("not-mllp", "no frame in what it sent")
+            return
         self.shared.counts.discarded["timeout"] += 1
         event(log, logging.WARNING, "frame-unfinished", listener=self.source.listener, peer=self.source.peer)
         self.finish()
@@ -319,8 +372,3 @@ class MLLPConnection(Protocol):
     def _stop_timer(self) -> None:
         cancel(self._timer)
         self._timer = None
-
-
-def _can_half_close(transport: Any) -> bool:
-    """TCP can close one half; TLS closes whole."""
-    return hasattr(transport, "loseWriteConnection") and not ISSLTransport.providedBy(transport)

@@ -18,7 +18,7 @@ from interface.services.door_state import MakeConsole
 from interface.services.logs import event
 from interface.services.supervision import work_command
 from interface.services.systemd import Given, Teller, take
-from interface.settings import Settings, load_settings, require_available
+from interface.settings import Settings, load_settings
 from interface.store.database import Store, may_make_key, open_store, presence_at
 from interface.store.errors import StoreError
 from interface.store.keys import load_or_create
@@ -50,7 +50,6 @@ def run_door(
     given = take(os.environ, os.getpid())
     settings = load_settings(settings_path)
     logs.use(settings.log.format, settings.log.level)
-    require_available(settings)
     url = settings.store_url
     with presence_at(url, "door"):
         clear = settings.store.clear

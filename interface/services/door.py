@@ -17,13 +17,14 @@ from interface.services.alert_looks import Looked
 from interface.services.alerting import DoorFacts, alerting_of
 from interface.services.bounded_http import BoundedSite
 from interface.services.certificates import Renewable
-from interface.services.connection import Limits
+from interface.services.connection import HANDSHAKE_SECONDS, Limits
 from interface.services.door_state import Console, DoorState, ListenerState, MakeConsole, Surroundings
 from interface.services.gate import Gate
 from interface.services.ids import control_ids
 from interface.services.journal import JournalThread
 from interface.services.life_signs import LifeSigns
 from interface.services.listener import MLLPFactory
+from interface.services.listener_tls import ListenersTLS
 from interface.services.logs import event
 from interface.services.metrics import DoorMetrics
 from interface.services.ports import Ports, pair_of, renewable
@@ -39,6 +40,8 @@ from interface.store.database import Store
 
 log = logging.getLogger(__name__)
 
+BACKLOG = 512
+"""Connections that the kernel keeps until we get to them: a burst of a scanner must not keep senders out."""
 DRAIN_SECONDS = 15.0
 """How long senders may take to read their last answers and close when the door stops."""
 MAX_FORM_BYTES = 1024 * 1024 + 64 * 1024
@@ -100,6 +103,7 @@ class Door:
         self.watch = Watch(self.alerting.look, reactor, self._watched, self._not_watched)
         self._seen = Seen(0, 0, 0)
         self.factories: dict[str, MLLPFactory] = {}
+        self.listeners_tls = ListenersTLS()
         self.ports: dict[str, Any] = {}
         self.web_port: Any = None
         self.webhooks_port: Any = None
@@ -178,9 +182,10 @@ class Door:
         ports = Ports(self.reactor, self._given.ports)
         for section in self.settings.listeners:
             factory = self._factory(section)
+            tls = self.listeners_tls.of(self.settings, section)
             what = f"listener {section.name}"
             self.ports[section.name] = ports.bind(
-                what, section.host, section.port, factory, backlog=128, name=section.name
+                what, section.host, section.port, factory, BACKLOG, tls, name=section.name
             )
             self.factories[section.name] = factory
         web = self.settings.web
@@ -230,8 +235,15 @@ class Door:
             self.metrics.listener(section.name),
             self.reactor,
             allow=section.networks,
-            limits=Limits(section.max_message_bytes, section.max_connections, section.frame_seconds),
+            limits=Limits(
+                section.max_message_bytes,
+                section.max_connections,
+                section.frame_seconds,
+                section.max_connections_per_address,
+                min(section.frame_seconds, HANDSHAKE_SECONDS),
+            ),
             answering=Answering(section.ack, section.not_stored),
+            secured=section.has_tls,
             control_ids=self._control_ids,
             now=lambda: datetime.now().astimezone(zone),
         )
@@ -340,6 +352,7 @@ class Door:
         for section in settings.listeners:
             if section.name in self.factories:
                 self.factories[section.name].allow = section.networks
+                self.listeners_tls.renew(settings, section)
         self._reload_webhooks(settings)
         self._reload_web(settings)
         self._reload_alerts(settings)

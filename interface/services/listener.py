@@ -1,6 +1,7 @@
 """A listener: accepts whom it may, counts, and ends its connections in good order."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
@@ -13,8 +14,10 @@ from interface.services.connection import Limits, MLLPConnection
 from interface.services.gate import Gate
 from interface.services.logs import event
 from interface.services.metrics import ListenerCounts
+from interface.services.secured import SecuredConnection
 from interface.services.taken import Answering, Source, Taken
 from interface.services.timing import Clock
+from interface.services.turned_away import TurnedAway
 
 log = logging.getLogger(__name__)
 
@@ -34,12 +37,13 @@ class MLLPFactory(ServerFactory):
         allow: Sequence[Network] = (),
         limits: Limits | None = None,
         answering: Answering | None = None,
+        secured: bool = False,
         control_ids: Callable[[], str],
         now: Callable[[], datetime],
     ) -> None:
         """`name` as in the settings; `clock` is the reactor or a test's; `allow` empty means loopback only.
 
-        `control_ids` and `now` (aware) give each ACK its MSH-10 and MSH-7.
+        `secured`: its connections are within TLS. `control_ids` and `now` (aware) give each ACK its MSH-10 and MSH-7.
         """
         self.name = name
         self.gate = gate
@@ -49,7 +53,10 @@ class MLLPFactory(ServerFactory):
         self.limits = limits or Limits()
         self.answering = answering or Answering()
         self.connections: set[MLLPConnection] = set()
+        self._protocol = SecuredConnection if secured else MLLPConnection
         self._accepted = 0
+        self._of: Counter[str] = Counter()
+        self._turned_away = TurnedAway()
         self._control_ids = control_ids
         self._now = now
         self._stopping = False
@@ -61,26 +68,38 @@ class MLLPFactory(ServerFactory):
         host, port = getattr(addr, "host", ""), getattr(addr, "port", 0)
         refused = self._refusal(host)
         if refused is not None:
-            self._refused(refused, host)
+            self.refused(refused, host)
             return None
         self._accepted += 1
+        self._of[host] += 1
         peer = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        return MLLPConnection(self, Source(self.name, peer))
+        return self._protocol(self, Source(self.name, peer))
 
     def _refusal(self, host: str) -> str | None:
         if self._stopping:
             return "stopping"
         if not permits(self.allow, host):
             return "not-allowed"
-        return "too-many" if self._accepted >= self.limits.max_connections else None
+        if self._accepted >= self.limits.max_connections:
+            return "too-many"
+        return "too-many-of-address" if self._of[host] >= self.limits.max_connections_per_address else None
 
-    def _refused(self, reason: str, host: str) -> None:
-        """Counted always; logged when it is the first of its kind or a tenfold, so that a scan cannot fill
-        the log."""
+    def refused(self, reason: str, host: str, problem: str = "") -> None:
+        """A connection was not taken, or no further. Counted always; said so that a scan cannot fill the log."""
         self.counts.refused[reason] += 1
-        count = self.counts.refused[reason]
-        if str(count).strip("0") == "1":
-            event(log, logging.WARNING, "refused", listener=self.name, reason=reason, host=host, so_far=count)
+        count = self._turned_away.to_be_said(reason, f"{host} {problem}", self.clock.seconds())
+        if count is not None:
+            more = {"problem": problem} if problem else {}
+            event(
+                log,
+                logging.WARNING,
+                "refused",
+                listener=self.name,
+                reason=reason,
+                host=host,
+                so_far=count,
+                **more,
+            )
 
     def connected(self, connection: MLLPConnection) -> None:
         """A connection begins."""
@@ -93,6 +112,10 @@ class MLLPFactory(ServerFactory):
         """A connection ends."""
         self.connections.discard(connection)
         self._accepted -= 1
+        host = connection.source.host
+        self._of[host] -= 1
+        if not self._of[host]:
+            del self._of[host]
         self.counts.connections -= 1
         self.gate.leave(connection)
         if not self.connections and self._whenever_empty is not None:

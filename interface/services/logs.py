@@ -344,6 +344,6 @@ def where(error: BaseException) -> str:
 
 def twisted_failures(record: dict[str, Any]) -> None:
     """Observer of Twisted's own log: a fault in a callback is said in one line, without its text."""
-    failure = record.get("log_failure")
+    failure = record.get("log_failure") or record.get("failure")  # the latter of its older way to log
     if failure is not None:
         event(logging.getLogger("interface.twisted"), logging.ERROR, "fault", fault=where(failure.value))

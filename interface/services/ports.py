@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from interface.errors import InterfaceError
 from interface.services.certificates import Pair, Renewable, read_pair
 from interface.services.systemd import OpenPort
+from interface.services.tls_port import TLSFactory
 from interface.settings import Settings
 
 
@@ -52,18 +53,15 @@ class Ports:
         socket unit. Raises DoorError, and then none that was bound stays open.
         """
         from twisted.internet.error import CannotListenError
-        from twisted.protocols.tls import TLSMemoryBIOFactory
 
-        if tls is not None:
-            secured: Any = tls
-            factory = TLSMemoryBIOFactory(secured, False, factory)
+        served = factory if tls is None else TLSFactory(tls, False, factory, self._reactor)  # type: ignore[arg-type]
         try:
             given = self._take(what, host, port, name)
             if given is not None:
-                bound = self._reactor.adoptStreamPort(given.fd, given.family, factory)
+                bound = self._reactor.adoptStreamPort(given.fd, given.family, served)
                 os.close(given.fd)  # the reactor has a copy
             else:
-                bound = self._reactor.listenTCP(port, factory, backlog=backlog, interface=host)
+                bound = self._reactor.listenTCP(port, served, backlog=backlog, interface=host)
         except CannotListenError as error:
             self._close()
             reason = getattr(error.socketError, "strerror", None) or str(error.socketError)

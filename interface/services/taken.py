@@ -70,6 +70,11 @@ class Source:
     peer: str
     """Address and port of the sender."""
 
+    @property
+    def host(self) -> str:
+        """Its address alone."""
+        return self.peer.rpartition(":")[0].strip("[]")
+
 
 def take(payload: bytes, source: Source, lane: Lane, received_at: float) -> Taken:
     """The rows of one frame's payload (bytes between VT and FS); `received_at`: seconds since 1970.

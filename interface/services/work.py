@@ -44,7 +44,7 @@ from interface.services.running import STORE_RETRY_SECONDS, StoreTrouble, run
 from interface.services.wakes import Wakes
 from interface.services.webhook_chores import WebhookChores
 from interface.services.work_stats import WorkStats, trouble_line, write_if_read
-from interface.settings import Settings, SettingsError, load_settings, require_available
+from interface.settings import Settings, SettingsError, load_settings
 from interface.store.database import Store, database_at, open_store
 from interface.store.errors import StoreError
 from interface.store.keys import load_or_create
@@ -168,7 +168,6 @@ def serve(settings_file: Path, now: str | None) -> None:
     settings = load_settings(settings_file)
     lives = Lives()
     use_log(settings, lives)
-    require_available(settings)
     target = Target(
         settings.post_url,
         settings.api_key(),
@@ -263,7 +262,6 @@ def reloaded(settings_file: Path, policy: Policy) -> Engine | None:
     """The engine of the mapping as it is now; None, said in the log, when something in it can't be: the old one stays."""
     try:
         settings = load_settings(settings_file)
-        require_available(settings)
         book, fresh = settings.rulebook(), settings.policy()
     except InterfaceError as failed:
         event(log, logging.ERROR, "mappings-not-reloaded", problem=failed)

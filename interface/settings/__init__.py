@@ -1,6 +1,5 @@
 """The settings file (TOML) as validated, frozen objects: what an operator writes, checked line by line."""
 
-from interface.settings.availability import not_available, require_available
 from interface.settings.errors import Fault, SettingsError
 from interface.settings.load import load_settings, parse_settings
 from interface.settings.model import Settings
@@ -33,8 +32,6 @@ __all__ = [
     "Web",
     "Webhooks",
     "load_settings",
-    "not_available",
     "parse_settings",
-    "require_available",
     "resolve_secret",
 ]

@@ -118,14 +118,22 @@ class Listener(Section):
     allow: Many[Network] = ()
     """Who may connect; empty: loopback only."""
     tls_certificate: FilledText | None = None
+    """PEM: the certificate, then those between it and the authority. All of the port is TLS then."""
     tls_key: FilledText | None = None
     tls_client_ca: FilledText | None = None
+    """PEM: the authorities of senders' certificates, of which each sender must show one."""
+    tls_client_names: Many[FilledText] = ()
+    """Names (DNS, URI, address; or the common name) of which a sender's certificate must have one; empty: any."""
+    tls_crl: FilledText | None = None
+    """PEM: the authorities' lists of revoked certificates."""
     charset: Charset | None = None
     """What a message without MSH-18 is read as; None: UTF-8, then cp1252."""
     timezone: TimeZone | None = None
     """The sender's time zone; None: the site's."""
     max_message_bytes: Annotated[int, Field(ge=1024, le=1024 * MIB)] = 32 * MIB
     max_connections: Annotated[int, Field(ge=1, le=65535)] = 256
+    max_connections_per_address: Annotated[int, Field(ge=1, le=65535)] = 128
+    """Of one address: one machine must not be able to take all places."""
     frame_seconds: Seconds = 30.0
     """How long an unfinished frame may take; a silent connection has no limit."""
     ack: Literal["auto", "original", "enhanced"] = "auto"
@@ -135,6 +143,11 @@ class Listener(Section):
     def networks(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
         """Who may connect, as networks; loopback when `allow` is empty."""
         return tuple(ipaddress.ip_network(text) for text in self.allow or ("127.0.0.0/8", "::1/128"))
+
+    @property
+    def has_tls(self) -> bool:
+        """Whether senders must speak TLS."""
+        return self.tls_certificate is not None
 
     @property
     def zone(self) -> ZoneInfo | None:

@@ -79,6 +79,7 @@ def _listeners(settings: "Settings") -> Iterator[Found]:
         if listener.name == HISTORY:
             text = f'"{HISTORY}" is what the history of the command `load` goes by; take another name'
             yield ("listener", number, "name"), text
+        yield from _tls(("listener", number), listener)
         names.add(listener.name)
         doors.append((("listener", number), f'listener "{listener.name}"', listener.host, listener.port))
     doors.append((("web",), "[web]", settings.web.host, settings.web.port))
@@ -91,12 +92,27 @@ def _listeners(settings: "Settings") -> Iterator[Found]:
                 break
 
 
+TOGETHER = (
+    ("tls_certificate", "tls_key"),
+    ("tls_key", "tls_certificate"),
+    ("tls_client_ca", "tls_certificate"),
+    ("tls_client_names", "tls_client_ca"),
+    ("tls_crl", "tls_client_ca"),
+)
+"""Keys of TLS, and what each needs."""
+
+
+def _tls(path: Path, section: object) -> Iterator[Found]:
+    """Keys of a section's TLS that mean nothing without another."""
+    for name, other in TOGETHER:
+        if getattr(section, name, None) and not getattr(section, other, None):
+            yield (*path, name), f"needs {other}, too"
+
+
 def _webhooks(settings: "Settings") -> Iterator[Found]:
     """Webhooks are patients' data: they come over TLS, or by a way of which this machine or a proxy is the end."""
     given = settings.webhooks
-    for name, other in (("tls_certificate", "tls_key"), ("tls_key", "tls_certificate")):
-        if getattr(given, name) is not None and getattr(given, other) is None:
-            yield ("webhooks", name), f"needs {other}, too"
+    yield from _tls(("webhooks",), given)
     if given.host is not None and settings.webhooks_door is None:
         yield ("webhooks", "host"), "needs a port of its own, or tls_certificate and tls_key"
         return
@@ -114,9 +130,7 @@ def _webhooks(settings: "Settings") -> Iterator[Found]:
 def _web(settings: "Settings") -> Iterator[Found]:
     """The console shows patient data and takes passwords: from other machines over TLS only."""
     given = settings.web
-    for name, other in (("tls_certificate", "tls_key"), ("tls_key", "tls_certificate")):
-        if getattr(given, name) is not None and getattr(given, other) is None:
-            yield ("web", name), f"needs {other}, too"
+    yield from _tls(("web",), given)
     if given.console and not given.has_tls and not checks.is_loopback(given.host):
         text = (
             "the console would be open to other machines over plain http: set tls_certificate and tls_key; or "

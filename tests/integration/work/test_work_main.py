@@ -79,7 +79,7 @@ def test_a_message_becomes_a_request_by_the_real_mapping(settings, tmp_path, api
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ((b"[store]", b'[[listener]]\ntls_certificate = "c.pem"\n[store]'), b"not available yet"),
+        ((b"[store]", b'[[listener]]\ntls_certificate = "c.pem"\n[store]'), b"needs tls_key"),
         ((b"[store]", b"[stoer]"), b"stoer"),
     ],
 )

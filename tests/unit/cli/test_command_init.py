@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from interface.cli.init import gather
 from interface.cli.main import main
 from interface.cli.template import TEMPLATE, Answers, render
-from interface.settings import load_settings, not_available, parse_settings
+from interface.settings import load_settings, parse_settings
 from interface.settings.load import SECTIONS, WITHIN
 from interface.settings.sections import MESSAGE_TYPES, Listener
 
@@ -54,7 +54,6 @@ def test_without_flags_the_file_is_ready_to_run_in_the_sandbox(
     monkeypatch.chdir(tmp_path)
     assert main(["init"]) == 0
     settings = load_settings(tmp_path / "hl7-interface.toml")
-    assert not_available(settings) == []
     assert settings.api_key() == "sandbox"
     assert settings.listeners == (Listener(),)
 

@@ -50,11 +50,6 @@ def test_what_comes_later_says_so(name: str, rest: list[str], capsys: pytest.Cap
     assert capsys.readouterr() == ("", f"hl7-interface {name}: not available yet\n")
 
 
-def test_an_option_that_comes_later_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["send", "--tls", "x.hl7"]) == 2
-    assert capsys.readouterr() == ("", "hl7-interface send --tls: not available yet\n")
-
-
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.startswith("hl7-interface ")

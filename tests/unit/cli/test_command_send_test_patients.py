@@ -12,7 +12,8 @@ FILE = Path("s.toml")
 
 
 def found(text: str, name: str | None = None) -> tuple[str, int]:
-    return _listener(parse_settings(text, FILE), name)
+    place = _listener(parse_settings(text, FILE), name)
+    return place.host, place.port
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import trustme
 
-from interface.services.certificates import CertificateError, Renewable, read_pair
+from interface.services.certificates import CertificateError, read_pair
 
 NOW = datetime.now(UTC)
 
@@ -28,7 +28,7 @@ def test_a_pair_says_whom_it_is_for_and_until_when(files):
     pair = read_pair(*files(), NOW)
     assert pair.names == "interface.example.org"
     assert pair.ends > NOW
-    assert Renewable(pair).getContext() is not None
+    assert pair.context() is not None
 
 
 def refused(certificate, key, at=NOW):

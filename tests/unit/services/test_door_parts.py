@@ -55,14 +55,15 @@ def test_a_senders_text_can_forge_neither_a_line_nor_a_key() -> None:
     assert line == 'event=happened control_id="M1\\" event=ready\\x0d\\x0alevel=ERROR\\x2028x"\n'
 
 
+@pytest.mark.parametrize("key", ["log_failure", "failure"])
 def test_faults_are_logged_by_kind_and_place_without_their_text(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    key: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logging.getLogger("interface"), "propagate", True)
     try:
         raise KeyError("DOE^JANE")
     except KeyError as error:
-        twisted_failures({"log_failure": Failure()})
+        twisted_failures({key: Failure()})
         assert where(error).startswith("KeyError at test_door_parts.py:")
     assert "DOE" not in caplog.text
     assert "KeyError at test_door_parts.py" in caplog.text
