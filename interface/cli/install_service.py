@@ -146,6 +146,11 @@ def _remove(folder: Path, *, force: bool) -> int:
     if not names:
         raise UsageError(f"install-service: there is no {NAME}.service in {folder}")
     _refuse_changed(folder, names, force=force)
+    enabled = sorted(path.name for path in folder.glob(f"*.wants/{NAME}.*"))
+    if enabled:
+        raise UsageError(
+            f"install-service: the units are in use; first: systemctl disable --now {' '.join(enabled)}"
+        )
     for name in names:
         try:
             (folder / name).unlink()
@@ -153,7 +158,6 @@ def _remove(folder: Path, *, force: bool) -> int:
             raise UsageError(f"install-service: cannot remove {folder / name}: {error.strerror}") from None
         print(f"removed {folder / name}")
     print("the settings, keys and the store stay; next, as root:")
-    print(f"  systemctl stop {' '.join(reversed(names))}")
     print("  systemctl daemon-reload")
     return 0
 

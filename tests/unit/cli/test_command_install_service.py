@@ -155,9 +155,17 @@ def test_removing_takes_the_units_alone(call: Call, site: Callable[..., Path], t
     path = site("")
     (tmp_path / "other.service").write_text("")
     call("-c", str(path), "--dir", str(tmp_path))
+    wants = tmp_path / "sockets.target.wants"
+    wants.mkdir()
+    (wants / SOCKET).symlink_to(tmp_path / SOCKET)
+    code, _, err = call("--remove", "--dir", str(tmp_path))
+    assert (code, (tmp_path / SOCKET).exists()) == (2, True)
+    assert "first: systemctl disable --now hl7-interface.socket" in err
+    (wants / SOCKET).unlink()
+    wants.rmdir()
     code, out, _ = call("--remove", "--dir", str(tmp_path))
     assert code == 0
-    assert "systemctl stop hl7-interface.socket hl7-interface.service" in out
+    assert "systemctl daemon-reload" in out
     assert sorted(file.name for file in tmp_path.iterdir()) == ["hl7-interface.toml", "other.service"]
     code, _, err = call("--remove", "--dir", str(tmp_path))
     assert (code, err) == (
