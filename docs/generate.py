@@ -8,13 +8,15 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 sys.path.insert(0, str(FOLDER))  # the pages' modules stand beside this file
 
-from pages import acks, deployment, mapping, names, verdicts, webhooks  # noqa: E402
+from pages import acks, deployment, mapping, names, screens, verdicts, webhooks  # noqa: E402
 
 PAGES = {
     "acks.md": acks.page,
     "verdicts.md": verdicts.page,
     "mapping.md": mapping.page,
     "webhooks.md": webhooks.page,
+    "engine-mirth.svg": screens.mirth,
+    "engine-rhapsody.svg": screens.rhapsody,
     "../interface/hl7/data/names.txt": names.page,
     "../deploy/hl7-interface.service": deployment.service,
     "../deploy/hl7-interface.socket": deployment.socket,
