@@ -4,7 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test bench lint chromium clean
+TOOLS := $(VENV)/tools
+DELIVERED := $(VENV)/delivered
+
+.PHONY: run test bench lint chromium lock sbom audit clean
 .DEFAULT_GOAL := run
 
 run: $(READY) ## the main job: simulated API, daemon, sample messages over real MLLP
@@ -28,13 +31,40 @@ lint: $(READY)
 bench: $(READY) ## the speed table; benchmarks/README.md says how each number is made
 	$(BIN)/python -m benchmarks
 
-$(READY): setup.cfg pyproject.toml
+# The versions that are delivered are those that are tested; what only tests need is newest.
+$(READY): setup.cfg pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed; set it with: make PYTHON=/path/to/python3.11" >&2; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
 		{ echo "$(PYTHON) can't make a venv; on Debian: apt-get install python3-venv" >&2; rm -rf $(VENV); exit 2; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@sed -n 's/^\([a-z0-9-]*==[^ ;\\]*\).*/\1/p' requirements.lock > $(VENV)/constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(VENV)/constraints.txt --editable '.[test]'
 	@touch $(READY)
+
+# ---- what it is made of (docs/supply-chain.md) ----
+
+lock: $(TOOLS)/.ready ## newest versions of all packages, with the hashes of all their files
+	$(TOOLS)/bin/uv pip compile setup.cfg $(LOCK) --output-file requirements.lock
+	$(TOOLS)/bin/uv pip compile deploy/build.in $(LOCK) --output-file deploy/build.lock
+
+LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	--custom-compile-command "make lock"
+
+sbom: $(DELIVERED)/.ready ## deploy/sbom.cdx.json and docs/licences.md, from the metadata of what the lock file names
+	$(DELIVERED)/bin/python docs/supply_chain.py
+
+audit: $(TOOLS)/.ready ## known vulnerabilities; asks a database on the internet
+	$(TOOLS)/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements.lock
+
+$(TOOLS)/.ready:
+	@$(PYTHON) -m venv $(TOOLS)
+	@$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check 'uv >= 0.5' 'pip-audit >= 2.7'
+	@touch $@
+
+$(DELIVERED)/.ready: requirements.lock
+	@$(PYTHON) -m venv --clear $(DELIVERED)
+	@$(DELIVERED)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@touch $@
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .hypothesis

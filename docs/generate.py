@@ -8,7 +8,18 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 sys.path.insert(0, str(FOLDER))  # the pages' modules stand beside this file
 
-from pages import acks, alerts, commands, mapping, names, settings, verdicts, webhooks  # noqa: E402
+from pages import (  # noqa: E402
+    acks,
+    alerts,
+    commands,
+    deployment,
+    mapping,
+    names,
+    screens,
+    settings,
+    verdicts,
+    webhooks,
+)
 
 PAGES = {
     "acks.md": acks.page,
@@ -19,7 +30,11 @@ PAGES = {
     "settings.md": settings.page,
     "commands.md": commands.page,
     "webhooks.md": webhooks.page,
+    "engine-mirth.svg": screens.mirth,
+    "engine-rhapsody.svg": screens.rhapsody,
     "../interface/hl7/data/names.txt": names.page,
+    "../deploy/hl7-interface.service": deployment.service,
+    "../deploy/hl7-interface.socket": deployment.socket,
 }
 
 

@@ -20,6 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also have the API check a made-up patient's request, with the API key (version 2; version 1: sandbox only)",
     )
+    parser.add_argument(
+        "--running",
+        action="store_true",
+        help="only ask whether the daemon runs; for a container's health check",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -30,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
 
     """
     path = find_settings(args.config)
-    findings = examine(path, live=args.live)
+    findings = examine(path, live=args.live, running=args.running)
     failed = [finding for finding in findings if finding.level == "FAIL"]
     if args.json:
         print_json(
@@ -46,10 +51,10 @@ def run(args: argparse.Namespace) -> int:
     return 2 if any(finding.about_settings for finding in failed) else 1 if failed else 0
 
 
-def examine(path: Path, *, live: bool = False) -> "list[Finding]":
+def examine(path: Path, *, live: bool = False, running: bool = False) -> "list[Finding]":
     """All findings for the settings file at `path`; only the settings' own when they cannot be used.
 
-    Without `live` nothing is sent but an empty HEAD.
+    Without `live` nothing is sent but an empty HEAD. `running`: the daemon's answer alone.
     """
     from interface.cli.checks import CHECKS, Finding, guarded
     from interface.settings import SettingsError, load_settings
@@ -58,6 +63,10 @@ def examine(path: Path, *, live: bool = False) -> "list[Finding]":
         settings = load_settings(path)
     except SettingsError as error:
         return [Finding("FAIL", "settings", str(fault), about_settings=True) for fault in error.faults]
+    if running:
+        from interface.cli.check_running import is_running
+
+        return is_running(settings)
     findings = [Finding("ok", "settings", f'{path}, environment "{settings.site.environment}"')]
     for what, check in CHECKS:
         findings += guarded(what, check, settings)

@@ -24,10 +24,10 @@ INTERRUPTED = 130
 
 @dataclass(frozen=True)
 class Command:
-    """A command. Its module has `add_arguments(parser)` and `run(args) -> int`; None: it comes later."""
+    """A command. Its module has `add_arguments(parser)` and `run(args) -> int`."""
 
     name: str
-    module: str | None
+    module: str
     help: str
 
 
@@ -54,7 +54,7 @@ COMMANDS = (
     Command("purge", "interface.cli.purge", "delete what is older than the settings keep"),
     Command("keys", "interface.cli.keys", "make and rotate at-rest keys"),
     Command("migrate", "interface.cli.migrate", "move from SQLite to PostgreSQL"),
-    Command("install-service", None, "install the systemd unit"),
+    Command("install-service", "interface.cli.install_service", "write systemd's units for the settings"),
     Command("users", "interface.cli.users", "who may use the console"),
 )
 """The commands in the order of the help."""
@@ -132,13 +132,11 @@ def _dispatch(argv: list[str]) -> int:
         kind = "option" if first.startswith("-") else "command"
         hint = f"did you mean `{near[0]}`?" if near else f"`{PROGRAM} --help` lists the commands"
         raise UsageError(f"unknown {kind} {first!r}; {hint}")
-    if command.module is None:
-        raise NotAvailableError(command.name)
-    return _run(command, command.module, rest)
+    return _run(command, rest)
 
 
-def _run(command: Command, module_name: str, rest: list[str]) -> int:
-    module: Any = importlib.import_module(module_name)
+def _run(command: Command, rest: list[str]) -> int:
+    module: Any = importlib.import_module(command.module)
     parser = Parser(
         prog=f"{PROGRAM} {command.name}",
         description=command.help[:1].upper() + command.help[1:] + ".",
@@ -163,9 +161,7 @@ def _help() -> str:
         "",
         "commands:",
     ]
-    for command in COMMANDS:
-        mark = "" if command.module else " (not available yet)"
-        lines.append(f"  {command.name.ljust(width)}  {command.help}{mark}")
+    lines += [f"  {command.name.ljust(width)}  {command.help}" for command in COMMANDS]
     lines += ["", "options:", "  --help      this text", "  --version   the program's version"]
     return "\n".join(lines)
 

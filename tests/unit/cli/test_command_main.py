@@ -12,8 +12,6 @@ from interface.cli.main import COMMANDS, main
 from interface.errors import InterfaceError
 from interface.settings import Fault, SettingsError
 
-LATER = [command.name for command in COMMANDS if command.module is None]
-
 
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
@@ -25,29 +23,20 @@ def command(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-def test_help_names_every_command_and_marks_what_comes_later(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     lines = capsys.readouterr().out.splitlines()
     for known in COMMANDS:
         line = next(line for line in lines if line.split()[:1] == [known.name])
-        assert line.endswith("(not available yet)") == (known.module is None)
+        assert line.endswith(known.help)
 
 
 def test_the_pinned_commands_are_all_there() -> None:
     pinned = (
         "demo init check run explain send messages requests webhooks patients appointments load feed-report migrate "
-        "sandbox keys purge backup onboarding users"
+        "sandbox keys purge backup onboarding users alerts install-service"
     )
-    later = "install-service"
-    assert {known.name for known in COMMANDS if known.module} == set(pinned.split())
-    assert set(LATER) == set(later.split())
-
-
-@pytest.mark.parametrize("name", LATER)
-@pytest.mark.parametrize("rest", [[], ["--help"], ["rebuild", "--dry-run", "x", "-c", "f"]])
-def test_what_comes_later_says_so(name: str, rest: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([name, *rest]) == 2
-    assert capsys.readouterr() == ("", f"hl7-interface {name}: not available yet\n")
+    assert {known.name for known in COMMANDS} == set(pinned.split())
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
