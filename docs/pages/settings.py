@@ -62,17 +62,18 @@ def said() -> dict[tuple[str, str], Said]:
 def sections() -> Iterator[tuple[str, str, type[BaseModel]]]:
     """Each section: its name in the file, as it is written there, its model; those within it behind it."""
     for name, field in Settings.model_fields.items():
-        (model,) = _models(field)
+        (model,) = sections_in(field)
         section = field.alias or name
         yield section, f"[[{section}]]" if field.alias else f"[{section}]", model
         for within, part in model.model_fields.items():
-            for inner in _models(part):
+            for inner in sections_in(part):
                 written = f"{section}.{within}"
                 many = get_origin(get_type_hints(model)[within]) is tuple
                 yield written, f"[[{written}]]" if many else f"[{written}]", inner
 
 
-def _models(field: FieldInfo) -> list[type[BaseModel]]:
+def sections_in(field: FieldInfo) -> list[type[BaseModel]]:
+    """The models of a field that is a section of its own."""
     return [kind for kind in _parts(field.annotation) if _is_model(kind)]
 
 
@@ -82,7 +83,7 @@ def rows(section: str, model: type[BaseModel]) -> list[Row]:
     hints = get_type_hints(model, include_extras=True)
     made = []
     for attribute, field in model.model_fields.items():
-        if _models(field):
+        if sections_in(field):
             continue  # a section of its own
         name = attribute if field.alias in (None, MESSAGE_TYPES) else field.alias
         if field.alias == MESSAGE_TYPES:
