@@ -54,7 +54,7 @@ def shown(browser, address: str = PAGE) -> str:
 
 def named(field: str) -> str:
     """A field as the page has it: its human name, and below its own."""
-    return f"{name_of(field)}{field if name_of(field) != field else ''}"
+    return f"{name_of(field)} {field}" if name_of(field) != field else field
 
 
 def form_of(page: str) -> tuple[tuple[str, str], ...]:
@@ -94,7 +94,7 @@ def test_what_is_shown_is_what_the_dry_run_says_and_what_happens(
     browser.post("/show", why="a call")
     page = shown(browser)
     assert rows_of(page) == dry
-    assert ("authority of the record numberpatient.mrn.root", "2.999.1", "2.999.77") in dry
+    assert ("authority of the record number patient.mrn.root", "2.999.1", "2.999.77") in dry
     said = plain(page)
     assert "Rebuild patient 1? 1 chart is made anew from 1 message" in said
     assert "They stay as they are: nothing new is asked for." in said
