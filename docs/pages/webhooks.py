@@ -65,6 +65,7 @@ in the settings and `[web]` is open to others, none are taken.
 
 Make a secret, readable for the daemon alone:
 
+<!-- do -->
 ```sh
 (umask 077; openssl rand -hex 24 > webhook.secret)
 ```

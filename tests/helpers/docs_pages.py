@@ -10,6 +10,7 @@ A page is read from above. These comments, which a reader does not see, say what
 | `<!-- typed: FIRST, SECOND -->` | what is typed when the next block's command asks |
 | `<!-- file: NAME -->` | the next block, of whatever kind, is the content of this file |
 | `<!-- settings -->`, `<!-- settings: TOML -->` | the next block, or this, goes into the settings file |
+| `<!-- do -->` | the next block, of whatever kind, is done by the reader: all of its lines |
 | `<!-- run: COMMAND -->` | the reader has done this as well |
 | `<!-- stop: NAME -->` | the reader has stopped `hl7-interface NAME` |
 """
@@ -31,7 +32,9 @@ _PIECE = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _DOINGS = ("from", "run", "stop", "settings")
-_ABOUT_NEXT = ("not run", "ends", "typed", "file", "settings")
+_ABOUT_NEXT = ("not run", "ends", "typed", "file", "settings", "do")
+_WHOLE = {"file": "file", "settings": "settings", "do": "run"}
+"""What makes one doing of a whole block."""
 
 
 @dataclass(frozen=True)
@@ -85,13 +88,13 @@ def read(path: Path) -> Page:
             kind, _, what = (part.strip() for part in piece["comment"].partition(":"))
             if kind == "from":
                 start = what
-            elif kind in _ABOUT_NEXT and (what or kind == "settings") and not (kind == "settings" and what):
+            elif kind in _ABOUT_NEXT and bool(what) != (kind in ("settings", "do")):
                 about[kind] = what
             elif kind in _DOINGS:
                 steps.append(Doing(kind, what, line))
-        elif "file" in about or "settings" in about:
-            kind = "file" if "file" in about else "settings"
-            steps.append(Doing(kind, piece["block"], line, about[kind]))
+        elif whole := _WHOLE.keys() & about.keys():
+            (kind,) = whole
+            steps.append(Doing(_WHOLE[kind], piece["block"], line, about[kind]))
             about = {}
         elif piece["language"] == "console":
             steps += _commands(piece["block"], line, about)
