@@ -38,6 +38,7 @@ def page() -> str:
         also = ", `contradicting`" if outcome.contradicting else ""
         outcomes.append((what, f"`{outcome.name}`{also}", outcome.text or "none yet"))
     return f"""{MADE}
+<!-- from: a site with webhooks -->
 
 # Webhooks
 
@@ -64,6 +65,7 @@ in the settings and `[web]` is open to others, none are taken.
 
 Make a secret, readable for the daemon alone:
 
+<!-- do -->
 ```sh
 (umask 077; openssl rand -hex 24 > webhook.secret)
 ```
@@ -113,9 +115,9 @@ POST. Each webhook counts once, however often it is sent.
 ```console
 $ hl7-interface requests --outcome contradicting
 $ hl7-interface requests --unanswered
-$ hl7-interface requests show 41
+$ hl7-interface requests show 2
 $ hl7-interface webhooks --unmatched
-$ hl7-interface webhooks show 7
+$ hl7-interface webhooks show 1
 ```
 
 `webhooks show` masks what could be a patient's; `--body` shows it as it came.

@@ -29,6 +29,13 @@ def test_links_within_the_project_lead_somewhere(page: Path) -> None:
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
+def test_the_index_names_every_page() -> None:
+    index = ROOT / "docs" / "README.md"
+    named = set(LINK.findall(index.read_text("utf-8")))
+    assert {path.name for path in (ROOT / "docs").glob("*.md") if path != index} - named == set()
+    assert len(re.findall(r"^\| \[", index.read_text("utf-8"), re.MULTILINE)) > 20
+
+
 SPEAKING = [path for room in ("services", "console") for path in (ROOT / "interface" / room).glob("*.py")]
 """The rooms that write log lines."""
 STEP = re.compile(r"^\| [^|]+ \| `(interface/[a-z0-9_/]+\.py)` \| ([^|]+) \|$", re.MULTILINE)

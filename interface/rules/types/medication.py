@@ -145,8 +145,9 @@ def product(spec: Spec) -> Reader:
     paths = tuple(path for path in spec.paths if path.segment != segment)
     asked = tuple(path for path in spec.paths if path.segment == segment)
     if segment and not asked:
+        # at 'from:', which is what a site changes
         raise spec.error(
-            "asked", f"'asked:' is the segment of one of the paths of 'from:'; none is of '{segment}'"
+            "from", f"'asked:' is the segment of one of the paths of 'from:'; none is of '{segment}'"
         )
 
     def search(context: Context, sent: list[_Sent]) -> tuple[Value | None, Value | None]:
