@@ -157,7 +157,8 @@ def _destination(code: str, facts: Facts, limits: Limits) -> Judged:
         return
     for_long = told.since is not None and facts.now - told.since >= least
     since = "" if told.since is None else f" for {span(facts.now - told.since)}"
-    yield Condition(code, "bad" if for_long else "between", f"nothing is sent{since}: {told.why}")
+    by = f" by {told.node}" if told.node else ""
+    yield Condition(code, "bad" if for_long else "between", f"nothing is sent{by}{since}: {told.why}")
 
 
 def _dead(code: str, facts: Facts, _limits: Limits) -> Judged:
