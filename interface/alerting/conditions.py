@@ -31,12 +31,13 @@ class Condition:
 
 def conditions(facts: Facts, limits: Limits) -> tuple[Condition, ...]:
     """All that is watched, in the order of the table."""
-    return tuple(
-        condition
-        for code, judge in JUDGES.items()
-        if code not in limits.off
-        for condition in judge(code, facts, limits)
-    )
+    wanted = (code for code in JUDGES if code not in limits.off)
+    return tuple(condition for code in wanted for condition in of(code, facts, limits))
+
+
+def of(code: str, facts: Facts, limits: Limits) -> Iterator[Condition]:
+    """Of one alert, be it wanted or not."""
+    return JUDGES[code](code, facts, limits)
 
 
 def _between(value: float, bad: float, good: float) -> Case:

@@ -21,7 +21,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 
 from interface.alerting.book import Book
-from interface.alerting.conditions import Condition, conditions
+from interface.alerting.conditions import Condition, conditions, of
 from interface.alerting.facts import Destination, Facts, Heard, worst
 from interface.alerting.kinds import BY_CODE
 from interface.alerting.on import On, on_of
@@ -217,9 +217,7 @@ class Alerting:
 
     def _fill(self, facts: Facts) -> None:
         """What is too much to take more: with levels of begin and end, and nobody can turn it off."""
-        for condition in conditions(facts, replace(self._limits, off=frozenset())):
-            if condition.code not in FULL:
-                continue
+        for condition in (one for code in FULL for one in of(code, facts, self._limits)):
             if condition.case == "bad" or (condition.case == "between" and condition.code in self._full):
                 self._full[condition.code] = condition.text
             else:
