@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from interface.alerting.conditions import Condition
-from interface.alerting.facts import Limits
+from interface.alerting.facts import STATES, Destination, Limits
 from interface.alerting.state import Alerts, Edge, is_time
 from interface.alerting.telling import Notice, Queue, notice_kept, notice_restored
 
@@ -30,6 +30,8 @@ class Book:
     """When feeds spoke last."""
     looked: int = 0
     """The last message that was looked at for that: its row id."""
+    destination: Destination | None = None
+    """How a node sees it, for the one that speaks for all."""
 
     def after(
         self,
@@ -75,6 +77,7 @@ class Book:
                 "number": self.number,
                 "heard": dict(self.heard),
                 "looked": self.looked,
+                "destination": None if self.destination is None else asdict(self.destination),
             }
         )
 
@@ -101,8 +104,21 @@ class Book:
             if isinstance(heard, dict)
             else {},
             _whole(told.get("looked")),
+            _destination(told.get("destination")),
         )
 
 
 def _whole(value: object) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0
+
+
+def _destination(told: object) -> Destination | None:
+    if not isinstance(told, dict) or told.get("state") not in STATES:
+        return None
+    since = told.get("since")
+    return Destination(
+        told["state"],
+        str(told.get("why", "")),
+        float(since) if is_time(since) else None,
+        str(told.get("node", "")),
+    )

@@ -31,12 +31,13 @@ class Condition:
 
 def conditions(facts: Facts, limits: Limits) -> tuple[Condition, ...]:
     """All that is watched, in the order of the table."""
-    return tuple(
-        condition
-        for code, judge in JUDGES.items()
-        if code not in limits.off
-        for condition in judge(code, facts, limits)
-    )
+    wanted = (code for code in JUDGES if code not in limits.off)
+    return tuple(condition for code in wanted for condition in of(code, facts, limits))
+
+
+def of(code: str, facts: Facts, limits: Limits) -> Iterator[Condition]:
+    """Of one alert, be it wanted or not."""
+    return JUDGES[code](code, facts, limits)
 
 
 def _between(value: float, bad: float, good: float) -> Case:
@@ -157,7 +158,8 @@ def _destination(code: str, facts: Facts, limits: Limits) -> Judged:
         return
     for_long = told.since is not None and facts.now - told.since >= least
     since = "" if told.since is None else f" for {span(facts.now - told.since)}"
-    yield Condition(code, "bad" if for_long else "between", f"nothing is sent{since}: {told.why}")
+    by = f" by {told.node}" if told.node else ""
+    yield Condition(code, "bad" if for_long else "between", f"nothing is sent{by}{since}: {told.why}")
 
 
 def _dead(code: str, facts: Facts, _limits: Limits) -> Judged:

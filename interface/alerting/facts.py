@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from interface.alerting.week import Week
@@ -77,10 +77,21 @@ class Destination:
     """Where requests go, as the work knows it."""
 
     state: str
-    """passing, open, paused, slowed."""
+    """paused, open, slowed, passing."""
     why: str = ""
     since: float | None = None
     """POSIX seconds, by our clock."""
+    node: str = ""
+    """Whose view it is, where there are several."""
+
+
+STATES = ("paused", "open", "slowed", "passing")
+"""The worst first."""
+
+
+def worst(views: Iterable[Destination]) -> Destination | None:
+    """Of what several nodes see: where one of them is stopped that counts; None: nobody knows."""
+    return min(views, key=lambda one: STATES.index(one.state), default=None)
 
 
 @dataclass(frozen=True, slots=True)

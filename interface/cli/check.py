@@ -47,7 +47,10 @@ def run(args: argparse.Namespace) -> int:
         )
     else:
         for finding in findings:
-            print(f"{finding.level.ljust(4)}  {safe_text(finding.what)}: {safe_text(finding.detail)}")
+            first, *more = finding.detail.split("\n")
+            print(f"{finding.level.ljust(4)}  {safe_text(finding.what)}: {safe_text(first)}")
+            for line in more:  # to be pasted as they are
+                print(safe_text(line))
     return 2 if any(finding.about_settings for finding in failed) else 1 if failed else 0
 
 

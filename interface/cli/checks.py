@@ -15,6 +15,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from interface.cli.check_alerts import check_alerts
 from interface.cli.check_environment import check_environment, check_life
 from interface.cli.check_listeners import certificate, check_listeners
 from interface.cli.common import place_of
@@ -397,6 +398,7 @@ CHECKS: tuple[tuple[str, Callable[[Settings], Found]], ...] = (
     ("listener", check_listeners),
     ("webhooks", check_webhooks),
     ("console", check_console),
+    ("alerts", check_alerts),
     ("port", check_ports),
 )
 """What is looked at after the settings, in this order."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from interface.alerting.book import Book
-from interface.alerting.facts import Certificate, FeedLimit, Held
+from interface.alerting.facts import Certificate, Destination, FeedLimit, Held
 from interface.chart.holds import EXPECTED
 from interface.errors import InterfaceError
 from interface.services.certificates import CertificateError, end_of
@@ -52,8 +52,10 @@ class Looked:
     books: Mapping[str, str] = field(default_factory=dict)
     """Those that we begin to keep with this look: their texts by name."""
     keeps_shared: bool = True
-    shared: str | None = None
-    """The text of the shared book where another node keeps it."""
+    shared: Book | None = None
+    """The shared book where another node keeps it."""
+    elsewhere: tuple[Destination, ...] = ()
+    """How other nodes see where requests go."""
     heard: Mapping[str, float] = field(default_factory=dict)
     """When feeds spoke, of messages that came since the last look."""
     looked: int = 0
@@ -89,6 +91,7 @@ class Looks:
         self._kept: set[str] = set()
         self._looked: int | None = None
         self._seldom = Seldom()
+        self._others: dict[str, Book] = {}
         self._seldom_due = float("-inf")
 
     def __call__(self) -> Looked:
@@ -99,13 +102,15 @@ class Looks:
             self._looked = Book.of_text(began[SHARED]).looked or None
         keeps = SHARED in self._kept
         heard = self._hear() if keeps else {}
-        shared = None
         if self._monotonic() >= self._seldom_due:
             begun = self._monotonic()
             self._seldom = self._look_seldom()
-            shared = None if keeps else self._shared()
+            self._others = self._look_at_others()
             self._seldom_due = begun + max(SELDOM_SECONDS, SHARE * (self._monotonic() - begun))
-        return Looked(seen, self._seldom, began, keeps, shared, heard, self._looked or 0)
+        shared = None if keeps else self._others.get(SHARED, Book())
+        views = (book.destination for name, book in self._others.items() if name not in (SHARED, self.node))
+        elsewhere = tuple(view for view in views if view is not None)
+        return Looked(seen, self._seldom, began, keeps, shared, elsewhere, heard, self._looked or 0)
 
     def use(self, settings: Settings) -> None:
         """Go by newer settings, and look at all with the next look."""
@@ -123,14 +128,14 @@ class Looks:
     # ---- books ----
 
     def _take_books(self) -> dict[str, str]:
-        """The books that we keep from now on; the shared one has to be asked for again and again where others want it."""
+        """The books that we keep from now on; where there are several nodes each says again and again that it is there."""
         began: dict[str, str] = {}
         with self._books:
             for name in dict.fromkeys((SHARED, self.node)):
-                alone = name != SHARED or not self._store.shared
-                if alone and name in self._kept:
-                    continue
-                text = self._store.alert_books.take(name, self._owner, by_force=alone)
+                if name in self._kept and not self._store.shared:
+                    continue  # nobody else can want it
+                by_force = name != SHARED or not self._store.shared
+                text = self._store.alert_books.take(name, self._owner, by_force=by_force)
                 if text is None:
                     self._kept.discard(name)
                 elif name not in self._kept:
@@ -138,9 +143,12 @@ class Looks:
                     began[name] = text
         return began
 
-    def _shared(self) -> str | None:
+    def _look_at_others(self) -> dict[str, Book]:
+        """The books that somebody keeps, where there may be several nodes."""
+        if not self._store.shared:
+            return {}
         with self._books:
-            return next((book.book for book in self._store.alert_books.all() if book.name == SHARED), None)
+            return {book.name: Book.of_text(book.book) for book in self._store.alert_books.all() if book.kept}
 
     # ---- who was heard ----
 

@@ -21,8 +21,8 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 
 from interface.alerting.book import Book
-from interface.alerting.conditions import Condition, conditions
-from interface.alerting.facts import Destination, Facts, Heard
+from interface.alerting.conditions import Condition, conditions, of
+from interface.alerting.facts import Destination, Facts, Heard, worst
 from interface.alerting.kinds import BY_CODE
 from interface.alerting.on import On, on_of
 from interface.alerting.telling import Notice, Sender
@@ -136,9 +136,13 @@ class Alerting:
             self._books.pop(SHARED, None)
             self._dirty.discard(SHARED)
             if looked.shared is not None:
-                self._shared_elsewhere = Book.of_text(looked.shared)
+                self._shared_elsewhere = looked.shared
         self._hear(looked)
         facts = self._seen(looked, self._known())
+        self._tell_others(facts.destination)
+        if looked.elsewhere:
+            views = [*looked.elsewhere, facts.destination]
+            facts = replace(facts, destination=worst(view for view in views if view is not None))
         self._fill(facts)
         self._judge(facts)
 
@@ -156,6 +160,13 @@ class Alerting:
         self._books[SHARED] = replace(book, heard=heard, looked=looked.looked)
         if self._now() - self._saved_at >= HEARD_SECONDS:
             self._dirty.add(SHARED)
+
+    def _tell_others(self, view: Destination | None) -> None:
+        """Other nodes are told how we see where requests go, when that has changed."""
+        own = self._books.get(self._looks.node)
+        if self._looks.node and own is not None and own.destination != view:
+            self._books[self._looks.node] = replace(own, destination=view)
+            self._dirty.add(self._looks.node)
 
     def _known(self) -> Facts:
         """What is known without looking at the store."""
@@ -202,13 +213,11 @@ class Alerting:
             return None
         since = told["since"]
         at = None if since is None else datetime.fromisoformat(since).timestamp() - self._work_ahead
-        return Destination(told["state"], WHY.get(told["reason"], ""), at)
+        return Destination(told["state"], WHY.get(told["reason"], ""), at, self._looks.node)
 
     def _fill(self, facts: Facts) -> None:
         """What is too much to take more: with levels of begin and end, and nobody can turn it off."""
-        for condition in conditions(facts, replace(self._limits, off=frozenset())):
-            if condition.code not in FULL:
-                continue
+        for condition in (one for code in FULL for one in of(code, facts, self._limits)):
             if condition.case == "bad" or (condition.case == "between" and condition.code in self._full):
                 self._full[condition.code] = condition.text
             else:

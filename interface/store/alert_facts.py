@@ -63,6 +63,17 @@ _HEARD = (
     .group_by(*_SENDER)
 )
 
+_PORTION = (
+    select(*_SENDER)
+    .where(messages.c.id >= bindparam("first"), messages.c.id < bindparam("end"))
+    .order_by(messages.c.id)
+    .limit(bindparam("most"))
+    .subquery()
+)
+_SENDERS = select(*_PORTION.c, func.count()).group_by(*_PORTION.c)
+MOST_OF_HOUR = 300
+"""Messages of an hour of the past that are looked at for who sent them."""
+
 
 class AlertFacts(Part):
     """Used by one thread at a time."""
@@ -124,3 +135,11 @@ class AlertFacts(Part):
         """
         with self._reading() as connection:
             return [HeardRow(*row) for row in connection.execute(_HEARD, {"after": after, "upto": upto})]
+
+    def senders(self, first: int, end: int) -> dict[tuple[str, str, str], int]:
+        """Who sent the messages with ids from `first` to below `end`, of the first of them: listener, MSH-3, MSH-4, and
+        how many.
+        """
+        with self._reading() as connection:
+            rows = connection.execute(_SENDERS, {"first": first, "end": end, "most": MOST_OF_HOUR})
+            return {(row[0], row[1], row[2]): int(row[3]) for row in rows}

@@ -405,3 +405,20 @@ def test_of_two_nodes_one_says_what_both_share_and_each_what_is_its_own(clean_st
             connection.exec_driver_sql(lapse)
         until("the other one says the end", taken_over)
         assert two.mail.told == ["ends destination-paused"]
+
+
+def test_where_one_node_alone_does_not_reach_the_api_it_is_said_and_by_whom(clean_store: Any) -> None:
+    url = clean_store(MASTER)
+    text = ALL_DAY.replace("[alerts]", '[store]\nurl = "postgresql+psycopg://i@h/d"\n[alerts]')
+    with open_store(url, MASTER) as left, open_store(url, MASTER) as right:
+        one, two = Site(left, "a", text, "one:8025"), Site(right, "b", text, "two:8025")
+        for _ in range(4):
+            one.look(destination=PASSING)
+            two.look(destination=PAUSED)
+        assert one.mail.told == ["begins destination-paused"]
+        assert "nothing is sent by two:8025" in one.alerting.on[0].text
+        for _ in range(5):
+            two.look(destination=PASSING)
+            one.look(destination=PASSING)
+        assert one.mail.told == ["begins destination-paused", "ends destination-paused"]
+        assert two.mail.told == []

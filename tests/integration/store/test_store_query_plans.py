@@ -500,6 +500,7 @@ def test_what_alerts_are_judged_by(plans, store, fill):
         facts.failed(0.0)
         facts.held(19_900, ("lead-time",))
         facts.heard(0, 100)
+        facts.senders(1, 100)
         store.webhooks.overdue(5.0, limit=1)
 
     found = plans(look)
