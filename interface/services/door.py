@@ -105,6 +105,8 @@ class Door:
         self.factories: dict[str, MLLPFactory] = {}
         self.listeners_tls = ListenersTLS()
         self.ports: dict[str, Any] = {}
+        self._where: dict[str, Any] = {}
+        """Host and port of each listener: a port that is closed does not know them any more."""
         self.web_port: Any = None
         self.webhooks_port: Any = None
         self.web_certificate: Renewable | None = None
@@ -187,6 +189,7 @@ class Door:
             self.ports[section.name] = ports.bind(
                 what, section.host, section.port, factory, BACKLOG, tls, name=section.name
             )
+            self._where[section.name] = self.ports[section.name].getHost()
             self.factories[section.name] = factory
         web = self.settings.web
         site = health_site(
@@ -254,8 +257,7 @@ class Door:
         self.inbox.start()
         self.supervisor.start()
         self.watch.start()
-        for name, port in self.ports.items():
-            address = port.getHost()
+        for name, address in self._where.items():
             event(log, logging.INFO, "listening", listener=name, host=address.host, port=address.port)
         if self.webhooks_port is not None:
             address = self.webhooks_port.getHost()
@@ -263,7 +265,7 @@ class Door:
         elif not self.settings.takes_webhooks:
             event(log, logging.WARNING, "webhooks-not-taken", problem=NOT_TAKEN)
         web = self.web_port.getHost()
-        where = ",".join(f"{name}:{port.getHost().port}" for name, port in self.ports.items())
+        where = ",".join(f"{name}:{at.port}" for name, at in self._where.items())
         environment = self.settings.site.environment + (" rehearsal" if self.settings.is_rehearsal else "")
         event(log, logging.INFO, "environment", now=environment, posts_to=self.settings.post_url)
         event(log, logging.INFO, "ready", pid=os.getpid(), listeners=where, web=f"{web.host}:{web.port}")
@@ -283,12 +285,8 @@ class Door:
             "rehearsal": self.settings.is_rehearsal,
             "pid": os.getpid(),
             "listeners": {
-                name: {
-                    "host": port.getHost().host,
-                    "port": port.getHost().port,
-                    "connections": len(factory.connections),
-                }
-                for (name, port), factory in zip(self.ports.items(), self.factories.values(), strict=True)
+                name: {"host": at.host, "port": at.port, "connections": len(self.factories[name].connections)}
+                for name, at in self._where.items()
             },
             "work": {
                 "alive": self.supervisor.alive,
@@ -302,8 +300,8 @@ class Door:
         """All of it, for people."""
         return DoorState(
             listeners=tuple(
-                ListenerState(name, port.getHost().host, port.getHost().port, len(factory.connections))
-                for (name, port), factory in zip(self.ports.items(), self.factories.values(), strict=True)
+                ListenerState(name, at.host, at.port, len(self.factories[name].connections))
+                for name, at in self._where.items()
             ),
             work_alive=self.supervisor.alive,
             trouble=self.metrics.work.trouble,

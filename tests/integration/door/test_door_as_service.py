@@ -173,6 +173,27 @@ def test_ports_meant_for_another_process_are_not_taken(
     assert sender.answer() == ("AA", "M1")
 
 
+def test_it_tells_how_it_is_until_its_end(start: Start, manager: Callable[..., Systemd]) -> None:
+    systemd = manager(watchdog=0.5)
+    door = start(systemd=systemd)
+    slow = door.connect()
+    slow.send(message("M1"))
+    assert slow.answer() == ("AA", "M1")
+    slow.socket.sendall(b"\x0bMSH|unfinished")  # keeps the door from its end
+    until("it is read", lambda: door.health()["listeners"]["main"]["connections"] == 1)
+    door.process.send_signal(signal.SIGTERM)
+    systemd.hears("STOPPING")
+    for _ in range(3):
+        systemd.hears("WATCHDOG", patience=0.5)
+    assert door.health()["stopping"] is True
+    assert door.health()["listeners"]["main"]["port"] == door.ports["main"]
+    slow.close()
+    assert door.process.wait(PATIENCE) == 0
+    assert (
+        "event=fault" not in door.log + (door.process.stderr.read() if door.process.stderr else b"").decode()
+    )
+
+
 class Sending(threading.Thread):
     """A sender as engines are: it sends a message until it has its answer, on a new connection after one that broke."""
 
