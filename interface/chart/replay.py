@@ -42,7 +42,7 @@ class Replay:
 
     def __init__(self, engine: Engine) -> None:
         # what was read before is remembered by the mapping: one of its own, for others may read meanwhile
-        self._engine = dataclasses.replace(engine, book=dataclasses.replace(engine.book), guard=no_guard)
+        self._engine = dataclasses.replace(engine, book=engine.book.unshared(), guard=no_guard)
         self._charts = Registry()
         self._nobody = itertools.count(1)
 

@@ -64,11 +64,11 @@ class Kept:
         at = self._monotonic()
         with self._lock:
             if self._engine is not None and at - self._engine[0] < BOOK_SECONDS:
-                return self._engine[1]
+                return _unshared(self._engine[1])
         engine = Engine(self._settings.rulebook(), self._settings.policy())
         with self._lock:
             self._engine = (at, engine)
-        return engine
+        return _unshared(engine)
 
     # ------------------------------------------------------------------------------------------ in the background
 
@@ -122,3 +122,8 @@ class Kept:
     def stop(self) -> None:
         """Give up what is being made."""
         self._stopped = True
+
+
+def _unshared(engine: Engine) -> Engine:
+    """Pages are made side by side."""
+    return replace(engine, book=engine.book.unshared())

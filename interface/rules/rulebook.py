@@ -132,6 +132,10 @@ class Rulebook:
         """What reads the medical record number."""
         return tuple(rule for rule in self.message if rule.field == MRN)
 
+    def unshared(self) -> Rulebook:
+        """The same mapping with a memory of its own: for who reads at the same time as others, or as of another day."""
+        return replace(self, _ready={})
+
     @cached_property
     def memory(self) -> Memory:
         """What lines were read as by these rules."""

@@ -13,6 +13,6 @@ from interface.store.database import Store
 
 def engine_now(settings: Settings, store: Store, now: float) -> Engine:
     """The settings' mapping, read anew, with what the environment forbids (`now`: POSIX seconds). Raises InterfaceError."""
-    engine = Engine(settings.rulebook(), settings.policy())
+    engine = Engine(settings.rulebook().unshared(), settings.policy())
     guard = guard_now(store, settings.site.environment, now)
     return replace(engine, guard=guard, apart=roster_of(store).apart)

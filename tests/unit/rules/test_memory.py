@@ -35,7 +35,7 @@ BOOKING = (
 
 def book(site: Path | None = None) -> Rulebook:
     """A mapping that has read nothing yet."""
-    return replace(load_rulebook(site))
+    return load_rulebook(site).unshared()
 
 
 def read(book: Rulebook, message: bytes, policy: Policy | None = None, listener: str = "main") -> Reading:
@@ -172,3 +172,14 @@ def test_another_role_of_the_same_person_is_another_reading() -> None:
         provider = read(remembering, second % role).facts["upcomingAppointmentProvider"]
         names.append(provider.value["name"]["family"])
     assert names == ["Farrow", "Quill", "Farrow"]
+
+
+def test_a_book_for_another_thread_shares_no_memory_not_even_that_for_some_senders() -> None:
+    one = book(SITE)
+    other = one.unshared()
+    for sample in SAMPLES:
+        read(one, sample)
+    assert len(one.memory) + sum(len(made.memory) for made in one._ready.values()) > 0
+    assert len(other.memory) == len(other.fields) == 0
+    assert other._ready == {}
+    assert one == other
