@@ -11,7 +11,7 @@ from interface.alerting.kinds import KINDS
 from interface.alerting.state import Edge
 from interface.alerting.telling import KEPT_SECONDS, MOST_NOTICES, Notice, Sender, body, subject, text
 from interface.services.alert_channels import COMMAND_SECONDS, SECONDS
-from interface.services.metrics import PREFIX
+from interface.services.measures import PREFIX
 from interface.settings.sections import Alerts
 from pages.markdown import MADE, table
 

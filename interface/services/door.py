@@ -3,7 +3,7 @@
 import gc
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from interface.services.certificates import Renewable
 from interface.services.connection import HANDSHAKE_SECONDS, Limits
 from interface.services.door_state import Console, DoorState, ListenerState, MakeConsole, Surroundings
 from interface.services.gate import Gate
+from interface.services.held_reasons import HeldReasons
 from interface.services.ids import control_ids
 from interface.services.journal import JournalThread
 from interface.services.life_signs import LifeSigns
@@ -75,7 +76,7 @@ class Door:
         self.settings = settings
         self.reactor = reactor
         self._keyring = store.keyring
-        self.metrics = DoorMetrics()
+        self.metrics = DoorMetrics(lambda: self.supervisor.pid)
         self.supervisor = Supervisor(reactor, command, self.metrics.work, self._work_restarted)
         self.gate = Gate(self._submit)
         self.journal: JournalThread[Taken] = JournalThread(
@@ -120,29 +121,25 @@ class Door:
         self.life = LifeSigns(given, reactor, (self.journal, self.inbox), self.state)
         self._control_ids = control_ids()
         self.metrics.alerts = lambda: {one.code for one in self.alerting.on}
-        self.metrics.live.update(
-            {
-                "waiting_messages": ("Frames that wait to be stored", lambda: self.gate.waiting_frames),
-                "waiting_bytes": ("Bytes that wait to be stored", lambda: self.gate.waiting_bytes),
-                "reading_paused": ("1 while too much waits to be stored", lambda: self.gate.is_shut),
-                "journal_failing": (
-                    "1 while the journal cannot be written",
-                    lambda: self.journal.failing is not None,
-                ),
-                "work_up": ("1 while the work runs", lambda: self.supervisor.alive),
-                "work_failing": ("1 while the work cannot go on", lambda: bool(self.metrics.work.trouble)),
-                "webhooks_failing": (
-                    "1 while webhooks cannot be stored",
-                    lambda: self.inbox.failing is not None,
-                ),
-                "store_bytes": ("Size of the store", lambda: self._seen.size_bytes),
-            }
-        )
+        self.held_reasons = HeldReasons(store.unsettled.held, reactor, self._counted_held)
+        self.metrics.live |= {
+            "waiting_messages": lambda: self.gate.waiting_frames,
+            "waiting_bytes": lambda: self.gate.waiting_bytes,
+            "reading_paused": lambda: self.gate.is_shut,
+            "journal_failing": lambda: self.journal.failing is not None,
+            "work_up": lambda: self.supervisor.alive,
+            "work_failing": lambda: bool(self.metrics.work.trouble),
+            "webhooks_failing": lambda: self.inbox.failing is not None,
+            "store_bytes": lambda: self._seen.size_bytes,
+        }
         if store.path is not None:  # of a server's disk it is for others to tell
             self.metrics.live |= {
-                "disk_free_bytes": ("Free room where the store is", lambda: self._seen.free_bytes or 0),
-                "wal_bytes": ("Size of the store's write-ahead log", lambda: self._seen.wal_bytes),
+                "disk_free_bytes": lambda: self._seen.free_bytes or 0,
+                "wal_bytes": lambda: self._seen.wal_bytes,
             }
+
+    def _counted_held(self, held: Mapping[str, int]) -> None:
+        self.metrics.held = held
 
     def _submit(self, batch: Sequence[Any]) -> None:
         self.journal.submit(batch)
@@ -153,6 +150,7 @@ class Door:
 
     def _watched(self, looked: Looked) -> None:
         self._seen = looked.seen
+        self.metrics.certificates = {one.where: one.ends for one in looked.seldom.certificates}
         self.alerting.took(looked)
         self.journal.refuse(self.alerting.full.get("too-many-waiting"))
         self.inbox.refuse(self.alerting.full.get("too-many-webhooks-waiting"))
@@ -257,6 +255,7 @@ class Door:
         self.inbox.start()
         self.supervisor.start()
         self.watch.start()
+        self.held_reasons.start()
         for name, address in self._where.items():
             event(log, logging.INFO, "listening", listener=name, host=address.host, port=address.port)
         if self.webhooks_port is not None:
@@ -398,6 +397,7 @@ class Door:
         self.life.stopping()
         self.supervisor.start_no_more()
         self.watch.stop()
+        self.held_reasons.stop()
         self.receiver.stopping = True
         for port in (*self.ports.values(), self.webhooks_port):
             if port is not None:

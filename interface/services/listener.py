@@ -1,6 +1,7 @@
 """A listener: accepts whom it may, counts, and ends its connections in good order."""
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -129,6 +130,7 @@ class MLLPFactory(ServerFactory):
         if taken.stored is not None:
             for stored in taken.stored:
                 self.counts.received[stored.receipt] += 1
+            self.counts.last_message_at = time.time()
         elif taken.receipt is not None:
             self.counts.received[taken.receipt.value] += 1
 

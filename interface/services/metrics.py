@@ -1,32 +1,36 @@
-"""What /metrics shows (Prometheus). Labels are listener names and codes of ours, never anything out of a
-message.
+"""What /metrics shows (Prometheus), by the table in `measures.py`. Labels are listener names and codes of ours, never
+anything out of a message.
 
 Counts are plain integers of the reactor thread, read when somebody asks: counting a message costs no lock.
 """
 
-import json
-import re
+from __future__ import annotations
+
+import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
 
-from prometheus_client import CollectorRegistry, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client import (
+    CollectorRegistry,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
-from interface.alerting.kinds import BY_CODE
-from interface.delivery.destination import STATES, WHY
-
-PREFIX = "hl7_interface_"
-COMMIT_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-BATCH_ROWS = (1, 2, 4, 8, 16, 32, 64, 128)
-WORK_NAME = re.compile(r"[a-z][a-z0-9_]{0,60}")
-MAX_WORK_NAMES = 100
-"""Different numbers taken from the work at most."""
-MAX_TROUBLE = 500
-"""Characters of the work's trouble that are kept."""
+import interface
+from interface.delivery.destination import STATES
+from interface.services import logs
+from interface.services.measures import BY_NAME, HISTOGRAMS, PREFIX, REPORTED, Measure
+from interface.services.reported import WorkStats
 
 
 @dataclass(slots=True)
@@ -39,12 +43,14 @@ class ListenerCounts:
     bytes: int = 0
     junk_bytes: int = 0
     """Bytes outside frames."""
+    last_message_at: float | None = None
+    """When the last message was stored, POSIX seconds; None: none since the start."""
     received: Counter[str] = field(default_factory=Counter)
     """Messages by receipt: stored, duplicate, conflict, no-msh ... not-stored, too-large."""
     answered: Counter[str] = field(default_factory=Counter)
     """Frames by MSA-1 of their answer; `none` for silence."""
     refused: Counter[str] = field(default_factory=Counter)
-    """Connections refused by reason: not-allowed, too-many, stopping."""
+    """Connections that were not taken by reason: those of `measures.REFUSALS`."""
     discarded: Counter[str] = field(default_factory=Counter)
     """Unfinished frames dropped: restarted (a second VT), timeout, unfinished (the connection ended)."""
 
@@ -59,90 +65,53 @@ class WebhookCounts:
     """By reason: what is in `receiving.ANSWERS`, and timeout, connections."""
 
 
-@dataclass(slots=True)
-class WorkStats:
-    """The last numbers that the work reported on its standard output, one JSON object a line."""
-
-    gauges: dict[str, float] = field(default_factory=dict)
-    counters: dict[str, float] = field(default_factory=dict)
-    trouble: str = ""
-    """Why the work can't go on just now, in one line; empty: it can."""
-    destination: dict[str, Any] | None = None
-    """What the work said last of where requests go: `state`, `reason`, `since`, `next_at` (ISO 8601, or None); None: it
-    has said nothing, or is down."""
-
-    def forget(self) -> None:
-        """The work is gone: what it said of the present is no longer true."""
-        self.gauges.clear()
-        self.trouble = ""
-        self.destination = None
-
-    def take_line(self, line: bytes) -> bool:
-        """Take `{"gauges": {name: number}, "counters": {name: number}, "destination": {...}}` or `{"trouble": text}`;
-        False when the line is not that.
-        """
-        try:
-            report = json.loads(line)
-        except ValueError:
-            return False
-        if not isinstance(report, dict):
-            return False
-        trouble = report.get("trouble")
-        if isinstance(trouble, str):
-            self.trouble = trouble[:MAX_TROUBLE]
-        for mine, theirs in ((self.gauges, report.get("gauges")), (self.counters, report.get("counters"))):
-            for name, value in theirs.items() if isinstance(theirs, dict) else ():
-                known = name in mine or len(mine) < MAX_WORK_NAMES
-                if known and WORK_NAME.fullmatch(name) and isinstance(value, int | float):
-                    mine[name] = float(value)
-        told = report.get("destination")
-        if isinstance(told, dict) and told.get("state") in STATES:
-            self.destination = _destination(told)
-        return True
-
-
-def _destination(told: Mapping[str, Any]) -> dict[str, Any]:
-    """What the work said of it, with nothing in it that we do not know."""
-    reason = told.get("reason")
-    times = {name: told.get(name) for name in ("since", "next_at")}
-    return {
-        "state": told["state"],
-        "reason": reason if reason in WHY else "",
-        **{
-            name: datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
-            if isinstance(at, int | float)
-            else None
-            for name, at in times.items()
-        },
-    }
+_PLAIN = (
+    ("connections", "connections"),
+    ("connections_accepted_total", "accepted"),
+    ("received_bytes_total", "bytes"),
+    ("junk_bytes_total", "junk_bytes"),
+    ("last_message_timestamp_seconds", "last_message_at"),
+)
+"""Families by listener, and where their number is counted."""
+_LABELLED = (
+    ("messages_received_total", "received"),
+    ("answers_total", "answered"),
+    ("connections_refused_total", "refused"),
+    ("frames_discarded_total", "discarded"),
+)
 
 
 class DoorMetrics(Collector):
     """All numbers of the door, in a registry of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, work_pid: Callable[[], int | None] = lambda: None) -> None:
+        """`work_pid`: the process of the work, None while it is down."""
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # each histogram would have a series more, of which nobody reads anything
         self.listeners: dict[str, ListenerCounts] = {}
         self.work = WorkStats()
         self.webhooks = WebhookCounts()
+        self.held: Mapping[str, int] = {}
+        """Held requests by the code of their reason, as they were counted last."""
         self.child_restarts = 0
         self.alerts: Callable[[], Collection[str]] = lambda: ()
         """The codes of what is on."""
-        self.live: dict[str, tuple[str, Callable[[], float]]] = {}
-        """Gauges read when asked: name to (help, function)."""
+        self.live: dict[str, Callable[[], float]] = {}
+        """Gauges of the table that are read when asked, by name."""
+        self.certificates: Mapping[str, float] = {}
+        """When certificates end, by what they are of: POSIX seconds."""
+        self._started = time.time()
         self.registry = CollectorRegistry(auto_describe=False)
-        self._commit_seconds = Histogram(
-            PREFIX + "journal_commit_seconds",
-            "Time of one journal transaction",
-            buckets=COMMIT_SECONDS,
-            registry=self.registry,
-        )
-        self._batch_rows = Histogram(
-            PREFIX + "journal_batch_rows",
-            "Messages in one journal transaction",
-            buckets=BATCH_ROWS,
-            registry=self.registry,
-        )
+        self._commit_seconds = self._histogram("journal_commit_seconds")
+        self._batch_rows = self._histogram("journal_batch_rows")
         self.registry.register(self)
+        ProcessCollector(registry=self.registry)
+        self.registry.register(_Process(f"{PREFIX}work", work_pid))
+
+    def _histogram(self, name: str) -> Histogram:
+        measure = BY_NAME[name]
+        return Histogram(
+            PREFIX + name, measure.about, labelnames=(), buckets=measure.buckets, registry=self.registry
+        )
 
     def listener(self, name: str) -> ListenerCounts:
         """The counts of the listener `name`, made when first asked for."""
@@ -158,78 +127,100 @@ class DoorMetrics(Collector):
         return generate_latest(self.registry)
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing: names of the work's numbers are not known beforehand."""
+        """Nothing: what the work has told is not known beforehand."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
         """The metrics as they are now."""
+        yield _family("build_info", [((interface.__version__,), 1)])
+        yield _family("start_time_seconds", [((), self._started)])
         yield from self._by_listener()
-        yield from self._of_webhooks()
-        for name, (about, read) in self.live.items():
-            yield GaugeMetricFamily(PREFIX + name, about, value=read())
-        yield CounterMetricFamily(
-            PREFIX + "work_restarts", "Times the work was started again", value=self.child_restarts
+        yield _family("webhooks_total", _by_code("webhooks_total", self.webhooks.taken))
+        yield _family("webhooks_refused_total", _by_code("webhooks_refused_total", self.webhooks.refused))
+        for name, read in self.live.items():
+            yield _family(name, [((), read())])
+        yield _family("held_requests", [((code,), count) for code, count in self.held.items()])
+        yield _family(
+            "certificate_expiry_timestamp_seconds", [((name,), at) for name, at in self.certificates.items()]
         )
-        alerts, on = GaugeMetricFamily(PREFIX + "alert", "1 while it is on", labels=["alert"]), self.alerts()
-        for code in BY_CODE:
-            alerts.add_metric([code], code in on)
-        yield alerts
-        if self.work.destination is not None:
-            states = GaugeMetricFamily(PREFIX + "destination", "1 for the state it is in", labels=["state"])
-            for state in STATES:
-                states.add_metric([state], state == self.work.destination["state"])
-            yield states
-        for name, value in self.work.gauges.items():
-            yield GaugeMetricFamily(f"{PREFIX}work_{name}", "Reported by the work", value=value)
-        for name, value in self.work.counters.items():
-            yield CounterMetricFamily(
-                f"{PREFIX}work_{name.removesuffix('_total')}", "Reported by the work", value=value
-            )
-
-    def _of_webhooks(self) -> Iterator[Metric]:
-        for name, about, label, counts in (
-            ("webhooks", "Webhooks taken, by whether they were new", "receipt", self.webhooks.taken),
-            ("webhooks_refused", "Webhooks refused", "reason", self.webhooks.refused),
-        ):
-            metric = CounterMetricFamily(PREFIX + name, about, labels=[label])
-            for value, count in counts.items():
-                metric.add_metric([value], count)
-            yield metric
+        on = self.alerts()
+        yield _family("alert", [((code,), code in on) for code in BY_NAME["alert"].values])
+        yield _family("work_restarts_total", [((), self.child_restarts)])
+        yield _family("log_lines_lost_total", [((), logs.lost)])
+        yield from self._of_the_work()
 
     def _by_listener(self) -> Iterator[Metric]:
-        connections = GaugeMetricFamily(PREFIX + "connections", "Open connections", labels=["listener"])
-        plain = {
-            "accepted": CounterMetricFamily(
-                PREFIX + "connections_accepted", "Connections taken", labels=["listener"]
-            ),
-            "bytes": CounterMetricFamily(PREFIX + "received_bytes", "Bytes received", labels=["listener"]),
-            "junk_bytes": CounterMetricFamily(
-                PREFIX + "junk_bytes", "Bytes outside frames", labels=["listener"]
-            ),
-        }
-        labelled = {
-            "received": CounterMetricFamily(
-                PREFIX + "messages_received",
-                "Messages by what became of them",
-                labels=["listener", "receipt"],
-            ),
-            "answered": CounterMetricFamily(
-                PREFIX + "answers", "Frames by answer", labels=["listener", "code"]
-            ),
-            "refused": CounterMetricFamily(
-                PREFIX + "connections_refused", "Connections refused", labels=["listener", "reason"]
-            ),
-            "discarded": CounterMetricFamily(
-                PREFIX + "frames_discarded", "Unfinished frames dropped", labels=["listener", "reason"]
-            ),
-        }
-        for name, counts in self.listeners.items():
-            connections.add_metric([name], counts.connections)
-            for attribute, metric in plain.items():
-                metric.add_metric([name], getattr(counts, attribute))
-            for attribute, metric in labelled.items():
-                for label, count in getattr(counts, attribute).items():
-                    metric.add_metric([name, label], count)
-        yield connections
-        yield from plain.values()
-        yield from labelled.values()
+        for name, attribute in _PLAIN:
+            counted = [((key,), getattr(counts, attribute)) for key, counts in self.listeners.items()]
+            yield _family(name, [(labels, value) for labels, value in counted if value is not None])
+        for name, attribute in _LABELLED:
+            yield _family(
+                name,
+                [
+                    ((listener, *labels), value)
+                    for listener, counts in self.listeners.items()
+                    for labels, value in _by_code(name, getattr(counts, attribute))
+                ],
+            )
+
+    def _of_the_work(self) -> Iterator[Metric]:
+        if self.work.destination is not None:
+            state = self.work.destination["state"]
+            yield _family("destination", [((one,), one == state) for one in STATES])
+        told = self.work.gauges | self.work.counters
+        families: dict[str, list[Sample]] = {}
+        for name in told.keys() & REPORTED.keys():
+            place = REPORTED[name]
+            samples = families.setdefault(place.measure.name, [])
+            samples.append(((place.value,) if place.value else (), told[name]))
+        for name in sorted(families):
+            yield _family(name, _with_zeros(BY_NAME[name], families[name]))
+        for name, counted in self.work.histograms.items():
+            measure = HISTOGRAMS[name]
+            bounds = [str(float(bound)) for bound in measure.buckets] + ["+Inf"]
+            running = [sum(counted.buckets[: n + 1]) for n in range(len(bounds))]
+            yield HistogramMetricFamily(
+                PREFIX + measure.name,
+                measure.about,
+                buckets=list(zip(bounds, running, strict=True)),
+                sum_value=counted.total,
+            )
+
+
+Sample = tuple[tuple[str, ...], float]
+"""The values of the labels, and the number."""
+
+
+def _by_code(name: str, counts: Mapping[str, int]) -> list[Sample]:
+    return _with_zeros(BY_NAME[name], [((code,), count) for code, count in counts.items()])
+
+
+def _with_zeros(measure: Measure, samples: list[Sample]) -> list[Sample]:
+    """All codes of a family from the beginning: a counter that appears with its first event never seems to rise."""
+    known = {labels[-1] for labels, _ in samples if labels}
+    return samples + [((value,), 0) for value in measure.values if value not in known]
+
+
+def _family(name: str, samples: Iterable[Sample]) -> Metric:
+    measure = BY_NAME[name]
+    made = CounterMetricFamily if measure.kind == "counter" else GaugeMetricFamily
+    family = made(PREFIX + name.removesuffix("_total"), measure.about, labels=measure.labels)
+    for labels, value in samples:
+        family.add_metric(labels, value)
+    return family
+
+
+class _Process(Collector):
+    """Memory, processor time and descriptors of another process."""
+
+    def __init__(self, namespace: str, pid: Callable[[], int | None]) -> None:
+        self._pid = pid
+        self._collector = ProcessCollector(namespace, lambda: self._pid() or 0, registry=None)
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing: it may be down."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """What /proc says of it, nothing where there is none."""
+        return () if self._pid() is None else self._collector.collect()

@@ -18,7 +18,7 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
 from interface.services.logs import Seconds, event
-from interface.services.metrics import WorkStats
+from interface.services.reported import WorkStats
 from interface.services.timing import Clock, Timer, cancel
 from interface.services.wakes import RELOAD
 

@@ -29,8 +29,15 @@ class Page(Resource):
         super().__init__()  # type: ignore[no-untyped-call]
         self._make = make
 
-    def render_GET(self, request: Any) -> int:  # noqa: N802 - Twisted's name
-        """The page, never cached; HEAD is the same without the body."""
+    def render(self, request: Any) -> int:
+        """The page, never cached; HEAD is the same without the body. Nothing of a request is ever repeated."""
+        if request.method not in (b"GET", b"HEAD"):
+            request.setHeader(b"allow", b"GET, HEAD")
+            return self._answer(request, only_read)
+        return self._answer(request, not_found if request.postpath else self._make)
+
+    @staticmethod
+    def _answer(request: Any, make: "Callable[[], Answer | Deferred[Answer]]") -> int:
         gone: list[object] = []
         request.notifyFinish().addErrback(gone.append)
 
@@ -47,7 +54,6 @@ class Page(Resource):
                 request.write(body)
             request.finish()
 
-        make = not_found if request.postpath else self._make
         made: Deferred[Answer] = maybeDeferred(make)  # type: ignore[call-overload]
         made.addErrback(lambda _: (500, TEXT, b"This page could not be made.\n"))
         made.addCallback(send)
@@ -57,11 +63,9 @@ class Page(Resource):
 class Missing(Page):
     """What is not there, whatever is to be done with it."""
 
-    def render_POST(self, request: Any) -> int:  # noqa: N802
+    def render(self, request: Any) -> int:
         """404, as for GET."""
-        return self.render_GET(request)
-
-    render_PUT = render_DELETE = render_PATCH = render_OPTIONS = render_POST  # noqa: N815
+        return self._answer(request, not_found)
 
 
 class Root(Resource):
@@ -85,6 +89,11 @@ class Root(Resource):
 def not_found() -> Answer:
     """404 in plain text."""
     return 404, TEXT, b"Not found. Here are /healthz, /readyz and /metrics.\n"
+
+
+def only_read() -> Answer:
+    """405 in plain text."""
+    return 405, TEXT, b"This page can only be read.\n"
 
 
 def as_json(status: int, value: Mapping[str, Any]) -> Answer:

@@ -1,5 +1,5 @@
 """What the work reports on its standard output: one JSON object a line, `{"gauges": {...}, "counters":
-{...}, "destination": {...}}`.
+{...}, "histograms": {...}, "destination": {...}}`, with the names of `measures.py`.
 """
 
 from __future__ import annotations
@@ -9,10 +9,13 @@ import os
 import re
 import select
 import time
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from interface.services import logs
+from interface.services.measures import POST_SECONDS
 from interface.store.records.figures import Backlog
 from interface.store.records.turn import (
     AttemptDone,
@@ -52,6 +55,8 @@ class WorkStats:
         self._ahead: float | None = None
         self._counters: Counter[str] = Counter()
         self._seconds = 0.0
+        self._posts = [0] * (len(POST_SECONDS) + 1)
+        self._post_seconds = 0.0
         self._last = b""
         self._due = 0.0
 
@@ -70,9 +75,14 @@ class WorkStats:
         for attempt in attempts:
             if isinstance(attempt, AttemptDone):
                 self.count(f"attempts_{attempt.verdict}")
+                self._took(attempt.finished_at - attempt.started_at)
             else:
                 self.count(f"requests_unsent_{attempt.new_state}")
             self._dead += attempt.new_state == "dead"
+
+    def _took(self, seconds: float) -> None:
+        self._posts[bisect_left(POST_SECONDS, seconds)] += 1
+        self._post_seconds += max(0.0, seconds)
 
     def by_hand(self, changes: Iterable[ReopenRow | HurryRow | DiscardRow]) -> None:
         """Dead requests that persons let go again or gave up are dead no more."""
@@ -84,6 +94,8 @@ class WorkStats:
             matched = sum(bool(named) for named in joins.events.values())
             self.count("webhooks_joined", matched)
             self.count("webhooks_unmatched", len(joins.events) - matched)
+            for outcome in joins.outcomes.values():
+                self.count(f"outcomes_{outcome.name}")
 
     def unanswered(self, number: int) -> None:
         """So many requests await a webhook for too long."""
@@ -132,7 +144,14 @@ class WorkStats:
         if self._ahead is not None:
             gauges["api_clock_ahead_seconds"] = self._ahead
         counters: dict[str, float] = {**self._counters, "turn_seconds_total": round(self._seconds, 3)}
-        told: dict[str, Any] = {"gauges": gauges, "counters": counters}
+        if logs.lost:
+            counters["log_lines_lost_total"] = logs.lost
+        posts = {"buckets": self._posts, "sum": round(self._post_seconds, 6)}
+        told: dict[str, Any] = {
+            "gauges": gauges,
+            "counters": counters,
+            "histograms": {"post_seconds": posts},
+        }
         if destination:
             told["destination"] = {name: destination[name] for name in SHOWN}
         return json.dumps(told, sort_keys=True).encode() + b"\n"

@@ -77,6 +77,14 @@ def _grouped(kind: Trouble, days: int) -> Select[Any]:
     ).group_by(columns.reasons, columns.status)
 
 
+_NEWEST_HELD = (
+    select(requests.c.reasons)
+    .where(*_WHERE["held"])
+    .order_by(requests.c.id.desc())
+    .limit(bindparam("most"))
+    .subquery()
+)
+_HELD_BY_REASONS = select(_NEWEST_HELD.c.reasons, func.count()).group_by(_NEWEST_HELD.c.reasons)
 _COUNT = {
     kind: select(func.count()).select_from(_table(kind)).where(*where) for kind, where in _WHERE.items()
 }
@@ -98,6 +106,12 @@ class Unsettled(Part):
                 Stretch(told, status, count, first, last, oldest, newest, tuple(int(n) for n in since))
             )
         return LookedAt(total, sum(stretch.count for stretch in found), tuple(found))
+
+    def held(self, most: int) -> list[tuple[tuple[str, ...], int]]:
+        """The reasons' codes of held requests, of the newest `most`, and how many have these."""
+        with self._reading() as connection:
+            rows = connection.execute(_HELD_BY_REASONS, {"most": most}).all()
+        return [(tuple(code for code, _ in reasons_of(reasons)), count) for reasons, count in rows]
 
     def requests(self, of: Several, *, after: int = 0, limit: int = 50) -> list[RequestSummary]:
         """Requests of a group whose id is above `after`, oldest first."""

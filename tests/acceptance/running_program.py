@@ -28,13 +28,15 @@ NOW = "2026-03-02T09:00:00-06:00"
 _QUIET = {"HL7_INTERFACE_SETTINGS", "HL7_INTERFACE_DEBUG", "CONNECTIVE_HEALTH_API_KEY"}
 
 
-def call(*arguments: str, folder: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+def call(
+    *arguments: str, folder: Path | None = None, typed: str = "", **environment: str
+) -> subprocess.CompletedProcess[str]:
     """One of the program's commands, to its end, with nobody at a keyboard and none of the caller's own settings."""
     return subprocess.run(
         [sys.executable, "-m", "interface", *arguments],
         cwd=folder,
         env={name: value for name, value in os.environ.items() if name not in _QUIET} | environment,
-        stdin=subprocess.DEVNULL,
+        input=typed,
         capture_output=True,
         text=True,
         timeout=PATIENCE,

@@ -227,7 +227,7 @@ import json, sys
 total = 0
 while chunk := sys.stdin.buffer.raw.read(65536):
     total += len(chunk)
-    print(json.dumps({"gauges": {"woken": total}}), flush=True)
+    print(json.dumps({"counters": {"turns_total": total}}), flush=True)
 """
 
 
@@ -237,7 +237,7 @@ def test_the_work_is_woken_after_a_commit_and_its_numbers_are_shown(start: Start
     sender = door.connect()
     sender.send(message("M1"))
     assert sender.answer() == ("AA", "M1")
-    until("woken", lambda: door.metric("hl7_interface_work_woken") >= 1)
+    until("woken", lambda: door.metric("hl7_interface_work_turns_total") >= 1)
 
 
 DRAINING = """

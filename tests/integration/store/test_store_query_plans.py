@@ -451,6 +451,7 @@ def test_what_waits_for_a_person(plans, store, fill):
     def look():
         for kind in TROUBLES:
             store.unsettled.looked_at(kind, [1.0, 2.0], most=5)
+            store.unsettled.held(5)
         for of in groups:
             store.unsettled.ids(of, 5)
             (store.unsettled.messages if of.kind in MESSAGES else store.unsettled.requests)(of)

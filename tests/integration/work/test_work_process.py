@@ -223,7 +223,7 @@ def test_it_reports_numbers_on_its_output(api, feed, start, until):
     feed(("K1", 0))
     child = start()
     line = orjson.loads(child.process.stdout.readline())
-    assert set(line) == {"gauges", "counters", "destination"}
+    assert set(line) == {"gauges", "counters", "histograms", "destination"}
     assert all(re.fullmatch("[a-z][a-z0-9_]+", name) for part in line.values() for name in part)
     assert line["destination"]["state"] == "passing"
     until(lambda: len(api.seen) > 2)

@@ -30,7 +30,7 @@ def test_there_is_a_rule_for_each_alert_and_one_for_a_daemon_that_is_gone() -> N
 
 def test_every_metric_of_the_rules_is_served() -> None:
     metrics = DoorMetrics()
-    metrics.live["work_up"] = ("1 while the work runs", lambda: 1)
+    metrics.live["work_up"] = lambda: 1
     metrics.alerts = lambda: {"disk-low"}
     served = metrics.text().decode()
     assert 'hl7_interface_alert{alert="disk-low"} 1.0' in served

@@ -1,4 +1,4 @@
-"""Log lines, metrics, the wake pipe, the work's supervision on a test's clock, and what a frame becomes."""
+"""Log lines, the wake pipe, the work's supervision on a test's clock, and what a frame becomes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from interface.hl7.ack import Receipt
 from interface.services import taken as taken_module
 from interface.services.ids import control_ids
 from interface.services.logs import event, twisted_failures, where
-from interface.services.metrics import DoorMetrics, WorkStats
+from interface.services.reported import WorkStats
 from interface.services.supervision import Supervisor, WakePipe, work_command
 from interface.services.taken import Answering, Source, take
 from interface.store.records.arrivals import Stored
@@ -137,101 +137,6 @@ def test_our_control_ids_fit_msh_10_and_never_repeat() -> None:
     assert max(map(len, made)) <= 20
 
 
-# ---- metrics ----
-
-
-def test_metrics_show_what_listeners_counted_and_what_the_work_reported() -> None:
-    metrics = DoorMetrics()
-    counts = metrics.listener("adt")
-    counts.received["stored"] += 3
-    counts.answered["AA"] += 3
-    counts.refused["not-allowed"] += 1
-    metrics.committed(3, 0.004)
-    assert metrics.work.take_line(
-        b'{"gauges": {"waiting": 7, "oldest_waiting_seconds": 1.5}, "counters": {"posts": 2}}'
-    )
-    text = metrics.text().decode()
-    for line in (
-        'hl7_interface_messages_received_total{listener="adt",receipt="stored"} 3.0',
-        'hl7_interface_answers_total{code="AA",listener="adt"} 3.0',
-        'hl7_interface_connections_refused_total{listener="adt",reason="not-allowed"} 1.0',
-        "hl7_interface_journal_batch_rows_sum 3.0",
-        "hl7_interface_work_waiting 7.0",
-        "hl7_interface_work_oldest_waiting_seconds 1.5",
-        "hl7_interface_work_posts_total 2.0",
-        "hl7_interface_work_restarts_total 0.0",
-    ):
-        assert line in text.splitlines(), line
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        b"",
-        b"hello",
-        b"[1]",
-        b"3",
-        b'{"gauges": [1]}',
-        b'{"gauges": {"Bad name": 1, "text": "x", "flag": null}}',
-    ],
-)
-def test_what_the_work_says_otherwise_is_not_taken(line: bytes) -> None:
-    stats = WorkStats()
-    stats.take_line(line)
-    assert stats.gauges == {}
-
-
-PAUSED = b'{"destination": {"state": "paused", "reason": "not-authorised", "since": 1780000000.0, "next_at": null}}'
-
-
-def test_the_state_of_the_destination_is_one_gauge_with_a_label() -> None:
-    metrics = DoorMetrics()
-    assert "hl7_interface_destination" not in metrics.text().decode()
-    metrics.work.take_line(PAUSED)
-    lines = metrics.text().decode().splitlines()
-    assert [line for line in lines if line.startswith("hl7_interface_destination{")] == [
-        'hl7_interface_destination{state="passing"} 0.0',
-        'hl7_interface_destination{state="open"} 0.0',
-        'hl7_interface_destination{state="paused"} 1.0',
-        'hl7_interface_destination{state="slowed"} 0.0',
-    ]
-    assert metrics.work.destination == {
-        "state": "paused",
-        "reason": "not-authorised",
-        "since": "2026-05-28T20:26:40+00:00",
-        "next_at": None,
-    }
-    metrics.work.forget()
-    assert metrics.work.destination is None
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        b'{"destination": {"state": "elsewhere"}}',
-        b'{"destination": "paused"}',
-        b'{"destination": {"state": ["open"]}}',
-    ],
-)
-def test_a_state_that_is_none_is_not_taken(line: bytes) -> None:
-    stats = WorkStats()
-    stats.take_line(line)
-    assert stats.destination is None
-
-
-def test_a_reason_that_nobody_knows_is_not_shown() -> None:
-    stats = WorkStats()
-    stats.take_line(b'{"destination": {"state": "paused", "reason": "ANNA", "since": "x"}}')
-    assert stats.destination == {"state": "paused", "reason": "", "since": None, "next_at": None}
-
-
-def test_the_works_names_are_bounded() -> None:
-    stats = WorkStats()
-    for number in range(500):
-        stats.take_line(b'{"gauges": {"g%d": 1}}' % number)
-    assert len(stats.gauges) == 100
-
-
 # ---- the wake pipe ----
 
 
@@ -334,9 +239,9 @@ def test_the_works_numbers_are_read_by_line_and_forgotten_when_it_dies() -> None
     watched, _ = supervisor(reactor, stats)
     watched.start()
     protocol = reactor.started[-1][0]
-    protocol.childDataReceived(1, b'{"gauges": {"waiting": 1}}\n{"gauges": {"wai')
-    protocol.childDataReceived(1, b'ting": 2}}\nnoise\n')
-    assert stats.gauges == {"waiting": 2.0}
+    protocol.childDataReceived(1, b'{"gauges": {"messages_new": 1}}\n{"gauges": {"mess')
+    protocol.childDataReceived(1, b'ages_new": 2}}\nnoise\n')
+    assert stats.gauges == {"messages_new": 2.0}
     reactor.die()
     assert stats.gauges == {}
 
