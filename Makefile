@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 TOOLS := $(VENV)/tools
 DELIVERED := $(VENV)/delivered
@@ -38,7 +39,8 @@ $(READY): setup.cfg pyproject.toml requirements.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
 		{ echo "$(PYTHON) can't make a venv; on Debian: apt-get install python3-venv" >&2; rm -rf $(VENV); exit 2; }
 	@sed -n 's/^\([a-z0-9-]*==[^ ;\\]*\).*/\1/p' requirements.lock > $(VENV)/constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(VENV)/constraints.txt --editable '.[test]'
+	$(INSTALL) --constraint $(VENV)/constraints.txt --editable '.[test]' || \
+		{ echo "The pinned versions can't be had here: the newest that fit are installed" >&2; $(INSTALL) --editable '.[test]'; }
 	@touch $(READY)
 
 # ---- what it is made of (docs/supply-chain.md) ----
