@@ -61,8 +61,6 @@ Any command ends so when it could not be done: no store, no daemon, a full disk.
 
 def _section(command: Command) -> str:
     about = f"{command.help[:1].upper()}{command.help[1:]}."
-    if command.module is None:
-        return f"## {command.name}\n\n{about} Not available yet."
     parser = parser_of(command.name, command.module)
     parts = [f"## {command.name}\n\n{about}", _arguments(command.name, parser)]
     for name, said, inner in subcommands(parser):

@@ -177,7 +177,7 @@ class Shell:
     def start(self, command: str) -> Staying:
         """Start a command that stays; it is there when it says so."""
         name = shlex.split(command)[1]
-        said = self.home / f".said-{len(self.staying)}"
+        said = self.home / f".said-{name}"
         with said.open("wb") as file:
             process = subprocess.Popen(
                 [*self.network.entered, "bash", "-c", f"exec {command}"],

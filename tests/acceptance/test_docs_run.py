@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from docs_pages import PAGES, ROOT, Command, Doing, Page, differs, read
+from docs_pages import PAGES, ROOT, Command, Doing, Page, differs, out_of_bounds, read
 from docs_shell import PROGRAM, Network, Shell, stays
 from docs_states import begin, change_settings
 from patience import until
@@ -48,6 +48,12 @@ def kept(tmp_path_factory) -> Path:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("page", [page for page in READ if page.runs], ids=lambda page: page.path.name)
 def test_the_commands_of_the_page_do_what_it_shows(page: Page, shell: Shell, kept: Path) -> None:
+    forbidden = [
+        f"{step.text}: {why}; say `<!-- not run: WHY -->` before the block"
+        for step in page.commands
+        if not step.not_run and (why := out_of_bounds(step.text))
+    ]
+    assert not forbidden, "\n".join(forbidden)  # before anything is run
     if page.start:
         begin(page.start, shell, kept)
     wrong = []
@@ -109,6 +115,23 @@ def given(command: Command, shell: Shell) -> str:
         if not trouble or not LOOKS.match(command.text) or not shell.staying or time.monotonic() > end:
             return trouble
         time.sleep(0.2)
+
+
+@pytest.mark.parametrize(
+    ("command", "well"),
+    [
+        ("hl7-interface messages", True),
+        ("mkdir -p ~/backups", True),
+        ("BACKUP=$(ls ~/backups/interface-*.db | tail -n 1)", True),
+        ("systemctl restart hl7-interface.service", False),
+        ("hl7-interface install-service", False),
+        ("mkdir /var/lib/hl7-interface && cd /var/lib/hl7-interface", False),
+        ("sudo -u postgres createdb interface", False),
+        ("ln -s /opt/hl7-interface/bin/hl7-interface /usr/local/bin/", False),
+    ],
+)
+def test_nothing_is_run_that_is_not_for_this_machine(command: str, well: bool) -> None:
+    assert (out_of_bounds(command) == "") is well
 
 
 def test_what_is_run_is_counted_and_what_is_not_says_why() -> None:

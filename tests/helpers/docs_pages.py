@@ -118,6 +118,19 @@ def _commands(block: str, line: int, about: dict[str, str]) -> Iterator[Command]
         yield Command(text, number, tuple(shown), int(about.get("ends", 0)), typed, about.get("not run", ""))
 
 
+_HARMLESS = re.compile(
+    r"(hl7-interface(?! install-service)|cd|mkdir|cp|mv|install|curl|grep|export|[A-Z]+=\S*)( |$)"
+)
+_SYSTEM = re.compile(r"(^|[\s=>\"'])/(etc|opt|usr|var|lib|root|boot|srv)\b")
+
+
+def out_of_bounds(command: str) -> str:
+    """Why a command is not for a machine on which tests run; empty: it keeps to its home."""
+    if not _HARMLESS.match(command):
+        return "begins with a word that the runner does not know as harmless"
+    return "names a folder of the system" if _SYSTEM.search(command) else ""
+
+
 _VOLATILE = (
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "ID"),
     (re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?([+-]\d\d:\d\d|Z)?"), "TIME"),

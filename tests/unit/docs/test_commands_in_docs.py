@@ -56,11 +56,8 @@ def understood(command: str, *, whole: bool) -> str:
         return ""
     if name not in BY_NAME:
         return f"there is no command {name}"
-    module = BY_NAME[name].module
-    if module is None:
-        return f"{name} is not available yet"
     parser = Parser(prog=f"{PROGRAM} {name}")
-    importlib.import_module(module).add_arguments(parser)
+    importlib.import_module(BY_NAME[name].module).add_arguments(parser)
     try:
         parser.parse_args(rest)
     except UsageError as error:

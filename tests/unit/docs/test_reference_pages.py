@@ -40,10 +40,9 @@ def test_defaults_and_limits_are_those_of_the_models() -> None:
 
 def parsers() -> Iterator[tuple[str, argparse.ArgumentParser]]:
     for command in COMMANDS:
-        if command.module is not None:
-            parser = commands.parser_of(command.name, command.module)
-            yield command.name, parser
-            yield from ((f"{command.name} {name}", inner) for name, _, inner in commands.subcommands(parser))
+        parser = commands.parser_of(command.name, command.module)
+        yield command.name, parser
+        yield from ((f"{command.name} {name}", inner) for name, _, inner in commands.subcommands(parser))
 
 
 def test_every_argument_says_what_it_is() -> None:
