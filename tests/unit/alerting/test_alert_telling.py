@@ -136,8 +136,8 @@ def test_begin_and_end_have_one_key_and_scopes_have_different_ones() -> None:
 
 
 def test_a_mail_says_the_same_in_words() -> None:
-    assert subject(notice(1), SENDER) == "[Lakeside Family Clinic] Room on the disk runs out begins"
-    assert subject(notice(1, "ends"), SENDER).endswith("Room on the disk runs out is over")
+    assert subject(notice(1), SENDER) == "[Lakeside Family Clinic] Alert: Room on the disk runs out"
+    assert subject(notice(1, "ends"), SENDER).endswith("Over: Room on the disk runs out")
     written = text(notice(1, "goes-on"), SENDER)
     assert "10 MiB are free" in written
     assert "What to do: make room" in written
