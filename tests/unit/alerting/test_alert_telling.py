@@ -106,6 +106,19 @@ def test_a_channel_that_is_no_more_is_forgotten_with_the_next_notice() -> None:
     assert set(book.queues) == {"webhook"}
 
 
+def test_what_was_said_while_the_store_could_not_be_read_is_put_behind_what_is_stored() -> None:
+    stored = look(look(Book(), "bad", AT), "good", AT + 1)
+    found = [Condition("wal-large", "bad", "300 MiB")]
+    memory, _ = Book().after(found, LIMITS, AT + 60, ("mail",), "n")
+    both = memory.joined(stored)
+    assert [one.edge.code for one in both.said] == ["disk-low", "disk-low", "wal-large"]
+    assert [one.id for one in both.queues["mail"].notices] == ["m1", "m2", "n1"]
+    assert set(both.alerts.on) == {("wal-large", "")}
+    twice, _ = Book().after([Condition("disk-low", "bad", "5 MiB")], LIMITS, AT + 60, (), "n")
+    again = twice.joined(look(Book(), "bad", AT))
+    assert again.alerts.on["disk-low", ""].since == AT
+
+
 SENDER = Sender("Lakeside Family Clinic", "production", "adapter-1")
 
 
