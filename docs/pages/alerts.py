@@ -69,10 +69,8 @@ def page() -> str:
 # Alerts
 
 Somebody is called when something begins, and told when it is over: once each, however long it lasts and however many
-messages it meets.
-What goes on is said again after `repeat_hours` ({defaults["repeat_hours"]:g}; 0: never). A restart says nothing again,
-loses nothing, and
-says what has ended meanwhile. No alert holds patient data.
+messages it meets. What goes on is said again after `repeat_hours` ({defaults["repeat_hours"]:g}; 0: never). A restart
+says nothing again, loses nothing, and says what has ended meanwhile. No alert holds patient data.
 
 | first look | |
 | --- | --- |
@@ -84,8 +82,7 @@ says what has ended meanwhile. No alert holds patient data.
 ## Every alert
 
 *now*: somebody should come at once. *today*: within the day. What is over has to be so for `settle_minutes`
-({defaults["settle_minutes"]:g}) where
-it has no levels of its own that lie apart.
+({defaults["settle_minutes"]:g}) where it has no levels of its own that lie apart.
 
 {table(("alert", "come", "it is", "begins", "ends", "do"), rows)}
 
@@ -94,8 +91,7 @@ it has no levels of its own that lie apart.
 ## One alert for one cause
 
 While the left one holds, those on the right do not begin: they would say the same again. What was said before stays. When
-the cause is over they get
-15 minutes to pass by themselves.
+the cause is over they get 15 minutes to pass by themselves.
 
 {table(("while this holds", "these do not begin"), covers)}
 
@@ -104,8 +100,7 @@ A sender is not named while nobody speaks at its listener.
 ## Feeds
 
 A feed's silence is counted within its `windows` only: a clinic's is silent at night and on Sundays. It is a listener (all
-that comes there), or a sender of
-it, by MSH-3 and MSH-4 as they send it.
+that comes there), or a sender of it, by MSH-3 and MSH-4 as they send it.
 
 ```toml
 [[alerts.feed]]
@@ -117,10 +112,8 @@ minutes = 60
 ```
 
 Times are those of `[site] timezone`. `22:00-06:00` reaches into the next morning; without days it is every day. Silence
-from before the daemon
-listened begins no alert, and ends none: while the daemon was down the engine has queued. `check` looks at the last four
-weeks, hour by hour, and
-proposes what it would take: read it before you paste it.
+from before the daemon listened begins no alert, and ends none: while the daemon was down the engine has queued. `check`
+looks at the last four weeks, hour by hour, and proposes what it would take: read it before you paste it.
 
 ## How somebody is called
 
@@ -128,23 +121,23 @@ The log has every alert (`event=alert-begins`, `event=alert-ends`, `event=alert-
 
 {table(("channel", "settings", "gets"), _CHANNELS)}
 
+A command runs as the daemon does: under the [systemd unit](service.md) in its sandbox, and writes only where the
+daemon may.
+
 Secrets are references: `env:NAME`, `file:PATH`, `credential:NAME`. The header's value is the whole secret: write `Bearer
-…` into it where that is asked for.
-Certificates are checked; `webhook_ca` and `ca` name a site's own authority.
+…` into it where that is asked for. Certificates are checked; `webhook_ca` and `ca` name a site's own authority.
 
 A channel that fails is said once in the log and tried again after 10 s, 20 s … 10 min, for {KEPT_SECONDS / 3600:g} hours;
-at most {MOST_NOTICES} wait. What begins
-is told before what ends, and what is not told when the daemon stops is told by the next one. A channel never holds up
-messages, requests or another
-channel; each answer has {SECONDS:g} s. One that was told and did not answer is told again: `id` is the same.
+at most {MOST_NOTICES} wait. What begins is told before what ends, and what is not told when the daemon stops is told by
+the next one. A channel never holds up messages, requests or another channel; each answer has {SECONDS:g} s. One that was
+told and did not answer is told again: `id` is the same.
 
 ```json
 {sent}
 ```
 
 `event` is `begins`, `ends` or `goes-on`; `level` is `bad` or `warn`. `dedup_key` is the same for begin and end of one
-alert: for PagerDuty, Opsgenie and
-others that open and close incidents. As a mail:
+alert: for PagerDuty, Opsgenie and others that open and close incidents. As a mail:
 
 ```text
 Subject: {subject(_EXAMPLE, _SENDER)}
@@ -155,9 +148,9 @@ Subject: {subject(_EXAMPLE, _SENDER)}
 ## Several nodes
 
 On [PostgreSQL](postgresql.md) the nodes share one state: one of them says what concerns all, and when it is gone another
-goes on within half a
-minute, with all that was known. What is of one machine is said by that machine: {whole}. `hl7-interface alerts` lists
-those of all.
+goes on within half a minute, with all that was known. What is of one machine is said by that machine: {whole}.
+Where requests do not go is one alert, and its text names the node that sees it so. `hl7-interface alerts` lists those of
+all.
 
 ## Prometheus
 

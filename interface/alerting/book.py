@@ -63,6 +63,22 @@ class Book:
             number=self.number + len(notices),
         ), notices
 
+    def joined(self, stored: Book) -> Book:
+        """What was kept in memory while the store could not be read, put behind what is stored there: nothing of either
+        is lost; what both say is on is on once.
+        """
+        queues = {
+            name: stored.queues.get(name, Queue()).with_more(self.queues.get(name, Queue()).notices)
+            for name in {**stored.queues, **self.queues}
+        }
+        return replace(
+            stored,
+            alerts=Alerts({**self.alerts.standing, **stored.alerts.standing}),
+            said=(stored.said + self.said)[-MOST_SAID:],
+            queues=queues,
+            number=max(stored.number, self.number),
+        )
+
     def with_queue(self, channel: str, queue: Queue) -> Book:
         """After one channel's queue has become another."""
         return replace(self, queues={**self.queues, channel: queue})

@@ -23,6 +23,7 @@ MOST_NOTICES = 200
 TEST = "test"
 """The code of what `alerts test` sends."""
 VERBS = {"begins": "begins", "ends": "is over", "goes-on": "still holds"}
+_HEADS = {"begins": "Alert", "ends": "Over", "goes-on": "Still"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,7 @@ def subject(notice: Notice, sender: Sender) -> str:
     """One line: a mail's subject."""
     told = body(notice, sender)
     where = f" ({told['scope']})" if told["scope"] else ""
-    return f"[{sender.site or 'hl7-interface'}] {told['title']}{where} {VERBS[notice.edge.what]}"
+    return f"[{sender.site or 'hl7-interface'}] {_HEADS[notice.edge.what]}: {told['title']}{where}"
 
 
 def text(notice: Notice, sender: Sender) -> str:
@@ -165,7 +166,7 @@ def text(notice: Notice, sender: Sender) -> str:
         ("site", ", ".join(filter(None, (sender.site, sender.environment)))),
         ("machine", sender.node),
     ]
-    lines = [f"{told['title']}: {VERBS[edge.what]}.", "", edge.text]
+    lines = [f"{_HEADS[edge.what]}: {told['title']}.", "", edge.text]
     if told["what_to_do"]:
         lines += ["", f"What to do: {told['what_to_do']}"]
     lines += ["", *(f"{name:<8} {value}" for name, value in rows if value)]

@@ -43,6 +43,8 @@ HEARD_SECONDS = 60.0
 """How often it is stored when feeds spoke last, where nothing else is to be stored."""
 STORED_SECONDS = 5.0
 """How long what there is to say waits until it is stored: after that it is told all the same."""
+UNREAD_SECONDS = 60.0
+"""How long it is waited for what is stored at the start: after that what the door knows is said without it."""
 MOST_DEATHS = 20
 FULL = ("too-many-waiting", "too-many-webhooks-waiting")
 """At which nothing more is taken, whatever anybody wants to hear."""
@@ -86,6 +88,8 @@ class Alerting:
         self._mark = f"{int(self._started):x}-"
         self._books: dict[str, Book] = {}
         self._shared_elsewhere = Book()
+        self._unread: set[str] = set()
+        """Books that were begun in memory, for the store could not be read since the start."""
         self._dirty: set[str] = set()
         self._saving: Deferred[None] | None = None
         self._saved_at = self._started
@@ -131,7 +135,10 @@ class Alerting:
     def took(self, looked: Looked) -> None:
         """One more look."""
         for name, text in looked.books.items():
-            self._books[name] = Book.of_text(text)
+            stored = Book.of_text(text)
+            self._books[name] = self._books[name].joined(stored) if name in self._unread else stored
+        self._dirty |= self._unread & set(looked.books)
+        self._unread -= set(looked.books)
         if not looked.keeps_shared:
             self._books.pop(SHARED, None)
             self._dirty.discard(SHARED)
@@ -148,6 +155,9 @@ class Alerting:
 
     def blind(self, stuck: bool) -> None:
         """The store could not be looked at, or (`stuck`) does not answer: what the door knows is judged all the same."""
+        if not self._books and self._now() - self._started > UNREAD_SECONDS:
+            self._unread = {self._looks.node}
+            self._books[self._looks.node] = Book()
         facts = self._known()
         self._judge(replace(facts, journal=facts.journal or STUCK) if stuck else facts)
 

@@ -139,8 +139,8 @@ def test_a_wrong_key_is_one_alert_and_one_clear_by_every_channel(
     both = ["begins destination-paused", "ends destination-paused"]
     until("its end is told", lambda: told(hook) == both)
     assert [one["subject"] for one in mails.has(2)] == [
-        "[Lakeside] Sending is paused begins",
-        "[Lakeside] Sending is paused is over",
+        "[Lakeside] Alert: Sending is paused",
+        "[Lakeside] Over: Sending is paused",
     ]
     paged = until("both are paged", lambda: _two_lines(tmp_path / "paged"))
     assert [json.loads(line)["event"] for line in paged] == ["begins", "ends"]

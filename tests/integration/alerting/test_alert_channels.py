@@ -94,7 +94,7 @@ def test_a_mail_says_it_in_words() -> None:
     with mail_server() as server:
         assert tell(mail(server.port)) == ""
     (got,) = server.got
-    assert got["subject"] == "[Lakeside Family Clinic] Sending is paused begins"
+    assert got["subject"] == "[Lakeside Family Clinic] Alert: Sending is paused"
     assert (got["from"], got["to"]) == ("interface@lakeside.example", "oncall@lakeside.example")
     assert got["auto-submitted"] == "auto-generated"
     assert "nothing is sent for 1 min: the key" in got.get_content()

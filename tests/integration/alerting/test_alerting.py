@@ -293,6 +293,20 @@ def test_a_store_that_does_not_answer_is_said_though_nobody_can_look(store: Stor
     assert "does the disk answer" in site.alerting.on[0].text
 
 
+def test_a_store_that_could_not_be_read_since_the_start_does_not_keep_the_door_silent(store: Store) -> None:
+    site = Site(store)
+    for _ in range(4):
+        site.now += 60
+        site.door = replace(site.door, journal="another program holds it locked")
+        site.alerting.blind(False)
+        site.settle()
+    assert site.mail.told == ["begins journal-failing"]
+    for _ in range(4):
+        site.look(journal="")
+    assert site.mail.told == ["begins journal-failing", "ends journal-failing"]
+    assert "journal-failing" in store.alert_books.all()[0].book
+
+
 FEEDS = """
 [site]
 timezone = "America/Chicago"

@@ -118,3 +118,16 @@ def test_a_feed_that_goes_on_as_before_is_never_silent(
         spoken.sort()
         for before, after in pairwise(spoken):
             assert week.expected(before, after) <= proposal.minutes * 60
+
+
+def test_a_saturday_that_was_worked_once_is_no_saturday_to_wait_for() -> None:
+    seen = history(28, EPIC=CLINIC)
+    saturday = START.date() + timedelta(days=12)
+    seen = [
+        HourSeen(hour.begins, {EPIC: 90})
+        if (at := datetime.fromtimestamp(hour.begins, ZONE)).date() == saturday and 8 <= at.hour < 16
+        else hour
+        for hour in seen
+    ]
+    (found,) = proposals(seen, ZONE)
+    assert found.windows == ("Mon-Fri 08:00-17:00",)

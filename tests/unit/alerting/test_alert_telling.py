@@ -106,6 +106,19 @@ def test_a_channel_that_is_no_more_is_forgotten_with_the_next_notice() -> None:
     assert set(book.queues) == {"webhook"}
 
 
+def test_what_was_said_while_the_store_could_not_be_read_is_put_behind_what_is_stored() -> None:
+    stored = look(look(Book(), "bad", AT), "good", AT + 1)
+    found = [Condition("wal-large", "bad", "300 MiB")]
+    memory, _ = Book().after(found, LIMITS, AT + 60, ("mail",), "n")
+    both = memory.joined(stored)
+    assert [one.edge.code for one in both.said] == ["disk-low", "disk-low", "wal-large"]
+    assert [one.id for one in both.queues["mail"].notices] == ["m1", "m2", "n1"]
+    assert set(both.alerts.on) == {("wal-large", "")}
+    twice, _ = Book().after([Condition("disk-low", "bad", "5 MiB")], LIMITS, AT + 60, (), "n")
+    again = twice.joined(look(Book(), "bad", AT))
+    assert again.alerts.on["disk-low", ""].since == AT
+
+
 SENDER = Sender("Lakeside Family Clinic", "production", "adapter-1")
 
 
@@ -136,8 +149,8 @@ def test_begin_and_end_have_one_key_and_scopes_have_different_ones() -> None:
 
 
 def test_a_mail_says_the_same_in_words() -> None:
-    assert subject(notice(1), SENDER) == "[Lakeside Family Clinic] Room on the disk runs out begins"
-    assert subject(notice(1, "ends"), SENDER).endswith("Room on the disk runs out is over")
+    assert subject(notice(1), SENDER) == "[Lakeside Family Clinic] Alert: Room on the disk runs out"
+    assert subject(notice(1, "ends"), SENDER).endswith("Over: Room on the disk runs out")
     written = text(notice(1, "goes-on"), SENDER)
     assert "10 MiB are free" in written
     assert "What to do: make room" in written
