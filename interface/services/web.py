@@ -29,6 +29,15 @@ class Page(Resource):
         super().__init__()  # type: ignore[no-untyped-call]
         self._make = make
 
+    def render(self, request: Any) -> Any:
+        """Any request: who asks for something else than to read is told so."""
+        if request.method in {b"GET", b"HEAD"}:
+            return self.render_GET(request)
+        request.setResponseCode(405)
+        request.setHeader(b"allow", b"GET, HEAD")
+        request.setHeader(b"content-type", TEXT.encode("ascii"))
+        return b"Only GET and HEAD are known here.\n"
+
     def render_GET(self, request: Any) -> int:  # noqa: N802 - Twisted's name
         """The page, never cached; HEAD is the same without the body."""
         gone: list[object] = []
@@ -57,11 +66,9 @@ class Page(Resource):
 class Missing(Page):
     """What is not there, whatever is to be done with it."""
 
-    def render_POST(self, request: Any) -> int:  # noqa: N802
+    def render(self, request: Any) -> int:
         """404, as for GET."""
         return self.render_GET(request)
-
-    render_PUT = render_DELETE = render_PATCH = render_OPTIONS = render_POST  # noqa: N815
 
 
 class Root(Resource):
