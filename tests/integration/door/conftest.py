@@ -41,9 +41,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Door]]:
         (tmp_path / "settings.toml").write_text(text)
         command = [sys.executable, "-W", "error", "-c", RUN, str(tmp_path / "settings.toml"), work]
         if systemd is None:
-            process = subprocess.Popen(
-                command, stderr=subprocess.PIPE, preexec_fn=lambda: few_files(files)
-            )
+            process = subprocess.Popen(command, stderr=subprocess.PIPE, preexec_fn=lambda: few_files(files))
         else:
             process = subprocess.Popen(
                 systemd.command(command),
