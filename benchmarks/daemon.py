@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import sink
+from benchmarks import sink, tls
 from benchmarks.processes import (
     ROOT,
     BenchError,
@@ -30,6 +30,7 @@ environment = "sandbox"
 
 [[listener]]
 port = 0
+{listener}
 
 [api]
 base_url = "{base_url}"
@@ -61,11 +62,19 @@ class Daemon:
     started_in: float
     """Seconds from the start of the process to the open port."""
     next_index: int = 0
+    authority: Path | None = None
+    """Of its listener's certificate; None: plain MLLP."""
 
     def load(self, connections: int, *, seconds: float = 0.0, count: int = 0) -> dict[str, Any]:
         """Send for a time or a number of messages; see `benchmarks.load`. BenchError unless each got its AA."""
         found = run_load(
-            self.port, connections, self.now, seconds=seconds, count=count, first=self.next_index
+            self.port,
+            connections,
+            self.now,
+            seconds=seconds,
+            count=count,
+            first=self.next_index,
+            authority=self.authority,
         )
         self.next_index = int(found["next"])
         if found["wrong"]:
@@ -106,6 +115,7 @@ def run_load(
     count: int = 0,
     first: int = 0,
     ring: bool = False,
+    authority: Path | None = None,
 ) -> dict[str, Any]:
     """Run the load generator to its end."""
     amount = ("--count", count) if count else ("--seconds", seconds)
@@ -120,7 +130,12 @@ def run_load(
         now.isoformat(),
         *amount,
     )
-    command = python("benchmarks.load", *options, *(("--ring",) if ring else ()))
+    command = python(
+        "benchmarks.load",
+        *options,
+        *(("--ring",) if ring else ()),
+        *(("--ca", authority) if authority else ()),
+    )
     found: dict[str, Any] = run_json("load generator", command, timeout=300)
     return found
 
@@ -146,21 +161,25 @@ def start(settings: Path, *arguments: object, standing_still: bool = False) -> t
     return process, port, time.monotonic() - process.started
 
 
-def settings_file(folder: Path, sink_url: str) -> Path:
-    """Make a folder with a settings file for a daemon that POSTs to a sink."""
+def settings_file(folder: Path, sink_url: str, *, secure: bool = False) -> Path:
+    """Make a folder with a settings file for a daemon that POSTs to a sink; `secure`: its listener speaks TLS."""
     folder.mkdir(parents=True)
+    listener = tls.certificates(folder) if secure else ""
     settings = folder / "bench.toml"
-    settings.write_text(_SETTINGS.format(base_url=sink_url), "utf-8")
+    settings.write_text(_SETTINGS.format(base_url=sink_url, listener=listener), "utf-8")
     return settings
 
 
 @contextlib.contextmanager
-def running(folder: Path, now: datetime, *, standing_still: bool = False) -> Iterator[Daemon]:
+def running(
+    folder: Path, now: datetime, *, standing_still: bool = False, secure: bool = False
+) -> Iterator[Daemon]:
     """A daemon with a new store in `folder`, and its sink."""
     with running_sink() as url:
-        settings = settings_file(folder, url)
+        settings = settings_file(folder, url, secure=secure)
+        authority = folder / tls.AUTHORITY if secure else None
         process, port, took = start(settings, standing_still=standing_still)
         with process:
             if not standing_still:
                 process.says(r"\bwork-started\b")
-            yield Daemon(process, port, url, now, settings, took)
+            yield Daemon(process, port, url, now, settings, took, authority=authority)

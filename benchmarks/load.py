@@ -12,14 +12,17 @@ import gc
 import json
 import select
 import socket
+import ssl
 import sys
 import time
 from array import array
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from benchmarks.messages import LAG, Feed
+from benchmarks.tls import HOST, trusting
 
 RING = 3000
 """Messages that are sent over and over to a receiver that stores nothing."""
@@ -39,6 +42,9 @@ def main() -> int:
     parser.add_argument("--count", type=int)
     parser.add_argument("--first", type=int, default=0, help="index of the first message")
     parser.add_argument("--now", type=datetime.fromisoformat, required=True)
+    parser.add_argument(
+        "--ca", type=Path, help="by TLS, to a receiver whose certificate is of this authority"
+    )
     parser.add_argument("--ring", action="store_true", help="the same messages again and again")
     args = parser.parse_args()
     feed = Feed(args.now)
@@ -55,7 +61,8 @@ def main() -> int:
 
 def send(args: argparse.Namespace, messages: list[tuple[bytes, bytes]]) -> dict[str, Any]:
     """Send to `args.port` until the time, the count or the messages are over; each awaits its ACK."""
-    connections = [_connect(args.port) for _ in range(args.connections)]
+    context = trusting(args.ca) if args.ca else None
+    connections = [_connect(args.port, context) for _ in range(args.connections)]
     poll = select.epoll()
     by_number = {}
     for connection in connections:
@@ -82,7 +89,7 @@ def send(args: argparse.Namespace, messages: list[tuple[bytes, bytes]]) -> dict[
         if not events:
             raise SystemExit(f"{len(sent_at)} messages were not answered within {ANSWER_SECONDS} s")
         for number, _ in events:
-            data = by_number[number].recv(65536)
+            data = by_number[number].recv(65536)  # TLS: an ACK is one record, and nothing stays behind
             ended = clock()
             if not data:
                 raise SystemExit("the receiver closed a connection")
@@ -122,10 +129,10 @@ def _again(messages: list[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]
         yield from messages
 
 
-def _connect(port: int) -> socket.socket:
+def _connect(port: int, context: ssl.SSLContext | None) -> socket.socket:
     connection = socket.create_connection(("127.0.0.1", port), timeout=10)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return connection
+    return connection if context is None else context.wrap_socket(connection, server_hostname=HOST)
 
 
 def percentile(values: array[float], share: float) -> float:

@@ -120,6 +120,9 @@ def acks(effort: Effort) -> Figures:
     with running(effort.folder / "still", effort.now, standing_still=True) as daemon:
         daemon.load(8, count=200)  # warm
         yield from _acks(effort, _timed(daemon, effort), "ack_still", "durable ACKs, work standing still")
+    with running(effort.folder / "secure", effort.now, standing_still=True, secure=True) as daemon:
+        daemon.load(8, count=200)
+        yield from _acks(effort, _timed(daemon, effort), "ack_tls", "the same over TLS")
     with running(effort.folder / "busy", effort.now) as daemon:
         daemon.load(64, seconds=effort.ack_seconds / 2)  # from here on the work always has something to do
         before, began = daemon.posts()["posts"], time.monotonic()

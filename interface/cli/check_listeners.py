@@ -18,6 +18,7 @@ def check_listeners(settings: Settings) -> Found:
     """Each listener's certificate and key are a pair that is good today, the senders' authorities can be read."""
     for section in settings.listeners:
         yield from _one(settings, section)
+    yield from _files(settings)
 
 
 def _one(settings: Settings, section: Listener) -> Found:
@@ -58,6 +59,19 @@ def _one(settings: Settings, section: Listener) -> Found:
                 "ok" if due > now else "warn",
                 f"{name}: {len(crl)} revoked, by a list to be renewed before {due:%Y-%m-%d}",
             )
+
+
+def _files(settings: Settings) -> Found:
+    """Whether all connections that the settings allow may be open at once; nothing where they may."""
+    from interface.services.descriptors import most_possible, shares
+
+    limit = most_possible()
+    if limit is not None and not (found := shares(settings, limit)).enough:
+        yield (
+            "warn",
+            f"max_connections and the web doors need {found.wanted} open files, and {limit} are allowed (ulimit -Hn; "
+            f"systemd: LimitNOFILE): {found.senders} connections of senders will be taken at once",
+        )
 
 
 def _days(what: str, ends: datetime, now: datetime) -> tuple[Level, str]:

@@ -32,6 +32,7 @@ SAID = {
     "SSLV3_ALERT_CERTIFICATE_REVOKED": "it says that our client certificate is revoked",
     "SSLV3_ALERT_BAD_CERTIFICATE": "it does not take our client certificate",
     "SSLV3_ALERT_CERTIFICATE_UNKNOWN": "it does not take our client certificate: is it for a name that the receiver knows?",
+    "TLSV1_ALERT_INTERNAL_ERROR": "it does not take our client certificate: is it for a name that the receiver knows?",
     "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": "it does not take our client certificate: it is not meant for clients",
     "TLSV1_ALERT_PROTOCOL_VERSION": "it speaks no TLS 1.2 or newer",
     "UNSUPPORTED_PROTOCOL": "it speaks no TLS 1.2 or newer",

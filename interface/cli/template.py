@@ -96,6 +96,8 @@ allow = @ALLOW@
 # max_connections = 256
 # The same, of one address.
 # max_connections_per_address = 128
+# Of one address. Who is faster is read more slowly, and nothing is refused for it. Left out: no limit.
+# messages_per_second = 200
 # For an unfinished frame; a silent connection is normal and stays.
 # frame_seconds = 30
 # PEM: the certificate with those between it and its authority (docs/tls.md). SIGHUP reads these files anew.

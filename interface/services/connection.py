@@ -2,7 +2,7 @@
 
 Many messages may be under way on one connection. Each frame holds a place in its connection's queue of
 answers; the journal finishes frames in batches, and a connection sends what is ready from the head of its
-queue. Reading pauses for four reasons, each a bit of its own; it goes on when none is left.
+queue. Reading pauses for five reasons, each a bit of its own; it goes on when none is left.
 """
 
 import logging
@@ -47,9 +47,13 @@ GATE = 4
 """Paused: too much waits for the journal, over all connections."""
 FINISHING = 8
 """Paused for good: the connection closes when it is answered."""
+PACE = 16
+"""Paused for a moment: its sender is faster than its listener's messages_per_second."""
 
 TLS_HELLO = b"\x16\x03"
 """How everyone begins who speaks TLS, and no one who speaks MLLP."""
+MOST_RESTARTS = 10
+"""Times that a frame may be begun anew, with all its time; who does it again and again gets no more of it."""
 MOST_JUNK = 64 * 1024
 """Bytes outside frames of a sender that has not sent a frame yet: with more it speaks something else."""
 
@@ -87,6 +91,10 @@ class Shared(Shape):
     def refused(self, reason: str, host: str, problem: str = "") -> None:
         """A connection is not taken, or no further."""
 
+    def pause_for(self, host: str, messages: int) -> float:
+        """Seconds for which an address that has sent so many messages more is read no further."""
+        ...
+
     def settle(self, taken: Taken) -> None:
         """Make a frame's answer and count it."""
 
@@ -110,9 +118,11 @@ class MLLPConnection(Protocol):
         self._peer_done = False
         self._junk = 0
         self._discarded = 0
+        self._restarts = 0  # since a frame was whole
         self._known = False  # whether a frame has ever begun
         self._frame_since: float | None = None
         self._timer: Timer | None = None
+        self._pacing: Timer | None = None
 
     # ---- life ----
 
@@ -133,6 +143,7 @@ class MLLPConnection(Protocol):
         """The connection is gone. What was taken is stored all the same; its sender will send it again."""
         self._gone = True
         self._stop_timer()
+        cancel(self._pacing)
         self._pending.clear()
         if self._decoder.unfinished and not self._paused & FINISHING:
             self.shared.counts.discarded["unfinished"] += 1
@@ -161,10 +172,14 @@ class MLLPConnection(Protocol):
         counts.bytes += len(data)
         frames = decoder.feed(data)
         fresh = bool(frames)
+        if frames:
+            self._restarts = 0
         if decoder.junk_bytes != self._junk or decoder.discarded_frames != self._discarded:
+            restarts = decoder.discarded_frames - self._discarded
             counts.junk_bytes += decoder.junk_bytes - self._junk
-            counts.discarded["restarted"] += decoder.discarded_frames - self._discarded
-            fresh = fresh or decoder.discarded_frames != self._discarded
+            counts.discarded["restarted"] += restarts
+            self._restarts += restarts
+            fresh = fresh or 0 < restarts <= self._restarts <= MOST_RESTARTS
             self._junk, self._discarded = decoder.junk_bytes, decoder.discarded_frames
         if frames:
             self._take(frames)
@@ -212,6 +227,11 @@ class MLLPConnection(Protocol):
             self._pending_bytes += taken.size
         if batch:
             self.shared.gate.take(batch)
+            wait = self.shared.pause_for(self.source.host, sum(len(taken.arrivals) for taken in batch))
+            if wait:
+                self._pause(PACE)
+                cancel(self._pacing)
+                self._pacing = self.shared.clock.callLater(wait, self._resume, PACE)
         if oversized:
             self.finish()
             self.release()

@@ -18,6 +18,7 @@ from interface.services.alerting import DoorFacts, alerting_of
 from interface.services.bounded_http import BoundedSite
 from interface.services.certificates import Renewable
 from interface.services.connection import HANDSHAKE_SECONDS, Limits
+from interface.services.descriptors import Places, raise_limit, shares
 from interface.services.door_state import Console, DoorState, ListenerState, MakeConsole, Surroundings
 from interface.services.gate import Gate
 from interface.services.held_reasons import HeldReasons
@@ -105,6 +106,9 @@ class Door:
         self._seen = Seen(0, 0, 0)
         self.factories: dict[str, MLLPFactory] = {}
         self.listeners_tls = ListenersTLS()
+        wanted = shares(settings, 0).wanted
+        self._shares = shares(settings, raise_limit(wanted))
+        self._places = Places(self._shares.senders)
         self.ports: dict[str, Any] = {}
         self._where: dict[str, Any] = {}
         """Host and port of each listener: a port that is closed does not know them any more."""
@@ -199,6 +203,7 @@ class Door:
             elsewhere=self._elsewhere,
             max_body_bytes=max(MAX_FORM_BYTES, self.receiver.rules.max_body_bytes),
             refused=self.receiver.refused,
+            most=self._shares.web,
         )
         self.web_port = ports.bind(
             "[web]", web.host, web.port, site, backlog=50, tls=self.web_certificate, name="web"
@@ -216,6 +221,7 @@ class Door:
             max_body_bytes=rules.max_body_bytes,
             may_connect=lambda peer: self.receiver.rules.may_connect(peer),
             refused=self.receiver.refused,
+            most=self._shares.web,
         )
         return ports.bind("[webhooks]", host, port, site, backlog=50, tls=self.certificate, name="webhooks")
 
@@ -245,6 +251,8 @@ class Door:
             ),
             answering=Answering(section.ack, section.not_stored),
             secured=section.has_tls,
+            places=self._places,
+            messages_per_second=section.messages_per_second,
             control_ids=self._control_ids,
             now=lambda: datetime.now().astimezone(zone),
         )
@@ -263,6 +271,15 @@ class Door:
             event(log, logging.INFO, "listening-for-webhooks", host=address.host, port=address.port)
         elif not self.settings.takes_webhooks:
             event(log, logging.WARNING, "webhooks-not-taken", problem=NOT_TAKEN)
+        if not self._shares.enough:
+            event(
+                log,
+                logging.WARNING,
+                "few-files",
+                limit=self._shares.limit,
+                wanted=self._shares.wanted,
+                connections=self._shares.senders,
+            )
         web = self.web_port.getHost()
         where = ",".join(f"{name}:{at.port}" for name, at in self._where.items())
         environment = self.settings.site.environment + (" rehearsal" if self.settings.is_rehearsal else "")

@@ -12,9 +12,11 @@ from twisted.internet.protocol import ServerFactory
 
 from interface.services.access import Network, permits
 from interface.services.connection import Limits, MLLPConnection
+from interface.services.descriptors import Places
 from interface.services.gate import Gate
 from interface.services.logs import event
 from interface.services.metrics import ListenerCounts
+from interface.services.pace import Pace
 from interface.services.secured import SecuredConnection
 from interface.services.taken import Answering, Source, Taken
 from interface.services.timing import Clock
@@ -39,12 +41,15 @@ class MLLPFactory(ServerFactory):
         limits: Limits | None = None,
         answering: Answering | None = None,
         secured: bool = False,
+        places: Places | None = None,
+        messages_per_second: float | None = None,
         control_ids: Callable[[], str],
         now: Callable[[], datetime],
     ) -> None:
         """`name` as in the settings; `clock` is the reactor or a test's; `allow` empty means loopback only.
 
-        `secured`: its connections are within TLS. `control_ids` and `now` (aware) give each ACK its MSH-10 and MSH-7.
+        `secured`: its connections are within TLS. `places`: those of all listeners together.
+        `messages_per_second`: of one address. `control_ids` and `now` (aware) give each ACK its MSH-10 and MSH-7.
         """
         self.name = name
         self.gate = gate
@@ -55,6 +60,8 @@ class MLLPFactory(ServerFactory):
         self.answering = answering or Answering()
         self.connections: set[MLLPConnection] = set()
         self._protocol = SecuredConnection if secured else MLLPConnection
+        self._places = places or Places(self.limits.max_connections)
+        self._pace = None if messages_per_second is None else Pace(messages_per_second)
         self._accepted = 0
         self._of: Counter[str] = Counter()
         self._turned_away = TurnedAway()
@@ -72,6 +79,7 @@ class MLLPFactory(ServerFactory):
             self.refused(refused, host)
             return None
         self._accepted += 1
+        self._places.taken += 1
         self._of[host] += 1
         peer = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         return self._protocol(self, Source(self.name, peer))
@@ -83,6 +91,8 @@ class MLLPFactory(ServerFactory):
             return "not-allowed"
         if self._accepted >= self.limits.max_connections:
             return "too-many"
+        if self._places.full:
+            return "too-many-files"
         return "too-many-of-address" if self._of[host] >= self.limits.max_connections_per_address else None
 
     def refused(self, reason: str, host: str, problem: str = "") -> None:
@@ -113,6 +123,7 @@ class MLLPFactory(ServerFactory):
         """A connection ends."""
         self.connections.discard(connection)
         self._accepted -= 1
+        self._places.taken -= 1
         host = connection.source.host
         self._of[host] -= 1
         if not self._of[host]:
@@ -122,6 +133,10 @@ class MLLPFactory(ServerFactory):
         if not self.connections and self._whenever_empty is not None:
             empty, self._whenever_empty = self._whenever_empty, None
             empty()
+
+    def pause_for(self, host: str, messages: int) -> float:
+        """Seconds for which an address that has sent so many messages more is read no further."""
+        return 0.0 if self._pace is None else self._pace.wait(host, messages, self.clock.seconds())
 
     def settle(self, taken: Taken) -> None:
         """Make the answer and count it."""

@@ -134,6 +134,8 @@ class Listener(Section):
     max_connections: Annotated[int, Field(ge=1, le=65535)] = 256
     max_connections_per_address: Annotated[int, Field(ge=1, le=65535)] = 128
     """Of one address: one machine must not be able to take all places."""
+    messages_per_second: Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)] | None = None
+    """Of one address; None: no limit. Who is faster is read more slowly."""
     frame_seconds: Seconds = 30.0
     """How long an unfinished frame may take; a silent connection has no limit."""
     ack: Literal["auto", "original", "enhanced"] = "auto"

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import signal
 import socket
 import ssl
 import subprocess
@@ -62,6 +63,14 @@ def test_the_page_leads_to_a_listener_that_takes_the_engine_and_nobody_else(tmp_
         assert own.returncode == 1
         assert "it does not take our client certificate" in own.stderr
         daemon.says("reason=tls-certificate")
+        text = (tmp_path / "hl7-interface.toml").read_text()
+        (tmp_path / "hl7-interface.toml").write_text(text.replace("mirth.hospital", "rhapsody.hospital"))
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.says("event=listener-reloaded")
+        unnamed = call(*commands[1], folder=tmp_path)
+        assert unnamed.returncode == 1
+        assert "is it for a name that the receiver knows?" in unnamed.stderr
+        assert "mirth.hospital.example" in daemon.says("reason=tls-name .*")[0]
     finally:
         daemon.end()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +17,12 @@ from plays_systemd import Systemd
 from running_door import QUIET_WORK, RUN, Door
 
 
+def few_files(most: int | None) -> None:
+    """What this process may have open at most; None: as before."""
+    if most is not None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Door]]:
     """Starts doors on one folder (so on one store); ends them all."""
@@ -28,12 +35,13 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Door]]:
         wait: bool = True,
         systemd: Systemd | None = None,
         port: int = 0,
+        files: int | None = None,
     ) -> Door:
         text = f'[[listener]]\nname = "main"\nport = {port}\n{listener}\n[web]\nport = 0\n'
         (tmp_path / "settings.toml").write_text(text)
         command = [sys.executable, "-W", "error", "-c", RUN, str(tmp_path / "settings.toml"), work]
         if systemd is None:
-            process = subprocess.Popen(command, stderr=subprocess.PIPE)
+            process = subprocess.Popen(command, stderr=subprocess.PIPE, preexec_fn=lambda: few_files(files))
         else:
             process = subprocess.Popen(
                 systemd.command(command),

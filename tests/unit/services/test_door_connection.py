@@ -14,6 +14,7 @@ from twisted.internet.testing import StringTransport
 from interface.hl7.framing import frame
 from interface.services.access import Network
 from interface.services.connection import Limits, MLLPConnection
+from interface.services.descriptors import Places
 from interface.services.gate import Gate
 from interface.services.listener import MLLPFactory
 from interface.services.metrics import ListenerCounts
@@ -252,6 +253,23 @@ def test_a_second_start_block_begins_the_time_anew_and_is_counted() -> None:
     assert bench.counts.discarded == {"restarted": 1}
 
 
+def test_who_begins_a_frame_again_and_again_is_hung_up_on() -> None:
+    bench = Bench(Limits(frame_seconds=30))
+    connection, wire = bench.connect()
+    for _ in range(3):  # a whole frame in between: begun anew is then as before
+        for _ in range(10):
+            connection.dataReceived(b"\x0bMSH")
+            bench.clock.advance(20)
+        connection.dataReceived(frame(message("M1")))
+        bench.settle(list(bench.queue))
+    assert not wire.half_closed
+    for _ in range(13):
+        connection.dataReceived(b"\x0bMSH")
+        bench.clock.advance(20)
+    assert wire.half_closed
+    assert bench.counts.discarded["timeout"] == 1
+
+
 def test_reading_pauses_at_too_many_pending_and_goes_on_at_half() -> None:
     bench = Bench(Limits(max_pending=4))
     connection, wire = bench.connect()
@@ -398,3 +416,87 @@ def test_connections_over_the_limit_are_refused_until_one_ends() -> None:
     connection.connectionLost()
     assert bench.factory.buildProtocol(address) is not None
     assert bench.counts.refused == {"too-many": 1}
+
+
+def test_one_address_cannot_take_all_places() -> None:
+    bench = Bench(Limits(max_connections=4, max_connections_per_address=2))
+    first, _ = bench.connect()
+    bench.connect()
+    assert bench.factory.buildProtocol(IPv4Address("TCP", "127.0.0.1", 1)) is None
+    assert bench.counts.refused["too-many-of-address"] == 1
+    bench.connect("127.0.0.2")
+    first.connectionLost()
+    bench.connect()
+    bench.connect("127.0.0.2")
+    assert bench.factory.buildProtocol(IPv4Address("TCP", "127.0.0.3", 1)) is None
+    assert bench.counts.refused["too-many"] == 1
+
+
+def test_listeners_share_the_places_that_there_are_files_for() -> None:
+    places = Places(3)
+    left, right = Bench(places=places), Bench(places=places)
+    first, _ = left.connect()
+    right.connect()
+    right.connect()
+    assert left.factory.buildProtocol(IPv4Address("TCP", "127.0.0.1", 1)) is None
+    assert left.counts.refused["too-many-files"] == 1
+    first.connectionLost()
+    right.connect()
+
+
+def test_a_sender_that_is_too_fast_is_read_more_slowly_and_loses_nothing() -> None:
+    bench = Bench(messages_per_second=2.0)
+    connection, wire = bench.connect()
+    connection.dataReceived(b"".join(frame(message(f"M{number}")) for number in range(6)))
+    assert wire.producerState == "paused"
+    assert len(bench.queue) == 6
+    bench.settle(list(bench.queue))
+    assert len(answered(wire)) == 6
+    bench.clock.advance(1.9)
+    assert wire.producerState == "paused"
+    bench.clock.advance(0.2)
+    assert wire.producerState == "producing"
+
+
+@pytest.mark.parametrize("sent", [b"GET / HTTP/1.1\r\n\r\n", b"\x00" * 100, b"SSH-2.0-x\r\n"])
+def test_what_is_no_mllp_has_the_time_of_a_frame(sent: bytes) -> None:
+    bench = Bench(Limits(frame_seconds=30))
+    connection, wire = bench.connect()
+    connection.dataReceived(sent)
+    bench.clock.advance(29)
+    connection.dataReceived(b"more")
+    assert not wire.half_closed
+    bench.clock.advance(2)
+    assert wire.half_closed
+    assert bench.counts.refused["not-mllp"] == 1
+
+
+def test_who_sends_a_frame_may_send_junk_before_and_behind_it() -> None:
+    bench = Bench(Limits(frame_seconds=30))
+    connection, wire = bench.connect()
+    connection.dataReceived(b"junk")
+    bench.clock.advance(29)
+    connection.dataReceived(frame(message("M1")) + b"junk")
+    bench.clock.advance(1000)
+    connection.dataReceived(b"junk" * 100_000 + frame(message("M2")))
+    assert not wire.half_closed
+    assert [taken.arrivals[0].control_id for taken in bench.queue] == ["M1", "M2"]
+
+
+def test_endless_bytes_without_a_frame_are_read_no_further() -> None:
+    bench = Bench()
+    connection, wire = bench.connect()
+    for _ in range(20):
+        connection.dataReceived(b"x" * 65536)
+    assert wire.half_closed
+    assert bench.counts.refused["not-mllp"] == 1
+    assert bench.counts.bytes <= 3 * 65536
+
+
+def test_blanks_before_the_first_frame_are_no_reason_to_hang_up() -> None:
+    bench = Bench(Limits(frame_seconds=30))
+    connection, wire = bench.connect()
+    connection.dataReceived(b"\r\n")
+    bench.clock.advance(1000)
+    assert not wire.half_closed
+    assert not wire.disconnecting
