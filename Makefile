@@ -8,7 +8,9 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 TOOLS := $(VENV)/tools
 DELIVERED := $(VENV)/delivered
 
-.PHONY: run test bench lint chromium lock sbom audit clean
+BUILDER := $(VENV)/builder
+
+.PHONY: run test bench lint chromium wheel lock sbom audit clean
 .DEFAULT_GOAL := run
 
 run: $(READY) ## the main job: simulated API, daemon, sample messages over real MLLP
@@ -43,7 +45,12 @@ $(READY): setup.cfg pyproject.toml requirements.lock
 		{ echo "The pinned versions can't be had here: the newest that fit are installed" >&2; $(INSTALL) --editable '.[test]'; }
 	@touch $(READY)
 
-# ---- what it is made of (docs/supply-chain.md) ----
+# ---- what is delivered, and what it is made of (docs/service.md, docs/supply-chain.md) ----
+
+wheel: $(BUILDER)/.ready ## dist/hl7_interface-*.whl
+	@rm -rf build dist
+	$(BUILDER)/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+	@ls dist/*.whl
 
 lock: $(TOOLS)/.ready ## newest versions of all packages, with the hashes of all their files
 	$(TOOLS)/bin/uv pip compile setup.cfg $(LOCK) --output-file requirements.lock
@@ -61,6 +68,11 @@ audit: $(TOOLS)/.ready ## known vulnerabilities; asks a database on the internet
 $(TOOLS)/.ready:
 	@$(PYTHON) -m venv $(TOOLS)
 	@$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check 'uv >= 0.5' 'pip-audit >= 2.7'
+	@touch $@
+
+$(BUILDER)/.ready: deploy/build.lock
+	@$(PYTHON) -m venv --clear $(BUILDER)
+	@$(BUILDER)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement deploy/build.lock
 	@touch $@
 
 $(DELIVERED)/.ready: requirements.lock

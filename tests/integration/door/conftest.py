@@ -36,10 +36,11 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Door]]:
         systemd: Systemd | None = None,
         port: int = 0,
         files: int | None = None,
+        program: str = RUN,
     ) -> Door:
         text = f'[[listener]]\nname = "main"\nport = {port}\n{listener}\n[web]\nport = 0\n'
         (tmp_path / "settings.toml").write_text(text)
-        command = [sys.executable, "-W", "error", "-c", RUN, str(tmp_path / "settings.toml"), work]
+        command = [sys.executable, "-W", "error", "-c", program, str(tmp_path / "settings.toml"), work]
         if systemd is None:
             process = subprocess.Popen(command, stderr=subprocess.PIPE, preexec_fn=lambda: few_files(files))
         else:
