@@ -171,7 +171,15 @@ class Door:
             work.trouble,
             work.destination,
             work.gauges,
+            self._certificates(),
         )
+
+    def _certificates(self) -> dict[str, float]:
+        """When those end that are served."""
+        own = {"[web]": self.web_certificate, "[webhooks]": self.certificate}
+        ends = {where: one.ends for where, one in own.items() if one is not None}
+        ends |= {f"[[listener]] {name}": end for name, end in self.listeners_tls.ends.items()}
+        return {where: end.timestamp() for where, end in ends.items()}
 
     def _work_restarted(self) -> None:
         self.metrics.child_restarts += 1
