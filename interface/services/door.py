@@ -154,7 +154,7 @@ class Door:
 
     def _watched(self, looked: Looked) -> None:
         self._seen = looked.seen
-        self.metrics.certificates = {one.where: one.ends for one in looked.seldom.certificates}
+        self.metrics.certificates = self._certificates()
         self.alerting.took(looked)
         self.journal.refuse(self.alerting.full.get("too-many-waiting"))
         self.inbox.refuse(self.alerting.full.get("too-many-webhooks-waiting"))
