@@ -65,6 +65,7 @@ def page() -> str:
     whole = ", ".join(f"`{kind.code}`" for kind in KINDS if kind.of_node)
     sent = json.dumps(body(_EXAMPLE, _SENDER), indent=2, ensure_ascii=False)
     return f"""{MADE}
+<!-- from: a site -->
 
 # Alerts
 
@@ -143,6 +144,36 @@ alert: for PagerDuty, Opsgenie and others that open and close incidents. As a ma
 Subject: {subject(_EXAMPLE, _SENDER)}
 
 {text(_EXAMPLE, _SENDER).strip()}
+```
+
+## Trying it
+
+A feed that says nothing, and a command that would page somebody:
+
+<!-- settings: [store]
+disk_low_mib = 0
+[alerts]
+command = ["true"]
+feed = [{{windows = ["00:00-24:00"], minutes = 0.03}}] -->
+<!-- run: hl7-interface run -->
+<!-- ends: 1 -->
+```console
+$ hl7-interface alerts
+level  since                alert        scope  text
+bad    …  feed-silent  main   main: no message since it is watched, … of its hours
+
+what to do:
+alert        do
+feed-silent  does the engine run, is its channel stopped, does its queue grow? …
+
+the latest:
+at                   alert        scope  event   text
+…  feed-silent  main   begins  main: no message since it is watched, … of its hours
+```
+
+```console
+$ hl7-interface alerts test
+command  told
 ```
 
 ## Several nodes

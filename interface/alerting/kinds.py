@@ -227,7 +227,7 @@ KINDS = (
         "A certificate ends soon",
         "when it has ended, who connects by TLS is refused, or refuses",
         "`certificate_days` (21) before its end",
-        "a newer one is in its place",
+        "a newer one is served",
         "renew it, put it in place of the old files, SIGHUP",
         settles=False,
         of_node=True,

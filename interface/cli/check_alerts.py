@@ -73,10 +73,10 @@ def _resolve(host: str) -> None:
 
 
 def _authority(key: str, settings: Settings, file: str) -> None:
-    from interface.services.certificates import end_of
+    from interface.services.certificates import read_certificates
 
     try:
-        end_of(settings.resolve(file))
+        read_certificates(settings.resolve(file))
     except InterfaceError as error:
         raise InterfaceError(f"{key}: {error}") from None
 

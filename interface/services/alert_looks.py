@@ -1,19 +1,18 @@
-"""What the daemon looks at for its alerts in a thread: the store, the API key, certificates, the database's clock; and the
-books of alerts there.
+"""What the daemon looks at for its alerts in a thread: the store, the API key, the database's clock; and the books of
+alerts there.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from interface.alerting.book import Book
-from interface.alerting.facts import Certificate, Destination, FeedLimit, Held
+from interface.alerting.facts import Destination, FeedLimit, Held
 from interface.chart.holds import EXPECTED
 from interface.errors import InterfaceError
-from interface.services.certificates import CertificateError, end_of
 from interface.services.watch import Seen, look_at
 from interface.settings import Settings
 from interface.store.alert_facts import HEARD_ROWS
@@ -38,7 +37,6 @@ class Seldom:
     webhook_due: bool | None = None
     webhook_last: float | None = None
     api_key: str | None = None
-    certificates: tuple[Certificate, ...] = ()
     database_ahead: float | None = None
     """Seconds by which our clock is ahead of the database's; None: it has none of its own."""
 
@@ -192,7 +190,6 @@ class Looks:
             False if due is None else due,
             0.0 if last is None else last,
             _missing_key(settings),
-            tuple(_certificates(settings)),
             self._database_ahead(),
         )
 
@@ -221,12 +218,3 @@ def _missing_key(settings: Settings) -> str:
     except InterfaceError as error:
         return str(error).splitlines()[0]
     return ""
-
-
-def _certificates(settings: Settings) -> Iterator[Certificate]:
-    """What can't be read says so where it is used."""
-    for where, path in settings.certificates.items():
-        try:
-            yield Certificate(where, end_of(path).timestamp())
-        except CertificateError:
-            continue

@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 
 from interface.alerting.book import Book
 from interface.alerting.conditions import Condition, conditions, of
-from interface.alerting.facts import Destination, Facts, Heard, worst
+from interface.alerting.facts import Certificate, Destination, Facts, Heard, worst
 from interface.alerting.kinds import BY_CODE
 from interface.alerting.on import On, on_of
 from interface.alerting.telling import Notice, Sender
@@ -60,6 +60,8 @@ class DoorFacts:
     destination: Mapping[str, Any] | None = None
     gauges: Mapping[str, float] = field(default_factory=dict)
     """Of the work, as it told them last."""
+    certificates: Mapping[str, float] = field(default_factory=dict)
+    """When those end that are served, by the sections that name them."""
 
 
 class Alerting:
@@ -191,6 +193,7 @@ class Alerting:
             deaths=tuple(self._deaths),
             destination=self._destination(door.destination),
             skews=_skews(door.gauges),
+            certificates=tuple(Certificate(*item) for item in door.certificates.items()),
         )
 
     def _seen(self, looked: Looked, known: Facts) -> Facts:
@@ -213,7 +216,6 @@ class Alerting:
             webhook_due=seldom.webhook_due,
             webhook_last=seldom.webhook_last,
             api_key=seldom.api_key,
-            certificates=seldom.certificates,
             skews=known.skews if ahead is None else {**known.skews, "database": ahead},
             heard=heard,
         )

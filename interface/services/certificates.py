@@ -91,11 +91,6 @@ def read_pair(certificate: Path, key: Path, now: datetime) -> Pair:
     return Pair(chain, certificate, key)
 
 
-def end_of(certificate: Path) -> datetime:
-    """Until when the first certificate of a file is good, be it over or not. Raises CertificateError."""
-    return read_certificates(certificate)[0].not_valid_after_utc
-
-
 def shown_names(certificate: x509.Certificate) -> str:
     """Whom a certificate is for, for people: its subjectAltName, or else its subject; cut where it is long."""
     try:
@@ -131,6 +126,10 @@ def _public(key: Any) -> bytes:
 class Material(Protocol):
     """What a port's TLS is made of."""
 
+    @property
+    def ends(self) -> datetime:
+        """Until when its certificate is good."""
+
     def context(self) -> Any:
         """An OpenSSL context of its own. Raises CertificateError."""
 
@@ -142,10 +141,13 @@ class Renewable:
     def __init__(self, material: Material) -> None:
         """Raises CertificateError."""
         self._context = material.context()
+        self.ends = material.ends
+        """Until when the certificate that is served is good."""
 
     def use(self, material: Material) -> None:
         """Another from now on. Raises CertificateError, and then the old one stays."""
         self._context = material.context()
+        self.ends = material.ends
 
     def serverConnectionForTLS(self, protocol: Any) -> Any:  # noqa: ARG002, N802 - Twisted's
         """The TLS of a new connection; Twisted notes its protocol in it (`get_app_data`)."""

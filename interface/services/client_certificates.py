@@ -97,6 +97,11 @@ class Mutual:
     pair: Pair
     clients: Clients | None
 
+    @property
+    def ends(self) -> datetime:
+        """Until when the own one is good."""
+        return self.pair.ends
+
     def context(self) -> Any:
         """For a port. Raises CertificateError."""
         made = self.pair.context()

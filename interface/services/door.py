@@ -154,7 +154,7 @@ class Door:
 
     def _watched(self, looked: Looked) -> None:
         self._seen = looked.seen
-        self.metrics.certificates = {one.where: one.ends for one in looked.seldom.certificates}
+        self.metrics.certificates = self._certificates()
         self.alerting.took(looked)
         self.journal.refuse(self.alerting.full.get("too-many-waiting"))
         self.inbox.refuse(self.alerting.full.get("too-many-webhooks-waiting"))
@@ -171,7 +171,15 @@ class Door:
             work.trouble,
             work.destination,
             work.gauges,
+            self._certificates(),
         )
+
+    def _certificates(self) -> dict[str, float]:
+        """When those end that are served."""
+        own = {"[web]": self.web_certificate, "[webhooks]": self.certificate}
+        ends = {where: one.ends for where, one in own.items() if one is not None}
+        ends |= {f"[[listener]] {name}": end for name, end in self.listeners_tls.ends.items()}
+        return {where: end.timestamp() for where, end in ends.items()}
 
     def _work_restarted(self) -> None:
         self.metrics.child_restarts += 1

@@ -44,6 +44,11 @@ class ListenersTLS:
         _say_old_list(section.name, mutual)
         return self._made[section.name]
 
+    @property
+    def ends(self) -> dict[str, datetime]:
+        """Until when the certificates that are served are good."""
+        return {name: made.ends for name, made in self._made.items()}
+
     def renew(self, settings: Settings, section: Listener) -> None:
         """Certificate, key, senders' authorities, names and revoked certificates as they are now, from the next
         connection on; what cannot be is said in one line, and the listener's old ones stay.

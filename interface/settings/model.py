@@ -286,11 +286,11 @@ class Settings(Section):
             raise SettingsError(self.fault(path, error.faults[0].text)) from None
 
     @property
-    def certificates(self) -> dict[str, Path]:
-        """The files of the certificates that are served, by the sections that name them."""
+    def certified(self) -> tuple[str, ...]:
+        """The sections whose ports have a certificate."""
         named = {"[web]": self.web.tls_certificate, "[webhooks]": self.webhooks.tls_certificate}
         named |= {f"[[listener]] {door.name}": door.tls_certificate for door in self.listeners}
-        return {where: self.resolve(file) for where, file in named.items() if file}
+        return tuple(where for where, file in named.items() if file)
 
     def alert_limits(self) -> Limits:
         """What conditions of alerts are judged by."""
@@ -307,7 +307,7 @@ class Settings(Section):
             certificate_days=given.certificate_days,
             skew=given.skew_seconds,
             clocks=("API",) if self.store_path is not None else ("API", "database"),
-            certificates=tuple(self.certificates),
+            certificates=self.certified,
             feeds=tuple(self._feed_limit(feed) for feed in given.feed),
             hold=given.hold_minutes * 60,
             settle=given.settle_minutes * 60,

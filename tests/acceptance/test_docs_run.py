@@ -14,7 +14,7 @@ from patience import until
 from running_program import states
 
 READ = [read(path) for path in PAGES]
-LISTS = "messages|requests|webhooks|patients|appointments"
+LISTS = "messages|requests|webhooks|patients|appointments|alerts"
 LOOKS = re.compile(
     rf"curl |{PROGRAM} (?:(?:{LISTS})( show \S+)?(?: --.*)?|check|onboarding(?: production-test)?)$"
 )

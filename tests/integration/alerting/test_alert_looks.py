@@ -1,4 +1,4 @@
-"""What the daemon looks at now and then: the key, certificates, held requests, webhooks, as they are."""
+"""What the daemon looks at now and then: the key, held requests, webhooks, as they are."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import update
-from webhook_receiver import an_authority
 
 from interface.alerting.facts import Held
 from interface.services.alert_looks import SELDOM_SECONDS, Looks
@@ -24,9 +23,6 @@ AT = 1_772_460_000.0
 SETTINGS = """
 [api]
 key = "file:api.key"
-[web]
-tls_certificate = "server.pem"
-tls_key = "server.pem"
 """
 
 
@@ -52,7 +48,6 @@ def clock() -> Clock:
 def looks(store: Store, tmp_path: Path, clock: Clock) -> Looks:
     (tmp_path / "site.toml").write_text(SETTINGS)
     (tmp_path / "api.key").write_text("secret")
-    an_authority(tmp_path)
     return Looks(store, load_settings(tmp_path / "site.toml"), "", "a", now=clock, monotonic=clock)
 
 
@@ -85,17 +80,6 @@ def test_a_key_that_is_gone_is_told_by_its_place_and_not_by_its_value(
     clock.now += 1
     said = looks().seldom.api_key
     assert said is not None and "api.key cannot be read: No such file" in said
-
-
-def test_the_end_of_a_certificate_is_told_by_its_section(looks: Looks) -> None:
-    (found,) = looks().seldom.certificates
-    assert found.where == "[web]"
-    assert 6 < (found.ends - datetime.now(UTC).timestamp()) / 86_400 < 8
-
-
-def test_a_certificate_that_cannot_be_read_is_not_known(looks: Looks, tmp_path: Path) -> None:
-    (tmp_path / "server.pem").write_text("nothing")
-    assert looks().seldom.certificates == ()
 
 
 def test_held_requests_are_counted_among_those_of_the_last_hours(

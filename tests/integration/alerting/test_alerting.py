@@ -386,6 +386,18 @@ def test_messages_that_fail_are_one_alert_however_many(store: Store) -> None:
     assert site.mail.told[1:] == ["ends messages-failed"]
 
 
+def test_a_certificate_that_ends_is_said_until_another_is_served(store: Store) -> None:
+    files = 'tls_certificate = "a.pem"\ntls_key = "a.key"\n'
+    site = Site(store, text=ALL_DAY + f'[web]\n{files}[[listener]]\nname = "adt"\n{files}')
+    far = AT + 100 * 86_400
+    for left in (30, 22, 21, 20):
+        site.look(certificates={"[web]": site.now + left * 86_400, "[[listener]] adt": far})
+    assert site.mail.told == ["begins certificate-ending [web]"]
+    site.look(certificates={"[[listener]] adt": far})
+    site.look(certificates={"[web]": far, "[[listener]] adt": far})
+    assert site.mail.told[1:] == ["ends certificate-ending [web]"]
+
+
 def test_newer_settings_count_from_the_next_look_on(store: Store) -> None:
     site = Site(store)
     site.look(destination=PAUSED)

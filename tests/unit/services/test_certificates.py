@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import trustme
 
-from interface.services.certificates import CertificateError, read_pair
+from interface.services.certificates import CertificateError, Renewable, read_pair
 
 NOW = datetime.now(UTC)
 
@@ -55,3 +55,12 @@ def test_files_that_are_something_else_are_refused_and_not_quoted(files, tmp_pat
         assert "other holds no" in said and "hunter2" not in said
     other.write_bytes(trustme.CA().private_key_pem.bytes())
     assert "is not the key of" in refused(certificate, other)
+
+
+def test_a_port_says_until_when_what_it_serves_is_good(files):
+    served = Renewable(read_pair(*files(not_after=NOW + timedelta(days=9)), NOW))
+    assert served.ends.date() == (NOW + timedelta(days=9)).date()
+    newer = read_pair(*files(not_after=NOW + timedelta(days=90)), NOW)
+    assert served.ends.date() == (NOW + timedelta(days=9)).date(), "what lies in the files is not served yet"
+    served.use(newer)
+    assert served.ends.date() == (NOW + timedelta(days=90)).date()
