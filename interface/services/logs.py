@@ -255,8 +255,8 @@ def _foreign(record: logging.LogRecord) -> Event:
 
 def _value(value: object) -> str:
     """A value on one line: senders choose some of them (MSH-10), so nothing may forge a line or a key."""
-    if type(value) is str and len(value) <= MAX_VALUE and _BARE.fullmatch(value):
-        return value
+    if type(value) is int or (isinstance(value, str) and len(value) <= MAX_VALUE and _BARE.fullmatch(value)):
+        return str(value)
     if value is None:
         return "-"
     if isinstance(value, list | tuple):
