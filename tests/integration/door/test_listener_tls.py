@@ -14,6 +14,7 @@ import pytest
 from authority import DAY, NOW, Authority
 from cryptography import x509
 from patience import PATIENCE, until
+from plays_systemd import Systemd
 from running_door import Door, Sender, message, stored_rows
 
 Start = Callable[..., Door]
@@ -412,6 +413,33 @@ def test_what_cannot_be_used_at_the_start_ends_it_in_one_line(
     assert door.process.wait(PATIENCE) == 2
     line = door.read_log(f"listener main: .*{said}.*\n")
     assert "Traceback" not in line.string
+
+
+def test_tls_is_spoken_on_a_port_that_was_handed_over(
+    start: Start, authority: Authority, tmp_path: Path
+) -> None:
+    systemd = Systemd(tmp_path)
+    try:
+        port = systemd.open("main")
+        door = start(PINNED, systemd=systemd, port=port)
+        assert door.ports["main"] == port
+        sender = connect(door, authority.trusting(authority.issue(ENGINE, into="engine")))
+        sender.send(message("M1"))
+        assert sender.answer() == ("AA", "M1")
+        assert "reason=tls-certificate" in refusal(door, authority.trusting())
+    finally:
+        systemd.close()
+
+
+def test_a_handshake_that_has_begun_does_not_hold_up_the_stop(start: Start, authority: Authority) -> None:
+    door = start(TLS)
+    begun = door.connect()
+    begun.socket.sendall(b"\x16\x03\x01\x02")
+    until("it is there", lambda: door.health()["listeners"]["main"]["connections"] == 1)
+    assert door.stop() == 0
+    assert begun.answer() is None
+    assert door.process.stderr is not None
+    assert "refused" not in door.log + door.process.stderr.read().decode()
 
 
 @pytest.mark.parametrize("how", ["the door stops", "a frame is too large"])
