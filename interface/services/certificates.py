@@ -16,6 +16,8 @@ from zope.interface import implementer
 from interface.errors import InterfaceError
 
 MAX_PEM_BYTES = 1024 * 1024
+MAX_CRL_BYTES = 64 * MAX_PEM_BYTES
+"""A large authority has revoked a great many."""
 MAX_NAMES = 200
 """Characters of a certificate's names that are shown."""
 
@@ -109,13 +111,18 @@ def read_certificates(path: Path) -> tuple[x509.Certificate, ...]:
         raise CertificateError(f"{path} holds no certificate in PEM form") from None
 
 
-def read_pem(path: Path) -> bytes:
-    """What a file holds. Raises CertificateError."""
+def read_pem(path: Path, most: int = MAX_PEM_BYTES) -> bytes:
+    """What a file holds, up to `most` bytes. Raises CertificateError."""
     try:
+        if path.exists() and not path.is_file():  # a pipe would keep us waiting
+            raise CertificateError(f"{path} is no file")
         with path.open("rb") as file:
-            return file.read(MAX_PEM_BYTES)
+            found = file.read(most + 1)
     except OSError as error:
         raise CertificateError(f"{path} cannot be read: {error.strerror}") from None
+    if len(found) > most:
+        raise CertificateError(f"{path} is longer than {most // MAX_PEM_BYTES} MiB")
+    return found
 
 
 def _public(key: Any) -> bytes:

@@ -12,7 +12,14 @@ from typing import Any, Protocol
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from interface.services.certificates import CertificateError, Pair, read_certificates, read_pem, shown_names
+from interface.services.certificates import (
+    MAX_CRL_BYTES,
+    CertificateError,
+    Pair,
+    read_certificates,
+    read_pem,
+    shown_names,
+)
 
 BAD_CERTIFICATE = "tls-certificate"
 OTHER_NAME = "tls-name"
@@ -159,7 +166,7 @@ _END_OF_CRL = b"-----END X509 CRL-----"
 
 
 def _read_crl(path: Path) -> tuple[x509.CertificateRevocationList, ...]:
-    parts = [part + _END_OF_CRL for part in read_pem(path).split(_END_OF_CRL)[:-1]]
+    parts = [part + _END_OF_CRL for part in read_pem(path, MAX_CRL_BYTES).split(_END_OF_CRL)[:-1]]
     try:
         found = tuple(x509.load_pem_x509_crl(part) for part in parts)
     except ValueError:

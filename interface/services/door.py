@@ -364,8 +364,11 @@ class Door:
         The work says in the log what became of the mapping. Other changes need a restart.
         """
         self._keyring.look()
+        file = self.settings.file or Path()
         try:
-            settings = load_settings(self.settings.file or Path())
+            if file.exists() and not file.is_file():  # a pipe would keep everybody waiting
+                raise SettingsError(f"{file} is no file")
+            settings = load_settings(file)
         except SettingsError as error:
             event(log, logging.ERROR, "reload-refused", error=error)
             self.life.refused(error)

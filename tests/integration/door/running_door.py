@@ -14,6 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -49,15 +50,15 @@ class Door:
     log: str = ""
     senders: list[Sender] = field(default_factory=list)
 
-    def read_log(self, pattern: str) -> re.Match[str]:
-        """Read standard error until a line matches."""
+    def read_log(self, pattern: str, times: int = 1) -> re.Match[str]:
+        """Read standard error until a line matches, and has so often; the last of them."""
         stream = self.process.stderr
         assert stream is not None
         end = time.monotonic() + PATIENCE
         while True:
-            found = re.search(pattern, self.log)
-            if found:
-                return found
+            found = list(islice(re.finditer(pattern, self.log), times))
+            if len(found) == times:
+                return found[-1]
             ready, _, _ = select.select([stream], [], [], max(0.0, end - time.monotonic()))
             chunk = os.read(stream.fileno(), 65536) if ready else b""
             assert chunk, f"no {pattern!r} in:\n{self.log}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import socket
@@ -14,6 +15,7 @@ import pytest
 from authority import DAY, NOW, Authority
 from cryptography import x509
 from patience import PATIENCE, until
+from plays_systemd import Systemd
 from running_door import Door, Sender, message, stored_rows
 
 Start = Callable[..., Door]
@@ -48,7 +50,7 @@ def refusal(door: Door, context: ssl.SSLContext) -> str:
         sender.send(message("REFUSED"))
         assert sender.socket.recv(1) == b""
         raise OSError("closed")
-    return door.read_log(rf"(?:(?s:.*?)event=refused ){{{already + 1}}}([^\n]*)\n")[1]
+    return door.read_log(r"event=refused (.*)\n", already + 1)[1]
 
 
 def refused(door: Door, reason: str) -> float:
@@ -247,7 +249,7 @@ def test_a_handshake_that_does_not_finish_has_a_time_limit_and_holds_a_place(
 def hang_up(door: Door) -> None:
     door.process.send_signal(signal.SIGHUP)
     count = len(re.findall("event=reloaded|event=reload-refused", door.log))
-    door.read_log(rf"(?:(?s:.*?)event=(?:reloaded|reload-refused)){{{count + 1}}}")
+    door.read_log("event=reloaded|event=reload-refused", count + 1)
 
 
 def test_a_renewed_certificate_counts_from_the_next_handshake_and_drops_no_connection(
@@ -368,8 +370,14 @@ def test_settings_that_are_nonsense_are_refused_in_one_line_and_the_old_ones_sta
     door = start(PINNED)
     client = authority.trusting(authority.issue(ENGINE, into="engine"))
     before = connect(door, client)
-    for count, (what, text) in enumerate(NONSENSE.items(), 1):
-        (tmp_path / "settings.toml").write_bytes(text)
+    file = tmp_path / "settings.toml"
+    for count, (what, text) in enumerate({**NONSENSE, "gone": None, "a pipe": None}.items(), 1):
+        if text is not None:
+            file.write_bytes(text)
+        elif what == "gone":
+            file.unlink()
+        else:
+            os.mkfifo(file)
         hang_up(door)
         said = [line for line in door.log.splitlines() if "reload" in line and "level=ERROR" in line]
         assert len(said) == count, what
@@ -412,6 +420,33 @@ def test_what_cannot_be_used_at_the_start_ends_it_in_one_line(
     assert door.process.wait(PATIENCE) == 2
     line = door.read_log(f"listener main: .*{said}.*\n")
     assert "Traceback" not in line.string
+
+
+def test_tls_is_spoken_on_a_port_that_was_handed_over(
+    start: Start, authority: Authority, tmp_path: Path
+) -> None:
+    systemd = Systemd(tmp_path)
+    try:
+        port = systemd.open("main")
+        door = start(PINNED, systemd=systemd, port=port)
+        assert door.ports["main"] == port
+        sender = connect(door, authority.trusting(authority.issue(ENGINE, into="engine")))
+        sender.send(message("M1"))
+        assert sender.answer() == ("AA", "M1")
+        assert "reason=tls-certificate" in refusal(door, authority.trusting())
+    finally:
+        systemd.close()
+
+
+def test_a_handshake_that_has_begun_does_not_hold_up_the_stop(start: Start, authority: Authority) -> None:
+    door = start(TLS)
+    begun = door.connect()
+    begun.socket.sendall(b"\x16\x03\x01\x02")
+    until("it is there", lambda: door.health()["listeners"]["main"]["connections"] == 1)
+    assert door.stop() == 0
+    assert begun.answer() is None
+    assert door.process.stderr is not None
+    assert "refused" not in door.log + door.process.stderr.read().decode()
 
 
 @pytest.mark.parametrize("how", ["the door stops", "a frame is too large"])

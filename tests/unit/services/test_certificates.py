@@ -1,5 +1,6 @@
 """Certificates and keys as an operator puts them there: what can't be used is said in one line."""
 
+import os
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -43,6 +44,14 @@ def test_what_is_out_of_its_time_is_refused(files):
     assert "has expired on" in refused(certificate, key)
     certificate, key = files(not_before=NOW + timedelta(days=1), not_after=NOW + timedelta(days=9))
     assert "is good from" in refused(certificate, key)
+
+
+def test_a_pipe_keeps_nobody_waiting_and_a_huge_file_is_not_read_whole(files, tmp_path):
+    certificate, key = files()
+    os.mkfifo(tmp_path / "pipe")
+    assert "pipe is no file" in refused(tmp_path / "pipe", key)
+    (tmp_path / "huge").write_bytes(b"-" * (1024 * 1024 + 1))
+    assert "huge is longer than 1 MiB" in refused(certificate, tmp_path / "huge")
 
 
 def test_files_that_are_something_else_are_refused_and_not_quoted(files, tmp_path):
