@@ -49,9 +49,11 @@ def values_of(raw: bytes, name: str) -> dict[str, str]:
             skipped = NOT_PATIENT_DATA.get(segment[-3:], set())
             first = 2 if segment[-3:] in ("MSH", "BHS", "FHS") else 1
             for position, field in enumerate(fields, first):
-                for leaf in re.split(f"[{re.escape(delimiters)}]", field) if position not in skipped else ():
+                leaves = [] if position in skipped else re.split(f"[{re.escape(delimiters)}]", field)
+                for count, leaf in enumerate(leaves, 1):
                     if is_telling(leaf.strip()):
-                        found.setdefault(leaf.strip(), f"{name}, line {number}, {segment[-3:]}-{position}")
+                        place = f"{name}, line {number}, {segment[-3:]}-{position} part {count}"
+                        found.setdefault(leaf.strip(), place)
     return {place: leaf for leaf, place in found.items()}
 
 
