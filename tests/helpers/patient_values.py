@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 PROGRAM = Path(__file__).parents[2] / "interface"
-SPEAKING = ("services", "store", "settings", "delivery", "cli", "chart")
+SPEAKING = ("services", "store", "settings", "delivery", "alerting", "cli", "chart", "console")
 SHORTEST = 4
 """Characters of a value that is looked for …"""
 FEWEST_DIGITS = 7
@@ -27,10 +27,12 @@ _TIME = re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:
 
 @cache
 def vocabulary() -> frozenset[str]:
-    """The words, in lower case, of the source of what speaks in the log, in numbers and in errors. A value of such words
-    alone ("Home", "status") is no sign of a leak.
+    """The words, in lower case, of the source of what speaks in the log, in numbers, in errors and on pages. A value of
+    such words alone ("Home", "status") is no sign of a leak.
     """
-    files = [file for room in SPEAKING for file in sorted((PROGRAM / room).rglob("*.py"))]
+    files = [
+        file for room in SPEAKING for kind in ("*.py", "*.html") for file in (PROGRAM / room).rglob(kind)
+    ]
     return frozenset(word for file in files for word in _WORD.findall(file.read_text("utf-8").lower()))
 
 
