@@ -85,10 +85,10 @@ class Daemon:
         """What the sink has counted."""
         return sink.ask(self.sink)
 
-    def until_posted(self, posts: int) -> dict[str, float]:
-        """Wait until the sink has so many POSTs, or none comes any more."""
+    def until_posted(self, posts: int, quiet: float = QUIET_SECONDS) -> dict[str, float]:
+        """Wait until the sink has so many POSTs, or none has come for `quiet` seconds."""
         count, last_news = self.posts(), time.monotonic()
-        while count["posts"] < posts and time.monotonic() - last_news < QUIET_SECONDS:
+        while count["posts"] < posts and time.monotonic() - last_news < quiet:
             time.sleep(0.05)
             before, count = count["posts"], self.posts()
             if count["posts"] != before:
@@ -161,22 +161,27 @@ def start(settings: Path, *arguments: object, standing_still: bool = False) -> t
     return process, port, time.monotonic() - process.started
 
 
-def settings_file(folder: Path, sink_url: str, *, secure: bool = False) -> Path:
+def settings_file(folder: Path, sink_url: str, *, secure: bool = False, more: str = "") -> Path:
     """Make a folder with a settings file for a daemon that POSTs to a sink; `secure`: its listener speaks TLS."""
     folder.mkdir(parents=True)
     listener = tls.certificates(folder) if secure else ""
     settings = folder / "bench.toml"
-    settings.write_text(_SETTINGS.format(base_url=sink_url, listener=listener), "utf-8")
+    settings.write_text(_SETTINGS.format(base_url=sink_url, listener=listener) + more, "utf-8")
     return settings
 
 
 @contextlib.contextmanager
 def running(
-    folder: Path, now: datetime, *, standing_still: bool = False, secure: bool = False
+    folder: Path,
+    now: datetime,
+    *,
+    standing_still: bool = False,
+    secure: bool = False,
+    more: str = "",
 ) -> Iterator[Daemon]:
-    """A daemon with a new store in `folder`, and its sink."""
+    """A daemon with a new store in `folder`, and its sink; `more`: further sections of its settings."""
     with running_sink() as url:
-        settings = settings_file(folder, url, secure=secure)
+        settings = settings_file(folder, url, secure=secure, more=more)
         authority = folder / tls.AUTHORITY if secure else None
         process, port, took = start(settings, standing_still=standing_still)
         with process:

@@ -1,7 +1,8 @@
 """The local sink: answers every POST with 200 and a correlation id, judges nothing, and counts.
 
 `python -m benchmarks.sink` prints its address. `GET /count` tells how many POSTs came and when the last one did
-(CLOCK_MONOTONIC, which all processes share); `GET /delay/MS` makes every answer after it wait so long.
+(CLOCK_MONOTONIC, which all processes share); `GET /delay/MS` makes every answer after it wait so long; after
+`GET /status/503` POSTs get that in place of 200, and are not counted.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sys
 import time
 from urllib.request import urlopen
 
-_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+_HEAD = b"HTTP/1.1 %d OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
 
 
 class Counts:
@@ -24,6 +25,7 @@ class Counts:
         self.bytes = 0
         self.last = 0.0
         self.delay = 0.0
+        self.status = 200
 
 
 class Requests(asyncio.Protocol):
@@ -60,6 +62,9 @@ class Connection(Requests):
     def _answer(self, request: bytes, body: int) -> None:  # noqa: ARG002 - nobody looks into it
         counts = self._counts
         if request.startswith(b"POST"):
+            if counts.status != 200:
+                self._reply(b"{}", counts.delay, counts.status)
+                return
             counts.posts += 1
             counts.bytes += len(request)
             counts.last = time.monotonic()
@@ -68,14 +73,16 @@ class Connection(Requests):
         path = request.split(b" ", 2)[1]
         if path.startswith(b"/delay/"):
             counts.delay = int(path[7:]) / 1000
+        elif path.startswith(b"/status/"):
+            counts.status = int(path[8:])
         self._reply(
             json.dumps({"posts": counts.posts, "bytes": counts.bytes, "last": counts.last}).encode(), 0.0
         )
 
-    def _reply(self, body: bytes, delay: float) -> None:
+    def _reply(self, body: bytes, delay: float, status: int = 200) -> None:
         if self._transport is None:
             return
-        data = _HEAD % (len(body), body)
+        data = _HEAD % (status, len(body), body)
         if delay:
             asyncio.get_running_loop().call_later(delay, self._transport.write, data)
         else:
