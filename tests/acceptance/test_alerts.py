@@ -161,7 +161,7 @@ def _two_lines(file: Path) -> list[str] | None:
 def test_a_feed_that_falls_silent_in_its_hours_is_said_once_and_once_when_it_speaks(
     start: Callable[..., Site], hook: Receiver
 ) -> None:
-    site = start(f'webhook = "{hook.url}"\n[[alerts.feed]]\nlistener = "main"\nminutes = 0.05\n')
+    site = start(f'webhook = "{hook.url}"\n[[alerts.feed]]\nlistener = "main"\nminutes = 0.2\n')
     tell(site.port, message(1))
     until("its silence is told", lambda: told(hook) == ["begins feed-silent"])
     assert hook.got[0]["scope"] == "main"
