@@ -167,6 +167,7 @@ def test_no_value_of_any_message_is_said_anywhere(
         until("each answer of the API was given", lambda: api.count >= 2 * WAYS)
         api.stop_with = 401
         site.pour([raw.replace(b"|Qzid", b"|Qzlast").replace(b"n1|", b"n9001|") for raw in raws[:8]])
+        site.daemon.says("destination-paused")
         site.decided()
         for path in ("/healthz", "/readyz", "/metrics"):
             site.hears("GET", path)

@@ -60,7 +60,7 @@ class _Handler(BaseHTTPRequestHandler):
             lambda: self._say(500, {"X-Said": quote(name)}, body),
             lambda: self._say(302, {"Location": f"http://127.0.0.1:1/{quote(name)}"}, body),
             lambda: self._say(200, {"Content-Type": f"text/{quote(name)}"}, b"<html>" + body),
-            lambda: self._say(429, {"Retry-After": quote(name), "Date": quote(name)}, body),
+            lambda: self._say(429, {"Retry-After": "1", "Date": quote(name)}, body),
             lambda: self._raw(f"HTTP/1.1 404x {name}\r\n\r\n".encode()),
             lambda: self._raw(f"{name} {name}\r\n\r\n".encode()),
             lambda: self._raw(f"HTTP/1.1 200 {name}\r\nTransfer-Encoding: chunked\r\n\r\n{name}\r\n".encode()),
