@@ -55,6 +55,7 @@ REFUSALS = (
     "not-allowed",
     "too-many",
     "too-many-of-address",
+    "too-many-files",
     "stopping",
     "not-mllp",
     "tls-on-plain-port",
