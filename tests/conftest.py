@@ -7,10 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "helpers"))
-
+# how long an example takes says what else the machine does
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 PROGRAM = ("interface", "mappings", "sample_messages")
 
 

@@ -203,7 +203,7 @@ def test_it_is_read_in_pages(store, settings, story, monkeypatch) -> None:
     assert told(store, settings, 3) == whole
 
 
-@settings(max_examples=6, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(STORIES)
 def test_the_changes_told_of_a_story_lead_from_nothing_to_the_charts_that_are_stored(
     tmp_path_factory, story

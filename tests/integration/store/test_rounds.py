@@ -246,7 +246,7 @@ class World:
         self.fill.now += place * 1000.0
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 def test_whatever_happens_never_more_than_ten_of_a_round_may_have_been_accepted(fill, sql, steps):
     sql("UPDATE requests SET state = 'withdrawn' WHERE state IN ('waiting', 'sending')")

@@ -92,7 +92,7 @@ def fail(store: Store, batch: list[Arrival], now: float) -> None:
         connection.rollback()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(steps)
 def test_the_journal_tells_duplicates_as_the_rule_says(told: list[tuple[float, list[Arrival], str]]) -> None:
     model, now = Model(), START

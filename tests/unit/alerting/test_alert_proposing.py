@@ -94,7 +94,7 @@ def test_the_lines_are_read_by_the_settings_whatever_a_sender_calls_itself() -> 
     assert made.alerts.feed[0].name == plain.name == "main: EPIC/LFC"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.sets(st.integers(0, 6), min_size=1),
     st.integers(0, 20),

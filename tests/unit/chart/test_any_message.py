@@ -133,7 +133,7 @@ def mutated(draw):
     return b"\r".join(segments)
 
 
-QUICK = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=150, suppress_health_check=list(HealthCheck))
 
 
 def test_the_full_message_is_posted_so_that_its_mutations_go_deep():

@@ -198,7 +198,7 @@ def test_a_message_that_is_not_for_us_changes_nothing(told):
 # ------------------------------------------------------------------------------------------ all of it together
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(STORIES)
 def test_the_changes_message_by_message_lead_from_nothing_to_the_charts_that_are_decided(story):
     replay, decided, ids = Replay(ENGINE), Registry(), itertools.count(1)

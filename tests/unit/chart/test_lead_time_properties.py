@@ -125,7 +125,7 @@ def lived(history: list[tuple[str, str, int]], *, away: bool) -> Site:
     return site
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(HISTORY)
 def test_what_stands_is_asked_for_on_its_day_or_later_and_once_for_each_content(history):
     site = lived(history, away=False)
@@ -138,7 +138,7 @@ def test_what_stands_is_asked_for_on_its_day_or_later_and_once_for_each_content(
     assert not site.open, "nothing waits for ever"
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(HISTORY)
 def test_while_nothing_can_be_sent_there_is_one_open_request_for_what_stands_and_none_else(history):
     site = lived(history, away=True)

@@ -74,7 +74,7 @@ def clinical(charts: Registry) -> list[tuple[list[str], list[str], list[str]]]:
     )
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=120, suppress_health_check=list(HealthCheck))
 @given(HISTORY)
 def test_everything_said_under_a_number_is_in_the_one_chart_it_leads_to(history):
     charts, _ = told(history)
@@ -88,13 +88,13 @@ def test_everything_said_under_a_number_is_in_the_one_chart_it_leads_to(history)
             assert f"A:F{one}{other}" in chart.appointments
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, suppress_health_check=list(HealthCheck))
 @given(HISTORY)
 def test_each_message_twice_makes_the_same_charts(history):
     assert clinical(told(history, repeat=True)[0]) == clinical(told(history)[0])
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, suppress_health_check=list(HealthCheck))
 @given(HISTORY)
 def test_rebuilding_makes_the_same_charts_and_asks_for_nothing(history):
     charts, entries = told(history)

@@ -309,7 +309,7 @@ def written(number, step):
 
 
 @pytest.mark.parametrize("number", [1, 2])
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, suppress_health_check=list(HealthCheck))
 @given(history=HISTORY, wait=st.sampled_from((0, 5, 40, 900)))
 def test_whatever_was_sent_nothing_is_missing(number, history, wait):
     policy = Policy(api_version=number)

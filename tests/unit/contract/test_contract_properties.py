@@ -18,9 +18,7 @@ SCHEMAS = {
     1: v1.ScheduledAppointment.model_json_schema(),
     2: v2.PatientProcessingRequest.model_json_schema(),
 }
-SPEED = settings(
-    max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
-)
+SPEED = settings(max_examples=150, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 CLEAN = st.text(st.characters(exclude_categories=["Cs"], exclude_characters='<>"%;+@()'), max_size=12)

@@ -211,7 +211,7 @@ EVENTS = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(EVENTS, WHO), min_size=1, max_size=8), st.sampled_from([1, 2]))
 def test_no_request_of_anybody_else_is_ever_without_a_hold(messages, version):
     core = engine(api_version=version)

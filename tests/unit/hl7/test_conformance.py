@@ -333,7 +333,7 @@ _FRAGMENTS = st.sampled_from(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(_FRAGMENTS, max_size=60), st.sampled_from(VERSIONS))
 def test_it_never_raises(fragments: list[str], version: str) -> None:
     for start in (msh(version=version) + "\r", ""):

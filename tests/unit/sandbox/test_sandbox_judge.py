@@ -125,7 +125,7 @@ def disturbed(draw):
 
 
 @given(disturbed())
-@settings(max_examples=500, deadline=None, derandomize=True)
+@settings(max_examples=500, derandomize=True)
 def test_the_fast_yes_agrees_with_jsonschema(case):
     version, document = case
     schema = JUDGE._versions[version]

@@ -111,7 +111,7 @@ WORDS = (
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(family=WORDS, given_name=WORDS, number=WORDS, street=WORDS, phone=WORDS, place=st.integers(0, 9))
 @example("Quillfeather", "Avery", "I10777", "E66.01", "197806", 3)
 def test_whatever_somebody_is_called_it_is_hidden_wherever_it_stands(

@@ -270,7 +270,7 @@ _MARKS = ["mrn", "\n", '"', ",", ";", "[", "{", "}", "]", "null", "\x00", "\x85"
 PIECES = st.sampled_from([*TABLE.split(","), *json.dumps([REQUEST]).split(" "), *_MARKS])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(PIECES, max_size=60).map(lambda parts: ",".join(parts).encode()) | st.binary(max_size=200))
 def test_whatever_the_file_is_it_is_taken_or_its_faults_are_named(data):
     found = read_file(data)
@@ -288,7 +288,7 @@ KEYS = st.sampled_from(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(st.dictionaries(KEYS, VALUES | st.just(REQUEST["patient"]), max_size=5), min_size=1, max_size=3)
 )

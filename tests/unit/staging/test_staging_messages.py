@@ -161,7 +161,7 @@ LABELS = st.text(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(CODES, LABELS), max_size=5, unique_by=lambda entry: entry[0]),
     st.lists(st.tuples(DRUGS, LABELS), max_size=4, unique_by=lambda entry: entry[0]),
