@@ -9,7 +9,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import interface
 from interface.errors import InterfaceError
 from interface.services import logs
 from interface.services.alert_channels import channels_of
@@ -21,6 +20,7 @@ from interface.services.connection import HANDSHAKE_SECONDS, Limits
 from interface.services.descriptors import Places, raise_limit, shares
 from interface.services.door_state import Console, DoorState, ListenerState, MakeConsole, Surroundings
 from interface.services.gate import Gate
+from interface.services.health import against, healthz
 from interface.services.held_reasons import HeldReasons
 from interface.services.ids import control_ids
 from interface.services.journal import JournalThread
@@ -299,37 +299,20 @@ class Door:
 
     # ---- health ----
 
-    def alive(self) -> dict[str, Any]:
-        """The JSON of /healthz: who listens where."""
-        return {
-            "alive": True,
-            "stopping": self.stopping,
-            "version": interface.__version__,
-            "environment": self.settings.site.environment,
-            "rehearsal": self.settings.is_rehearsal,
-            "pid": os.getpid(),
-            "listeners": {
-                name: {"host": at.host, "port": at.port, "connections": len(self.factories[name].connections)}
-                for name, at in self._where.items()
-            },
-            "work": {
-                "alive": self.supervisor.alive,
-                "pid": self.supervisor.pid,
-                "restarts": self.metrics.child_restarts,
-            },
-            "destination": self.metrics.work.destination,
-        }
-
     def state(self) -> DoorState:
-        """All of it, for people."""
+        """All of it, as a value."""
         return DoorState(
             listeners=tuple(
                 ListenerState(name, at.host, at.port, len(self.factories[name].connections))
                 for name, at in self._where.items()
             ),
             work_alive=self.supervisor.alive,
+            work_pid=self.supervisor.pid,
+            work_restarts=self.metrics.child_restarts,
             trouble=self.metrics.work.trouble,
+            journal_alive=self.journal.alive,
             journal_failing=str(self.journal.failing or ""),
+            webhooks_failing=str(self.inbox.failing or ""),
             alerts=self.alerting.on,
             destination=self.metrics.work.destination,
             free_bytes=self._seen.free_bytes,
@@ -337,23 +320,15 @@ class Door:
             stopping=self.stopping,
         )
 
+    def alive(self) -> dict[str, Any]:
+        """The JSON of /healthz."""
+        return healthz(self.state(), self.settings.site.environment, self.settings.is_rehearsal)
+
     def not_ready(self) -> Any:
         """A Deferred of the reasons against sending us messages; none: ready."""
-        reasons = []
-        if self.stopping:
-            reasons.append("stopping")
-        if self.journal.failing is not None:
-            reasons.append(f"journal: {self.journal.failing}")
-        if self.inbox.failing is not None and self.journal.failing is None:
-            reasons.append(f"webhooks: {self.inbox.failing}")
-        if not self.journal.alive:
-            reasons.append("journal: its thread has ended")
-        if not self.supervisor.alive:
-            reasons.append("work: not running")
-        if self.metrics.work.trouble:
-            reasons.append(f"work: {self.metrics.work.trouble}")
+        known = against(self.state())
         return self.store_check.fault().addCallback(
-            lambda fault: reasons + ([f"store: {fault}"] if fault else [])
+            lambda fault: known + ([f"store: {fault}"] if fault else [])
         )
 
     # ---- reload ----

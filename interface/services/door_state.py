@@ -28,10 +28,17 @@ class DoorState:
 
     listeners: tuple[ListenerState, ...] = ()
     work_alive: bool = True
+    work_pid: int | None = None
+    work_restarts: int = 0
+    """Since the door's start."""
     trouble: str = ""
     """Why the work can't go on; empty: it can."""
+    journal_alive: bool = True
+    """Its thread runs."""
     journal_failing: str = ""
     """Why nothing can be stored; empty: it can."""
+    webhooks_failing: str = ""
+    """The same of webhooks."""
     alerts: tuple[On, ...] = ()
     """What is on, the worst first."""
     destination: Mapping[str, Any] | None = None
