@@ -147,6 +147,7 @@ class Answering:
                 "title": title,
                 "text": text,
                 "number": number,
+                "missed": status == 404,
             }
             body = render("error.html", values)
         except Exception as error:
@@ -339,6 +340,7 @@ class Answering:
             "environment": site.environment,
             "now": now,
             "clock": lambda seconds: clock(seconds, now, zone),
+            "work_time": clock(now + ahead, now, zone) if (ahead := self._around.work_ahead) else "",
             "zone": zone_name(now, zone),
         }
 

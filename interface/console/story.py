@@ -9,6 +9,7 @@ from typing import Any
 
 from interface.console.listing import reason_of
 from interface.console.rendering import duration
+from interface.services.taken import STORED
 from interface.store.records.lists import AttemptView, MessageSummary, RequestDetail, RequestSummary
 
 _ENDS = {
@@ -40,10 +41,11 @@ def story(
         *(_of_message(message, ack) if message else ()),
         *(_told(request, work_ahead) if request else ()),
     ]
-    done = [
-        *(_of_decision(message) if message else ()),
-        *(_of_request(request, now + work_ahead) if request else ()),
-    ]
+    decided = list(_of_decision(message)) if message else []
+    if message and message.receipt != STORED and message.decision == "reject":
+        entries += decided  # by the door, when it was received
+        decided = []
+    done = [*decided, *(_of_request(request, now + work_ahead) if request else ())]
     if work_ahead:
         first = (
             message.received_at if message else float("-inf")

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from interface.console.asked import Veiled, Viewer
 from interface.console.segments import MOST_TEXT, field_anchor, nearest
 from interface.evidence.production_test import repaired_in
+from interface.shown.fields import name_of
 from interface.shown.mask import Mask, shape
 from interface.shown.sources import Source, source_of
 from interface.store.records.lists import NamedMessage
@@ -74,6 +75,7 @@ def whence_of(viewer: Viewer, body: Any, detail: Any, beside: Beside, raws: Iter
     rows = [
         {
             "field": entry["field"],
+            "name": name_of(str(entry["field"])),
             "value": _value(entry["value"], masked=masked),
             "rule": entry["rule"],
             **_link(name, source, beside),

@@ -24,7 +24,7 @@ COLUMNS = (
     {"key": "at", "label": "when", "tight": True},
     {"key": "who", "label": "who"},
     {"key": "action", "label": "what", "tight": True},
-    {"key": "subject", "label": "of what"},
+    {"key": "subject", "label": "record"},
     {"key": "why", "label": "reason given"},
 )
 USER_COLUMNS = (
@@ -96,7 +96,7 @@ def _fields(asked: Asked) -> list[dict[str, Any]]:
     return [
         field("user", "user"),
         field("kind", "what", choices=[(name, label) for name, (label, _) in KINDS.items()]),
-        field("subject", "record: message 12"),
+        field("subject", "record", hint="message 12"),
         field("since", "from day", type="date"),
         field("until", "to day", type="date"),
     ]

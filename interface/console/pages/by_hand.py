@@ -25,7 +25,7 @@ from interface.console.asked import (
     local_path,
 )
 from interface.console.listing import reason_of
-from interface.console.pages.holds import address_of, group_of, said_of
+from interface.console.pages.holds import address_of, group_of, said_of, text_of
 from interface.console.pages.reprocessing import (
     REBUILD,
     REPROCESS,
@@ -55,7 +55,7 @@ WORDS: Mapping[str, tuple[str, str, str]] = {
     ),
     "discard": (
         "Give up",
-        "None of them is sent. Such a one is asked for anew only when a message makes it say something else, or when it is "
+        "Nothing of it is sent. It is asked for anew only when a later message changes what it would say, or when it is "
         "sent again by hand.",
         "Give {} up",
     ),
@@ -139,7 +139,7 @@ def _counted(asked: Asked, what: Counted, back: str) -> Shown:
             "states": sorted(Counter(row.state for row in will).items()),
             "also": _also_held(deed, will),
             "wont": [(many(count, "request"), why) for why, count in wont.most_common()],
-            "group": said_of(what.group) if what.group else "",
+            "group": said_of(what.group, text_of(what.group, rows)) if what.group else "",
             "most": number(many_ids.MOST) if what.more else "",
             "rows": [_row(asked, row) for row in will[:NAMED]],
             "others": len(will) - NAMED if len(will) > NAMED else 0,

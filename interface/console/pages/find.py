@@ -15,9 +15,8 @@ from interface.store.records.lists import MessageFilter, RequestFilter
 
 _OURS = re.compile(r"(message|request|msg|req|m|r)\s*#?\s*(\d+)", re.IGNORECASE)
 _NOTHING = (
-    "Nothing has that as a control id, a correlation id or a patient's number of the site's own authority, "
-    "and it is no number of ours. A number of ours is written as message 12 or request 12, a patient's number "
-    "of another authority as 778899^^^AUTHORITY (PID-3)."
+    "Nothing has that as its control id, correlation id, number in this console or MRN. Whole ones are looked for: "
+    "message 12, request 12; a patient's number of another authority as 778899^^^AUTHORITY (PID-3)."
 )
 
 

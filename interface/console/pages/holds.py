@@ -5,7 +5,7 @@ Without `of` in the address all groups; with it one group, oldest first, in page
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -180,6 +180,12 @@ def said_of(of: Several, text: str = "") -> str:
     return "without a reason"
 
 
+def text_of(of: Several, rows: Iterable[RequestSummary] | Iterable[MessageSummary]) -> str:
+    """What the first of these rows says of the group's reason; '': nothing."""
+    reasons = (reason for row in rows for reason in row.reasons if reason.get("code") == of.code)
+    return str(next(reasons, {}).get("text", ""))
+
+
 def released_by(of: Several) -> str:
     """What releases it, or what is done about it."""
     return release_of(of.code) or RELEASES.get(of.kind, "")
@@ -201,19 +207,11 @@ def deeds_for(of: Several) -> list[tuple[str, str]]:
 
 def _one(asked: Asked, what: Listed) -> Shown:
     of, rows = what.of, what.rows[:ROWS]
-    text = next(
-        (
-            str(reason.get("text", ""))
-            for row in rows
-            for reason in row.reasons
-            if reason.get("code") == of.code
-        ),
-        "",
-    )
+    said = said_of(of, text_of(of, rows))
     record = "messages" if of.kind in MESSAGES else "requests"
     state, level, _ = KINDS[of.kind]
     return Shown(
-        said_of(of, text),
+        said,
         {
             "listed": {
                 "of": of,
@@ -221,7 +219,7 @@ def _one(asked: Asked, what: Listed) -> Shown:
                 "about": "message" if of.kind in MESSAGES else "visit",
                 "state": state,
                 "level": level,
-                "what": said_of(of, text),
+                "what": said,
                 "release": released_by(of),
                 "rows": [_row(asked, record, row) for row in rows],
                 "deeds": deeds_for(of),

@@ -25,6 +25,7 @@ from interface.console.segments import MOST_MASKED, veiled, whole
 from interface.console.story import story
 from interface.console.whence import Whence
 from interface.services.answered import Answered
+from interface.shown.fields import name_of
 from interface.store.database import Store
 from interface.store.records.lists import MessageDetail, RequestDetail
 
@@ -60,7 +61,7 @@ def values(asked: Asked, what: Record) -> Shown:
             "decision": {"badge": text, "level": level},
             "reasons": reasons_of(summary.reasons, held=summary.decision == "hold"),
             "changed": _changed(detail),
-            "kept": what.in_chart,
+            "kept": None if what.in_chart is None else list(dict.fromkeys(map(name_of, what.in_chart))),
             "in_chart": summary.decision in _TAKEN
             and summary.patient_id is not None
             and not summary.set_aside,

@@ -104,7 +104,7 @@ def _fields(asked: Asked, listeners: Iterable[str]) -> list[dict[str, Any]]:
         field("control_id", "control id"),
         field("decision", "decision", choices=[(code, said) for code, (said, _) in DECISIONS.items()]),
         field("state", "state", choices=list(STATES.items())),
-        field("type", "type, as SIU^S12"),
+        field("type", "type", hint="SIU^S12"),
         field("sender", "sender"),
         field("listener", "listener", choices=[("", "any"), *((name, name) for name in listeners)]),
         field("code", "reason's code"),

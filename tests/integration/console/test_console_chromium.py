@@ -83,7 +83,7 @@ def test_what_is_asked_for_and_the_audit_fit(new_page: Any, size: str, scheme: s
     page.goto("/by-hand?id=1&id=3&deed=discard")
     page.get_by_label(re.compile("Why are they given up")).fill("W" * 300)
     page.get_by_role("button", name="Give 2 requests up").click()
-    page.get_by_text("of 1 portion").wait_for()
+    page.get_by_text("It is stored, and done").wait_for()
     assert (fits(page), faults(page)) == (True, [])
     page.goto("/audit")
     assert (fits(page), faults(page)) == (True, [])

@@ -63,7 +63,7 @@ def test_messages_are_found(browser, store, query: str, expected: list[str]) -> 
     store.work.commit(Turn(NOW, messages=done))
     page = re.sub(r"\s*\n\s*", "", browser.get(f"/messages?{query}").body.decode())
     assert re.findall(r'data-label="control id">([^<]*)', page) == expected
-    assert ("No message is like that." in page) == (not expected)
+    assert ("No message matches these filters." in page) == (not expected)
 
 
 @pytest.mark.parametrize(

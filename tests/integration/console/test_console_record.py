@@ -45,7 +45,7 @@ def test_a_message_shows_names_ack_decision_and_one_time_line(browser, life) -> 
 def test_a_message_tells_what_of_it_the_chart_holds_now_without_values(browser, store, life) -> None:
     assert "The chart holds of it now: 1 problem." in plain(page_of(browser, "/messages/1"))
     second = plain(page_of(browser, "/messages/2"))
-    assert "patient.name" in second.partition("The chart holds of it now:")[2].partition(".  ")[0]
+    assert " name, " in second.partition("The chart holds of it now:")[2].partition(".  ")[0]
     assert "1 appointment" in second
     with store._database.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE charts SET chart = x'00'")

@@ -60,7 +60,7 @@ def test_requests_are_found(browser, store, query: str, expected: list[str]) -> 
     fill(store)
     assert listed(browser, f"/requests?{query}") == expected
     page = browser.get(f"/requests?{query}").body.decode()
-    assert ("No request is like that." in page) == (not expected)
+    assert ("No request matches these filters." in page) == (not expected)
 
 
 def test_requests_are_read_page_by_page_with_their_filters(browser, store) -> None:
@@ -116,6 +116,7 @@ def test_what_nothing_has_is_said_without_repeating_it(browser, store, typed: st
     reply = browser.post("/find", q=typed)
     assert reply.status == 404
     assert b"Nothing has that" in reply.body
+    assert b'action="/find"' in reply.body  # to look again from there
     assert typed.encode() not in reply.body or typed == "^^^"
 
 

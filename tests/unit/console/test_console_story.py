@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from interface.console.story import story
@@ -52,3 +54,10 @@ def test_a_clock_that_was_set_a_moment_late_puts_nothing_before_the_message() ->
         ("Message 1 received", AT),
         ("Decided: post", AT),
     ]
+
+
+@pytest.mark.parametrize("ahead", [WEEK, -WEEK], ids=["ahead", "behind"])
+def test_what_was_rejected_at_receipt_is_decided_then_whatever_the_works_clock_says(ahead: float) -> None:
+    rejected = replace(message(AT), receipt="no-msh", decision="reject")
+    entries = story(AT + 100, rejected, "Acknowledged: AR", None, ahead)
+    assert [(entry["title"], entry["at"]) for entry in entries][-1] == ("Decided: reject", AT)

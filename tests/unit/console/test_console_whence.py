@@ -128,6 +128,7 @@ def test_masked_values_keep_their_shape_and_the_rest_its_names() -> None:
     assert "Lovelace" not in str(found)
     assert [row["value"].text for row in found.rows][:3] == ["Xxxxxxxx", "female", "2.999"]
     assert found.left_out[0]["value"].text == "(999) 999-9999"
+    assert [row["name"] for row in found.rows][:2] == ["family name", "sex"]
     assert found.rows[0]["source"] == "PID-5.1" and found.repaired == [("patient.name", "put apart")]
     assert "Lovelace" in str(made(OPEN))
 
