@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from pydantic import BaseModel
+
 from interface.console.asked import Around, Asked, Page, Shown
 from interface.errors import InterfaceError
 from interface.settings import Settings
 from interface.store.database import Store
 
-_SECRET = frozenset(("key", "password", "secret"))
+_SECRET = frozenset(("key", "password", "secret", "webhook_secret"))
 """Names of settings that say where a secret is kept."""
 _REFERENCE = re.compile(r"(?:env|file|credential):[^\r\n]{1,300}\Z")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
@@ -106,7 +108,14 @@ def setting_text(name: str, value: object) -> str:
         return str(value) if _REFERENCE.match(str(value)) else HIDDEN
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, BaseModel):
+        named = [
+            (key, getattr(value, key)) for key in type(value).model_fields if key in value.model_fields_set
+        ]
+        return ", ".join(f"{key} = {setting_text(key, part)}" for key, part in named) or "–"
     if isinstance(value, tuple):
+        if isinstance(value[0], BaseModel):
+            return "; ".join(setting_text(name, part) for part in value)
         return ", ".join(_part(part) for part in value)
     return _address(str(value))
 

@@ -15,9 +15,11 @@ from interface.console.pages.settings import setting_text
 from interface.console.site import MisshapenError, parts_of
 from interface.services.door_state import DoorState, Surroundings
 from interface.settings import load_settings
+from interface.settings.sections import AlertMail
 
 SECRETS = ("k3y-of-the-api", "w3bhook-s3cret", "at-r3st-key", "pass-0f-the-database")
 STORY = sample("problem-list-and-dispense")
+MAIL = AlertMail.model_construct(host="mail.example", password="abc")
 
 
 def flat(reply) -> str:
@@ -68,6 +70,10 @@ def test_no_secret_is_on_any_page_only_where_it_is_kept(site) -> None:
         ("supersede", True, "true"),
         ("allow", ("10.0.0.0/8", "::1"), "10.0.0.0/8, ::1"),
         ("types", (("ADT^A28", "chart"),), "ADT^A28 = chart"),
+        ("webhook_secret", "abc", "not shown"),
+        ("smtp", AlertMail(), "–"),
+        ("smtp", MAIL, "host = mail.example, password = not shown"),
+        ("feed", (MAIL, MAIL), "; ".join(["host = mail.example, password = not shown"] * 2)),
     ],
 )
 def test_a_setting_is_shown_without_what_lets_somebody_in(name, value, shown) -> None:
