@@ -16,6 +16,8 @@ from interface.settings import Settings
 from interface.store.database import Store
 
 _SECRET = frozenset(("key", "password", "secret", "webhook_secret"))
+_SECRET_PATHS = frozenset(("webhook",))
+"""Services that take messages for a chat know who may by the path."""
 """Names of settings that say where a secret is kept."""
 _REFERENCE = re.compile(r"(?:env|file|credential):[^\r\n]{1,300}\Z")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
@@ -117,7 +119,7 @@ def setting_text(name: str, value: object) -> str:
         if isinstance(value[0], BaseModel):
             return "; ".join(setting_text(name, part) for part in value)
         return ", ".join(_part(part) for part in value)
-    return _address(str(value))
+    return _address(str(value), path=name not in _SECRET_PATHS)
 
 
 def _part(part: object) -> str:
@@ -126,8 +128,8 @@ def _part(part: object) -> str:
     )
 
 
-def _address(text: str) -> str:
-    """An address without a password, and without what stands behind a question mark."""
+def _address(text: str, path: bool) -> str:
+    """An address without a password, and without what stands behind a question mark; `path`: whether that may be seen."""
     if not _ADDRESS.match(text):
         return text
     try:
@@ -136,7 +138,7 @@ def _address(text: str) -> str:
         return HIDDEN
     user, at, host = parts.netloc.rpartition("@")
     shown = f"{user.partition(':')[0]}@{host}" if at else host
-    return urlunsplit((parts.scheme, shown, parts.path, "", ""))
+    return urlunsplit((parts.scheme, shown, parts.path if path else "/…", "", ""))
 
 
 PAGE = Page("/settings", "settings.html", read, values, entry="Settings")

@@ -71,6 +71,7 @@ def test_no_secret_is_on_any_page_only_where_it_is_kept(site) -> None:
         ("allow", ("10.0.0.0/8", "::1"), "10.0.0.0/8, ::1"),
         ("types", (("ADT^A28", "chart"),), "ADT^A28 = chart"),
         ("webhook_secret", "abc", "not shown"),
+        ("webhook", "https://hooks.example/services/T0/B0/abc", "https://hooks.example/…"),
         ("smtp", AlertMail(), "–"),
         ("smtp", MAIL, "host = mail.example, password = not shown"),
         ("feed", (MAIL, MAIL), "; ".join(["host = mail.example, password = not shown"] * 2)),
