@@ -69,7 +69,7 @@ class Staging(Site):
         (folder / "api.key").chmod(0o600)
 
     def changed(self, **values: str) -> None:
-        """A restart with other settings."""
+        """A restart as imported, but for these settings."""
         self.daemon.end()
         self.set(**AS_IMPORTED | values)
         self.start()
@@ -193,7 +193,7 @@ def test_nobody_else_gets_out_whatever_the_settings_become(site: Staging) -> Non
     site.tell("SIU^S12", "SCH||F77|||||||||^^^202604100930", AIP, mrn="TP-3", family="Reed", birth="19881201")
     site.decided()
     assert "test-patient" in {code["code"] for one in site.list("requests") for code in one["reasons"]}
-    site.restart()
+    site.changed()
     site.daemon.says("event=staging-limits requests_per_minute=60.0 at_once=2")
     assert "Sample" not in site.daemon.text
     until("TP-3 goes out, back in staging", lambda: "delivered" in states(site.store))
