@@ -194,7 +194,7 @@ def test_nobody_else_gets_out_whatever_the_settings_become(site: Staging) -> Non
     site.decided()
     assert "test-patient" in {code["code"] for one in site.list("requests") for code in one["reasons"]}
     site.changed()
-    site.daemon.says("event=staging-limits requests_per_minute=60.0 at_once=2")
+    site.daemon.says("event=staging-limits requests_per_minute=60 at_once=2")
     assert "Sample" not in site.daemon.text
     until("TP-3 goes out, back in staging", lambda: "delivered" in states(site.store))
     assert len(site.sent()) == 1
