@@ -103,7 +103,7 @@ def simulated_api(*arguments: str, folder: Path | None = None) -> Iterator[str]:
     """The simulated API's address, while it runs."""
     program = Program("sandbox", "--port", "0", *arguments, folder=folder)
     try:
-        yield program.says(r"http://\S+:\d+").group()
+        yield program.says(r"listening on (\S+)")[1]
     finally:
         program.end()
 
@@ -113,10 +113,10 @@ class Site(AtTerminal):
 
     daemon: Program
 
-    def __init__(self, folder: Path, api: str, settings: str, **values: str):
-        """`settings` has places for `port`, `web`, `api` and the names of `values`."""
+    def __init__(self, folder: Path, api: str, settings: str, *, web: int | None = None, **values: str):
+        """`settings` has places for `port`, `web`, `api` and the names of `values`; `web`: where others know the port."""
         self.folder, self.api = folder, api
-        self.port, self.web = free_port(), free_port()
+        self.port, self.web = free_port(), web or free_port()
         self.path, self.store = folder / "site.toml", folder / "store.db"
         self.count = 0
         self._settings = settings

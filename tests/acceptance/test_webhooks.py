@@ -41,12 +41,9 @@ class Told(Site):
     """A site, and a vendor who sends webhooks to it."""
 
     def __init__(self, folder: Path, api: str, web: int | None = None):
-        super().__init__(folder, api, SETTINGS)
+        super().__init__(folder, api, SETTINGS, web=web)
         (folder / "secret").write_text(SECRET)
         (folder / "secret").chmod(0o600)
-        if web is not None:
-            self.web = web
-            self.set()
 
     def book(self, number: int) -> dict[str, Any]:
         """An appointment whose request is delivered."""

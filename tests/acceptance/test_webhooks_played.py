@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from patience import until
 from ports import free_port
-from running_program import NOW, AtTerminal, Program, get, states, tell
+from running_program import Site, get, simulated_api, states, tell
 
 SETTINGS = """
 [site]
@@ -45,40 +45,14 @@ PLAY = (
 PATIENTS = 40
 
 
-class Site(AtTerminal):
-    def __init__(self, folder: Path):
-        self.port, self.web, self.path = free_port(), free_port(), folder / "site.toml"
-        to = f"http://127.0.0.1:{self.web}/webhooks/connective-health"
-        self.sandbox = Program(
-            "sandbox",
-            "--port",
-            "0",
-            "--quiet",
-            "--today",
-            "2026-03-02",
-            "--webhooks",
-            to,
-            *PLAY,
-            folder=folder,
-        )
-        self.api = self.sandbox.says(r"listening on (\S+)")[1]
-        self.path.write_text(SETTINGS.format(port=self.port, web=self.web, api=self.api))
-        self.start()
-
-    def start(self) -> None:
-        self.daemon = Program("run", "-c", "site.toml", "--now", NOW, folder=self.path.parent)
-        self.daemon.says("event=ready")
-
-    def end(self) -> None:
-        self.daemon.end()
-        self.sandbox.end()
-
-
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    one = Site(tmp_path)
-    yield one
-    one.end()
+    web = free_port()
+    to = f"http://127.0.0.1:{web}/webhooks/connective-health"
+    with simulated_api("--quiet", "--today", "2026-03-02", "--webhooks", to, *PLAY, folder=tmp_path) as api:
+        one = Site(tmp_path, api, SETTINGS, web=web)
+        with one.running():
+            yield one
 
 
 def what_was_said(sent: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -107,12 +81,10 @@ def test_what_came_of_each_request_is_what_was_sent_though_the_daemon_is_killed(
     for number in range(PATIENTS):
         tell(site.port, MESSAGE.format(n=number).encode())
         if number == PATIENTS // 2:
-            until(
-                "half of the requests", lambda: states(site.path.parent / "store.db").count("delivered") > 5
-            )
+            until("half of the requests", lambda: states(site.store).count("delivered") > 5)
             site.daemon.end(signal.SIGKILL)
             site.start()
-    store = site.path.parent / "store.db"
+    store = site.store
     until("all requests", lambda: states(store).count("delivered") == PATIENTS)
     sent = get(f"{site.api}/_sandbox/webhooks?wait=60")
     assert {hook["state"] for hook in sent} == {"delivered", "lost"}

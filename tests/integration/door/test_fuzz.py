@@ -57,18 +57,16 @@ def sample(path: Path, name: str) -> tuple[bytes, bytes]:
 
 
 ODDITIES = [
-    *(
-        b"\r",
-        b"\rMSH|^~\\&|",
-        b"\x1c\r",
-        b"\x0b",
-        b"\x1c",
-        b"|" * 300,
-        b"\\X0D\\",
-        b"\x00",
-        b"~^&\\",
-        b"\xff\xfe",
-    ),
+    b"\r",
+    b"\rMSH|^~\\&|",
+    b"\x1c\r",
+    b"\x0b",
+    b"\x1c",
+    b"|" * 300,
+    b"\\X0D\\",
+    b"\x00",
+    b"~^&\\",
+    b"\xff\xfe",
 ]
 MUTATIONS = st.lists(
     st.tuples(
@@ -76,20 +74,7 @@ MUTATIONS = st.lists(
         st.integers(0, 12),
         st.one_of(
             st.binary(max_size=6),
-            st.sampled_from(
-                [
-                    b"\r",
-                    b"\rMSH|^~\\&|",
-                    b"\x1c\r",
-                    b"\x0b",
-                    b"\x1c",
-                    b"|" * 300,
-                    b"\\X0D\\",
-                    b"\x00",
-                    b"~^&\\",
-                    b"\xff\xfe",
-                ]
-            ),
+            st.sampled_from(ODDITIES),
         ),
     ),
     max_size=6,
