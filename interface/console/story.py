@@ -47,9 +47,8 @@ def story(
         decided = []
     done = [*decided, *(_of_request(request, now + work_ahead) if request else ())]
     if work_ahead:
-        first = (
-            message.received_at if message else float("-inf")
-        )  # the clock was set a moment after the door's start
+        # the clock was set a moment after the door's start: nothing is done before the message is there
+        first = message.received_at if message else float("-inf")
         done = [entry | {"at": max(first, entry["at"] - work_ahead)} for entry in done]
     return sorted([*entries, *done], key=lambda entry: entry["at"])
 
