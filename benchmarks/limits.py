@@ -55,7 +55,8 @@ def sqlite_rows(folder: Path, now: datetime, seconds: float, group: int) -> floa
 
 def posts(url: str, seconds: float, threads: int) -> float:
     """POSTs a second of 2 KB by the product's HTTP client alone, `threads` at once in one process."""
-    from interface.services.http_client import Poster, Target
+    from interface.services.http_client import Poster
+    from interface.services.target import Target
 
     body = b'{"made-up": "' + b"x" * 2000 + b'"}'
     counts = [0] * threads

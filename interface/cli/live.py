@@ -9,7 +9,8 @@ from interface.contract.replies import read_error_body
 from interface.contract.versions import version
 from interface.delivery.panel import alone, of_each
 from interface.delivery.verdict import Reply, judge
-from interface.services.http_client import Poster, Target
+from interface.services.http_client import Poster
+from interface.services.target import Target
 from interface.settings import Settings
 
 MADE_UP_MRN = "HL7-INTERFACE-CHECK"

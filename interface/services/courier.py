@@ -1,23 +1,20 @@
-"""The couriers: threads that POST claimed requests and hand back what came of it. They decide and store
-nothing.
+"""The couriers: they have claimed requests POSTed and hand back what came of it. They decide and store nothing.
 
-What one POST is about is a parcel: one job, or several of different patients in a panel (version 2). Parcels go in by
-a queue, attempts come out by a deque and one byte on a pipe that the work's loop selects on.
+What one POST is about is a parcel: one job, or several of different patients in a panel (version 2). Bodies go to a
+process that POSTs them (`posting`), and what came of each comes back from there.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import threading
-from collections import deque
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from queue import SimpleQueue
+from itertools import count
 from typing import Protocol
 
 from interface.delivery.panel import alone
 from interface.delivery.verdict import Reply
+from interface.services.posting_line import Posted, ToPost
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,126 +63,64 @@ ONE = Envelope()
 """Version 1: the request is the body."""
 
 
-class Post(Protocol):
-    """What a courier thread sends with; `http_client.Poster` is one."""
+class PostsBodies(Protocol):
+    """What couriers POST with; `posting.Posting` is one."""
 
-    def post(self, body: bytes) -> Reply:
-        """Send and say what came back."""
+    def fileno(self) -> int:
+        """Readable when something came back."""
 
-    def close(self) -> None:
-        """Drop the connection."""
+    def put(self, bodies: Sequence[ToPost]) -> None:
+        """POST these."""
+
+    def collect(self) -> list[Posted]:
+        """What came back since the last call."""
 
 
 class Couriers:
-    """`count` threads. `put`, `collect` and `stop` are called by one thread, the work's loop."""
+    """At most `most` POSTs side by side. For one thread, the work's loop."""
 
     def __init__(
-        self, poster: Callable[[], Post], count: int, now: Callable[[], float], envelope: Envelope = ONE
+        self, posting: PostsBodies, most: int, now: Callable[[], float], envelope: Envelope = ONE
     ) -> None:
-        self._poster = poster
+        """`now`: the work's clock, seconds."""
+        self._posting = posting
         self._now = now
         self._envelope = envelope
-        self._parcels: SimpleQueue[tuple[Job, ...] | None] = SimpleQueue()
-        self._attempts: deque[list[Attempt]] = deque()
-        self._wake_out, self._wake_in = os.pipe()
-        os.set_blocking(self._wake_out, False)
-        os.set_blocking(self._wake_in, False)
-        self._in_flight = 0
-        self._count = count
-        self._threads: list[threading.Thread] = []
+        self._most = most
+        self._numbers = count(1)
+        self._parcels: dict[int, Sequence[Job]] = {}
 
     @property
     def in_flight(self) -> int:
         """Parcels handed out whose attempts were not collected yet."""
-        return self._in_flight
+        return len(self._parcels)
 
     @property
     def free(self) -> int:
         """How many more parcels would start at once."""
-        return max(0, self._count - self._in_flight)
+        return max(0, self._most - len(self._parcels))
 
     def fileno(self) -> int:
         """Readable when attempts are ready: for select()."""
-        return self._wake_out
+        return self._posting.fileno()
 
-    def put(self, *jobs: Job) -> None:
-        """Hand out a parcel: jobs of different patients, one POST.
-
-        Threads (and their connections) are started as they come to be needed.
-        """
-        self._in_flight += 1
-        if self._in_flight > len(self._threads) and len(self._threads) < self._count:
-            name = f"courier-{len(self._threads) + 1}"
-            thread = threading.Thread(target=self._run, name=name, daemon=True)
-            self._threads.append(thread)
-            thread.start()
-        self._parcels.put(jobs)
+    def put(self, parcels: Sequence[Sequence[Job]]) -> None:
+        """Hand out parcels: each the jobs of different patients, one POST."""
+        bodies = []
+        for jobs in parcels:
+            number = next(self._numbers)
+            self._parcels[number] = jobs
+            bodies.append(ToPost(number, self._envelope.wrap([job.body for job in jobs])))
+        self._posting.put(bodies)
 
     def collect(self) -> list[Attempt]:
         """The attempts that ended since the last call, in the order they ended; one for each job of a parcel."""
-        with contextlib.suppress(BlockingIOError):
-            while os.read(self._wake_out, 4096):
-                pass
-        ended: list[Attempt] = []
-        while self._attempts:
-            ended += self._attempts.popleft()
-            self._in_flight -= 1
-        return ended
-
-    def stop(self, seconds: float) -> None:
-        """Tell the threads to end and wait for them, all together at most `seconds`. Ended attempts can still
-        be collected afterwards; a thread that hangs is left behind (it is a daemon thread).
-        """
-        for _ in self._threads:
-            self._parcels.put(None)
-        deadline = self._now() + seconds
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - self._now()))
-
-    def close(self) -> None:
-        """Close the pipe. Only after `stop`, when no thread is left that could write to it."""
-        if not any(thread.is_alive() for thread in self._threads):
-            os.close(self._wake_out)
-            os.close(self._wake_in)
-
-    def _run(self) -> None:
-        poster: Post | None = None
-        while (jobs := self._parcels.get()) is not None:
-            started = self._now()
-            error = ""
-            try:
-                poster = poster or self._poster()
-                reply = poster.post(self._envelope.wrap([job.body for job in jobs]))
-                replies = self._envelope.split(reply, len(jobs))
-            except Exception as failed:  # whatever it was, the requests must come back to the loop
-                replies, error = (Reply(failure="other", together=len(jobs)),) * len(jobs), where(failed)
-                _dropped(poster)
-                poster = None
-            ended = self._now()
-            pairs = enumerate(zip(jobs, replies, strict=True))
-            self._attempts.append(
-                [Attempt(job, started, ended, own, error, place) for place, (job, own) in pairs]
-            )
-            self._wake()
-        _dropped(poster)
-
-    def _wake(self) -> None:
-        with contextlib.suppress(BlockingIOError):  # then the pipe is full of wake-ups already
-            os.write(self._wake_in, b"\0")
-
-
-def _dropped(poster: Post | None) -> None:
-    with contextlib.suppress(Exception):
-        if poster is not None:
-            poster.close()
-
-
-def where(failed: BaseException) -> str:
-    """`Class at module:line` of an exception, without its text, which may hold patient data."""
-    frame = failed.__traceback__
-    while frame is not None and frame.tb_next is not None:
-        frame = frame.tb_next
-    if frame is None:
-        return type(failed).__name__
-    module = frame.tb_frame.f_globals.get("__name__", "?")
-    return f"{type(failed).__name__} at {module}:{frame.tb_lineno}"
+        attempts: list[Attempt] = []
+        ahead = self._now() - time.monotonic()
+        for posted in self._posting.collect():
+            jobs = self._parcels.pop(posted.number)
+            started, ended = posted.started + ahead, posted.ended + ahead
+            replies = self._envelope.split(posted.reply, len(jobs))
+            for place, (job, reply) in enumerate(zip(jobs, replies, strict=True)):
+                attempts.append(Attempt(job, started, ended, reply, posted.error, place))
+        return attempts

@@ -26,8 +26,7 @@ from interface.services import mending
 from interface.services.by_hand import CannotError, Waits
 from interface.services.charts import ChartCache
 from interface.services.commands import Commanding, CommandStore
-from interface.services.courier import where
-from interface.services.logs import event
+from interface.services.logs import event, where
 from interface.services.mending import chart_text, readable_chart
 from interface.services.plan import Plan, reasons
 from interface.services.purging import Purging

@@ -6,16 +6,17 @@ For commands that bring something new and can't leave it to a daemon because non
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from interface.chart.decide import Engine
 from interface.services.attempts import Ledger
 from interface.services.clock import Clock
-from interface.services.courier import Couriers, Post
+from interface.services.courier import Couriers
 from interface.services.deciding import Deciding
 from interface.services.identity_settings import note
 from interface.services.loop import WorkLoop
 from interface.services.outgoing import Outgoing
+from interface.services.posting_line import Posted, ToPost
 from interface.services.pulse import Pulse
 from interface.services.work_stats import WorkStats
 from interface.store.database import Store
@@ -41,7 +42,7 @@ def work_off(
     note(store, engine, clock.now())
     deciding = Deciding.on(store, engine, clock.now)
     keeper = deciding.keeper
-    couriers = Couriers(_nobody, 0, clock.now)
+    couriers = Couriers(_Nobody(), 0, clock.now)
     stats = WorkStats(store.views.backlog, lambda _: None)
     outgoing = Outgoing(couriers, Ledger(random.random), clock)
     loop = WorkLoop(store.work, deciding, outgoing, clock, stats)
@@ -58,7 +59,6 @@ def work_off(
         keeper.give_back()
     finally:
         pulse.stop()
-        couriers.close()
 
 
 def work_off_if_free(
@@ -82,5 +82,17 @@ def work_off_if_free(
     return True
 
 
-def _nobody() -> Post:
-    raise AssertionError("no courier is ever asked for")
+class _Nobody:
+    """Posts nothing, for nothing is ever claimed."""
+
+    def fileno(self) -> int:
+        """Never asked for."""
+        raise AssertionError("nobody waits for it")
+
+    def put(self, bodies: Sequence[ToPost]) -> None:
+        """Never asked for."""
+        raise AssertionError(f"{len(bodies)} bodies, and no courier")
+
+    def collect(self) -> list[Posted]:
+        """Nothing."""
+        return []

@@ -135,11 +135,10 @@ class Outgoing:
                 past.add(one.patient_id)
         if turn.probe and jobs:
             self.passage.about_to_probe()
-        posts = 0
-        for parcel in parcels(jobs, lambda job: self._ledger.most_together(job.request_id, self._batch)):
-            self._couriers.put(*parcel)
-            posts += 1
-        self.passage.sent(posts, jobs[0].request_id if turn.probe and jobs else None)
+        handed = list(parcels(jobs, lambda job: self._ledger.most_together(job.request_id, self._batch)))
+        if handed:
+            self._couriers.put(handed)
+        self.passage.sent(len(handed), jobs[0].request_id if turn.probe and jobs else None)
         return past
 
     def _look_last(self, claimed: Sequence[Claimed]) -> tuple[set[int], bool]:

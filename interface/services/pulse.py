@@ -44,9 +44,12 @@ class Pulse:
         keeper: TurnKeeper,
         *,
         daemon: bool,
+        send_until: Callable[[float], None] = lambda _: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`nodes` gives the store's part when it is used first; `daemon` False: a command that ends soon."""
+        """`nodes` gives the store's part when it is used first; `daemon` False: a command that ends soon. `send_until` is
+        told until when (`monotonic`) what we have claimed is ours: others take it when we have given no sign for so long.
+        """
         self._nodes = nodes
         self._node = node
         self._name = socket.gethostname()
@@ -55,7 +58,7 @@ class Pulse:
         self._monotonic = monotonic
         self._steadiness = Steadiness()
         self._others: frozenset[str] = frozenset()
-        self._alive_until = float("inf")
+        self._send_until = send_until
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
 
@@ -63,7 +66,7 @@ class Pulse:
         """Give the first sign of life, then go on in a thread. Raises StoreError."""
         began = self._monotonic()
         self._nodes().pulse(self._node, self._name, daemon=self._daemon)
-        self._alive_until = began + NODE_SECONDS
+        self._send_until(began + NODE_SECONDS)
         self._steadiness = self._steadiness.after(True, began)
         self._thread.start()
 
@@ -81,12 +84,6 @@ class Pulse:
         """Whether nodes that gave no sign of life are dead."""
         return self._steadiness.may_judge(self._monotonic())
 
-    def may_send(self) -> bool:
-        """Whether what we have claimed is ours still: others take it when we have given no sign for so long. From any
-        thread.
-        """
-        return self._monotonic() < self._alive_until
-
     def _run(self) -> None:
         while not self._end.wait(PULSE_SECONDS):
             self.beat()
@@ -97,7 +94,7 @@ class Pulse:
         try:
             nodes = self._nodes()
             nodes.pulse(self._node, self._name, daemon=self._daemon)
-            self._alive_until = began + NODE_SECONDS
+            self._send_until(began + NODE_SECONDS)
             hold = self._keeper.hold
             if hold is not None:
                 nodes.renew(hold)  # lost: the next commit finds out

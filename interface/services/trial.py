@@ -18,7 +18,7 @@ from interface.chart.shown import number_text, shown, values_shown
 from interface.rules.facts import Reason
 from interface.services.by_hand import CannotError
 from interface.services.commands import Commanding, Rebuilding
-from interface.services.courier import where
+from interface.services.logs import where
 from interface.services.portions import Portion
 from interface.store.database import Store
 from interface.store.errors import StoreError

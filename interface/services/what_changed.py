@@ -14,7 +14,7 @@ from interface.chart.decide import Engine
 from interface.chart.replay import ChartChanged, Replay
 from interface.rules.reading import Reading
 from interface.services.commands import MOST_PATIENTS, also_known_as
-from interface.services.courier import where
+from interface.services.logs import where
 from interface.services.mending import MESSAGE
 from interface.store.patient_views import PatientViews
 from interface.store.records.lists import MessageSummary

@@ -26,21 +26,22 @@ from interface.services import logs
 from interface.services.attempts import Ledger
 from interface.services.chores import Chores
 from interface.services.clock import Clock
-from interface.services.courier import ONE, Couriers, Envelope, Post, where
+from interface.services.courier import ONE, Couriers, Envelope
 from interface.services.deciding import Deciding
 from interface.services.guarding import EnvironmentTakenError, enter
-from interface.services.http_client import Posters, Target
 from interface.services.identity_settings import note_and_say
 from interface.services.limits import Limits, limits_of, say_limits
 from interface.services.lives import Lives
-from interface.services.logs import event
+from interface.services.logs import event, where
 from interface.services.loop import WorkLoop
 from interface.services.outgoing import Outgoing
 from interface.services.passage import Passage
+from interface.services.posting import Posting, posting_to
 from interface.services.pulse import Pulse
 from interface.services.purging import Purging
 from interface.services.roster import last_look
 from interface.services.running import STORE_RETRY_SECONDS, StoreTrouble, run
+from interface.services.target import Target
 from interface.services.wakes import Wakes
 from interface.services.webhook_chores import WebhookChores
 from interface.services.work_stats import WorkStats, trouble_line, write_if_read
@@ -60,30 +61,28 @@ LOCK_SECONDS = 40.0
 def work(
     store: Store,
     engine: Engine,
-    poster: Callable[[], Post],
+    posting: Posting,
     *,
     clock: Clock,
     limits: Limits,
     stdin: int | None = 0,
     envelope: Envelope = ONE,
     reload: Callable[[], Engine | None] = lambda: None,
-    permit: Callable[[Callable[[], bool]], None] = lambda _: None,
     renew_key: Callable[[], None] = lambda: None,
     lives: Lives | None = None,
 ) -> None:
-    """Do the work on an open store until standard input ends or SIGTERM comes. Raises what is not the store's
-    fault. `reload` gives the engine of a changed mapping, None to keep the old one. `permit` is given what the posters
-    ask before they send. `renew_key` takes the API key anew: before each try of an API that did not accept it. `lives`
-    tells the log of messages and requests.
+    """Do the work on an open store until standard input ends or SIGTERM comes. Raises what is not the store's fault.
+
+    `reload` gives the engine of a changed mapping, None to keep the old one. `renew_key` takes the API key anew: before
+    each try of an API that did not accept it. `lives` tells the log of messages and requests.
     """
-    couriers = Couriers(poster, limits.concurrency, clock.now, envelope)
+    couriers = Couriers(posting, limits.concurrency, clock.now, envelope)
     purging = Purging(store.retention, limits.keep, clock)
     deciding = Deciding.on(store, engine, clock.now, purging)
     keeper = deciding.keeper
     if store.work.shared:
         store.retention.hold = lambda: keeper.hold
-    pulse = Pulse(lambda: store.nodes, store.work.node, keeper, daemon=True)
-    permit(pulse.may_send)
+    pulse = Pulse(lambda: store.nodes, store.work.node, keeper, daemon=True, send_until=posting.send_until)
     wakes = Wakes(couriers, stdin)
     wakes.listen_to_signals()
     try:
@@ -100,6 +99,7 @@ def work(
             ledger = Ledger(random.random, limits.schedule, passage, awaited=limits.awaited)
             look = last_look(store, engine.policy.environment)
             outgoing = Outgoing(couriers, ledger, clock, limits.batch, look)
+            posting.wait_until_up()
             loop = WorkLoop(store.work, deciding, outgoing, clock, stats, pulse.may_judge, lives)
             loop.begin(taken_up.told)
             chores = Chores(
@@ -123,8 +123,6 @@ def work(
                 keeper.give_back()  # else it lapses
     finally:
         pulse.stop()
-        couriers.stop(1.0)
-        couriers.close()
         wakes.close()
     event(log, logging.INFO, "work-ended")
 
@@ -177,14 +175,17 @@ def serve(settings_file: Path, now: str | None) -> None:
     master = load_or_create(
         settings.store.key, settings.directory, lambda _: None, create=False, off=settings.store.clear
     )
-    engine = Engine(settings.rulebook(), settings.policy())
-    posters = Posters(target)
+    limits = limits_of(settings)
     url = settings.store_url
     lock = None if database_at(url).shared else StoreLock.beside(url, "work")
     if lock is not None:
         lock.acquire(wait=LOCK_SECONDS)
     try:
-        with open_store(url, master, create=False) as store:  # the door has made it
+        with (
+            posting_to(target, limits.concurrency) as posting,  # comes up while the mapping is read
+            open_store(url, master, create=False) as store,  # the door has made it
+        ):
+            engine = Engine(settings.rulebook(), settings.policy())
             clock = clock_at(now, settings.site.zone)
             with suppress(StoreError):  # the loop does it once more, and waits for the store
                 enter(store, engine.policy.environment, clock.now())
@@ -192,12 +193,12 @@ def serve(settings_file: Path, now: str | None) -> None:
             say_limits(settings)
 
             def renew_key() -> None:
-                posters.target = with_fresh_key(lambda: settings, posters.target)
+                posting.use(with_fresh_key(lambda: settings, posting.target))
 
             def reload() -> Engine | None:
                 with suppress(SettingsError):  # said below
                     use_log(load_settings(settings_file), lives)
-                posters.target = with_fresh_key(lambda: load_settings(settings_file), posters.target)
+                posting.use(with_fresh_key(lambda: load_settings(settings_file), posting.target))
                 fresh = reloaded(settings_file, engine.policy)
                 if fresh is not None:
                     note_and_say(store, fresh, clock.now())
@@ -206,12 +207,11 @@ def serve(settings_file: Path, now: str | None) -> None:
             work(
                 store,
                 engine,
-                posters,
+                posting,
                 clock=clock,
-                limits=limits_of(settings),
+                limits=limits,
                 envelope=envelope_of(settings),
                 reload=reload,
-                permit=posters.permit,
                 renew_key=renew_key,
                 lives=lives,
             )

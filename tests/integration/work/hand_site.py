@@ -58,9 +58,10 @@ class HandCouriers:
     def free(self, count):
         self._count = count
 
-    def put(self, *jobs):
-        self.jobs += jobs
-        self.sent += [orjson.loads(job.body) for job in jobs]
+    def put(self, parcels):
+        for jobs in parcels:
+            self.jobs += jobs
+            self.sent += [orjson.loads(job.body) for job in jobs]
 
     def collect(self):
         back, self.back = self.back, []

@@ -8,7 +8,8 @@ from contextlib import contextmanager, suppress
 import pytest
 from patience import PATIENCE
 
-from interface.services.http_client import EXCERPT_BYTES, MAX_REPLY_BYTES, Poster, Target
+from interface.services.http_client import EXCERPT_BYTES, MAX_REPLY_BYTES, Poster
+from interface.services.target import Target
 
 
 @contextmanager

@@ -22,9 +22,11 @@ from interface.services.attempts import Ledger
 from interface.services.clock import Clock
 from interface.services.courier import Couriers, Envelope
 from interface.services.deciding import Deciding
-from interface.services.http_client import Poster, Target
+from interface.services.http_client import Poster
 from interface.services.loop import WorkLoop
 from interface.services.outgoing import Outgoing
+from interface.services.posting import Posting
+from interface.services.target import Target
 from interface.services.work_stats import WorkStats
 from interface.store.records.arrivals import Arrival
 from interface.store.records.figures import Backlog
@@ -77,7 +79,8 @@ class Work:
         self.clock = RunningClock()
         target = Target(address + path, "sandbox", read_seconds=read_seconds)
         envelope = Envelope(lambda bodies: panel(bodies, batch_id), of_each)
-        self.couriers = Couriers(lambda: Poster(target), couriers, self.clock.now, envelope)
+        self.posting = Posting(target, couriers)
+        self.couriers = Couriers(self.posting, couriers, self.clock.now, envelope)
         engine = Engine(load_rulebook(), Policy(api_version=2, without_date="post"))
         stats = WorkStats(lambda: Backlog(0, 0, None, 0, 0), lambda line: None)
         ledger = Ledger(lambda: 0.0, Schedule(first=0.01, cap=0.05, slow=0.01, slowest=100.0))
@@ -124,8 +127,7 @@ class Work:
         return found
 
     def close(self):
-        self.couriers.stop(10)
-        self.couriers.close()
+        self.posting.stop(10)
 
 
 @contextmanager

@@ -19,9 +19,10 @@ from interface.chart.model import Chart
 from interface.chart.outcome import Close, NewRequest, Outcome
 from interface.delivery.schedule import Schedule
 from interface.rules import Policy
-from interface.services.http_client import Poster, Target
 from interface.services.limits import Limits
 from interface.services.logs import configure
+from interface.services.posting import posting_to
+from interface.services.target import Target
 from interface.services.work import clock_at, work
 from interface.store.crypto import Master
 from interface.store.database import open_store
@@ -85,11 +86,11 @@ def main():
     if options.store.startswith("sqlite"):
         lock = StoreLock.beside(options.store, "work")
         lock.acquire(wait=10)
-    with open_store(options.store, KEYRING) as store:
+    with posting_to(target, options.concurrency) as posting, open_store(options.store, KEYRING) as store:
         work(
             store,
             PostEverything(),
-            lambda: Poster(target),
+            posting,
             clock=clock_at(options.now, UTC),
             limits=Limits(options.concurrency, options.rate, 10.0, schedule),
         )

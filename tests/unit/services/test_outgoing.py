@@ -1,6 +1,7 @@
 """What is being sent, from the claim until its end is stored: couriers that answer when told to, no store."""
 
 from datetime import UTC, date, datetime
+from itertools import chain
 
 import pytest
 
@@ -29,8 +30,8 @@ class Couriers:
     def free(self):
         return 4 - len(self.jobs)
 
-    def put(self, *jobs):
-        self.jobs += jobs
+    def put(self, parcels):
+        self.jobs += chain.from_iterable(parcels)
 
     def collect(self):
         back = [Attempt(job, NOON, NOON, Reply(200, is_json_object=True)) for job in self.jobs]

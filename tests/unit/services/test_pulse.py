@@ -72,9 +72,9 @@ def nodes():
 
 @pytest.fixture
 def beating(nodes, keeper):
-    now = [100.0]
-    pulse = Pulse(lambda: nodes, "me", keeper, daemon=True, monotonic=lambda: now[0])
-    pulse.now = now
+    now, until = [100.0], []
+    pulse = Pulse(lambda: nodes, "me", keeper, daemon=True, send_until=until.append, monotonic=lambda: now[0])
+    pulse.now, pulse.until = now, until
     yield pulse
     pulse.stop()
 
@@ -94,12 +94,10 @@ def test_what_is_claimed_may_be_sent_as_long_as_others_count_us_alive(beating, n
     nodes.failing = failing
     beating.now[0] += NODE_SECONDS - 0.1
     beating.beat()
-    assert beating.may_send()
-    beating.now[0] += 0.2
-    assert not beating.may_send()
+    assert beating.until == [100.0 + NODE_SECONDS]
     nodes.failing = None
     beating.beat()
-    assert beating.may_send()
+    assert beating.until[1:] == [beating.now[0] + NODE_SECONDS]
 
 
 def test_others_are_not_judged_after_a_time_in_which_the_database_was_away(beating, nodes):

@@ -161,9 +161,10 @@ class FakeCouriers:
     def free(self):
         return self.count - self.in_flight
 
-    def put(self, *jobs):
-        self.jobs += jobs
-        self.parcels.append(tuple(job.request_id for job in jobs))
+    def put(self, parcels):
+        for jobs in parcels:
+            self.jobs += jobs
+            self.parcels.append(tuple(job.request_id for job in jobs))
 
     def answer(self, reply=TAKEN, now=0.0):
         self.back += [Attempt(job, now, now, reply) for job in self.jobs]

@@ -1,0 +1,120 @@
+"""Threads that POST: side by side, never dying, never telling more than they should; and what goes over the line."""
+
+import threading
+from queue import Queue
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from interface.delivery.verdict import Reply
+from interface.services.posting_line import Posted, SendUntil, ToPost, Unpacker, packed
+from interface.services.posting_process import Threads
+from interface.services.target import Target
+
+TAKEN = Reply(200, is_json_object=True, correlation_id="c")
+
+
+class FakePost:
+    def __init__(self, act):
+        self.act = act
+        self.closed = False
+
+    def post(self, body):
+        return self.act(body) or TAKEN
+
+    def close(self):
+        self.closed = True
+
+
+class Running:
+    """Threads, the posters they made, and what they gave back."""
+
+    def __init__(self, act, count=4):
+        self.posters, self.given = [], Queue()
+        self.threads = Threads(self.poster(act), count, lambda ended: [self.given.put(one) for one in ended])
+
+    def poster(self, act):
+        def make():
+            self.posters.append(FakePost(act))
+            return self.posters[-1]
+
+        return make
+
+    def put(self, *numbers):
+        self.threads.put([ToPost(n, b"%d" % n) for n in numbers])
+
+    def collect(self, count):
+        return [self.given.get(timeout=10) for _ in range(count)]
+
+
+def test_a_body_comes_back_with_its_reply_and_its_times():
+    running = Running(lambda body: None)
+    running.put(7)
+    (posted,) = running.collect(1)
+    assert (posted.number, posted.reply, posted.error) == (7, TAKEN, "")
+    assert posted.started <= posted.ended
+
+
+def test_as_many_go_side_by_side_as_there_are_threads():
+    together = threading.Barrier(4)
+    running = Running(lambda body: together.wait(10) and None)
+    running.put(0, 1, 2, 3)
+    assert len(running.collect(4)) == 4
+
+
+def test_a_thread_survives_whatever_happens_and_says_where_but_not_what():
+    def act(body):
+        if body == b"1":
+            raise RuntimeError("ANNA EXAMPLE")
+
+    running = Running(act, count=1)
+    running.put(1, 2)
+    broken, fine = running.collect(2)
+    assert [poster.closed for poster in running.posters] == [True, False]  # what broke is not used again
+    assert broken.reply == Reply(failure="other")
+    assert broken.error.startswith("RuntimeError at ")
+    assert "ANNA" not in broken.error
+    assert fine.reply == TAKEN
+
+
+def test_a_poster_that_cannot_be_made_is_a_failed_post():
+    def poster():
+        raise OSError("no certificates")
+
+    given = Queue()
+    Threads(poster, 1, lambda ended: [given.put(one) for one in ended]).put([ToPost(1, b"")])
+    assert given.get(timeout=10).reply.failure == "other"
+
+
+def test_threads_are_started_only_as_they_are_needed():
+    running = Running(lambda body: None, count=8)
+    for n in range(20):
+        running.put(n)
+        running.collect(1)
+    assert len(running.posters) == 1
+
+
+VALUES = st.one_of(
+    st.builds(SendUntil, st.floats(allow_nan=False)),
+    st.lists(st.builds(ToPost, st.integers(), st.binary(max_size=300)), max_size=5),
+    st.builds(Target, st.text(max_size=20), st.text(max_size=20)),
+    st.lists(
+        st.builds(
+            Posted, st.integers(), st.floats(allow_nan=False), st.floats(allow_nan=False), st.just(TAKEN)
+        )
+    ),
+)
+
+
+@given(st.lists(VALUES, max_size=6), st.integers(1, 50))
+def test_what_one_side_says_comes_whole_and_in_order_in_any_portions(values, size):
+    stream = b"".join(map(packed, values))
+    unpacker = Unpacker()
+    came = []
+    for at in range(0, len(stream), size):
+        came += unpacker.feed(stream[at : at + size])
+    assert came == values
+
+
+def test_a_key_is_in_no_representation():
+    assert "SECRET" not in repr(Target("https://api.example", "SECRET"))
