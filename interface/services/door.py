@@ -1,6 +1,5 @@
 """The door: listeners, journal thread, health and metrics in one reactor, and the work as a child process."""
 
-import gc
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +18,7 @@ from interface.services.certificates import Renewable
 from interface.services.connection import HANDSHAKE_SECONDS, Limits
 from interface.services.descriptors import Places, raise_limit, shares
 from interface.services.door_state import Console, DoorState, ListenerState, MakeConsole, Surroundings
+from interface.services.garbage import all_is_set_up
 from interface.services.gate import Gate
 from interface.services.health import against, healthz
 from interface.services.held_reasons import HeldReasons
@@ -294,8 +294,7 @@ class Door:
         event(log, logging.INFO, "environment", now=environment, posts_to=self.settings.post_url)
         event(log, logging.INFO, "ready", pid=os.getpid(), listeners=where, web=f"{web.host}:{web.port}")
         self.life.ready()
-        gc.collect()
-        gc.freeze()  # what lives as long as the program need not be looked at again
+        all_is_set_up()
 
     # ---- health ----
 

@@ -23,6 +23,7 @@ from typing import Protocol
 
 from interface.delivery.verdict import Reply
 from interface.services import logs
+from interface.services.garbage import all_is_set_up
 from interface.services.http_client import Posters
 from interface.services.logs import where
 from interface.services.posting_line import Posted, SendUntil, ToPost, Unpacker, packed
@@ -138,6 +139,7 @@ def main() -> None:
     logs.configure(process="couriers")
     logs.use(options.log, "info")
     logs.catch_faults()
+    all_is_set_up()
     with contextlib.suppress(OSError):
         serve(socket.socket(fileno=options.descriptor), options.count)
     os._exit(0)  # with POSTs under way: nobody waits for them any more

@@ -28,6 +28,7 @@ from interface.services.chores import Chores
 from interface.services.clock import Clock
 from interface.services.courier import ONE, Couriers, Envelope
 from interface.services.deciding import Deciding
+from interface.services.garbage import all_is_set_up
 from interface.services.guarding import EnvironmentTakenError, enter
 from interface.services.identity_settings import note_and_say
 from interface.services.limits import Limits, limits_of, say_limits
@@ -204,6 +205,7 @@ def serve(settings_file: Path, now: str | None) -> None:
                     note_and_say(store, fresh, clock.now())
                 return fresh
 
+            all_is_set_up()
             work(
                 store,
                 engine,
