@@ -12,9 +12,13 @@ is the field separator itself, MSH-2 the encoding characters. Messages are read 
 - reading stops at a second MSH and at FHS, BHS, BTS, FTS: what follows belongs to another patient.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import KeysView
 from functools import lru_cache
+
+import msgspec
 
 from . import charsets
 from .delimiters import STANDARD, VERBATIM, Delimiters
@@ -24,22 +28,25 @@ from .opening import DEBRIS, openings, read_opening
 NULL = '""'
 
 
-class Repetition:
-    """One repetition of a field, as sent (`raw`, still escaped), and its parts, unescaped."""
+class Repetition(msgspec.Struct, eq=False, gc=False):
+    """One repetition of a field, as sent (`raw`, still escaped), and its parts, unescaped.
 
-    __slots__ = ("_components", "_index", "_path", "_plain", "_segment", "field", "raw")
+    Its segment does not keep it: without a ring between the two a message goes when nobody has it any more, and the garbage
+    collector has nothing to look for (a quarter of reading a message).
+    """
 
-    def __init__(self, raw: str, field: int, index: int, segment: "Segment"):
-        self.raw = raw
-        self.field = field
-        self._index = index
-        self._segment = segment
-        self._components: list[str] | None = None
-        self._path = ""
-        self._plain = False  # nothing in it means anything but itself: no escape, no null
+    raw: str
+    field: int
+    _index: int
+    _segment: Segment
+    _components: list[str] | None = None
+    _plain: bool = False
+    """Nothing in it means anything but itself: no escape, no null."""
+    _texts: list[str] | None = None
+    _path: str = ""
 
     @classmethod
-    def of_text(cls, raw: str, field: int = 1, segment: str = "ZZZ") -> "Repetition":
+    def of_text(cls, raw: str, field: int = 1, segment: str = "ZZZ") -> Repetition:
         """A repetition of its own with the standard's delimiters: for tests and values from tables."""
         return cls(raw, field, 1, Segment(segment, 1, segment, STANDARD))
 
@@ -53,7 +60,8 @@ class Repetition:
 
     def at(self, component: int, sub: int = 0) -> str:
         """Where a part stands: `PID-5.1`, `PID-5.1.2`."""
-        return f"{self.path}.{component}.{sub}" if sub else f"{self.path}.{component}"
+        path = self._path or self.path
+        return f"{path}.{component}.{sub}" if sub else f"{path}.{component}"
 
     @property
     def is_null(self) -> bool:
@@ -78,6 +86,21 @@ class Repetition:
             return ""
         return parts[number - 1] if self._plain else _meant(parts[number - 1], self._segment)
 
+    def texts(self, count: int) -> list[str]:
+        """The components in order, outer blanks off, '' for those that are absent or null: at least `count` of them.
+
+        For who needs several: one call instead of two for each. It is kept, and not to be changed.
+        """
+        found = self._texts
+        if found is None:
+            parts = self._components or self._split()
+            if not self._plain:
+                parts = [_meant(part, self._segment) for part in parts]
+            found = self._texts = [part.strip() for part in parts]
+        if len(found) < count:
+            found += [""] * (count - len(found))
+        return found
+
     def null_component(self, number: int) -> bool:
         """Whether a component is `""`, or the repetition is and so every part of it."""
         parts = self._components or self._split()
@@ -100,24 +123,26 @@ class Repetition:
         return f"<Repetition {self.path}>"  # never the value: it may be a patient's
 
 
-class Segment:
+class Segment(msgspec.Struct, eq=False, gc=False):
     """One segment. `ordinal` counts segments of the same name from one; `path` is `DG1`, then `DG1[2]`."""
 
-    __slots__ = ("_fields", "_reps", "charset", "delimiters", "line", "name", "ordinal")
-
-    def __init__(self, name: str, ordinal: int, line: str, delimiters: Delimiters, charset: str = "utf-8"):
-        self.name = name
-        self.ordinal = ordinal
-        self.line = line  # as sent, decoded, without its end
-        self.delimiters = delimiters
-        self.charset = charset
-        self._fields: list[str] | None = None
-        self._reps: dict[int, tuple[Repetition, ...]] | None = None
+    name: str
+    ordinal: int
+    line: str
+    """As sent, decoded, without its end."""
+    delimiters: Delimiters
+    charset: str = "utf-8"
+    _fields: list[str] | None = None
 
     @property
     def path(self) -> str:
         """The segment's part of a provenance path."""
         return f"{self.name}[{self.ordinal}]" if self.ordinal > 1 else self.name
+
+    @property
+    def fields(self) -> list[str]:
+        """The fields as sent, by their numbers; at 0 the name. Not to be changed."""
+        return self._fields or self._split()
 
     def _split(self) -> list[str]:
         separator = self.delimiters.field
@@ -138,24 +163,14 @@ class Segment:
 
     def reps(self, field: int) -> tuple[Repetition, ...]:
         """The repetitions of a field, empty ones between others too; () when the field is absent or empty."""
-        fields = self._fields or self._split()
-        if field >= len(fields) or field < 1 or not fields[field]:
-            return ()  # what most rules find in most messages: not worth remembering
-        cache = self._reps
-        if cache is None:
-            cache = self._reps = {}
-        found = cache.get(field)
-        if found is None:
-            found = cache[field] = self._read(field)
-        return found
-
-    def _read(self, field: int) -> tuple[Repetition, ...]:
         raw = self.raw(field)
+        if not raw:
+            return ()
         if field < 3 and self.name == "MSH":  # the delimiters themselves
             return (Repetition(raw, field, 1, Segment("MSH", 1, "", VERBATIM)),)
         separator = self.delimiters.repetition
         if separator and separator in raw:
-            return tuple(Repetition(part, field, n, self) for n, part in enumerate(raw.split(separator), 1))
+            return tuple([Repetition(part, field, n, self) for n, part in enumerate(raw.split(separator), 1)])
         return (Repetition(raw, field, 1, self),)
 
     def rep(self, field: int) -> Repetition | None:

@@ -1,21 +1,23 @@
 """Rules that are read together, and what decides what they read: so that lines that come again are not read again.
 
 A rule looks in its own scope (the message, a diagnosis, an order) and some look in the whole message besides. Those lines,
-with the few things of a message that change what a line means, are the key under which `Memory` keeps what was read.
-Making the key costs about a tenth of reading the lines.
+with the few things of a message that change what a line means, are the key under which `Memory` keeps what was read. What
+patients have in common (clinicians, drugs, codes) is kept rule by rule besides, under the fields that a rule reads.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from interface.hl7.message import Message
 from interface.rules.compiling import Rule
 from interface.rules.context import Context, Group
 from interface.rules.facts import Fact, Item
-from interface.rules.memory import LONGEST, Memory, restated
-from interface.rules.types.base import RESOURCES, any_deleted
+from interface.rules.memory import LONGEST, Memory, again, restated
+from interface.rules.paths import Scope
+from interface.rules.types.base import RESOURCES, Field, Reader, any_deleted
 
 _HEADER = "MSH"
 """Of it only the fields that rules name count: its line is another one in each message."""
@@ -23,8 +25,8 @@ _MOST_BESIDE = 32
 """Segments of the whole message that may count for a part of it. Of more the key would cost more than it spares: they count
 for each order of hundreds.
 """
-_MOST_KINDS = 256
-"""Kinds of messages, by the segments they have, whose rules are kept ready."""
+_BETWEEN, _BEHIND = "\r", "\x0b"
+"""What stands between the parts of a key, and behind the fields of one segment's name: neither can stand in a field."""
 
 
 @dataclass(frozen=True)
@@ -33,71 +35,114 @@ class Block:
 
     name: str
     rules: tuple[Rule, ...]
+    part: frozenset[str] | None
+    """The segments that are looked for in a part of the message; None: the scope is the whole of it."""
     own: frozenset[str]
-    """The segments that they look for in their scope."""
-    everywhere: frozenset[str]
-    """Those that they look for in the whole message, whatever their scope is."""
+    """The segments that the rules look for in their scope."""
+    beside: frozenset[str]
+    """Those that they look for in the whole message, though their scope is a part of it."""
     of_header: tuple[int, ...]
     """The fields of MSH that they read."""
-    _by_kind: dict[tuple[str, frozenset[str], int], tuple[Rule, ...]] = field(
-        default_factory=dict, compare=False, repr=False
-    )
 
     @classmethod
-    def of(cls, name: str, rules: Iterable[Rule]) -> Block:
+    def of(cls, name: str, rules: Iterable[Rule], part: frozenset[str] | None = None) -> Block:
         """The block that these rules are."""
         rules = tuple(rules)
-        own: frozenset[str] = frozenset().union(*(rule.reads for rule in rules))
+        reads: frozenset[str] = frozenset().union(*(rule.reads for rule in rules))
         everywhere: frozenset[str] = frozenset().union(*(rule.everywhere for rule in rules))
-        if not RESOURCES.isdisjoint(own | everywhere):
+        if not RESOURCES.isdisjoint(reads | everywhere):
             everywhere |= RESOURCES | {"RGS"}  # what is taken out of an appointment is told by them together
+        own, beside = (
+            (reads | everywhere, frozenset()) if part is None else (reads & part, (reads - part) | everywhere)
+        )
         fields = {path.field for rule in rules for path in rule.sources if path.segment == _HEADER}
-        return cls(name, rules, own - {_HEADER}, everywhere - {_HEADER}, tuple(sorted(fields)))
+        return cls(name, rules, part, own - {_HEADER}, beside - {_HEADER}, tuple(sorted(fields)))
 
-    def meant(self, context: Context) -> tuple[Rule, ...]:
-        """The rules that have something to read in such a message: half of them have not. Found once for each kind."""
-        kind = (context.message.message_code, frozenset(context.message.names), context.policy.api_version)
-        found = self._by_kind.get(kind)
-        if found is None:
-            if len(self._by_kind) >= _MOST_KINDS:
-                self._by_kind.clear()
-            found = self._by_kind[kind] = _meant(self.rules, *kind)
-        return found
+    def of_kind(self, code: str, names: Collection[str], version: int) -> Block:
+        """The block for messages of a code, with these segments: with the rules that have something to read in them."""
+        return replace(self, rules=_meant(self.rules, code, names, version))
 
-    def key(self, context: Context, scope: Message | Group) -> tuple[object, ...] | None:
+    def key(self, context: Context, scope: Message | Group) -> str | None:
         """All that decides what the rules read, but for settings and day; None: too much to keep."""
-        message = context.message
-        if isinstance(scope, Message):
-            names = self.own | self.everywhere
-            lines = [entry.line for entry in message.segments if entry.name in names]
+        message, own = context.message, self.own
+        parts = [self.name, context.frame]
+        if self.part is None:
+            if scope is not message:
+                return None  # the first patient of several
+            parts += [entry.line for entry in message.segments if entry.name in own]
         else:
             # where a line stands counts: it is in the sources
-            lines = [f"{entry.ordinal}{entry.line}" for entry in scope.segments if entry.name in self.own]
-            names = self.own - scope.own | self.everywhere
-            if names:
-                if sum(len(message.all(name)) for name in names) > _MOST_BESIDE:
+            parts += [f"{entry.ordinal}{entry.line}" for entry in scope.segments if entry.name in own]
+            if self.beside:
+                if sum(len(message.all(name)) for name in self.beside) > _MOST_BESIDE:
                     return None
-                lines.append("")
-                lines += [entry.line for entry in message.segments if entry.name in names]
-        if sum(map(len, lines)) > LONGEST:
-            return None
-        header = message.segments[0]
-        lines += [header.raw(number) for number in self.of_header]
-        return self.name, context.frame, *lines
+                parts.append(_BEHIND)
+                parts += [entry.line for entry in message.segments if entry.name in self.beside]
+        if self.of_header:
+            header = message.segments[0]
+            parts += [header.raw(number) for number in self.of_header]
+        whole = _BETWEEN.join(parts)
+        return whole if len(whole) <= LONGEST else None
 
     def read(self, context: Context, scope: Message | Group, memory: Memory) -> Item:
         """What the rules read, or what they read when the same lines came before; with what they leave out."""
         key = self.key(context, scope)
         if key is None:
-            return _read(self.meant(context), context, scope)
+            return self._read(context, scope)
         known = memory.get(key)
         if known is not None:
             context.left_out += known[1]
             return restated(known[0], context.at, context.control_id)
         before = len(context.left_out)
-        found = _read(self.meant(context), context, scope)
+        found = self._read(context, scope)
         memory.put(key, (found, tuple(context.left_out[before:])))
         return dict(found)  # what is kept is not handed out
+
+    def _read(self, context: Context, scope: Scope) -> Item:
+        found: Item = {}
+        valued = self._valued(scope)
+        for field, wanted, read in self._steps:
+            if wanted and valued.isdisjoint(wanted):
+                continue  # half of the rules end here: for a tenth of what reading nothing costs
+            fact = read(context, scope)
+            if fact is not None:
+                found[field] = fact
+        return found
+
+    @cached_property
+    def _steps(self) -> tuple[tuple[str, frozenset[str], Reader], ...]:
+        """Of each rule: what it fills, the fields of which one must hold something (none: it is always read), its reader."""
+        return tuple(
+            (
+                rule.field,
+                frozenset(f"{name}-{number}" for name, number in rule.valued),
+                _remembering(rule) if rule.recurring else rule.read,
+            )
+            for rule in self.rules
+        )
+
+    @cached_property
+    def _watched(self) -> tuple[tuple[str, tuple[tuple[int, str], ...]], ...]:
+        """The fields that are wanted of each segment, by number, with what they are called in `_steps`."""
+        fields = {field for rule in self.rules for field in rule.valued}
+        return tuple(
+            (name, tuple((number, f"{name}-{number}") for number in numbers))
+            for name, numbers in _by_segment(sorted(fields))
+        )
+
+    def _valued(self, scope: Scope) -> set[str]:
+        """Which of the fields that are wanted hold something, in whichever segment of their name."""
+        found: set[str] = set()
+        for name, wanted in self._watched:
+            for segment in scope.all(name):
+                fields = segment.fields
+                sent = len(fields)
+                for number, field in wanted:
+                    if number >= sent:
+                        break
+                    if fields[number]:
+                        found.add(field)
+        return found
 
 
 @dataclass(frozen=True)
@@ -114,13 +159,23 @@ class Blocks:
     lists: tuple[Block, ...]
     """Of a site's own lists, by Z-segment."""
 
+    def of_kind(self, code: str, names: Collection[str], version: int) -> Blocks:
+        """The blocks for messages of a code, with these segments."""
+
+        def each(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
+            return tuple(block.of_kind(code, names, version) for block in blocks if block.name in names)
+
+        visit, person, orders = [
+            block.of_kind(code, names, version) for block in (self.visit, self.person, self.orders)
+        ]
+        return Blocks(visit, person, each(self.problems), orders, each(self.lists))
+
 
 def read_rules(rules: Iterable[Rule], context: Context, scope: Message | Group) -> Item:
-    """What each rule reads, by field."""
+    """What each rule reads, by field; nothing of it is remembered."""
     message = context.message
-    return _read(
-        _meant(rules, message.message_code, message.names, context.policy.api_version), context, scope
-    )
+    meant = _meant(rules, message.message_code, message.names, context.policy.api_version)
+    return {rule.field: fact for rule in meant if (fact := rule.read(context, scope)) is not None}
 
 
 def _meant(rules: Iterable[Rule], code: str, names: Collection[str], version: int) -> tuple[Rule, ...]:
@@ -134,52 +189,48 @@ def _meant(rules: Iterable[Rule], code: str, names: Collection[str], version: in
     )
 
 
-def _read(rules: Iterable[Rule], context: Context, scope: Message | Group) -> Item:
-    found: Item = {}
-    for rule in rules:
-        if rule.valued and not _is_valued(rule.valued, scope):
-            continue  # most of the rules end here: it costs a tenth of reading nothing by the rule itself
-        fact = _recalled(rule, context, scope) if rule.recurring else rule.read(context, scope)
-        if fact is not None:
-            found[rule.field] = fact
-    return found
-
-
-def _recalled(rule: Rule, context: Context, scope: Message | Group) -> Fact | None:
-    """What a rule reads, or what it read when the same fields came before, mostly of another patient."""
-    memory = context.fields
-    if memory is None or (not rule.reads.isdisjoint(RESOURCES) and any_deleted(context)):
-        return rule.read(context, scope)
-    key: list[object] = [rule.name, rule.field, context.frame]
-    size = 0
-    for name, number in rule.recurring:
-        for segment in scope.all(name):
-            sent = segment.raw(number)
-            size += len(sent)
-            key += (segment.ordinal, sent)
-        if name in rule.everywhere and scope is not context.message:
-            others = context.message.all(name)
-            if len(others) > _MOST_BESIDE:
-                return rule.read(context, scope)
-            beside = [entry.raw(number) for entry in others]
-            size += sum(map(len, beside))
-            key += beside
-        key.append(None)
-    whole = tuple(key)
-    known = memory.get(whole)
-    if known is not None:
-        context.left_out += known[1]
-        return restated(known[0], context.at, context.control_id).get(rule.field)
-    before = len(context.left_out)
-    fact = rule.read(context, scope)
-    if size <= LONGEST:
-        memory.put(whole, ({rule.field: fact} if fact is not None else {}, tuple(context.left_out[before:])))
-    return fact
-
-
-def _is_valued(fields: tuple[tuple[str, int], ...], scope: Message | Group) -> bool:
+def _by_segment(fields: Iterable[Field]) -> list[tuple[str, list[int]]]:
+    """The numbers of the fields of each segment, in the order in which they come."""
+    found: dict[str, list[int]] = {}
     for name, number in fields:
-        for segment in scope.all(name):
-            if segment.raw(number):
-                return True
-    return False
+        found.setdefault(name, []).append(number)
+    return list(found.items())
+
+
+def _remembering(rule: Rule) -> Reader:
+    """A rule's reader that gives what it read when the same fields came before, mostly of another patient."""
+    reader, field, start = rule.read, rule.field, f"{rule.name}{_BETWEEN}{rule.field}"
+    of_resources = not rule.reads.isdisjoint(RESOURCES)
+    wanted = [(name, numbers, name in rule.everywhere) for name, numbers in _by_segment(rule.recurring)]
+
+    def read(context: Context, scope: Scope) -> Fact | None:
+        memory = context.fields
+        if memory is None or (of_resources and any_deleted(context)):
+            return reader(context, scope)
+        message = context.message
+        parts = [start, context.frame]
+        for name, numbers, everywhere in wanted:
+            for segment in scope.all(name):
+                parts.append(segment.path)
+                parts += map(segment.raw, numbers)
+            if everywhere and scope is not message:
+                others = message.all(name)
+                if len(others) > _MOST_BESIDE:
+                    return reader(context, scope)
+                parts.append(_BEHIND)
+                for segment in others:
+                    parts += map(segment.raw, numbers)
+            parts.append(_BEHIND)
+        key = _BETWEEN.join(parts)
+        known = memory.get(key)
+        if known is not None:
+            context.left_out += known[1]
+            fact = known[0].get(field)
+            return None if fact is None else again(fact, context.at, context.control_id)
+        before = len(context.left_out)
+        fact = reader(context, scope)
+        if len(key) <= LONGEST:
+            memory.put(key, ({field: fact} if fact is not None else {}, tuple(context.left_out[before:])))
+        return fact
+
+    return read

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import date
-from functools import cached_property
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from interface.contract.texts import CLEAN_TEXT_FORBIDDEN
 from interface.hl7.message import Message, Segment
@@ -17,8 +17,7 @@ from interface.rules.policy import Policy
 from interface.rules.site import NOTHING, Site
 
 
-@dataclass
-class Context:
+class Context(msgspec.Struct, eq=False, gc=False):
     """One message being read. Rules add to `left_out`; all else they only look at."""
 
     message: Message
@@ -29,7 +28,9 @@ class Context:
     """MSH-10."""
     at: str
     today: date
-    left_out: list[LeftOut] = field(default_factory=list)
+    frame: str
+    """What changes the meaning of all lines (`frame_of`)."""
+    left_out: list[LeftOut] = []
     site: Site = NOTHING
     """The lists of the site's overlay."""
     keep_ids: bool = False
@@ -46,29 +47,25 @@ class Context:
     retired: frozenset[str] = frozenset()
     """Numbers that the MRG in question retires: PID-3 may list them beside the one that stays."""
 
-    @cached_property
-    def frame(self) -> tuple[str, ...]:
-        """What changes the meaning of all lines: delimiters, character set, kind of message, zone."""
-        message = self.message
-        zone = self.zone.key if self.zone is not None else ""
-        return message.segments[0].line[:9], message.charset, message.message_code, zone
-
     def leave_out(self, source: str, value: str, why: str) -> None:
         """Note a value that does not reach the request."""
         self.left_out.append(LeftOut(source, value, why))
 
 
-class Group:
+def frame_of(message: Message, zone: ZoneInfo | None) -> str:
+    """What changes the meaning of all lines of a message: delimiters, character set, kind of message, zone."""
+    key = zone.key if zone is not None else ""
+    return f"{message.segments[0].line[:9]}\r{message.charset}\r{message.message_code}\r{key}"
+
+
+class Group(msgspec.Struct, eq=False, gc=False):
     """A run of segments that a rule looks in instead of the whole message: one diagnosis, one order."""
 
-    __slots__ = ("_by_name", "_message", "own", "segments")
-
-    def __init__(self, segments: Iterable[Segment], message: Message, own: frozenset[str]):
-        """`own`: names of segments that are looked for in the group; all others in the whole message (PV1 …)."""
-        self.segments = tuple(segments)
-        self.own = own
-        self._message = message
-        self._by_name: dict[str, list[Segment]] | None = None
+    segments: Sequence[Segment]
+    _message: Message
+    own: frozenset[str]
+    """Names of segments that are looked for in the group; all others in the whole message (PV1 …)."""
+    _by_name: dict[str, list[Segment]] | None = None
 
     def all(self, name: str) -> Sequence[Segment]:
         """The group's segments of that name; those of the message for names that are not the group's own."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from interface.hl7.message import Message, Segment
 from interface.rules.context import Group
 
-_ORDER_SEGMENTS = frozenset(
+ORDER_SEGMENTS = frozenset(
     ("ORC", "RXE", "RXO", "RXR", "RXC", "RXD", "RXA", "RXG", "TQ1", "TQ2", "OBR", "NTE", "FT1", "OBX")
 )
 _ORDER_BEGINS = frozenset(("ORC", "RXE", "RXO", "RXD"))
@@ -28,7 +28,7 @@ def order_groups(message: Message) -> list[Group]:
     reached = -1
     for segment in message.segments:
         name = segment.name
-        if name not in _ORDER_SEGMENTS:
+        if name not in ORDER_SEGMENTS:
             continue
         rank = _DETAILS.index(name) if name in _DETAILS else -1
         if name == "ORC":
@@ -41,7 +41,7 @@ def order_groups(message: Message) -> list[Group]:
         elif groups:
             groups[-1].append(segment)
             reached = max(reached, rank)
-    return [Group(_encoded(group), message, _ORDER_SEGMENTS) for group in groups if _is_pharmacy(group)]
+    return [Group(_encoded(group), message, ORDER_SEGMENTS) for group in groups if _is_pharmacy(group)]
 
 
 def _encoded(group: list[Segment]) -> list[Segment]:

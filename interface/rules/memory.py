@@ -7,11 +7,9 @@ at (`blocks.py`). Reading them again costs a tenth.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-
 from msgspec.structs import replace
 
-from interface.rules.facts import Item, LeftOut
+from interface.rules.facts import Fact, Item, LeftOut
 
 MOST = 2048
 """Readings kept at least; at most twice as many. About 7 KB each of lines, 1 KB each of fields."""
@@ -27,8 +25,8 @@ class Memory:
     __slots__ = ("_basis", "_old", "_young")
 
     def __init__(self) -> None:
-        self._young: dict[Hashable, Remembered] = {}
-        self._old: dict[Hashable, Remembered] = {}
+        self._young: dict[str, Remembered] = {}
+        self._old: dict[str, Remembered] = {}
         self._basis: object = None
 
     def on(self, basis: object) -> None:
@@ -40,7 +38,7 @@ class Memory:
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
 
-    def get(self, key: Hashable) -> Remembered | None:
+    def get(self, key: str) -> Remembered | None:
         """What the lines were read as."""
         found = self._young.get(key)
         if found is None:
@@ -49,7 +47,7 @@ class Memory:
                 self._young[key] = found
         return found
 
-    def put(self, key: Hashable, said: Remembered) -> None:
+    def put(self, key: str, said: Remembered) -> None:
         """Keep what lines were read as."""
         if len(self._young) >= MOST:
             self._young, self._old = {}, self._young
@@ -58,4 +56,9 @@ class Memory:
 
 def restated(item: Item, at: str, message: str) -> Item:
     """The same facts, as this message says them."""
-    return {field: replace(fact, at=at, message=message) for field, fact in item.items()}
+    return {field: again(fact, at, message) for field, fact in item.items()}
+
+
+def again(fact: Fact, at: str, message: str) -> Fact:
+    """The same fact, as this message says it."""
+    return replace(fact, at=at, message=message)

@@ -66,14 +66,14 @@ class Path:
     def repetitions(self, scope: Scope) -> Sequence[Repetition]:
         """Every repetition of the field in every segment of that name."""
         segments = scope.all(self.segment)
+        if not segments:
+            return ()
         if len(segments) == 1:
             return segments[0].reps(self.field)
         return [repetition for segment in segments for repetition in segment.reps(self.field)]
 
     def text(self, repetition: Repetition) -> str:
         """The text the path means in that repetition, outer blanks off; `""` when absent or null."""
-        if repetition.is_null:
-            return ""
         if self.subcomponent:
             return repetition.sub(self.component, self.subcomponent).strip()
         return repetition.component(self.component or 1).strip()

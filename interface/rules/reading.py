@@ -13,7 +13,7 @@ from interface.hl7.datatypes.dtm import parse_dtm
 from interface.hl7.errors import REJECTS, HeaderError
 from interface.hl7.message import Message, Segment
 from interface.rules.blocks import Block, read_rules
-from interface.rules.context import Context, Group
+from interface.rules.context import Context, Group, frame_of
 from interface.rules.events import Event, forwarded
 from interface.rules.facts import Fact, Item, LeftOut, Reason, text_of
 from interface.rules.groups import first_patient, merge_groups, order_groups
@@ -111,6 +111,7 @@ def read_message(
         control_id=control_id,
         at=event_time(message, zone, received_at),
         today=received_at.astimezone(policy.timezone or received_at.tzinfo).date(),
+        frame=frame_of(message, zone),
         site=book.site,
         keep_ids=bool(book.folder) or policy.filters.of_appointments,
         mrn_form=book.mrn_form,
@@ -139,7 +140,8 @@ def read_message(
 
 def _read_whole(book: Rulebook, context: Context, scope: Message | Group, told: Reading) -> Reading:
     """Every fact of the message: of the visit or appointment, of the person, of each problem and order."""
-    message, memory, blocks = context.message, book.memory, book.blocks(context.message.message_code)
+    message, memory = context.message, book.memory
+    blocks = book.blocks(message, context.policy.api_version)
     basis = (context.policy, context.today)
     memory.on(basis)
     book.fields.on(basis)
@@ -150,11 +152,7 @@ def _read_whole(book: Rulebook, context: Context, scope: Message | Group, told: 
         item for block in blocks.problems for item in _each(block, scope.all(block.name), context, memory)
     ]
     orders = [blocks.orders.read(context, group, memory) for group in order_groups(message)]
-    lists = [
-        _site_list(block, segments, context, memory)
-        for block in blocks.lists
-        if (segments := message.all(block.name))
-    ]
+    lists = [_site_list(block, message.all(block.name), context, memory) for block in blocks.lists]
     return replace(
         told,
         keys=_keys(facts.get(MRN)),
@@ -168,8 +166,8 @@ def _read_whole(book: Rulebook, context: Context, scope: Message | Group, told: 
 
 def _each(block: Block, segments: Sequence[Segment], context: Context, memory: Memory) -> list[Item]:
     """What each of these segments says."""
-    own = frozenset((block.name,))
-    return [block.read(context, Group((segment,), context.message, own), memory) for segment in segments]
+    message, part = context.message, block.part or frozenset()
+    return [block.read(context, Group((segment,), message, part), memory) for segment in segments]
 
 
 def _site_list(block: Block, segments: Sequence[Segment], context: Context, memory: Memory) -> SiteList:

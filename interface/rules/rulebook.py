@@ -15,6 +15,7 @@ from interface.rules.compiling import Fixed, Rule, SettingRule, Variant, compile
 from interface.rules.conditions import Condition, plain
 from interface.rules.events import Event, changed_events, read_events
 from interface.rules.fields import ORDER, ORDERS, PROBLEM, SCOPES
+from interface.rules.groups import ORDER_SEGMENTS
 from interface.rules.layers import Definition, Layers, shipped_layer, with_site, written_rules
 from interface.rules.memory import Memory
 from interface.rules.mrn_form import AS_SENT, MrnForm
@@ -29,6 +30,8 @@ MRN = "patient.mrn.extension"
 TABLES = "tables.yaml"
 """What the rows of each table may say."""
 _PID = frozenset(("PID",))
+_MOST_KINDS = 256
+"""Kinds of messages, by the segments they have, whose rules are kept ready."""
 _MOST_SENDERS = 512
 """Combinations of listener, sender and message type whose rules are kept ready."""
 
@@ -103,9 +106,20 @@ class Rulebook:
         """Of the whole message."""
         return self.scopes[""]
 
-    def blocks(self, code: str) -> Blocks:
-        """The rules for messages of a code (MSH-9.1), by what they look in."""
-        return self._blocks.get(code) or self._blocks[""]
+    def blocks(self, message: Message, version: int) -> Blocks:
+        """The rules for such messages and a version of the API, by what they look in. Found once for each kind."""
+        kind: tuple[str | int, ...] = (message.message_code, *message.names, version)
+        found = self._kinds.get(kind)
+        if found is None:
+            if len(self._kinds) >= _MOST_KINDS:
+                self._kinds.clear()
+            whole = self._blocks.get(message.message_code) or self._blocks[""]
+            found = self._kinds[kind] = whole.of_kind(message.message_code, message.names, version)
+        return found
+
+    @cached_property
+    def _kinds(self) -> dict[tuple[str | int, ...], Blocks]:
+        return {}
 
     @cached_property
     def _blocks(self) -> Mapping[str, Blocks]:
@@ -122,9 +136,9 @@ class Rulebook:
         return Blocks(
             Block.of("", (rule for rule in rules[""] if rule not in of_person)),
             Block.of("PID", of_person),
-            tuple(Block.of(name, rules[name]) for name in self.problems),
-            Block.of(ORDERS, rules.get(ORDERS, ())),
-            tuple(Block.of(name, rules[name]) for name in self.lists),
+            tuple(Block.of(name, rules[name], frozenset((name,))) for name in self.problems),
+            Block.of(ORDERS, rules.get(ORDERS, ()), ORDER_SEGMENTS),
+            tuple(Block.of(name, rules[name], frozenset((name,))) for name in self.lists),
         )
 
     @cached_property

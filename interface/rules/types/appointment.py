@@ -43,19 +43,22 @@ def appointment_date(spec: Spec) -> Reader:
     `maybe:` are components that hold a time with some senders only: what is none there is not noted.
     """
     spec.options("maybe")
-    paths, rule, maybe = spec.paths, spec.name, spec.path_list("maybe")
+    rule, maybe = spec.name, frozenset(spec.path_list("maybe"))
+    paths = [(path, path in maybe, path.segment in RESOURCES) for path in spec.paths]
 
     def read(context: Context, scope: Scope) -> Fact | None:
         taken: Value | None = None
         why = ""
         said: list[str] = []
-        for path in paths:
+        for path, may_be_none, resource in paths:
             if path.segment in ("AIS", "AIL"):  # of persons and other resources the provider's rule says it
                 _note_deleted(context, scope, path)
-            for repetition in repetitions(path, context, scope):
+            for repetition in repetitions(path, context, scope) if resource else path.repetitions(scope):
                 found = full_day(path, repetition)
+                if found is None:
+                    continue
                 source = path.source(repetition)
-                if isinstance(found, Unfit) and path not in maybe:
+                if isinstance(found, Unfit) and not may_be_none:
                     why = why or found.why
                     context.leave_out(source, path.text(repetition), found.why)
                 if not isinstance(found, tuple):
@@ -68,7 +71,7 @@ def appointment_date(spec: Spec) -> Reader:
                 elif start.isoformat() != taken.value:
                     said.append(f"{source} names another day than {taken.leaves[0].source}, which counts")
                     context.leave_out(source, path.text(repetition), f"{taken.leaves[0].source} comes first")
-                if path.segment in RESOURCES:
+                if resource:
                     break  # several services of one appointment: the first of each kind
         if taken is not None:
             return as_fact(Value(taken.value, taken.leaves, tuple(said)), rule, context)

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from interface.hl7.message import Message, Repetition, Segment
+from interface.hl7.message import NULL, Message, Repetition, Segment
 from interface.rules.context import Context, deleted_fact, no_fact
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope, read_path
@@ -121,15 +121,18 @@ def loose(code: str) -> str:
 class Words:
     """A table whose codes are words as people write them: looked up as sent, then without blanks and punctuation."""
 
-    __slots__ = ("_loose", "table")
+    __slots__ = ("_loose", "_rows", "table")
 
     def __init__(self, table: Table):
         self.table = table
+        self._rows = table.rows
         self._loose = {key: value for code, value in table.rows.items() if (key := loose(code))}
 
     def get(self, sent: str) -> Any:
         """The row's value; None when the table has no such code."""
-        found = self.table.get(sent)
+        found = self._rows.get(sent)  # nearly all are sent as the table has them
+        if found is None:
+            found = self.table.get(sent)
         return found if found is not None else self._loose.get(loose(sent))
 
     def __contains__(self, sent: str) -> bool:
@@ -139,6 +142,7 @@ class Words:
 # What an appointment is booked for: each may be taken out of it again, alone or with its group (HL7 v2, chapter 10).
 RESOURCES = frozenset(("AIS", "AIG", "AIL", "AIP"))
 _DELETED = "D"  # HL7 table 0206
+_STANDS = ("", "A", "U", "X")  # as nearly all are sent
 
 
 def is_deleted(segment: Segment, context: Context) -> bool:
@@ -156,14 +160,19 @@ def any_deleted(context: Context) -> bool:
     return bool(context.gone)
 
 
+_NONE: frozenset[Segment] = frozenset()
+
+
 def _gone(message: Message) -> frozenset[Segment]:
     """Resources whose segment action code, or that of their group, is D (HL7 table 0206)."""
     marked = [
         segment
         for name in ("RGS", *RESOURCES)
         for segment in message.all(name)
-        if segment.raw(2) and segment.text(2).strip().upper() == _DELETED
+        if segment.raw(2) not in _STANDS and segment.text(2).strip().upper() == _DELETED
     ]
+    if not marked:
+        return _NONE
     if not any(segment.name == "RGS" for segment in marked):
         return frozenset(marked)
     group = False
@@ -250,16 +259,17 @@ def first_valid(spec: Spec, convert: Convert, *, note_unfit: bool = False) -> Re
         why = deleted = ""
         for path, resource in paths:
             for repetition in repetitions(path, context, scope) if resource else path.repetitions(scope):
-                if repetition.is_null:
+                if repetition.raw == NULL:
                     deleted = deleted or path.source(repetition)
                     continue
                 found = convert(context, path, repetition)
+                if found is None:
+                    continue
                 if isinstance(found, Value):
                     return as_fact(found, rule, context)
-                if isinstance(found, Unfit):
-                    why = why or found.why
-                    if note_unfit:
-                        context.leave_out(path.source(repetition), path.text(repetition), found.why)
+                why = why or found.why
+                if note_unfit:
+                    context.leave_out(path.source(repetition), path.text(repetition), found.why)
         if why:
             return no_fact(rule, context, why)
         return deleted_fact(rule, context, deleted) if deleted else None

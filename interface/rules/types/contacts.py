@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import msgspec
 
@@ -16,6 +15,9 @@ from interface.rules.types.base import Unfit as NoNumber
 
 _EMAIL = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
 _US = ("", "1", "01", "001")
+_PLAINLY = re.compile(r"[0-9 ().\-/]*")
+"""A number with nothing but what divides its digits."""
+_NO_DIGITS = dict.fromkeys(map(ord, " ().-/"))
 
 
 class _Point(msgspec.Struct, frozen=True, gc=False):
@@ -27,6 +29,15 @@ class _Point(msgspec.Struct, frozen=True, gc=False):
 
     def value_json(self) -> dict[str, str]:
         return {"value": self.value, "contactPointSystem": self.system, "contactPointUse": self.use}
+
+    def leaves(self, where: str) -> tuple[Leaf, Leaf, Leaf]:
+        """Its scalars, of a value that stands there in a list."""
+        value, system, use = self.sources
+        return (
+            Leaf(f"{where}.value", self.value, value),
+            Leaf(f"{where}.contactPointSystem", self.system, system),
+            Leaf(f"{where}.contactPointUse", self.use, use),
+        )
 
     @property
     def same(self) -> tuple[str, str, str]:
@@ -42,17 +53,19 @@ class _Reading(msgspec.Struct, frozen=True, gc=False):
     uses: Words
     equipment: Words
 
-    def points(self, context: Context, entry: Repetition) -> Iterator[_Point]:
+    def points(self, context: Context, entry: Repetition) -> list[_Point]:
         """The number and the e-mail address of one XTN; most hold one of them."""
-        use = _looked_up(context, entry, 2, self.uses)
-        equipment = _looked_up(context, entry, 3, self.equipment)
-        mails = _held(entry, (4, 1), "@")
-        numbers = _numbers(entry)
+        texts = entry.texts(12)
+        use = _looked_up(context, entry, 2, texts[1], self.uses)
+        equipment = _looked_up(context, entry, 3, texts[2], self.equipment)
+        mails = _mails(entry, texts)
+        numbers = _numbers(entry, texts)
+        points: list[_Point] = []
         for found in (use, equipment):
             if found.startswith("no "):
                 for value, source in (*numbers[:1], *mails[:1]):
                     context.leave_out(source, value, f"{_an(found[3:])} is not sent")
-                return
+                return points
         use_source = entry.at(2) if use and use != "default" else entry.path
         if numbers:
             number, source = _first_number(context, numbers)
@@ -60,14 +73,15 @@ class _Reading(msgspec.Struct, frozen=True, gc=False):
             system_source = entry.at(3) if equipment in ("PHONE", "CELL") else entry.path
             if number:
                 where = entry.at(3) if equipment == "CELL" else use_source
-                yield _Point(number, "PHONE", kind, (source, system_source, where))
+                points.append(_Point(number, "PHONE", kind, (source, system_source, where)))
         if mails:
             mail, source = _first_mail(context, mails)
             kind = use if use in ("HOME", "WORK") else self.use
             system_source = entry.at(3) if equipment == "EMAIL" else source
             if mail:
                 where = use_source if use in ("HOME", "WORK") else entry.path
-                yield _Point(mail, "EMAIL", kind, (source, system_source, where))
+                points.append(_Point(mail, "EMAIL", kind, (source, system_source, where)))
+        return points
 
 
 def contact_points(spec: Spec) -> Reader:
@@ -82,26 +96,26 @@ def contact_points(spec: Spec) -> Reader:
         deleted = False
         for path in paths:
             for entry in path.repetitions(scope):
-                points = list(reading.points(context, entry))
+                points = reading.points(context, entry)
                 for point in points:
                     found.setdefault(point.same, point)
                 deleted = deleted or (not points and entry.null_component(1))  # codes may stand beside it
         if not found:
             return deleted_fact(rule, context, str(paths[0])) if deleted else None
-        values = [point.value_json() for point in found.values()]
         leaves: list[Leaf] = []
-        for index, (point, value) in enumerate(zip(found.values(), values, strict=True)):
-            for (name, text), source in zip(value.items(), point.sources, strict=True):
-                leaves.append(Leaf(f"[{index}].{name}", text, source))
+        for index, point in enumerate(found.values()):
+            leaves += point.leaves(f"[{index}]")
+        values = [point.value_json() for point in found.values()]
         return Fact(values, tuple(leaves), rule, context.at, context.control_id)
 
     return where_valued(read)
 
 
-def _looked_up(context: Context, entry: Repetition, component: int, table: Words) -> str:
-    sent = entry.component(component).strip()
-    found = table.get(sent) if sent else None
-    if sent and found is None:
+def _looked_up(context: Context, entry: Repetition, component: int, sent: str, table: Words) -> str:
+    if not sent:
+        return ""
+    found = table.get(sent)
+    if found is None:
         context.leave_out(entry.at(component), sent, f"table {table.table.name} has no such code")
     return str(found or "")
 
@@ -115,26 +129,26 @@ def _an(thing: str) -> str:
 _Held = list[tuple[str, str]]
 
 
-def _held(entry: Repetition, components: tuple[int, ...], mark: str) -> _Held:
-    """What these components hold, with its source; beyond the first only what has the mark."""
+def _mails(entry: Repetition, texts: list[str]) -> _Held:
+    """The e-mail address of an XTN with its source: XTN.4, else XTN.1 where it is one."""
     found = []
-    for component in components:
-        text = entry.component(component).strip()
-        if text and (component == components[0] or mark in text):
-            found.append((text, entry.at(component)))
+    if texts[3]:
+        found.append((texts[3], entry.at(4)))
+    if "@" in texts[0]:
+        found.append((texts[0], entry.at(1)))
     return found
 
 
-def _numbers(entry: Repetition) -> _Held:
+def _numbers(entry: Repetition, texts: list[str]) -> _Held:
     """The number of an XTN: XTN.12, else XTN.6 and 7, else XTN.1."""
     found = []
-    if whole := entry.component(12).strip():
+    if whole := texts[11]:
         found.append((whole, entry.at(12)))
-    if local := entry.component(7).strip():
-        country = entry.component(5).strip().lstrip("+")
+    if local := texts[6]:
+        country = texts[4].lstrip("+")
         foreign = f"+{country} " if country.isdigit() and country not in _US else ""
-        found.append((f"{foreign}{entry.component(6).strip()}{local}", entry.at(7)))
-    if (first := entry.component(1).strip()) and "@" not in first:
+        found.append((f"{foreign}{texts[5]}{local}", entry.at(7)))
+    if (first := texts[0]) and "@" not in first:
         found.append((first, entry.at(1)))
     return found
 
@@ -191,8 +205,8 @@ def _trunk(sent: str) -> tuple[str, bool]:
 
     Letters before the number are a label (`Cell: 608…`), those within it make it none (1-800-FLOWERS).
     """
-    if sent.isascii() and sent.isdigit():
-        return sent, False
+    if _PLAINLY.fullmatch(sent):
+        return sent.translate(_NO_DIGITS), False
     digits: list[str] = []
     abroad = False
     for character in sent:

@@ -58,17 +58,14 @@ class Number(msgspec.Struct, frozen=True, gc=False):
 
 def numbers_of(path: Path, scope: Scope, form: MrnForm) -> list[Number]:
     """The numbers of a CX field, in order; empty repetitions left out."""
-    return [
-        Number(
-            entry,
-            form.apply(sent) if form.changes else sent,
-            entry.sub(4, 1).strip(),
-            entry.sub(4, 2).strip(),
-            entry.component(5).strip().upper(),
-        )
-        for entry in path.repetitions(scope)
-        if (sent := entry.component(1).strip())
-    ]
+    found = []
+    for entry in path.repetitions(scope):
+        sent, _, _, authority, kind, *_ = entry.texts(5)
+        if sent:
+            number = form.apply(sent) if form.changes else sent
+            names = (entry.sub(4, 1).strip(), entry.sub(4, 2).strip()) if authority else ("", "")
+            found.append(Number(entry, number, *names, kind.upper()))
+    return found
 
 
 def own_authorities(context: Context) -> tuple[str, ...]:
@@ -131,6 +128,12 @@ def mrn(spec: Spec) -> Reader:
     own, first = spec.strings("own_types"), spec.strings("first_types")
     other, paths, rule = spec.needed_table("other_types"), spec.paths, spec.name
 
+    def is_first(kind: str) -> bool:
+        return kind in first
+
+    def may_be(kind: str) -> bool:
+        return not other_kind(other, kind)
+
     def choose(path: Path, numbers: list[Number], authorities: Sequence[str]) -> Number | Unfit | None:
         if authorities:
             mine = sorted((e for e in numbers if e.kind in own), key=lambda entry: own.index(entry.kind))
@@ -152,10 +155,8 @@ def mrn(spec: Spec) -> Reader:
                 if numbers
                 else None
             )
-        for wanted in (
-            [entry for entry in numbers if entry.kind in first],
-            [entry for entry in numbers if not other_kind(other, entry.kind)],
-        ):
+        for meant in (is_first, may_be):
+            wanted = [entry for entry in numbers if meant(entry.kind)]
             different = {(entry.number, entry.given_by) for entry in wanted}
             if len(different) == 1:
                 return _unaltered(wanted[0])
@@ -167,6 +168,8 @@ def mrn(spec: Spec) -> Reader:
         return Unfit(f"{path} has only other kinds of numbers") if numbers else None
 
     def several(numbers: list[Number], chosen: Number, authorities: Sequence[str]) -> tuple[str, ...]:
+        if not authorities:
+            return ()
         alike = {e.number for e in numbers if e.kind == chosen.kind and e.of(authorities)}
         if len(alike) < 2 or chosen.number not in alike:
             return ()
@@ -214,25 +217,28 @@ class AddressTables:
         said: list[str] = []
         leaves: list[Leaf] = []
         value: dict[str, object] = {}
+        texts = repetition.texts(5)
+        street, city = _street(context, repetition, texts[0]), texts[2]
 
         def take(path: str, sent: str, component: int) -> str:
-            text = clean_text(sent) if sent else ""
+            text = clean_text(sent)
             if text:
                 source = repetition.at(component)
                 leaves.append(Leaf(path, text, source))
-                if is_repaired(sent, text):
+                if text != sent and is_repaired(sent, text):
                     said.append(f"{source}: forbidden characters became blanks")
             return text
 
         lines: list[str] = []
-        for sent, component in ((_street(context, repetition), 1), (repetition.component(2).strip(), 2)):
-            if text := take(f".lines[{len(lines)}]", sent, component):
-                lines.append(text)
+        if street and (text := take(".lines[0]", street, 1)):
+            lines.append(text)
+        if texts[1] and (text := take(f".lines[{len(lines)}]", texts[1], 2)):
+            lines.append(text)
         if lines:
             value["lines"] = lines
-        if city := take(".city", repetition.component(3).strip(), 3):
-            value["city"] = city
-        sent = repetition.component(4).strip()
+        if city and (text := take(".city", city, 3)):
+            value["city"] = text
+        sent = texts[3]
         state = self.states.get(sent) if sent else None
         if state:
             value["state"] = state
@@ -243,13 +249,13 @@ class AddressTables:
         if isinstance(found, str):
             value["zip"] = found
             leaves.append(Leaf(".zip", found, repetition.at(5)))
-            if found != repetition.component(5).strip():
+            if found != texts[4]:
                 said.append(f"{repetition.at(5)}: the first five digits of ZIP+4")
         return Value(value, tuple(leaves), tuple(said))
 
     def zip_of(self, repetition: Repetition) -> str | Unfit:
         """The five digits of a US ZIP, or why there are none."""
-        sent, country = repetition.component(5).strip(), repetition.component(6).strip()
+        sent, country = repetition.texts(6)[4:6]
         if country and country not in self.countries:
             return Unfit(
                 f"{repetition.path} has no US ZIP: {repetition.at(6)} is {self._country_name(country)}"
@@ -274,12 +280,11 @@ class AddressTables:
         return f"{code} ({name})" if code else str(name)
 
 
-def _street(context: Context, repetition: Repetition) -> str:
+def _street(context: Context, repetition: Repetition, whole: str) -> str:
     """XAD.1; of a street address in parts (SAD, HL7 2A.65) the whole of it, else the dwelling number and street name.
 
     A bare & between blanks is text.
     """
-    whole = repetition.component(1).strip()
     if "&" not in whole or " & " in whole:
         return whole
     street, name, number = (repetition.sub(1, sub).strip() for sub in (1, 2, 3))

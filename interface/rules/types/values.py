@@ -244,7 +244,7 @@ def entity_identifier(spec: Spec) -> Reader:
     occurrence = spec.path("occurrence", everywhere=True)
 
     def convert(context: Context, path: Path, repetition: Repetition) -> Value | None:
-        parts = [repetition.component(n).strip() for n in range(1, 5)]
+        parts = repetition.texts(4)[:4]
         if not parts[0]:
             return None
         whole = "^".join(parts).rstrip("^")
@@ -263,8 +263,10 @@ def identifier(spec: Spec) -> Reader:
 
     def convert(_: Context, path: Path, repetition: Repetition) -> Value | None:
         found = repetition.component(1).strip()
+        if not found:
+            return None
         authority = repetition.sub(4, 1).strip()
-        return one(f"{found}^{authority}" if authority else found, path.source(repetition)) if found else None
+        return one(f"{found}^{authority}" if authority else found, path.source(repetition))
 
     return first_valid(spec, convert)
 

@@ -49,7 +49,6 @@ def test_fields_repetitions_components_and_subcomponents_by_number():
     assert second.sub(4, 1) == second.component(4) == "SSA"
     assert second.sub(4, 2) == ""
     assert first.component_count == 5
-    assert pid.reps(3) is pid.reps(3)
 
 
 def test_what_is_not_there_is_empty():
