@@ -20,8 +20,9 @@ from benchmarks import report
 from benchmarks.daemon import RESULTS
 from benchmarks.figures import Section
 from benchmarks.growth import growth
+from benchmarks.parts import PARTS
 from benchmarks.processes import BenchError
-from benchmarks.suite import FULL, QUICK, SUITES
+from benchmarks.suite import FULL, QUICK
 
 
 def main() -> int:
@@ -31,7 +32,7 @@ def main() -> int:
         "--quick", action="store_true", help="seconds instead of minutes, one run each: for trying"
     )
     parser.add_argument(
-        "--only", action="append", choices=tuple(SUITES), help="this part alone; may be repeated"
+        "--only", action="append", choices=tuple(PARTS), help="this part alone; may be repeated"
     )
     parser.add_argument(
         "part",
@@ -60,8 +61,8 @@ def main() -> int:
     failed = []
     try:
         effort = (QUICK if args.quick else FULL)(args.now or when, folder)
-        suites = {"growth": ("a store that has grown", growth)} if args.part else SUITES
-        for key, (title, measure) in suites.items():
+        parts = {"growth": ("a store that has grown", growth)} if args.part else PARTS
+        for key, (title, measure) in parts.items():
             if args.only and key not in args.only:
                 continue
             section = Section(key, title)

@@ -106,9 +106,9 @@ def _stranger(port: int, number: int) -> socket.socket:
 @contextmanager
 def measured(daemon: Daemon, sending: Sending, strangers: int, title: str) -> Iterator[None]:
     """Print what the time within has cost."""
-    first, began, cpu = len(sending.took), time.monotonic(), daemon.cpu()[0]
+    first, began, cpu = len(sending.took), time.monotonic(), daemon.cpu()["door"]
     yield
-    seconds, busy = time.monotonic() - began, daemon.cpu()[0] - cpu
+    seconds, busy = time.monotonic() - began, daemon.cpu()["door"] - cpu
     took = sending.took[first:]
     each = f", {busy / strangers * 1e6:.0f} us of the door's processor each" if strangers else ""
     felt = (
@@ -118,7 +118,7 @@ def measured(daemon: Daemon, sending: Sending, strangers: int, title: str) -> It
     )
     print(
         f"{title:24} {seconds:5.1f} s{each}; feed {len(took) / seconds:.0f}/s, {felt}; "
-        f"door {daemon.memory()[0] / 1e6:.0f} MB",
+        f"door {daemon.memory()['door'] / 1e6:.0f} MB",
         flush=True,
     )
 

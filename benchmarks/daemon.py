@@ -16,7 +16,7 @@ from benchmarks.processes import (
     BenchError,
     Process,
     cpu_seconds,
-    family_of,
+    of_family,
     pss_bytes,
     python,
     run_json,
@@ -34,17 +34,19 @@ port = 0
 
 [api]
 base_url = "{base_url}"
+{api}
 
 [forward]
 supersede = false            # one request for each message: then POSTs can be counted against messages
 "RDE^O11" = "post"
 
 [store]
-url = "sqlite:///bench.db"
+url = "{store}"
 
 [web]
 port = 0
 """
+OWN_STORE = "sqlite:///bench.db"
 _READY = r"\bready\b.*listeners=main:(\d+).*web="
 QUIET_SECONDS = 20.0
 """A whole way on which no POST arrives for so long has come to its end, or to a standstill."""
@@ -85,25 +87,23 @@ class Daemon:
         """What the sink has counted."""
         return sink.ask(self.sink)
 
-    def until_posted(self, posts: int, quiet: float = QUIET_SECONDS) -> dict[str, float]:
-        """Wait until the sink has so many POSTs, or none has come for `quiet` seconds."""
+    def until_told(self, messages: int, quiet: float = QUIET_SECONDS) -> dict[str, float]:
+        """Wait until the sink was told of so many messages, or nothing has come for `quiet` seconds."""
         count, last_news = self.posts(), time.monotonic()
-        while count["posts"] < posts and time.monotonic() - last_news < quiet:
+        while count["told"] < messages and time.monotonic() - last_news < quiet:
             time.sleep(0.05)
-            before, count = count["posts"], self.posts()
-            if count["posts"] != before:
+            before, count = count["told"], self.posts()
+            if count["told"] != before:
                 last_news = time.monotonic()
         return count
 
-    def memory(self) -> tuple[int, int]:
-        """PSS in bytes of the door, and of what it started."""
-        door, *others = family_of(self.process.pid)
-        return pss_bytes(door), sum(map(pss_bytes, others))
+    def memory(self) -> dict[str, int]:
+        """PSS in bytes of the door and all it started, by name."""
+        return of_family(self.process.pid, pss_bytes)
 
-    def cpu(self) -> tuple[float, float]:
-        """Processor seconds so far of the door, and of what it started."""
-        door, *others = family_of(self.process.pid)
-        return cpu_seconds(door), sum(map(cpu_seconds, others))
+    def cpu(self) -> dict[str, float]:
+        """Processor seconds so far of the door and all it started, by name."""
+        return of_family(self.process.pid, cpu_seconds)
 
 
 def run_load(
@@ -161,12 +161,24 @@ def start(settings: Path, *arguments: object, standing_still: bool = False) -> t
     return process, port, time.monotonic() - process.started
 
 
-def settings_file(folder: Path, sink_url: str, *, secure: bool = False, more: str = "") -> Path:
-    """Make a folder with a settings file for a daemon that POSTs to a sink; `secure`: its listener speaks TLS."""
+def settings_file(
+    folder: Path,
+    sink_url: str,
+    *,
+    secure: bool = False,
+    api: str = "",
+    store: str = OWN_STORE,
+    more: str = "",
+) -> Path:
+    """Make a folder with a settings file for a daemon that POSTs to a sink.
+
+    `secure`: its listener speaks TLS; `api`: further lines of `[api]`; `store`: its URL; `more`: further sections.
+    """
     folder.mkdir(parents=True)
     listener = tls.certificates(folder) if secure else ""
     settings = folder / "bench.toml"
-    settings.write_text(_SETTINGS.format(base_url=sink_url, listener=listener) + more, "utf-8")
+    known = {"base_url": sink_url, "listener": listener, "api": api, "store": store}
+    settings.write_text(_SETTINGS.format(**known) + more, "utf-8")
     return settings
 
 
@@ -177,11 +189,13 @@ def running(
     *,
     standing_still: bool = False,
     secure: bool = False,
+    api: str = "",
+    store: str = OWN_STORE,
     more: str = "",
 ) -> Iterator[Daemon]:
-    """A daemon with a new store in `folder`, and its sink; `more`: further sections of its settings."""
+    """A daemon with a new store, and its sink; see `settings_file`."""
     with running_sink() as url:
-        settings = settings_file(folder, url, secure=secure, more=more)
+        settings = settings_file(folder, url, secure=secure, api=api, store=store, more=more)
         authority = folder / tls.AUTHORITY if secure else None
         process, port, took = start(settings, standing_still=standing_still)
         with process:

@@ -61,7 +61,7 @@ def _day(folder: Path, messages: int, away: float) -> int:
             _part(daemon, messages // PARTS, part, away if part == PARTS // 3 else 0.0)
             for part in range(PARTS)
         ]
-        posts = daemon.until_posted(daemon.next_index, quiet=REST_SECONDS)["posts"]
+        posts = daemon.until_told(daemon.next_index, quiet=REST_SECONDS)["told"]
         # what is over has to be so for a while; and a stopped circuit comes back by a probe
         edges = _until_over(daemon.settings)
     took = time.monotonic() - began
@@ -93,8 +93,8 @@ def _part(daemon: Daemon, count: int, part: int, away: float) -> int:
         count -= min(count, sent)
     if count:
         daemon.load(CONNECTIONS, count=count)
-    memory = sum(daemon.memory())
-    behind = daemon.next_index - daemon.posts()["posts"]
+    memory = sum(daemon.memory().values())
+    behind = daemon.next_index - daemon.posts()["told"]
     print(
         f"{part + 1:2}/{PARTS}  {daemon.next_index:9,} sent  {memory // MIB:5} MiB  {behind:9,.0f} not POSTed yet",
         flush=True,

@@ -13,7 +13,6 @@ import asyncio
 import json
 import random
 import signal
-import sys
 from collections import Counter
 from itertools import count
 
@@ -97,4 +96,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -18,6 +18,7 @@ from benchmarks import daemon as product
 from benchmarks.console import ADDRESSES, page_ms
 from benchmarks.daemon import Daemon
 from benchmarks.figures import Figure
+from benchmarks.processes import BenchError
 from benchmarks.suite import Effort, Figures, start_once, way
 from interface.settings import load_settings
 from interface.store.database import Store, open_store
@@ -177,7 +178,7 @@ def claim_ms(settings: Path) -> float:
             claimed = opened.work.claim(time.time(), CLAIMED)
             took.append((time.perf_counter() - began) * 1000)
             if len(claimed) != CLAIMED:
-                raise product.BenchError(f"only {len(claimed)} of {CLAIMED} could be claimed")
+                raise BenchError(f"only {len(claimed)} of {CLAIMED} could be claimed")
     return median(took)
 
 
@@ -217,9 +218,9 @@ def _real_run(settings: Path, url: str, effort: Effort) -> None:
     process, port, took = product.start(settings)
     with process:
         daemon = Daemon(process, port, url, effort.now, settings, took)
-        before = daemon.posts()["posts"]
+        before = daemon.posts()["told"]
         daemon.load(8, count=SEED)
-        daemon.until_posted(int(before) + SEED)
+        daemon.until_told(int(before) + SEED)
 
 
 @contextlib.contextmanager
@@ -244,7 +245,7 @@ def _way(settings: dict[int, Path], url: str, effort: Effort) -> Figures:
 
         def drained(path: Path) -> float:
             found = way(daemons[path], 64, 1000)
-            spent[path].append(found["door"] + found["work"])
+            spent[path].append(found["cpu"])
             return found["rate"]
 
         for daemon in daemons.values():
@@ -253,7 +254,9 @@ def _way(settings: dict[int, Path], url: str, effort: Effort) -> Figures:
         yield from _both(settings, "way", "whole way, message to POST, 64 conn", "/s", rounds, drained)
         yield from _both(settings, "way_cpu", _CPU, "ms", rounds, lambda path: spent[path].pop())
         name = "memory of all processes (PSS)"
-        yield from _both(settings, "memory", name, "MB", 1, lambda path: sum(daemons[path].memory()) / 1e6)
+        yield from _both(
+            settings, "memory", name, "MB", 1, lambda path: sum(daemons[path].memory().values()) / 1e6
+        )
 
 
 def _acks(settings: dict[int, Path], url: str, effort: Effort) -> Figures:
@@ -263,9 +266,9 @@ def _acks(settings: dict[int, Path], url: str, effort: Effort) -> Figures:
 
         def acks(connections: int) -> Callable[[Path], float]:
             def load(path: Path) -> float:
-                before = daemons[path].cpu()[0]
+                before = daemons[path].cpu()["door"]
                 found = daemons[path].load(connections, seconds=effort.ack_seconds / 2)
-                spent[path].append((daemons[path].cpu()[0] - before) / found["sent"] * 1000)
+                spent[path].append((daemons[path].cpu()["door"] - before) / found["sent"] * 1000)
                 return float(found["rate"])
 
             return load

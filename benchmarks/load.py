@@ -16,7 +16,7 @@ import ssl
 import sys
 import time
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,7 @@ def main() -> int:
 def send(args: argparse.Namespace, messages: list[tuple[bytes, bytes]]) -> dict[str, Any]:
     """Send to `args.port` until the time, the count or the messages are over; each awaits its ACK."""
     context = trusting(args.ca) if args.ca else None
-    connections = [_connect(args.port, context) for _ in range(args.connections)]
+    connections = [connect(args.port, context) for _ in range(args.connections)]
     poll = select.epoll()
     by_number = {}
     for connection in connections:
@@ -129,13 +129,14 @@ def _again(messages: list[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]
         yield from messages
 
 
-def _connect(port: int, context: ssl.SSLContext | None) -> socket.socket:
+def connect(port: int, context: ssl.SSLContext | None) -> socket.socket:
+    """A connection to a receiver on this machine; `context`: by TLS."""
     connection = socket.create_connection(("127.0.0.1", port), timeout=10)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection if context is None else context.wrap_socket(connection, server_hostname=HOST)
 
 
-def percentile(values: array[float], share: float) -> float:
+def percentile(values: Sequence[float], share: float) -> float:
     """The value that `share` of all are not above (nearest rank)."""
     ranked = sorted(values)
     return ranked[min(len(ranked) - 1, int(len(ranked) * share))]

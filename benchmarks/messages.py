@@ -14,6 +14,7 @@ LAG = 100
 DAYS_AHEAD, SPREAD_DAYS = 14, 60
 """Appointments are so far in the future, and spread over so many days."""
 
+_FIRST_MRN = 10_000_000
 _FAMILIES = (
     "Abernathy",
     "Brannigan",
@@ -122,6 +123,22 @@ def npi(number: int) -> str:
 _NPIS = tuple(npi(99000000 + 17 * number) for number in range(50))
 
 
+def _kind(index: int) -> int:
+    """0 a booking, 1 a visit, 2 an order."""
+    group, kind = divmod(index, 3)
+    return 0 if kind == 2 and group < LAG else kind  # nobody is booked yet: one more booking
+
+
+def person_of(index: int) -> int:
+    """Whom a message is about: a booking and a visit of persons of their own, an order of the one booked before."""
+    return index - 2 - 3 * LAG if _kind(index) == 2 else index
+
+
+def mrn_of(index: int) -> int:
+    """The MRN that a message tells of, as the requests made of it bear it."""
+    return person_of(index) + _FIRST_MRN
+
+
 class Feed:
     """Messages by index, for one `now`."""
 
@@ -140,10 +157,7 @@ class Feed:
 
     def message(self, index: int) -> bytes:
         """The message, without framing."""
-        group, kind = divmod(index, 3)
-        if kind == 2 and group < LAG:
-            kind = 0  # nobody is booked yet: one more booking, of a person of its own
-        return self._makers[kind](index).encode()
+        return self._makers[_kind(index)](index).encode()
 
     def framed(self, index: int) -> bytes:
         """The message as MLLP sends it."""
@@ -154,7 +168,7 @@ class Feed:
         return {
             "stamp": self._stamp,
             "today": self._today,
-            "mrn": f"{person + 10_000_000}",
+            "mrn": f"{person + _FIRST_MRN}",
             "other": f"X{person + 50_000_000}",
             "family": _FAMILIES[person % len(_FAMILIES)],
             "given": _GIVEN[person % len(_GIVEN)],
@@ -200,7 +214,7 @@ class Feed:
         )
 
     def _order(self, index: int) -> str:
-        person = index - 2 - 3 * LAG
+        person = person_of(index)
         values = self._values(person) | {
             "type": "RDE^O11^RDE_O11",
             "id": f"B{index}",

@@ -12,9 +12,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+Number = TypeVar("Number", int, float)
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 60.0
@@ -143,6 +145,26 @@ def family_of(pid: int) -> list[int]:
             for child in task.read_text().split():
                 found += family_of(int(child))
     return found
+
+
+def of_family(pid: int, measure: Callable[[int], Number]) -> dict[str, Number]:
+    """Something measured of a process and all its descendants, by their names, itself first; the same names are summed."""
+    found: dict[str, Number] = {}
+    for each in family_of(pid):
+        name, value = name_of(each), measure(each)
+        found[name] = found[name] + value if name in found else value
+    return found
+
+
+def name_of(pid: int) -> str:
+    """What a process of the product is: door, work, or the module that it runs."""
+    with contextlib.suppress(OSError):
+        command = Path(f"/proc/{pid}/cmdline").read_text("utf-8", "replace").split("\0")
+        if "-m" in command[:-1]:
+            module = command[command.index("-m") + 1].rpartition(".")[2]
+            return "door" if module == "interface" else module
+        return Path(command[0]).name
+    return "gone"
 
 
 def pss_bytes(pid: int) -> int:

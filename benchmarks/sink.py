@@ -1,20 +1,28 @@
 """The local sink: answers every POST with 200 and a correlation id, judges nothing, and counts.
 
-`python -m benchmarks.sink` prints its address. `GET /count` tells how many POSTs came and when the last one did
-(CLOCK_MONOTONIC, which all processes share); `GET /delay/MS` makes every answer after it wait so long; after
-`GET /status/503` POSTs get that in place of 200, and are not counted.
+`python -m benchmarks.sink` prints its address. `GET /count` tells how many POSTs came, of how many patients they told (a
+panel tells of several), and when the last one did (CLOCK_MONOTONIC, which all processes share); `GET /told/N` tells whom
+and when, from the Nth on; `GET /delay/MS` makes every answer after it wait so long; after `GET /status/503` POSTs get that
+in place of 200, and are not counted.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
 import sys
 import time
+from array import array
+from typing import Any
 from urllib.request import urlopen
 
+_PANEL = b"POST /v2/"
 _HEAD = b"HTTP/1.1 %d OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+
+
+_MRN = re.compile(rb'"mrn":\{[^{}]*?"extension":"(\d+)"')
 
 
 class Counts:
@@ -26,6 +34,35 @@ class Counts:
         self.last = 0.0
         self.delay = 0.0
         self.status = 200
+        self.mrns = array("q")
+        """Whom was told of, in order."""
+        self.times = array("d")
+        """And when."""
+
+    def take(self, request: bytes, now: float) -> bytes:
+        """A POST came; the answer to it."""
+        self.posts += 1
+        self.bytes += len(request)
+        self.last = now
+        mrns = _MRN.findall(request)
+        self.mrns.extend(map(int, mrns))
+        self.times.extend([now] * len(mrns))
+        more = b""
+        if request.startswith(_PANEL):
+            ids = (
+                b'{"sequenceNumber":%d,"correlationId":"sink-%d-%d"}' % (n, self.posts, n)
+                for n in range(len(mrns))
+            )
+            more = b',"responses":[%s]' % b",".join(ids)
+        return b'{"correlationId":"sink-%d"%s}' % (self.posts, more)
+
+    def told(self, first: int) -> list[tuple[int, float]]:
+        """MRN and time of each patient told of, from number `first` on."""
+        return list(zip(self.mrns[first:], self.times[first:], strict=True))
+
+    def as_json(self) -> dict[str, float]:
+        """The sums."""
+        return {"posts": self.posts, "told": len(self.mrns), "bytes": self.bytes, "last": self.last}
 
 
 class Requests(asyncio.Protocol):
@@ -59,25 +96,21 @@ class Connection(Requests):
         super().__init__()
         self._counts = counts
 
-    def _answer(self, request: bytes, body: int) -> None:  # noqa: ARG002 - nobody looks into it
+    def _answer(self, request: bytes, body: int) -> None:  # noqa: ARG002 - the body is not judged
         counts = self._counts
         if request.startswith(b"POST"):
             if counts.status != 200:
                 self._reply(b"{}", counts.delay, counts.status)
                 return
-            counts.posts += 1
-            counts.bytes += len(request)
-            counts.last = time.monotonic()
-            self._reply(b'{"correlationId":"sink-%d"}' % counts.posts, counts.delay)
+            self._reply(counts.take(request, time.monotonic()), counts.delay)
             return
         path = request.split(b" ", 2)[1]
         if path.startswith(b"/delay/"):
             counts.delay = int(path[7:]) / 1000
         elif path.startswith(b"/status/"):
             counts.status = int(path[8:])
-        self._reply(
-            json.dumps({"posts": counts.posts, "bytes": counts.bytes, "last": counts.last}).encode(), 0.0
-        )
+        found = counts.told(int(path[6:])) if path.startswith(b"/told/") else counts.as_json()
+        self._reply(json.dumps(found).encode(), 0.0)
 
     def _reply(self, body: bytes, delay: float, status: int = 200) -> None:
         if self._transport is None:
@@ -108,10 +141,19 @@ async def serve() -> None:
 
 
 def ask(url: str, path: str = "/count") -> dict[str, float]:
-    """Ask a running sink (or set its delay)."""
-    with urlopen(url + path, timeout=10) as answer:
-        found: dict[str, float] = json.loads(answer.read())
+    """Ask a running sink for its sums (or set its delay)."""
+    found: dict[str, float] = _asked(url + path)
     return found
+
+
+def ask_told(url: str, first: int) -> list[tuple[int, float]]:
+    """Ask a running sink whom it was told of (MRN) and when, from number `first` on."""
+    return [(mrn, at) for mrn, at in _asked(f"{url}/told/{first}")]
+
+
+def _asked(address: str) -> Any:
+    with urlopen(address, timeout=10) as answer:
+        return json.loads(answer.read())
 
 
 if __name__ == "__main__":

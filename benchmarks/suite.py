@@ -31,15 +31,28 @@ class Effort:
 
     now: datetime
     folder: Path
-    rounds: int = 3
-    ack_seconds: float = 4.0
-    way_seconds: float = 7.0
+    rounds: int = 5
+    ack_seconds: float = 3.0
+    way_seconds: float = 5.0
+    open_seconds: float = 60.0
+    """Of the whole way at a fixed rate, which is run once."""
+    probe_seconds: float = 6.0
+    """Of each rate that is tried in search of the highest one."""
     small_seconds: float = 1.5
     starts: int = 5
 
 
 FULL = Effort
-QUICK = partial(Effort, rounds=1, ack_seconds=1.5, way_seconds=2.0, small_seconds=0.7, starts=2)
+QUICK = partial(
+    Effort,
+    rounds=1,
+    ack_seconds=1.5,
+    way_seconds=2.0,
+    open_seconds=10.0,
+    probe_seconds=4.0,
+    small_seconds=0.7,
+    starts=2,
+)
 
 Figures = Iterator[Figure]
 
@@ -125,9 +138,9 @@ def acks(effort: Effort) -> Figures:
         yield from _acks(effort, _timed(daemon, effort), "ack_tls", "the same over TLS")
     with running(effort.folder / "busy", effort.now) as daemon:
         daemon.load(64, seconds=effort.ack_seconds / 2)  # from here on the work always has something to do
-        before, began = daemon.posts()["posts"], time.monotonic()
+        before, began = daemon.posts()["told"], time.monotonic()
         yield from _acks(effort, _timed(daemon, effort), "ack_busy", "durable ACKs, everything running")
-        posted, behind = daemon.posts()["posts"] - before, daemon.next_index - daemon.posts()["posts"]
+        posted, behind = daemon.posts()["told"] - before, daemon.next_index - daemon.posts()["told"]
         note = f"{behind:.0f} behind" if behind else "idle at times: the work kept up"
         rate = posted / (time.monotonic() - began)
         yield Figure("ack_busy_posts", "POSTs meanwhile", "/s", rate, (rate,), note)
@@ -163,30 +176,19 @@ def whole_way(effort: Effort) -> Figures:
             runs = [way(daemon, connections, count) for _ in range(effort.rounds)]
             key, title = f"way_{connections}", f"whole way, message to POST, {connections} conn"
             rates = [run["rate"] for run in runs]
-            yield Figure.of(key, title, "/s", rates, f"{count} messages a run{_missing(runs)}")
+            yield Figure.of(key, title, "/s", rates, f"{count} messages a run{missing(runs)}")
             yield Figure.of(f"{key}_acks", "  ACKs meanwhile", "/s", [run["acks"] for run in runs])
             yield Figure.of(f"{key}_p50", "  ACK p50", "ms", [run["p50"] * 1000 for run in runs])
             yield Figure.of(f"{key}_p99", "  ACK p99", "ms", [run["p99"] * 1000 for run in runs])
             if connections == WAY:
-                yield Figure.of(
-                    "way_cpu_door", "  processor a message, door", "ms", [run["door"] for run in runs]
-                )
-                yield Figure.of(
-                    "way_cpu_work", "  processor a message, work", "ms", [run["work"] for run in runs]
-                )
+                yield from _processors(runs)
         sink.ask(daemon.sink, f"/delay/{SLOW_API_MS}")
         runs = [
             way(daemon, WAY, int(max(200, min(rate, 600) * effort.way_seconds))) for _ in range(effort.rounds)
         ]
         title = f"whole way, an API that takes {SLOW_API_MS} ms, {WAY} conn"
-        yield Figure.of(
-            "way_slow_api", title, "/s", [run["rate"] for run in runs], _missing(runs).strip("; ")
-        )
-        door, work = daemon.memory()
-        note = f"door {door / 1e6:.0f} MB, work {work / 1e6:.0f} MB; after {daemon.next_index} messages"
-        yield Figure(
-            "memory", "memory of all processes (PSS)", "MB", (door + work) / 1e6, ((door + work) / 1e6,), note
-        )
+        yield Figure.of("way_slow_api", title, "/s", [run["rate"] for run in runs], missing(runs).strip("; "))
+        yield memory_of(daemon)
         settings = daemon.settings
         stored = daemon.next_index
         first = daemon.started_in
@@ -195,13 +197,37 @@ def whole_way(effort: Effort) -> Figures:
     yield Figure.of("start", "start to listening", "s", again, f"{stored} messages stored")
 
 
+def _processors(runs: list[dict[str, float]]) -> Figures:
+    """Processor time a message, of all processes and of each."""
+    yield Figure.of("way_cpu", "  processor a message", "ms", [run["cpu"] for run in runs])
+    for key in runs[-1]:
+        if key.startswith("cpu_"):
+            yield Figure.of(f"way_{key}", f"    of it {key[4:]}", "ms", [run.get(key, 0.0) for run in runs])
+
+
+def memory_of(daemon: Daemon, key: str = "memory") -> Figure:
+    """Proportional set size of all processes of a daemon, right now."""
+    each = {name: size / 1e6 for name, size in daemon.memory().items()}
+    note = ", ".join(f"{name} {size:.0f}" for name, size in each.items())
+    total = sum(each.values())
+    return Figure(
+        key,
+        "memory of all processes (PSS)",
+        "MB",
+        total,
+        (total,),
+        f"{note}; after {daemon.next_index} messages",
+    )
+
+
 def way(daemon: Daemon, connections: int, count: int) -> dict[str, float]:
     """Offer `count` messages, wait for the last POST; rates, latencies, and processor milliseconds a message."""
-    before, cpu = int(daemon.posts()["posts"]), daemon.cpu()
+    before, cpu = int(daemon.posts()["told"]), daemon.cpu()
     sent = daemon.load(connections, count=count)
-    after = daemon.until_posted(before + count)
-    posts = int(after["posts"]) - before
+    after = daemon.until_told(before + count)
+    posts = int(after["told"]) - before
     spent = daemon.cpu()
+    each = {name: (value - cpu.get(name, 0.0)) / count * 1000 for name, value in spent.items()}
     if not posts:
         raise BenchError("whole way: no POST arrived; last lines of the daemon:\n  " + _last(daemon))
     return {
@@ -210,12 +236,12 @@ def way(daemon: Daemon, connections: int, count: int) -> dict[str, float]:
         "acks": sent["rate"],
         "p50": sent["p50"],
         "p99": sent["p99"],
-        "door": (spent[0] - cpu[0]) / count * 1000,
-        "work": (spent[1] - cpu[1]) / count * 1000,
+        **{f"cpu_{name}": milliseconds for name, milliseconds in each.items()},
+        "cpu": sum(each.values()),
     }
 
 
-def _missing(runs: list[dict[str, float]]) -> str:
+def missing(runs: list[dict[str, float]]) -> str:
     """What a reader must know when POSTs and messages are not the same in number."""
     missing = [int(run["missing"]) for run in runs]
     return f"; POSTS MISSING (below 0: too many): {missing}" if any(missing) else ""
@@ -230,13 +256,3 @@ def start_once(settings: Path) -> float:
     process, _, took = product.start(settings)
     process.stop()
     return took
-
-
-SUITES: dict[str, tuple[str, Callable[[Effort], Figures]]] = {
-    "limits": ("what the machine allows", machine),
-    "pieces": ("inside one process", pieces),
-    "receivers": ("receivers that store nothing", receivers),
-    "acks": ("durable ACKs", acks),
-    "way": ("the whole way", whole_way),
-}
-"""Name for `--only`: title and what measures it, in order."""
