@@ -16,12 +16,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import report
+from benchmarks import goals, report
 from benchmarks.daemon import RESULTS
 from benchmarks.figures import Section
 from benchmarks.growth import growth
-from benchmarks.parts import PARTS
-from benchmarks.processes import BenchError
+from benchmarks.parts import PARTS, SLOW
+from benchmarks.processes import BenchError, NotHereError
 from benchmarks.suite import FULL, QUICK
 
 
@@ -63,17 +63,20 @@ def main() -> int:
         effort = (QUICK if args.quick else FULL)(args.now or when, folder)
         parts = {"growth": ("a store that has grown", growth)} if args.part else PARTS
         for key, (title, measure) in parts.items():
-            if args.only and key not in args.only:
+            if key not in args.only if args.only else args.quick and key in SLOW:
                 continue
             section = Section(key, title)
             try:
                 section.figures.extend(measure(effort))
             except BenchError as error:
                 failed.append(f"{key}: {error}")
+            except NotHereError as lacking:
+                print(f"\n{title}\n  LEFT OUT  {lacking}")
             sections.append(section)
             _show(section, before)
         sections.append(report.ratios(sections))
         _show(sections[-1], before)
+        print("\n".join(goals.lines_of(sections)))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     environment["load_after"] = _load()

@@ -67,7 +67,9 @@ class Daemon:
     authority: Path | None = None
     """Of its listener's certificate; None: plain MLLP."""
 
-    def load(self, connections: int, *, seconds: float = 0.0, count: int = 0) -> dict[str, Any]:
+    def load(
+        self, connections: int, *, seconds: float = 0.0, count: int = 0, document: int = 0
+    ) -> dict[str, Any]:
         """Send for a time or a number of messages; see `benchmarks.load`. BenchError unless each got its AA."""
         found = run_load(
             self.port,
@@ -77,6 +79,7 @@ class Daemon:
             count=count,
             first=self.next_index,
             authority=self.authority,
+            document=document,
         )
         self.next_index = int(found["next"])
         if found["wrong"]:
@@ -116,6 +119,7 @@ def run_load(
     first: int = 0,
     ring: bool = False,
     authority: Path | None = None,
+    document: int = 0,
 ) -> dict[str, Any]:
     """Run the load generator to its end."""
     amount = ("--count", count) if count else ("--seconds", seconds)
@@ -128,6 +132,8 @@ def run_load(
         first,
         "--now",
         now.isoformat(),
+        "--document",
+        document,
         *amount,
     )
     command = python(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from math import isfinite
 from statistics import median
 from typing import Any
 
 MORE_IS_BETTER = ("/s", "x", "%")
+"""Units. A ratio of costs has the unit `times`: less is better."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,16 @@ class Figure:
         return self.unit in MORE_IS_BETTER
 
     def as_json(self) -> dict[str, Any]:
-        """Everything, for the file."""
-        return asdict(self)
+        """Everything, for the file; null for what JSON can't say."""
+        runs = [run if isfinite(run) else None for run in self.runs]
+        return asdict(self) | {"value": self.value if isfinite(self.value) else None, "runs": runs}
+
+
+def number(value: float) -> str:
+    """Three digits that mean something."""
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 @dataclass

@@ -297,4 +297,6 @@ def _both(
     for size, runs in found.items():
         yield Figure.of(f"grown_{size}_{key}", f"{what}, {size:,} messages", unit, runs)
     ratio = median(found[large]) / median(found[small])
-    yield Figure(f"grown_ratio_{key}", "  the large store to the small one", "x", ratio)
+    yield Figure(
+        f"grown_ratio_{key}", "  the large store to the small one", "x" if unit == "/s" else "times", ratio
+    )

@@ -21,7 +21,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.messages import LAG, Feed
+from benchmarks.messages import LAG, Feed, document
 from benchmarks.tls import HOST, trusting
 
 RING = 3000
@@ -46,14 +46,17 @@ def main() -> int:
         "--ca", type=Path, help="by TLS, to a receiver whose certificate is of this authority"
     )
     parser.add_argument("--ring", action="store_true", help="the same messages again and again")
+    parser.add_argument("--document", type=int, default=0, help="bytes of an embedded PDF in each message")
     args = parser.parse_args()
     feed = Feed(args.now)
     most = MOST_A_SECOND * min(args.connections, 3) // 3
     made = RING if args.ring else args.count or int(args.seconds * most)
     first = 3 * LAG if args.ring else args.first
     indices = range(first, first + made)
+    embedded = document(args.document) if args.document else b""
     messages = [
-        (feed.framed(index), b"MSA|AA|" if args.ring else b"MSA|AA|B%d\r" % index) for index in indices
+        (feed.framed(index, embedded), b"MSA|AA|" if args.ring else b"MSA|AA|B%d\r" % index)
+        for index in indices
     ]
     print(json.dumps(send(args, messages)))
     return 0
@@ -105,8 +108,7 @@ def send(args: argparse.Namespace, messages: list[tuple[bytes, bytes]]) -> dict[
             if item is not None:
                 payload, wanted[number] = item
                 sent_at[number] = clock()
-                if by_number[number].send(payload) != len(payload):
-                    raise SystemExit("the socket took a message only in part")
+                by_number[number].sendall(payload)
                 sent += 1
     busy = (time.process_time() - cpu) / (ended - began)
     for connection in connections:

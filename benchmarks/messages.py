@@ -6,6 +6,7 @@ RDE is for the person whom an SIU booked `LAG` groups before, so that it finds a
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -139,6 +140,13 @@ def mrn_of(index: int) -> int:
     return person_of(index) + _FIRST_MRN
 
 
+def document(size: int) -> bytes:
+    """An OBX with an embedded PDF (ED, base64) of so many bytes of text."""
+    line = base64.b64encode(bytes(range(255)))
+    text = (line * (size // len(line) + 1))[:size]
+    return b"OBX|1|ED|PDF^Report^L||SPEEDEHR^AP^PDF^Base64^" + text + b"||||||F\r"
+
+
 class Feed:
     """Messages by index, for one `now`."""
 
@@ -159,9 +167,46 @@ class Feed:
         """The message, without framing."""
         return self._makers[_kind(index)](index).encode()
 
-    def framed(self, index: int) -> bytes:
-        """The message as MLLP sends it."""
-        return b"\x0b" + self.message(index) + b"\x1c\r"
+    def framed(self, index: int, more: bytes = b"") -> bytes:
+        """The message as MLLP sends it, with further segments."""
+        return b"\x0b" + self.message(index) + more + b"\x1c\r"
+
+    def visit(self, index: int, problems: int) -> bytes:
+        """An ADT^A04 with so many diagnoses, all of them different."""
+        values = self._values(index) | {"type": "ADT^A04^ADT_A01", "id": f"B{index}"}
+        lines = "".join(
+            _DG1
+            % {
+                "n": n,
+                "code": f"M{10 + n // 10}.{n % 10}",
+                "label": f"Made-up condition {n}",
+                "date": self._diagnosed[0],
+            }
+            for n in range(1, problems + 1)
+        )
+        return ((_MSH + _EVN + _PID + _NK1 + _PV1 + _PV2) % values + lines).encode()
+
+    def order(self, index: int, orders: int) -> bytes:
+        """An RDE^O11 with so many orders, all of different drugs."""
+        values = self._values(index) | {
+            "type": "RDE^O11^RDE_O11",
+            "id": f"B{index}",
+            "order": 80_000_000 + 1000 * index,
+        }
+        lines = "".join(
+            _ORDER
+            % (
+                values
+                | {
+                    "n": n,
+                    "code": 100_000 + n,
+                    "label": f"made-up drug {n} 5 MG Oral Tablet",
+                    "strength": "5",
+                }
+            )
+            for n in range(1, orders + 1)
+        )
+        return ((_MSH + _PID + _PV1) % values + lines).encode()
 
     def _values(self, person: int) -> dict[str, object]:
         city, state, code = _CITIES[person % len(_CITIES)]

@@ -30,6 +30,10 @@ class BenchError(Exception):
     """Something could not be measured; the text says what and where."""
 
 
+class NotHereError(Exception):
+    """This machine lacks what a part needs; the text says what."""
+
+
 def python(module: str, *arguments: object) -> list[str]:
     """The command that runs a module with this Python."""
     return [sys.executable, "-m", module, *map(str, arguments)]

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks.figures import Figure, Section
+from benchmarks.figures import Figure, Section, number
+from benchmarks.goals import verdict
 
 _RATIOS = (
     # key, what, numerator, denominator, unit
@@ -45,7 +46,8 @@ def previous(folder: Path, mode: str) -> dict[str, float]:
         try:
             document = json.loads(path.read_text("utf-8"))
             if document["mode"] == mode:
-                found |= {figure["key"]: figure["value"] for figure in document["figures"]}
+                figures = document["figures"]
+                found |= {figure["key"]: figure["value"] for figure in figures if figure["value"] is not None}
         except (ValueError, KeyError, TypeError):
             continue  # cut off, or of another version
     return found
@@ -58,7 +60,8 @@ def lines_of(section: Section, before: dict[str, float]) -> list[str]:
         spread = ""
         if len(figure.runs) > 1:
             spread = f"{number(min(figure.runs))} to {number(max(figure.runs))}"
-        cells = f"{number(figure.value):>9} {figure.unit:<3} {spread:<20} {change(figure, before):<9} {figure.note}"
+        cells = f"{number(figure.value):>9} {figure.unit:<5} {verdict(figure):<16} {spread:<20}"
+        cells += f" {change(figure, before):<9} {figure.note}"
         lines.append(f"  {figure.what:<60} {cells}".rstrip())
     return lines
 
@@ -73,13 +76,6 @@ def change(figure: Figure, before: dict[str, float]) -> str:
     return f"{share:+.0%}{' !' if worse >= 0.2 else ''}"
 
 
-def number(value: float) -> str:
-    """Three digits that mean something."""
-    if value >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
-
-
 def document(mode: str, when: str, environment: dict[str, Any], sections: list[Section]) -> dict[str, Any]:
     """The run as JSON."""
     return {
@@ -87,7 +83,7 @@ def document(mode: str, when: str, environment: dict[str, Any], sections: list[S
         "when": when,
         "environment": environment,
         "figures": [
-            {"section": section.name, **figure.as_json()}
+            {"section": section.name, **figure.as_json(), "goal": verdict(figure)}
             for section in sections
             for figure in section.figures
         ],

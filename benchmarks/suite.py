@@ -16,6 +16,7 @@ from benchmarks.daemon import Daemon, running
 from benchmarks.figures import Figure
 from benchmarks.pieces import STEPS
 from benchmarks.processes import BenchError, Process, python, run_json
+from benchmarks.sizes import COUNTS, DOCUMENT
 
 CONNECTIONS = (1, 8, 64)
 GENERATOR_BOUND = 0.85
@@ -40,6 +41,7 @@ class Effort:
     """Of each rate that is tried in search of the highest one."""
     small_seconds: float = 1.5
     starts: int = 5
+    kills: int = 3
 
 
 FULL = Effort
@@ -52,6 +54,7 @@ QUICK = partial(
     probe_seconds=4.0,
     small_seconds=0.7,
     starts=2,
+    kills=1,
 )
 
 Figures = Iterator[Figure]
@@ -97,13 +100,47 @@ def pieces(effort: Effort) -> Figures:
     yield Figure.of("engine", "engine: read and decide one message", "us", total)
     parse = [1e6 / run["python_hl7"] for run in found]
     ratio = [mine / theirs for mine, theirs in zip(total, parse, strict=True)]
-    yield Figure.of("engine_ratio", "  that to python-hl7's parse of the message (at most 0.33)", "x", ratio)
+    yield Figure.of("engine_ratio", "  that to python-hl7's parse of the message", "times", ratio)
     yield Figure.of("engine_new", "engine: the same, every patient new", "us", each("new_us"))
     yield Figure.of("engine_fresh", "engine: the same, nothing seen before", "us", each("fresh_us"))
     for step in (*STEPS, "other"):
         cost = [(run["read_us"] + run["decide_us"]) * run[f"share_{step}"] for run in found]
         share = sum(each(f"share_{step}")) / len(found)
         yield Figure.of(f"engine_{step}", f"  of it {step}", "us", cost, f"{share:.0%}")
+
+
+def sizes(effort: Effort) -> Figures:
+    """What large messages cost: by their bytes, by their segments."""
+    command = python("benchmarks.sizes", effort.now.isoformat(), effort.small_seconds)
+    found = [run_json("sizes", command, timeout=120) for _ in range(effort.rounds)]
+    megabytes = DOCUMENT / 1e6
+
+    def marginal(run: dict[str, float], kind: str, few: int, many: int) -> float:
+        """Microseconds of each segment group beyond the few."""
+        return (run[f"{kind}_{many}"] - run[f"{kind}_{few}"]) / (many - few) * 1000
+
+    each = [(run["document"] - run["small"]) / megabytes for run in found]
+    title = f"{megabytes:.0f} MB of embedded PDF, read and decided, a MB"
+    yield Figure.of("size_mb", title, "ms", each, "of the processor, beyond the same message without it")
+    few, some, many = COUNTS
+    for kind, name in (("dg1", "DG1"), ("rxe", "orders (ORC, TQ1, RXE, RXR)")):
+        yield Figure.of(
+            f"size_{kind}", f"{many} {name}, each", "us", [marginal(run, kind, some, many) for run in found]
+        )
+        ratios = [marginal(run, kind, some, many) / marginal(run, kind, few, some) for run in found]
+        yield Figure.of(f"size_ratio_{kind}", f"  that to each of {some}", "times", ratios)
+    with running(effort.folder / "sizes", effort.now) as daemon:
+        way(daemon, 8, 200)  # warm
+        count = 10 * effort.rounds
+        small, large = way(daemon, 1, 10 * count), way(daemon, 1, count, DOCUMENT)
+        more = {
+            name[3:]: (large[name] - small.get(name, 0.0)) / megabytes
+            for name in large
+            if name.startswith("cpu")
+        }
+        note = ", ".join(f"{name[1:]} {value:.1f}" for name, value in more.items() if name)
+        title = "the same on the whole way, all processes, a MB"
+        yield Figure("size_mb_all", title, "ms", more[""], (), f"{note}; {count} messages")
 
 
 # ------------------------------------------------------------------------------------------ ACKs
@@ -220,10 +257,10 @@ def memory_of(daemon: Daemon, key: str = "memory") -> Figure:
     )
 
 
-def way(daemon: Daemon, connections: int, count: int) -> dict[str, float]:
+def way(daemon: Daemon, connections: int, count: int, document: int = 0) -> dict[str, float]:
     """Offer `count` messages, wait for the last POST; rates, latencies, and processor milliseconds a message."""
     before, cpu = int(daemon.posts()["told"]), daemon.cpu()
-    sent = daemon.load(connections, count=count)
+    sent = daemon.load(connections, count=count, document=document)
     after = daemon.until_told(before + count)
     posts = int(after["told"]) - before
     spent = daemon.cpu()

@@ -35,7 +35,9 @@ def _free_port() -> int:
 class Server:
     """Started at once; can be stopped, killed and started again on the same data and port."""
 
-    def __init__(self) -> None:
+    def __init__(self, *options: str) -> None:
+        """`options`: of the program `postgres`, at each start; they count more than ours."""
+        self._options = options
         self.folder = Path(tempfile.mkdtemp(prefix="hl7-pg-"))
         self.folder.chmod(0o755)
         self._programs = _programs()
@@ -77,7 +79,8 @@ class Server:
             self._process = subprocess.Popen(
                 [
                     self._programs / "postgres", "-D", "data", "-k", str(self.folder), "-p", str(self.port),
-                    "-c", "fsync=off", "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=60", *options,
+                    "-c", "fsync=off", "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=60",
+                    *self._options, *options,
                 ],
                 cwd=self.folder, stdout=log, stderr=log, **self._as,
             )  # fmt: skip
