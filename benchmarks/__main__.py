@@ -6,27 +6,59 @@ import argparse
 import json
 import os
 import platform
-import shutil
 import signal
 import sqlite3
 import sys
 import tempfile
 import time
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks import goals, report
+from benchmarks.beside import beside, peer
 from benchmarks.daemon import RESULTS
 from benchmarks.figures import Section
 from benchmarks.growth import growth
-from benchmarks.parts import PARTS, SLOW
-from benchmarks.processes import BenchError, NotHereError
-from benchmarks.suite import FULL, QUICK
+from benchmarks.parts import PARTS, SLOW, Part
+from benchmarks.processes import ROOT, BenchError, NotHereError
+from benchmarks.suite import FULL, QUICK, Effort
 
 
 def main() -> int:
     """Run the parts asked for; 0 when all could be measured, 1 when one could not, 2 for wrong usage."""
+    args = _arguments()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leave)  # so that everything started is stopped on the way out
+    RESULTS.mkdir(exist_ok=True)
+    mode = "quick" if args.quick else "full"
+    when = datetime.now(UTC)
+    environment = describe()
+    print(" · ".join(f"{name} {value}" for name, value in environment.items()))
+    before = report.previous(RESULTS, mode)
+    against = " · against the latest earlier value (! a fifth worse)" if before else ""
+    print(f"value · goal · lowest to highest run{against}")
+    stores = Path(args.folder or RESULTS)
+    stores.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="stores-", dir=stores, ignore_cleanup_errors=True) as folder:
+        effort = (QUICK if args.quick else FULL)(args.now or when, Path(folder))
+        sections, failed = _measured(_chosen(args), effort, before)
+    sections.append(report.ratios(sections, {each.key: each.name for each in args.beside}))
+    _show(sections[-1], before)
+    print("\n".join(goals.lines_of(sections)))
+    environment["load_after"] = _load()
+    written = report.document(mode, when.isoformat(timespec="seconds"), environment, sections)
+    path = RESULTS / f"{when.strftime('%Y-%m-%dT%H%M%SZ')}.json"
+    path.write_text(json.dumps(written, indent=1) + "\n", "utf-8")
+    print(f"\n{time.monotonic() - began:.0f} s; written to {path.relative_to(ROOT)}")
+    for line in failed:
+        print(f"NOT MEASURED  {line}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
         "--quick", action="store_true", help="seconds instead of minutes, one run each: for trying"
@@ -40,53 +72,48 @@ def main() -> int:
         choices=("growth",),
         help="measure what a store that has grown costs, and nothing else",
     )
+    parser.add_argument(
+        "--beside", action="append", type=peer, default=[], metavar="HOST:PORT[/NAME]",
+        help="another MLLP receiver that runs there gets the same load; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--beside-sink", type=int, metavar="PORT", help="count the POSTs that it makes to 127.0.0.1:PORT"
+    )
     parser.add_argument("--now", type=_a_time, help="the time that messages bear (default: the present)")
     parser.add_argument("--folder", type=Path, help="where stores are made (default: benchmarks/results)")
-    args = parser.parse_args()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _leave)  # so that everything started is stopped on the way out
-    RESULTS.mkdir(exist_ok=True)
-    mode = "quick" if args.quick else "full"
-    when = datetime.now(UTC)
-    environment = describe()
-    print(" · ".join(f"{name} {value}" for name, value in environment.items()))
-    before = report.previous(RESULTS, mode)
-    against = " · against the latest earlier value (! a fifth worse)" if before else ""
-    print(f"value · lowest to highest run{against}")
-    stores = Path(args.folder or RESULTS)
-    stores.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="stores-", dir=stores))
-    began = time.monotonic()
-    sections: list[Section] = []
-    failed = []
-    try:
-        effort = (QUICK if args.quick else FULL)(args.now or when, folder)
-        parts = {"growth": ("a store that has grown", growth)} if args.part else PARTS
-        for key, (title, measure) in parts.items():
-            if key not in args.only if args.only else args.quick and key in SLOW:
-                continue
-            section = Section(key, title)
-            try:
-                section.figures.extend(measure(effort))
-            except BenchError as error:
-                failed.append(f"{key}: {error}")
-            except NotHereError as lacking:
-                print(f"\n{title}\n  LEFT OUT  {lacking}")
-            sections.append(section)
-            _show(section, before)
-        sections.append(report.ratios(sections))
-        _show(sections[-1], before)
-        print("\n".join(goals.lines_of(sections)))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    environment["load_after"] = _load()
-    path = RESULTS / f"{when.strftime('%Y-%m-%dT%H%M%SZ')}.json"
-    written = report.document(mode, when.isoformat(timespec="seconds"), environment, sections)
-    path.write_text(json.dumps(written, indent=1) + "\n", "utf-8")
-    print(f"\n{time.monotonic() - began:.0f} s; written to {path.relative_to(RESULTS.parent.parent)}")
-    for line in failed:
-        print(f"NOT MEASURED  {line}", file=sys.stderr)
-    return 1 if failed else 0
+    return parser.parse_args()
+
+
+def _chosen(args: argparse.Namespace) -> dict[str, tuple[str, Part]]:
+    """What is to be measured: title and measure by name, in order."""
+    if args.part:
+        return {"growth": ("a store that has grown", growth)}
+    found = {
+        name: part
+        for name, part in PARTS.items()
+        if (name in args.only if args.only else not args.quick or name not in SLOW)
+    }
+    if args.beside:
+        found["beside"] = ("beside", partial(beside, peers=args.beside, sink_port=args.beside_sink))
+    return found
+
+
+def _measured(
+    parts: dict[str, tuple[str, Part]], effort: Effort, before: dict[str, float]
+) -> tuple[list[Section], list[str]]:
+    """Everything, shown part by part; and what could not be measured."""
+    sections, failed = [], []
+    for key, (title, measure) in parts.items():
+        section = Section(key, title)
+        try:
+            section.figures.extend(measure(effort))
+        except BenchError as error:
+            failed.append(f"{key}: {error}")
+        except NotHereError as lacking:
+            print(f"\n{title}\n  LEFT OUT  {lacking}")
+        sections.append(section)
+        _show(section, before)
+    return sections, failed
 
 
 def _show(section: Section, before: dict[str, float]) -> None:

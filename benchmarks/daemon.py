@@ -120,10 +120,13 @@ def run_load(
     ring: bool = False,
     authority: Path | None = None,
     document: int = 0,
+    host: str = "127.0.0.1",
 ) -> dict[str, Any]:
     """Run the load generator to its end."""
     amount = ("--count", count) if count else ("--seconds", seconds)
     options = (
+        "--host",
+        host,
         "--port",
         port,
         "--connections",
@@ -147,9 +150,9 @@ def run_load(
 
 
 @contextlib.contextmanager
-def running_sink() -> Iterator[str]:
-    """A sink; its URL."""
-    with Process("sink", python("benchmarks.sink")) as process:
+def running_sink(port: int = 0) -> Iterator[str]:
+    """A sink, on a free port or this one; its URL."""
+    with Process("sink", python("benchmarks.sink", port)) as process:
         yield process.says(r"sink (http://\S+)")[1]
 
 

@@ -36,6 +36,7 @@ END = b"\x1c\r"
 def main() -> int:
     """Send, and print what came of it."""
     parser = argparse.ArgumentParser()
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--connections", type=int, default=1)
     parser.add_argument("--seconds", type=float)
@@ -65,7 +66,7 @@ def main() -> int:
 def send(args: argparse.Namespace, messages: list[tuple[bytes, bytes]]) -> dict[str, Any]:
     """Send to `args.port` until the time, the count or the messages are over; each awaits its ACK."""
     context = trusting(args.ca) if args.ca else None
-    connections = [connect(args.port, context) for _ in range(args.connections)]
+    connections = [connect(args.port, context, args.host) for _ in range(args.connections)]
     poll = select.epoll()
     by_number = {}
     for connection in connections:
@@ -131,9 +132,9 @@ def _again(messages: list[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]
         yield from messages
 
 
-def connect(port: int, context: ssl.SSLContext | None) -> socket.socket:
-    """A connection to a receiver on this machine; `context`: by TLS."""
-    connection = socket.create_connection(("127.0.0.1", port), timeout=10)
+def connect(port: int, context: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> socket.socket:
+    """A connection to a receiver; `context`: by TLS."""
+    connection = socket.create_connection((host, port), timeout=10)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection if context is None else context.wrap_socket(connection, server_hostname=HOST)
 

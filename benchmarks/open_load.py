@@ -149,7 +149,7 @@ def main() -> int:
     feed = Feed(args.now)
     messages = [feed.framed(index) for index in range(args.first, args.first + args.count)]
     gc.disable()
-    sockets = [connect(args.port, None) for _ in range(args.connections)]
+    sockets = [connect(args.port) for _ in range(args.connections)]
     sending = Sending(sockets, messages, args.first, args.rate)
     busy = time.process_time()
     began = sending.run()

@@ -3,36 +3,49 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from benchmarks.figures import Figure, Section, number
 from benchmarks.goals import verdict
 
-_RATIOS = (
-    # key, what, numerator, denominator, unit
-    *(
-        (f"ratio_{state}_{peer}_{n}", f"{what}, {n} conn, to {title}", f"ack_{state}_{n}", f"ack_{peer}_{n}", "x")
-        for state, what in (("still", "durable ACKs (still)"), ("busy", "durable ACKs (running)"))
-        for peer, title in (("python_hl7", "python-hl7's server"), ("twisted", "bare Twisted"))
-        for n in (1, 8, 64)
-    ),
-    ("ratio_still_rows", "durable ACKs (still), 64 conn, to grouped commits", "ack_still_64", "limit_sqlite_64", "%"),
-    ("ratio_still_flush", "durable ACKs (still), 1 conn, to flushes", "ack_still_1", "limit_fdatasync", "%"),
-    *(
-        (f"ratio_way_python_hl7_{n}", f"whole way, {n} conn, to python-hl7's server (ACK only)", f"way_{n}",
-         f"ack_python_hl7_{n}", "x")
-        for n in (1, 8, 64)
-    ),
-    ("ratio_way_posts", "whole way, 64 conn, to POSTs by the client alone", "way_64", "limit_posts", "%"),
-)  # fmt: skip
+PEERS = {"python_hl7": "python-hl7's server", "twisted": "bare Twisted"}
+"""Receivers that store nothing: part of the figures' keys, and what they are called."""
+_STATES = {"still": "durable ACKs (still)", "busy": "durable ACKs (running)"}
+_CONNECTIONS = (1, 8, 64)
 
 
-def ratios(sections: list[Section]) -> Section:
-    """What can be compared between machines: numbers of this run by numbers of this run."""
+def _pairs(peers: dict[str, str]) -> Iterator[tuple[str, str, str, str, str]]:
+    """What is divided by what: key, words, the keys of both, unit."""
+    for state, what in _STATES.items():
+        for peer, title in (PEERS | peers).items():
+            for n in _CONNECTIONS:
+                words = f"{what}, {n} conn, to {title}"
+                yield f"ratio_{state}_{peer}_{n}", words, f"ack_{state}_{n}", f"ack_{peer}_{n}", "x"
+    words = "durable ACKs (still), 64 conn, to grouped commits"
+    yield "ratio_still_rows", words, "ack_still_64", "limit_sqlite_64", "%"
+    words = "durable ACKs (still), 1 conn, to flushes"
+    yield "ratio_still_flush", words, "ack_still_1", "limit_fdatasync", "%"
+    for n in _CONNECTIONS:
+        words = f"whole way, {n} conn, to python-hl7's server (ACK only)"
+        yield f"ratio_way_python_hl7_{n}", words, f"way_{n}", f"ack_python_hl7_{n}", "x"
+        for peer, title in peers.items():
+            for part, more in (("way", ""), ("ack", " (ACK only)")):
+                words = f"whole way, {n} conn, to {title}{more}"
+                yield f"ratio_way_{part}_{peer}_{n}", words, f"way_{n}", f"{part}_{peer}_{n}", "x"
+    words = "whole way, 64 conn, to POSTs by the client alone"
+    yield "ratio_way_posts", words, "way_64", "limit_posts", "%"
+
+
+def ratios(sections: list[Section], peers: dict[str, str]) -> Section:
+    """What can be compared between machines: numbers of this run by numbers of this run.
+
+    `peers`: further receivers measured, as `PEERS`.
+    """
     known = {figure.key: figure.value for section in sections for figure in section.figures}
     found = Section("ratios", "ratios within this run")
-    for key, what, over, under, unit in _RATIOS:
+    for key, what, over, under, unit in _pairs(peers):
         if over in known and known.get(under):
             value = known[over] / known[under] * (100 if unit == "%" else 1)
             found.figures.append(Figure(key, what, unit, value))

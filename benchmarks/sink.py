@@ -1,9 +1,9 @@
 """The local sink: answers every POST with 200 and a correlation id, judges nothing, and counts.
 
-`python -m benchmarks.sink` prints its address. `GET /count` tells how many POSTs came, of how many patients they told (a
-panel tells of several), and when the last one did (CLOCK_MONOTONIC, which all processes share); `GET /told/N` tells whom
-and when, from the Nth on; `GET /delay/MS` makes every answer after it wait so long; after `GET /status/503` POSTs get that
-in place of 200, and are not counted.
+`python -m benchmarks.sink [PORT]` prints its address. `GET /count` tells how many POSTs came, of how many patients they
+told (a panel tells of several), and when the last one did (CLOCK_MONOTONIC, which all processes share); `GET /told/N` tells
+whom and when, from the Nth on; `GET /delay/MS` makes every answer after it wait so long; after `GET /status/503` POSTs
+get that in place of 200, and are not counted.
 """
 
 from __future__ import annotations
@@ -129,13 +129,13 @@ def _content_length(head: bytes) -> int:
     return int(lowered[at + 15 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
 
 
-async def serve() -> None:
-    """Serve on a free port of the loopback until SIGTERM."""
+async def serve(port: int) -> None:
+    """Serve on a port of the loopback (0: a free one) until SIGTERM."""
     counts = Counts()
     loop = asyncio.get_running_loop()
     done = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, done.set)
-    server = await loop.create_server(lambda: Connection(counts), "127.0.0.1", 0, backlog=512)
+    server = await loop.create_server(lambda: Connection(counts), "127.0.0.1", port, backlog=512)
     print(f"sink http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
     await done.wait()
 
@@ -157,4 +157,4 @@ def _asked(address: str) -> Any:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(serve()))
+    sys.exit(asyncio.run(serve(int(sys.argv[1]) if sys.argv[1:] else 0)))

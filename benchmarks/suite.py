@@ -162,21 +162,21 @@ def receivers(effort: Effort) -> Figures:
                     port, connections, effort.now, seconds=effort.ack_seconds / 2, ring=True
                 )
 
-            yield from _acks(effort, send, f"ack_{key}", title)
+            yield from acks_of(effort, send, f"ack_{key}", title)
 
 
 def acks(effort: Effort) -> Figures:
     """Durable ACKs: stored and flushed, then answered; the work standing still, then everything running."""
     with running(effort.folder / "still", effort.now, standing_still=True) as daemon:
         daemon.load(8, count=200)  # warm
-        yield from _acks(effort, _timed(daemon, effort), "ack_still", "durable ACKs, work standing still")
+        yield from acks_of(effort, _timed(daemon, effort), "ack_still", "durable ACKs, work standing still")
     with running(effort.folder / "secure", effort.now, standing_still=True, secure=True) as daemon:
         daemon.load(8, count=200)
-        yield from _acks(effort, _timed(daemon, effort), "ack_tls", "the same over TLS")
+        yield from acks_of(effort, _timed(daemon, effort), "ack_tls", "the same over TLS")
     with running(effort.folder / "busy", effort.now) as daemon:
         daemon.load(64, seconds=effort.ack_seconds / 2)  # from here on the work always has something to do
         before, began = daemon.posts()["told"], time.monotonic()
-        yield from _acks(effort, _timed(daemon, effort), "ack_busy", "durable ACKs, everything running")
+        yield from acks_of(effort, _timed(daemon, effort), "ack_busy", "durable ACKs, everything running")
         posted, behind = daemon.posts()["told"] - before, daemon.next_index - daemon.posts()["told"]
         note = f"{behind:.0f} behind" if behind else "idle at times: the work kept up"
         rate = posted / (time.monotonic() - began)
@@ -187,7 +187,8 @@ def _timed(daemon: Daemon, effort: Effort) -> Callable[[int], dict[str, Any]]:
     return lambda connections: daemon.load(connections, seconds=effort.ack_seconds)
 
 
-def _acks(effort: Effort, send: Callable[[int], dict[str, Any]], key: str, title: str) -> Figures:
+def acks_of(effort: Effort, send: Callable[[int], dict[str, Any]], key: str, title: str) -> Figures:
+    """ACKs a second and latencies of a receiver; `send`: a run with so many connections."""
     found: dict[int, list[dict[str, Any]]] = {connections: [] for connections in CONNECTIONS}
     for _ in range(effort.rounds):
         for connections in CONNECTIONS:  # in turn, so that a disturbance of some seconds hits one run of each

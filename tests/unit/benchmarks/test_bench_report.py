@@ -1,11 +1,13 @@
 """The benchmark's table: what is better, what is worse, what is compared."""
 
 import json
+from argparse import ArgumentTypeError
 from array import array
 from pathlib import Path
 
 import pytest
 
+from benchmarks.beside import peer
 from benchmarks.figures import Figure, Section
 from benchmarks.load import percentile
 from benchmarks.report import change, previous, ratios
@@ -31,10 +33,33 @@ def test_the_value_is_the_median_of_the_runs() -> None:
 
 def test_ratios_are_of_the_same_run_and_left_out_when_a_part_was_not_measured() -> None:
     measured = [Figure("ack_still_1", "", "/s", 300.0), Figure("ack_python_hl7_1", "", "/s", 100.0)]
-    found = ratios([Section("acks", "", measured)]).figures
+    found = ratios([Section("acks", "", measured)], {}).figures
     assert [(figure.key, figure.value, figure.unit) for figure in found] == [
         ("ratio_still_python_hl7_1", 3.0, "x")
     ]
+
+
+def test_a_receiver_beside_has_its_ratios_too() -> None:
+    engine = peer("engine.example.org:6661/Engine 4.5")
+    assert (engine.host, engine.port, engine.key) == ("engine.example.org", 6661, "beside_engine_4_5")
+    measured = [
+        Figure("ack_busy_8", "", "/s", 600.0),
+        Figure("way_8", "", "/s", 500.0),
+        Figure(f"ack_{engine.key}_8", "", "/s", 200.0),
+        Figure(f"way_{engine.key}_8", "", "/s", 100.0),
+    ]
+    found = ratios([Section("acks", "", measured)], {engine.key: engine.name}).figures
+    assert [(figure.what, figure.value) for figure in found] == [
+        ("durable ACKs (running), 8 conn, to Engine 4.5", 3.0),
+        ("whole way, 8 conn, to Engine 4.5", 5.0),
+        ("whole way, 8 conn, to Engine 4.5 (ACK only)", 2.5),
+    ]
+
+
+@pytest.mark.parametrize("text", ["6661", "host:", "host:port", "host:1/"])
+def test_a_receiver_beside_is_named_by_host_and_port(text: str) -> None:
+    with pytest.raises(ArgumentTypeError, match="HOST:PORT"):
+        peer(text)
 
 
 def test_each_figure_is_compared_with_its_latest_value_of_the_same_mode(tmp_path: Path) -> None:
