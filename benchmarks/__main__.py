@@ -21,6 +21,7 @@ from benchmarks.beside import beside, peer
 from benchmarks.daemon import RESULTS
 from benchmarks.figures import Section
 from benchmarks.growth import growth
+from benchmarks.page import page
 from benchmarks.parts import PARTS, SLOW, Part
 from benchmarks.processes import ROOT, BenchError, NotHereError
 from benchmarks.suite import FULL, QUICK, Effort
@@ -45,14 +46,18 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="stores-", dir=stores, ignore_cleanup_errors=True) as folder:
         effort = (QUICK if args.quick else FULL)(args.now or when, Path(folder))
         sections, failed = _measured(_chosen(args), effort, before)
-    sections.append(report.ratios(sections, {each.key: each.name for each in args.beside}))
+    peers = {each.key: each.name for each in args.beside}
+    sections.append(report.ratios(sections, peers))
     _show(sections[-1], before)
     print("\n".join(goals.lines_of(sections)))
     environment["load_after"] = _load()
-    written = report.document(mode, when.isoformat(timespec="seconds"), environment, sections)
+    run = report.Run(mode, when.isoformat(timespec="seconds"), environment, sections)
     path = RESULTS / f"{when.strftime('%Y-%m-%dT%H%M%SZ')}.json"
-    path.write_text(json.dumps(written, indent=1) + "\n", "utf-8")
-    print(f"\n{time.monotonic() - began:.0f} s; written to {path.relative_to(ROOT)}")
+    path.write_text(json.dumps(run.as_json(), indent=1) + "\n", "utf-8")
+    path.with_suffix(".html").write_text(page(run, before, peers), "utf-8")
+    print(
+        f"\n{time.monotonic() - began:.0f} s; written to {path.relative_to(ROOT)}, and as a page beside it (.html)"
+    )
     for line in failed:
         print(f"NOT MEASURED  {line}", file=sys.stderr)
     return 1 if failed else 0

@@ -16,6 +16,7 @@ from typing import Any
 from benchmarks import daemon as product
 from benchmarks import sink
 from benchmarks.figures import Figure
+from benchmarks.processes import BenchError
 from benchmarks.suite import CONNECTIONS, Effort, Figures, acks_of
 
 WARM_SECONDS = 5.0
@@ -72,7 +73,9 @@ def _way(url: str, send: Callable[[int, float], dict[str, Any]], connections: in
     sent = send(connections, effort.way_seconds)
     after = _until_quiet(url)
     posts = after["posts"] - before
-    return posts / (after["last"] - sent["began"]) if posts else 0.0
+    if not posts:
+        raise BenchError(f"no POST came to {url}")
+    return posts / (after["last"] - float(sent["began"]))
 
 
 def _until_quiet(url: str, seconds: float = 3.0) -> dict[str, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -89,15 +90,25 @@ def change(figure: Figure, before: dict[str, float]) -> str:
     return f"{share:+.0%}{' !' if worse >= 0.2 else ''}"
 
 
-def document(mode: str, when: str, environment: dict[str, Any], sections: list[Section]) -> dict[str, Any]:
-    """The run as JSON."""
-    return {
-        "mode": mode,
-        "when": when,
-        "environment": environment,
-        "figures": [
-            {"section": section.name, **figure.as_json(), "goal": verdict(figure)}
-            for section in sections
-            for figure in section.figures
-        ],
-    }
+@dataclass(frozen=True)
+class Run:
+    """What was measured when, on what."""
+
+    mode: str
+    """quick, full."""
+    when: str
+    environment: dict[str, Any]
+    sections: list[Section]
+
+    def as_json(self) -> dict[str, Any]:
+        """For the file; what `previous` reads."""
+        return {
+            "mode": self.mode,
+            "when": self.when,
+            "environment": self.environment,
+            "figures": [
+                {"section": section.name, **figure.as_json(), "goal": verdict(figure)}
+                for section in self.sections
+                for figure in section.figures
+            ],
+        }

@@ -13,12 +13,12 @@ from benchmarks.goals import GOALS, Goal, judged, lines_of, verdict
 @pytest.mark.parametrize(
     ("goal", "value", "reached", "margin"),
     [
-        (Goal(8000, at_least=True), 8000, True, 1.0),
-        (Goal(8000, at_least=True), 4000, False, 0.5),
-        (Goal(25), 24.9, True, 25 / 24.9),
-        (Goal(25), 25, False, 1.0),
-        (Goal(25), inf, False, 0.0),
-        (Goal(25), 0.0, True, 0.0),
+        (Goal("", 8000, at_least=True), 8000, True, 1.0),
+        (Goal("", 8000, at_least=True), 4000, False, 0.5),
+        (Goal("", 25), 24.9, True, 25 / 24.9),
+        (Goal("", 25), 25, False, 1.0),
+        (Goal("", 25), inf, False, 0.0),
+        (Goal("", 25), 0.0, True, 0.0),
     ],
 )
 def test_a_goal_is_reached_from_its_side(goal: Goal, value: float, reached: bool, margin: float) -> None:
