@@ -31,8 +31,8 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(READY) ## the speed table; benchmarks/README.md says how each number is made
-	$(BIN)/python -m benchmarks
+bench: $(READY) ## the speed table (make bench ARGS=--quick: in short); benchmarks/README.md says how each number is made
+	$(BIN)/python -m benchmarks $(ARGS)
 
 # The versions that are delivered are those that are tested; what only tests need is newest.
 $(READY): setup.cfg pyproject.toml requirements.lock
