@@ -33,13 +33,13 @@ class Effort:
     now: datetime
     folder: Path
     rounds: int = 5
-    ack_seconds: float = 3.0
-    way_seconds: float = 5.0
+    ack_seconds: float = 2.5
+    way_seconds: float = 4.0
     open_seconds: float = 60.0
     """Of the whole way at a fixed rate, which is run once."""
-    probe_seconds: float = 6.0
+    probe_seconds: float = 5.0
     """Of each rate that is tried in search of the highest one."""
-    small_seconds: float = 1.5
+    small_seconds: float = 1.2
     starts: int = 5
     kills: int = 3
 
@@ -111,7 +111,7 @@ def pieces(effort: Effort) -> Figures:
 
 def sizes(effort: Effort) -> Figures:
     """What large messages cost: by their bytes, by their segments."""
-    command = python("benchmarks.sizes", effort.now.isoformat(), effort.small_seconds)
+    command = python("benchmarks.sizes", effort.now.isoformat(), effort.small_seconds / 2)
     found = [run_json("sizes", command, timeout=120) for _ in range(effort.rounds)]
     megabytes = DOCUMENT / 1e6
 
