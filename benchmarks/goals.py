@@ -51,7 +51,6 @@ GOALS: dict[str, Goal] = {
     "memory": Goal("memory of all processes", 180),
     "start": Goal("start to listening", 1.5),
     "size_mb": Goal("embedded PDF: reading and deciding a MB", 5),
-    "size_mb_all": Goal("embedded PDF: whole way, all processes, a MB", 5),
     "size_ratio_dg1": Goal("each of 300 DG1 to each of 30", 1.2),
     "size_ratio_rxe": Goal("each of 300 orders to each of 30", 1.2),
     "pg_way": _at_least("PostgreSQL, one node, closed loop", 500),

@@ -30,5 +30,5 @@ PARTS: dict[str, tuple[str, Part]] = {
     "panels": ("version 2: several patients in a POST", offered.panels),
 }
 """Name for `--only`: title and what measures it, in order."""
-SLOW = ("postgresql",)
+SLOW = ("panels", "postgresql")
 """Left out by `--quick` unless they are asked for."""

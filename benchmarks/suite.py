@@ -48,11 +48,11 @@ FULL = Effort
 QUICK = partial(
     Effort,
     rounds=1,
-    ack_seconds=1.5,
+    ack_seconds=1.0,
     way_seconds=2.0,
     open_seconds=10.0,
-    probe_seconds=4.0,
-    small_seconds=0.7,
+    probe_seconds=3.0,
+    small_seconds=0.5,
     starts=2,
     kills=1,
 )
