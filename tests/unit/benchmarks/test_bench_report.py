@@ -3,6 +3,7 @@
 import json
 from argparse import ArgumentTypeError
 from array import array
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from benchmarks.beside import peer
 from benchmarks.figures import Figure, Section
 from benchmarks.load import percentile
-from benchmarks.report import change, previous, ratios
+from benchmarks.report import Run, change, previous, ratios
 
 
 @pytest.mark.parametrize(
@@ -72,6 +73,16 @@ def test_each_figure_is_compared_with_its_latest_value_of_the_same_mode(tmp_path
         (tmp_path / f"{name}.json").write_text(json.dumps({"mode": mode, "figures": figures}), "utf-8")
     (tmp_path / "2026-01-04.json").write_text("cut off", "utf-8")
     assert previous(tmp_path, "full") == {"k": 2, "other": 7}
+
+
+def test_what_json_cannot_say_is_null_and_no_earlier_value(tmp_path: Path) -> None:
+    section = Section(
+        "offered", "", [Figure.of("open_oldest", "oldest", "s", [inf]), Figure("k", "", "s", 2.0)]
+    )
+    written = json.dumps(Run("full", "2026-01-01", {}, [section]).as_json(), allow_nan=False)
+    (tmp_path / "2026-01-01.json").write_text(written, "utf-8")
+    assert previous(tmp_path, "full") == {"k": 2.0}
+    assert json.loads(written)["figures"][0]["goal"] == "< 1.00 MISSED"
 
 
 def test_percentile_is_the_nearest_rank() -> None:
