@@ -101,12 +101,12 @@ def pieces(effort: Effort) -> Figures:
     parse = [1e6 / run["python_hl7"] for run in found]
     ratio = [mine / theirs for mine, theirs in zip(total, parse, strict=True)]
     yield Figure.of("engine_ratio", "  that to python-hl7's parse of the message", "times", ratio)
-    yield Figure.of("engine_new", "engine: the same, every patient new", "us", each("new_us"))
-    yield Figure.of("engine_fresh", "engine: the same, nothing seen before", "us", each("fresh_us"))
     for step in (*STEPS, "other"):
         cost = [(run["read_us"] + run["decide_us"]) * run[f"share_{step}"] for run in found]
         share = sum(each(f"share_{step}")) / len(found)
         yield Figure.of(f"engine_{step}", f"  of it {step}", "us", cost, f"{share:.0%}")
+    yield Figure.of("engine_new", "engine: the same, every patient new", "us", each("new_us"))
+    yield Figure.of("engine_fresh", "engine: the same, nothing seen before", "us", each("fresh_us"))
 
 
 def sizes(effort: Effort) -> Figures:
