@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ def lines_of(section: Section, before: dict[str, float]) -> list[str]:
 def change(figure: Figure, before: dict[str, float]) -> str:
     """Against the run before: `+12%`, with `!` when that is a fifth or more for the worse; empty when not known."""
     old = before.get(figure.key)
-    if not old:
+    if not old or not isfinite(figure.value):
         return ""
     share = figure.value / old - 1
     worse = -share if figure.more_is_better else share

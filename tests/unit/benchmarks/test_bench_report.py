@@ -22,6 +22,7 @@ from benchmarks.report import Run, change, previous, ratios
         ("ms", 10, 13, "+30% !"),
         ("ms", 10, 5, "-50%"),
         ("MB", 0, 5, ""),
+        ("s", 1, inf, ""),
     ],
 )
 def test_a_fifth_for_the_worse_is_marked(unit: str, before: float, now: float, shown: str) -> None:
