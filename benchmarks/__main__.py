@@ -49,7 +49,8 @@ def main() -> int:
     peers = {each.key: each.name for each in args.beside}
     sections.append(report.ratios(sections, peers))
     _show(sections[-1], before)
-    print("\n".join(goals.lines_of(sections)))
+    for line in goals.lines_of(sections):
+        print(line)
     environment["load_after"] = _load()
     run = report.Run(mode, when.isoformat(timespec="seconds"), environment, sections)
     path = RESULTS / f"{when.strftime('%Y-%m-%dT%H%M%SZ')}.json"
