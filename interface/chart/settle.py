@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
+import msgspec
 import orjson
 
 from interface.chart.compose import compose
@@ -31,8 +32,7 @@ _PLAIN = "sandbox"
 """The environment that digests do not name."""
 
 
-@dataclass(frozen=True)
-class Composed:
+class Composed(msgspec.Struct, frozen=True, gc=False):
     """A request as it would go out now, or the reasons why it can't."""
 
     draft: Draft
@@ -121,7 +121,7 @@ class Settling:
         codes = [why.code for why in holds]
         digest = digest_of(composed.body, codes, self.policy.environment)
         # these holds are not over by themselves, so that all of them aren't
-        return replace(composed, holds=holds, digest=digest, said=digest, until=None)
+        return change(composed, holds=holds, digest=digest, said=digest, until=None)
 
     def detail(self, composed: Composed) -> bytes:
         """What is kept beside a request: where its values came from, and how it stands to what the chart knows now."""
@@ -216,7 +216,7 @@ class Settling:
             self.close(appointment, "withdrawn", composed.drop)
             return None
         if self.history and asked.state == "held" and not composed.holds:
-            composed = replace(composed, holds=(hold("history"),))
+            composed = change(composed, holds=(hold("history"),))
         stands = asked.written if asked.rewritten else asked.digest
         same = composed.digest == stands and composed.state == asked.state
         if same and not moved:
