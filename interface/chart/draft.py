@@ -46,7 +46,10 @@ class Draft(msgspec.Struct):
 
     def leaves(self, where: str, fact: Fact) -> None:
         """The provenance of a fact that now stands at `where`."""
-        before, rule, add = self.source("", fact.message), fact.rule, self.fields.append
+        message, rule, add = fact.message, fact.rule, self.fields.append
+        before = (
+            "" if message == self.trigger or not message else f"{message}:"
+        )  # as `source`, for all leaves
         if fact.said:
             self.repaired += [(where, text) for text in fact.said]
         for leaf in fact.leaves:

@@ -63,9 +63,9 @@ def no_guard(_case: Case) -> Ruling:
 
 def together(one: Ruling, other: Ruling) -> Ruling:
     """What two say to the same request: all holds; over by themselves when all of them are, with the last."""
-    if other == FREE:
+    if other is FREE or other == FREE:
         return one
-    if one == FREE:
+    if one is FREE or one == FREE:
         return other
     ends = [ruling.until for ruling in (one, other) if ruling.holds]
     timed = [end for end in ends if end is not None]

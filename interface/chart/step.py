@@ -360,5 +360,8 @@ class Step:
             request=request,
             fields=fields,
             left_out=tuple(dict.fromkeys(left_out)),
-            said=(*reading.said, *[text for item in items for fact in item.values() for text in fact.said]),
+            said=(
+                *reading.said,
+                *[text for item in items for fact in item.values() if fact.said for text in fact.said],
+            ),
         )
