@@ -4,9 +4,10 @@ number, its own values, what it withholds. From the chart as it is, so that a ch
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace as change
 
 from interface.chart.model import Appointment, Chart
@@ -37,8 +38,7 @@ PROVIDER = "upcomingAppointmentProvider"
 MRN = "patient.mrn.extension"
 
 
-@dataclass(frozen=True)
-class View:
+class View(msgspec.Struct, frozen=True):
     """What a request is composed from, as the site's overlay has it."""
 
     book: Rulebook

@@ -41,6 +41,8 @@ SHAPES = {
     2: Shape(3, "requestingProvider", "directives", diagnoses, no_fax=True, batch_outside=True),
 }
 """By version of the API."""
+_NAMED = tuple((name, f"patient.{name}") for name in ("name", "gender", "birthDate"))
+_POINTS = tuple(f"patient.contactPoints.{kind}" for kind in ("home", "work", "other"))
 
 
 def compose(
@@ -68,25 +70,28 @@ def compose(
 
 
 def _patient(draft: Draft, book: Rulebook, policy: Policy, chart: Chart, shape: Shape) -> None:
+    known = chart.patient
     patient: dict[str, Any] = {}
     draft.request["patient"] = patient
     mrn: dict[str, Any] = {}
     if policy.mrn_root:
         _setting(draft, book, mrn, "root", "patient.mrn.root", policy.mrn_root)
-    draft.put(mrn, "extension", "patient.mrn.extension", chart.patient.get("patient.mrn.extension"))
+    draft.put(mrn, "extension", "patient.mrn.extension", known.get("patient.mrn.extension"))
     if mrn:
         patient["mrn"] = mrn
-    for name in ("name", "gender", "birthDate"):
-        draft.put(patient, name, f"patient.{name}", chart.patient.get(f"patient.{name}"))
+    for name, field in _NAMED:
+        draft.put(patient, name, field, known.get(field))
     if shape.most_addresses:
         _addresses(draft, patient, chart, shape.most_addresses)
     else:
-        draft.put(patient, "address", "patient.address", chart.patient.get("patient.address"))
+        draft.put(patient, "address", "patient.address", known.get("patient.address"))
     points: list[dict[str, str]] = []
-    for kind in ("home", "work", "other"):
-        fact = chart.patient.get(f"patient.contactPoints.{kind}")
-        for index, point in enumerate(fact.value if fact is not None and fact.value else ()):
-            if fact is None or point in points:
+    for field in _POINTS:
+        fact = known.get(field)
+        if fact is None or not fact.value:
+            continue
+        for index, point in enumerate(fact.value):
+            if point in points:
                 continue
             draft.put_entry(f"patient.contactPoints[{len(points)}]", fact, index)
             points.append(point)

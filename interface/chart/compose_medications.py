@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any
 
@@ -14,8 +13,20 @@ from interface.chart.orders import discharge_of, is_withheld
 from interface.rules.facts import Fact, LeftOut
 from interface.rules.types.medication import NDC, ndc11
 
-_PRESCRIPTION = ("code", "form", "route", "prescribedDate", "prescriber", "facility")
-_NUMBERS = ("initialFillQuantity", "numberOfRefillsAllowed")
+_PRESCRIPTION = tuple(
+    (name, f"prescription.{name}")
+    for name in (
+        "code",
+        "form",
+        "route",
+        "prescribedDate",
+        "prescriber",
+        "facility",
+        "initialFillQuantity",
+        "numberOfRefillsAllowed",
+    )
+)
+"""Fields of a MedicationRequest, and what an order has of each."""
 
 
 class Seen(msgspec.Struct, frozen=True, gc=False):
@@ -102,8 +113,9 @@ def _prescription(draft: Draft, where: str, order: Order) -> dict[str, Any]:
     """One MedicationRequest of the contract; empty when the order says nothing of it."""
     facts = order.facts
     found: dict[str, Any] = {}
-    for name in (*_PRESCRIPTION, *_NUMBERS):
-        draft.put(found, name, f"{where}.{name}", facts.get(f"prescription.{name}"))
+    for name, field in _PRESCRIPTION:
+        if (fact := facts.get(field)) is not None:
+            draft.put(found, name, f"{where}.{name}", fact)
     timing = facts.get("prescription.timing")
     dosage: dict[str, Any] = {}
     draft.put(dosage, "text", f"{where}.dosageInstruction.text", facts.get("prescription.text"))
@@ -114,13 +126,11 @@ def _prescription(draft: Draft, where: str, order: Order) -> dict[str, Any]:
         elif "text" not in dosage:
             dosage["text"] = timing.value["text"]
             draft.leaves(where, timing)
-    for fact in _present(facts.get("prescription.strength"), facts.get("prescription.dose")):
-        dosage.update(fact.value)
-        draft.leaves(f"{where}.dosageInstruction", fact)
+    for field in ("prescription.strength", "prescription.dose"):
+        fact = facts.get(field)
+        if fact is not None and fact.value is not None:
+            dosage.update(fact.value)
+            draft.leaves(f"{where}.dosageInstruction", fact)
     if dosage:
         found["dosageInstruction"] = dosage
     return found
-
-
-def _present(*facts: Fact | None) -> Iterable[Fact]:
-    return (fact for fact in facts if fact is not None and fact.value is not None)

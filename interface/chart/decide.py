@@ -7,7 +7,7 @@ passed in, and the outcome says what to keep.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from interface.chart.apart import NOBODY, Apart, charted_apart
@@ -15,7 +15,7 @@ from interface.chart.filters import person_left
 from interface.chart.guarding import Guard, no_guard
 from interface.chart.holds import hold
 from interface.chart.identity import decide_identity
-from interface.chart.model import Chart
+from interface.chart.model import Chart, change
 from interface.chart.outcome import Outcome
 from interface.chart.settle import Settling
 from interface.chart.step import Step
@@ -162,7 +162,7 @@ class Engine:
         for appointment in list(settling.chart.appointments.values()):
             settling.close(appointment, "withdrawn", reason)
         changed = settling.chart if settling.changes else None
-        return replace(outcome, chart=changed, requests=tuple(settling.changes))
+        return change(outcome, chart=changed, requests=tuple(settling.changes))
 
     def _without_chart(self, reading: Reading) -> Outcome | None:
         """Rejects and messages that are not for us."""

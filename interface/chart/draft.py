@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -28,18 +27,17 @@ class Provenance(msgspec.Struct, frozen=True, gc=False):
     rule: str
 
 
-@dataclass
-class Draft:
+class Draft(msgspec.Struct):
     """A request while it is composed, and why parts of it are missing."""
 
     trigger: str
     """Control id of the message that is decided: its own paths stand without a prefix."""
-    request: dict[str, Any] = field(default_factory=dict)
-    fields: list[Provenance] = field(default_factory=list)
-    left_out: list[LeftOut] = field(default_factory=list)
-    why: dict[str, str] = field(default_factory=dict)
+    request: dict[str, Any] = {}
+    fields: list[Provenance] = []
+    left_out: list[LeftOut] = []
+    why: dict[str, str] = {}
     """Field to the reason why it has no value, for the holds."""
-    repaired: list[tuple[str, str]] = field(default_factory=list)
+    repaired: list[tuple[str, str]] = []
     """Field, and what was repaired or assumed of its value, without patient data."""
 
     def source(self, path: str, message: str) -> str:
@@ -48,7 +46,10 @@ class Draft:
 
     def leaves(self, where: str, fact: Fact) -> None:
         """The provenance of a fact that now stands at `where`."""
-        before, rule, add = self.source("", fact.message), fact.rule, self.fields.append
+        message, rule, add = fact.message, fact.rule, self.fields.append
+        before = (
+            "" if message == self.trigger or not message else f"{message}:"
+        )  # as `source`, for all leaves
         if fact.said:
             self.repaired += [(where, text) for text in fact.said]
         for leaf in fact.leaves:

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from interface.chart.model import Appointment, Chart
 from interface.chart.reciprocity import Ledger, Share
@@ -20,8 +21,7 @@ def nothing_known() -> Ledger:
     return Ledger(Share(), Share())
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(msgspec.Struct, frozen=True):
     """A request that is composed, before it is checked against the contract."""
 
     request: dict[str, Any]
@@ -37,8 +37,7 @@ class Case:
     """How it stands to what is known in the chart; worked out when it is asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ruling:
+class Ruling(msgspec.Struct, frozen=True, gc=False):
     """What the environment says to it."""
 
     holds: tuple[Reason, ...] = ()
@@ -64,9 +63,9 @@ def no_guard(_case: Case) -> Ruling:
 
 def together(one: Ruling, other: Ruling) -> Ruling:
     """What two say to the same request: all holds; over by themselves when all of them are, with the last."""
-    if other == FREE:
+    if other is FREE or other == FREE:
         return one
-    if one == FREE:
+    if one is FREE or one == FREE:
         return other
     ends = [ruling.until for ruling in (one, other) if ruling.holds]
     timed = [end for end in ends if end is not None]

@@ -25,7 +25,7 @@ class KnownProblems:
         self._by_code: dict[str, list[int]] = {}
         self._by_instance: dict[str, list[int]] = {}
         for problem in problems:
-            self._append(problem)
+            self.add(problem)
 
     def entries(self) -> list[Problem]:
         """The entries in their order."""
@@ -65,7 +65,7 @@ class KnownProblems:
             if same_entry(other, entry):
                 self._set(place, entry)
                 return
-        self._append(entry)
+        self.add(entry)
 
     def end(self, end: Problem) -> None:
         """An end takes the place of what it is the end of, unless that is newer; and stays, against what is older."""
@@ -83,7 +83,7 @@ class KnownProblems:
             return
         ended: Problem = change(end, active=False)
         if free < 0:
-            self._append(ended)
+            self.add(ended)
         else:
             self._set(free, ended)
 
@@ -111,12 +111,15 @@ class KnownProblems:
         for place, other in self.of_code(entry.code):
             if other.system == entry.system:
                 self.drop(place)
-        self._append(entry)
+        self.add(entry)
 
-    def _append(self, entry: Problem) -> None:
-        self._places.append(None)
-        self._by_code.setdefault(entry.code, []).append(len(self._places) - 1)
-        self._set(len(self._places) - 1, entry)
+    def add(self, entry: Problem) -> None:
+        """Behind all, whatever is known of its code."""
+        place = len(self._places)
+        self._places.append(entry)
+        self._by_code.setdefault(entry.code, []).append(place)
+        if entry.instance:
+            self._by_instance.setdefault(entry.instance, []).append(place)
 
     def _set(self, place: int, entry: Problem) -> None:
         """`entry` is of the same code as what had the place."""

@@ -43,6 +43,8 @@ def due_of(
     What was let out for the appointment's day, or has been sent, is not taken back: not by another day of the calendar,
     not by another setting.
     """
+    if not policy.send_days_before and not book.fixed:
+        return None  # nearly all sites: nothing more is looked at
     if not appointment.date or policy.environment in _AT_ONCE:
         return None
     days, rule = days_before(book, policy, appointment)

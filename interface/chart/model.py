@@ -6,8 +6,6 @@ and a decision that fails leaves the old chart as it was.
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from interface.rules.facts import Fact, Leaf
@@ -17,7 +15,7 @@ PERSON = "P:"
 """The key of the entry that stands for requests without a date, which are about the person alone."""
 
 
-class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One coded problem as one visit, the problem list, or neither stated it.
 
     One that has ended stays, so that nothing older brings it back: `interface.chart.problems.standing` judges it.
@@ -49,7 +47,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     account: str = ""
 
 
-class Order(msgspec.Struct, frozen=True, omit_defaults=True):
+class Order(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One pharmacy order through its life."""
 
     ids: tuple[str, ...]
@@ -67,7 +65,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     account: str = ""
 
 
-class Discharge(msgspec.Struct, frozen=True, omit_defaults=True):
+class Discharge(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The end of a visit (A03), which ends its inpatient orders."""
 
     at: str
@@ -83,7 +81,7 @@ DISCARDED = "discarded"
 """The state of a request that a person has given up."""
 
 
-class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
+class Asked(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The last request that was made for an appointment."""
 
     id: int
@@ -105,7 +103,7 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
     held for the time again. Empty: none, or it was let out before this was noted."""
 
 
-class Appointment(msgspec.Struct, frozen=True, omit_defaults=True):
+class Appointment(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A booked appointment (SIU), a visit that ADT names, or the person where no date is known."""
 
     key: str
@@ -138,7 +136,7 @@ class Appointment(msgspec.Struct, frozen=True, omit_defaults=True):
         return str(fact.value) if fact is not None and fact.value is not None else ""
 
 
-class Chart(msgspec.Struct, omit_defaults=True):
+class Chart(msgspec.Struct, omit_defaults=True, gc=False):
     """What is known of one patient."""
 
     keys: list[str]
@@ -193,6 +191,5 @@ def decode_chart(document: bytes) -> Chart:
     return _decoder.decode(document)
 
 
-def change(entry: Any, **parts: Any) -> Any:
-    """A frozen entry with some parts replaced."""
-    return msgspec.structs.replace(entry, **parts)
+change = msgspec.structs.replace
+"""A frozen entry with some parts replaced."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -15,8 +14,7 @@ from interface.chart.reciprocity import Ledger
 from interface.rules.facts import LeftOut, Reason
 
 
-@dataclass(frozen=True)
-class NewRequest:
+class NewRequest(msgspec.Struct, frozen=True, gc=False):
     """A request to be stored; an unsent one it supersedes is closed with it."""
 
     id: int
@@ -34,8 +32,7 @@ class NewRequest:
     """When a hold ends by itself, POSIX seconds."""
 
 
-@dataclass(frozen=True)
-class Rewrite:
+class Rewrite(msgspec.Struct, frozen=True, gc=False):
     """An open request composed anew; without effect once it was sent."""
 
     id: int
@@ -48,8 +45,7 @@ class Rewrite:
     """When a hold ends by itself, POSIX seconds."""
 
 
-@dataclass(frozen=True)
-class Close:
+class Close(msgspec.Struct, frozen=True, gc=False):
     """An open request that ends unsent: withdrawn, expired or superseded; without effect once it was sent."""
 
     id: int
@@ -60,8 +56,7 @@ class Close:
 RequestChange = NewRequest | Rewrite | Close
 
 
-@dataclass(frozen=True)
-class Other:
+class Other(msgspec.Struct, frozen=True, gc=False):
     """A further patient whose chart a merge or move changes."""
 
     key: str
@@ -72,8 +67,7 @@ class Other:
     """Keys of charts that are part of this one from now on."""
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """What a message came to."""
 
     decision: str

@@ -102,11 +102,13 @@ def take_problems(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> No
         else:
             chart.snapshots[visit] = reading.at
             before = _take_out(chart, visit)
-    used = Counter(entry.instance for entry in stated)
+    numbers = [entry.instance for entry in stated if entry.instance]
+    used = Counter(numbers) if numbers else None
     known = KnownProblems(chart.problems)
     for entry in stated:
         if entry.fact is not None or entry.listed:
-            _Taking(known, entry, left_out, before).take(alone=used[entry.instance] == 1)
+            alone = used is None or used[entry.instance] == 1
+            _Taking(known, entry, left_out, before).take(alone=alone)
     chart.problems = known.entries()
 
 
@@ -138,24 +140,31 @@ class _Stated(msgspec.Struct, frozen=True, gc=False):
     action: str
     at: str
     account: str
+    plain: bool = False
+    """Whether it is a visit's diagnosis of which nothing is said but code and date: nearly all are."""
 
     @classmethod
     def of(cls, item: Item, visit: str, account: str, reading: Reading) -> _Stated:
-        source = next((fact.leaves[0].source for fact in item.values() if fact.leaves), _VISIT_LIST)
-        listed = not source.startswith(_VISIT_LIST)
+        listed = False
+        for fact in item.values():
+            if fact.leaves:
+                listed = not fact.leaves[0].source.startswith(_VISIT_LIST)
+                break
+        if not listed and item.keys() <= _PLAIN:
+            return cls(item.get("problem.codings"), item, False, visit, "", "", reading.at, account, True)
         if listed and reading.event.deletes_problems and "problem.action" not in item:
             leaves = (Leaf("", "delete", "MSH-9.2"),)
             deleted = Fact("delete", leaves, reading.event.rule, reading.at, reading.control_id)
             item = {**item, "problem.action": deleted}
         return cls(
-            fact=item.get("problem.codings"),
-            item=item,
-            listed=listed,
-            visit="" if listed else visit,
-            instance=text_of(item, "problem.instance"),
-            action=text_of(item, "problem.action"),
-            at=reading.at,
-            account=account,
+            item.get("problem.codings"),
+            item,
+            listed,
+            "" if listed else visit,
+            text_of(item, "problem.instance"),
+            text_of(item, "problem.action"),
+            reading.at,
+            account,
         )
 
     @property
@@ -175,11 +184,6 @@ class _Stated(msgspec.Struct, frozen=True, gc=False):
         """Whether the sender says that it is not, or no longer, confidential."""
         fact = self.item.get("problem.confidential")
         return fact is not None and fact.value in (False, "usual")
-
-    @property
-    def plain(self) -> bool:
-        """Whether it is a visit's diagnosis of which nothing is said but code and date: nearly all are."""
-        return not self.listed and self.item.keys() <= _PLAIN
 
     def state(self, *values: str) -> Fact | None:
         """The fact of confirmation or life cycle that has one of these values."""
@@ -228,14 +232,16 @@ class _Taking:
 
     def _entry(self, fact: Fact, index: int) -> Problem:
         where = f"[{index}]"
+        start = len(where)
         coding = fact.value[index]
+        date = self.stated.item.get("problem.date")
         return Problem(
             system=coding["system"],
             code=coding["code"],
             label=coding["label"],
             leaves=tuple(
                 [
-                    Leaf(leaf.path[len(where) :], leaf.value, leaf.source, leaf.rule)
+                    Leaf(leaf.path[start:], leaf.value, leaf.source, leaf.rule)
                     for leaf in fact.leaves
                     if leaf.path.startswith(where)
                 ]
@@ -244,7 +250,7 @@ class _Taking:
             at=fact.at,
             message=fact.message,
             visit=self.stated.visit,
-            date=_earliest(self.stated.item.get("problem.date")),
+            date=date if value_of(date) else None,
             listed=self.stated.listed,
             instance=self.instance,
             account=self.stated.account,
@@ -260,7 +266,7 @@ class _Taking:
     def _place(self, entry: Problem) -> None:
         stated, known = self.stated, self.known
         if stated.plain and not known.knows(entry.code):
-            known.put(self._with_date(entry, None))
+            known.add(entry if not self.before else self._with_date(entry, None))
             return
         if (confidential := stated.confidential) is not None:
             self._leave_out(entry.leaves, f"confidential: {_said(confidential)}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from interface.chart.decide import Engine
@@ -205,6 +205,6 @@ def _decide(
     if made:
         return Decided(entry, owner, anew or outcome, made[-1], made=True)
     if entry.held and _goes_out(owner.chart, entry.request):
-        posted = replace(anew or outcome, decision="post", reasons=(_RELEASED,))
+        posted = change(anew or outcome, decision="post", reasons=(_RELEASED,))
         return Decided(entry, owner, posted, entry.request)
     return Decided(entry, owner, anew or outcome, entry.request, stands=entry.request is not None)

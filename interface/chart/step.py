@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from interface.chart.by_hand import given_up
@@ -335,7 +334,7 @@ class Step:
             if key not in asked_now:
                 released = self.settling.refresh(appointment) or released
         if len(outcome.requests) < len(self.settling.changes):
-            outcome = replace(outcome, requests=tuple(self.settling.changes))
+            outcome = change(outcome, requests=tuple(self.settling.changes))
         if released is None or outcome.decision != "chart":
             return outcome
         return self._outcome(
@@ -361,5 +360,8 @@ class Step:
             request=request,
             fields=fields,
             left_out=tuple(dict.fromkeys(left_out)),
-            said=(*reading.said, *[text for item in items for fact in item.values() for text in fact.said]),
+            said=(
+                *reading.said,
+                *[text for item in items for fact in item.values() if fact.said for text in fact.said],
+            ),
         )

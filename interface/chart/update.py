@@ -40,15 +40,18 @@ def merge(known: dict[str, Fact], field: str, new: Fact) -> None:
 
 def take_patient(chart: Chart, facts: Item, keys: Sequence[str]) -> None:
     """Demographics. The number is taken only where it is the patient's own: a retired one leads here, and no more."""
+    known = chart.patient
     for field, fact in facts.items():
         if not field.startswith("patient.") or field == "patient.mrn.extension":
             continue
         if field == VISIT_PROTECTED:
             _take_protection(chart, fact, text_of(facts, "visit.number"))
         elif field == RESTRICTED:
-            merge(chart.patient, field, _restrictions(chart.patient.get(field), fact))
+            merge(known, field, _restrictions(known.get(field), fact))
+        elif field in known:
+            merge(known, field, fact)
         else:
-            merge(chart.patient, field, fact)
+            known[field] = fact
     mrn = facts.get("patient.mrn.extension")
     if mrn is not None and mrn.value is not None and keys[:1] == tuple(chart.keys[:1]):
         fact = change(mrn, value=mrn.value["extension"])

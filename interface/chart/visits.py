@@ -27,6 +27,9 @@ def known_as(chart: Chart, number: str) -> str:
         number = number_now(chart, number)
     if f"V:{number}" in chart.appointments or number in chart.snapshots:
         return number
+    past = chart.snapshots or chart.removed or chart.discharges
+    if not (past or chart.appointments or chart.problems or chart.orders):
+        return number  # nothing is known of a new patient
     known = {key[2:] for key, entry in chart.appointments.items() if entry.is_visit}
     known.update(chart.snapshots, chart.removed, chart.discharges)
     known.update(problem.visit for problem in chart.problems)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import marshal
 from collections.abc import Callable, Mapping
 from datetime import date
-from functools import lru_cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError, create_model
@@ -21,16 +20,17 @@ NO_CATEGORY = Violation(
 """Contract: MedicalSummaryPeriodRule (since API 3.0.0)."""
 
 
-_KEPT, _LONGEST = 1024, 8192
-"""Values of each field whose JSON is kept, and how long they may be: about 1 KB for a patient, 4 KB for medications."""
+_KEPT, _LONGEST = 512, 8192
+"""Values of each field whose JSON is kept at least (at most twice as many), and how long they may be: about 1 KB for a
+patient, 4 KB for medications."""
 
 
 class _Field:
     """One field of a request, checked by itself; what was checked before is not checked again.
 
     Most requests repeat most of another: the clinician, the clinic, all but one field of the patient's last one. The key is
-    the value as `marshal` writes it, which takes plain values only and tells 1 from 1.0 and True (version 2 writes the same
-    value always the same). It costs a twentieth of the check.
+    the day and the value as `marshal` writes them, which takes plain values only and tells 1 from 1.0 and True (version 2
+    writes the same value always the same). It costs a twentieth of the check. What has not come again for long is forgotten.
     """
 
     def __init__(self, model: type[Part], name: str) -> None:
@@ -40,26 +40,39 @@ class _Field:
         self._name = name
         adapter = TypeAdapter(alone)
         self._validate, self._write = adapter.validator.validate_python, adapter.serializer.to_json
-        self._written = lru_cache(maxsize=_KEPT)(self._checked)
-        self.forget = self._written.cache_clear
+        self.forget()
+
+    def forget(self) -> None:
+        """Keep nothing any more."""
+        self._young: dict[bytes, bytes] = {}
+        self._old: dict[bytes, bytes] = {}
 
     @property
     def kept(self) -> int:
         """How many values are kept."""
-        return self._written.cache_info().currsize
+        return len(self._young) + len(self._old)
 
     def written(self, value: Any, today: date) -> bytes | None:
         """`"name":value` as it stands in the body, empty for a None; None: the contract refuses it, or it can't be told."""
         try:
-            key = marshal.dumps(value, 2)
+            key = marshal.dumps((today.toordinal(), value), 2)
         except ValueError:  # nothing that JSON has
             return None
-        return self._written(key, today) if len(key) <= _LONGEST else self._checked(key, today)
+        found = self._young.get(key)
+        if found is not None:
+            return found
+        found = self._old.pop(key, None)
+        if found is None:
+            found = self._checked(value, today)
+        if found is not None and len(key) <= _LONGEST:
+            if len(self._young) >= _KEPT:
+                self._young, self._old = {}, self._young
+            self._young[key] = found
+        return found
 
-    def _checked(self, value: bytes, today: date) -> bytes | None:
-        request = {self._name: marshal.loads(value)}  # noqa: S302 - what `written` has made
+    def _checked(self, value: Any, today: date) -> bytes | None:
         try:
-            model = self._validate(request, context={"today": today})
+            model = self._validate({self._name: value}, context={"today": today})
         except ValidationError:
             return None
         return self._write(model, exclude_none=True)[1:-1]
@@ -106,19 +119,22 @@ class Checking:
 
     def _of_fields(self, request: dict[str, Any], today: date) -> bytes | None:
         """The body, field by field; None: something is wrong, and only the check of the whole says all of it."""
-        if not isinstance(request, dict) or not request.keys() <= self._fields.keys():
+        if (
+            not isinstance(request, dict)
+            or not self._needed <= request.keys()
+            or self._lacks_category(request)
+        ):
             return None
-        if not self._needed <= request.keys() or self._lacks_category(request):
-            return None
-        parts = []
+        parts, unknown = [], len(request)
         for name, field in self._fields.items():
             if name in request:
+                unknown -= 1
                 written = field.written(request[name], today)
                 if written is None:
                     return None
                 if written:
                     parts.append(written)
-        return b"{" + b",".join(parts) + b"}"
+        return None if unknown else b"{" + b",".join(parts) + b"}"
 
     def _whole(self, request: dict[str, Any], today: date) -> tuple[bytes | None, tuple[Violation, ...]]:
         try:

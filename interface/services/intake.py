@@ -239,8 +239,12 @@ class Intake:
 
     def _find(self, plan: Plan, reading: Reading) -> dict[str, int]:
         """The patients that the keys lead to; keys of nobody are left out."""
-        found = {key: plan.ids[key] if key in plan.ids else self._cache.find(key) for key in reading.keys}
-        return {key: patient for key, patient in found.items() if patient is not None}
+        found = {}
+        for key in reading.keys:
+            patient = plan.ids[key] if key in plan.ids else self._cache.find(key)
+            if patient is not None:
+                found[key] = patient
+        return found
 
     def _chart(self, plan: Plan, patient: int) -> Chart:
         if patient in plan.unreadable:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from interface.chart.decide import Engine
 from interface.chart.difference import Difference, differences
 from interface.chart.model import OPEN, Chart
+from interface.chart.model import change as changed
 from interface.chart.outcome import Close, NewRequest, RequestChange, Rewrite
 from interface.chart.rebuild import Decided, Patient
 from interface.chart.shown import number_text, shown, values_shown
@@ -299,7 +300,7 @@ def _in_the_end(changes: Sequence[RequestChange]) -> list[RequestChange]:
             instead_of = change.supersedes
             while instead_of in made:
                 instead_of = made[instead_of].supersedes
-            left[change.id] = replace(change, supersedes=instead_of)
+            left[change.id] = changed(change, supersedes=instead_of)
         else:
             left[change.id] = change
     return list(left.values())

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal
 
+import msgspec
+
 from interface.delivery.outcomes import Outcome
 from interface.store.leases import Hold
 from interface.store.records.roster import RosterWrite
 
 
-@dataclass(frozen=True, slots=True)
-class MessageDone:
+class MessageDone(msgspec.Struct, frozen=True, gc=False):
     """Intake has come to an end with a message."""
 
     id: int
@@ -51,8 +52,7 @@ class CommandDone:
     """What is told to who asked; no patient data but ids of ours."""
 
 
-@dataclass(frozen=True, slots=True)
-class PatientWrite:
+class PatientWrite(msgspec.Struct, frozen=True, gc=False):
     """A chart to store."""
 
     id: int
@@ -66,8 +66,7 @@ class PatientWrite:
     """The patient whose chart this one's is part of from now on; 0: it is a chart of its own again; None: as it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewRequestRow:
+class NewRequestRow(msgspec.Struct, frozen=True, gc=False):
     """A request to store; it is due at once when waiting."""
 
     id: int
@@ -87,8 +86,7 @@ class NewRequestRow:
     """Of a held one: when its hold is over by itself, POSIX seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class RewriteRow:
+class RewriteRow(msgspec.Struct, frozen=True, gc=False):
     """New content for a request that is still waiting or held. A held one that is to wait is due at once; one
     that waits for its next attempt already goes on waiting as long as it would have.
     """
@@ -107,8 +105,7 @@ class RewriteRow:
     """Of a held one: when its hold is over by itself, POSIX seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class CloseRow:
+class CloseRow(msgspec.Struct, frozen=True, gc=False):
     """The end of a request that is still waiting or held."""
 
     id: int
@@ -158,8 +155,7 @@ class DiscardRow:
     reasons: str = "[]"
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptDone:
+class AttemptDone(msgspec.Struct, frozen=True, gc=False):
     """One POST and what it means for its request, which is `sending`."""
 
     request_id: int

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 
 from interface.chart.decide import Engine
-from interface.chart.model import Chart, decode_chart, encode_chart
+from interface.chart.model import Chart, change, decode_chart, encode_chart
 from interface.chart.outcome import Outcome
 from interface.chart.registry import Registry
 from interface.rules import Policy, Rulebook, load_rulebook
@@ -110,8 +109,8 @@ def _as_stored(outcome: Outcome) -> Outcome:
     if outcome.chart is None:
         return outcome
     kept = decode_chart(encode_chart(outcome.chart))
-    others = tuple(replace(o, chart=decode_chart(encode_chart(o.chart))) for o in outcome.others)
-    return replace(outcome, chart=kept, others=others)
+    others = tuple(change(o, chart=decode_chart(encode_chart(o.chart))) for o in outcome.others)
+    return change(outcome, chart=kept, others=others)
 
 
 @pytest.fixture
