@@ -5,6 +5,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
+# Bytecode is written, whatever the surroundings say: else each start of a command compiles the program anew, a
+# quarter of its time, and the tests start two thousand.
+export PYTHONDONTWRITEBYTECODE :=
+
 TOOLS := $(VENV)/tools
 DELIVERED := $(VENV)/delivered
 

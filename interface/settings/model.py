@@ -2,15 +2,13 @@
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote, urlsplit
 
 from pydantic import Field, PrivateAttr, model_validator
 
 from interface.alerting.facts import FeedLimit, Limits
 from interface.alerting.week import Week, windows_of
-from interface.rules import Rulebook, RuleError, load_rulebook
-from interface.rules.conditions import plain
 from interface.rules.policy import Filters as FilterPolicy
 from interface.rules.policy import Policy, RequestDefaults
 from interface.settings import checks, together
@@ -36,6 +34,9 @@ from interface.settings.sections import (
     Webhooks,
 )
 from interface.settings.together import BASE_URLS
+
+if TYPE_CHECKING:
+    from interface.rules import Rulebook
 
 POST_PATHS = {
     (1, "production-test"): "/v1/scheduled-appointment/test",
@@ -125,6 +126,8 @@ class Settings(Section):
         )
 
     def _filters(self) -> FilterPolicy:
+        from interface.rules.conditions import plain
+
         given = self.filters
         return FilterPolicy(
             take_types=frozenset(map(plain, given.take_appointment_types)),
@@ -138,7 +141,7 @@ class Settings(Section):
             else None,
         )
 
-    def rulebook(self) -> Rulebook:
+    def rulebook(self) -> "Rulebook":
         """The mapping as the site's overlay folder changes it, read and checked now.
 
         Raises:
@@ -146,6 +149,9 @@ class Settings(Section):
             RuleError: a file in it says something that can't be; file, line and the nearest valid name.
 
         """
+        # imported here: the door, and most commands, read no mapping
+        from interface.rules import RuleError, load_rulebook
+
         if self.mappings.overlay is None:
             return load_rulebook()
         folder = self.resolve(self.mappings.overlay)

@@ -22,6 +22,9 @@ from sqlalchemy.pool import NullPool
 
 from interface.store.engine import Database
 from interface.store.records.figures import ServerFacts, StoreStats
+from interface.store.schema import complete_for_postgresql
+
+complete_for_postgresql()
 
 _T = TypeVar("_T")
 

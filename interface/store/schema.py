@@ -36,18 +36,27 @@ _ID = BigInteger().with_variant(Integer, "sqlite")
 
 
 def _partial_index(name: str, where: ColumnElement[bool], *columns: Column[Any]) -> None:
-    """An index over the rows that fulfil `where` only, on both engines."""
-    Index(name, *columns, sqlite_where=where, postgresql_where=where)
+    """An index over the rows that fulfil `where` only, on both engines (PostgreSQL's: `complete_for_postgresql`)."""
+    Index(name, *columns, sqlite_where=where)
 
 
 def _unique_index(name: str, where: ColumnElement[bool], *columns: Column[Any]) -> None:
     """No two of the rows that fulfil `where` are equal in these columns, on both engines."""
-    Index(name, *columns, unique=True, sqlite_where=where, postgresql_where=where)
+    Index(name, *columns, unique=True, sqlite_where=where)
 
 
 def _filled_index(name: str, *columns: Column[Any]) -> None:
     """An index over the rows whose first column is not NULL: what is looked up by a value needs no others."""
     _partial_index(name, columns[0].is_not(None), *columns)
+
+
+def complete_for_postgresql() -> None:
+    """Tell PostgreSQL, too, which rows the indexes are of: SQLAlchemy imports its 19 modules to take that in, 40 ms and 2 MB
+    which nobody needs who has SQLite.
+    """
+    for table in metadata.tables.values():
+        for index in table.indexes:
+            index.dialect_options["postgresql"]["where"] = index.dialect_options["sqlite"]["where"]
 
 
 def sealed(purpose: str) -> dict[str, str]:

@@ -1,0 +1,40 @@
+"""What a process has no use for it does not import: that is most of its memory, and of a command's time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+MAPPING = ("yaml", "interface.rules.reading", "interface.contract.common", "interface.chart.decide")
+CONSOLE = ("jinja2", "interface.console.site")
+POSTGRESQL = ("sqlalchemy.dialects.postgresql", "psycopg")
+SEVERAL = ("hl7", "hl7apy", "jsonschema", "rich", "argon2")
+
+
+@pytest.mark.parametrize(
+    ("modules", "not_needed"),
+    [
+        (
+            "interface.services.daemon interface.console.later",
+            (*MAPPING, *CONSOLE, *POSTGRESQL, *SEVERAL, "requests"),
+        ),
+        ("interface.services.work", (*CONSOLE, *POSTGRESQL, *SEVERAL, "twisted", "OpenSSL", "requests")),
+        (
+            "interface.services.posting_process",
+            (*MAPPING, *CONSOLE, *SEVERAL, "sqlalchemy", "pydantic", "twisted"),
+        ),
+        (
+            "interface.settings",
+            (*MAPPING, *CONSOLE, *SEVERAL, "sqlalchemy", "twisted", "requests", "cryptography"),
+        ),
+        ("interface.store.database", (*MAPPING, *CONSOLE, *POSTGRESQL, *SEVERAL, "twisted", "requests")),
+    ],
+)
+def test_nothing_is_imported_that_is_not_needed(modules: str, not_needed: tuple[str, ...]) -> None:
+    program = f"import sys, {', '.join(modules.split())}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    imported = set(done.stdout.split())
+    assert set(modules.split()) <= imported
+    assert not imported & set(not_needed)
