@@ -123,6 +123,7 @@ class MLLPConnection(Protocol):
         self._frame_since: float | None = None
         self._timer: Timer | None = None
         self._pacing: Timer | None = None
+        self._socket: socket.socket | None = None  # on which answers go at once
 
     # ---- life ----
 
@@ -136,6 +137,7 @@ class MLLPConnection(Protocol):
             for option, value in KEEPALIVE.items():
                 if hasattr(socket, option):
                     handle.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+            self._socket = handle if wire is self.transport else None
         self.transport.registerProducer(self, True)
         self.shared.connected(self)
 
@@ -263,7 +265,7 @@ class MLLPConnection(Protocol):
             elif taken.stored is None:
                 silent = True
         if ready and not self._closing:
-            self.transport.write(b"".join(ready))
+            self._write(b"".join(ready))
         if silent:
             # Behind an unanswered message nothing is answered: the sender's queue starts again at that
             # message.
@@ -273,6 +275,19 @@ class MLLPConnection(Protocol):
             self._resume(ANSWERS)
         if self._paused & FINISHING and not pending:
             self._close()
+
+    def _write(self, answers: bytes) -> None:
+        """Send what the socket takes at once; the reactor's way, round by its poll, costs 20 us of 120 a message."""
+        if self._socket is not None:
+            try:
+                sent = self._socket.send(answers)
+            except OSError:  # it is full, or gone: the transport finds out which
+                sent = 0
+            if sent == len(answers):
+                return
+            self._socket = None  # what follows goes behind what the transport has now
+            answers = answers[sent:]
+        self.transport.write(answers)
 
     def _has_room(self) -> bool:
         limits: Limits = self.shared.limits

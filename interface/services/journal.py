@@ -9,6 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
 from typing import Any, Generic, Protocol, TypeVar
 
 from interface.errors import InterfaceError
@@ -77,9 +78,9 @@ class JournalThread(Generic[Item]):
         """`deliver` gets each batch in the reactor through `call_from_thread`, frames in the order of
         `submit`.
 
-        `on_commit(rows, seconds)` is called in this thread after each commit (it wakes the work and is
-        measured); `probe` raises while the store cannot be written. `said`: the names of the log lines when that
-        begins and ends.
+        `on_commit(rows, seconds)` is called in this thread after each commit, behind the answers (it wakes the work
+        and is measured); `probe` raises while the store cannot be written. `said`: the names of the log lines when
+        that begins and ends.
         """
         self._journal = journal
         self._deliver = deliver
@@ -88,8 +89,11 @@ class JournalThread(Generic[Item]):
         self._probe = probe
         self._rest = rest
         self._fails, self._works_again = said
+        self._submitted: SimpleQueue[Sequence[Item]] = (
+            SimpleQueue()
+        )  # 5 us a hand-over less than by a condition
         self._waiting: deque[Item] = deque()
-        self._condition = threading.Condition(threading.Lock())
+        self._committed: list[tuple[int, float]] = []
         self._stopping = False
         self.name = name
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -110,23 +114,19 @@ class JournalThread(Generic[Item]):
 
     def submit(self, batch: Sequence[Item]) -> None:
         """Queue frames to be stored (reactor thread)."""
-        with self._condition:
-            self._waiting.extend(batch)
-            self._condition.notify()
+        self._submitted.put(batch)
 
     def refuse(self, why: str | None) -> None:
         """Store nothing from now on, as if the store failed for this reason; None: store again (reactor thread)."""
-        with self._condition:
-            if why != self._refusing:
-                self._refusing = why
-                self._condition.notify()
+        if why != self._refusing:
+            self._refusing = why
+            self._submitted.put(())
 
     def stop(self, stopped: Callable[[], None]) -> None:
         """Store what waits, then end; `stopped` is called in the reactor when that is done."""
-        with self._condition:
-            self._stopped = stopped
-            self._stopping = True
-            self._condition.notify()
+        self._stopped = stopped
+        self._stopping = True
+        self._submitted.put(())
 
     @property
     def alive(self) -> bool:
@@ -156,29 +156,36 @@ class JournalThread(Generic[Item]):
             rows = self._store(batch)
             self.busy_since = None
             self._call_from_thread(self._deliver, batch)
+            while self._committed:
+                self._on_commit(*self._committed.pop())
             if rows > 1:
                 self._rest(REST_SECONDS)
         self._call_from_thread(self._stopped)
 
     def _next(self) -> list[Item] | None:
         """The next frames to store together; [] when it is time to probe; None when all is done."""
-        with self._condition:
-            while not self._waiting:
-                if self._stopping:
-                    return None
-                patience = PROBE_SECONDS if self.failing is not None else None
-                if not self._condition.wait(patience) or (self._refusing and self.failing is None):
-                    return []
-            batch = [self._waiting.popleft()]
-            rows, size = len(batch[0].arrivals), batch[0].size
-            while self._waiting:
-                following = self._waiting[0]
-                rows += len(following.arrivals)
-                size += following.size
-                if rows > MAX_ROWS or size > MAX_BYTES:
-                    break
-                batch.append(self._waiting.popleft())
-            return batch
+        waiting, submitted = self._waiting, self._submitted
+        while not waiting:
+            if self._stopping and submitted.empty():
+                return None
+            try:
+                waiting.extend(submitted.get(timeout=PROBE_SECONDS if self.failing is not None else None))
+            except Empty:
+                return []
+            if not waiting and self._refusing and self.failing is None:
+                return []
+        for _ in range(submitted.qsize()):
+            waiting.extend(submitted.get())
+        batch = [waiting.popleft()]
+        rows, size = len(batch[0].arrivals), batch[0].size
+        while waiting:
+            following = waiting[0]
+            rows += len(following.arrivals)
+            size += following.size
+            if rows > MAX_ROWS or size > MAX_BYTES:
+                break
+            batch.append(waiting.popleft())
+        return batch
 
     def _store(self, batch: list[Item]) -> int:
         """Store a batch; returns how many rows were waiting. Frames that failed keep `stored` None."""
@@ -211,7 +218,7 @@ class JournalThread(Generic[Item]):
             taken.stored = stored[at:end]
             at = end
         self._works()
-        self._on_commit(len(rows), seconds)
+        self._committed.append((len(rows), seconds))
         return len(rows)
 
     def _try_probe(self) -> None:

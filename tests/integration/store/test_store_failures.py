@@ -9,9 +9,12 @@ from contextlib import closing
 
 import pytest
 
+from interface.store import sqlite
 from interface.store.database import open_store
 from interface.store.errors import NotStored, StoreError
+from interface.store.journal import Journal
 from interface.store.records.turn import MessageDone, Turn
+from interface.store.sqlite import SQLite
 
 # a child with a limit on the size of its files: writing the WAL fails within COMMIT, as on a full disk
 FULL = """
@@ -53,9 +56,7 @@ def test_a_commit_that_finds_the_disk_full_stores_nothing_and_the_next_one_works
 
 def test_a_store_that_is_locked_is_not_written_and_works_afterwards(sqlite_store, sqlite_fill):
     store, fill = sqlite_store, sqlite_fill
-    journal = store.journal
-    journal._connection.exec_driver_sql("PRAGMA busy_timeout=10")
-    journal._connection.rollback()
+    journal = Journal(SQLite(store.path, busy_ms=10), store.keyring)
     other = sqlite3.connect(store.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(NotStored, match="another program holds it locked"):
@@ -64,6 +65,24 @@ def test_a_store_that_is_locked_is_not_written_and_works_afterwards(sqlite_store
     other.execute("ROLLBACK")
     other.close()
     assert journal.append([fill.arrival()], fill.now)[0].receipt == "stored"
+    journal.close()
+
+
+def test_who_waits_for_the_lock_has_it_soon_after_it_is_free(sqlite_store, sqlite_fill, monkeypatch):
+    other = sqlite3.connect(sqlite_store.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    waits = []
+
+    def wait(seconds):
+        waits.append(seconds)
+        if len(waits) == 5:
+            other.execute("ROLLBACK")
+
+    monkeypatch.setattr(sqlite.time, "sleep", wait)
+    assert sqlite_store.journal.append([sqlite_fill.arrival()], sqlite_fill.now)[0].receipt == "stored"
+    assert len(waits) == 5
+    assert max(waits) < 0.001
+    other.close()
 
 
 def test_a_store_in_trouble_is_not_written_and_works_afterwards(store, fill, trouble):

@@ -8,8 +8,10 @@ from itertools import count
 
 import pytest
 from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from zope.interface import implementer
 
 from interface.hl7.framing import frame
 from interface.services.access import Network
@@ -35,6 +37,41 @@ class Wire(StringTransport):
         self.aborted = True
 
 
+class Socket:
+    """Takes so many bytes at each call, then no more: it is full, or gone."""
+
+    def __init__(self, takes: Sequence[int], then: type[OSError]) -> None:
+        self.takes = list(takes)
+        self.then = then
+        self.sent = b""
+
+    def setsockopt(self, *_: int) -> None:
+        pass
+
+    def send(self, data: bytes) -> int:
+        if not self.takes:
+            raise self.then
+        took = min(self.takes.pop(0), len(data))
+        self.sent += data[:took]
+        return took
+
+
+@implementer(ITCPTransport)
+class TCPWire(Wire):
+    """One with a socket."""
+
+    socket: Socket
+
+    def getHandle(self) -> Socket:
+        return self.socket
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        pass
+
+    def setTcpKeepAlive(self, enabled: bool) -> None:
+        pass
+
+
 class Bench:
     """A listener whose journal is the test."""
 
@@ -55,10 +92,10 @@ class Bench:
             **options,  # type: ignore[arg-type]
         )
 
-    def connect(self, host: str = "127.0.0.1") -> tuple[MLLPConnection, Wire]:
+    def connect(self, host: str = "127.0.0.1", wire: Wire | None = None) -> tuple[MLLPConnection, Wire]:
         connection = self.factory.buildProtocol(IPv4Address("TCP", host, 40000))
         assert connection is not None
-        wire = Wire()
+        wire = wire or Wire()
         connection.makeConnection(wire)
         return connection, wire
 
@@ -95,6 +132,25 @@ def test_answers_go_out_in_the_order_the_messages_came_whatever_order_they_are_s
     assert answered(wire) == []
     bench.settle([first])
     assert answered(wire) == [("AA", "M1"), ("AA", "M2"), ("AA", "M3")]
+
+
+@pytest.mark.parametrize("takes", [(1000, 1000, 1000), (1000, 7, 1000), (1000,), (0, 1000), ()], ids=str)
+@pytest.mark.parametrize("then", [BlockingIOError, BrokenPipeError])
+def test_what_a_socket_does_not_take_at_once_is_the_transports_in_order(
+    takes: tuple[int, ...], then: type[OSError]
+) -> None:
+    bench = Bench()
+    wire = TCPWire()
+    wire.socket = Socket(takes, then)
+    connection, _ = bench.connect(wire=wire)
+    for name in ("M1", "M2", "M3"):
+        connection.dataReceived(frame(message(name)))
+        bench.settle(list(bench.queue))
+    straight, rest = wire.socket.sent, wire.value()
+    wire.clear()
+    wire.write(straight + rest)
+    assert answered(wire) == [("AA", "M1"), ("AA", "M2"), ("AA", "M3")]
+    assert bool(straight) == (sum(takes[:1]) > 0)
 
 
 def test_nothing_is_answered_before_it_is_stored() -> None:

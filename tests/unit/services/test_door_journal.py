@@ -64,6 +64,7 @@ class Rig:
         self.delivered: list[list[Taken]] = []
         self.rests: list[float] = []
         self.commits: list[int] = []
+        self.delivered_at_commit: list[int] = []
         self.probe_failures: list[Exception] = []
         self.stopped = threading.Event()
         self.changed = threading.Condition()
@@ -71,7 +72,7 @@ class Rig:
             fake,
             self._deliver,
             lambda call, *args: call(*args),
-            on_commit=lambda rows, seconds: self.commits.append(rows),
+            on_commit=self._committed,
             probe=self._probe,
             rest=self.rests.append,
         )
@@ -80,6 +81,10 @@ class Rig:
         with self.changed:
             self.delivered.append(batch)
             self.changed.notify_all()
+
+    def _committed(self, rows: int, _seconds: float) -> None:
+        self.commits.append(rows)
+        self.delivered_at_commit.append(len(self.delivered))
 
     def _probe(self) -> None:
         if self.probe_failures:
@@ -119,9 +124,11 @@ def test_what_waits_is_stored_in_one_transaction_and_handed_back_at_once(rig: Ri
     rig.thread.submit([taken("C")])
     rig.fake.open.release(10)
     rig.wait(4)
+    rig.stop()
     assert rig.fake.batches == [["first.0"], ["A.0", "B.0", "C.0"]]
     assert [len(batch) for batch in rig.delivered] == [1, 3]
     assert rig.commits == [1, 3]
+    assert rig.delivered_at_commit == [1, 2]
 
 
 def test_it_rests_after_a_commit_only_when_more_than_one_row_was_waiting(rig: Rig) -> None:
