@@ -1,6 +1,6 @@
 """MSH alone, for the door: what an ACK, the journal and the limits need, without reading the message."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .delimiters import Delimiters, read_delimiters
 from .errors import HeaderError, HeaderFault
@@ -10,9 +10,9 @@ from .opening import read_opening
 __all__ = ["Header", "HeaderError", "HeaderFault", "read_header"]
 
 
-@dataclass(frozen=True)
-class Header:
-    """Fields of MSH as sent (decoded, still escaped); '' when absent or HL7 null.
+class Header(NamedTuple):
+    """Fields of MSH as sent (decoded, still escaped); '' when absent or HL7 null. A tuple: made for each message, a frozen
+    dataclass of so many fields costs 2 us more.
 
     Codes are without outer blanks; MSH-3 to MSH-6 and MSH-10, which an ACK gives back, are exactly as sent.
     """
@@ -61,7 +61,7 @@ def read_header(raw: bytes, default_charset: str | None = None) -> Header:
     if len(fields) < 18:
         fields += [""] * (18 - len(fields))
     component, repetition = delimiters.component, delimiters.repetition
-    kind = [part.strip() for part in _split(fields[8], component)]
+    code, trigger, structure = [part.strip() for part in (*_split(fields[8], component), "", "")[:3]]
     return Header(
         delimiters.field,
         fields[1],
@@ -69,9 +69,9 @@ def read_header(raw: bytes, default_charset: str | None = None) -> Header:
         fields[3],
         fields[4],
         fields[5],
-        kind[0],
-        kind[1] if len(kind) > 1 else "",
-        kind[2] if len(kind) > 2 else "",
+        code,
+        trigger,
+        structure,
         fields[9] if fields[9].strip() else "",
         _split(fields[10], component)[0].strip(),
         _split(fields[11], component)[0].strip(),

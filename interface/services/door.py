@@ -4,7 +4,6 @@ import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +34,7 @@ from interface.services.receiver import Alone, Received, Receiver, rules_of
 from interface.services.supervision import Supervisor
 from interface.services.systemd import Given
 from interface.services.taken import Answering, Taken
+from interface.services.timing import WholeSeconds
 from interface.services.watch import Seen, Watch
 from interface.services.web import health_site
 from interface.settings import Listener, Settings, SettingsError, load_settings
@@ -243,7 +243,6 @@ class Door:
         return None if self.console is None else self.console.page(segments)
 
     def _factory(self, section: Listener) -> MLLPFactory:
-        zone = self.settings.site.zone
         return MLLPFactory(
             section.name,
             self.gate,
@@ -262,7 +261,7 @@ class Door:
             places=self._places,
             messages_per_second=section.messages_per_second,
             control_ids=self._control_ids,
-            now=lambda: datetime.now().astimezone(zone),
+            now=WholeSeconds(self.settings.site.zone),
         )
 
     def start(self) -> None:

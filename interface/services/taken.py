@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
-from interface.hl7.ack import Receipt, ack_code, acknowledge
+from interface.hl7.ack import Receipt, ack_code, write_ack
 from interface.hl7.batch import split_messages
 from interface.hl7.framing import Oversized, frame
 from interface.hl7.header import Header, HeaderError, read_header
@@ -160,21 +160,16 @@ class Answering:
         if receipt is None:
             receipt = Receipt.NOT_STORED if taken.stored is None else _RECEIPTS[taken.stored[0].receipt]
             taken.receipt = receipt
-        taken.code = ack_code(taken.header, receipt, mode=self.mode, not_stored=self.not_stored)
-        ack = self._acknowledge(taken.header, receipt, now, control_id)
-        taken.answer = None if ack is None else frame(ack)
+        code = ack_code(taken.header, receipt, mode=self.mode, not_stored=self.not_stored)
+        taken.code = code
+        taken.answer = frame(_written(taken.header, receipt, code, now, control_id)) if code else None
         taken.settled = True
 
-    def _acknowledge(
-        self, header: Header | None, receipt: Receipt, now: datetime, control_id: str
-    ) -> bytes | None:
-        try:
-            return acknowledge(
-                header, receipt, mode=self.mode, not_stored=self.not_stored, now=now, control_id=control_id
-            )
-        except Exception as error:
-            # A fault of ours: an ACK without the sender's header says less, but the sender is answered.
-            event(log, logging.ERROR, "ack-fault", control_id=control_id, fault=where(error))
-            return acknowledge(
-                None, receipt, mode=self.mode, not_stored=self.not_stored, now=now, control_id=control_id
-            )
+
+def _written(header: Header | None, receipt: Receipt, code: str, now: datetime, control_id: str) -> bytes:
+    try:
+        return write_ack(header, receipt, code, now=now, control_id=control_id)
+    except Exception as error:
+        # A fault of ours: an ACK without the sender's header says less, but the sender is answered.
+        event(log, logging.ERROR, "ack-fault", control_id=control_id, fault=where(error))
+        return write_ack(None, receipt, code, now=now, control_id=control_id)

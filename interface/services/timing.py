@@ -1,6 +1,8 @@
 """What the parts of the door need of a clock: the reactor has it, and a test's clock too."""
 
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime, tzinfo
 from typing import Any, Protocol
 
 
@@ -32,3 +34,22 @@ def cancel(timer: Timer | None) -> None:
     """Cancel a timer that may have gone off, or was never set."""
     if timer is not None and timer.active():
         timer.cancel()
+
+
+class WholeSeconds:
+    """The time as an ACK bears it, to the second: made once in a second, not for each message."""
+
+    def __init__(self, zone: tzinfo | None, clock: Callable[[], float] = time.time) -> None:
+        """`zone` None: the machine's own."""
+        self._zone = zone
+        self._clock = clock
+        self._second = -1
+        self._now = datetime.fromtimestamp(0, UTC)
+
+    def __call__(self) -> datetime:
+        """Now, aware."""
+        second = int(self._clock())
+        if second != self._second:
+            self._second = second
+            self._now = datetime.fromtimestamp(second, UTC).astimezone(self._zone)
+        return self._now

@@ -74,7 +74,7 @@ class Model:
 
 
 def at(arrival: Arrival, now: float) -> Arrival:
-    return Arrival(**{name: getattr(arrival, name) for name in Arrival.__slots__} | {"received_at": now})
+    return arrival._replace(received_at=now)
 
 
 def fail(store: Store, batch: list[Arrival], now: float) -> None:

@@ -2,11 +2,13 @@
 
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from interface.hl7 import ack
 from interface.hl7.ack import ACK_TABLE, AckRow, Receipt, acknowledge
 from interface.hl7.errors import HeaderError
 from interface.hl7.header import Header, read_header
@@ -291,6 +293,37 @@ def test_a_utc_time_has_its_offset():
     raw = acknowledge(sent(), Receipt.STORED, now=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), control_id="1")
     assert raw
     assert raw.split(b"|")[6] == b"20260102030405+0000"
+
+
+def test_times_that_are_equal_are_written_in_their_own_zones():
+    zone = ZoneInfo("America/Chicago")
+    twice = datetime(2026, 11, 1, 1, 30, tzinfo=zone)
+    times = [NOW, NOW.astimezone(UTC), twice, twice.replace(fold=1)]
+    raws = [acknowledge(sent(), Receipt.STORED, now=now, control_id="1") for now in times]
+    assert [raw and raw.split(b"|")[6].decode() for raw in raws] == [
+        "20260305100007-0600",
+        "20260305160007+0000",
+        "20261101013000-0500",
+        "20261101013000-0600",
+    ]
+
+
+_FIELDS = st.lists(st.sampled_from(["", "A", "B", '""', "T^A", "8859/1", "AL", "2.3", "2.5.1"]), max_size=16)
+
+
+@given(st.lists(st.tuples(_FIELDS, st.sampled_from(["|", "#"]), st.text("AB1", max_size=3)), max_size=6))
+def test_an_ack_is_made_of_its_own_message_alone_whatever_was_answered_before(messages):
+    def made(fields: list[str], separator: str, control_id: str) -> bytes | None:
+        fields = ["MSH", "^~\\&", *fields]
+        fields[9:10] = [control_id] if len(fields) > 9 else []
+        return answer(read_header(separator.join([*fields, ""]).encode()))
+
+    together = [made(*message) for message in messages]
+    alone = []
+    for message in messages:
+        ack._form.cache_clear()
+        alone.append(made(*message))
+    assert together == alone
 
 
 @given(

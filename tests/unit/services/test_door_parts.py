@@ -8,6 +8,7 @@ import os
 import sys
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from twisted.internet.error import ProcessTerminated
@@ -21,6 +22,7 @@ from interface.services.logs import event, twisted_failures, where
 from interface.services.reported import WorkStats
 from interface.services.supervision import Supervisor, WakePipe, work_command
 from interface.services.taken import Answering, Source, take
+from interface.services.timing import WholeSeconds
 from interface.store.records.arrivals import Stored
 
 NOW = datetime(2026, 3, 5, 12, 0, tzinfo=UTC)
@@ -32,6 +34,13 @@ class FakeLane:
     broken = False
 
     def not_stored(self) -> None: ...
+
+
+def test_the_time_of_an_ack_is_that_of_its_second_in_the_sites_zone() -> None:
+    times = iter([1_772_712_000.0, 1_772_712_000.9, 1_772_712_001.0, 1_772_712_000.5])
+    now = WholeSeconds(ZoneInfo("America/Chicago"), lambda: next(times))
+    told = [now().isoformat() for _ in range(4)]
+    assert told == [f"2026-03-05T06:00:0{second}-06:00" for second in (0, 0, 1, 0)]
 
 
 # ---- log lines ----
@@ -106,14 +115,14 @@ def test_a_fault_of_ours_in_reading_msh_stores_the_frame_and_the_feed_goes_on(
 
 
 def test_a_fault_of_ours_in_writing_an_ack_still_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = taken_module.acknowledge
+    real = taken_module.write_ack
 
     def broken(header: Any, *args: Any, **options: Any) -> bytes | None:
         if header is not None:
             raise IndexError
         return real(header, *args, **options)
 
-    monkeypatch.setattr(taken_module, "acknowledge", broken)
+    monkeypatch.setattr(taken_module, "write_ack", broken)
     found = take(b"MSH|^~\\&|E||||||ADT|M1|P|2.3\r", SOURCE, FakeLane(), 1.0)
     found.stored = [Stored(1, "stored")]
     Answering().settle(found, NOW, "A1")
