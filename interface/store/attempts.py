@@ -7,49 +7,67 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, Double, bindparam, case, cast, func, insert, or_, select, update
+from sqlalchemy import (
+    Boolean,
+    Connection,
+    Double,
+    Text,
+    bindparam,
+    case,
+    cast,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from interface.store import rounds
 from interface.store.crypto import Keyring
-from interface.store.in_lists import among
 from interface.store.joining import name_requests
+from interface.store.prepared import Prepared
 from interface.store.records.slots import PRODUCTION_TEST
 from interface.store.records.turn import AttemptDone, Unsent
 from interface.store.schema import attempts, patients, requests
 from interface.store.texts import clear
 
-_END_ATTEMPT = (
+_END_ATTEMPT = Prepared(
     update(requests)
     .where(requests.c.id == bindparam("b_id"), requests.c.state == "sending")
     .values(
         state=bindparam("b_state"),
         due_at=bindparam("b_due_at"),
         attempts=requests.c.attempts + 1,
-        possible_duplicate=or_(requests.c.possible_duplicate, bindparam("b_possible_duplicate")),
-        correlation_id=func.coalesce(bindparam("b_correlation_id"), requests.c.correlation_id),
-        panel_id=func.coalesce(bindparam("b_panel_id"), requests.c.panel_id),
+        possible_duplicate=or_(
+            requests.c.possible_duplicate, bindparam("b_possible_duplicate", type_=Boolean)
+        ),
+        correlation_id=func.coalesce(bindparam("b_correlation_id", type_=Text), requests.c.correlation_id),
+        panel_id=func.coalesce(bindparam("b_panel_id", type_=Text), requests.c.panel_id),
         taken_at=func.coalesce(bindparam("b_taken_at", type_=Double), requests.c.taken_at),
         # an earlier attempt's webhook may have come already: then nobody waits for one
-        awaited_since=case((requests.c.events == 0, cast(bindparam("b_awaited_since"), Double))),
+        awaited_since=case(
+            (requests.c.events == 0, cast(bindparam("b_awaited_since", type_=Double), Double))
+        ),
         last_verdict=bindparam("b_verdict"),
         last_status=bindparam("b_status"),
         changed_at=bindparam("b_now"),
     )
 )
-_END_UNSENT = (
+_END_UNSENT = Prepared(
     update(requests)
     .where(requests.c.id == bindparam("b_id"), requests.c.state == "sending")
     .values(
         state=bindparam("b_state"), due_at=None, reasons=bindparam("b_reasons"), changed_at=bindparam("b_now")
     )
 )
-_LAND = (
+_LAND = Prepared(
     update(patients)
     .where(patients.c.id == bindparam("b_id"), patients.c.in_flight == bindparam("b_request_id"))
     .values(in_flight=None, lease_owner=None)
 )
-_INSERT_ATTEMPTS = insert(attempts)
-
+_INSERT_ATTEMPTS = Prepared(
+    insert(attempts), [column.key for column in attempts.columns if column is not attempts.c.id]
+)
 
 LATE = "; it came back after another node had taken the request over: nothing was changed"
 
@@ -77,10 +95,10 @@ def end_attempts(
     unsent = [end for end in done if isinstance(end, Unsent) and end.request_id not in late]
     if sent:
         rows = [_attempt(keyring, attempt, late=attempt.request_id in late) for attempt in sent]
-        connection.execute(_INSERT_ATTEMPTS, rows)
+        _INSERT_ATTEMPTS.execute_many(connection, rows)
         name_requests(connection, sent)  # late ones too: the API knows the request by that id
     if ended:
-        connection.execute(_END_ATTEMPT, [_end(attempt, now) for attempt in ended])
+        _END_ATTEMPT.execute_many(connection, [_end(attempt, now) for attempt in ended])
         if environment == PRODUCTION_TEST:
             rounds.note_attempts(connection, ended)
         again = [attempt.request_id for attempt in ended if attempt.new_state == "waiting"]
@@ -90,11 +108,10 @@ def end_attempts(
             {"b_id": end.request_id, "b_state": end.new_state, "b_reasons": end.reasons, "b_now": now}
             for end in unsent
         ]
-        connection.execute(_END_UNSENT, rows)
-    if landed:
-        connection.execute(
-            _LAND, [{"b_id": end.patient_id, "b_request_id": end.request_id} for end in landed]
-        )
+        _END_UNSENT.execute_many(connection, rows)
+    _LAND.execute_many(
+        connection, [{"b_id": end.patient_id, "b_request_id": end.request_id} for end in landed]
+    )
     return tuple(sorted(late)), tuple(overtaken)
 
 
@@ -136,7 +153,7 @@ def _end(attempt: AttemptDone, now: float) -> dict[str, object]:
 
 
 _newer = requests.alias("newer")
-_OVERTAKEN = (
+_OVERTAKEN = Prepared(
     select(requests.c.id, requests.c.patient_id)
     .join(_newer, _newer.c.patient_id == requests.c.patient_id)
     .where(
@@ -145,7 +162,7 @@ _OVERTAKEN = (
         _newer.c.supersedes == requests.c.id,
     )
 )
-_SUPERSEDE_OVERTAKEN = (
+_SUPERSEDE_OVERTAKEN = Prepared(
     update(requests)
     .where(requests.c.id == bindparam("b_id"))
     .values(state="superseded", due_at=None, changed_at=bindparam("b_now"))
@@ -158,7 +175,6 @@ def supersede_overtaken(connection: Connection, ids: Sequence[int], now: float) 
 
     While they were being sent that had no effect; tried again, they would outlive a cancellation of the newer.
     """
-    overtaken = dict(among(connection, _OVERTAKEN, ids))
-    if overtaken:
-        connection.execute(_SUPERSEDE_OVERTAKEN, [{"b_id": id_, "b_now": now} for id_ in overtaken])
+    overtaken = dict(_OVERTAKEN.among(connection, ids))
+    _SUPERSEDE_OVERTAKEN.execute_many(connection, [{"b_id": id_, "b_now": now} for id_ in overtaken])
     return overtaken

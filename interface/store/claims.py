@@ -13,7 +13,6 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    CursorResult,
     Date,
     bindparam,
     case,
@@ -29,8 +28,9 @@ from sqlalchemy.sql.functions import min as sql_min
 from interface.store import rounds
 from interface.store.crypto import Keyring
 from interface.store.errors import Unreadable
-from interface.store.in_lists import among, chunks
+from interface.store.in_lists import chunks
 from interface.store.nodes import living
+from interface.store.prepared import Prepared, day_of, iso
 from interface.store.records.slots import PRODUCTION_TEST, Round
 from interface.store.records.turn import Claimed, Wake
 from interface.store.schema import attempts, patients, request_bodies, requests
@@ -96,7 +96,7 @@ _CLAIMED = (
     requests.c.message_id,
     patients.c.fence,
 )
-_READ_DUE = (
+_READ_DUE = Prepared(
     select(*_CLAIMED)
     .select_from(patients)
     .join(requests, requests.c.id == _OLDEST_WAITING)
@@ -111,18 +111,25 @@ _FIND_DUE_FROM_A_DAY_ON = (
     .where(_NOT_PAST)
     .with_for_update(of=patients, skip_locked=True)
 )
-_HAS_A_SLOT = _OLDEST_WAITING.in_(bindparam("slotted", expanding=True))
-_FIND_SLOTTED = _FIND_DUE.where(_HAS_A_SLOT)
-_FIND_SLOTTED_FROM_A_DAY_ON = _FIND_DUE_FROM_A_DAY_ON.where(_HAS_A_SLOT)
-_MARK_SENDING = (
+_HAS_A_SLOT = _OLDEST_WAITING.in_(bindparam("ids", expanding=True))
+_DUE, _DUE_FROM_A_DAY_ON = Prepared(_FIND_DUE), Prepared(_FIND_DUE_FROM_A_DAY_ON)
+_SLOTTED = Prepared(_FIND_DUE.where(_HAS_A_SLOT))
+_SLOTTED_FROM_A_DAY_ON = Prepared(_FIND_DUE_FROM_A_DAY_ON.where(_HAS_A_SLOT))
+_MARK_SENDING = Prepared(
     update(requests)
     .where(requests.c.id == bindparam("b_id"), requests.c.state == "waiting")
     .values(state="sending", due_at=None, claimed_at=bindparam("b_now"), changed_at=bindparam("b_now"))
 )
-_MARK_IN_FLIGHT = (
+_MARK_IN_FLIGHT = Prepared(
     update(patients)
     .where(patients.c.id == bindparam("b_id"))
-    .values(in_flight=bindparam("b_request_id"), lease_owner=bindparam("b_node"), fence=patients.c.fence + 1)
+    .values(
+        in_flight=bindparam("b_request_id"),
+        lease_owner=bindparam("b_node"),
+        fence=patients.c.fence + 1,
+        due_at=OLDEST_WAITING_DUE,  # of what is waiting still: as `set_due`
+        changed_at=bindparam("b_now"),
+    )
 )
 
 
@@ -147,38 +154,36 @@ def claim(
         return ()
     wanted: dict[str, object] = {"now": _END_OF_TIME if probe else now, "count": limit + len(blocked)}
     if not_before is not None:
-        wanted["not_before"] = not_before
+        wanted["not_before"] = iso(not_before)
     this_round = rounds.locked(connection) if environment == PRODUCTION_TEST else None
     if this_round is None:
-        due = connection.execute(_FIND_DUE if not_before is None else _FIND_DUE_FROM_A_DAY_ON, wanted)
+        due = (_DUE if not_before is None else _DUE_FROM_A_DAY_ON).execute(connection, wanted).fetchall()
     else:
         due = _find_in_test(connection, this_round, wanted)
         limit = min(limit, len(this_round.free)) if this_round.free else limit
-    ids = [id_ for id_ in due.scalars() if id_ not in blocked][:limit]
+    ids = [id_ for (id_,) in due if id_ not in blocked][:limit]
     if not ids:
         return ()
-    rows = {row[0]: row for row in among(connection, _READ_DUE, ids)}
-    found = [rows[id_] for id_ in ids if id_ in rows and not _is_past(rows[id_][3], not_before)]
+    rows = {row[0]: row for row in _READ_DUE.among(connection, ids)}
+    found = [rows[id_] for id_ in ids if id_ in rows and not _is_past(day_of(rows[id_][3]), not_before)]
     if this_round is not None:
         rounds.take(connection, this_round, [row[1] for row in found], now)
-    connection.execute(_MARK_SENDING, [{"b_id": row[1], "b_now": now} for row in found])
-    connection.execute(
-        _MARK_IN_FLIGHT, [{"b_id": row[0], "b_request_id": row[1], "b_node": node} for row in found]
+    _MARK_SENDING.execute_many(connection, [{"b_id": row[1], "b_now": now} for row in found])
+    _MARK_IN_FLIGHT.execute_many(
+        connection,
+        [{"b_id": row[0], "b_request_id": row[1], "b_node": node, "b_now": now} for row in found],
     )
-    set_due(connection, ids, now)
+    set_due(connection, set(ids).difference(row[0] for row in found), now)
     return tuple(_claimed(keyring, row[:-1], row[-1] + 1) for row in found)
 
 
-def _find_in_test(
-    connection: Connection, this_round: Round, wanted: dict[str, object]
-) -> CursorResult[tuple[int]]:
+def _find_in_test(connection: Connection, this_round: Round, wanted: dict[str, object]) -> list[tuple[int]]:
     """While slots are left whoever is due, else those whose request has one: they must not wait behind the others."""
     from_a_day_on = "not_before" in wanted
     if this_round.free:
-        return connection.execute(_FIND_DUE_FROM_A_DAY_ON if from_a_day_on else _FIND_DUE, wanted)
+        return (_DUE_FROM_A_DAY_ON if from_a_day_on else _DUE).execute(connection, wanted).fetchall()
     slotted = [id_ for id_, slot in this_round.held.items() if slot.state == "waiting"]
-    statement = _FIND_SLOTTED_FROM_A_DAY_ON if from_a_day_on else _FIND_SLOTTED
-    return connection.execute(statement, {**wanted, "slotted": slotted})
+    return (_SLOTTED_FROM_A_DAY_ON if from_a_day_on else _SLOTTED).among(connection, slotted, **wanted)
 
 
 def _is_past(day: date | None, not_before: date | None) -> bool:
@@ -196,8 +201,8 @@ def _claimed(keyring: Keyring, row: Sequence[Any], fence: int) -> Claimed:
         patient_id,
         body,
         tried,
-        day,
-        doubtful,
+        day_of(day),
+        bool(doubtful),
         created_at,
         readable,
         failing_since,
@@ -226,16 +231,18 @@ def claimed_by(connection: Connection, keyring: Keyring, node: str) -> tuple[Cla
     return tuple(_claimed(keyring, row[:-1], row[-1]) for row in rows)
 
 
-_LOCK = (
+_LOCK = Prepared(
     select(patients.c.id, patients.c.in_flight, patients.c.fence)
     .where(patients.c.id.in_(bindparam("ids", expanding=True)))
     .order_by(patients.c.id)
     .with_for_update()
 )
-_IN_FLIGHT = select(patients.c.in_flight, patients.c.id).where(
-    patients.c.id.in_(bindparam("ids", expanding=True)),
-    patients.c.in_flight.is_not(None),
-    or_(patients.c.lease_owner.is_(None), patients.c.lease_owner != bindparam("b_node")),
+_IN_FLIGHT = Prepared(
+    select(patients.c.in_flight, patients.c.id).where(
+        patients.c.id.in_(bindparam("ids", expanding=True)),
+        patients.c.in_flight.is_not(None),
+        or_(patients.c.lease_owner.is_(None), patients.c.lease_owner != bindparam("b_node")),
+    )
 )
 
 
@@ -245,7 +252,7 @@ def lock(connection: Connection, patient_ids: Collection[int]) -> dict[int, tupl
     Gives what is in flight of each, and the number of the claim. Always in the order of ids, so that two nodes do not
     wait for each other.
     """
-    return {id_: (request, fence) for id_, request, fence in among(connection, _LOCK, patient_ids)}
+    return {id_: (request, fence) for id_, request, fence in _LOCK.among(connection, patient_ids)}
 
 
 def sent_by_others(
@@ -256,7 +263,7 @@ def sent_by_others(
     """
     return {
         request: owner
-        for request, owner in among(connection, _IN_FLIGHT, {*wanted.values(), *whose}, b_node=node)
+        for request, owner in _IN_FLIGHT.among(connection, {*wanted.values(), *whose}, b_node=node)
         if request in wanted or owner in whose
     }
 

@@ -105,8 +105,8 @@ def _look_up(connection: Connection, names: list[Name], since: float, found: Nam
         parameters[f"c{place}"] = name.control_id
         parameters[f"k{place}"] = name.key
         parameters[f"d{place}"] = name.digest
-    rows = _STATEMENTS[size].execute(connection, parameters).all()
-    for place, first, other in [tuple(row) for row in rows]:
+    rows = _STATEMENTS[size].execute(connection, parameters).fetchall()
+    for place, first, other in rows:
         if other is not None and place < len(names):
             found.keys.add(names[place].key)
             if first is not None:

@@ -33,6 +33,8 @@ class Database(ABC):
     """Causes that pass by themselves when a server comes up."""
     failures: tuple[type[Exception], ...] = (SQLAlchemyError, OverflowError)
     """What the driver raises when something can't be done."""
+    refusals: tuple[type[Exception], ...]
+    """Failures that lie with a row, not with the store: a constraint, a value out of range, a text that is none."""
 
     @abstractmethod
     def prepare(self, *, create: bool) -> bool:

@@ -24,6 +24,7 @@ from sqlalchemy import (
 from interface.delivery.outcomes import Outcome
 from interface.store.errors import Overtaken
 from interface.store.in_lists import among, chunks
+from interface.store.prepared import Prepared
 from interface.store.records.turn import AttemptDone, Joins
 from interface.store.records.webhooks import NewWebhook, NewWebhooks
 from interface.store.schema import request_ids, requests, webhook_requests, webhooks
@@ -123,17 +124,15 @@ def _set_state(connection: Connection, state: str, ids: list[int]) -> None:
 # ---------------------------------------------------------------------------------------------- ids of requests
 
 _ID, _REQUEST = bindparam("b_correlation_id", type_=Text), bindparam("b_request_id", type_=requests.c.id.type)
-_NAME = insert(request_ids).from_select(
-    ["correlation_id", "request_id", "whole_panel"],
-    select(_ID, _REQUEST, bindparam("b_whole_panel", type_=Boolean)).where(
-        ~exists().where(request_ids.c.correlation_id == _ID, request_ids.c.request_id == _REQUEST)
-    ),
+_NAME = Prepared(
+    insert(request_ids).from_select(
+        ["correlation_id", "request_id", "whole_panel"],
+        select(_ID, _REQUEST, bindparam("b_whole_panel", type_=Boolean)).where(
+            ~exists().where(request_ids.c.correlation_id == _ID, request_ids.c.request_id == _REQUEST)
+        ),
+    )
 )
-_NEW_AGAIN = (
-    update(webhooks)
-    .where(webhooks.c.correlation_id.in_(bindparam("named", expanding=True)))
-    .values(state="new")
-)
+_NEW_AGAIN = Prepared(update(webhooks).where(webhooks.c.correlation_id.in_(_IDS)).values(state="new"))
 
 
 def name_requests(connection: Connection, attempts: Iterable[AttemptDone]) -> None:
@@ -155,8 +154,5 @@ def name_requests(connection: Connection, attempts: Iterable[AttemptDone]) -> No
                     "b_request_id": attempt.request_id,
                     "b_whole_panel": whole,
                 }
-    if not rows:
-        return
-    connection.execute(_NAME, list(rows.values()))
-    for part in chunks(sorted({text for text, _ in rows})):
-        connection.execute(_NEW_AGAIN, {"named": part})
+    _NAME.execute_many(connection, list(rows.values()))
+    _NEW_AGAIN.among(connection, (text for text, _ in rows))

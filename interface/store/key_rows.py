@@ -232,7 +232,7 @@ def drop(connection: Connection, ids: Iterable[bytes]) -> None:
 def still_good(connection: Connection, keyring: Keyring, failure: type[StoreError] = StoreError) -> None:
     """Before a commit: the keys by which this thread has sealed may still be used. Raises `failure`; then seal anew."""
     for id_ in keyring.used():
-        if _GOOD.execute(connection, {"key_id": id_}).one_or_none() is None:
+        if _GOOD.execute(connection, {"key_id": id_}).fetchone() is None:
             keyring.look()
             raise failure(
                 "the store's keys were rotated meanwhile: it is sealed by the new one at the next try"

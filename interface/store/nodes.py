@@ -12,6 +12,7 @@ from interface.store.clock import DatabaseNow
 from interface.store.engine import Part
 from interface.store.errors import TurnLost
 from interface.store.leases import NODE_SECONDS, Hold
+from interface.store.prepared import Prepared
 from interface.store.schema import nodes
 
 FORGOTTEN_SECONDS = 86400.0
@@ -34,7 +35,9 @@ _LIVING = (
     select(nodes.c.id, nodes.c.name).where(_ALIVE, nodes.c.daemon == true()).order_by(nodes.c.started_at)
 )
 _NOW = select(DatabaseNow())
-_COMMITTED = update(nodes).where(nodes.c.id == bindparam("b_id")).values(commits=bindparam("b_commits"))
+_COMMITTED = Prepared(
+    update(nodes).where(nodes.c.id == bindparam("b_id")).values(commits=bindparam("b_commits"))
+)
 _COMMITS = select(nodes.c.commits).where(nodes.c.id == bindparam("b_id")).with_for_update()
 
 living = select(nodes.c.id).where(_ALIVE)
@@ -86,7 +89,7 @@ class Nodes(Part):
 
 def mark_commit(connection: Connection, node: str, number: int) -> bool:
     """Note, within a transaction, which commit of a node it is; False: the node is not known."""
-    return connection.execute(_COMMITTED, {"b_id": node, "b_commits": number}).rowcount > 0
+    return _COMMITTED.execute(connection, {"b_id": node, "b_commits": number}).rowcount > 0
 
 
 def last_commit(connection: Connection, node: str) -> int | None:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar, cast
 import psycopg
 from psycopg.errors import Diagnostic
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from interface.store.engine import Database
@@ -198,6 +198,14 @@ class PostgreSQL(Database):
     shared = True
     away = _AWAY
     failures = (SQLAlchemyError, psycopg.Error, OverflowError, UnicodeError)
+    refusals = (
+        IntegrityError,
+        DataError,
+        psycopg.IntegrityError,
+        psycopg.DataError,
+        OverflowError,
+        ValueError,
+    )
 
     def __init__(self, url: URL, patience: Patience = USUAL) -> None:
         self._url = url

@@ -1,60 +1,218 @@
-"""Statements of the hottest path, compiled once for the database in use and handed to its driver as text.
+"""Statements of the hot path, compiled once for the engine in use and handed to its driver as text.
 
-SQLAlchemy keeps compiled statements by itself, but not those with VALUES, and looks at every parameter of
-every row anew; for the journal that is half of its time. Values go to the driver as they are, so a prepared
-statement may take and give only what drivers know by themselves: text, numbers, booleans and bytes.
+Goal: what the engine costs, and little more. SQLAlchemy takes 12 to 40 µs to execute a statement and 2 for each row that
+it is given; the driver of SQLite 2 and 1. Plan: the text is made once, values go to the driver as they are. So a prepared
+statement takes and gives only what drivers know by themselves: text, numbers, booleans, bytes; days as `iso` says.
+
+Many rows at once: SQLite runs the statement for each by itself. For PostgreSQL it is rewritten to run once, with the rows
+as arrays (`unnest`): a third of the server's time, and one answer to wait for. So no two rows of one call may be about the
+same row of the table, and none sees what another has done.
+
+IN lists: SQLite gets statements for 1, 2, 4, … values, the last value repeated; PostgreSQL an array.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
+from operator import itemgetter
+from typing import Any, Protocol, TypeVar, cast
 
-from sqlalchemy import ClauseElement, Connection, CursorResult
+from sqlalchemy import (
+    ARRAY,
+    BinaryExpression,
+    BindParameter,
+    ClauseElement,
+    Connection,
+    Dialect,
+    Insert,
+    any_,
+    bindparam,
+    column,
+    func,
+    insert,
+    select,
+)
+from sqlalchemy.sql import operators
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.visitors import replacement_traverse
+from sqlalchemy.types import NullType
 
 Parameters = Mapping[str, Any]
-_Arrange = Callable[[Parameters], Any]
+_ID = TypeVar("_ID", int, str, bytes)
+
+_ARRAY_AS_TEXT = re.compile(r"(%\(\w+\))s(::[\w ]+\[\])")
+
+IDS = "ids"
+"""The name of an IN list."""
+MOST = 512
+"""How many values one IN list holds at most; a power of two."""
+_BY_ARRAYS = "postgresql"
+"""The engine that takes arrays."""
+_PLACES = tuple(f"{IDS}_{place}" for place in range(MOST))
+
+
+class Cursor(Protocol):
+    """What a driver answers (PEP 249)."""
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows were changed."""
+
+    def fetchone(self) -> Any:
+        """The next row, a tuple; None: there is none."""
+
+    def fetchall(self) -> list[Any]:
+        """All rows, tuples."""
+
+
+def iso(day: date | None) -> str | None:
+    """A day, for a prepared statement."""
+    return None if day is None else day.isoformat()
+
+
+def day_of(value: date | str | None) -> date | None:
+    """The day that a prepared statement gave."""
+    return date.fromisoformat(value) if isinstance(value, str) else value
 
 
 class Prepared:
     """A statement with named parameters; `columns` are those that an insert fills."""
 
     def __init__(self, statement: ClauseElement, columns: Sequence[str] | None = None) -> None:
-        self._statement = statement
+        self._statement = statement.inline() if isinstance(statement, Insert) else statement
         self._columns = columns
-        self._compiled: dict[str, tuple[str, _Arrange]] = {}
+        self._one: dict[str, _Text] = {}
+        self._many: dict[str, _Text] = {}
+        self._lists: dict[tuple[str, int], _Text] = {}
 
-    def execute(self, connection: Connection, parameters: Parameters) -> CursorResult[Any]:
+    def execute(self, connection: Connection, parameters: Parameters) -> Cursor:
         """Execute once."""
-        text, arrange = self._for(connection)
-        return connection.exec_driver_sql(text, arrange(parameters))
-
-    def execute_many(self, connection: Connection, rows: Sequence[Parameters]) -> None:
-        """Execute for each row; none at all for no rows."""
-        if rows:
-            text, arrange = self._for(connection)
-            connection.exec_driver_sql(text, [arrange(row) for row in rows])
-
-    def _for(self, connection: Connection) -> tuple[str, _Arrange]:
         dialect = connection.dialect
-        found = self._compiled.get(dialect.name)
+        found = self._one.get(dialect.name)
         if found is None:
-            compiled = self._statement.compile(dialect=dialect, column_keys=self._columns)
-            if not isinstance(compiled, SQLCompiler):
-                raise TypeError("only statements with parameters can be prepared")
-            found = self._compiled[dialect.name] = (str(compiled), _arrangement(compiled))
-        return found
+            found = self._one[dialect.name] = _Text(self._compiled(dialect))
+        return self.run(connection, found.text, found.arrange(parameters))
+
+    def execute_many(self, connection: Connection, rows: Sequence[Parameters]) -> int:
+        """Execute for each row, none at all for no rows; gives how many rows of the table it was."""
+        if not rows:
+            return 0
+        dialect = connection.dialect
+        found = self._many.get(dialect.name)
+        if dialect.name != _BY_ARRAYS:
+            if found is None:
+                found = self._many[dialect.name] = _Text(self._compiled(dialect))
+            return self.run(connection, found.text, list(map(found.arrange, rows)), many=True).rowcount
+        if found is None:
+            statement = _by_arrays(self._statement, self._compiled(dialect), self._columns)
+            found = self._many[dialect.name] = _Text(_compile(statement, dialect))
+            # in binary: as text the driver takes 3 µs more for each value
+            found.text = _ARRAY_AS_TEXT.sub(r"\1b\2", found.text)
+        arrays = {name: [row[name] for row in rows] for name in rows[0]}
+        return self.run(connection, found.text, found.arrange(arrays)).rowcount
+
+    def among(self, connection: Connection, ids: Iterable[_ID], **more: Any) -> list[Any]:
+        """Execute with `ids` as its IN list, however many they are, each once, in order; gives the rows, if it gives any.
+        `more` are its other parameters.
+        """
+        wanted, rows = sorted(set(ids)), []
+        for start in range(0, len(wanted), MOST):
+            rows += self._among(connection, wanted[start : start + MOST], more)
+        return rows
+
+    def _among(self, connection: Connection, ids: list[_ID], more: Parameters) -> list[Any]:
+        dialect = connection.dialect
+        size = 0 if dialect.name == _BY_ARRAYS else 1 << (len(ids) - 1).bit_length()
+        found = self._lists.get((dialect.name, size))
+        if found is None:
+            compiled = _compile(_with_list(self._statement, size), dialect)
+            found = self._lists[dialect.name, size] = _Text(compiled)
+        listed: Parameters = {IDS: ids}
+        if size:
+            listed = dict(zip(_PLACES, ids + ids[-1:] * (size - len(ids)), strict=False))
+        cursor: Any = self.run(connection, found.text, found.arrange({**listed, **more}))
+        return cursor.fetchall() if cursor.description else []
+
+    def run(self, connection: Connection, text: str, values: Any, *, many: bool = False) -> Cursor:
+        """Hand it to the driver."""
+        driver: Any = connection.connection.dbapi_connection
+        cursor = driver.cursor()
+        if many:
+            cursor.executemany(text, values)
+        else:
+            cursor.execute(text, values)
+        return cast("Cursor", cursor)
+
+    def _compiled(self, dialect: Dialect) -> SQLCompiler:
+        return _compile(self._statement, dialect, self._columns)
 
 
-def _arrangement(compiled: SQLCompiler) -> _Arrange:
-    """How the driver wants its parameters: in the order of their places, or by name."""
-    fixed = {name: value for name, value in compiled.params.items() if value is not None}
-    if not compiled.positional:
-        return lambda parameters: {**fixed, **parameters}
-    names = tuple(compiled.positiontup or ())
+class _Text:
+    """A statement as the driver takes it, and how it wants its parameters: in the order of their places, or by name."""
 
-    def arrange(parameters: Parameters) -> tuple[Any, ...]:
-        return tuple([parameters[name] if name in parameters else fixed[name] for name in names])
+    def __init__(self, compiled: SQLCompiler) -> None:
+        self.text = str(compiled)
+        known = compiled.params
+        fixed = {name: value for name, value in known.items() if not compiled.binds[name].required}
+        place = _in_order(compiled.positiontup or ()) if compiled.positional else dict
+        self.arrange: Callable[[Parameters], Any] = place
+        if fixed:
+            self.arrange = lambda parameters: place({**fixed, **parameters})
 
-    return arrange
+
+def _in_order(names: Sequence[str]) -> Callable[[Parameters], Any]:
+    if len(names) > 1:
+        return itemgetter(*names)  # 0.3 µs for a row, a comprehension 1.3
+    return lambda parameters: tuple([parameters[name] for name in names])
+
+
+def _compile(statement: ClauseElement, dialect: Dialect, columns: Sequence[str] | None = None) -> SQLCompiler:
+    compiled = statement.compile(dialect=dialect, column_keys=columns)
+    if not isinstance(compiled, SQLCompiler):
+        raise TypeError("only statements with parameters can be prepared")
+    return compiled
+
+
+def _with_list(statement: ClauseElement, size: int) -> ClauseElement:
+    """With an IN list of so many values; 0: with an array in its place."""
+
+    def replace(element: Any, **_: Any) -> Any:
+        if not isinstance(element, BinaryExpression) or element.operator is not operators.in_op:
+            return None
+        left, listed = element.left, element.right
+        if not isinstance(listed, BindParameter) or listed.key != IDS:
+            return None
+        if not size:
+            return left == any_(bindparam(IDS, type_=ARRAY(left.type)))
+        return left.in_([bindparam(name, type_=left.type) for name in _PLACES[:size]])
+
+    return cast("ClauseElement", replacement_traverse(statement, {}, replace))
+
+
+def _by_arrays(
+    statement: ClauseElement, compiled: SQLCompiler, columns: Sequence[str] | None
+) -> ClauseElement:
+    """The statement for many rows at once, each parameter an array of their values."""
+    types = {
+        name: bind.type for name, bind in compiled.binds.items() if name in (columns or ()) or bind.required
+    }
+    unknown = [name for name, type_ in types.items() if isinstance(type_, NullType)]
+    if unknown:
+        raise TypeError(f"of what type is {unknown[0]}?")
+    rows = (
+        func.unnest(*(bindparam(name, type_=ARRAY(type_)) for name, type_ in types.items()))
+        .table_valued(*(column(name, type_) for name, type_ in types.items()), name="given")
+        .render_derived(name="given")
+    )
+    if isinstance(statement, Insert) and columns is not None:
+        given = select(*(rows.c[name] for name in columns))
+        return insert(statement.table).from_select(list(columns), given, include_defaults=False)
+
+    def replace(element: Any, **_: Any) -> Any:
+        if isinstance(element, BindParameter) and element.key in types:
+            return rows.c[element.key]
+        return None
+
+    return cast("ClauseElement", replacement_traverse(statement, {}, replace))

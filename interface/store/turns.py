@@ -12,12 +12,12 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Double, Text, bindparam, case, delete, func, insert, or_, select, update
 
 from interface.store import counters
 from interface.store.crypto import Keyring
 from interface.store.errors import StoreError, Unreadable
-from interface.store.in_lists import among, chunks
+from interface.store.prepared import Prepared, iso
 from interface.store.records.reasons import reasons_json
 from interface.store.records.turn import CloseRow, MessageDone, NewRequestRow, PatientWrite, RewriteRow
 from interface.store.schema import (
@@ -40,10 +40,12 @@ _IS_OPEN = or_(*(requests.c.state == state for state in OPEN_STATES))
 
 # ------------------------------------------------------------------------------------------------ requests
 
-_OPEN_AMONG = select(requests.c.id, requests.c.patient_id).where(
-    requests.c.id.in_(bindparam("ids", expanding=True)), _IS_OPEN
+_OPEN_AMONG = Prepared(
+    select(requests.c.id, requests.c.patient_id).where(
+        requests.c.id.in_(bindparam("ids", expanding=True)), _IS_OPEN
+    )
 )
-_CLOSE = (
+_CLOSE = Prepared(
     update(requests)
     .where(requests.c.id == bindparam("b_id"), _IS_OPEN)
     .values(
@@ -55,23 +57,47 @@ _CLOSE = (
     )
 )
 _SUPERSEDED = reasons_json([("superseded", "a newer request for this appointment takes its place")])
-_SUPERSEDE = (
+_SUPERSEDE = Prepared(
     update(requests)
     .where(requests.c.id == bindparam("b_id"), _IS_OPEN)
     .values(state="superseded", due_at=None, wake_at=None, reasons=_SUPERSEDED, changed_at=bindparam("b_now"))
 )
-_INSERT_REQUESTS = insert(requests)
-_INSERT_BODIES = insert(request_bodies)
-_REWRITE = (
+_INSERT_REQUESTS = Prepared(
+    insert(requests),
+    (
+        "id",
+        "patient_id",
+        "message_id",
+        "appointment_key",
+        "appointment_date",
+        "state",
+        "due_at",
+        "reasons",
+        "attempts",
+        "possible_duplicate",
+        "supersedes",
+        "created_at",
+        "changed_at",
+        "environment",
+        "wake_at",
+    ),
+)
+_INSERT_BODIES = Prepared(insert(request_bodies), ("request_id", "appointment", "body", "detail"))
+_REWRITE = Prepared(
     update(requests)
     .where(requests.c.id == bindparam("b_id"), _IS_OPEN)
     .values(
         patient_id=bindparam("b_patient_id"),
-        message_id=func.coalesce(bindparam("b_message_id"), requests.c.message_id),
+        message_id=func.coalesce(
+            bindparam("b_message_id", type_=requests.c.message_id.type), requests.c.message_id
+        ),
         state=bindparam("b_state"),
         # what waits for its next attempt is not sent sooner for having changed: Retry-After holds
         due_at=case(
-            (bindparam("b_state") == "waiting", func.coalesce(requests.c.due_at, bindparam("b_now")))
+            (
+                bindparam("b_state", type_=Text) == "waiting",
+                func.coalesce(requests.c.due_at, bindparam("b_now", type_=Double)),
+            )
         ),
         appointment_date=bindparam("b_appointment_date", type_=requests.c.appointment_date.type),
         reasons=bindparam("b_reasons"),
@@ -80,23 +106,25 @@ _REWRITE = (
         changed_at=bindparam("b_now"),
     )
 )
-_REWRITE_BODY = (
+_REWRITE_BODY = Prepared(
     update(request_bodies)
     .where(request_bodies.c.request_id == bindparam("b_id"))
     .values(body=bindparam("b_body"), detail=bindparam("b_detail"))
 )
 
-_SENT_AS_STORED = (
+_SENT_AS_STORED = Prepared(
     select(attempts.c.id, request_bodies.c.body)
     .join(request_bodies, request_bodies.c.request_id == attempts.c.request_id)
     .where(attempts.c.request_id.in_(bindparam("ids", expanding=True)), attempts.c.body.is_(None))
 )
-_KEEP_SENT = update(attempts).where(attempts.c.id == bindparam("b_id")).values(body=bindparam("b_body"))
+_KEEP_SENT = Prepared(
+    update(attempts).where(attempts.c.id == bindparam("b_id")).values(body=bindparam("b_body"))
+)
 
 RequestChange = NewRequestRow | RewriteRow | CloseRow
 
 
-_WOKEN = (
+_WOKEN = Prepared(
     update(requests)
     .where(
         requests.c.patient_id.in_(bindparam("ids", expanding=True)),
@@ -109,8 +137,7 @@ _WOKEN = (
 
 def note_woken(connection: Connection, patient_ids: Iterable[int], now: float) -> None:
     """The time of these patients' held requests has come, and they were looked at: not again for that."""
-    for ids in chunks(sorted(patient_ids)):
-        connection.execute(_WOKEN, {"ids": ids, "b_now": now})
+    _WOKEN.among(connection, patient_ids, b_now=now)
 
 
 def change_requests(
@@ -130,7 +157,7 @@ def change_requests(
     closes = [change for change in changes if isinstance(change, CloseRow)]
     superseded = [change.supersedes for change in new if change.supersedes is not None]
     wanted = [*superseded, *(change.id for change in rewrites), *(change.id for change in closes)]
-    open_now: dict[int, int] = dict(among(connection, _OPEN_AMONG, wanted))
+    open_now: dict[int, int] = dict(_OPEN_AMONG.among(connection, wanted))
     # new ones last: what they supersede may have been rewritten or closed before, never after
     _rewrite(connection, keyring, [change for change in rewrites if change.id in open_now], now, environment)
     _close(connection, [change for change in closes if change.id in open_now], now)
@@ -141,8 +168,7 @@ def change_requests(
 
 
 def _supersede(connection: Connection, ids: list[int], now: float) -> None:
-    if ids:
-        connection.execute(_SUPERSEDE, [{"b_id": id_, "b_now": now} for id_ in ids])
+    _SUPERSEDE.execute_many(connection, [{"b_id": id_, "b_now": now} for id_ in ids])
 
 
 def _insert(
@@ -150,15 +176,15 @@ def _insert(
 ) -> None:
     if not new:
         return
-    connection.execute(
-        _INSERT_REQUESTS,
+    _INSERT_REQUESTS.execute_many(
+        connection,
         [
             {
                 "id": row.id,
                 "patient_id": row.patient_id,
                 "message_id": row.message_id,
                 "appointment_key": keyring.lookup(row.appointment),
-                "appointment_date": row.appointment_date,
+                "appointment_date": iso(row.appointment_date),
                 "state": row.state,
                 "due_at": now if row.state == "waiting" else None,
                 "reasons": row.reasons,
@@ -173,8 +199,8 @@ def _insert(
             for row in new
         ],
     )
-    connection.execute(
-        _INSERT_BODIES,
+    _INSERT_BODIES.execute_many(
+        connection,
         [
             {
                 "request_id": row.id,
@@ -194,15 +220,15 @@ def _rewrite(
     if not rewrites:
         return
     keep_what_was_sent(connection, keyring, [row.id for row in rewrites])
-    connection.execute(
-        _REWRITE,
+    _REWRITE.execute_many(
+        connection,
         [
             {
                 "b_id": row.id,
                 "b_patient_id": row.patient_id,
                 "b_message_id": row.message_id,
                 "b_state": row.state,
-                "b_appointment_date": row.appointment_date,
+                "b_appointment_date": iso(row.appointment_date),
                 "b_reasons": row.reasons,
                 "b_environment": environment,
                 "b_wake_at": row.wake_at,
@@ -211,8 +237,8 @@ def _rewrite(
             for row in rewrites
         ],
     )
-    connection.execute(
-        _REWRITE_BODY,
+    _REWRITE_BODY.execute_many(
+        connection,
         [
             {
                 "b_id": row.id,
@@ -226,53 +252,41 @@ def _rewrite(
 
 def keep_what_was_sent(connection: Connection, keyring: Keyring, ids: list[int]) -> None:
     """Before bodies are rewritten: attempts made with them get copies."""
-    sent = list(among(connection, _SENT_AS_STORED, ids))
     kept = []
-    for attempt, sealed in sent:
+    for attempt, sealed in _SENT_AS_STORED.among(connection, ids):
         with suppress(Unreadable):
             kept.append({"b_id": attempt, "b_body": keyring.seal("attempt", keyring.open("request", sealed))})
-    if kept:
-        connection.execute(_KEEP_SENT, kept)
+    _KEEP_SENT.execute_many(connection, kept)
 
 
 def _close(connection: Connection, closes: list[CloseRow], now: float) -> None:
-    if closes:
-        connection.execute(
-            _CLOSE,
-            [
-                {"b_id": row.id, "b_state": row.state, "b_reasons": row.reasons, "b_now": now}
-                for row in closes
-            ],
-        )
+    rows = [{"b_id": row.id, "b_state": row.state, "b_reasons": row.reasons, "b_now": now} for row in closes]
+    _CLOSE.execute_many(connection, rows)
 
 
 # ------------------------------------------------------------------------------------------------ patients
 
-_INSERT_PATIENTS = insert(patients)
-_INSERT_CHARTS = insert(charts)
-_UPDATE_CHART = (
+_INSERT_PATIENTS = Prepared(insert(patients), ("id", "fence", "created_at", "changed_at"))
+_INSERT_CHARTS = Prepared(insert(charts), ("patient_id", "chart"))
+_UPDATE_CHART = Prepared(
     update(charts).where(charts.c.patient_id == bindparam("b_id")).values(chart=bindparam("b_chart"))
 )
-_SET_MERGED = (
+_SET_MERGED = Prepared(
     update(patients).where(patients.c.id == bindparam("b_id")).values(merged_into=bindparam("b_into"))
 )
-_KEYS_OF = select(patient_keys.c.key_hash, patient_keys.c.patient_id).where(
-    patient_keys.c.patient_id.in_(bindparam("ids", expanding=True))
-)
-_OWNERS_OF = select(patient_keys.c.key_hash, patient_keys.c.patient_id).where(
-    patient_keys.c.key_hash.in_(bindparam("hashes", expanding=True))
-)
-_DELETE_KEYS = delete(patient_keys).where(patient_keys.c.key_hash == bindparam("b_hash"))
-_INSERT_KEYS = insert(patient_keys)
+_KEYS = select(patient_keys.c.key_hash, patient_keys.c.patient_id)
+_KEYS_OF = Prepared(_KEYS.where(patient_keys.c.patient_id.in_(bindparam("ids", expanding=True))))
+_OWNERS_OF = Prepared(_KEYS.where(patient_keys.c.key_hash.in_(bindparam("ids", expanding=True))))
+_DELETE_KEYS = Prepared(delete(patient_keys).where(patient_keys.c.key_hash == bindparam("b_hash")))
+_INSERT_KEYS = Prepared(insert(patient_keys), ("key_hash", "patient_id"))
 
 
 def add_patients(connection: Connection, writes: Sequence[PatientWrite], now: float) -> None:
     """Make the rows of new patients, before anything refers to them."""
     new = [write.id for write in writes if write.new]
     if new:
-        connection.execute(
-            _INSERT_PATIENTS, [{"id": id_, "fence": 0, "created_at": now, "changed_at": now} for id_ in new]
-        )
+        rows = [{"id": id_, "fence": 0, "created_at": now, "changed_at": now} for id_ in new]
+        _INSERT_PATIENTS.execute_many(connection, rows)
         counters.raise_to(connection, "patient", max(new) + 1)
 
 
@@ -282,16 +296,13 @@ def write_charts(connection: Connection, keyring: Keyring, writes: Sequence[Pati
     last = {write.id: keyring.seal("chart", write.chart) for write in writes}
     fresh = [{"patient_id": id_, "chart": chart} for id_, chart in last.items() if id_ in new]
     known = [{"b_id": id_, "b_chart": chart} for id_, chart in last.items() if id_ not in new]
-    if fresh:
-        connection.execute(_INSERT_CHARTS, fresh)
-    if known:
-        connection.execute(_UPDATE_CHART, known)
+    _INSERT_CHARTS.execute_many(connection, fresh)
+    _UPDATE_CHART.execute_many(connection, known)
     keys = {write.id: write.keys for write in writes if write.keys is not None}
     if keys:
         _write_keys(connection, keyring, keys, new)
     merged = [{"b_id": w.id, "b_into": w.merged_into or None} for w in writes if w.merged_into is not None]
-    if merged:
-        connection.execute(_SET_MERGED, merged)
+    _SET_MERGED.execute_many(connection, merged)
 
 
 def _write_keys(
@@ -299,19 +310,16 @@ def _write_keys(
 ) -> None:
     """Make the stored keys of these patients equal to `keys`; a key that another patient had moves here."""
     wanted = {keyring.lookup(key): id_ for id_, texts in keys.items() for key in texts}
-    stored: dict[bytes, int] = dict(among(connection, _KEYS_OF, keys.keys() - new))
-    for hashes in chunks([hash_ for hash_ in wanted if hash_ not in stored]):
-        stored.update((hash_, owner) for hash_, owner in connection.execute(_OWNERS_OF, {"hashes": hashes}))
+    stored: dict[bytes, int] = dict(_KEYS_OF.among(connection, keys.keys() - new))
+    stored.update(_OWNERS_OF.among(connection, wanted.keys() - stored.keys()))
     gone = [{"b_hash": hash_} for hash_, owner in stored.items() if wanted.get(hash_) != owner]
     come = [
         {"key_hash": hash_, "patient_id": owner}
         for hash_, owner in wanted.items()
         if stored.get(hash_) != owner
     ]
-    if gone:
-        connection.execute(_DELETE_KEYS, gone)
-    if come:
-        connection.execute(_INSERT_KEYS, come)
+    _DELETE_KEYS.execute_many(connection, gone)
+    _INSERT_KEYS.execute_many(connection, come)
 
 
 OLDEST_WAITING_DUE = (
@@ -321,7 +329,7 @@ OLDEST_WAITING_DUE = (
     .limit(1)
     .scalar_subquery()
 )
-_SET_DUE = (
+_SET_DUE = Prepared(
     update(patients)
     .where(patients.c.id.in_(bindparam("ids", expanding=True)))
     .values(due_at=OLDEST_WAITING_DUE, changed_at=bindparam("b_now"))
@@ -330,13 +338,12 @@ _SET_DUE = (
 
 def set_due(connection: Connection, patient_ids: Iterable[int], now: float) -> None:
     """Put right when each of these patients is due: when its oldest waiting request is."""
-    for ids in chunks(sorted(patient_ids)):
-        connection.execute(_SET_DUE, {"ids": ids, "b_now": now})
+    _SET_DUE.among(connection, patient_ids, b_now=now)
 
 
 # ------------------------------------------------------------------------------------------------ messages
 
-_END_MESSAGE = (
+_END_MESSAGE = Prepared(
     update(messages)
     .where(messages.c.id == bindparam("b_id"), messages.c.state == "new")
     .values(
@@ -348,7 +355,7 @@ _END_MESSAGE = (
         request_id=bindparam("b_request_id"),
     )
 )
-_INSERT_NOTES = insert(message_notes)
+_INSERT_NOTES = Prepared(insert(message_notes), ("message_id", "note"))
 
 
 def end_messages(connection: Connection, keyring: Keyring, done: Sequence[MessageDone], now: float) -> None:
@@ -367,7 +374,7 @@ def end_messages(connection: Connection, keyring: Keyring, done: Sequence[Messag
         }
         for message in done
     ]
-    if connection.execute(_END_MESSAGE, rows).rowcount != len(rows):
+    if _END_MESSAGE.execute_many(connection, rows) != len(rows):
         raise StoreError(
             "a message of this turn has been processed already: is a second daemon running on this store?"
         )
@@ -381,5 +388,4 @@ def add_notes(connection: Connection, keyring: Keyring, done: Iterable[MessageDo
         for message in done
         if message.note is not None
     ]
-    if notes:
-        connection.execute(_INSERT_NOTES, notes)
+    _INSERT_NOTES.execute_many(connection, notes)

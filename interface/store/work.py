@@ -12,7 +12,6 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, or_, select, update
-from sqlalchemy.exc import DataError, IntegrityError
 
 from interface.store import (
     attempts,
@@ -33,9 +32,10 @@ from interface.store import (
 from interface.store.crypto import Keyring
 from interface.store.engine import Database, Part
 from interface.store.errors import OutcomeUnknown, Overtaken, Refused, Unreadable
-from interface.store.in_lists import among, chunks
+from interface.store.in_lists import among
 from interface.store.key_rows import still_good
 from interface.store.leases import Hold, Seen
+from interface.store.prepared import Prepared
 from interface.store.records.reading import AskedRow, Command, JournalRow, PatientRow, ReplayRow
 from interface.store.records.roster import RosterRow
 from interface.store.records.slots import Round
@@ -53,7 +53,7 @@ from interface.store.schema import (
 )
 from interface.store.turns import OPEN_STATES
 
-_NEW_MESSAGES = (
+_NEW_MESSAGES = Prepared(
     select(
         messages.c.id,
         messages.c.listener,
@@ -69,17 +69,17 @@ _NEW_MESSAGES = (
     .order_by(messages.c.decision, messages.c.id)
     .limit(bindparam("count"))
 )
-_COUNT_ATTEMPT = (
+_COUNT_ATTEMPT = Prepared(
     update(messages).where(messages.c.id == bindparam("b_id")).values(attempts=messages.c.attempts + 1)
 )
 _PATIENT_COLUMNS = (patients.c.id, charts.c.chart, patients.c.in_flight)
 _WITH_CHART = patients.join(charts, charts.c.patient_id == patients.c.id)
-_PATIENTS_BY_KEY = (
+_PATIENTS_BY_KEY = Prepared(
     select(patient_keys.c.key_hash, *_PATIENT_COLUMNS)
     .select_from(patient_keys.join(_WITH_CHART, patient_keys.c.patient_id == patients.c.id))
-    .where(patient_keys.c.key_hash.in_(bindparam("hashes", expanding=True)))
+    .where(patient_keys.c.key_hash.in_(bindparam("ids", expanding=True)))
 )
-_PATIENTS_BY_ID = (
+_PATIENTS_BY_ID = Prepared(
     select(*_PATIENT_COLUMNS)
     .select_from(_WITH_CHART)
     .where(patients.c.id.in_(bindparam("ids", expanding=True)))
@@ -124,12 +124,10 @@ _ABOUT = select(request_bodies.c.request_id, request_bodies.c.appointment, reque
 
 @contextmanager
 def _refusals(database: Database) -> Iterator[None]:
-    """Tell failures that lie with a row from those of the store: a constraint, a value out of range, a text that
-    is none.
-    """
+    """Tell failures that lie with a row from those of the store."""
     try:
         yield
-    except (IntegrityError, DataError, ValueError, OverflowError) as error:
+    except database.refusals as error:
         raise Refused(f"the store refuses a row: {database.cause_of(error)}") from None
 
 
@@ -148,7 +146,7 @@ class Work(Part):
     def new_messages(self, limit: int = 64) -> list[JournalRow]:
         """The messages that intake has not come to an end with, in the order of arrival."""
         with self._reading() as connection:
-            rows = connection.execute(_NEW_MESSAGES, {"count": limit}).all()
+            rows = _NEW_MESSAGES.execute(connection, {"count": limit}).fetchall()
         found = []
         for id_, listener, sealed, received_at, control_id, begun, message_type in rows:
             raw, readable = self._open("message", sealed)
@@ -174,16 +172,21 @@ class Work(Part):
         if not hashes:
             return found
         with self._reading() as connection:
-            for part in chunks(list(hashes)):
-                for key_hash, *row in connection.execute(_PATIENTS_BY_KEY, {"hashes": part}):
-                    if row[0] not in known:
-                        known[row[0]] = self._patient(*row)
-                    found[hashes[key_hash]] = known[row[0]]
+            rows = _PATIENTS_BY_KEY.among(connection, hashes)
+        for key_hash, *row in rows:
+            if row[0] not in known:
+                known[row[0]] = self._patient(*row)
+            found[hashes[key_hash]] = known[row[0]]
         return found
 
     def load_patients_by_id(self, ids: Iterable[int]) -> dict[int, PatientRow]:
         """The patients with these ids; unknown ones are left out."""
-        return {row[0]: self._patient(*row) for row in self._among(_PATIENTS_BY_ID, ids)}
+        wanted = set(ids)
+        if not wanted:
+            return {}
+        with self._reading() as connection:
+            rows = _PATIENTS_BY_ID.among(connection, wanted)
+        return {row[0]: self._patient(*row) for row in rows}
 
     def patients_with_open_requests(
         self, *, after: int = 0, limit: int = 256, day: date | None = None
@@ -451,7 +454,7 @@ class Work(Part):
         """
         if ids:
             with self._writing() as connection:
-                connection.execute(_COUNT_ATTEMPT, [{"b_id": id_} for id_ in ids])
+                _COUNT_ATTEMPT.execute_many(connection, [{"b_id": id_} for id_ in ids])
 
     # ------------------------------------------------------------------------------------------ sealed values
 

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 from sqlalchemy import event
 
+from interface.store.prepared import Prepared
+
 STATEMENTS = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
 
 
@@ -14,15 +16,12 @@ def caught(store):
     """Statements that are executed within the block: {statement: parameters}."""
     found = {}
 
-    def catch(_connection, _cursor, statement, parameters, _context, executemany):
+    def catch(statement, parameters, executemany):
         if statement.startswith(STATEMENTS):
             found[statement] = parameters[0] if executemany else parameters
 
-    event.listen(store._database.engine, "before_cursor_execute", catch)
-    try:
+    with _listening(store, catch):
         yield found
-    finally:
-        event.remove(store._database.engine, "before_cursor_execute", catch)
 
 
 @contextmanager
@@ -34,11 +33,30 @@ def counted(store):
         nonlocal count
         count += 1
 
-    event.listen(store._database.engine, "before_cursor_execute", catch)
-    try:
+    with _listening(store, catch):
         yield lambda: count
+
+
+@contextmanager
+def _listening(store, catch):
+    """`catch` is told of each statement, whoever hands it to the driver: SQLAlchemy, or `Prepared`."""
+    hand_over = Prepared.run
+
+    def core(_connection, _cursor, statement, parameters, _context, executemany):
+        catch(statement, parameters, executemany)
+
+    def run(self, connection, text, values, *, many=False):
+        if connection.engine is store._database.engine:
+            catch(text, values, many)
+        return hand_over(self, connection, text, values, many=many)
+
+    event.listen(store._database.engine, "before_cursor_execute", core)
+    Prepared.run = run
+    try:
+        yield
     finally:
-        event.remove(store._database.engine, "before_cursor_execute", catch)
+        Prepared.run = hand_over
+        event.remove(store._database.engine, "before_cursor_execute", core)
 
 
 def explained(store, statements, request):
