@@ -51,6 +51,11 @@ class Repetition(msgspec.Struct, eq=False, gc=False):
         return cls(raw, field, 1, Segment(segment, 1, segment, STANDARD))
 
     @property
+    def is_first(self) -> bool:
+        """Whether it is the first of its field, in the first segment of that name: its path is the field's."""
+        return self._index == 1 and self._segment.ordinal == 1
+
+    @property
     def path(self) -> str:
         """Where it stands: `PID-3`, `PID-3[2]`, `DG1[2]-3`."""
         if not self._path:
@@ -74,9 +79,10 @@ class Repetition(msgspec.Struct, eq=False, gc=False):
         return len(self._components or self._split()) if self.raw else 0
 
     def _split(self) -> list[str]:
-        delimiters, raw = self._segment.delimiters, self.raw
-        parts = self._components = raw.split(delimiters.component) if delimiters.component else [raw]
-        self._plain = NULL not in raw and not (delimiters.escape and delimiters.escape in raw)
+        segment, raw = self._segment, self.raw
+        separator = segment.delimiters.component
+        parts = self._components = raw.split(separator) if separator else [raw]
+        self._plain = segment._plain or _is_plain(raw, segment.delimiters)
         return parts
 
     def component(self, number: int) -> str:
@@ -133,6 +139,8 @@ class Segment(msgspec.Struct, eq=False, gc=False):
     delimiters: Delimiters
     charset: str = "utf-8"
     _fields: list[str] | None = None
+    _plain: bool = False
+    """As of a repetition; for most segments it is found out once for all of their fields."""
 
     @property
     def path(self) -> str:
@@ -149,6 +157,8 @@ class Segment(msgspec.Struct, eq=False, gc=False):
         fields = self._fields = self.line.split(separator)
         if self.name == "MSH":
             fields.insert(1, separator)
+        else:
+            self._plain = _is_plain(self.line, self.delimiters)
         return fields
 
     @property
@@ -163,7 +173,8 @@ class Segment(msgspec.Struct, eq=False, gc=False):
 
     def reps(self, field: int) -> tuple[Repetition, ...]:
         """The repetitions of a field, empty ones between others too; () when the field is absent or empty."""
-        raw = self.raw(field)
+        fields = self._fields or self._split()
+        raw = fields[field] if 0 < field < len(fields) else ""
         if not raw:
             return ()
         if field < 3 and self.name == "MSH":  # the delimiters themselves
@@ -191,7 +202,9 @@ class Segment(msgspec.Struct, eq=False, gc=False):
             return ""
         delimiters = self.delimiters
         part = _part(_part(raw, 1, delimiters.repetition), component, delimiters.component)
-        return _meant(_part(part, sub, delimiters.subcomponent) if sub else part, self)
+        if sub:
+            part = _part(part, sub, delimiters.subcomponent)
+        return part if self._plain else _meant(part, self)
 
     def __repr__(self) -> str:
         return f"<Segment {self.path}>"
@@ -202,6 +215,11 @@ def _part(raw: str, number: int, separator: str) -> str:
         return raw if number == 1 else ""
     parts = raw.split(separator)
     return parts[number - 1] if 0 < number <= len(parts) else ""
+
+
+def _is_plain(raw: str, delimiters: Delimiters) -> bool:
+    escape = delimiters.escape
+    return not (escape and escape in raw) and NULL not in raw
 
 
 def _meant(raw: str, segment: Segment) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 from interface.hl7.message import Repetition, Segment
@@ -78,8 +79,14 @@ class Path:
             return repetition.sub(self.component, self.subcomponent).strip()
         return repetition.component(self.component or 1).strip()
 
+    @cached_property
+    def _written(self) -> str:
+        return str(self)
+
     def source(self, repetition: Repetition) -> str:
         """Where that text stands, for provenance: `PID-3[2].1`."""
+        if repetition.is_first:
+            return self._written  # nearly always
         if self.component:
             return repetition.at(self.component, self.subcomponent)
         return repetition.path

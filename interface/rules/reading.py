@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -257,18 +257,18 @@ def event_time(message: Message, zone: ZoneInfo | None, received_at: datetime) -
             continue
         if name == "EVN" and stamp.hour is None:
             continue  # a day alone would make it older than all that was said that day
+        offset = stamp.offset_minutes
         try:
-            offset = stamp.offset_minutes
-            given = timezone(timedelta(minutes=offset)) if offset is not None else zone or UTC
-            moment = datetime(
+            sent = datetime(
                 stamp.year,
                 stamp.month,
                 stamp.day,
                 stamp.hour or 0,
                 stamp.minute or 0,
                 min(stamp.second or 0, 59),
-                tzinfo=given,
-            ).astimezone(UTC)
+                tzinfo=UTC if offset is not None or zone is None else zone,
+            )
+            moment = sent - timedelta(minutes=offset) if offset else sent.astimezone(UTC)
         except (ValueError, OverflowError):
             continue
         if moment <= received + _CLOCK_SLACK:

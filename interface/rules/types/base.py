@@ -266,7 +266,7 @@ def first_valid(spec: Spec, convert: Convert, *, note_unfit: bool = False) -> Re
                 if found is None:
                     continue
                 if isinstance(found, Value):
-                    return as_fact(found, rule, context)
+                    return Fact(found.value, found.leaves, rule, context.at, context.control_id, found.said)
                 why = why or found.why
                 if note_unfit:
                     context.leave_out(path.source(repetition), path.text(repetition), found.why)

@@ -37,11 +37,12 @@ class NameParts(msgspec.Struct, frozen=True, gc=False):
         leaves: list[Leaf] = []
 
         def take(path: str, part: Part) -> str:
-            text = clean_text(part[0]) if part[0] else ""
+            sent, source = part
+            text = clean_text(sent) if sent else ""
             if text:
-                leaves.append(Leaf(path, text, part[1]))
-                if is_repaired(part[0], text):
-                    said.append(f"{part[1]}: forbidden characters became blanks")
+                leaves.append(Leaf(path, text, source))
+                if text != sent and is_repaired(sent, text):
+                    said.append(f"{source}: forbidden characters became blanks")
             return text
 
         if name := take(".family", self.family):
@@ -62,6 +63,8 @@ class NameParts(msgspec.Struct, frozen=True, gc=False):
 
 
 def _part(repetition: Repetition, component: int, sub: int = 0) -> Part:
+    if not repetition.texts(component)[component - 1]:
+        return _NOTHING
     text = repetition.sub(component, sub or 1).strip()
     return (text, repetition.at(component, sub)) if text else _NOTHING
 

@@ -43,6 +43,8 @@ class Number(msgspec.Struct, frozen=True, gc=False):
 
     def of(self, authorities: Sequence[str]) -> bool:
         """Whether one of these gave it (names or OIDs, ready to compare)."""
+        if not authorities:
+            return False
         return plain(self.authority) in authorities or plain(self.universal) in authorities
 
     @property
@@ -157,7 +159,7 @@ def mrn(spec: Spec) -> Reader:
             )
         for meant in (is_first, may_be):
             wanted = [entry for entry in numbers if meant(entry.kind)]
-            different = {(entry.number, entry.given_by) for entry in wanted}
+            different = {(entry.number, entry.given_by) for entry in wanted} if len(wanted) > 1 else wanted
             if len(different) == 1:
                 return _unaltered(wanted[0])
             if different:
@@ -168,7 +170,7 @@ def mrn(spec: Spec) -> Reader:
         return Unfit(f"{path} has only other kinds of numbers") if numbers else None
 
     def several(numbers: list[Number], chosen: Number, authorities: Sequence[str]) -> tuple[str, ...]:
-        if not authorities:
+        if not authorities or len(numbers) < 2:
             return ()
         alike = {e.number for e in numbers if e.kind == chosen.kind and e.of(authorities)}
         if len(alike) < 2 or chosen.number not in alike:
@@ -189,7 +191,7 @@ def mrn(spec: Spec) -> Reader:
                 source = found.repetition.at(1)
                 leaves = (Leaf("", found.number, source),)
                 said = several(numbers, found, authorities)
-                if found.number != found.repetition.component(1).strip():
+                if found.number != found.repetition.texts(1)[0]:
                     said = (*said, f"{source}: prefix and leading zeros as {context.mrn_form.rule} says")
                 ids = authority_ids(found) if context.keep_ids else ()
                 return Fact(value, leaves, rule, context.at, context.control_id, said, ids=ids)

@@ -92,9 +92,8 @@ def code(spec: Spec) -> Reader:
                     deleted = deleted or path.source(repetition)
                 sent, source = path.text(repetition), path.source(repetition)
                 found = rows.get(sent) if sent else None
-                if found is None and not path.component:
-                    second = repetition.component(2).strip()
-                    found = rows.get(second) if second else None
+                if found is None and not path.component and (second := repetition.component(2).strip()):
+                    found = rows.get(second)
                     if found is not None or not sent:
                         sent, source = second, repetition.at(2)
                 if found is not None:
@@ -147,18 +146,18 @@ def full_day(path: Path, repetition: Repetition) -> tuple[DTM, date] | Unfit | N
     sent = path.text(repetition)
     if not sent:
         return None
-    source = path.source(repetition)
-    if not sent.strip("0"):
-        return Unfit(f"{source} is all zeros: no date")
     stamp = parse_dtm(sent)
     if stamp is None and path.component:  # a TS within a TQ: time & precision
         stamp = parse_dtm(repetition.sub(path.component, 1))
+    day = stamp.date() if stamp is not None else None
+    if stamp is not None and day is not None:
+        return stamp, day
+    source = path.source(repetition)
+    if not sent.strip("0"):
+        return Unfit(f"{source} is all zeros: no date")
     if stamp is None:
         return Unfit(f"{source} is not a date")
-    day = stamp.date()
-    if day is None:
-        return Unfit(f"{source} has only a {stamp.precision}: no full day")
-    return stamp, day
+    return Unfit(f"{source} has only a {stamp.precision}: no full day")
 
 
 def day(spec: Spec) -> Reader:
