@@ -22,9 +22,6 @@ def check_listeners(settings: Settings) -> Found:
 
 
 def _one(settings: Settings, section: Listener) -> Found:
-    from interface.services.certificates import CertificateError
-    from interface.services.listener_tls import mutual_of
-
     name = f'"{section.name}"'
     if section.tls_certificate is None or section.tls_key is None:
         if is_loopback(section.host):
@@ -36,6 +33,9 @@ def _one(settings: Settings, section: Listener) -> Found:
                 "else docs/tls.md",
             )
         return
+    from interface.services.certificates import CertificateError
+    from interface.services.listener_tls import mutual_of
+
     now = datetime.now(UTC)
     try:
         mutual = mutual_of(settings, section, now)

@@ -13,11 +13,11 @@ from typing import Any
 from twisted.web.http import HTTPChannel
 from twisted.web.server import Request, Site
 
+from interface.services.descriptors import MOST_CONNECTIONS
 from interface.services.timing import Timer, cancel
 
 REQUEST_SECONDS = 30.0
 """From the connection, or the answer before, until the whole request is there."""
-MOST_CONNECTIONS = 256
 DRAIN_BYTES = 1024 * 1024
 """So much beyond the limit is still read, and thrown away: a client that writes first reads the answer then."""
 LINGER_SECONDS = 2.0

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from interface.services.bounded_http import MOST_CONNECTIONS
 from interface.settings import Settings
 
+MOST_CONNECTIONS = 256
+"""To a web port."""
 OWN = 128
 """For ourselves: the store, its threads, the work's pipes, the log, files that are read."""
 

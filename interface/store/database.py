@@ -8,24 +8,15 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from sqlalchemy import Connection, bindparam, make_url, update
 from sqlalchemy.exc import ArgumentError
 
 from interface.store import key_rows
-from interface.store.alert_facts import AlertFacts
-from interface.store.alerts import AlertBooks
-from interface.store.audit import Audit
-from interface.store.backup import Backup
-from interface.store.commands import Commands
-from interface.store.confirmations import Confirmations
 from interface.store.crypto import Keyring, Master
 from interface.store.engine import Database, Part
-from interface.store.environments import Environments
 from interface.store.errors import StoreError
-from interface.store.inbox import Inbox
-from interface.store.journal import Journal
 from interface.store.key_look import KeyLook
 from interface.store.lock import Role
 from interface.store.migrations import (
@@ -37,24 +28,35 @@ from interface.store.migrations import (
     migrate,
     stored_version,
 )
-from interface.store.nodes import Nodes
-from interface.store.onboarding_views import OnboardingViews
-from interface.store.overview import Overview
-from interface.store.patient_views import PatientViews
 from interface.store.presence import Presence, presence
 from interface.store.records.figures import StoreStats
-from interface.store.resealing import Resealing
-from interface.store.retention import Retention
-from interface.store.roster import RosterRows
-from interface.store.rotation import Rotation
-from interface.store.rounds import Rounds
 from interface.store.schema import liveness
 from interface.store.sqlite import SQLite, sqlite_path
-from interface.store.unsettled import Unsettled
-from interface.store.users import Users
-from interface.store.views import Views
-from interface.store.webhook_views import WebhookViews
-from interface.store.work import Work
+
+if TYPE_CHECKING:
+    from interface.store.alert_facts import AlertFacts
+    from interface.store.alerts import AlertBooks
+    from interface.store.audit import Audit
+    from interface.store.backup import Backup
+    from interface.store.commands import Commands
+    from interface.store.confirmations import Confirmations
+    from interface.store.environments import Environments
+    from interface.store.inbox import Inbox
+    from interface.store.journal import Journal
+    from interface.store.nodes import Nodes
+    from interface.store.onboarding_views import OnboardingViews
+    from interface.store.overview import Overview
+    from interface.store.patient_views import PatientViews
+    from interface.store.resealing import Resealing
+    from interface.store.retention import Retention
+    from interface.store.roster import RosterRows
+    from interface.store.rotation import Rotation
+    from interface.store.rounds import Rounds
+    from interface.store.unsettled import Unsettled
+    from interface.store.users import Users
+    from interface.store.views import Views
+    from interface.store.webhook_views import WebhookViews
+    from interface.store.work import Work
 
 _PartT = TypeVar("_PartT", bound=Part)
 
@@ -189,7 +191,7 @@ class _Probe(Part):
 
 class Store:
     """An open store. Each part is made on first use, has its own connection and is used by one thread at a
-    time.
+    time. It is imported then, too: no process and no command needs more than a few (a sixth of a command's time).
     """
 
     def __init__(self, database: Database, keyring: Keyring, version: int, *, whole: bool = True) -> None:
@@ -222,6 +224,8 @@ class Store:
     @property
     def journal(self) -> Journal:
         """The door's writer."""
+        from interface.store.journal import Journal
+
         with self._making:
             if self._journal is None:
                 self._journal = self._keep(Journal(self._database, self._keyring))
@@ -230,6 +234,8 @@ class Store:
     @property
     def work(self) -> Work:
         """What the work's loop reads and commits."""
+        from interface.store.work import Work
+
         with self._making:
             if self._work is None:
                 self._work = self._keep(Work(self._database, self._keyring))
@@ -238,6 +244,8 @@ class Store:
     @property
     def views(self) -> Views:
         """Lists, details and counts; reads only."""
+        from interface.store.views import Views
+
         with self._making:
             if self._views is None:
                 self._views = self._keep(Views(self._database, self._keyring))
@@ -246,6 +254,8 @@ class Store:
     @property
     def patients(self) -> PatientViews:
         """Patients and what is theirs; reads only."""
+        from interface.store.patient_views import PatientViews
+
         with self._making:
             if self._patients is None:
                 self._patients = self._keep(PatientViews(self._database, self._keyring))
@@ -254,6 +264,8 @@ class Store:
     @property
     def commands(self) -> Commands:
         """What persons ask of the work."""
+        from interface.store.commands import Commands
+
         with self._making:
             if self._commands is None:
                 self._commands = self._keep(Commands(self._database, self._keyring))
@@ -262,86 +274,120 @@ class Store:
     @property
     def inbox(self) -> Inbox:
         """The door's writer for webhooks."""
+        from interface.store.inbox import Inbox
+
         return self._seldom_used(Inbox, lambda: Inbox(self._database, self._keyring))
 
     @property
     def webhooks(self) -> WebhookViews:
         """Webhooks, and requests that none has answered; reads only."""
+        from interface.store.webhook_views import WebhookViews
+
         return self._seldom_used(WebhookViews, lambda: WebhookViews(self._database, self._keyring))
 
     @property
     def rotation(self) -> Rotation:
         """What replaces the master key."""
+        from interface.store.rotation import Rotation
+
         return self._seldom_used(Rotation, lambda: Rotation(self._database))
 
     @property
     def resealing(self) -> Resealing:
         """What seals values of older keys anew."""
+        from interface.store.resealing import Resealing
+
         return self._seldom_used(Resealing, lambda: Resealing(self._database, self._keyring))
 
     @property
     def backup(self) -> Backup:
         """What copies it."""
+        from interface.store.backup import Backup
+
         return self._seldom_used(Backup, lambda: Backup(self._database))
 
     @property
     def environments(self) -> Environments:
         """Where the store lives, and what going live finds there."""
+        from interface.store.environments import Environments
+
         return self._seldom_used(Environments, lambda: Environments(self._database))
 
     @property
     def onboarding(self) -> OnboardingViews:
         """Evidence of the steps to production; reads only."""
+        from interface.store.onboarding_views import OnboardingViews
+
         return self._seldom_used(OnboardingViews, lambda: OnboardingViews(self._database, self._keyring))
 
     @property
     def confirmations(self) -> Confirmations:
         """What persons have seen done."""
+        from interface.store.confirmations import Confirmations
+
         return self._seldom_used(Confirmations, lambda: Confirmations(self._database, self._keyring))
 
     @property
     def roster(self) -> RosterRows:
         """The vendor's test patients."""
+        from interface.store.roster import RosterRows
+
         return self._seldom_used(RosterRows, lambda: RosterRows(self._database, self._keyring))
 
     @property
     def rounds(self) -> Rounds:
         """How the production test stands."""
+        from interface.store.rounds import Rounds
+
         return self._seldom_used(Rounds, lambda: Rounds(self._database, self._keyring))
 
     @property
     def retention(self) -> Retention:
         """What finds and deletes rows that are kept no longer."""
+        from interface.store.retention import Retention
+
         return self._seldom_used(Retention, lambda: Retention(self._database, self._keyring))
 
     @property
     def users(self) -> Users:
         """Who may use the console, and who is signed in."""
+        from interface.store.users import Users
+
         return self._seldom_used(Users, lambda: Users(self._database))
 
     @property
     def audit(self) -> Audit:
         """Who saw and did what in the console."""
+        from interface.store.audit import Audit
+
         return self._seldom_used(Audit, lambda: Audit(self._database, self._keyring))
 
     @property
     def overview(self) -> Overview:
         """Counts for people, at a glance; reads only."""
+        from interface.store.overview import Overview
+
         return self._seldom_used(Overview, lambda: Overview(self._database))
 
     @property
     def unsettled(self) -> Unsettled:
         """What waits for a person, by reason; reads only."""
+        from interface.store.unsettled import Unsettled
+
         return self._seldom_used(Unsettled, lambda: Unsettled(self._database))
 
     @property
     def alert_books(self) -> AlertBooks:
         """What alerts are on; the daemon's, and for who lists them."""
+        from interface.store.alerts import AlertBooks
+
         return self._seldom_used(AlertBooks, lambda: AlertBooks(self._database))
 
     @property
     def alert_facts(self) -> AlertFacts:
         """What alerts are judged by; reads only."""
+        from interface.store.alert_facts import AlertFacts
+
         return self._seldom_used(AlertFacts, lambda: AlertFacts(self._database))
 
     @property
@@ -352,6 +398,8 @@ class Store:
     @property
     def nodes(self) -> Nodes:
         """Which processes use the store; the pulse's."""
+        from interface.store.nodes import Nodes
+
         return self._seldom_used(Nodes, lambda: Nodes(self._database))
 
     def presence(self, role: Role) -> Presence:

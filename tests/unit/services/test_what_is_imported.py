@@ -10,6 +10,7 @@ import pytest
 MAPPING = ("yaml", "interface.rules.reading", "interface.contract.common", "interface.chart.decide")
 CONSOLE = ("jinja2", "interface.console.site")
 POSTGRESQL = ("sqlalchemy.dialects.postgresql", "psycopg")
+PARTS = ("interface.store.views", "interface.store.work", "interface.store.retention")
 SEVERAL = ("hl7", "hl7apy", "jsonschema", "rich", "argon2")
 
 
