@@ -56,8 +56,14 @@ class Database(ABC):
         """What tells, before later commits on a connection that was made now, whether it still is the same database."""
 
     @abstractmethod
-    def begin(self, connection: Connection, *, reading: bool) -> None:
-        """Have the transaction that is about to begin see one state (reading) or be one that writes."""
+    def begin(self, connection: Connection, *, reading: bool, alone: bool = False) -> None:
+        """Have the transaction that is about to begin see one state (reading) or be one that writes. `alone`: it is one
+        statement.
+        """
+
+    def pipelined(self, connection: Connection) -> contextlib.AbstractContextManager[object]:  # noqa: ARG002
+        """Within the block prepared statements need not wait for the answers of those before; all are in at its end."""
+        return contextlib.nullcontext()
 
     @abstractmethod
     def fresh(self, connection: Connection) -> bool:
@@ -139,30 +145,43 @@ class Part:
             self._database.interrupt(self._connection)
 
     def _writing(
-        self, failure: type[StoreError] = StoreError, *, unknown: type[StoreError] | None = None
+        self,
+        failure: type[StoreError] = StoreError,
+        *,
+        unknown: type[StoreError] | None = None,
+        pipelined: bool = False,
     ) -> contextlib.AbstractContextManager[Connection]:
         """A transaction that is committed at the end of the block, or undone whole and told as `failure`.
 
         When nobody knows whether it was committed (the connection broke meanwhile), that is told as `unknown`;
-        None: as `failure`, for those to whom it is the same.
+        None: as `failure`, for those to whom it is the same. `pipelined`: see `Database.pipelined`.
         """
-        return self._transaction(failure, unknown or failure, reading=False)
+        return self._transaction(failure, unknown or failure, reading=False, pipelined=pipelined)
 
-    def _reading(self) -> contextlib.AbstractContextManager[Connection]:
-        """A transaction that sees one state of the store and takes no lock that a writer waits for."""
-        return self._transaction(StoreError, StoreError, reading=True)
+    def _reading(self, *, alone: bool = False) -> contextlib.AbstractContextManager[Connection]:
+        """A transaction that sees one state of the store and takes no lock that a writer waits for. `alone`: of one
+        statement, which needs none where asking for it takes time.
+        """
+        return self._transaction(StoreError, StoreError, reading=True, alone=alone)
 
     @contextlib.contextmanager
     def _transaction(
-        self, failure: type[StoreError], unknown: type[StoreError], *, reading: bool
+        self,
+        failure: type[StoreError],
+        unknown: type[StoreError],
+        *,
+        reading: bool,
+        alone: bool = False,
+        pipelined: bool = False,
     ) -> Iterator[Connection]:
         database = self._database
         committing = False
         try:
             connection = self._usable()
-            database.begin(connection, reading=reading)
+            database.begin(connection, reading=reading, alone=alone)
             with connection.begin():
-                yield connection
+                with database.pipelined(connection) if pipelined else contextlib.nullcontext():
+                    yield connection
                 if not reading:
                     self._about_to_commit(failure)
                     committing = True

@@ -27,7 +27,7 @@ _TAKE = _TAKE_BY_FORCE.where(
 )
 _HAVE = select(intake_turn.c.fence, intake_turn.c.settled_on).where(*_MINE)
 _RENEW = Prepared(update(intake_turn).where(*_HELD).values(until=_UNTIL))
-_GIVE_BACK = update(intake_turn).where(*_HELD).values(owner=None)
+_GIVE_BACK = Prepared(update(intake_turn).where(*_HELD).values(owner=None))
 _SETTLED = update(intake_turn).where(*_HELD).values(settled_on=bindparam("b_day"))
 _SOME_NEW = (
     select(messages.c.id)
@@ -58,7 +58,7 @@ def take(connection: Connection, node: str, *, by_force: bool) -> Hold | None:
 
 def renew(connection: Connection, hold: Hold) -> None:
     """Say, within a transaction, that its changes are of this turn; its row is locked from here on. TurnLost."""
-    _of(_RENEW.execute(connection, {"b_owner": hold.owner, "b_fence": hold.fence}).rowcount)
+    _of(_RENEW.count(connection, {"b_owner": hold.owner, "b_fence": hold.fence}))
 
 
 def need(connection: Connection, hold: Hold | None) -> None:
@@ -76,7 +76,7 @@ def settled(connection: Connection, hold: Hold, day: str) -> None:
 
 def give_back(connection: Connection, hold: Hold) -> None:
     """Let others have the turn; no matter if they have it already."""
-    connection.execute(_GIVE_BACK, {"b_owner": hold.owner, "b_fence": hold.fence})
+    _GIVE_BACK.execute(connection, {"b_owner": hold.owner, "b_fence": hold.fence})
 
 
 def look(connection: Connection, most: int) -> Seen:

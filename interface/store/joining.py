@@ -155,4 +155,4 @@ def name_requests(connection: Connection, attempts: Iterable[AttemptDone]) -> No
                     "b_whole_panel": whole,
                 }
     _NAME.execute_many(connection, list(rows.values()))
-    _NEW_AGAIN.among(connection, (text for text, _ in rows))
+    _NEW_AGAIN.change_among(connection, (text for text, _ in rows))

@@ -30,7 +30,7 @@ DUPLICATE_WINDOW_SECONDS = 7 * 86400
 CLEAR_TEXT_CHARACTERS = 250
 """What a clear column keeps of a header field; hashes are of the whole."""
 
-_COUNT_DUPLICATES = (
+_COUNT_DUPLICATES = Prepared(
     update(messages)
     .where(messages.c.id == bindparam("first_id"))
     .values(
@@ -88,7 +88,7 @@ class Journal(Part):
         seal = self._keyring.seal
         names = [self._name(arrival) for arrival in arrivals]
         sealed = [seal("message", arrival.raw) for arrival in arrivals]
-        with self._writing(NotStored) as connection:
+        with self._writing(NotStored, pipelined=True) as connection:
             if self._database.shared:
                 counters.lock(connection, "message")  # what another door stores meanwhile would not be found
             asked = {name for name, checked in names if checked}
@@ -96,14 +96,13 @@ class Journal(Part):
             batch = _sort_out(arrivals, names, sealed, namesakes)
             if batch.rows:
                 _insert(connection, batch)
-            if batch.again:
-                connection.execute(
-                    _COUNT_DUPLICATES,
-                    [
-                        {"first_id": id_, "more": more, "last_duplicate_at_now": last}
-                        for id_, (more, last) in batch.again.items()
-                    ],
-                )
+            _COUNT_DUPLICATES.execute_many(
+                connection,
+                [
+                    {"first_id": id_, "more": more, "last_duplicate_at_now": last}
+                    for id_, (more, last) in batch.again.items()
+                ],
+            )
             still_good(connection, self._keyring, NotStored)
         return [
             Stored(row.id, receipt, row.id if receipt == "duplicate" else None)

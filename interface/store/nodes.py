@@ -87,9 +87,9 @@ class Nodes(Part):
             return float(connection.execute(_NOW).scalar_one())
 
 
-def mark_commit(connection: Connection, node: str, number: int) -> bool:
-    """Note, within a transaction, which commit of a node it is; False: the node is not known."""
-    return _COMMITTED.execute(connection, {"b_id": node, "b_commits": number}).rowcount > 0
+def mark_commit(connection: Connection, node: str, number: int) -> None:
+    """Note, within a transaction, which commit of a node it is."""
+    _COMMITTED.execute(connection, {"b_id": node, "b_commits": number})
 
 
 def last_commit(connection: Connection, node: str) -> int | None:

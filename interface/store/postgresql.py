@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import select
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any, TypeVar, cast
@@ -166,6 +167,8 @@ class Limited(psycopg.Connection[Any]):
     """A connection that does not wait for ever, and that knows whether a commit was warned of."""
 
     answer_seconds = 0.0
+    under_way: psycopg.Pipeline | None = None
+    """The pipeline that statements go into just now."""
     warned = False
     """The server has warned since this was set to False."""
 
@@ -228,13 +231,27 @@ class PostgreSQL(Database):
         """A server does not lose its files unnoticed."""
         return
 
-    def begin(self, connection: Connection, *, reading: bool) -> None:
-        """Readers see one state; what a writer reads after a lock is what stands after it."""
+    def begin(self, connection: Connection, *, reading: bool, alone: bool = False) -> None:
+        """Readers see one state, as a statement by itself does; what a writer reads after a lock is what stands after it."""
         driver = _driver(connection)
+        if driver.autocommit is not alone:
+            driver.autocommit = alone  # BEGIN and COMMIT are two answers to wait for
+        if alone:
+            return
         level = psycopg.IsolationLevel.REPEATABLE_READ if reading else psycopg.IsolationLevel.READ_COMMITTED
         if driver.isolation_level is not level:
             driver.isolation_level = level
             driver.read_only = reading
+
+    @contextmanager
+    def pipelined(self, connection: Connection) -> Iterator[None]:
+        """By libpq's pipeline: a turn waits for 9 answers, not for 25."""
+        driver = _driver(connection)
+        try:
+            with driver.pipeline() as driver.under_way:
+                yield
+        finally:
+            driver.under_way = None
 
     def fresh(self, connection: Connection) -> bool:
         """An idle connection has nothing to say: what there is to read is its end."""

@@ -8,6 +8,9 @@ Many rows at once: SQLite runs the statement for each by itself. For PostgreSQL 
 as arrays (`unnest`): a third of the server's time, and one answer to wait for. So no two rows of one call may be about the
 same row of the table, and none sees what another has done.
 
+In a pipeline of PostgreSQL (`Database.pipelined`) statements are sent without waiting for the answers of those before, until
+rows or a count are asked for. There prepared statements alone are of use: SQLAlchemy wants its answer at once.
+
 IN lists: SQLite gets statements for 1, 2, 4, … values, the last value repeated; PostgreSQL an array.
 """
 
@@ -88,41 +91,57 @@ class Prepared:
         self._lists: dict[tuple[str, int], _Text] = {}
 
     def execute(self, connection: Connection, parameters: Parameters) -> Cursor:
-        """Execute once."""
+        """Execute once; of how many rows it changed says `count`."""
         dialect = connection.dialect
         found = self._one.get(dialect.name)
         if found is None:
             found = self._one[dialect.name] = _Text(self._compiled(dialect))
         return self.run(connection, found.text, found.arrange(parameters))
 
-    def execute_many(self, connection: Connection, rows: Sequence[Parameters]) -> int:
-        """Execute for each row, none at all for no rows; gives how many rows of the table it was."""
-        if not rows:
-            return 0
+    def count(self, connection: Connection, parameters: Parameters) -> int:
+        """Execute once; gives how many rows it changed."""
+        return _changed(connection, self.execute(connection, parameters))
+
+    def execute_many(self, connection: Connection, rows: Sequence[Parameters]) -> None:
+        """Execute for each row, none at all for no rows."""
+        if rows:
+            self._execute_many(connection, rows)
+
+    def count_many(self, connection: Connection, rows: Sequence[Parameters]) -> int:
+        """The same; gives how many rows of the table it changed."""
+        return _changed(connection, self._execute_many(connection, rows)) if rows else 0
+
+    def _execute_many(self, connection: Connection, rows: Sequence[Parameters]) -> Cursor:
         dialect = connection.dialect
         found = self._many.get(dialect.name)
         if dialect.name != _BY_ARRAYS:
             if found is None:
                 found = self._many[dialect.name] = _Text(self._compiled(dialect))
-            return self.run(connection, found.text, list(map(found.arrange, rows)), many=True).rowcount
+            return self.run(connection, found.text, list(map(found.arrange, rows)), many=True)
         if found is None:
             statement = _by_arrays(self._statement, self._compiled(dialect), self._columns)
             found = self._many[dialect.name] = _Text(_compile(statement, dialect))
             # in binary: as text the driver takes 3 µs more for each value
             found.text = _ARRAY_AS_TEXT.sub(r"\1b\2", found.text)
         arrays = {name: [row[name] for row in rows] for name in rows[0]}
-        return self.run(connection, found.text, found.arrange(arrays)).rowcount
+        return self.run(connection, found.text, found.arrange(arrays))
 
     def among(self, connection: Connection, ids: Iterable[_ID], **more: Any) -> list[Any]:
-        """Execute with `ids` as its IN list, however many they are, each once, in order; gives the rows, if it gives any.
-        `more` are its other parameters.
+        """The rows with `ids` as its IN list, however many they are, each once, in order. `more` are its other
+        parameters.
         """
         wanted, rows = sorted(set(ids)), []
         for start in range(0, len(wanted), MOST):
-            rows += self._among(connection, wanted[start : start + MOST], more)
+            rows += self._among(connection, wanted[start : start + MOST], more).fetchall()
         return rows
 
-    def _among(self, connection: Connection, ids: list[_ID], more: Parameters) -> list[Any]:
+    def change_among(self, connection: Connection, ids: Iterable[_ID], **more: Any) -> None:
+        """Execute a statement that gives no rows with `ids` as its IN list."""
+        wanted = sorted(set(ids))
+        for start in range(0, len(wanted), MOST):
+            self._among(connection, wanted[start : start + MOST], more)
+
+    def _among(self, connection: Connection, ids: list[_ID], more: Parameters) -> Cursor:
         dialect = connection.dialect
         size = 0 if dialect.name == _BY_ARRAYS else 1 << (len(ids) - 1).bit_length()
         found = self._lists.get((dialect.name, size))
@@ -132,8 +151,7 @@ class Prepared:
         listed: Parameters = {IDS: ids}
         if size:
             listed = dict(zip(_PLACES, ids + ids[-1:] * (size - len(ids)), strict=False))
-        cursor: Any = self.run(connection, found.text, found.arrange({**listed, **more}))
-        return cursor.fetchall() if cursor.description else []
+        return self.run(connection, found.text, found.arrange({**listed, **more}))
 
     def run(self, connection: Connection, text: str, values: Any, *, many: bool = False) -> Cursor:
         """Hand it to the driver."""
@@ -147,6 +165,13 @@ class Prepared:
 
     def _compiled(self, dialect: Dialect) -> SQLCompiler:
         return _compile(self._statement, dialect, self._columns)
+
+
+def _changed(connection: Connection, cursor: Any) -> int:
+    pipeline = getattr(connection.connection.dbapi_connection, "under_way", None)
+    if pipeline is not None:
+        pipeline.sync()  # waits for what is asked of it
+    return int(cursor.rowcount)
 
 
 class _Text:

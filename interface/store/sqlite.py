@@ -140,7 +140,7 @@ class SQLite(Database):
         for mark in tuple(self._marks):
             mark.check(self.name)
 
-    def begin(self, connection: Connection, *, reading: bool) -> None:
+    def begin(self, connection: Connection, *, reading: bool, alone: bool = False) -> None:  # noqa: ARG002
         """A writer takes the lock at once: one that began by reading could not wait for it."""
         connection.info[_READING] = reading
 

@@ -137,7 +137,7 @@ _WOKEN = Prepared(
 
 def note_woken(connection: Connection, patient_ids: Iterable[int], now: float) -> None:
     """The time of these patients' held requests has come, and they were looked at: not again for that."""
-    _WOKEN.among(connection, patient_ids, b_now=now)
+    _WOKEN.change_among(connection, patient_ids, b_now=now)
 
 
 def change_requests(
@@ -338,7 +338,7 @@ _SET_DUE = Prepared(
 
 def set_due(connection: Connection, patient_ids: Iterable[int], now: float) -> None:
     """Put right when each of these patients is due: when its oldest waiting request is."""
-    _SET_DUE.among(connection, patient_ids, b_now=now)
+    _SET_DUE.change_among(connection, patient_ids, b_now=now)
 
 
 # ------------------------------------------------------------------------------------------------ messages
@@ -374,7 +374,7 @@ def end_messages(connection: Connection, keyring: Keyring, done: Sequence[Messag
         }
         for message in done
     ]
-    if _END_MESSAGE.execute_many(connection, rows) != len(rows):
+    if _END_MESSAGE.count_many(connection, rows) != len(rows):
         raise StoreError(
             "a message of this turn has been processed already: is a second daemon running on this store?"
         )

@@ -7,7 +7,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -35,10 +35,10 @@ from interface.store.errors import OutcomeUnknown, Overtaken, Refused, Unreadabl
 from interface.store.in_lists import among
 from interface.store.key_rows import still_good
 from interface.store.leases import Hold, Seen
-from interface.store.prepared import Prepared
+from interface.store.prepared import MOST, Prepared
 from interface.store.records.reading import AskedRow, Command, JournalRow, PatientRow, ReplayRow
 from interface.store.records.roster import RosterRow
-from interface.store.records.slots import Round
+from interface.store.records.slots import PRODUCTION_TEST, Round
 from interface.store.records.turn import Claimed, Committed, NewRequestRow, Turn
 from interface.store.records.webhooks import NewWebhooks
 from interface.store.schema import (
@@ -131,6 +131,12 @@ def _refusals(database: Database) -> Iterator[None]:
         raise Refused(f"the store refuses a row: {database.cause_of(error)}") from None
 
 
+def _is_plain(turn: Turn) -> bool:
+    """Whether prepared statements alone store it."""
+    seldom = turn.again or turn.commands or turn.by_hand or turn.roster or turn.rounds or turn.seen
+    return not (seldom or turn.joins or turn.wake or turn.environment == PRODUCTION_TEST)
+
+
 class Work(Part):
     """Reads and commits for the work's loop; used by one thread."""
 
@@ -145,7 +151,7 @@ class Work(Part):
 
     def new_messages(self, limit: int = 64) -> list[JournalRow]:
         """The messages that intake has not come to an end with, in the order of arrival."""
-        with self._reading() as connection:
+        with self._reading(alone=True) as connection:
             rows = _NEW_MESSAGES.execute(connection, {"count": limit}).fetchall()
         found = []
         for id_, listener, sealed, received_at, control_id, begun, message_type in rows:
@@ -171,7 +177,7 @@ class Work(Part):
         known: dict[int, PatientRow] = {}
         if not hashes:
             return found
-        with self._reading() as connection:
+        with self._reading(alone=len(hashes) <= MOST) as connection:
             rows = _PATIENTS_BY_KEY.among(connection, hashes)
         for key_hash, *row in rows:
             if row[0] not in known:
@@ -251,7 +257,7 @@ class Work(Part):
 
     def next_command(self) -> Command | None:
         """The oldest command that is not carried out; None: there is none."""
-        with self._reading() as connection:
+        with self._reading(alone=True) as connection:
             return commands.next_command(connection, self._keyring)
 
     def new_webhooks(self, limit: int) -> NewWebhooks:
@@ -319,47 +325,50 @@ class Work(Part):
         with self._writing(unknown=OutcomeUnknown) as connection, _refusals(self._database):
             if turn.hold is not None:
                 intake_turn.renew(connection, turn.hold)
-            idle = turn.idle.union(change.patient_id for change in turn.by_hand)
-            touched = {change.patient_id for change in (*turn.attempts, *turn.requests)}
-            touched.update(write.id for write in turn.patients)
-            standing = claims.lock(connection, touched | idle)
-            late, overtaken = attempts.end_attempts(
-                connection, keyring, turn.attempts, standing, now, turn.environment
-            )
-            turns.add_patients(connection, turn.patients, now)
-            turns.note_woken(connection, turn.woken, now)
-            changed, missed = turns.change_requests(connection, keyring, turn.requests, now, turn.environment)
-            if missed or idle:
-                self._not_overtaken(connection, turn, missed, idle)
-            turns.write_charts(connection, keyring, turn.patients)
-            turns.end_messages(connection, keyring, turn.messages, now)
-            replay.decide_again(connection, keyring, turn.again, now)
-            commands.end_commands(connection, keyring, turn.commands, now)
-            changed |= by_hand.change_by_hand(connection, keyring, turn.by_hand, now, turn.environment)
-            roster.write(connection, keyring, turn.roster, now)
-            rounds.change(connection, keyring, turn.rounds, now)
-            seen.write(connection, turn.seen, now)
-            if turn.joins is not None:
-                joining.join(connection, turn.joins)
-            turns.set_due(connection, touched | changed, now)
-            claims.wake(connection, turn.wake, now)
-            work_state.tell(connection, turn.told, now)
-            claimed = claims.claim(
-                connection,
-                keyring,
-                now,
-                turn.claims,
-                self.node,
-                turn.blocked,
-                probe=turn.probe,
-                not_before=turn.not_before,
-                environment=turn.environment,
-            )
-            still_good(connection, keyring)
-            if turn.hold is not None and turn.give_back:
-                intake_turn.give_back(connection, turn.hold)
-            if self._database.shared:
-                nodes.mark_commit(connection, self.node, self._commits)
+            with self._database.pipelined(connection) if _is_plain(turn) else nullcontext():
+                idle = turn.idle.union(change.patient_id for change in turn.by_hand)
+                touched = {change.patient_id for change in (*turn.attempts, *turn.requests)}
+                touched.update(write.id for write in turn.patients)
+                standing = claims.lock(connection, touched | idle)
+                late, overtaken = attempts.end_attempts(
+                    connection, keyring, turn.attempts, standing, now, turn.environment
+                )
+                turns.add_patients(connection, turn.patients, now)
+                turns.note_woken(connection, turn.woken, now)
+                changed, missed = turns.change_requests(
+                    connection, keyring, turn.requests, now, turn.environment
+                )
+                if missed or idle:
+                    self._not_overtaken(connection, turn, missed, idle)
+                turns.write_charts(connection, keyring, turn.patients)
+                turns.end_messages(connection, keyring, turn.messages, now)
+                replay.decide_again(connection, keyring, turn.again, now)
+                commands.end_commands(connection, keyring, turn.commands, now)
+                changed |= by_hand.change_by_hand(connection, keyring, turn.by_hand, now, turn.environment)
+                roster.write(connection, keyring, turn.roster, now)
+                rounds.change(connection, keyring, turn.rounds, now)
+                seen.write(connection, turn.seen, now)
+                if turn.joins is not None:
+                    joining.join(connection, turn.joins)
+                turns.set_due(connection, touched | changed, now)
+                claims.wake(connection, turn.wake, now)
+                work_state.tell(connection, turn.told, now)
+                claimed = claims.claim(
+                    connection,
+                    keyring,
+                    now,
+                    turn.claims,
+                    self.node,
+                    turn.blocked,
+                    probe=turn.probe,
+                    not_before=turn.not_before,
+                    environment=turn.environment,
+                )
+                still_good(connection, keyring)
+                if turn.hold is not None and turn.give_back:
+                    intake_turn.give_back(connection, turn.hold)
+                if self._database.shared:
+                    nodes.mark_commit(connection, self.node, self._commits)
         return Committed(claimed, missed, late, overtaken)
 
     def _not_overtaken(

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
+from interface.store.prepared import Prepared
 from interface.store.schema import work_state
 
 DESTINATION = "destination"
@@ -15,12 +16,12 @@ CLOCK = "clock"
 """The names: what is known of where requests go, and how late it was."""
 
 _ALL = select(work_state.c.name, work_state.c.value).where(work_state.c.name.in_((DESTINATION, CLOCK)))
-_UPDATE = (
+_UPDATE = Prepared(
     update(work_state)
     .where(work_state.c.name == bindparam("b_name"))
     .values(value=bindparam("b_value"), changed_at=bindparam("b_now"))
 )
-_INSERT = insert(work_state)
+_INSERT = Prepared(insert(work_state), ("name", "value", "changed_at"))
 
 
 def told(connection: Connection) -> dict[str, str]:
@@ -32,5 +33,5 @@ def tell(connection: Connection, values: Mapping[str, str], now: float) -> None:
     """Put these in the place of what was told under their names; in the caller's transaction."""
     for name, value in values.items():
         row = {"b_name": name, "b_value": value, "b_now": now}
-        if connection.execute(_UPDATE, row).rowcount == 0:
-            connection.execute(_INSERT, {"name": name, "value": value, "changed_at": now})
+        if _UPDATE.count(connection, row) == 0:
+            _INSERT.execute(connection, {"name": name, "value": value, "changed_at": now})
