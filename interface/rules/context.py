@@ -41,7 +41,7 @@ class Context(msgspec.Struct, eq=False, gc=False):
     mrn_form: MrnForm = AS_SENT
     """How this sender's numbers become the site's."""
     fields: Memory | None = None
-    """What was read of fields that patients have in common."""
+    """What was read of fields that patients have in common; None: nothing is remembered of this message."""
     gone: frozenset[Segment] | None = None
     """Resources that were taken out of the appointment; None: nobody has asked yet."""
     retired: frozenset[str] = frozenset()

@@ -145,7 +145,7 @@ def _read_whole(book: Rulebook, context: Context, scope: Message | Group, told: 
     basis = (context.policy, context.today)
     memory.on(basis)
     book.fields.on(basis)
-    context.fields = book.fields
+    context.fields = book.fields if scope is message else None
     facts = blocks.visit.read(context, scope, memory)
     facts.update(blocks.person.read(context, scope, memory))
     problems = [
