@@ -77,6 +77,14 @@ class Draft(msgspec.Struct):
         """Take entries out of the request's lists (`medications[2]`), said in `left_out`; the later ones move up."""
         if not entries:
             return
+        entries = set(entries)
+        moved: dict[str, int] = {}  # by entry: how many before it go
+        for name in {entry.partition("[")[0] for entry in entries}:
+            before = 0
+            for number in range(len(self.request.get(name, ()))):
+                place = f"{name}[{number}]"
+                moved[place] = before
+                before += place in entries
         kept: list[Provenance] = []
         said: set[str] = set()
         for entry in self.fields:
@@ -91,10 +99,9 @@ class Draft(msgspec.Struct):
                     self.left_out.append(LeftOut(entry.source, called, WITHHELD))
                     said.add(head[0])
                 continue
-            before = sum(f"{name}[{earlier}]" in entries for earlier in range(number))
             kept.append(
                 Provenance(
-                    f"{name}[{number - before}]{entry.field[head.end() :]}",
+                    f"{name}[{number - moved.get(head[0], 0)}]{entry.field[head.end() :]}",
                     entry.value,
                     entry.source,
                     entry.rule,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from interface.chart.model import Chart, Discharge, Order, change
-from interface.chart.order_numbers import find_orders, ids_of, same_drug, text_label
+from interface.chart.order_numbers import KnownOrders, ids_of, same_drug, text_label
 from interface.chart.update import merge, visit_of
 from interface.rules.facts import Fact, Item, Leaf, LeftOut, text_of, value_of
 from interface.rules.reading import Reading
@@ -27,16 +27,19 @@ _OF_THE_DRUG = (
 
 def take_orders(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> None:
     """ORC with RXO, RXE, RXD: each order through its life; later messages change what they state and keep the rest."""
+    if not reading.orders:
+        return
     touched: set[int] = set()
+    known = KnownOrders(chart.orders)
     # what changes nothing by itself comes last: it may add to an order that this message opens, and so it does the second
     # time as it does the first
-    for item in sorted(reading.orders, key=lambda item: _control(item) is not None and _says_nothing(item)):
+    for item in sorted(reading.orders, key=_says_nothing):
         if ids := ids_of(item):
-            _Taking(chart, reading, item, ids, left_out, touched).take()
+            _Taking(known, reading, item, ids, left_out, touched).take()
 
 
 def _says_nothing(item: Item) -> bool:
-    return not _effect(item, adds=False)[0]
+    return _control(item) is not None and not _effect(item, adds=False)[0]
 
 
 class _Taking:
@@ -44,26 +47,32 @@ class _Taking:
 
     def __init__(
         self,
-        chart: Chart,
+        known: KnownOrders,
         reading: Reading,
         item: Item,
         ids: tuple[str, ...],
         left_out: list[LeftOut],
         touched: set[int],
     ):
-        self.chart = chart
+        self.known = known
         self.reading = reading
-        self.item = {field: fact for field, fact in item.items() if field != "order.administered"}
         self.given = item.get("order.administered")
+        if self.given is not None:
+            item = {field: fact for field, fact in item.items() if field != "order.administered"}
+        self.item = item
         self.ids = ids
         self.left_out = left_out
         self.touched = touched
         self.adds = reading.event.adds_to_orders
-        self.effect, self.leaf, self.rule = _effect(item, adds=reading.event.adds_to_orders)
+        self.effect, says = _effect(item, adds=reading.event.adds_to_orders)
+        self.rule = says.rule if says is not None else ""
+        self.leaf: Leaf | None = None
+        if says is not None and says.leaves:
+            self.leaf = change(says.leaves[0], value=self.effect != "end")
 
     def take(self) -> None:
         """Take it in."""
-        found = find_orders(self.chart, self.item, self.ids, self.touched)
+        found = self.known.find(self.item, self.ids, self.touched)
         if len(found) > 1 and not self._all_are_meant(found):
             if self.effect != "open" or not text_label(self.item.get("medication.nameCode")):
                 self._leave_out("several orders have this number: which is meant can't be told")
@@ -82,7 +91,7 @@ class _Taking:
         return (
             self.effect == "end"
             and self.item.get("medication.nameCode") is None
-            and all(named & set(self.chart.orders[index].ids) for index in found)
+            and all(named & set(self.known[index].ids) for index in found)
         )
 
     def _leave_out(self, why: str) -> None:
@@ -106,13 +115,12 @@ class _Taking:
             )
             return
         if self._is_withheld():
-            self.chart.orders.append(self._withheld(()))
+            self.known.add(self._withheld(()))
             return
         facts = dict(self.item)
         if self.adds or (control is not None and control.value not in ("open", "replaces")):
             _keep_original_date(facts)
-        self.touched.add(len(self.chart.orders))
-        self.chart.orders.append(
+        place = self.known.add(
             Order(
                 ids=self.ids,
                 facts=facts,
@@ -126,6 +134,7 @@ class _Taking:
                 account=text_of(self.reading.facts, "visit.account"),
             )
         )
+        self.touched.add(place)
 
     def _drug_leaf(self) -> Leaf | None:
         """That there is an order says that it runs, where no field does."""
@@ -138,12 +147,13 @@ class _Taking:
     # ------------------------------------------------------------ one that is
 
     def _change(self, index: int) -> None:
-        reading, old = self.reading, self.chart.orders[index]
+        reading, old = self.reading, self.known[index]
         self.touched.add(index)
         newer = reading.at >= old.at
         ids = tuple(dict.fromkeys((*old.ids, *self.ids)))
         if self._stays_withheld(old):
-            self.chart.orders[index] = self._withheld(ids) if newer else old
+            if newer:
+                self.known.put(index, self._withheld(ids))
             return
         visit, account = visit_of(reading), text_of(reading.facts, "visit.account")
         changed = change(
@@ -163,7 +173,7 @@ class _Taking:
                 ended_rule=self.rule,
                 state_at=reading.at,
             )
-        self.chart.orders[index] = changed
+        self.known.put(index, changed)
 
     def _facts(self, old: Order, newer: bool) -> dict[str, Fact]:
         """Only what opens or changes an order states it anew; all else adds what was not known."""
@@ -221,9 +231,8 @@ class _Taking:
 
     def _withheld(self, ids: tuple[str, ...]) -> Order:
         """An order of which nothing is kept but that it is withheld."""
-        known = next(
-            (order for order in self.chart.orders if ids and order.ids == ids and is_withheld(order)), None
-        )
+        alike = map(self.known.__getitem__, self.known.of_numbers(ids))
+        known = next((order for order in alike if order.ids == ids and is_withheld(order)), None)
         fact = self.item.get("order.confidential") if self._is_withheld() else None
         if fact is None and known is not None:
             fact = known.facts["order.confidential"]
@@ -240,13 +249,13 @@ class _Taking:
         if parent is None or parent.value is None:
             return
         ids = tuple(parent.value)
-        for index in find_orders(self.chart, {}, ids, set()):
-            order = self.chart.orders[index]
+        for index in self.known.find({}, ids, ()):
+            order = self.known[index]
             own = not set(self.ids).isdisjoint(order.ids)
             if own or order.ended or is_withheld(order) or (order.state_at or order.at) > self.reading.at:
                 continue
             leaf = change(parent.leaves[0], path="", value=False)
-            self.chart.orders[index] = change(
+            ended = change(
                 order,
                 ended=True,
                 ended_leaf=leaf,
@@ -254,6 +263,7 @@ class _Taking:
                 ended_rule=parent.rule,
                 state_at=self.reading.at,
             )
+            self.known.put(index, ended)
 
 
 def is_withheld(order: Order) -> bool:
@@ -315,8 +325,8 @@ def _control(item: Item) -> Fact | None:
     return control if control is not None and control.value is not None else None
 
 
-def _effect(item: Item, *, adds: bool) -> tuple[str, Leaf | None, str]:
-    """`end`, `open` or nothing, the field that says so and its rule: what ends it, ORC-1 or ORC-5, counts.
+def _effect(item: Item, *, adds: bool) -> tuple[str, Fact | None]:
+    """`end`, `open` or nothing, and the field that says so: what ends it, ORC-1 or ORC-5, counts.
 
     A dispense that is completed (`adds`) is no order that is.
     """
@@ -324,11 +334,8 @@ def _effect(item: Item, *, adds: bool) -> tuple[str, Leaf | None, str]:
     ends = ("end",) if adds else ("end", "completed")
     for fact in (control, status):
         if fact is not None and fact.value in ends:
-            return "end", change(fact.leaves[0], value=False), fact.rule
-    if control is None:
-        return "", None, ""
-    leaf = change(control.leaves[0], value=True) if control.leaves else None
-    return ("open" if control.value in ("open", "replaces") else ""), leaf, control.rule
+            return "end", fact
+    return ("open" if control is not None and control.value in ("open", "replaces") else ""), control
 
 
 # ---------------------------------------------------------------- inpatients

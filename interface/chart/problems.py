@@ -106,7 +106,9 @@ def take_problems(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> No
     used = Counter(numbers) if numbers else None
     known = KnownProblems(chart.problems)
     for entry in stated:
-        if entry.fact is not None or entry.listed:
+        if entry.plain:
+            _take_plain(known, entry, left_out, before)
+        elif entry.fact is not None or entry.listed:
             alone = used is None or used[entry.instance] == 1
             _Taking(known, entry, left_out, before).take(alone=alone)
     chart.problems = known.entries()
@@ -191,6 +193,59 @@ class _Stated(msgspec.Struct, frozen=True, gc=False):
         return next((fact for fact in facts if fact is not None and fact.value in values), None)
 
 
+def _take_plain(
+    known: KnownProblems, stated: _Stated, left_out: list[LeftOut], before: dict[Coded, Fact]
+) -> None:
+    """A visit's diagnosis of which nothing is said but code and date; what is new of it is taken without a further look."""
+    for entry in _problems_of(stated, ""):
+        if known.knows(entry.code):
+            _Taking(known, stated, left_out, before).place(entry)
+        else:
+            known.add(_dated(entry, before.get((entry.system, entry.code))) if before else entry)
+
+
+def _problems_of(stated: _Stated, instance: str) -> list[Problem]:
+    """A problem for each coding that can be sent."""
+    fact = stated.fact
+    if fact is None or fact.value is None:
+        return []
+    date = stated.item.get("problem.date")
+    if not value_of(date):
+        date = None
+    found = []
+    for index, coding in enumerate(fact.value):
+        where = f"[{index}]"
+        start = len(where)
+        leaves = [
+            Leaf(leaf.path[start:], leaf.value, leaf.source, leaf.rule)
+            for leaf in fact.leaves
+            if leaf.path.startswith(where)
+        ]
+        found.append(
+            Problem(
+                coding["system"],
+                coding["code"],
+                coding["label"],
+                tuple(leaves),
+                fact.rule,
+                fact.at,
+                fact.message,
+                stated.visit,
+                date,
+                listed=stated.listed,
+                instance=instance,
+                account=stated.account,
+            )
+        )
+    return found
+
+
+def _dated(entry: Problem, *dates: Fact | None) -> Problem:
+    """With the earliest of its date and these."""
+    earliest = _earliest(entry.date, *dates)
+    return entry if earliest is entry.date else change(entry, date=earliest)
+
+
 class _Taking:
     """One stated problem on its way into the chart."""
 
@@ -212,15 +267,14 @@ class _Taking:
             return
         self.instance = stated.instance if alone else ""
         for entry in self._entries():
-            self._place(entry)
+            self.place(entry)
 
     # ------------------------------------------------------------ what is stated
 
     def _entries(self) -> list[Problem]:
         stated = self.stated
-        fact = stated.fact
-        if fact is not None and fact.value is not None:
-            return [self._entry(fact, index) for index in range(len(fact.value))]
+        if stated.fact is not None and stated.fact.value is not None:
+            return _problems_of(stated, self.instance)
         if not self.instance or not (stated.listed or stated.action in ("update", "delete")):
             return []
         # no code that could be sent: what is known by the same number takes in what is said of it
@@ -230,32 +284,6 @@ class _Taking:
             if known.at <= stated.at and not known.gone
         ]
 
-    def _entry(self, fact: Fact, index: int) -> Problem:
-        where = f"[{index}]"
-        start = len(where)
-        coding = fact.value[index]
-        date = self.stated.item.get("problem.date")
-        return Problem(
-            system=coding["system"],
-            code=coding["code"],
-            label=coding["label"],
-            leaves=tuple(
-                [
-                    Leaf(leaf.path[start:], leaf.value, leaf.source, leaf.rule)
-                    for leaf in fact.leaves
-                    if leaf.path.startswith(where)
-                ]
-            ),
-            rule=fact.rule,
-            at=fact.at,
-            message=fact.message,
-            visit=self.stated.visit,
-            date=date if value_of(date) else None,
-            listed=self.stated.listed,
-            instance=self.instance,
-            account=self.stated.account,
-        )
-
     def _leave_out(self, leaves: tuple[Leaf, ...], why: str) -> None:
         self.left_out += [
             LeftOut(leaf.source, str(leaf.value), why) for leaf in leaves if leaf.path.endswith(".code")
@@ -263,11 +291,9 @@ class _Taking:
 
     # ------------------------------------------------------------ into the chart
 
-    def _place(self, entry: Problem) -> None:
+    def place(self, entry: Problem) -> None:
+        """Take in one coding of it, or what is known by its number."""
         stated, known = self.stated, self.known
-        if stated.plain and not known.knows(entry.code):
-            known.add(entry if not self.before else self._with_date(entry, None))
-            return
         if (confidential := stated.confidential) is not None:
             self._leave_out(entry.leaves, f"confidential: {_said(confidential)}")
             known.end(change(entry, visit="", instance="", listed=True, gone="withheld", ended=confidential))
@@ -313,12 +339,10 @@ class _Taking:
 
     def _with_date(self, entry: Problem, known: Problem | None) -> Problem:
         """With the earliest date that was ever stated of it, unless this one corrects it."""
-        dates = [entry.date, self.before.get((entry.system, entry.code))]
+        dates = [self.before.get((entry.system, entry.code))]
         if known is not None and (self.stated.action != "correct" or entry.date is None):
             dates.append(known.date)
-        earliest = _earliest(*dates)
-        dated: Problem = entry if earliest is entry.date else change(entry, date=earliest)
-        return dated
+        return _dated(entry, *dates)
 
     def _is_withheld(self, entry: Problem) -> bool:
         """Whether something withholds the problem; a sender who says that it is not confidential releases it."""

@@ -94,15 +94,22 @@ def _share(known: int, why: Iterable[tuple[str, str]], confidential: int) -> Sha
     return Share(known, known - left_out.total() - len(missing), dict(left_out), tuple(missing))
 
 
-def _noted(values: Iterable[str], left_out: Sequence[LeftOut]) -> str:
-    """For which reason the composing noted one of these as withheld; empty: it did not."""
-    wanted = set(values)
-    for entry in left_out:
-        if entry.value in wanted:
-            for beginning, reason in _NOTED.items():
-                if entry.why.startswith(beginning):
-                    return reason
-    return ""
+_Noted = dict[str, tuple[int, str]]
+"""Value to the reason for which the composing noted it first as withheld, and which note of all that is."""
+
+
+def _noted(left_out: Sequence[LeftOut]) -> _Noted:
+    found: _Noted = {}
+    for number, entry in enumerate(left_out):
+        for beginning, reason in _NOTED.items():
+            if entry.why.startswith(beginning):
+                found.setdefault(entry.value, (number, reason))
+    return found
+
+
+def _first(noted: _Noted, *values: str) -> str:
+    """For which reason one of these was noted first; empty: none was."""
+    return min((noted[value] for value in values if value in noted), default=(0, ""))[1]
 
 
 # ---------------------------------------------------------------- problems
@@ -128,7 +135,7 @@ def _problems(
     if not lacking and known == len(chart.problems):
         return Share(known, known)
     confidential = {(entry.system, entry.code) for entry in chart.problems if entry.gone == "withheld"}
-    why = ((_why_not(policy, chart, coded, left_out, today), "|".join(coded)) for coded in sorted(lacking))
+    why = _why_not(policy, chart, lacking, left_out, today) if lacking else ()
     return _share(known, why, len(confidential - stated))
 
 
@@ -161,19 +168,25 @@ def _not_called_active(book: Rulebook, stated: set[Coded], request: Mapping[str,
     return {(system, code) for system, code in stated if (str(oids.get(system) or system), code) not in sent}
 
 
-def _why_not(policy: Policy, chart: Chart, coded: Coded, left_out: Sequence[LeftOut], today: date) -> str:
-    """Why a problem that is stated is not in the request; empty: for no reason."""
-    system, code = coded
-    over = [
-        _problem_over(problem, today, policy.visit_diagnosis_days)
-        for problem in chart.problems
-        if problem.code == code and problem.system == system and not problem.gone and problem.ended is None
-    ]
-    if all(over):
-        return over[0]
-    if noted := _noted((code,), left_out):
-        return noted
-    return "no-list" if policy.api_version == 1 and system not in _LISTS else ""
+def _why_not(
+    policy: Policy, chart: Chart, lacking: set[Coded], left_out: Sequence[LeftOut], today: date
+) -> Iterator[tuple[str, str]]:
+    """Why each problem that is stated is not in the request (empty: for no reason), and what it is called."""
+    over: dict[Coded, list[str]] = {coded: [] for coded in sorted(lacking)}
+    for problem in chart.problems:
+        coded = (problem.system, problem.code)
+        if coded in over and not problem.gone and problem.ended is None:
+            over[coded].append(_problem_over(problem, today, policy.visit_diagnosis_days))
+    noted = _noted(left_out)
+    for coded, reasons in over.items():
+        system, code = coded
+        if all(reasons):
+            why = reasons[0]
+        else:
+            why = _first(noted, code)
+            if not why and policy.api_version == 1 and system not in _LISTS:
+                why = "no-list"
+        yield why, "|".join(coded)
 
 
 def _problem_over(problem: Problem, today: date, days: int) -> str:
@@ -210,10 +223,11 @@ def _orders(chart: Chart, request: Mapping[str, Any], left_out: Sequence[LeftOut
     ]
     if not lacking and not confidential:
         return Share(known, known)
+    noted = _noted(left_out) if lacking else {}
     why = (
         pair
         for drug, orders in lacking
-        for pair in _not_sent(chart, orders, prescriptions.get(drug), left_out, today)
+        for pair in _not_sent(chart, orders, prescriptions.get(drug), noted, today)
     )
     return _share(known, why, confidential)
 
@@ -242,7 +256,7 @@ def _drug(name: Mapping[str, Any]) -> Coded:
 
 
 def _not_sent(
-    chart: Chart, orders: Sequence[Order], room: int | None, left_out: Sequence[LeftOut], today: date
+    chart: Chart, orders: Sequence[Order], room: int | None, noted: _Noted, today: date
 ) -> Iterator[tuple[str, str]]:
     """Of one drug's orders those that the request has not, each with the reason (empty: none) and the drug's name.
 
@@ -258,7 +272,7 @@ def _not_sent(
         elif _order_over(chart, order, today):
             yield "over", label
         elif room is None:
-            yield _noted((str(called.get("code", label)), label), left_out), label
+            yield _first(noted, str(called.get("code", label)), label), label
         elif _prescribes(order):
             room -= 1
             if room < 0:

@@ -36,12 +36,16 @@ def _why(row: Withheld) -> str:
 def note_codings(chart: Chart, reading: Reading) -> None:
     """Remember which codes a message has for one diagnosis, in whatever systems."""
     items = [*reading.problems, *(item for found in reading.lists for item in found.problems)]
+    known: set[tuple[str, ...]] | None = None
     for item in items:
         fact = item.get("problem.codings")
         if fact is None or not fact.value or len(fact.value) < 2:
             continue
         codes = tuple(dict.fromkeys(f"{coding['system']}|{coding['code']}" for coding in fact.value))
-        if len(codes) > 1 and codes not in chart.coded_together:
+        if known is None:
+            known = set(chart.coded_together)
+        if len(codes) > 1 and codes not in known:
+            known.add(codes)
             chart.coded_together.append(codes)
 
 

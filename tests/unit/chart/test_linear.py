@@ -17,17 +17,41 @@ from interface.rules import Policy, load_rulebook
 
 NOW = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 HEAD = (
-    "MSH|^~\\&|EHR|LFC|||202603020900||{kind}|{id}|P|2.5.1\rPID|1||T1001^^^LFC^MR||Sample^Robin||19700131|F\r"
+    "MSH|^~\\&|EHR|LFC|||{at}||{kind}|{id}|P|2.5.1\rPID|1||T1001^^^LFC^MR||Sample^Robin||19700131|F\r"
     "PV1|1|O|||||||||||||||||{visit}\r"
 )
+TODAY, LONG_AGO = "202603020900", "202001020900"
+BOOKING = (
+    HEAD.format(kind="SIU^S12", id="B", visit="", at="201901020900") + "SCH||F1|||||||||^^^20260310093000\r"
+)
+"""Each message after it composes the request anew."""
 
 
 def diagnoses(count: int) -> str:
     return "".join(f"DG1|{n}||A{n % 90 + 10}.{n // 90 + 10}^Some label^I10||20250101\r" for n in range(count))
 
 
+def moved_with_diagnoses(count: int) -> str:
+    return f"SCH||F1|||||||||^^^20260311093000\r{diagnoses(count)}"
+
+
 def problems(count: int) -> str:
     return "".join(f"PRB|UC|20260301|A{n % 90 + 10}.{n // 90 + 10}^Label^I10|N{n}\r" for n in range(count))
+
+
+def orders(count: int) -> str:
+    return "".join(
+        f"ORC|NW|P{n}^EHR|F{n}^PH||||1^BID\rRXE||{860000 + n}^drug {n}^RXNORM|1||tablet\r"
+        for n in range(count)
+    )
+
+
+def confidential_orders(count: int) -> str:
+    return orders(count).replace("1^BID\r", f"1^BID{'|' * 21}R\r")
+
+
+def orders_without_a_number(count: int) -> str:
+    return "".join(f"ORC|NW\rRXE||{860000 + n}^drug {n}^RXNORM|1||tablet\r" for n in range(count))
 
 
 def steps(work: Callable[[], object]) -> int:
@@ -49,29 +73,41 @@ def steps(work: Callable[[], object]) -> int:
     return done
 
 
-def cost(kind: str, segments: str) -> int:
-    """Instructions for such a message, and for another visit's with the same, each about the same patient."""
+def cost(kind: str, segments: str, at: str) -> int:
+    """Instructions for such a message, and for another visit's with the same, each about a patient with an appointment."""
     engine, charts = Engine(load_rulebook(), Policy()), dict[str, Chart]()
     ids = itertools.count(1)
     engine.book.memory.on("nothing was read before")
 
+    def take(raw: str) -> None:
+        reading = engine.read(raw.encode(), received_at=NOW, listener="main")
+        outcome = engine.decide(reading, dict(charts), now=NOW, new_id=ids.__next__)
+        assert outcome.chart is not None
+        charts[reading.keys[0]] = outcome.chart
+
     def both() -> None:
         for number in range(2):
-            head = HEAD.format(kind=kind, id=f"K{number}", visit=f"V{number}")
-            reading = engine.read(f"{head}{segments}".encode(), received_at=NOW, listener="main")
-            outcome = engine.decide(reading, dict(charts), now=NOW, new_id=ids.__next__)
-            assert outcome.chart is not None
-            charts[reading.keys[0]] = outcome.chart
+            take(HEAD.format(kind=kind, id=f"K{number}", visit=f"V{number}", at=at) + segments)
 
+    take(BOOKING)
     return steps(both)
 
 
 @pytest.mark.parametrize(
-    ("kind", "segments"), [("ADT^A08", diagnoses), ("PPR^PC1", problems)], ids=["DG1", "PRB"]
+    ("kind", "segments", "at"),
+    [
+        ("ADT^A08", diagnoses, TODAY),
+        ("SIU^S13", moved_with_diagnoses, LONG_AGO),
+        ("PPR^PC1", problems, TODAY),
+        ("RDE^O11", orders, TODAY),
+        ("RDE^O11", orders_without_a_number, TODAY),
+        ("RDE^O11", confidential_orders, TODAY),
+    ],
+    ids=["DG1", "DG1 that count no more", "PRB", "RXE", "RXE without a number", "RXE that is confidential"],
 )
 def test_three_times_as_many_segments_are_three_times_the_work(
-    kind: str, segments: Callable[[int], str]
+    kind: str, segments: Callable[[int], str], at: str
 ) -> None:
-    cost(kind, segments(3))  # what is made once is made
-    none, some, many = (cost(kind, segments(count)) for count in (0, 60, 180))
+    cost(kind, segments(3), at)  # what is made once is made
+    none, some, many = (cost(kind, segments(count), at) for count in (0, 60, 180))
     assert (many - none) / (some - none) < 3.05
