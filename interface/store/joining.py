@@ -23,14 +23,13 @@ from sqlalchemy import (
 
 from interface.delivery.outcomes import Outcome
 from interface.store.errors import Overtaken
-from interface.store.in_lists import among, chunks
 from interface.store.prepared import Prepared
 from interface.store.records.turn import AttemptDone, Joins
 from interface.store.records.webhooks import NewWebhook, NewWebhooks
 from interface.store.schema import request_ids, requests, webhook_requests, webhooks
 from interface.store.texts import clear
 
-_NEW = (
+_NEW = Prepared(
     select(webhooks.c.id, webhooks.c.event, webhooks.c.received_at)
     .where(webhooks.c.state == "new")
     .order_by(webhooks.c.id)
@@ -38,29 +37,31 @@ _NEW = (
 )
 _IS_NEW = select(webhooks.c.id).where(webhooks.c.state == "new").limit(1)
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
-_NAMED = (
+_NAMED = Prepared(
     select(webhooks.c.id, request_ids.c.request_id)
     .join(request_ids, request_ids.c.correlation_id == webhooks.c.correlation_id)
     .where(webhooks.c.id.in_(_IDS))
 )
-_COUNTED = select(webhook_requests.c.webhook_id, webhook_requests.c.request_id).where(
-    webhook_requests.c.webhook_id.in_(_IDS)
+_COUNTED = Prepared(
+    select(webhook_requests.c.webhook_id, webhook_requests.c.request_id).where(
+        webhook_requests.c.webhook_id.in_(_IDS)
+    )
 )
 OUTCOME_COLUMNS = tuple(requests.c[name] for name in Outcome.__slots__)
-_OUTCOMES = select(requests.c.id, *OUTCOME_COLUMNS).where(requests.c.id.in_(_IDS))
-_STILL_NEW = (
+_OUTCOMES = Prepared(select(requests.c.id, *OUTCOME_COLUMNS).where(requests.c.id.in_(_IDS)))
+_STILL_NEW = Prepared(
     select(webhooks.c.id)
     .where(webhooks.c.id.in_(_IDS), webhooks.c.state == "new")
     .order_by(webhooks.c.id)
     .with_for_update()
 )
-_COUNT = insert(webhook_requests)
-_SET_OUTCOME = (
+_COUNT = Prepared(insert(webhook_requests), ("webhook_id", "request_id"))
+_SET_OUTCOME = Prepared(
     update(requests)
     .where(requests.c.id == bindparam("b_id"))
     .values(**{name: bindparam(f"b_{name}") for name in Outcome.__slots__}, awaited_since=None)
 )
-_SET_STATE = update(webhooks).where(webhooks.c.id.in_(_IDS)).values(state=bindparam("b_state"))
+_SET_STATE = Prepared(update(webhooks).where(webhooks.c.id.in_(_IDS)).values(state=bindparam("b_state")))
 
 
 def some_new(connection: Connection) -> bool:
@@ -70,7 +71,7 @@ def some_new(connection: Connection) -> bool:
 
 def new_webhooks(connection: Connection, limit: int) -> NewWebhooks:
     """The oldest webhooks that wait, and how things stand with the requests they name."""
-    rows = connection.execute(_NEW, {"count": limit}).all()
+    rows = _NEW.execute(connection, {"count": limit}).fetchall()
     if not rows:
         return NewWebhooks()
     ids = [row[0] for row in rows]
@@ -80,13 +81,13 @@ def new_webhooks(connection: Connection, limit: int) -> NewWebhooks:
         for id_, event, at in rows
     )
     asked = {request for one in found for request in one.requests}
-    outcomes = {row[0]: Outcome(*row[1:]) for row in among(connection, _OUTCOMES, asked)}
+    outcomes = {row[0]: Outcome(*row[1:]) for row in _OUTCOMES.among(connection, asked)}
     return NewWebhooks(found, outcomes)
 
 
-def _pairs(connection: Connection, statement: Any, ids: Iterable[int]) -> dict[int, set[int]]:
+def _pairs(connection: Connection, statement: Prepared, ids: Iterable[int]) -> dict[int, set[int]]:
     found: dict[int, set[int]] = {}
-    for webhook, request in among(connection, statement, ids):
+    for webhook, request in statement.among(connection, ids):
         found.setdefault(webhook, set()).add(request)
     return found
 
@@ -99,26 +100,19 @@ def join(connection: Connection, joins: Joins) -> None:
     ids = sorted(joins.events)
     # the rows are locked before it is looked whom they name: a reply that is stored by another node meanwhile either is
     # seen here, or waits for us and makes them new again
-    if list(among(connection, _STILL_NEW, ids)) != [(id_,) for id_ in ids]:
+    if [row[0] for row in _STILL_NEW.among(connection, ids)] != ids:
         raise Overtaken({})
     named = _pairs(connection, _NAMED, ids)
     if any(set(told) != named.get(id_, set()) for id_, told in joins.events.items()):
         raise Overtaken({})
-    if joins.fresh:
-        connection.execute(_COUNT, [{"webhook_id": one, "request_id": other} for one, other in joins.fresh])
-    if joins.outcomes:
-        connection.execute(_SET_OUTCOME, [_outcome(id_, found) for id_, found in joins.outcomes.items()])
-    _set_state(connection, "joined", [id_ for id_ in ids if joins.events[id_]])
-    _set_state(connection, "unmatched", [id_ for id_ in ids if not joins.events[id_]])
+    _COUNT.execute_many(connection, [{"webhook_id": one, "request_id": other} for one, other in joins.fresh])
+    _SET_OUTCOME.execute_many(connection, [_outcome(id_, found) for id_, found in joins.outcomes.items()])
+    _SET_STATE.change_among(connection, [id_ for id_ in ids if joins.events[id_]], b_state="joined")
+    _SET_STATE.change_among(connection, [id_ for id_ in ids if not joins.events[id_]], b_state="unmatched")
 
 
 def _outcome(id_: int, found: Outcome) -> dict[str, object]:
     return {"b_id": id_, **{f"b_{name}": getattr(found, name) for name in Outcome.__slots__}}
-
-
-def _set_state(connection: Connection, state: str, ids: list[int]) -> None:
-    for part in chunks(ids):
-        connection.execute(_SET_STATE, {"ids": part, "b_state": state})
 
 
 # ---------------------------------------------------------------------------------------------- ids of requests

@@ -245,7 +245,7 @@ class PostgreSQL(Database):
 
     @contextmanager
     def pipelined(self, connection: Connection) -> Iterator[None]:
-        """By libpq's pipeline: a turn waits for 9 answers, not for 25."""
+        """By libpq's pipeline: a turn of the work waits for 10 answers, not for 27."""
         driver = _driver(connection)
         try:
             with driver.pipeline() as driver.under_way:

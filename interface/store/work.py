@@ -134,7 +134,7 @@ def _refusals(database: Database) -> Iterator[None]:
 def _is_plain(turn: Turn) -> bool:
     """Whether prepared statements alone store it."""
     seldom = turn.again or turn.commands or turn.by_hand or turn.roster or turn.rounds or turn.seen
-    return not (seldom or turn.joins or turn.wake or turn.environment == PRODUCTION_TEST)
+    return not (seldom or turn.wake or turn.environment == PRODUCTION_TEST)
 
 
 class Work(Part):
