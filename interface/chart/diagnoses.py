@@ -10,7 +10,7 @@ import msgspec
 
 from interface.chart.draft import Draft, Provenance
 from interface.chart.model import Chart, Problem
-from interface.chart.problems import Standing, by_code, first_date, standing
+from interface.chart.standing import Standing, by_code, first_date, standing
 from interface.rules.facts import Fact, LeftOut
 from interface.rules.policy import Policy
 from interface.rules.rulebook import Rulebook

@@ -47,9 +47,8 @@ class Draft(msgspec.Struct):
     def leaves(self, where: str, fact: Fact) -> None:
         """The provenance of a fact that now stands at `where`."""
         message, rule, add = fact.message, fact.rule, self.fields.append
-        before = (
-            "" if message == self.trigger or not message else f"{message}:"
-        )  # as `source`, for all leaves
+        own = message == self.trigger or not message  # as `source` has it, asked once for all leaves
+        before = "" if own else f"{message}:"
         if fact.said:
             self.repaired += [(where, text) for text in fact.said]
         for leaf in fact.leaves:

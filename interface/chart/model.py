@@ -2,6 +2,8 @@
 
 It is stored as one sealed JSON document. Entries are frozen and replaced, never changed, so a copy of the chart is cheap
 and a decision that fails leaves the old chart as it was.
+
+`gc=False`: none leads back to itself, and the collector need not look at a thousand charts (40 us a message).
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What follows from a message: the decision, the changed chart, and the changes of requests. Values, no effects."""
+"""What follows from a message: the decision, the changed chart, and the changes of requests. Values, no effects.
+
+Structs: a frozen dataclass of ten fields takes 2 us to make, and each message makes a handful.
+"""
 
 from __future__ import annotations
 

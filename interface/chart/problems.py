@@ -1,16 +1,14 @@
-"""A patient's problems: what visits and the problem list say of them, and which of them are active."""
+"""A patient's problems: what visits and the problem list say of them."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from datetime import date, timedelta
-from functools import lru_cache
 
 import msgspec
 
 from interface.chart.known_problems import KnownProblems
 from interface.chart.model import Chart, Problem, change
+from interface.chart.standing import Coded, earliest_of
 from interface.chart.update import visit_of
 from interface.rules.facts import Fact, Item, Leaf, LeftOut, text_of, value_of
 from interface.rules.reading import Reading
@@ -18,65 +16,6 @@ from interface.rules.reading import Reading
 _VISIT_LIST = "DG1"
 """The segment of a visit's diagnoses; every other is a problem list."""
 _PLAIN = frozenset(("problem.codings", "problem.date"))
-
-Coded = tuple[str, str]
-"""System and code."""
-
-
-# ---------------------------------------------------------------- judging
-
-
-class Standing(msgspec.Struct, frozen=True, gc=False):
-    """Whether a problem is active today, and what says so."""
-
-    active: bool
-    source: str
-    message: str
-    rule: str
-    why: str = ""
-    """Why it is not active, without patient data."""
-    aged: bool = False
-    """Not active because nobody has named it for long; no message says so."""
-
-
-def standing(problem: Problem, today: date, days: int) -> Standing:
-    """Judge a problem on a day. `days` is how long a visit's diagnosis counts unless seen again; 0: for ever."""
-    if problem.ended is not None:
-        return _ended(problem.ended)
-    if problem.resolved is not None and value_of(problem.resolved) <= today.isoformat():
-        return _ended(problem.resolved)
-    own = problem.leaves[0].source
-    if days and not problem.listed and problem.at[:10] < _day_before(today, days):
-        why = f"not seen for {days} days: no longer active"
-        return Standing(False, own, problem.message, problem.rule, why, aged=True)
-    return Standing(True, own, problem.message, problem.rule)
-
-
-def _ended(fact: Fact) -> Standing:
-    source = fact.leaves[0].source
-    return Standing(False, source, fact.message, fact.rule, f"no longer active: {source} says so")
-
-
-@lru_cache(maxsize=16)
-def _day_before(today: date, days: int) -> str:
-    return (today - timedelta(days=days)).isoformat()
-
-
-def by_code(chart: Chart) -> Iterable[list[Problem]]:
-    """The problems that may be shown, each code once with all that was said of it."""
-    same: dict[Coded, list[Problem]] = {}
-    for problem in chart.problems:
-        if not problem.gone:
-            same.setdefault((problem.system, problem.code), []).append(problem)
-    return same.values()
-
-
-def first_date(sightings: list[Problem]) -> Fact | None:
-    """The earliest date of a code that has not ended, whoever stated it."""
-    return _earliest(*(problem.date for problem in sightings if problem.ended is None))
-
-
-# ---------------------------------------------------------------- taking
 
 
 def take_problems(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> None:
@@ -123,7 +62,7 @@ def _take_out(chart: Chart, visit: str) -> dict[Coded, Fact]:
             kept.append(problem)
             continue
         key = (problem.system, problem.code)
-        earliest = _earliest(problem.date, dates.get(key))
+        earliest = earliest_of(problem.date, dates.get(key))
         if earliest is not None:
             dates[key] = earliest
     chart.problems = kept
@@ -196,7 +135,9 @@ class _Stated(msgspec.Struct, frozen=True, gc=False):
 def _take_plain(
     known: KnownProblems, stated: _Stated, left_out: list[LeftOut], before: dict[Coded, Fact]
 ) -> None:
-    """A visit's diagnosis of which nothing is said but code and date; what is new of it is taken without a further look."""
+    """A visit's diagnosis of which nothing is said but code and date; what is new of it is taken without a further look
+    (2 us each).
+    """
     for entry in _problems_of(stated, ""):
         if known.knows(entry.code):
             _Taking(known, stated, left_out, before).place(entry)
@@ -242,7 +183,7 @@ def _problems_of(stated: _Stated, instance: str) -> list[Problem]:
 
 def _dated(entry: Problem, *dates: Fact | None) -> Problem:
     """With the earliest of its date and these."""
-    earliest = _earliest(entry.date, *dates)
+    earliest = earliest_of(entry.date, *dates)
     return entry if earliest is entry.date else change(entry, date=earliest)
 
 
@@ -311,7 +252,7 @@ class _Taking:
         same = known.same(entry)
         if same is not None and same.at > entry.at:
             if not same.gone:
-                known.put(change(same, date=_earliest(same.date, entry.date)))
+                known.put(change(same, date=earliest_of(same.date, entry.date)))
             return
         entry = self._with_state(entry, same)
         self._forget_other_codes(entry)
@@ -384,7 +325,7 @@ def _absorb(known: KnownProblems, entry: Problem) -> None:
     if known.withheld(entry) is not None:
         return
     same = known.same(entry)
-    first = _earliest(entry.date, same.date if same is not None else None)
+    first = earliest_of(entry.date, same.date if same is not None else None)
     if same is not None and same.at > entry.at:
         known.put(change(same, date=first))
     elif entry.ended is not None:
@@ -396,11 +337,3 @@ def _absorb(known: KnownProblems, entry: Problem) -> None:
 def _said(fact: Fact) -> str:
     leaf = fact.leaves[0] if fact.leaves else Leaf("", "", fact.rule)
     return f"{leaf.source} is Y" if fact.value is True else f"{leaf.source} says so"
-
-
-def _earliest(*dates: Fact | None) -> Fact | None:
-    found, first = None, ""
-    for fact in dates:
-        if fact is not None and (day := value_of(fact)) and (found is None or day < first):
-            found, first = fact, day
-    return found

@@ -153,11 +153,14 @@ class Outgoing:
     def collect(self) -> set[int]:
         """Take attempts that ended: gives whose. From here on their requests count as no longer being sent."""
         back = set()
-        for attempt in self._couriers.collect():
-            ended = self._ledger.conclude(attempt)
-            self._ended[ended.request_id] = ended
-            del self.sending[ended.request_id]
-            back.add(ended.patient_id)
+        try:
+            for attempt in self._couriers.collect():
+                ended = self._ledger.conclude(attempt)
+                self._ended[ended.request_id] = ended
+                del self.sending[ended.request_id]
+                back.add(ended.patient_id)
+        finally:
+            self._ledger.tell()
         return back
 
     def stored(self, turn: Turn) -> None:

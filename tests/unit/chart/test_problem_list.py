@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from telling import booked, left, problems, visit
 
-from interface.chart.problems import standing
+from interface.chart.standing import standing
 
 DIABETES, ASTHMA = "E119^Diabetes^I10", "J45.909^Asthma^I10"
 

@@ -128,6 +128,7 @@ def test_a_line_is_logged_with_our_ids_and_nothing_of_the_bodies(ledger, caplog)
     caplog.set_level("INFO")
     ledger.conclude(attempt(Reply(400, excerpt=b"ANNA"), request=42))
     ledger.conclude(attempt(FAILED, request=43, error="KeyError at x:1"))
+    ledger.tell()
     assert "event=attempt request=42 status=400 verdict=dead code=refused-by-api" in caplog.text
     assert "request=43 status=503 verdict=retry code=server-error" in caplog.text
     assert "again_in=1.0s" in caplog.text
@@ -223,5 +224,21 @@ def test_asked_to_wait_panels_stay_whole(ledger):
 def test_a_line_says_how_many_went_together(ledger, caplog):
     caplog.set_level("INFO")
     told_apart(ledger, FAILED, 1, 2)
+    ledger.tell()
     assert "request=1 status=503 verdict=retry code=server-error" in caplog.text
     assert "together=2" in caplog.text
+
+
+def test_the_lines_of_attempts_that_come_back_together_are_written_at_once(ledger, caplog):
+    caplog.set_level("INFO")
+    for number in (1, 2, 3):
+        ledger.conclude(attempt(TAKEN, request=number))
+    ledger.conclude(attempt(FAILED, request=4))
+    ledger.tell()
+    ledger.tell()
+    told = [
+        (record.levelname, record.getMessage())
+        for record in caplog.records
+        if "event=attempt" in record.getMessage()
+    ]
+    assert [(level, text.count("event=attempt")) for level, text in told] == [("INFO", 3), ("WARNING", 1)]
