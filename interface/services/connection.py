@@ -91,8 +91,8 @@ class Shared(Shape):
     def refused(self, reason: str, host: str, problem: str = "") -> None:
         """A connection is not taken, or no further."""
 
-    def pause_for(self, host: str, messages: int) -> float:
-        """Seconds for which an address that has sent so many messages more is read no further."""
+    def pause_for(self, source: Source, batch: Sequence[Taken]) -> float:
+        """Seconds for which an address that has sent so much more is read no further."""
         ...
 
     def settle(self, taken: Taken) -> None:
@@ -229,7 +229,7 @@ class MLLPConnection(Protocol):
             self._pending_bytes += taken.size
         if batch:
             self.shared.gate.take(batch)
-            wait = self.shared.pause_for(self.source.host, sum(len(taken.arrivals) for taken in batch))
+            wait = self.shared.pause_for(self.source, batch)
             if wait:
                 self._pause(PACE)
                 cancel(self._pacing)

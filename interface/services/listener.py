@@ -134,9 +134,12 @@ class MLLPFactory(ServerFactory):
             empty, self._whenever_empty = self._whenever_empty, None
             empty()
 
-    def pause_for(self, host: str, messages: int) -> float:
-        """Seconds for which an address that has sent so many messages more is read no further."""
-        return 0.0 if self._pace is None else self._pace.wait(host, messages, self.clock.seconds())
+    def pause_for(self, source: Source, batch: Sequence[Taken]) -> float:
+        """Seconds for which an address that has sent so much more is read no further."""
+        if self._pace is None:
+            return 0.0
+        messages = sum(len(taken.arrivals) for taken in batch)
+        return self._pace.wait(source.host, messages, self.clock.seconds())
 
     def settle(self, taken: Taken) -> None:
         """Make the answer and count it."""
