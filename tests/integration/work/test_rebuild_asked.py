@@ -329,7 +329,7 @@ def answers(asking, wanted):
 
 def test_without_a_daemon_the_command_is_carried_out_here_and_the_journal_is_left(site, ask, feed):
     site.tell("ADT^A08", DG1)
-    site.store.journal.append([replace(site.arrival, control_id="later")], NOW.timestamp())
+    site.store.journal.append([site.arrival._replace(control_id="later")], NOW.timestamp())
     ((place, done),) = answers(ask(), [{"patients": [1]}])
     assert (place, done.state, done.result["patients"]) == (0, "done", 1)
     assert len(site.store.work.new_messages()) == 1
