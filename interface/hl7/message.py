@@ -38,7 +38,7 @@ class Repetition(msgspec.Struct, eq=False, gc=False):
     raw: str
     field: int
     _index: int
-    _segment: Segment
+    segment: Segment
     _components: list[str] | None = None
     _plain: bool = False
     """Nothing in it means anything but itself: no escape, no null."""
@@ -53,14 +53,14 @@ class Repetition(msgspec.Struct, eq=False, gc=False):
     @property
     def is_first(self) -> bool:
         """Whether it is the first of its field, in the first segment of that name: its path is the field's."""
-        return self._index == 1 and self._segment.ordinal == 1
+        return self._index == 1 and self.segment.ordinal == 1
 
     @property
     def path(self) -> str:
         """Where it stands: `PID-3`, `PID-3[2]`, `DG1[2]-3`."""
         if not self._path:
             index = f"[{self._index}]" if self._index > 1 else ""
-            self._path = f"{self._segment.path}-{self.field}{index}"
+            self._path = f"{self.segment.path}-{self.field}{index}"
         return self._path
 
     def at(self, component: int, sub: int = 0) -> str:
@@ -79,7 +79,7 @@ class Repetition(msgspec.Struct, eq=False, gc=False):
         return len(self._components or self._split()) if self.raw else 0
 
     def _split(self) -> list[str]:
-        segment, raw = self._segment, self.raw
+        segment, raw = self.segment, self.raw
         separator = segment.delimiters.component
         parts = self._components = raw.split(separator) if separator else [raw]
         self._plain = segment._plain or _is_plain(raw, segment.delimiters)
@@ -90,7 +90,7 @@ class Repetition(msgspec.Struct, eq=False, gc=False):
         parts = self._components or self._split()
         if not 0 < number <= len(parts):
             return ""
-        return parts[number - 1] if self._plain else _meant(parts[number - 1], self._segment)
+        return parts[number - 1] if self._plain else _meant(parts[number - 1], self.segment)
 
     def texts(self, count: int) -> list[str]:
         """The components in order, outer blanks off, '' for those that are absent or null: at least `count` of them.
@@ -101,7 +101,7 @@ class Repetition(msgspec.Struct, eq=False, gc=False):
         if found is None:
             parts = self._components or self._split()
             if not self._plain:
-                parts = [_meant(part, self._segment) for part in parts]
+                parts = [_meant(part, self.segment) for part in parts]
             found = self._texts = [part.strip() for part in parts]
         if len(found) < count:
             found += [""] * (count - len(found))
@@ -118,12 +118,12 @@ class Repetition(msgspec.Struct, eq=False, gc=False):
         raw = components[component - 1] if 0 < component <= len(components) else ""
         if not raw:
             return ""
-        part = _part(raw, number, self._segment.delimiters.subcomponent)
-        return part if self._plain else _meant(part, self._segment)
+        part = _part(raw, number, self.segment.delimiters.subcomponent)
+        return part if self._plain else _meant(part, self.segment)
 
     def text(self) -> str:
         """The whole repetition, component separators kept as text (for ST, TX, FT); '' when null."""
-        return _meant(self.raw, self._segment)
+        return _meant(self.raw, self.segment)
 
     def __repr__(self) -> str:
         return f"<Repetition {self.path}>"  # never the value: it may be a patient's
@@ -318,12 +318,9 @@ _SILENT = b" \t\r\n\x0b\x1c\x00\xef\xbb\xbf"
 
 
 @lru_cache(maxsize=1024)
-def _plain_name(start: str, separator: str) -> str | None:
-    """The name in the first four characters of an ordinary line; None: look closer."""
-    name = start[:3]
-    plain = (
-        start[3:] == separator and name.isascii() and name.isalnum() and name.isupper() and name[0].isalpha()
-    )
+def _plain_name(name: str) -> str | None:
+    """The name before the separator of an ordinary line; None: look closer."""
+    plain = name.isascii() and name.isalnum() and name.isupper() and name[0].isalpha()
     return name if plain else None
 
 
@@ -350,7 +347,14 @@ def _segments(
     by_name: dict[str, list[Segment]] = {}
     more: list[str] = []  # lines that continue the last segment, joined once: one by one would be quadratic
     for line in text.split("\r"):
-        name = _plain_name(line[:4], separator)
+        if not line:
+            continue
+        start, name = line[:4], None
+        if start[3:] == separator:
+            name = _plain_name(start[:3])
+        elif len(start) == 4 and start.isalnum() and start.isascii():
+            more.append(line)  # as most lines of an embedded document: without the pattern, which takes 1 us
+            continue
         if name is None:
             found = _name_pattern(separator).match(line)
             if found is None:

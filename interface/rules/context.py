@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -42,6 +43,8 @@ class Context(msgspec.Struct, eq=False, gc=False):
     """How this sender's numbers become the site's."""
     fields: Memory | None = None
     """What was read of fields that patients have in common; None: nothing is remembered of this message."""
+    shared: dict[str, Any] = {}
+    """What a rule made of the whole message for the first of its parts, by the rule's name: for all others."""
     gone: frozenset[Segment] | None = None
     """Resources that were taken out of the appointment; None: nobody has asked yet."""
     retired: frozenset[str] = frozenset()

@@ -11,10 +11,15 @@ from interface.rules.site import Provider, Site
 
 def _first_row(site: Site, ids: Sequence[Leaf]) -> tuple[Provider, Leaf] | None:
     """The row for the first of these ids that the table knows, and the id."""
+    if not site.providers:
+        return None
+    alike: dict[str, list[Leaf]] = {}
     for leaf in ids:
-        row = site.provider(str(leaf.value), [entry.path for entry in ids if entry.value == leaf.value])
+        alike.setdefault(str(leaf.value), []).append(leaf)
+    for number, same in alike.items():
+        row = site.provider(number, [leaf.path for leaf in same])
         if row is not None:
-            return row, leaf
+            return row, same[0]
     return None
 
 

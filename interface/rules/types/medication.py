@@ -299,10 +299,7 @@ def facility(spec: Spec) -> Reader:
             return None
         value: dict[str, Any] = {"name": name}
         leaves = [Leaf(".name", name, path.source(repetition))]
-        segment = next(
-            (s for s in context.message.all(path.segment) if repetition.path.startswith(f"{s.path}-")), None
-        )
-        entry = segment.rep(address_path.field) if segment is not None and address_path is not None else None
+        entry = repetition.segment.rep(address_path.field) if address_path is not None else None
         if entry is None or entry.is_null:
             return Value(value, tuple(leaves))
         if (path.segment, path.field) != own:

@@ -63,8 +63,6 @@ class NameParts(msgspec.Struct, frozen=True, gc=False):
 
 
 def _part(repetition: Repetition, component: int, sub: int = 0) -> Part:
-    if not repetition.texts(component)[component - 1]:
-        return _NOTHING
     text = repetition.sub(component, sub or 1).strip()
     return (text, repetition.at(component, sub)) if text else _NOTHING
 

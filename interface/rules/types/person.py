@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -280,6 +280,33 @@ def table_ids(person: Person) -> tuple[Leaf, ...]:
     return tuple(Leaf(name, person.id, person.id_source) for name in person.authorities or ("",))
 
 
+class _Lenders:
+    """The clinicians whom a message names elsewhere, who may lend what a field lacks."""
+
+    def __init__(self, persons: Iterable[Person], *, once: bool):
+        """`once`: of somebody who is named twice in the same words only the first counts."""
+        self._by: dict[object, dict[int, Person]] = {}
+        seen: set[object] = set()
+        for number, person in enumerate(persons):
+            words = (person.id, str(person.name.value), person.npi, person.authorities, person.declared)
+            if once and words in seen:
+                continue
+            seen.add(words)
+            for key in _known_by(person):
+                self._by.setdefault(key, {})[number] = person
+
+    def like(self, person: Person) -> list[Person]:
+        """Those with the same id or the same name, in order."""
+        found: dict[int, Person] = {}
+        for key in _known_by(person):
+            found |= self._by.get(key, {})
+        return [found[number] for number in sorted(found)]
+
+
+def _known_by(person: Person) -> list[object]:
+    return [key for key in (person.id, person.spelled) if key]
+
+
 @dataclass(frozen=True)
 class _ProviderRule:
     rule: str
@@ -297,12 +324,14 @@ class _ProviderRule:
             return None
         npi, source, name, ids = person.npi, person.id_source, person.name, table_ids(person)
         if not npi or person.spelled is None:
-            lenders = list(self._lenders(context))
+            lenders = self._lenders(context)
             if person.spelled is None:
-                name = next((lender.name for lender in lenders if person.is_named_by(lender)), name)
+                name = next(
+                    (lender.name for lender in lenders.like(person) if person.is_named_by(lender)), name
+                )
             if not npi:
                 whole = replace(person, name=name)
-                same = [lender for lender in lenders if lender.same_as(whole)]
+                same = [lender for lender in lenders.like(whole) if lender.same_as(whole)]
                 for lender in same:
                     if lender.npi:
                         npi, source = lender.npi, lender.id_source
@@ -398,7 +427,14 @@ class _ProviderRule:
             context.leave_out(where, code or text, f"table {self.roles.name} has no such code")
         return found
 
-    def _lenders(self, context: Context) -> Iterator[Person]:
+    def _lenders(self, context: Context) -> _Lenders:
+        """Made once for all orders of a message: there may be hundreds, each with its clinician."""
+        found = context.shared.get(self.rule)
+        if found is None:
+            found = context.shared[self.rule] = _Lenders(self._named(context), once=self.needs_npi)
+        return found
+
+    def _named(self, context: Context) -> Iterator[Person]:
         for path in self.lenders:
             for repetition in repetitions(path, context, context.message):
                 person = self.readings.of(context, repetition, path)
