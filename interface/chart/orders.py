@@ -31,15 +31,19 @@ def take_orders(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> None
         return
     touched: set[int] = set()
     known = KnownOrders(chart.orders)
-    # what changes nothing by itself comes last: it may add to an order that this message opens, and so it does the second
+    # what opens nothing by itself comes last: it may add to an order that this message opens, and so it does the second
     # time as it does the first
-    for item in sorted(reading.orders, key=_says_nothing):
+    for item in sorted(reading.orders, key=lambda item: _opens_none(item, adds=reading.event.adds_to_orders)):
         if ids := ids_of(item):
             _Taking(known, reading, item, ids, left_out, touched).take()
 
 
-def _says_nothing(item: Item) -> bool:
-    return _control(item) is not None and not _effect(item, adds=False)[0]
+def _opens_none(item: Item, *, adds: bool) -> bool:
+    """Whether an item of a message that `adds` to orders, or of another, opens none that is not known."""
+    effect = _effect(item, adds=False)[0]
+    if adds and (effect == "end" or not text_label(item.get("medication.nameCode"))):
+        return True
+    return not effect and _control(item) is not None
 
 
 class _Taking:

@@ -75,6 +75,15 @@ class TestMessages:
         told.tell("RDE^O11", told.PID, *head, detail(), detail(OTHER))
         assert len(told.chart.orders) == 2
 
+    def test_a_dispense_taken_twice_adds_what_it_added_the_first_time(self, told):
+        told.tell("RDS^O13", told.PID, orc("RE"), orc(""), rxd(DRUG))
+        (once,) = told.chart.orders
+        told.tell("RDS^O13", told.PID, orc("RE"), orc(""), rxd(DRUG))
+        (twice,) = told.chart.orders
+        assert {field: fact.value for field, fact in twice.facts.items()} == {
+            field: fact.value for field, fact in once.facts.items()
+        }
+
     def test_two_numbers_of_the_sender_are_two_orders_though_the_pharmacys_is_one(self, told):
         numbered = rxe(f15="PN15")
         told.tell("RDE^O11", told.PID, orc(placer="P1^E"), numbered, orc(placer="P2^E"), numbered)
