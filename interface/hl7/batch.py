@@ -3,7 +3,7 @@
 import re
 
 from . import charsets
-from .opening import DEBRIS, openings, utf16_of
+from .opening import DEBRIS, glued, openings, utf16_of
 
 _NAMES = ("MSH", "FHS", "BHS", "BTS", "FTS")
 _DIVIDERS = frozenset(name.encode() for upper in _NAMES for name in (upper, upper.lower()))
@@ -12,7 +12,7 @@ _BATCH_LINE = re.compile(rf"(?:\A|[\r\n])[{DEBRIS}]{{0,64}}(?:{_BATCH_NAMES})(?=
 _FRAMING = re.compile("[\x0b\x1c]")
 _LINE_END = re.compile("[\r\n\x0b\x1c]")
 _BLANK = DEBRIS + "\r\n\x0b\x1c\x1a"
-_BLANK_BYTES = frozenset((b" ", b"\t", b"\x00", b"\xef", b"\xbb", b"\xbf"))
+_DEBRIS_BYTES = re.compile(rb"[ \t\x00\xef\xbb\xbf]")  # behind them a line may begin with a name all the same
 
 
 def split_messages(raw: bytes) -> list[bytes]:
@@ -45,12 +45,16 @@ def messages_in_file(data: bytes) -> list[bytes]:
 def _is_single(raw: bytes) -> bool:
     # nearly every frame: no line but the first begins with what could divide it. By sets and one look at all names
     # together it is 2 us of 5
-    if b"\x0b" in raw or b"\x1c" in raw or raw.rfind(b"MSH") > 0:
+    if b"\x0b" in raw or b"\x1c" in raw or glued(raw):
         return False
     lines = raw.splitlines() if b"\n" in raw else raw.split(b"\r")
     del lines[0]
     names = {line[:3] for line in lines}
-    return not names or (b"".join(names).isalnum() and _DIVIDERS.isdisjoint(names))
+    if not _DIVIDERS.isdisjoint(names) and any(
+        line[:3] in _DIVIDERS and not line[3:4].isalnum() for line in lines
+    ):
+        return False
+    return not _DEBRIS_BYTES.search(b"".join(names))
 
 
 def _text_of(raw: bytes) -> tuple[str, str]:

@@ -125,6 +125,14 @@ def find_msh(raw: bytes) -> int:
     return -1
 
 
+def glued(raw: bytes) -> bool:
+    """Whether behind the first MSH another one opens a message in the middle of a line."""
+    at = raw.find(b"MSH", 3)
+    while at >= 0 and not _GLUED_BYTES.match(raw, at):
+        at = raw.find(b"MSH", at + 3)
+    return at >= 0
+
+
 def _opens_line_bytes(raw: bytes, at: int) -> bool:
     before = raw[max(0, at - _LOOK_BACK) : at].rstrip(_DEBRIS_BYTES)
     return not before or before[-1] in _LINE_END_BYTES
@@ -142,9 +150,23 @@ def find_msh_text(text: str) -> int:
 
 def openings(text: str, start: int = 0) -> Iterator[int]:
     """Offsets from `start` on at which a message opens: MSH at the start of a line, or glued to a line."""
-    for match in MSH_TEXT.finditer(text, start):
-        if opens_line(text, match.start()) or _GLUED_TEXT.match(text, match.start()):
-            yield match.start()
+    for at in _named(text, start):
+        if MSH_TEXT.match(text, at) and (opens_line(text, at) or _GLUED_TEXT.match(text, at)):
+            yield at
+
+
+def _named(text: str, start: int) -> Iterator[int]:
+    """Where there is `MSH` or `msh`. An embedded document of a megabyte has four of them by chance, and `find` passes over
+    it in a twentieth of the time that a pattern takes (6 ms).
+    """
+    upper, lower = text.find("MSH", start), text.find("msh", start)
+    while upper >= 0 or lower >= 0:
+        if lower < 0 or 0 <= upper < lower:
+            yield upper
+            upper = text.find("MSH", upper + 3)
+        else:
+            yield lower
+            lower = text.find("msh", lower + 3)
 
 
 def opens_line(text: str, at: int) -> bool:

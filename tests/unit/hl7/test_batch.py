@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interface.hl7.batch import messages_in_file, split_messages
+from interface.hl7.batch import _is_single, _split, messages_in_file, split_messages
 from interface.hl7.framing import frame
 from interface.hl7.message import Message
 
@@ -96,3 +96,39 @@ def test_each_msh_is_one_item_and_splitting_again_changes_nothing(parts: list[by
 def test_no_bytes_crash_it(data: bytes):
     assert split_messages(data)
     messages_in_file(data)
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                *(
+                    b"MSH",
+                    b"msh",
+                    b"FHS",
+                    b"bhs",
+                    b"BTS",
+                    b"fts",
+                    b"MSH|^~\\&|",
+                    b"|^~\\&|A|",
+                    b"|",
+                    b"PID|1",
+                ),
+                *(b"\r", b"\n", b" ", b"\t", b"\xef\xbb\xbf", b"q", b"+/", b"\xe9"),
+            ]
+        ),
+        max_size=12,
+    )
+)
+def test_a_frame_told_to_be_one_message_at_a_glance_is_one_on_a_closer_look(parts: list[bytes]):
+    """The glance is what nearly every frame gets: what it lets pass must not be several, nor have a batch's lines."""
+    raw = b"MSH|^~\\&|A\r" + b"".join(parts)
+    if _is_single(raw):
+        assert _split(raw.decode("latin-1")) == [raw.decode("latin-1")]
+
+
+def test_letters_that_an_embedded_document_has_by_chance_divide_nothing():
+    document = b"q8MSHf0+/MSH0a\r\nFHSq+//=\r\nmshA\r\n+abc\r\n"
+    raw = b"MSH|^~\\&|A|B\rOBX|1|ED|P||^AP^^Base64^" + document + b"\rDG1|1"
+    assert _is_single(raw)
+    assert split_messages(raw) == [raw]
