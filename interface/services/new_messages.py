@@ -11,9 +11,11 @@ from interface.store.records.reading import JournalRow
 ROWS = 64
 """Messages in one turn, at most."""
 FEWEST_ROWS = 4
-PLAN_SECONDS = 0.02
-"""How long a turn may decide. Requests are claimed once a turn, as many as couriers are free: with 64 messages a turn
-the couriers wait for the next one (57 POSTs a second while the door is flooded, with this bound 80 to 88)."""
+PLAN_SECONDS = 0.01
+"""How long a turn may decide. Requests are claimed once a turn, as many as couriers are free, and couriers that are back
+wait for it; but a turn costs 2 ms in itself."""
+SHORT_PLAN_SECONDS = PLAN_SECONDS / 2
+"""The same while requests wait for couriers: then the API is what takes its time."""
 CAREFUL_ROWS = ROWS
 """After a start, so many messages are tried one by one: if one of them ended the last process, it is found
 out.
@@ -39,7 +41,7 @@ class NewMessages:
         self.careful = CAREFUL_ROWS
         """How many more come alone."""
         self.at_once = FEWEST_ROWS
-        """How many a turn takes: as many as are decided in PLAN_SECONDS."""
+        """How many a turn takes: as many as are decided in PLAN_SECONDS, or SHORT_PLAN_SECONDS."""
         self._noted: set[int] = set()
         """Messages whose beginning this process has counted: a failing store must not count against them."""
 
@@ -61,7 +63,8 @@ class NewMessages:
             self._noted.update(fresh)
         return rows, limit
 
-    def took(self, count: int, seconds: float) -> None:
-        """Deciding so many took so long: the next turn takes as many as fit."""
+    def took(self, count: int, seconds: float, *, requests_wait: bool = False) -> None:
+        """Deciding so many took so long: the next turn takes as many as fit. `requests_wait`: for a courier to be free."""
         if count:
-            self.at_once = max(FEWEST_ROWS, min(ROWS, int(PLAN_SECONDS / max(seconds / count, 1e-6))))
+            longest = SHORT_PLAN_SECONDS if requests_wait else PLAN_SECONDS
+            self.at_once = max(FEWEST_ROWS, min(ROWS, int(longest / max(seconds / count, 1e-6))))

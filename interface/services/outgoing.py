@@ -54,7 +54,7 @@ class Outgoing:
         """What came of requests, by their id, and is not stored yet."""
         self._stuck: dict[int, Ended] = {}
         """What of it the store refused. Their requests count as being sent: nothing overtakes them."""
-        self._more_is_due = False
+        self.more_is_due = False
         """The last claim took as many as it might: there may be more."""
         self._alarms: list[float] = []
 
@@ -81,7 +81,7 @@ class Outgoing:
     @property
     def may_go_on(self) -> bool:
         """More may be due, and couriers are free."""
-        return self._more_is_due and self._couriers.free > 0
+        return self.more_is_due and self._couriers.free > 0
 
     # ------------------------------------------------------------------------------------------ when
 
@@ -115,7 +115,7 @@ class Outgoing:
         commit that was found out about later, all that is claimed by us is told.
         """
         fresh = [one for one in claimed if one.request_id not in self.sending]
-        self._more_is_due = turn.claims > 0 and len(fresh) == turn.claims
+        self.more_is_due = turn.claims > 0 and len(fresh) == turn.claims
         if not fresh:
             return set()
         today, past, jobs = self._clock.today(), set(), []

@@ -18,7 +18,14 @@ from interface.services.courier import Attempt
 from interface.services.deciding import Deciding
 from interface.services.intake import MOST_BEGINNINGS
 from interface.services.loop import WorkLoop
-from interface.services.new_messages import CAREFUL_ROWS, ROWS
+from interface.services.new_messages import (
+    CAREFUL_ROWS,
+    FEWEST_ROWS,
+    PLAN_SECONDS,
+    ROWS,
+    SHORT_PLAN_SECONDS,
+    NewMessages,
+)
 from interface.services.outgoing import Outgoing
 from interface.services.plan import Plan
 from interface.services.refusals import MOST_REFUSED
@@ -252,6 +259,59 @@ def test_an_attempt_that_ended_is_stored_in_the_next_turn_and_its_slot_is_claime
     assert turn.claims == 4
     assert parts.intake.freed == [{1, 2, 3, 4}]
     assert [job.request_id for job in parts.couriers.jobs] == [5, 6]
+
+
+def meanwhile(parts, act):
+    """Something happens while the next turn decides."""
+    plan = parts.intake.plan
+
+    def planned(*given):
+        parts.intake.plan = plan
+        act()
+        return plan(*given)
+
+    parts.intake.plan = planned
+
+
+def test_what_comes_back_while_a_turn_decides_is_stored_with_it_and_its_slot_is_claimed_anew(parts):
+    parts.store.claimable = [claim(n, n) for n in range(1, 7)]
+    parts.loop.turn()
+    parts.store.rows = rows(1)
+    meanwhile(parts, parts.couriers.answer)
+    parts.loop.turn()
+    turn = parts.store.turns[-1]
+    assert [message.id for message in turn.messages] == [1]
+    assert [attempt.request_id for attempt in turn.attempts] == [1, 2, 3, 4]
+    assert [job.request_id for job in parts.couriers.jobs] == [5, 6]
+    assert parts.intake.freed == [{1, 2, 3, 4}], "after what the turn found out of those who wait"
+
+
+def test_what_came_back_while_a_turn_decided_that_was_not_stored_waits_for_the_next(parts):
+    parts.store.claimable = [claim(1, 1)]
+    parts.loop.turn()
+    parts.store.rows = rows(1)
+
+    def act():
+        parts.couriers.answer()
+        parts.store.failing = "full"
+
+    meanwhile(parts, act)
+    with pytest.raises(StoreError):
+        parts.loop.turn()
+    assert parts.intake.freed == [{1}]
+    parts.store.failing = None
+    parts.loop.turn()
+    assert [attempt.request_id for attempt in parts.store.turns[-1].attempts] == [1]
+
+
+def test_a_turn_takes_as_many_messages_as_it_has_time_for_and_half_of_it_while_requests_wait(parts):
+    messages = NewMessages(parts.store, parts.intake)
+    messages.took(10, 0.005)
+    assert messages.at_once == int(PLAN_SECONDS / 0.0005)
+    messages.took(10, 0.005, requests_wait=True)
+    assert messages.at_once == int(SHORT_PLAN_SECONDS / 0.0005)
+    messages.took(1, 5.0)
+    assert messages.at_once == FEWEST_ROWS
 
 
 @pytest.fixture
