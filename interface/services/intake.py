@@ -37,7 +37,8 @@ from interface.store.records.turn import CommandDone, MessageDone
 
 log = logging.getLogger(__name__)
 
-CACHED_CHARTS = 1024
+CACHED_CHARTS = 512
+"""Patients last heard of, about 20 KB each. A chart that is not held is read from the store: 60 us."""
 MOST_DEFERRED = 1024
 """When so many messages wait for attempts, no more are taken: each is read again in every turn."""
 MOST_BEGINNINGS = 4
