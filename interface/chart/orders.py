@@ -39,8 +39,8 @@ def take_orders(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> None
 
 
 def _opens_none(item: Item, *, adds: bool) -> bool:
-    """Whether an item of a message that `adds` to orders, or of another, opens none that is not known."""
-    effect = _effect(item, adds=False)[0]
+    """Whether an item opens no order that is not known (`_Taking._open`); `adds`: of a message that adds to orders."""
+    effect = _effect(item, adds=adds)[0]
     if adds and (effect == "end" or not text_label(item.get("medication.nameCode"))):
         return True
     return not effect and _control(item) is not None

@@ -75,10 +75,11 @@ class TestMessages:
         told.tell("RDE^O11", told.PID, *head, detail(), detail(OTHER))
         assert len(told.chart.orders) == 2
 
-    def test_a_dispense_taken_twice_adds_what_it_added_the_first_time(self, told):
-        told.tell("RDS^O13", told.PID, orc("RE"), orc(""), rxd(DRUG))
+    @pytest.mark.parametrize("status", ["", "CM"])
+    def test_a_dispense_taken_twice_adds_what_it_added_the_first_time(self, told, status):
+        told.tell("RDS^O13", told.PID, orc("RE"), orc("", status=status), rxd(DRUG))
         (once,) = told.chart.orders
-        told.tell("RDS^O13", told.PID, orc("RE"), orc(""), rxd(DRUG))
+        told.tell("RDS^O13", told.PID, orc("RE"), orc("", status=status), rxd(DRUG))
         (twice,) = told.chart.orders
         assert {field: fact.value for field, fact in twice.facts.items()} == {
             field: fact.value for field, fact in once.facts.items()
