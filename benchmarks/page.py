@@ -74,7 +74,7 @@ def _acks(peers: dict[str, str]) -> list[tuple[str, str, bool]]:
         ("durable, work standing still", "ack_still_{}", True),
         ("… over TLS", "ack_tls_{}", True),
         ("durable, everything running", "ack_busy_{}", True),
-        *((f"{title}", f"ack_{key}_{{}}", False) for key, title in (PEERS | peers).items()),
+        *((title, f"ack_{key}_{{}}", False) for key, title in (PEERS | peers).items()),
         ("limit: rows into SQLite, 1 and 64 a commit", "limit_sqlite_{}", False),
     ]
 
