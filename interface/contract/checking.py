@@ -20,7 +20,7 @@ NO_CATEGORY = Violation(
 """Contract: MedicalSummaryPeriodRule (since API 3.0.0)."""
 
 
-_KEPT, _LONGEST = 1024, 8192
+_KEPT, _LONGEST = 512, 8192
 """Values of each field whose JSON is kept at least (at most twice as many), and how long they may be: about 1 KB for a
 patient, 4 KB for medications."""
 
