@@ -130,18 +130,22 @@ class Destination:
             self.passed.after(verdict, patient, now),
         )
 
-    def room(self, free: int, in_flight: int, steady: float) -> Room:
-        """What may be claimed when so many POSTs could start at once and so many are out."""
+    def room(self, free: int, in_flight: int, steady: float, ahead: int = 0) -> Room:
+        """What may be claimed when so many POSTs could start at once, so many are out, and so many more may wait."""
         if self.breaker.stop:
             may = free > 0 and self.breaker.may_probe(steady) and self.pacing.ready(steady, 1) > 0
             return Room(1, probe=True) if may else Room()
-        most = min(free, self.breaker.allowed(free + in_flight) - in_flight)
+        most = min(free + ahead, self.breaker.allowed(free + ahead + in_flight) - in_flight)
         return Room(self.pacing.ready(steady, max(0, most)))
 
     def sent(self, posts: int, steady: float, probe: int | None = None) -> Destination:
         """After so many POSTs went out; `probe`: the request that went as one."""
         breaker = self.breaker if probe is None else self.breaker.sent(probe)
         return replace(self, breaker=breaker, pacing=self.pacing.sent(posts, steady))
+
+    def not_sent(self, request: int) -> Destination:
+        """After a request that was handed out came back unsent: if it was the probe, another may be."""
+        return replace(self, breaker=self.breaker.gone(request))
 
     def wait(self, steady: float) -> float:
         """Seconds until something may go out that may not now; infinite: nothing is held back by time."""

@@ -12,7 +12,7 @@ from interface.chart.holds import hold
 from interface.delivery.schedule import DEFAULT, Next, Schedule, after_attempt
 from interface.delivery.verdict import Reply, Verdict, judge
 from interface.services import mending
-from interface.services.courier import Attempt
+from interface.services.courier import Attempt, Job
 from interface.services.logs import Event, Seconds, event, events
 from interface.services.passage import Passage
 from interface.store.records.reasons import reasons_json
@@ -153,6 +153,11 @@ def stranger(claimed: Claimed) -> Unsent:
     """A claimed request of somebody who is no test patient, in staging: it is dead."""
     event(log, logging.ERROR, "not-test-patient", request=claimed.request_id)
     return Unsent(claimed.request_id, claimed.patient_id, "dead", reasons_json([STRANGER]), claimed.fence)
+
+
+def given_back(job: Job) -> Unsent:
+    """A job that came back unsent: it waits as it did before."""
+    return Unsent(job.request_id, job.patient_id, "waiting", None, job.fence)
 
 
 def not_sent_yet(claimed: Claimed, now: float) -> AttemptDone:

@@ -52,6 +52,13 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class GivenBack:
+    """A job that was not sent: its couriers were all busy, or the destination gave cause to think first."""
+
+    job: Job
+
+
+@dataclass(frozen=True, slots=True)
 class Envelope:
     """How requests travel: the body that is POSTed, and what its reply says of each, in the same order."""
 
@@ -76,17 +83,31 @@ class PostsBodies(Protocol):
         """What came back since the last call."""
 
 
+RESTS_SECONDS = 5.0
+"""How long nothing is handed out ahead after something came back unsent."""
+
+
 class Couriers:
     """At most `most` POSTs side by side. For one thread, the work's loop."""
 
     def __init__(
-        self, posting: PostsBodies, most: int, now: Callable[[], float], envelope: Envelope = ONE
+        self,
+        posting: PostsBodies,
+        most: int,
+        now: Callable[[], float],
+        envelope: Envelope = ONE,
+        ahead: int = 0,
     ) -> None:
-        """`now`: the work's clock, seconds."""
+        """`now`: the work's clock, seconds. `ahead`: how many more parcels may wait for a courier that is back: else each
+        waits for a turn of ours.
+        """
         self._posting = posting
         self._now = now
         self._envelope = envelope
         self._most = most
+        self._most_ahead = ahead
+        self._ahead_from = 0.0
+        """When parcels may be handed out ahead again, by the monotonic clock."""
         self._numbers = count(1)
         self._parcels: dict[int, Sequence[Job]] = {}
 
@@ -99,6 +120,18 @@ class Couriers:
     def free(self) -> int:
         """How many more parcels would start at once."""
         return max(0, self._most - len(self._parcels))
+
+    @property
+    def ahead(self) -> int:
+        """How many more besides `free` may be handed out, to wait for the first that is."""
+        if not self._most_ahead or time.monotonic() < self._ahead_from:
+            return 0
+        return max(0, self._most + self._most_ahead - max(self._most, len(self._parcels)))
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether more should be handed out at once: a courier is free, or soon none may wait for it."""
+        return self.free > 0 or self.ahead * 2 > self._most_ahead
 
     def fileno(self) -> int:
         """Readable when attempts are ready: for select()."""
@@ -113,14 +146,18 @@ class Couriers:
             bodies.append(ToPost(number, self._envelope.wrap([job.body for job in jobs])))
         self._posting.put(bodies)
 
-    def collect(self) -> list[Attempt]:
-        """The attempts that ended since the last call, in the order they ended; one for each job of a parcel."""
-        attempts: list[Attempt] = []
+    def collect(self) -> list[Attempt | GivenBack]:
+        """What ended since the last call, in the order it ended; one for each job of a parcel."""
+        ended: list[Attempt | GivenBack] = []
         ahead = self._now() - time.monotonic()
         for posted in self._posting.collect():
             jobs = self._parcels.pop(posted.number)
-            started, ended = posted.started + ahead, posted.ended + ahead
+            if posted.reply is None:
+                self._ahead_from = time.monotonic() + RESTS_SECONDS
+                ended += map(GivenBack, jobs)
+                continue
+            started, until = posted.started + ahead, posted.ended + ahead
             replies = self._envelope.split(posted.reply, len(jobs))
             for place, (job, reply) in enumerate(zip(jobs, replies, strict=True)):
-                attempts.append(Attempt(job, started, ended, reply, posted.error, place))
-        return attempts
+                ended.append(Attempt(job, started, until, reply, posted.error, place))
+        return ended

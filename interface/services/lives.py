@@ -136,7 +136,7 @@ class Lives:
         if isinstance(ended, AttemptDone):
             fields["correlation_id"] = correlation_id_told(ended.correlation_id)
         else:
-            fields["reasons"] = _codes(ended.reasons)
+            fields["reasons"] = _codes(ended.reasons or "[]")
         if known is not None:
             fields["seconds"] = round(max(0.0, now - known.made_at), 3)
         return Event("request", fields)

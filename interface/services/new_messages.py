@@ -11,11 +11,8 @@ from interface.store.records.reading import JournalRow
 ROWS = 64
 """Messages in one turn, at most."""
 FEWEST_ROWS = 4
-PLAN_SECONDS = 0.01
-"""How long a turn may decide. Requests are claimed once a turn, as many as couriers are free, and couriers that are back
-wait for it; but a turn costs 2 ms in itself."""
-SHORT_PLAN_SECONDS = PLAN_SECONDS / 2
-"""The same while requests wait for couriers: then the API is what takes its time."""
+PLAN_SECONDS = 0.03
+"""How much of the processor a turn may take to decide: it holds up what came back and commands of persons."""
 CAREFUL_ROWS = ROWS
 """After a start, so many messages are tried one by one: if one of them ended the last process, it is found
 out.
@@ -41,7 +38,7 @@ class NewMessages:
         self.careful = CAREFUL_ROWS
         """How many more come alone."""
         self.at_once = FEWEST_ROWS
-        """How many a turn takes: as many as are decided in PLAN_SECONDS, or SHORT_PLAN_SECONDS."""
+        """How many a turn takes: as many as are decided in PLAN_SECONDS."""
         self._noted: set[int] = set()
         """Messages whose beginning this process has counted: a failing store must not count against them."""
 
@@ -63,8 +60,7 @@ class NewMessages:
             self._noted.update(fresh)
         return rows, limit
 
-    def took(self, count: int, seconds: float, *, requests_wait: bool = False) -> None:
-        """Deciding so many took so long: the next turn takes as many as fit. `requests_wait`: for a courier to be free."""
+    def took(self, count: int, seconds: float) -> None:
+        """Deciding so many took so much of the processor: the next turn takes as many as fit."""
         if count:
-            longest = SHORT_PLAN_SECONDS if requests_wait else PLAN_SECONDS
-            self.at_once = max(FEWEST_ROWS, min(ROWS, int(longest / max(seconds / count, 1e-6))))
+            self.at_once = max(FEWEST_ROWS, min(ROWS, int(PLAN_SECONDS / max(seconds / count, 1e-6))))

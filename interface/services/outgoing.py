@@ -11,9 +11,9 @@ from datetime import date
 
 from interface.delivery.destination import Room
 from interface.delivery.panel import parcels
-from interface.services.attempts import Ledger, expired, not_sent_yet, stranger, unreadable
+from interface.services.attempts import Ledger, expired, given_back, not_sent_yet, stranger, unreadable
 from interface.services.clock import Clock
-from interface.services.courier import Couriers, Job
+from interface.services.courier import Attempt, Couriers, GivenBack, Job
 from interface.services.turn_keeper import LONGEST_POLL_SECONDS
 from interface.store.errors import StoreError
 from interface.store.records.turn import AttemptDone, Claimed, Turn, Unsent
@@ -80,8 +80,8 @@ class Outgoing:
 
     @property
     def may_go_on(self) -> bool:
-        """More may be due, and couriers are free."""
-        return self.more_is_due and self._couriers.free > 0
+        """More may be due, and couriers want it."""
+        return self.more_is_due and self._couriers.wants_more
 
     # ------------------------------------------------------------------------------------------ when
 
@@ -101,7 +101,8 @@ class Outgoing:
 
     def room(self) -> Room:
         """What the destination and the couriers have room for."""
-        return self.passage.room(self._couriers.free, self._couriers.in_flight)
+        couriers = self._couriers
+        return self.passage.room(couriers.free, couriers.in_flight, couriers.ahead)
 
     def claims(self, room: Room) -> int:
         """How many requests to claim: what is due now goes now, whether it fills a panel or not. A probe goes alone."""
@@ -154,14 +155,19 @@ class Outgoing:
         """Take attempts that ended: gives whose. From here on their requests count as no longer being sent."""
         back = set()
         try:
-            for attempt in self._couriers.collect():
-                ended = self._ledger.conclude(attempt)
+            for came in self._couriers.collect():
+                ended = self._ledger.conclude(came) if isinstance(came, Attempt) else self._given_back(came)
                 self._ended[ended.request_id] = ended
                 del self.sending[ended.request_id]
                 back.add(ended.patient_id)
         finally:
             self._ledger.tell()
         return back
+
+    def _given_back(self, came: GivenBack) -> Unsent:
+        """What was not sent after all waits as before. If it was the probe, another may be."""
+        self.passage.not_sent(came.job.request_id)
+        return given_back(came.job)
 
     def stored(self, turn: Turn) -> None:
         """What a turn says of requests and of the destination is stored."""

@@ -57,9 +57,9 @@ class Passage:
 
     # ------------------------------------------------------------------------------------------ for the loop
 
-    def room(self, free: int, in_flight: int) -> Room:
-        """What may be claimed when so many couriers are free and so many POSTs are out."""
-        return self.destination.room(free, in_flight, self._steady())
+    def room(self, free: int, in_flight: int, ahead: int = 0) -> Room:
+        """What may be claimed when so many couriers are free, so many more may be handed out, and so many are."""
+        return self.destination.room(free, in_flight, self._steady(), ahead)
 
     def about_to_probe(self) -> None:
         """A probe goes out: with the key as it is now, if it was the key that was not accepted."""
@@ -70,6 +70,10 @@ class Passage:
         """So many POSTs were handed out; `probe`: the request that went as one."""
         if posts:
             self.destination = self.destination.sent(posts, self._steady(), probe)
+
+    def not_sent(self, request: int) -> None:
+        """It was handed out and came back unsent."""
+        self.destination = self.destination.not_sent(request)
 
     def wait(self) -> float:
         """Seconds until something may go out that may not now; infinite: nothing is held back by time."""

@@ -24,13 +24,13 @@ class ToPost(NamedTuple):
 class Posted(NamedTuple):
     """What came of it: when it began and ended (seconds of the monotonic clock, which all processes share) and the reply.
 
-    `error` is '' unless our own code failed: then where.
+    `reply` None: it was not sent and is given back. `error` is '' unless our own code failed: then where.
     """
 
     number: int
     started: float
     ended: float
-    reply: Reply
+    reply: Reply | None
     error: str = ""
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import select
 import signal
 import socket
 import threading
@@ -21,7 +22,7 @@ from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import Protocol
 
-from interface.delivery.verdict import Reply
+from interface.delivery.verdict import Reply, judge
 from interface.services import logs
 from interface.services.garbage import all_is_set_up
 from interface.services.http_client import Posters
@@ -30,6 +31,8 @@ from interface.services.posting_line import Posted, SendUntil, ToPost, Unpacker,
 from interface.services.target import Target
 
 _READ_BYTES = 1024 * 1024
+LONGEST_WAIT_SECONDS = 0.5
+"""For a thread. While a body waits here, what comes to be known of its patient comes too late for it."""
 
 
 class Post(Protocol):
@@ -45,29 +48,51 @@ class Post(Protocol):
 class Threads:
     """Threads that POST, at most `count`; they and their connections are started as they come to be needed.
 
-    `put` is called by one thread; `give` by any of them, one at a time, with all that has ended since.
+    Bodies that find no thread wait, so that a thread that is back has its next one at once; but none for long:
+    `give_back_old`, or the first reply after which the work must think, gives them back unsent.
+
+    `put` and `give_back_old` are called by one thread; `give` by any of them, one at a time, with all that has ended since.
     """
 
     def __init__(self, poster: Callable[[], Post], count: int, give: Callable[[list[Posted]], None]) -> None:
         self._poster = poster
         self._count = count
         self._give = give
+        self._state = threading.Lock()
+        """For the next three."""
+        self._waiting: deque[tuple[float, ToPost]] = deque()
+        """Bodies that find no thread, and since when."""
+        self._busy = 0
+        self._started = 0
         self._bodies: SimpleQueue[ToPost] = SimpleQueue()
         self._ended: deque[Posted] = deque()
         self._giving = threading.Lock()
-        self._open = 0
-        self._started = 0
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a body waits for a thread."""
+        return bool(self._waiting)
 
     def put(self, bodies: Sequence[ToPost]) -> None:
         """POST these, side by side."""
-        with self._giving:
-            self._open += len(bodies)
-            wanted = min(self._open, self._count)
-        while self._started < wanted:
-            self._started += 1
-            threading.Thread(target=self._run, name=f"courier-{self._started}", daemon=True).start()
-        for body in bodies:
-            self._bodies.put(body)
+        now = time.monotonic()
+        with self._state:
+            self._waiting += [(now, body) for body in bodies]
+            self._take_up()
+
+    def give_back_old(self, seconds: float) -> None:
+        """Give back what has waited for so long."""
+        with self._state:
+            self._give_back(time.monotonic() - seconds)
+        self._give_all()
+
+    def _take_up(self) -> None:
+        while self._waiting and self._busy < self._count:
+            self._busy += 1
+            if self._busy > self._started:
+                self._started += 1
+                threading.Thread(target=self._run, name=f"courier-{self._started}", daemon=True).start()
+            self._bodies.put(self._waiting.popleft()[1])
 
     def _run(self) -> None:
         poster: Post | None = None
@@ -82,7 +107,17 @@ class Threads:
                 _dropped(poster)
                 poster = None
             self._ended.append(Posted(number, started, time.monotonic(), reply, error))
+            with self._state:
+                self._busy -= 1
+                if self._waiting and not _goes_on(reply):
+                    self._give_back()
+                self._take_up()
             self._give_all()
+
+    def _give_back(self, put_before: float = float("inf")) -> None:
+        while self._waiting and self._waiting[0][0] <= put_before:
+            put_at, body = self._waiting.popleft()
+            self._ended.append(Posted(body.number, put_at, time.monotonic(), None))
 
     def _give_all(self) -> None:
         with self._giving:
@@ -90,8 +125,12 @@ class Threads:
             while self._ended:
                 ended.append(self._ended.popleft())
             if ended:
-                self._open -= len(ended)
                 self._give(ended)
+
+
+def _goes_on(reply: Reply) -> bool:
+    """Whether what waits may go out whatever the work makes of this reply: it is about its request alone."""
+    return judge(reply).kind in ("delivered", "dead", "apart")
 
 
 def _dropped(poster: Post | None) -> None:
@@ -117,7 +156,12 @@ def serve(line: socket.socket, count: int) -> None:
     threads = Threads(posters, count, lambda ended: line.sendall(packed(ended)))
     unpacker = Unpacker()
     line.sendall(packed([]))  # we are up
-    while data := line.recv(_READ_BYTES):
+    while True:
+        if threads.waiting and not select.select([line], [], [], LONGEST_WAIT_SECONDS / 4)[0]:
+            threads.give_back_old(LONGEST_WAIT_SECONDS)
+            continue
+        if not (data := line.recv(_READ_BYTES)):
+            return
         for order in unpacker.feed(data):
             if isinstance(order, Target):
                 posters.target = order

@@ -77,7 +77,9 @@ def work(
     `reload` gives the engine of a changed mapping, None to keep the old one. `renew_key` takes the API key anew: before
     each try of an API that did not accept it. `lives` tells the log of messages and requests.
     """
-    couriers = Couriers(posting, limits.concurrency, clock.now, envelope)
+    # panels wait for no courier: those that wait for a turn get fuller
+    ahead = limits.concurrency if limits.batch == 1 else 0
+    couriers = Couriers(posting, limits.concurrency, clock.now, envelope, ahead)
     purging = Purging(store.retention, limits.keep, clock)
     deciding = Deciding.on(store, engine, clock.now, purging)
     keeper = deciding.keeper

@@ -57,7 +57,10 @@ _END_UNSENT = Prepared(
     update(requests)
     .where(requests.c.id == bindparam("b_id"), requests.c.state == "sending")
     .values(
-        state=bindparam("b_state"), due_at=None, reasons=bindparam("b_reasons"), changed_at=bindparam("b_now")
+        state=bindparam("b_state"),
+        due_at=bindparam("b_due_at"),
+        reasons=func.coalesce(bindparam("b_reasons", type_=Text), requests.c.reasons),
+        changed_at=bindparam("b_now"),
     )
 )
 _LAND = Prepared(
@@ -87,7 +90,6 @@ def end_attempts(
     """
     if not done:
         return (), ()
-    overtaken: dict[int, int] = {}
     late = {end.request_id for end in done if not _is_ours(end, claimed)}
     sent = [end for end in done if isinstance(end, AttemptDone)]
     ended = [attempt for attempt in sent if attempt.request_id not in late]
@@ -101,14 +103,10 @@ def end_attempts(
         _END_ATTEMPT.execute_many(connection, [_end(attempt, now) for attempt in ended])
         if environment == PRODUCTION_TEST:
             rounds.note_attempts(connection, ended)
-        again = [attempt.request_id for attempt in ended if attempt.new_state == "waiting"]
-        overtaken = supersede_overtaken(connection, again, now)
     if unsent:
-        rows = [
-            {"b_id": end.request_id, "b_state": end.new_state, "b_reasons": end.reasons, "b_now": now}
-            for end in unsent
-        ]
-        _END_UNSENT.execute_many(connection, rows)
+        _END_UNSENT.execute_many(connection, [_end_unsent(end, now) for end in unsent])
+    again = [end.request_id for end in landed if end.new_state == "waiting"]
+    overtaken = supersede_overtaken(connection, again, now) if again else {}
     _LAND.execute_many(
         connection, [{"b_id": end.patient_id, "b_request_id": end.request_id} for end in landed]
     )
@@ -148,6 +146,16 @@ def _end(attempt: AttemptDone, now: float) -> dict[str, object]:
         "b_awaited_since": taken_at if attempt.awaited else None,
         "b_verdict": attempt.verdict,
         "b_status": attempt.status,
+        "b_now": now,
+    }
+
+
+def _end_unsent(end: Unsent, now: float) -> dict[str, object]:
+    return {
+        "b_id": end.request_id,
+        "b_state": end.new_state,
+        "b_due_at": now if end.new_state == "waiting" else None,
+        "b_reasons": end.reasons,
         "b_now": now,
     }
 

@@ -197,9 +197,9 @@ class Unsent:
     request_id: int
     patient_id: int
     new_state: str
-    """`expired` or `dead`."""
-    reasons: str
-    """JSON text, see `reasons_json`."""
+    """`expired`, `dead`; or `waiting`, as before it was claimed."""
+    reasons: str | None
+    """JSON text, see `reasons_json`; None: as they are."""
     fence: int | None = None
     """As that of an attempt."""
 

@@ -324,7 +324,22 @@ def test_a_claim_that_was_not_sent_is_no_attempt(store, fill):
     assert len(shown.attempts) == 1
 
 
-@pytest.mark.parametrize("comes_back", ["as a failed attempt", "after a crash"])
+def test_a_claim_that_is_given_back_unsent_waits_as_before_and_is_claimed_again(store, fill):
+    patient = fill.patient()
+    request = fill.request(patient, reasons=reasons_json([("why", "")]))
+    assert fill.claim() == [request]
+    result = store.work.commit(
+        Turn(fill.now + 1, attempts=[Unsent(request, patient, "waiting", None)], claims=1)
+    )
+    assert [one.request_id for one in result.claimed] == [request]
+    store.work.commit(Turn(fill.now + 2, attempts=[Unsent(request, patient, "waiting", None)]))
+    shown = store.views.request(request)
+    assert (shown.summary.state, shown.summary.attempts, shown.summary.due_at) == ("waiting", 0, fill.now + 2)
+    assert (shown.summary.possible_duplicate, shown.attempts) == (False, ())
+    assert shown.summary.reasons[0]["code"] == "why"
+
+
+@pytest.mark.parametrize("comes_back", ["as a failed attempt", "unsent", "after a crash"])
 def test_what_was_superseded_while_being_sent_is_not_sent_again(store, fill, comes_back):
     patient = fill.patient()
     old = fill.request(patient)
@@ -333,10 +348,13 @@ def test_what_was_superseded_while_being_sent_is_not_sent_again(store, fill, com
     assert fill.claim() == []
     if comes_back == "after a crash":
         assert store.work.recover(fill.now + 1) == 1
+    elif comes_back == "unsent":
+        store.work.commit(Turn(fill.now, attempts=[Unsent(old, patient, "waiting", None)]))
     else:
         store.work.commit(Turn(fill.now, attempts=[fill.attempt(claimed, "waiting", due_at=fill.now + 60)]))
     shown = store.views.request(old)
-    assert (shown.summary.state, shown.summary.due_at, len(shown.attempts)) == ("superseded", None, 1)
+    assert (shown.summary.state, shown.summary.due_at) == ("superseded", None)
+    assert len(shown.attempts) == (comes_back != "unsent")
     assert shown.summary.possible_duplicate == (comes_back == "after a crash")
     assert fill.claim(at=fill.now + 1) == [new]
 

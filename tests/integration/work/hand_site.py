@@ -58,6 +58,12 @@ class HandCouriers:
     def free(self, count):
         self._count = count
 
+    ahead = 0
+
+    @property
+    def wants_more(self):
+        return self.free > 0
+
     def put(self, parcels):
         for jobs in parcels:
             self.jobs += jobs

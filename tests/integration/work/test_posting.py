@@ -67,6 +67,17 @@ def test_nothing_leaves_after_the_time_until_which_it_may(api):
     assert len(api.seen) == 1
 
 
+def test_what_waits_for_an_api_that_hangs_comes_back_unsent(api):
+    go_on = threading.Event()
+    api.answer = lambda told, number: (go_on.wait(PATIENCE) and None) or 200
+    with posting(api.url, count=1) as line:
+        line.put([ToPost(1, BODY), ToPost(2, BODY), ToPost(3, BODY)])
+        assert [(posted.number, posted.reply) for posted in collect(line, 2)] == [(2, None), (3, None)]
+        go_on.set()
+        (sent,) = collect(line, 1)
+    assert (sent.number, sent.reply.status, len(api.seen)) == (1, 200, 1)
+
+
 def test_a_new_key_is_used_from_the_next_post_on(api):
     with posting(api.url, count=1) as line:
         line.put([ToPost(1, BODY)])

@@ -113,6 +113,8 @@ def after(destination, *verdicts, steady=0.0, first=1):
 def test_what_passes_has_all_the_room_that_couriers_have():
     assert Destination().room(30, 2, 0.0) == Room(30)
     assert Destination().room(0, 32, 0.0) == Room(0)
+    assert Destination().room(0, 40, 0.0, ahead=24) == Room(24)
+    assert Destination().room(2, 30, 0.0, ahead=32) == Room(34)
     assert Destination().wait(0.0) == float("inf")
 
 
@@ -122,6 +124,7 @@ def test_what_is_stopped_has_room_for_one_probe_when_it_is_time():
     assert stopped.wait(59.0) == pytest.approx(1.0)
     assert stopped.room(32, 0, 61.0) == Room(1, probe=True)
     assert stopped.room(0, 32, 61.0) == Room()
+    assert stopped.room(0, 32, 61.0, ahead=32) == Room(), "a probe waits for nobody"
     out = stopped.sent(1, 61.0, probe=9)
     assert out.room(31, 1, 1e9) == Room()
     assert out.wait(1e9) == float("inf")
@@ -138,6 +141,7 @@ def test_when_it_works_again_few_go_at_first():
     again = after(Destination(), NO_KEY, TAKEN)
     assert again.room(32, 0, 0.0) == Room(6)
     assert again.room(27, 5, 0.0) == Room(1)
+    assert again.room(27, 5, 0.0, ahead=32) == Room(1)
     assert again.room(25, 7, 0.0) == Room(0)
 
 

@@ -5,7 +5,7 @@ import time
 from interface.contract.v2 import panel
 from interface.delivery.panel import of_each
 from interface.delivery.verdict import Reply
-from interface.services.courier import ONE, Couriers, Envelope, Job
+from interface.services.courier import ONE, Couriers, Envelope, GivenBack, Job
 from interface.services.posting_line import Posted
 
 TAKEN = Reply(200, is_json_object=True, correlation_id="c")
@@ -59,6 +59,27 @@ def test_as_many_are_out_as_there_are_couriers_and_they_come_back_in_the_order_t
     assert [attempt.job.request_id for attempt in four.collect()] == [2, 0]
     assert (four.in_flight, four.free) == (1, 3)
     assert four.collect() == []
+
+
+def test_besides_those_that_go_at_once_some_may_wait_until_one_comes_back_unsent():
+    four = Couriers(posting := FakePosting(), 4, time.monotonic, ahead=2)
+    assert (four.free, four.ahead) == (4, 2)
+    four.put([[job(n)] for n in range(5)])
+    assert (four.in_flight, four.free, four.ahead, four.wants_more) == (5, 0, 1, False)
+    posting.answer(0)
+    four.collect()
+    assert (four.free, four.ahead, four.wants_more) == (0, 2, True)
+    posting.answer(4, reply=None)
+    assert four.collect() == [GivenBack(job(4))]
+    assert (four.free, four.ahead, four.wants_more) == (1, 0, True)
+
+
+def test_a_panel_that_comes_back_unsent_is_all_of_its_jobs():
+    four, posting = couriers(envelope=PANEL)
+    four.put([[job(1), job(2)]])
+    posting.answer(0, reply=None)
+    assert four.collect() == [GivenBack(job(1)), GivenBack(job(2))]
+    assert four.free == 4
 
 
 def test_a_fault_of_our_own_is_told_with_the_attempt():

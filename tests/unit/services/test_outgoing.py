@@ -1,17 +1,19 @@
 """What is being sent, from the claim until its end is stored: couriers that answer when told to, no store."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from itertools import chain
 
 import pytest
 
+from interface.delivery.destination import Room
 from interface.delivery.verdict import Reply, judge
 from interface.services.attempts import Ledger
 from interface.services.clock import Clock
-from interface.services.courier import Attempt
+from interface.services.courier import Attempt, GivenBack
 from interface.services.outgoing import Outgoing
 from interface.services.passage import Passage
-from interface.store.records.turn import Claimed, Turn
+from interface.store.records.turn import Claimed, Turn, Unsent
 
 NOON = datetime(2026, 3, 5, 12, tzinfo=UTC).timestamp()
 
@@ -30,11 +32,20 @@ class Couriers:
     def free(self):
         return 4 - len(self.jobs)
 
+    ahead = 0
+
+    @property
+    def wants_more(self):
+        return self.free > 0
+
     def put(self, parcels):
         self.jobs += chain.from_iterable(parcels)
 
+    unsent = False
+
     def collect(self):
-        back = [Attempt(job, NOON, NOON, Reply(200, is_json_object=True)) for job in self.jobs]
+        taken = Reply(200, is_json_object=True)
+        back = [GivenBack(job) if self.unsent else Attempt(job, NOON, NOON, taken) for job in self.jobs]
         self.jobs = []
         return back
 
@@ -63,6 +74,29 @@ def test_what_is_out_already_is_not_handed_out_again(outgoing):
     outgoing.hand_out(Turn(NOON, claims=1), [claim(1, 7)])
     outgoing.hand_out(Turn(NOON, claims=2), [claim(1, 7), claim(2, 8)])
     assert [job.request_id for job in outgoing._couriers.jobs] == [1, 2]
+
+
+def test_what_comes_back_unsent_waits_as_before(outgoing):
+    outgoing._couriers.unsent = True
+    outgoing.hand_out(Turn(NOON, claims=1), [claim(1, 7)])
+    assert outgoing.collect() == {7}
+    assert (outgoing.being_sent, outgoing.idle) == ({}, False)
+    assert outgoing.ended == (Unsent(1, 7, "waiting", None),)
+
+
+def test_a_probe_that_comes_back_unsent_makes_room_for_another(outgoing):
+    def stop(breaker):
+        return replace(breaker, stop="open", next_probe=0.0)
+
+    outgoing.passage.destination = replace(
+        outgoing.passage.destination, breaker=stop(outgoing.passage.destination.breaker)
+    )
+    assert outgoing.room() == Room(1, probe=True)
+    outgoing.hand_out(Turn(NOON, claims=1, probe=True), [claim(1, 7)])
+    assert outgoing.room() == Room()
+    outgoing._couriers.unsent = True
+    outgoing.collect()
+    assert outgoing.room() == Room(1, probe=True)
 
 
 def test_more_is_due_only_where_a_claim_took_all_it_might(outgoing):

@@ -3,6 +3,7 @@
 import threading
 from queue import Queue
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,14 +63,66 @@ def test_as_many_go_side_by_side_as_there_are_threads():
     assert len(running.collect(4)) == 4
 
 
+def test_what_finds_no_thread_waits_and_goes_when_one_is_back():
+    go_on = threading.Event()
+    running = Running(lambda body: go_on.wait(10) and None, count=2)
+    running.put(0, 1, 2, 3)
+    assert running.threads.waiting
+    go_on.set()
+    assert [posted.reply for posted in running.collect(4)] == [TAKEN] * 4
+    assert not running.threads.waiting
+    assert len(running.posters) == 2
+
+
+def test_what_has_waited_too_long_is_given_back_unsent():
+    go_on = threading.Event()
+    running = Running(lambda body: go_on.wait(10) and None, count=1)
+    running.put(0, 1, 2)
+    running.threads.give_back_old(3600.0)
+    assert running.threads.waiting
+    running.threads.give_back_old(0.0)
+    assert [(posted.number, posted.reply) for posted in running.collect(2)] == [(1, None), (2, None)]
+    go_on.set()
+    (sent,) = running.collect(1)
+    assert (sent.number, sent.reply) == (0, TAKEN)
+
+
+@pytest.mark.parametrize(
+    ("reply", "goes_on"),
+    [
+        (TAKEN, True),
+        (Reply(400), True),
+        (Reply(429), False),
+        (Reply(401), False),
+        (Reply(503), False),
+        (Reply(failure="reset"), False),
+    ],
+    ids=lambda value: str(getattr(value, "status", value)),
+)
+def test_after_a_reply_that_is_not_about_its_request_alone_nothing_that_waits_goes_out(reply, goes_on):
+    both_are_put = threading.Event()
+
+    def act(body):
+        both_are_put.wait(10)
+        return reply if body == b"0" else TAKEN
+
+    running = Running(act, count=1)
+    running.put(0, 1, 2)
+    both_are_put.set()
+    came = {posted.number: posted.reply for posted in running.collect(3)}
+    assert came == {0: reply} | dict.fromkeys((1, 2), TAKEN if goes_on else None)
+
+
 def test_a_thread_survives_whatever_happens_and_says_where_but_not_what():
     def act(body):
         if body == b"1":
             raise RuntimeError("ANNA EXAMPLE")
 
     running = Running(act, count=1)
-    running.put(1, 2)
-    broken, fine = running.collect(2)
+    running.put(1)
+    (broken,) = running.collect(1)
+    running.put(2)
+    (fine,) = running.collect(1)
     assert [poster.closed for poster in running.posters] == [True, False]  # what broke is not used again
     assert broken.reply == Reply(failure="other")
     assert broken.error.startswith("RuntimeError at ")

@@ -23,7 +23,6 @@ from interface.services.new_messages import (
     FEWEST_ROWS,
     PLAN_SECONDS,
     ROWS,
-    SHORT_PLAN_SECONDS,
     NewMessages,
 )
 from interface.services.outgoing import Outgoing
@@ -168,6 +167,12 @@ class FakeCouriers:
     def free(self):
         return self.count - self.in_flight
 
+    ahead = 0
+
+    @property
+    def wants_more(self):
+        return self.free > 0
+
     def put(self, parcels):
         for jobs in parcels:
             self.jobs += jobs
@@ -304,12 +309,12 @@ def test_what_came_back_while_a_turn_decided_that_was_not_stored_waits_for_the_n
     assert [attempt.request_id for attempt in parts.store.turns[-1].attempts] == [1]
 
 
-def test_a_turn_takes_as_many_messages_as_it_has_time_for_and_half_of_it_while_requests_wait(parts):
+def test_a_turn_takes_as_many_messages_as_it_has_time_for(parts):
     messages = NewMessages(parts.store, parts.intake)
-    messages.took(10, 0.005)
-    assert messages.at_once == int(PLAN_SECONDS / 0.0005)
-    messages.took(10, 0.005, requests_wait=True)
-    assert messages.at_once == int(SHORT_PLAN_SECONDS / 0.0005)
+    messages.took(10, 0.01)
+    assert messages.at_once == int(PLAN_SECONDS / 0.001)
+    messages.took(10, 0.0001)
+    assert messages.at_once == ROWS
     messages.took(1, 5.0)
     assert messages.at_once == FEWEST_ROWS
 
