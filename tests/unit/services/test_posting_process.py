@@ -64,8 +64,13 @@ def test_as_many_go_side_by_side_as_there_are_threads():
 
 
 def test_what_finds_no_thread_waits_and_goes_when_one_is_back():
-    go_on = threading.Event()
-    running = Running(lambda body: go_on.wait(10) and None, count=2)
+    go_on, both = threading.Event(), threading.Barrier(2)
+
+    def act(body):
+        go_on.wait(10)
+        both.wait(10)
+
+    running = Running(act, count=2)
     running.put(0, 1, 2, 3)
     assert running.threads.waiting
     go_on.set()
