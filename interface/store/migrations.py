@@ -174,6 +174,8 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(12, "production test", _test_rounds),
     Migration(13, "console", _console),
     Migration(14, "alerts", _alerts),
+    # what was stored stays as it is, and is read so (`interface.chart.packing`); a program of before can't read what comes
+    Migration(15, "charts and provenance packed"),
 )
 
 
