@@ -97,10 +97,14 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
         return fields_of(self.placed)
 
     @property
-    def note(self) -> bytes:
-        """What the journal row keeps beside decision and reasons, as JSON (patient data: to be sealed)."""
+    def note(self) -> bytes | None:
+        """What the journal row keeps beside decision and reasons, as JSON (patient data: to be sealed); None: nothing, so
+        that no row is written for it (5 us).
+        """
         document: dict[str, Any] = {"left_out": left_out_json(self.left_out), "said": list(self.said)}
         if self.request is not None and not any(isinstance(change, NewRequest) for change in self.requests):
             document["request"] = self.request
             document["fields"] = fields_json(self.fields)
+        elif not self.left_out and not self.said:
+            return None
         return orjson.dumps(document)

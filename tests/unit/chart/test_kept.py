@@ -153,3 +153,10 @@ def test_a_chart_takes_a_quarter_less_room_than_json_and_what_is_beside_a_reques
 
 def test_the_two_forms_are_told_apart_by_their_first_byte():
     assert unpacked(packed({"a": [1, "x"]})) == unpacked(b'{"a":[1,"x"]}') == {"a": [1, "x"]}
+
+
+def test_a_message_of_which_there_is_nothing_to_say_keeps_no_note(told):
+    told.book()
+    assert told.outcome.note is None
+    told.book("DG1|1||X99^Odd^ZZZ", key="F2")
+    assert orjson.loads(told.outcome.note).keys() == {"left_out", "said"}
