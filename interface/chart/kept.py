@@ -36,7 +36,7 @@ def kept_beside(document: bytes | None) -> dict[str, Any]:
     proof), `repaired`, `discarded`; what is not there is left out. Empty: nothing is kept, or it cannot be read.
     """
     found = _stored(document)
-    if "placed" not in found:  # each scalar by itself: so it was stored up to version 14
+    if "placed" not in found:  # each scalar by itself: so older versions stored it
         return found
     placed, left_out = _placed(found.pop("placed")), _left_out(found.get("left_out", []))
     return {"fields": fields_json(fields_of(placed)), **found, "left_out": left_out_json(left_out)}

@@ -1,4 +1,4 @@
-"""Documents of a chart and beside a request as bytes: MessagePack, and the JSON that was stored up to version 14.
+"""Documents of a chart and beside a request as bytes: MessagePack, and the JSON that older versions stored.
 
 MessagePack takes a fifth less room than JSON and is written somewhat faster: 10 us of a message's 700. The first byte
 tells them apart: these documents are objects, and `{` begins none in MessagePack.
