@@ -146,7 +146,7 @@ def _setting(
     rule = book.settings.get(name)
     if rule is not None:
         holder[key] = value
-        draft.fields.append(Provenance(name, value, rule.source, rule.name))
+        draft.add(name, value, rule.source, rule.name)
 
 
 def _settings(draft: Draft, book: Rulebook, policy: Policy, shape: Shape) -> None:
@@ -190,7 +190,7 @@ def _summary_period(
     period = {"startDate": months_before(end, given.summary_months).isoformat(), "endDate": end.isoformat()}
     holder["medicalSummaryPeriod"] = period
     for key, value in period.items():
-        draft.fields.append(Provenance(f"{place}medicalSummaryPeriod.{key}", value, source, rule.name))
+        draft.add(f"{place}medicalSummaryPeriod.{key}", value, source, rule.name)
 
 
 def _directives(draft: Draft, book: Rulebook, policy: Policy, appointment: Appointment, shape: Shape) -> None:
@@ -199,22 +199,20 @@ def _directives(draft: Draft, book: Rulebook, policy: Policy, appointment: Appoi
     kind = appointment.facts.get("appointment.type")
     if rule is not None and policy.request.new_patient is not None:
         directives["newPatient"] = policy.request.new_patient
-        draft.fields.append(
-            Provenance("directives.newPatient", policy.request.new_patient, rule.source, rule.name)
-        )
+        draft.add("directives.newPatient", policy.request.new_patient, rule.source, rule.name)
     elif (
         rule is not None and policy.request.new_patient_types and kind is not None and kind.value is not None
     ):
         wanted = {entry.casefold() for entry in policy.request.new_patient_types}
         directives["newPatient"] = str(kind.value).casefold() in wanted
         source = draft.source(kind.leaves[0].source, kind.message)
-        draft.fields.append(Provenance("directives.newPatient", directives["newPatient"], source, rule.name))
+        draft.add("directives.newPatient", directives["newPatient"], source, rule.name)
     rule = book.settings.get("directives.diagnosticCategories")
     if rule is not None and policy.request.diagnostic_categories:
         directives["diagnosticCategories"] = dict.fromkeys(policy.request.diagnostic_categories, True)
         for name in policy.request.diagnostic_categories:
             where = f"directives.diagnosticCategories.{name}"
-            draft.fields.append(Provenance(where, True, rule.source, rule.name))
+            draft.add(where, True, rule.source, rule.name)
     if shape.summary_period:
         _summary_period(draft, book, policy, appointment, directives, f"{shape.summary_period}.")
     if directives:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from interface.chart.draft import Draft, Provenance
+from interface.chart.draft import Draft
 from interface.chart.model import Chart, Order
 from interface.chart.orders import discharge_of, is_withheld
 from interface.rules.facts import Fact, LeftOut
@@ -58,7 +58,7 @@ def compose_medications(draft: Draft, chart: Chart, today: date) -> None:
         newest = max(taken, key=lambda seen: seen.order.at)
         active = taken[0].active
         medication: dict[str, Any] = {"active": active}
-        draft.fields.append(Provenance(f"{where}.active", active, newest.source, newest.rule))
+        draft.add(f"{where}.active", active, newest.source, newest.rule)
         facts = newest.order.facts
         draft.put(medication, "nameCode", f"{where}.nameCode", facts.get("medication.nameCode"))
         draft.put(medication, "scheduleCode", f"{where}.scheduleCode", facts.get("medication.scheduleCode"))

@@ -206,7 +206,7 @@ class Engine:
             "hold",
             (reason,),
             request=draft.request,
-            fields=tuple(draft.fields),
+            placed=tuple(draft.placed),
             left_out=(*reading.left_out, *draft.left_out),
             said=reading.said,
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from interface.chart.draft import Draft, Provenance
+from interface.chart.draft import Draft, Placed
 from interface.chart.model import Chart, Problem
 from interface.chart.standing import Standing, by_code, first_date, standing
 from interface.rules.facts import Fact, LeftOut
@@ -53,15 +53,13 @@ def _source(draft: Draft, problem: Problem, part: str = ".code") -> str:
 
 def _put_texts(draft: Draft, where: str, problem: Problem) -> None:
     """The provenance of code and label."""
-    before, rule = draft.source("", problem.message), problem.rule
-    for leaf in problem.leaves:
-        if leaf.path in (".code", ".displayName"):
-            draft.fields.append(Provenance(where + leaf.path, leaf.value, before + leaf.source, rule))
+    leaves = tuple([leaf for leaf in problem.leaves if leaf.path in (".code", ".displayName")])
+    draft.placed.append(Placed(where, leaves, problem.rule, draft.earlier(problem.message)))
 
 
 def _put_active(draft: Draft, where: str, judged: Standing) -> None:
     source = _UNSEEN if judged.aged else draft.source(judged.source, judged.message)
-    draft.fields.append(Provenance(f"{where}.active", judged.active, source, judged.rule))
+    draft.add(f"{where}.active", judged.active, source, judged.rule)
 
 
 def _put_date(draft: Draft, where: str, entry: dict[str, Any], known: Known) -> None:
@@ -112,7 +110,7 @@ def diagnoses(draft: Draft, book: Rulebook, problems: Sequence[Known]) -> None:
         }
         _put_texts(draft, where, shown)
         system = _source(draft, shown, ".codeSystem")
-        draft.fields.append(Provenance(f"{where}.codeSystem", entry["codeSystem"], system, shown.rule))
+        draft.add(f"{where}.codeSystem", entry["codeSystem"], system, shown.rule)
         _put_active(draft, where, known.standing)
         _put_date(draft, where, entry, known)
         entries.append(entry)

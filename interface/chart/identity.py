@@ -282,7 +282,7 @@ def _outcome(
         chart=main.chart,
         requests=changes[id(main)],
         request=draft.request if draft is not None else None,
-        fields=tuple(draft.fields) if draft is not None else (),
+        placed=tuple(draft.placed) if draft is not None else (),
         left_out=(*reading.left_out, *(draft.left_out if draft is not None else ())),
         said=(*reading.said, *said),
         key=_key_of(main),

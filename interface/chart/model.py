@@ -1,7 +1,7 @@
 """A patient's chart: every fact known of him with its source, his problems, orders and appointments.
 
-It is stored as one sealed JSON document. Entries are frozen and replaced, never changed, so a copy of the chart is cheap
-and a decision that fails leaves the old chart as it was.
+It is stored as one sealed document (`interface.chart.packing`). Entries are frozen and replaced, never changed, so a copy
+of the chart is cheap and a decision that fails leaves the old chart as it was.
 
 `gc=False`: none leads back to itself, and the collector need not look at a thousand charts (40 us a message).
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import msgspec
 
+from interface.chart.packing import is_json, packed
 from interface.rules.facts import Fact, Leaf
 
 VERSION = 1
@@ -179,18 +180,18 @@ class Chart(msgspec.Struct, omit_defaults=True, gc=False):
         )
 
 
-_encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(Chart)
+_decode = msgspec.msgpack.Decoder(Chart).decode
+_read = msgspec.json.Decoder(Chart).decode
 
 
 def encode_chart(chart: Chart) -> bytes:
-    """The chart as JSON, to be sealed."""
-    return _encoder.encode(chart)
+    """The chart as bytes, to be sealed. Raises UnicodeEncodeError."""
+    return packed(chart)
 
 
 def decode_chart(document: bytes) -> Chart:
     """The chart of a stored document. Raises msgspec.ValidationError or DecodeError for anything else."""
-    return _decoder.decode(document)
+    return _read(document) if is_json(document) else _decode(document)
 
 
 change = msgspec.structs.replace

@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 import orjson
 
-from interface.chart.draft import Draft, Provenance
+from interface.chart.draft import Placed, Provenance, fields_of
+from interface.chart.kept import fields_json, left_out_json
 from interface.chart.model import Chart
-from interface.chart.reciprocity import Ledger
 from interface.rules.facts import LeftOut, Reason
 
 
@@ -28,7 +28,7 @@ class NewRequest(msgspec.Struct, frozen=True, gc=False):
     body: bytes
     """The request as JSON; of a held one, what could be composed so far."""
     detail: bytes
-    """Provenance and what was left out, as JSON."""
+    """What is kept beside it (`interface.chart.kept`)."""
     appointment_date: date | None
     supersedes: int | None
     until: float | None = None
@@ -81,7 +81,8 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     requests: tuple[RequestChange, ...] = ()
     request: dict[str, Any] | None = None
     """For post and hold: the request, or what could be composed of it."""
-    fields: tuple[Provenance, ...] = ()
+    placed: tuple[Placed, ...] = ()
+    """Where its values came from."""
     left_out: tuple[LeftOut, ...] = ()
     said: tuple[str, ...] = ()
     key: str = ""
@@ -91,29 +92,19 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     others: tuple[Other, ...] = ()
 
     @property
-    def note(self) -> bytes:
-        """What the journal row keeps beside decision and reasons, as JSON (patient data: to be sealed)."""
+    def fields(self) -> list[Provenance]:
+        """The same, each scalar by itself."""
+        return fields_of(self.placed)
+
+    @property
+    def note(self) -> bytes | None:
+        """What the journal row keeps beside decision and reasons, as JSON (patient data: to be sealed); None: nothing, so
+        that no row is written for it (5 us).
+        """
         document: dict[str, Any] = {"left_out": left_out_json(self.left_out), "said": list(self.said)}
         if self.request is not None and not any(isinstance(change, NewRequest) for change in self.requests):
             document["request"] = self.request
             document["fields"] = fields_json(self.fields)
+        elif not self.left_out and not self.said:
+            return None
         return orjson.dumps(document)
-
-
-_encoder = msgspec.json.Encoder()
-
-
-def detail(draft: Draft, known: Ledger) -> bytes:
-    """A request's provenance as JSON, and the proof that it shares what is known."""
-    told = {"fields": draft.fields, "left_out": left_out_json(draft.left_out), "known": known}
-    return _encoder.encode(told | {"repaired": draft.repaired} if draft.repaired else told)
-
-
-def fields_json(fields: tuple[Provenance, ...] | list[Provenance]) -> list[dict[str, Any]]:
-    """`fields` as `explain --json` prints them."""
-    return [{"field": f.field, "value": f.value, "source": f.source, "rule": f.rule} for f in fields]
-
-
-def left_out_json(left_out: tuple[LeftOut, ...] | list[LeftOut]) -> list[dict[str, str]]:
-    """`left_out` as `explain --json` prints it."""
-    return [{"source": entry.source, "value": entry.value, "why": entry.why} for entry in left_out]

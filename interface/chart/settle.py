@@ -15,9 +15,10 @@ from interface.chart.draft import Draft
 from interface.chart.filters import appointment_left, person_left
 from interface.chart.guarding import Case, Guard, no_guard, together
 from interface.chart.holds import TIMED, hold, hold_of
+from interface.chart.kept import detail
 from interface.chart.lead_time import due_of, let_out_for, too_early
 from interface.chart.model import OPEN, Appointment, Asked, Chart, change
-from interface.chart.outcome import Close, NewRequest, RequestChange, Rewrite, detail
+from interface.chart.outcome import Close, NewRequest, RequestChange, Rewrite
 from interface.chart.reciprocity import Ledger, ledger
 from interface.chart.update import RESTRICTED, VISIT_PROTECTED
 from interface.contract.versions import version

@@ -6,6 +6,7 @@ from typing import Any
 
 from interface.chart.by_hand import given_up
 from interface.chart.dateless import asks_without_date, take_person, why_person, withdraw_person
+from interface.chart.draft import Placed
 from interface.chart.filters import appointment_left
 from interface.chart.holds import hold
 from interface.chart.lists import take_lists
@@ -344,9 +345,9 @@ class Step:
     def _outcome(self, decision: str, *reasons: Reason, composed: Composed | None = None) -> Outcome:
         left_out = list(self.left_out)
         request: dict[str, Any] | None = None
-        fields: tuple[Any, ...] = ()
+        placed: tuple[Placed, ...] = ()
         if composed is not None:
-            request, fields = composed.draft.request, tuple(composed.draft.fields)
+            request, placed = composed.draft.request, tuple(composed.draft.placed)
             left_out += composed.draft.left_out
         reading = self.reading
         items = [reading.facts, *reading.problems, *reading.orders]
@@ -358,7 +359,7 @@ class Step:
             chart=self.chart,
             requests=tuple(self.settling.changes),
             request=request,
-            fields=fields,
+            placed=placed,
             left_out=tuple(dict.fromkeys(left_out)),
             said=(
                 *reading.said,

@@ -296,10 +296,12 @@ def _request(views: Views, message: MessageDetail) -> RequestDetail | None:
 
 
 def _answer(message: MessageDetail, request: RequestDetail | None) -> dict[str, Any]:
+    from interface.chart.kept import kept_beside
+
     summary = message.summary
     note = json.loads(message.note or b"{}")
     shown = summary.decision in ("post", "hold")
-    detail = json.loads(request.detail or b"{}") if request is not None else {}
+    detail = kept_beside(request.detail) if request is not None else {}
     body = json.loads(request.body or b"null") if request is not None else note.get("request")
     return {
         "control_id": summary.control_id,

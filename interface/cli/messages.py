@@ -140,6 +140,8 @@ def show(args: argparse.Namespace) -> int:
     if detail is None:
         raise InterfaceError(f"there is no message {args.id}")
     note = decoded(detail.note)
+    if note is None and detail.summary.decision is not None and detail.problem is None:
+        note = {"left_out": [], "said": []}  # what has nothing to say has none
     text = _text(detail)
     answer = answered(settings, detail.summary.listener, detail.raw, detail.summary.receipt)
     if wants_json(args):

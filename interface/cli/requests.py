@@ -164,12 +164,12 @@ def show(args: argparse.Namespace) -> int:
         destination = Destined.of(store.views.told())
     if detail is None:
         raise InterfaceError(f"there is no request {args.id}")
+    from interface.chart.kept import kept_beside
     from interface.evidence.completeness import completeness, one_as_json  # brings pydantic
     from interface.evidence.production_test import repaired_in
 
-    provenance, body = decoded(detail.detail), decoded(detail.body)
-    whole = completeness(body, provenance)
-    fields = provenance if isinstance(provenance, dict) else {}
+    fields, body = kept_beside(detail.detail), decoded(detail.body)
+    whole = completeness(body, fields)
     if wants_json(args):
         found = {"appointment": detail.appointment, "request": body}
         found |= {"fields": fields.get("fields", []), "left_out": fields.get("left_out", [])}
@@ -215,7 +215,7 @@ def show(args: argparse.Namespace) -> int:
     if body is not None:
         heading("body:")
         print(safe_lines(json.dumps(body, ensure_ascii=False, indent=2)))
-    show_provenance(provenance)
+    show_provenance(fields)
     if detail.attempts:
         heading("attempts:")
         columns = ("started", "seconds", "status", "verdict", "detail")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from interface.chart.holds import release_of
+from interface.chart.kept import kept_beside
 from interface.chart.said_by import said_by
 from interface.console.asked import Around, Viewer
 from interface.console.listing import said_of
@@ -106,7 +107,7 @@ def _named(store: Store, request: RequestDetail | None) -> dict[str, list[NamedM
     """Earlier messages of this patient, or of charts that are one with his, by control id."""
     if request is None:
         return {}
-    found = store.views.named(control_ids_in(decoded(request.detail)))
+    found = store.views.named(control_ids_in(kept_beside(request.detail)))
     if not found:
         return {}
     family = store.patients.family([request.summary.patient_id])
@@ -170,7 +171,7 @@ def provenance(record: Record, viewer: Viewer, anchors: frozenset[str]) -> Whenc
             decided,
             record.named,
         )
-        return whence_of(viewer, decoded(request.body), decoded(request.detail), beside, record.raws)
+        return whence_of(viewer, decoded(request.body), kept_beside(request.detail), beside, record.raws)
     note = decoded(record.detail.note) if record.detail else None
     if not isinstance(note, dict):
         return None

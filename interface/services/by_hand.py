@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-import orjson
-
 from interface.chart.by_hand import give_up, reopen
 from interface.chart.decide import Engine
+from interface.chart.kept import with_note
 from interface.chart.model import Appointment, Asked, Chart
 from interface.rules.facts import Reason
 from interface.services.mending import readable_chart
@@ -194,7 +193,7 @@ class ByHand:
             number,
             work.owners[number],
             state,
-            _with_note(work.details.get(number, ("", b""))[1], {"by": who, "why": why}),
+            with_note(work.details.get(number, ("", b""))[1], {"by": who, "why": why}),
             reasons((Reason("discarded", f"given up by {who}" if who else "given up by a person"),)),
         )
         work.plan.by_hand.append(row)
@@ -203,12 +202,3 @@ class ByHand:
 
 def _numbers(asked: Asked | None) -> tuple[int, ...]:
     return () if asked is None else (*asked.beside, asked.id)
-
-
-def _with_note(document: bytes, note: Mapping[str, str]) -> bytes:
-    """Provenance with who gave the request up, and why: a person's words may hold patient data, and are sealed."""
-    try:
-        known = orjson.loads(document)
-    except orjson.JSONDecodeError:
-        known = None
-    return orjson.dumps((known if isinstance(known, dict) else {}) | {"discarded": dict(note)})

@@ -12,6 +12,7 @@ import orjson
 
 from interface import __version__
 from interface.chart.apart import key_of
+from interface.chart.kept import kept_beside
 from interface.evidence.completeness import Completeness, Sums, completeness
 from interface.evidence.report import EVENTS, Listed, NamedPatient, Report, times_of
 from interface.evidence.steps import Confirmed, Facts, Outcomes, Patients, Round, Traffic, steps
@@ -70,7 +71,7 @@ def of_rows(store: Store, rows: list[EvidenceRow]) -> list[Completeness | None]:
     found = []
     for row in rows:
         body, detail = opened.get(row.id, (None, None))
-        found.append(completeness(_json(body), _json(detail)))
+        found.append(completeness(_json(body), kept_beside(detail)))
     return found
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from interface.chart.decide import Engine
 from interface.chart.holds import release_of
-from interface.chart.outcome import Outcome, fields_json, left_out_json
+from interface.chart.kept import fields_json, left_out_json
+from interface.chart.outcome import Outcome
 from interface.chart.registry import Registry
 from interface.hl7.batch import messages_in_file
 from interface.hl7.message import Message

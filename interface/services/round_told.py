@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from interface.chart.kept import kept_beside
 from interface.evidence.production_test import Held, Seen, named_fields, seen
 from interface.store.database import Store
 from interface.store.records.slots import ENOUGH, MOST, Round
@@ -35,7 +36,7 @@ def told(store: Store, version: int, when: When) -> dict[str, Any]:
 def _look(store: Store, ids: Sequence[int]) -> dict[int, Seen]:
     bodies, details = store.work.request_bodies(ids), store.work.request_details(ids)
     return {
-        id_: seen(id_, _json(bodies.get(id_)), _json(details.get(id_, ("", None))[1]))
+        id_: seen(id_, _json(bodies.get(id_)), kept_beside(details.get(id_, ("", None))[1]))
         for id_ in dict.fromkeys(ids)
     }
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from interface.chart.decide import Engine
 from interface.chart.difference import Difference, differences
+from interface.chart.kept import kept_beside
 from interface.chart.model import OPEN, Chart
 from interface.chart.model import change as changed
 from interface.chart.outcome import Close, NewRequest, RequestChange, Rewrite
@@ -249,8 +250,8 @@ def _differences(stored: RequestDetail | None, body: bytes, detail: bytes) -> tu
     was, whence = None, []
     if stored is not None:
         was = _json(_last_sent(stored))
-        whence = (_json(stored.detail) or {}).get("fields", [])
-    return differences(was or {}, _json(body) or {}, whence, (_json(detail) or {}).get("fields", []))
+        whence = kept_beside(stored.detail).get("fields", [])
+    return differences(was or {}, _json(body) or {}, whence, kept_beside(detail).get("fields", []))
 
 
 def _last_sent(stored: RequestDetail) -> bytes | None:

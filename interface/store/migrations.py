@@ -159,6 +159,12 @@ def _alerts(connection: Connection) -> None:
         table.create(connection)
 
 
+def _requests_by_date(connection: Connection) -> None:
+    """Requests of a day are found whatever their state; and a request that changes its state stays where it is."""
+    connection.exec_driver_sql("DROP INDEX requests_by_date")
+    _create_index(connection, schema.requests, "requests_by_date")
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "first tables", _first_tables),
     Migration(2, "merges and commands", _merges_and_commands),
@@ -174,6 +180,9 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(12, "production test", _test_rounds),
     Migration(13, "console", _console),
     Migration(14, "alerts", _alerts),
+    # what was stored stays as it is, and is read so (`interface.chart.packing`); a program of before can't read what comes
+    Migration(15, "charts and provenance packed"),
+    Migration(16, "requests by date", _requests_by_date),
 )
 
 

@@ -283,7 +283,7 @@ ASKED_BEFORE_PRODUCTION = requests.c.environment.in_(
 _partial_index("requests_before_production", ASKED_BEFORE_PRODUCTION, requests.c.environment, requests.c.id)
 Index("requests_by_patient", requests.c.patient_id, requests.c.state, requests.c.id)
 Index("requests_by_state", requests.c.state, requests.c.id)
-Index("requests_by_date", requests.c.state, requests.c.appointment_date, requests.c.id)
+_filled_index("requests_by_date", requests.c.appointment_date, requests.c.id)
 _filled_index("requests_awaited", requests.c.awaited_since, requests.c.id)
 
 request_ids = Table(

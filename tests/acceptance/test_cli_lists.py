@@ -138,6 +138,16 @@ def test_messages_in_pages(site: Path, capsys: pytest.CaptureFixture[str]) -> No
     )
 
 
+def test_the_note_of_a_decided_message_has_its_lists_though_nothing_is_kept(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    notes = {}
+    for row in answer(capsys, "messages")["messages"]:
+        notes[row["control_id"]] = answer(capsys, "messages", "show", str(row["id"]))["note"]
+    empty: dict[str, list[str]] = {"left_out": [], "said": []}
+    assert notes == {"M1": DETAIL, "M2": None, "M3": empty, "M4": None}
+
+
 def test_one_message_whole(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     number = str(answer(capsys, "messages", "--control-id", "M1")["messages"][0]["id"])
     shown = answer(capsys, "messages", "show", number)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from interface.chart.kept import kept_beside
 from interface.console.asked import Around, Asked, Page, RefusedError, Shown
 from interface.console.pages.message import patient_link
 from interface.console.pages.requests import state_of
@@ -129,7 +130,7 @@ def _request_link(number: int | None) -> dict[str, str] | None:
 
 def _complete(request: RequestDetail) -> list[tuple[str, str]]:
     """How much of the contract it fills, and whether all that was known went with it."""
-    found = completeness(decoded(request.body), decoded(request.detail))
+    found = completeness(decoded(request.body), kept_beside(request.detail))
     return [] if found is None else [("fields", filled_line(found)), ("shares", shared_line(found))]
 
 

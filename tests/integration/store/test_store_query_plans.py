@@ -269,6 +269,8 @@ def test_lists_by_state_or_decision_use_their_index(plans, store):
     assert search(lambda: store.views.messages(held), "messages_by_state", "state", "decision")
     assert search(lambda: store.views.messages(named), "messages_by_control_id", "control_id")
     assert search(lambda: store.views.requests(RequestFilter(state="held")), "requests_by_state", "state")
+    day = RequestFilter(appointment_date=DAY)
+    assert search(lambda: store.views.requests(day), "requests_by_date", "appointment_date")
 
 
 def test_details_and_the_backlog(plans, store, fill):

@@ -5,6 +5,7 @@ from datetime import date
 import orjson
 import pytest
 
+from interface.chart.kept import kept_beside
 from interface.delivery.verdict import Reply
 from interface.store.records.lists import MessageFilter, RequestFilter
 
@@ -138,8 +139,8 @@ def test_a_request_is_given_up_with_who_and_why(site, state):
     found = site.store.views.request(1)
     assert (found.summary.state, found.summary.due_at) == ("discarded", None)
     assert found.summary.reasons == [{"code": "discarded", "text": "given up by anna"}]
-    assert orjson.loads(found.detail)["discarded"] == {"by": "anna", "why": "Robin called"}
-    kept = orjson.loads(found.detail)
+    assert kept_beside(found.detail)["discarded"] == {"by": "anna", "why": "Robin called"}
+    kept = kept_beside(found.detail)
     assert kept["fields"], "where its values came from is kept"
     assert "known" in kept, "and that it shares what was known"
 
@@ -172,7 +173,7 @@ def test_what_was_given_up_is_sent_when_a_person_retries_it(dead):
     assert told(dead, "retry", 1)["done"] == 1
     dead.reply(TAKEN)
     assert dead.states() == ["delivered"]
-    assert "discarded" not in orjson.loads(dead.store.views.request(1).detail)
+    assert "discarded" not in kept_beside(dead.store.views.request(1).detail)
 
 
 def test_a_dead_request_of_a_patient_who_was_merged_is_sent_under_the_surviving_number(dead):

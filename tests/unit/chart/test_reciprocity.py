@@ -7,7 +7,6 @@ import itertools
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -15,6 +14,7 @@ from telling import DRUG, PID, booked, orc, rxe, segment
 
 from interface.chart.decide import Engine
 from interface.chart.guarding import Ruling
+from interface.chart.kept import kept_beside
 from interface.chart.reciprocity import REASONS, ledger
 from interface.chart.registry import Registry
 from interface.cli.samples import load_samples
@@ -29,7 +29,7 @@ OTHER = "197361^amlodipine^RXNORM"
 def known(told):
     """What the last request proves of its problems and its orders."""
     *_, change = (change for change in told.changes if getattr(change, "detail", b""))
-    found = orjson.loads(change.detail)["known"]
+    found = kept_beside(change.detail)["known"]
     return found["problems"], found["orders"]
 
 
@@ -326,7 +326,7 @@ def test_whatever_was_sent_nothing_is_missing(number, history, wait):
     assert outcome.decision == "post"
     (chart,) = charts.all()
     assert version(number).validated(outcome.request, now.date())[1] == ()
-    for share in orjson.loads(outcome.requests[-1].detail)["known"].values():
+    for share in kept_beside(outcome.requests[-1].detail)["known"].values():
         left = share.get("left_out", {})
         assert share.keys() <= {"known", "sent", "left_out"}, "something is missing"
         assert share.get("known", 0) == share.get("sent", 0) + sum(left.values())
@@ -346,7 +346,7 @@ def test_the_sample_messages_prove_it_too():
         outcome = engine.decide(reading, charts.find(reading.keys), now=sample.now, new_id=ids.__next__)
         charts.keep(reading, outcome)
         proofs += [
-            orjson.loads(change.detail)["known"]
+            kept_beside(change.detail)["known"]
             for change in outcome.requests
             if getattr(change, "detail", b"")
         ]
