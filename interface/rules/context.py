@@ -56,9 +56,9 @@ class Context(msgspec.Struct, eq=False, gc=False):
 
 
 def frame_of(message: Message, zone: ZoneInfo | None) -> str:
-    """What changes the meaning of all lines of a message: delimiters, character set, kind of message, zone."""
+    """What changes the meaning of all lines of a message: delimiters, character set, zone. (Its kind chooses the rules.)"""
     key = zone.key if zone is not None else ""
-    return f"{message.segments[0].line[:9]}\r{message.charset}\r{message.message_code}\r{key}"
+    return f"{message.segments[0].line[:9]}\r{message.charset}\r{key}"
 
 
 class Group(msgspec.Struct, eq=False, gc=False):

@@ -140,14 +140,13 @@ def read_message(
 
 def _read_whole(book: Rulebook, context: Context, scope: Message | Group, told: Reading) -> Reading:
     """Every fact of the message: of the visit or appointment, of the person, of each problem and order."""
-    message, memory = context.message, book.memory
+    message, memories = context.message, book.memories
     blocks = book.blocks(message, context.policy.api_version)
-    basis = (context.policy, context.today)
-    memory.on(basis)
-    book.fields.on(basis)
-    context.fields = book.fields if scope is message else None
+    memories.on((context.policy, context.today))
+    memory = memories.lines
+    context.fields = memories.fields if scope is message else None
     facts = blocks.visit.read(context, scope, memory)
-    facts.update(blocks.person.read(context, scope, memory))
+    facts.update(blocks.person.read(context, scope, memories.persons))
     problems = [
         item for block in blocks.problems for item in _each(block, scope.all(block.name), context, memory)
     ]

@@ -77,7 +77,7 @@ def cost(kind: str, segments: str, at: str) -> int:
     """Instructions for such a message, and for another visit's with the same, each about a patient with an appointment."""
     engine, charts = Engine(load_rulebook(), Policy()), dict[str, Chart]()
     ids = itertools.count(1)
-    engine.book.memory.on("nothing was read before")
+    engine.book.memories.on("nothing was read before")
 
     def take(raw: str) -> None:
         reading = engine.read(raw.encode(), received_at=NOW, listener="main")
