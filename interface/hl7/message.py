@@ -17,13 +17,14 @@ from __future__ import annotations
 import re
 from collections.abc import KeysView
 from functools import lru_cache
+from operator import itemgetter
 
 import msgspec
 
 from . import charsets
 from .delimiters import STANDARD, VERBATIM, Delimiters
 from .escapes import unescape
-from .opening import DEBRIS, openings, read_opening
+from .opening import DEBRIS, may_open, openings, read_opening
 
 NULL = '""'
 
@@ -339,14 +340,17 @@ def _segments(
         if mark in text:
             text = text.replace(mark, "\r")
     notes: list[str] = []
-    if text.find("MSH", 3) >= 0 and (again := next(openings(text, 3), None)):
+    if text.find("MSH", 3) >= 0 and may_open(text, 3) and (again := next(openings(text, 3), None)):
         text = text[:again]
         notes.append("a second MSH: nothing was read from there on")
     separator = delimiters.field
     segments: list[Segment] = []
     by_name: dict[str, list[Segment]] = {}
     more: list[str] = []  # lines that continue the last segment, joined once: one by one would be quadratic
-    for line in text.split("\r"):
+    lines = text.split("\r")
+    if len(lines) > _MANY:
+        lines = _runs([line for line in lines if line], separator)
+    for line in lines:
         if not line:
             continue
         start, name = line[:4], None
@@ -380,14 +384,39 @@ def _segments(
     return segments, by_name, notes
 
 
+def _runs(lines: list[str], separator: str) -> list[str]:
+    """The lines, in which those of an embedded document that follow one another are one, as they will be in the end.
+
+    A line that begins with four characters of base64 opens no segment: looked at by the block it takes a fourth of the time
+    (a MB in lines of 76 characters: 1.2 ms in place of 4.5).
+    """
+    letters = "" if separator in "+/=" else "+/="
+    found: list[str] = []
+    for at in range(0, len(lines), _BLOCK):
+        block = lines[at : at + _BLOCK]
+        starts = "".join(map(_START, block))
+        whole = len(starts) == 4 * len(block) and starts.isascii()
+        for letter in letters:
+            starts = starts.replace(letter, "A")
+        if whole and starts.isalnum():
+            found.append("\n".join(block))
+        else:
+            found += block
+    return found
+
+
+_MANY, _BLOCK = 256, 128
+_START = itemgetter(slice(4))
 _BLANK = " \t\x00\ufeff\x1a"  # 0x1a: the end-of-file mark of old systems
 _ENDS = frozenset(("MSH", "FHS", "BHS", "BTS", "FTS"))
 
 
 def _continue(segment: Segment, lines: list[str], notes: list[str]) -> None:
-    count = "a line" if len(lines) == 1 else f"{len(lines)} lines"
+    more = "\n".join(lines)
+    number = more.count("\n") + 1
+    count = "a line" if number == 1 else f"{number} lines"
     if segment.name == "MSH":
         notes.append(f"{count} behind MSH without a segment name: not read")
         return
-    segment.line = "\n".join((segment.line, *lines))
+    segment.line = f"{segment.line}\n{more}"
     notes.append(f"{count} without a segment name: read as the end of {segment.path}")
