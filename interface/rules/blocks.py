@@ -239,8 +239,10 @@ def _remembering(rule: Rule) -> Reader:
             for segment in scope.all(name):
                 fields = segment.fields
                 sent = len(fields)
-                parts.append(segment.path)
-                parts += [fields[number] for number in numbers if number < sent]
+                parts.append(name if segment.ordinal == 1 else segment.path)
+                for number in numbers:
+                    if number < sent:
+                        parts.append(fields[number])  # noqa: PERF401 - most rules have one or two: no further frame
                 parts.append(_BEHIND)
             if everywhere and scope is not message:
                 others = message.all(name)
