@@ -111,6 +111,8 @@ def parse_dtm(text: str) -> DTM | None:
     HL7's own forms with fractions, and offsets behind any precision; ISO 8601; month first, with slashes.
     """
     text = text.strip()
+    if len(text) in (8, 14) and text.isascii() and text.isdigit():
+        return _of_digits(text)  # nearly all: 2 us in place of 8
     if not text or len(text) > _LONGEST:
         return None
     for form in _FORMS:
@@ -118,6 +120,17 @@ def parse_dtm(text: str) -> DTM | None:
         if found:
             return _checked(found.groupdict())
     return None
+
+
+def _of_digits(text: str) -> DTM | None:
+    """YYYYMMDD or YYYYMMDDHHMMSS."""
+    year, month, day = int(text[:4]), int(text[4:6]), int(text[6:8])
+    clock = (int(text[8:10]), int(text[10:12]), int(text[12:])) if len(text) == 14 else None
+    try:
+        datetime.datetime(year, month, day, *(clock or ()), tzinfo=UTC)
+    except ValueError:
+        return None
+    return DTM(year, month, day, *clock) if clock is not None else DTM(year, month, day)
 
 
 def _checked(parts: dict[str, str | None]) -> DTM | None:
