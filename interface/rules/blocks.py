@@ -52,6 +52,8 @@ class Block:
     """The fields of MSH that they read."""
     mark: str = ""
     """Another one for other rules: what the same rules read in the same lines is the same, in a message of whatever kind."""
+    there: frozenset[str] | None = None
+    """The segments that messages of the kind have; None: any."""
 
     @classmethod
     def of(cls, name: str, rules: Iterable[Rule], part: frozenset[str] | None = None) -> Block:
@@ -76,7 +78,7 @@ class Block:
         mark = marks.get((self.name, rules))
         if mark is None:
             mark = marks[self.name, rules] = str(next(_numbers))
-        return replace(self, rules=rules, mark=mark)
+        return replace(self, rules=rules, mark=mark, there=frozenset(names))
 
     def key(self, context: Context, scope: Message | Group) -> str | None:
         """All that decides what the rules read, but for settings and day; None: too much to keep."""
@@ -152,7 +154,7 @@ class Block:
             (
                 rule.field,
                 frozenset(f"{name}-{number}" for name, number in rule.valued),
-                _remembering(rule) if rule.recurring else rule.read,
+                _remembering(rule, self.there) if rule.recurring else rule.read,
             )
             for rule in self.rules
         )
@@ -221,13 +223,19 @@ def _by_segment(fields: Iterable[Field]) -> list[tuple[str, list[int]]]:
     return list(found.items())
 
 
-def _remembering(rule: Rule) -> Reader:
-    """A rule's reader that gives what it read when the same fields came before, mostly of another patient."""
-    reader, field, start = rule.read, rule.field, f"{rule.name}{_BETWEEN}{rule.field}"
+def _remembering(rule: Rule, there: frozenset[str] | None) -> Reader:
+    """A rule's reader that gives what it read when the same fields came before, mostly of another patient.
+
+    `there`: the segments that the messages have; None: any. Half of those that rules look for are not.
+    """
+    reader, field = rule.read, rule.field
     of_resources = not rule.reads.isdisjoint(RESOURCES)
     wanted = [
-        (name, numbers, name in rule.everywhere) for name, numbers in _by_segment(sorted(rule.recurring))
+        (name, numbers, name in rule.everywhere)
+        for name, numbers in _by_segment(sorted(rule.recurring))
+        if there is None or name in there
     ]
+    start = _BETWEEN.join((rule.name, field, *(name for name, _, _ in wanted)))
 
     def read(context: Context, scope: Scope) -> Fact | None:
         memory = context.fields
