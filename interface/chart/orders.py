@@ -257,7 +257,7 @@ class _Taking:
         if parent is None or parent.value is None:
             return
         ids = tuple(parent.value)
-        for index in self.known.find({}, ids, ()):
+        for index in self.known.find({}, ids, frozenset()):
             order = self.known[index]
             own = not set(self.ids).isdisjoint(order.ids)
             if own or order.ended or is_withheld(order) or (order.state_at or order.at) > self.reading.at:
