@@ -125,12 +125,13 @@ def parse_dtm(text: str) -> DTM | None:
 def _of_digits(text: str) -> DTM | None:
     """YYYYMMDD or YYYYMMDDHHMMSS."""
     year, month, day = int(text[:4]), int(text[4:6]), int(text[6:8])
-    clock = (int(text[8:10]), int(text[10:12]), int(text[12:])) if len(text) == 14 else None
+    clock = text[8:] or "000000"
+    hour, minute, second = int(clock[:2]), int(clock[2:4]), int(clock[4:])
     try:
-        datetime.datetime(year, month, day, *(clock or ()), tzinfo=UTC)
+        datetime.datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         return None
-    return DTM(year, month, day, *clock) if clock is not None else DTM(year, month, day)
+    return DTM(year, month, day) if len(text) == 8 else DTM(year, month, day, hour, minute, second)
 
 
 def _checked(parts: dict[str, str | None]) -> DTM | None:

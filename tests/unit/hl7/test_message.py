@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from interface.hl7 import documents
 from interface.hl7 import message as message_module
 from interface.hl7.errors import HeaderError, NotHL7
 from interface.hl7.message import Message, Repetition, Segment
@@ -252,8 +253,8 @@ def test_lines_of_documents_are_read_alike_one_by_one_and_by_the_block(lines, se
     found = []
     for many in (10**9, 0):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(message_module, "_MANY", many)
-            patch.setattr(message_module, "_BLOCK", 3)
+            patch.setattr(message_module, "MANY", many)
+            patch.setattr(documents, "_BLOCK", 3)
             message = Message(raw)
             found.append(([(entry.path, entry.line) for entry in message.segments], message.notes))
     assert found[0] == found[1]
