@@ -88,8 +88,7 @@ def engine(messages: list[bytes], now: datetime, seconds: float) -> dict[str, fl
 
     def forget() -> None:
         """Nothing that was read or checked before is known any more."""
-        engine.book.memory.on("nothing")
-        engine.book.fields.on("nothing")
+        engine.book.memories.on("nothing")
         v1.forget()
 
     def story(forgetting: str = "") -> None:

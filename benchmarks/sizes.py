@@ -53,8 +53,7 @@ def coster(now: datetime) -> Callable[[bytes], float]:
     ids = itertools.count(1)
 
     def cost(message: bytes) -> float:
-        engine.book.memory.on("nothing")
-        engine.book.fields.on("nothing")
+        engine.book.memories.on("nothing")
         v1.forget()
         began = time.process_time()
         reading = engine.read(message, received_at=now, listener="main")

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
 from interface.chart.model import Chart
 from interface.rules.context import clean_text
 from interface.rules.facts import Item, text_of
-from interface.rules.reading import Reading
 from interface.rules.rulebook import MRN
+
+if TYPE_CHECKING:
+    from interface.rules.reading import Reading
 
 AUTHORITY = "staging-test"
 """What stands in the key where others have the authority. Authorities are in upper case, so no sender's is this."""

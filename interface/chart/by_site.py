@@ -5,7 +5,7 @@ number, its own values, what it withholds. From the chart as it is, so that a ch
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec.structs import replace as change
@@ -17,9 +17,11 @@ from interface.rules.conditions import plain
 from interface.rules.facts import Fact, Leaf, LeftOut
 from interface.rules.fields import SETTING
 from interface.rules.policy import Policy
-from interface.rules.rulebook import Rulebook
 from interface.rules.site import Site
 from interface.rules.types.clinician import by_table, completed, disagrees
+
+if TYPE_CHECKING:
+    from interface.rules.rulebook import Rulebook
 
 _REQUEST = {
     "responseDirectAddress": "response_direct_address",

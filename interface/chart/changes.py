@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from interface.chart.difference import Difference
 from interface.chart.model import Appointment, Chart, Order, Problem
 from interface.chart.shown import HIDDEN, facts_shown, number_text, shown, source_text
 from interface.rules.facts import Fact, Leaf, Scalar, text_of
 from interface.rules.policy import Policy
-from interface.rules.rulebook import Rulebook
+
+if TYPE_CHECKING:
+    from interface.rules.rulebook import Rulebook
 
 ACTIVE, BOOKED, CANCELLED = "active", "booked", "cancelled"
 _STATUS = {"other": "complete, pending or wait-listed"}

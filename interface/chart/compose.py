@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from interface.chart.by_site import View, seen_by_site
 from interface.chart.compose_medications import compose_medications
@@ -14,7 +14,9 @@ from interface.chart.draft import Draft, Provenance
 from interface.chart.model import Appointment, Chart
 from interface.rules.facts import LeftOut, Scalar
 from interface.rules.policy import Policy
-from interface.rules.rulebook import Rulebook
+
+if TYPE_CHECKING:
+    from interface.rules.rulebook import Rulebook
 
 __all__ = ["Draft", "Provenance", "Shape", "compose", "months_before"]
 

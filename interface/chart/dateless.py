@@ -5,13 +5,17 @@ They stand in the chart as one entry of its appointments, with the key `PERSON`.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from interface.chart.model import PERSON, Appointment, Chart
 from interface.chart.settle import Settling
 from interface.chart.update import clinician, merge, visit_of
 from interface.chart.visits import same_number
 from interface.rules.facts import Reason, text_of
 from interface.rules.policy import Policy
-from interface.rules.reading import Reading
+
+if TYPE_CHECKING:
+    from interface.rules.reading import Reading
 
 
 def asks_without_date(policy: Policy, reading: Reading, target: Appointment | None, today: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 from interface.chart.apart import NOBODY, Apart, charted_apart
 from interface.chart.filters import person_left
@@ -22,7 +23,9 @@ from interface.chart.step import Step
 from interface.rules.facts import Reason, place_of, text_of
 from interface.rules.policy import Policy
 from interface.rules.reading import Reading, read_message
-from interface.rules.rulebook import Rulebook
+
+if TYPE_CHECKING:
+    from interface.rules.rulebook import Rulebook
 
 _NOT_PRODUCTION = ("T", "D")
 

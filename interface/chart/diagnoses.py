@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -13,7 +13,9 @@ from interface.chart.model import Chart, Problem
 from interface.chart.standing import Standing, by_code, first_date, standing
 from interface.rules.facts import Fact, LeftOut
 from interface.rules.policy import Policy
-from interface.rules.rulebook import Rulebook
+
+if TYPE_CHECKING:
+    from interface.rules.rulebook import Rulebook
 
 _LISTS = {"ICD10": "activeIcd10Diagnoses", "ICD9": "activeIcd9Diagnoses", "SNOMED": "activeSnomedDiagnoses"}
 _UNSEEN = "settings:mappings.visit_diagnosis_days"

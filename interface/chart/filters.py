@@ -7,12 +7,15 @@ other messages of the patient still add to the chart.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from interface.chart.by_site import MRN, names_of, with_tables
 from interface.chart.model import Appointment
 from interface.rules.facts import Fact, Item, Reason
 from interface.rules.policy import Filters, Policy
-from interface.rules.rulebook import Rulebook
+
+if TYPE_CHECKING:
+    from interface.rules.rulebook import Rulebook
 
 
 def person_left(book: Rulebook, policy: Policy, keys: Sequence[str], *known: Item) -> Reason | None:

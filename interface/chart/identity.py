@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from interface.chart.holds import hold
 from interface.chart.model import Asked, Chart
@@ -16,7 +17,9 @@ from interface.chart.settle import Composed, Settling
 from interface.chart.update import take_patient
 from interface.chart.visits import number_now
 from interface.rules.facts import Reason, text_of
-from interface.rules.reading import Move, Reading
+
+if TYPE_CHECKING:
+    from interface.rules.reading import Move, Reading
 
 MakeSettling = Callable[[Chart], Settling]
 

@@ -8,13 +8,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING
 
 from interface.chart.by_site import names_of, with_tables
 from interface.chart.guarding import FREE, Ruling, share_of
 from interface.chart.model import Appointment, Chart
 from interface.rules.facts import Reason
 from interface.rules.policy import Policy
-from interface.rules.rulebook import Rulebook
+
+if TYPE_CHECKING:
+    from interface.rules.rulebook import Rulebook
 
 FIELD = "appointment.sendDaysBefore"
 """The field of a site's rules for some appointments."""

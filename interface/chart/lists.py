@@ -6,11 +6,15 @@ message has the whole list: a problem that is no longer on it is gone, a medicat
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from interface.chart.model import Chart, Order, Problem, change
 from interface.chart.orders import take_orders
 from interface.chart.problems import take_problems
 from interface.rules.facts import Leaf, LeftOut
-from interface.rules.reading import Reading, SiteList
+
+if TYPE_CHECKING:
+    from interface.rules.reading import Reading, SiteList
 
 
 def take_lists(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> None:

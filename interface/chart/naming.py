@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from interface.chart.model import Chart, change
 from interface.chart.update import named_by_placer
 from interface.rules.facts import text_of
-from interface.rules.reading import Reading
+
+if TYPE_CHECKING:
+    from interface.rules.reading import Reading
 
 
 def appointment_key(chart: Chart, reading: Reading) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Iterable, Set
 
 import msgspec
 
@@ -65,18 +65,28 @@ def same_drug(one: Fact | None, other: Fact | None) -> bool | None:
     return bool(mine["code"] == theirs["code"])
 
 
+_FEW = 8
+"""Orders that bear one number, of which each is looked at; of more only those of the same drug."""
+_Match = tuple[int, bool | None]
+"""The place of an order, and whether its drug is the same; None: it can't be told."""
+
+
 class KnownOrders:
     """The orders of one chart, by their numbers, while a message is taken in: each item is compared with its like alone.
 
-    Goal: 300 orders in one message cost 300 times what one does. Cost: making it takes one pass over the chart's orders.
+    Goal: 300 orders in one message cost 300 times what one does, also where all of them bear one number. Cost: making it
+    takes one pass over the chart's orders; of drugs nothing is noted until a number has many orders.
     """
 
-    __slots__ = ("_by_number", "_orders")
+    __slots__ = ("_by_drug", "_by_number", "_named", "_orders")
 
     def __init__(self, orders: list[Order]) -> None:
         """`orders`: the chart's own list, which `add` and `put` change."""
         self._orders = orders
         self._by_number: dict[str, list[int]] = {}
+        self._by_drug: dict[object, set[int]] | None = None
+        self._named: set[int] = set()
+        """The places of orders that name a drug; kept with `_by_drug`."""
         for place, order in enumerate(orders):
             self._note(place, order.ids)
 
@@ -86,14 +96,17 @@ class KnownOrders:
     def add(self, order: Order) -> int:
         """A further order; its place."""
         self._orders.append(order)
-        self._note(len(self._orders) - 1, order.ids)
-        return len(self._orders) - 1
+        place = len(self._orders) - 1
+        self._note(place, order.ids)
+        self._note_drug(place, order)
+        return place
 
     def put(self, place: int, order: Order) -> None:
         """In the place of what it was; a number that it had once goes on leading to it."""
         if order.ids != self._orders[place].ids:
             self._note(place, order.ids)
         self._orders[place] = order
+        self._note_drug(place, order)
 
     def of_numbers(self, ids: tuple[str, ...]) -> list[int]:
         """The places of those that have or had one of these numbers, whoever gave it."""
@@ -102,27 +115,45 @@ class KnownOrders:
             found.update(self._by_number.get(_bare(text), ()))
         return sorted(found)
 
-    def find(self, item: Item, ids: tuple[str, ...], touched: Container[int]) -> list[int]:
+    def find(self, item: Item, ids: tuple[str, ...], touched: Set[int]) -> list[int]:
         """The known orders an item may be about: none, one, or several in question (by place).
 
         A number without its namespace finds the one order it can be. Where one number agrees and another does not, or
         the message has named that order before, it is another order if the drug is another; where both, in any case.
+        `touched`: the places that the message has named before.
         """
         places = self.of_numbers(ids)
-        if not places:
-            return []
+        if len(places) > _FEW:
+            near = self._of_drug(item, places)
+            alike = [place for place, same in self._matching(item, ids, near, touched)[0] if same]
+            if alike:
+                return alike  # what goes before all else
+            if text_label(item.get("medication.nameCode")):
+                places = sorted(set(places) - (touched & self._named) | set(near))
+        exact, maybe = self._matching(item, ids, places, touched)
+        found = exact or maybe
+        if len(found) > 1 and any(same for _, same in found):
+            found = [entry for entry in found if entry[1]]
+        return [place for place, _ in found]
+
+    def _matching(
+        self, item: Item, ids: tuple[str, ...], places: Iterable[int], touched: Set[int]
+    ) -> tuple[list[_Match], list[_Match]]:
+        """Those of these places that an item is about by its numbers, and those that it may be about; with whether the drug
+        is the same.
+        """
         drug = item.get("medication.nameCode")
         label = text_label(drug)
         numbers = [_Number.of(text) for text in ids]
-        exact: list[tuple[int, bool | None]] = []
-        maybe: list[tuple[int, bool | None]] = []
+        exact: list[_Match] = []
+        maybe: list[_Match] = []
         for place in places:
             order = self._orders[place]
             known = order.facts.get("medication.nameCode")
             same = same_drug(drug, known)
             before = place in touched
             if before and not same and label and text_label(known):
-                continue  # first, for many orders may have one number
+                continue
             theirs = [_Number.of(text) for text in order.ids]
             if not any(mine.may_be(other) for mine in numbers for other in theirs):
                 continue
@@ -130,14 +161,44 @@ class KnownOrders:
             if disagree and (before or same is False):
                 continue
             (exact if not disagree and not set(ids).isdisjoint(order.ids) else maybe).append((place, same))
-        found = exact or maybe
-        if len(found) > 1 and any(same for _, same in found):
-            found = [entry for entry in found if entry[1]]
-        return [place for place, _ in found]
+        return exact, maybe
+
+    def _of_drug(self, item: Item, places: list[int]) -> list[int]:
+        """Those of these places whose drug may be the same as the item's, or was once."""
+        if self._by_drug is None:
+            self._by_drug = {}
+            for place, order in enumerate(self._orders):
+                self._note_drug(place, order)
+        found: set[int] = set()
+        for key in _drug_keys(item):
+            found |= self._by_drug.get(key, set())
+        return sorted(found.intersection(places))
+
+    def _note_drug(self, place: int, order: Order) -> None:
+        if self._by_drug is None:
+            return
+        for key in _drug_keys(order.facts):
+            self._by_drug.setdefault(key, set()).add(place)
+        if text_label(order.facts.get("medication.nameCode")):
+            self._named.add(place)
+        else:
+            self._named.discard(place)
 
     def _note(self, place: int, ids: tuple[str, ...]) -> None:
         for text in ids:
             self._by_number.setdefault(_bare(text), []).append(place)
+
+
+def _drug_keys(facts: Item) -> list[object]:
+    """Two names mean the same drug (`same_drug`) only if they have one of these in common."""
+    name = facts.get("medication.nameCode")
+    if name is None or name.value is None:
+        return []
+    value = name.value
+    keys: list[object] = [value["displayName"].casefold()]
+    if "code" in value:
+        keys.append((value.get("codeSystem"), value.get("codeSystemName"), value["code"]))
+    return keys
 
 
 def _bare(text: str) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from interface.chart.model import Chart, Discharge, Order, change
 from interface.chart.order_numbers import KnownOrders, ids_of, same_drug, text_label
 from interface.chart.update import merge, visit_of
 from interface.rules.facts import Fact, Item, Leaf, LeftOut, text_of, value_of
-from interface.rules.reading import Reading
 from interface.rules.types.medication import NDC
+
+if TYPE_CHECKING:
+    from interface.rules.reading import Reading
 
 # What an order states as a whole: a change that brings one of them leaves no old one beside it to contradict it.
 _DOSAGE: tuple[str, ...] = ("prescription.text", "prescription.timing", "prescription.dose")
@@ -253,7 +257,7 @@ class _Taking:
         if parent is None or parent.value is None:
             return
         ids = tuple(parent.value)
-        for index in self.known.find({}, ids, ()):
+        for index in self.known.find({}, ids, frozenset()):
             order = self.known[index]
             own = not set(self.ids).isdisjoint(order.ids)
             if own or order.ended or is_withheld(order) or (order.state_at or order.at) > self.reading.at:

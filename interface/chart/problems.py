@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -11,7 +12,9 @@ from interface.chart.model import Chart, Problem, change
 from interface.chart.standing import Coded, earliest_of
 from interface.chart.update import visit_of
 from interface.rules.facts import Fact, Item, Leaf, LeftOut, text_of, value_of
-from interface.rules.reading import Reading
+
+if TYPE_CHECKING:
+    from interface.rules.reading import Reading
 
 _VISIT_LIST = "DG1"
 """The segment of a visit's diagnoses; every other is a problem list."""

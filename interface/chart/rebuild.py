@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from interface.chart.decide import Engine
 from interface.chart.model import OPEN, Asked, Chart, change
@@ -17,7 +18,9 @@ from interface.chart.outcome import Close, NewRequest, Outcome, RequestChange
 from interface.chart.registry import Registry
 from interface.chart.settle import Settling
 from interface.rules.facts import Reason
-from interface.rules.reading import Reading
+
+if TYPE_CHECKING:
+    from interface.rules.reading import Reading
 
 _GONE = Reason("rebuilt", "the appointment is no longer in the chart, which was rebuilt from its messages")
 _RELEASED = Reason("completes-held", "the request that was held goes out by today's rules")

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -23,8 +23,10 @@ from interface.chart.orders import discharge_of, is_withheld
 from interface.chart.withhold import WITHHELD_BY
 from interface.rules.facts import LeftOut, value_of
 from interface.rules.policy import Policy
-from interface.rules.rulebook import Rulebook
 from interface.rules.types.medication import NDC, ndc11
+
+if TYPE_CHECKING:
+    from interface.rules.rulebook import Rulebook
 
 REASONS = {
     "confidential": "the sender says that it is confidential",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, MutableMapping
+from typing import TYPE_CHECKING
 
 from interface.chart.model import Chart
 from interface.chart.outcome import Outcome
-from interface.rules.reading import Reading
+
+if TYPE_CHECKING:
+    from interface.rules.reading import Reading
 
 
 class Registry:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from interface.chart.model import change
 from interface.chart.settle import Settling
 from interface.rules.facts import Reason, text_of
-from interface.rules.reading import Reading
+
+if TYPE_CHECKING:
+    from interface.rules.reading import Reading
 
 _RESCHEDULED = "SIU^S13"
 

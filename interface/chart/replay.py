@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -16,7 +17,9 @@ from interface.chart.guarding import no_guard
 from interface.chart.model import Chart
 from interface.chart.outcome import Outcome
 from interface.chart.registry import Registry
-from interface.rules.reading import Reading
+
+if TYPE_CHECKING:
+    from interface.rules.reading import Reading
 
 BY_ITSELF = "MSH-9"
 """The source of what no field says: that a message of this kind came."""

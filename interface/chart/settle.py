@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 import msgspec
 import orjson
@@ -25,7 +26,9 @@ from interface.contract.versions import version
 from interface.contract.violations import Violation
 from interface.rules.facts import Reason
 from interface.rules.policy import Policy
-from interface.rules.rulebook import Rulebook
+
+if TYPE_CHECKING:
+    from interface.rules.rulebook import Rulebook
 
 _MOST_BESIDE = 50
 _PROTECTED = "protected"

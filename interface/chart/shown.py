@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from interface.chart.compose_medications import order_state
 from interface.chart.draft import Draft
@@ -15,7 +15,9 @@ from interface.chart.standing import standing
 from interface.chart.withhold import without_withheld
 from interface.rules.facts import Fact, Item, text_of
 from interface.rules.policy import Policy
-from interface.rules.rulebook import Rulebook
+
+if TYPE_CHECKING:
+    from interface.rules.rulebook import Rulebook
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from interface.chart.by_hand import given_up
 from interface.chart.dateless import asks_without_date, take_person, why_person, withdraw_person
@@ -32,7 +32,9 @@ from interface.chart.visits import known_as, note_cancelled
 from interface.chart.withhold import note_codings
 from interface.rules.facts import LeftOut, Reason, place_of, text_of
 from interface.rules.policy import Policy
-from interface.rules.reading import Reading
+
+if TYPE_CHECKING:
+    from interface.rules.reading import Reading
 
 _RETIRED = Reason(
     "number-retired",

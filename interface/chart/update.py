@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 from interface.chart.model import Appointment, Chart, change
 from interface.rules.facts import Fact, Item, place_of, text_of, value_of
-from interface.rules.reading import Reading
+
+if TYPE_CHECKING:
+    from interface.rules.reading import Reading
 
 _APPOINTMENT_FACTS = (
     "upcomingAppointmentDate",

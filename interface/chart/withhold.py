@@ -5,13 +5,15 @@ keeps all, so that a changed list counts at once.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from interface.chart.model import Chart, Order, Problem
 from interface.rules.facts import Fact, LeftOut
-from interface.rules.reading import Reading
-from interface.rules.rulebook import Rulebook
 from interface.rules.site import Site, Withheld
+
+if TYPE_CHECKING:
+    from interface.rules.reading import Reading
+    from interface.rules.rulebook import Rulebook
 
 Source = Callable[[str, str], str]
 """A path and the control id of the message that said it, as provenance shows it."""

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError, create_model
 
 from interface.contract.common import Part
 from interface.contract.violations import ContractError, Violation, violations_of
+from interface.recent import Recent
 
 NO_CATEGORY = Violation(
     "directives.diagnosticCategories",
@@ -40,17 +41,7 @@ class _Field:
         self._name = name
         adapter = TypeAdapter(alone)
         self._validate, self._write = adapter.validator.validate_python, adapter.serializer.to_json
-        self.forget()
-
-    def forget(self) -> None:
-        """Keep nothing any more."""
-        self._young: dict[bytes, bytes] = {}
-        self._old: dict[bytes, bytes] = {}
-
-    @property
-    def kept(self) -> int:
-        """How many values are kept."""
-        return len(self._young) + len(self._old)
+        self.known: Recent[bytes, bytes] = Recent(_KEPT)
 
     def written(self, value: Any, today: date) -> bytes | None:
         """`"name":value` as it stands in the body, empty for a None; None: the contract refuses it, or it can't be told."""
@@ -58,16 +49,11 @@ class _Field:
             key = marshal.dumps((today.toordinal(), value), 2)
         except ValueError:  # nothing that JSON has
             return None
-        found = self._young.get(key)
-        if found is not None:
-            return found
-        found = self._old.pop(key, None)
+        found = self.known.get(key)
         if found is None:
             found = self._checked(value, today)
-        if found is not None and len(key) <= _LONGEST:
-            if len(self._young) >= _KEPT:
-                self._young, self._old = {}, self._young
-            self._young[key] = found
+            if found is not None and len(key) <= _LONGEST:
+                self.known.put(key, found)
         return found
 
     def _checked(self, value: Any, today: date) -> bytes | None:
@@ -110,12 +96,12 @@ class Checking:
     def forget(self) -> None:
         """Check each field anew (for measuring)."""
         for field in self._fields.values():
-            field.forget()
+            field.known.clear()
 
     @property
     def kept(self) -> int:
         """How many values are kept."""
-        return sum(field.kept for field in self._fields.values())
+        return sum(len(field.known) for field in self._fields.values())
 
     def _of_fields(self, request: dict[str, Any], today: date) -> bytes | None:
         """The body, field by field; None: something is wrong, and only the check of the whole says all of it."""

@@ -22,8 +22,9 @@ import msgspec
 
 from . import charsets
 from .delimiters import STANDARD, VERBATIM, Delimiters
+from .documents import MANY, in_runs
 from .escapes import unescape
-from .opening import DEBRIS, openings, read_opening
+from .opening import DEBRIS, may_open, openings, read_opening
 
 NULL = '""'
 
@@ -339,14 +340,17 @@ def _segments(
         if mark in text:
             text = text.replace(mark, "\r")
     notes: list[str] = []
-    if text.find("MSH", 3) >= 0 and (again := next(openings(text, 3), None)):
+    if text.find("MSH", 3) >= 0 and may_open(text, 3) and (again := next(openings(text, 3), None)):
         text = text[:again]
         notes.append("a second MSH: nothing was read from there on")
     separator = delimiters.field
     segments: list[Segment] = []
     by_name: dict[str, list[Segment]] = {}
     more: list[str] = []  # lines that continue the last segment, joined once: one by one would be quadratic
-    for line in text.split("\r"):
+    lines = text.split("\r")
+    if len(lines) > MANY:
+        lines = in_runs([line for line in lines if line], separator)
+    for line in lines:
         if not line:
             continue
         start, name = line[:4], None
@@ -385,9 +389,11 @@ _ENDS = frozenset(("MSH", "FHS", "BHS", "BTS", "FTS"))
 
 
 def _continue(segment: Segment, lines: list[str], notes: list[str]) -> None:
-    count = "a line" if len(lines) == 1 else f"{len(lines)} lines"
+    more = "\n".join(lines)
+    number = more.count("\n") + 1
+    count = "a line" if number == 1 else f"{number} lines"
     if segment.name == "MSH":
         notes.append(f"{count} behind MSH without a segment name: not read")
         return
-    segment.line = "\n".join((segment.line, *lines))
+    segment.line = f"{segment.line}\n{more}"
     notes.append(f"{count} without a segment name: read as the end of {segment.path}")

@@ -21,6 +21,7 @@ _GLUED_BYTES = re.compile(_GLUED.encode())
 _GLUED_TEXT = re.compile(_GLUED)
 _MANGLED_BYTES = re.compile(b"MSH|msh")
 _MANGLED_TEXT = re.compile("MSH|msh")
+_UPPER, _LOWER = (re.compile(name + r"[!-/:-@\[-`{-~]") for name in ("MSH", "msh"))
 _LINE_END = re.compile("[\r\n\x0b\x1c]")
 DEBRIS = " \t\x00\ufeff\xef\xbb\xbf"  # blanks and byte order marks, decoded or not
 _LINE_ENDS = "\r\n\x0b\x1c"
@@ -155,18 +156,25 @@ def openings(text: str, start: int = 0) -> Iterator[int]:
             yield at
 
 
-def _named(text: str, start: int) -> Iterator[int]:
-    """Where there is `MSH` or `msh`. An embedded document of a megabyte has four of them by chance, and `find` passes over
-    it in a twentieth of the time that a pattern takes (6 ms).
+def may_open(text: str, start: int) -> bool:
+    """Whether `MSH` stands before a separator from `start` on: in an embedded document it hardly ever does by chance, while
+    a megabyte has four times `MSH`.
     """
-    upper, lower = text.find("MSH", start), text.find("msh", start)
-    while upper >= 0 or lower >= 0:
-        if lower < 0 or 0 <= upper < lower:
-            yield upper
-            upper = text.find("MSH", upper + 3)
-        else:
-            yield lower
-            lower = text.find("msh", lower + 3)
+    return _UPPER.search(text, start) is not None
+
+
+def _named(text: str, start: int) -> Iterator[int]:
+    """Where `MSH` or `msh` stands before a separator. Two patterns with a plain beginning pass over a megabyte in a seventh
+    of the time that one for both takes (6 ms).
+    """
+    upper, lower = _UPPER.search(text, start), _LOWER.search(text, start)
+    while upper or lower:
+        if upper and (not lower or upper.start() < lower.start()):
+            yield upper.start()
+            upper = _UPPER.search(text, upper.end())
+        elif lower:
+            yield lower.start()
+            lower = _LOWER.search(text, lower.end())
 
 
 def opens_line(text: str, at: int) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import compress
+from itertools import compress, count
 
 from interface.hl7.message import Message
 from interface.rules.compiling import Rule
@@ -32,6 +32,8 @@ _MOST_PATTERNS = 256
 """Patterns of fields that hold something, whose rules are kept ready."""
 
 _Step = tuple[str, Reader]
+Marks = dict[tuple[str, tuple["Rule", ...]], str]
+_numbers = count()
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,10 @@ class Block:
     """Those that they look for in the whole message, though their scope is a part of it."""
     of_header: tuple[int, ...]
     """The fields of MSH that they read."""
+    mark: str = ""
+    """Another one for other rules: what the same rules read in the same lines is the same, in a message of whatever kind."""
+    there: frozenset[str] | None = None
+    """The segments that messages of the kind have; None: any."""
 
     @classmethod
     def of(cls, name: str, rules: Iterable[Rule], part: frozenset[str] | None = None) -> Block:
@@ -63,14 +69,21 @@ class Block:
         fields = {path.field for rule in rules for path in rule.sources if path.segment == _HEADER}
         return cls(name, rules, part, own - {_HEADER}, beside - {_HEADER}, tuple(sorted(fields)))
 
-    def of_kind(self, code: str, names: Collection[str], version: int) -> Block:
-        """The block for messages of a code, with these segments: with the rules that have something to read in them."""
-        return replace(self, rules=_meant(self.rules, code, names, version))
+    def of_kind(self, code: str, names: Collection[str], version: int, marks: Marks) -> Block:
+        """The block for messages of a code, with these segments: with the rules that have something to read in them.
+
+        `marks`: those that were given so far.
+        """
+        rules = _meant(self.rules, code, names, version)
+        mark = marks.get((self.name, rules))
+        if mark is None:
+            mark = marks[self.name, rules] = str(next(_numbers))
+        return replace(self, rules=rules, mark=mark, there=frozenset(names))
 
     def key(self, context: Context, scope: Message | Group) -> str | None:
         """All that decides what the rules read, but for settings and day; None: too much to keep."""
         message, own = context.message, self.own
-        parts = [self.name, context.frame]
+        parts = [self.mark, context.frame]
         if self.part is None:
             if scope is not message:
                 return None  # the first patient of several
@@ -100,7 +113,7 @@ class Block:
             return restated(known[0], context.at, context.control_id)
         before = len(context.left_out)
         found = self._read(context, scope)
-        memory.put(key, (found, tuple(context.left_out[before:])))
+        memory.note(key, (found, tuple(context.left_out[before:])))
         return dict(found)  # what is kept is not handed out
 
     def _read(self, context: Context, scope: Scope) -> Item:
@@ -141,7 +154,7 @@ class Block:
             (
                 rule.field,
                 frozenset(f"{name}-{number}" for name, number in rule.valued),
-                _remembering(rule) if rule.recurring else rule.read,
+                _remembering(rule, self.there) if rule.recurring else rule.read,
             )
             for rule in self.rules
         )
@@ -170,14 +183,16 @@ class Blocks:
     lists: tuple[Block, ...]
     """Of a site's own lists, by Z-segment."""
 
-    def of_kind(self, code: str, names: Collection[str], version: int) -> Blocks:
-        """The blocks for messages of a code, with these segments."""
+    def of_kind(self, code: str, names: Collection[str], version: int, marks: Marks) -> Blocks:
+        """The blocks for messages of a code, with these segments; see `Block.of_kind`."""
 
         def each(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
-            return tuple(block.of_kind(code, names, version) for block in blocks if block.name in names)
+            return tuple(
+                block.of_kind(code, names, version, marks) for block in blocks if block.name in names
+            )
 
         visit, person, orders = [
-            block.of_kind(code, names, version) for block in (self.visit, self.person, self.orders)
+            block.of_kind(code, names, version, marks) for block in (self.visit, self.person, self.orders)
         ]
         return Blocks(visit, person, each(self.problems), orders, each(self.lists))
 
@@ -208,13 +223,19 @@ def _by_segment(fields: Iterable[Field]) -> list[tuple[str, list[int]]]:
     return list(found.items())
 
 
-def _remembering(rule: Rule) -> Reader:
-    """A rule's reader that gives what it read when the same fields came before, mostly of another patient."""
-    reader, field, start = rule.read, rule.field, f"{rule.name}{_BETWEEN}{rule.field}"
+def _remembering(rule: Rule, there: frozenset[str] | None) -> Reader:
+    """A rule's reader that gives what it read when the same fields came before, mostly of another patient.
+
+    `there`: the segments that the messages have; None: any. Half of those that rules look for are not.
+    """
+    reader, field = rule.read, rule.field
     of_resources = not rule.reads.isdisjoint(RESOURCES)
     wanted = [
-        (name, numbers, name in rule.everywhere) for name, numbers in _by_segment(sorted(rule.recurring))
+        (name, numbers, name in rule.everywhere)
+        for name, numbers in _by_segment(sorted(rule.recurring))
+        if there is None or name in there
     ]
+    start = _BETWEEN.join((rule.name, field, *(name for name, _, _ in wanted)))
 
     def read(context: Context, scope: Scope) -> Fact | None:
         memory = context.fields
@@ -226,8 +247,10 @@ def _remembering(rule: Rule) -> Reader:
             for segment in scope.all(name):
                 fields = segment.fields
                 sent = len(fields)
-                parts.append(segment.path)
-                parts += [fields[number] for number in numbers if number < sent]
+                parts.append(name if segment.ordinal == 1 else segment.path)
+                for number in numbers:
+                    if number < sent:
+                        parts.append(fields[number])  # noqa: PERF401 - most rules have one or two: no further frame
                 parts.append(_BEHIND)
             if everywhere and scope is not message:
                 others = message.all(name)
@@ -245,7 +268,7 @@ def _remembering(rule: Rule) -> Reader:
         before = len(context.left_out)
         fact = reader(context, scope)
         if len(key) <= LONGEST:
-            memory.put(key, ({field: fact} if fact is not None else {}, tuple(context.left_out[before:])))
+            memory.note(key, ({field: fact} if fact is not None else {}, tuple(context.left_out[before:])))
         return fact
 
     return read

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
@@ -56,9 +57,9 @@ class Context(msgspec.Struct, eq=False, gc=False):
 
 
 def frame_of(message: Message, zone: ZoneInfo | None) -> str:
-    """What changes the meaning of all lines of a message: delimiters, character set, kind of message, zone."""
+    """What changes the meaning of all lines of a message: delimiters, character set, zone. (Its kind chooses the rules.)"""
     key = zone.key if zone is not None else ""
-    return f"{message.segments[0].line[:9]}\r{message.charset}\r{message.message_code}\r{key}"
+    return f"{message.segments[0].line[:9]}\r{message.charset}\r{key}"
 
 
 class Group(msgspec.Struct, eq=False, gc=False):
@@ -94,6 +95,7 @@ def deleted_fact(rule: str, context: Context, source: str) -> Fact:
     return no_fact(rule, context, f"{source} says the value is deleted", deleted=True)
 
 
+_TO_BLANK = re.compile(rf"[\x00-\x1f\x7f{re.escape(CLEAN_TEXT_FORBIDDEN)}]")
 _BLANKED = dict.fromkeys((*range(32), 127, *map(ord, CLEAN_TEXT_FORBIDDEN)), " ")
 
 
@@ -101,7 +103,10 @@ def clean_text(text: str) -> str:
     """Text for a field of the contract's clean-text kind: forbidden characters become a blank, runs of blanks one."""
     if text.isalnum():
         return text
-    return " ".join(text.translate(_BLANKED).split())
+    # `translate` asks its table for each letter that is not in it, and is told so by an exception: 2.5 us of 3
+    if _TO_BLANK.search(text):
+        text = text.translate(_BLANKED)
+    return " ".join(text.split())
 
 
 def is_repaired(sent: str, cleaned: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -22,6 +23,7 @@ from interface.rules.policy import HISTORY, Policy
 from interface.rules.rulebook import MRN, Rulebook
 
 _CLOCK_SLACK = timedelta(days=1)
+_PLAIN_TIME = re.compile(r"\d{14}(?:[+-](?:0\d|1[0-3])[0-5]\d)?", re.ASCII)
 
 
 class SiteList(msgspec.Struct, frozen=True):
@@ -140,14 +142,13 @@ def read_message(
 
 def _read_whole(book: Rulebook, context: Context, scope: Message | Group, told: Reading) -> Reading:
     """Every fact of the message: of the visit or appointment, of the person, of each problem and order."""
-    message, memory = context.message, book.memory
+    message, memories = context.message, book.memories
     blocks = book.blocks(message, context.policy.api_version)
-    basis = (context.policy, context.today)
-    memory.on(basis)
-    book.fields.on(basis)
-    context.fields = book.fields if scope is message else None
+    memories.on((context.policy, context.today))
+    memory = memories.lines
+    context.fields = memories.fields if scope is message else None
     facts = blocks.visit.read(context, scope, memory)
-    facts.update(blocks.person.read(context, scope, memory))
+    facts.update(blocks.person.read(context, scope, memories.persons))
     problems = [
         item for block in blocks.problems for item in _each(block, scope.all(block.name), context, memory)
     ]
@@ -249,28 +250,46 @@ def _key(number: Mapping[str, str]) -> str:
 
 def event_time(message: Message, zone: ZoneInfo | None, received_at: datetime) -> str:
     """EVN-2, else MSH-7, in UTC; receipt where neither is a time, or where a wrong clock puts it a day ahead."""
-    received = received_at.astimezone(UTC)
+    latest = received_at.astimezone(UTC) + _CLOCK_SLACK
     for name, number in (("EVN", 2), ("MSH", 7)):
         segment = message.first(name)
-        stamp = parse_dtm(segment.text(number).strip()) if segment is not None else None
-        if stamp is None or stamp.month is None or stamp.day is None:
+        if segment is None:
             continue
-        if name == "EVN" and stamp.hour is None:
-            continue  # a day alone would make it older than all that was said that day
-        offset = stamp.offset_minutes
-        try:
-            sent = datetime(
-                stamp.year,
-                stamp.month,
-                stamp.day,
-                stamp.hour or 0,
-                stamp.minute or 0,
-                min(stamp.second or 0, 59),
-                tzinfo=UTC if offset is not None or zone is None else zone,
-            )
-            moment = sent - timedelta(minutes=offset) if offset else sent.astimezone(UTC)
-        except (ValueError, OverflowError):
-            continue
-        if moment <= received + _CLOCK_SLACK:
+        text = segment.text(number).strip()
+        # a day alone would make it older than all that was said that day
+        moment = _plain_moment(text, zone) or _moment(text, zone, with_hour=name == "EVN")
+        if moment is not None and moment <= latest:
             return moment.isoformat()[:19]
-    return received.strftime("%Y-%m-%dT%H:%M:%S")
+    return received_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _plain_moment(text: str, zone: ZoneInfo | None) -> datetime | None:
+    """A time in UTC as nearly all are sent, with seconds (2 us in place of 11); None: look closer."""
+    if not _PLAIN_TIME.fullmatch(text):
+        return None
+    try:
+        sent = datetime.fromisoformat(f"{text[:8]}T{text[8:]}")
+        return (sent if sent.tzinfo is not None else sent.replace(tzinfo=zone or UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _moment(text: str, zone: ZoneInfo | None, *, with_hour: bool) -> datetime | None:
+    """Any time, in UTC; None: it is none, or less than a day, or a day alone where there must be an hour (`with_hour`)."""
+    stamp = parse_dtm(text)
+    if stamp is None or stamp.month is None or stamp.day is None or (with_hour and stamp.hour is None):
+        return None
+    offset = stamp.offset_minutes
+    try:
+        sent = datetime(
+            stamp.year,
+            stamp.month,
+            stamp.day,
+            stamp.hour or 0,
+            stamp.minute or 0,
+            min(stamp.second or 0, 59),
+            tzinfo=UTC if offset is not None or zone is None else zone,
+        )
+        return sent - timedelta(minutes=offset) if offset else sent.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

@@ -10,14 +10,14 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from interface.hl7.message import Message
-from interface.rules.blocks import Block, Blocks
+from interface.rules.blocks import Block, Blocks, Marks
 from interface.rules.compiling import Fixed, Rule, SettingRule, Variant, compile_layers
 from interface.rules.conditions import Condition, plain
 from interface.rules.events import Event, changed_events, read_events
 from interface.rules.fields import ORDER, ORDERS, PROBLEM, SCOPES
 from interface.rules.groups import ORDER_SEGMENTS
 from interface.rules.layers import Definition, Layers, shipped_layer, with_site, written_rules
-from interface.rules.memory import Memory
+from interface.rules.memory import Memories
 from interface.rules.mrn_form import AS_SENT, MrnForm
 from interface.rules.overlay import Overlay, read_overlay
 from interface.rules.site import NOTHING, Site
@@ -113,12 +113,19 @@ class Rulebook:
         if found is None:
             if len(self._kinds) >= _MOST_KINDS:
                 self._kinds.clear()
+                self._marks.clear()
             whole = self._blocks.get(message.message_code) or self._blocks[""]
-            found = self._kinds[kind] = whole.of_kind(message.message_code, message.names, version)
+            found = self._kinds[kind] = whole.of_kind(
+                message.message_code, message.names, version, self._marks
+            )
         return found
 
     @cached_property
     def _kinds(self) -> dict[tuple[str | int, ...], Blocks]:
+        return {}
+
+    @cached_property
+    def _marks(self) -> Marks:
         return {}
 
     @cached_property
@@ -151,14 +158,9 @@ class Rulebook:
         return replace(self, _ready={})
 
     @cached_property
-    def memory(self) -> Memory:
-        """What lines were read as by these rules."""
-        return Memory()
-
-    @cached_property
-    def fields(self) -> Memory:
-        """What fields that patients have in common were read as."""
-        return Memory()
+    def memories(self) -> Memories:
+        """What lines and fields were read as by these rules."""
+        return Memories()
 
     @cached_property
     def merge(self) -> tuple[Rule, ...]:

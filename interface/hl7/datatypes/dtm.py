@@ -111,6 +111,8 @@ def parse_dtm(text: str) -> DTM | None:
     HL7's own forms with fractions, and offsets behind any precision; ISO 8601; month first, with slashes.
     """
     text = text.strip()
+    if len(text) in (8, 14) and text.isascii() and text.isdigit():
+        return _of_digits(text)  # nearly all: 2 us in place of 8
     if not text or len(text) > _LONGEST:
         return None
     for form in _FORMS:
@@ -118,6 +120,18 @@ def parse_dtm(text: str) -> DTM | None:
         if found:
             return _checked(found.groupdict())
     return None
+
+
+def _of_digits(text: str) -> DTM | None:
+    """YYYYMMDD or YYYYMMDDHHMMSS."""
+    year, month, day = int(text[:4]), int(text[4:6]), int(text[6:8])
+    clock = text[8:] or "000000"
+    hour, minute, second = int(clock[:2]), int(clock[2:4]), int(clock[4:])
+    try:
+        datetime.datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    except ValueError:
+        return None
+    return DTM(year, month, day) if len(text) == 8 else DTM(year, month, day, hour, minute, second)
 
 
 def _checked(parts: dict[str, str | None]) -> DTM | None:

@@ -205,6 +205,8 @@ def _trunk(sent: str) -> tuple[str, bool]:
 
     Letters before the number are a label (`Cell: 608…`), those within it make it none (1-800-FLOWERS).
     """
+    if sent.isascii() and sent.isdigit():
+        return sent, False
     if _PLAINLY.fullmatch(sent):
         return sent.translate(_NO_DIGITS), False
     digits: list[str] = []

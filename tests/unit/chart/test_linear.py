@@ -50,6 +50,12 @@ def confidential_orders(count: int) -> str:
     return orders(count).replace("1^BID\r", f"1^BID{'|' * 21}R\r")
 
 
+def orders_of_one_number(count: int) -> str:
+    return "".join(
+        f"ORC|NW|P1^EHR|F1^PH||||1^BID\rRXE||{860000 + n}^drug {n}^RXNORM|1||tablet\r" for n in range(count)
+    )
+
+
 def orders_without_a_number(count: int) -> str:
     return "".join(f"ORC|NW\rRXE||{860000 + n}^drug {n}^RXNORM|1||tablet\r" for n in range(count))
 
@@ -77,7 +83,7 @@ def cost(kind: str, segments: str, at: str) -> int:
     """Instructions for such a message, and for another visit's with the same, each about a patient with an appointment."""
     engine, charts = Engine(load_rulebook(), Policy()), dict[str, Chart]()
     ids = itertools.count(1)
-    engine.book.memory.on("nothing was read before")
+    engine.book.memories.on("nothing was read before")
 
     def take(raw: str) -> None:
         reading = engine.read(raw.encode(), received_at=NOW, listener="main")
@@ -100,10 +106,19 @@ def cost(kind: str, segments: str, at: str) -> int:
         ("SIU^S13", moved_with_diagnoses, LONG_AGO),
         ("PPR^PC1", problems, TODAY),
         ("RDE^O11", orders, TODAY),
+        ("RDE^O11", orders_of_one_number, TODAY),
         ("RDE^O11", orders_without_a_number, TODAY),
         ("RDE^O11", confidential_orders, TODAY),
     ],
-    ids=["DG1", "DG1 that count no more", "PRB", "RXE", "RXE without a number", "RXE that is confidential"],
+    ids=[
+        "DG1",
+        "DG1 that count no more",
+        "PRB",
+        "RXE",
+        "RXE of one number",
+        "RXE without a number",
+        "RXE that is confidential",
+    ],
 )
 def test_three_times_as_many_segments_are_three_times_the_work(
     kind: str, segments: Callable[[int], str], at: str

@@ -3,6 +3,7 @@
 import datetime
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -139,3 +140,20 @@ def test_no_text_crashes_it(text: str):
     if found is not None:
         found.date()
         found.moment(UTC)
+
+
+@given(st.integers(0, 10**14 - 1), st.sampled_from([8, 14]))
+def test_digits_alone_are_what_they_are_before_an_offset(number, length):
+    text = f"{number:014d}"[:length]
+    whole = parse_dtm(f"{text}+0000")
+    assert parse_dtm(text) == (None if whole is None else msgspec.structs.replace(whole, offset_minutes=None))
+
+
+@given(
+    st.datetimes().filter(lambda time: time.year >= 1000),
+    st.sampled_from(["%Y%m%d", "%Y%m%d%H%M%S"]),
+)
+def test_every_time_in_digits_alone_is_read(time, form):
+    found = parse_dtm(time.strftime(form))
+    assert found is not None
+    assert found.moment(UTC).strftime(form) == time.strftime(form)

@@ -4,6 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from interface.hl7 import documents
+from interface.hl7 import message as message_module
 from interface.hl7.errors import HeaderError, NotHL7
 from interface.hl7.message import Message, Repetition, Segment
 
@@ -210,6 +212,52 @@ def test_a_line_behind_msh_without_a_segment_name_is_left_out_and_said():
     message = read("stray|x", "PID|1")
     assert len(message.segments) == 2
     assert message.notes == ("a line behind MSH without a segment name: not read",)
+
+
+LINES = (
+    *(
+        "JVBERi0xLjQKJeLjz9MK" + "A" * 56,
+        "+/8AAAD/QUJD",
+        "QU+CQUJD",
+        "QUI+",
+        "QUI/QQ==",
+        "QQ=",
+        "==",
+        "3rd text",
+    ),
+    *(
+        "DG1|1||E11.9",
+        "NTE+1+text",
+        "ZZZ",
+        "ab",
+        "ABC ",
+        "ZPI",
+        "PV1|1|O",
+        " PD1|2",
+        "",
+        "äöüß",
+        "MSH|^~",
+        "FTS|1",
+    ),
+)
+
+
+@given(
+    st.lists(st.sampled_from(LINES), max_size=40),
+    st.sampled_from("|+/=#"),
+    st.sampled_from(("\r", "\r\n", "\n")),
+)
+def test_lines_of_documents_are_read_alike_one_by_one_and_by_the_block(lines, separator, end):
+    opening = f"MSH{separator}^~\\&{separator}A"
+    raw = end.join((opening, f"OBX{separator}1{separator}QUJD", *lines)).encode()
+    found = []
+    for many in (10**9, 0):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(message_module, "MANY", many)
+            patch.setattr(documents, "_BLOCK", 3)
+            message = Message(raw)
+            found.append(([(entry.path, entry.line) for entry in message.segments], message.notes))
+    assert found[0] == found[1]
 
 
 def test_three_capitals_alone_on_a_line_are_a_segment_and_other_words_are_text():

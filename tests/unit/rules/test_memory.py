@@ -42,9 +42,8 @@ def read(book: Rulebook, message: bytes, policy: Policy | None = None, listener:
     return read_message(book, policy or Policy(), message, received_at=RECEIVED, listener=listener)
 
 
-def rules_run_again(book: Rulebook, message: bytes) -> int:
-    """How many rules run for a message that came twice before, under other control ids."""
-    ran: list[str] = []
+def counting(book: Rulebook, ran: list[str]) -> Rulebook:
+    """The book, whose rules note in `ran` that they run."""
 
     def counted(rule: Rule) -> Rule:
         def reader(context: Context, scope: Scope) -> Fact | None:
@@ -53,13 +52,18 @@ def rules_run_again(book: Rulebook, message: bytes) -> int:
 
         return replace(rule, read=reader)
 
-    scopes = {scope: tuple(map(counted, rules)) for scope, rules in book.scopes.items()}
-    counting = replace(book, scopes=scopes)
+    return replace(book, scopes={scope: tuple(map(counted, rules)) for scope, rules in book.scopes.items()})
+
+
+def rules_run_again(book: Rulebook, message: bytes) -> int:
+    """How many rules run for a message that came twice before, under other control ids."""
+    ran: list[str] = []
+    remembering = counting(book, ran)
     for control_id in (b"|K3|", b"|K4|"):  # what comes for the first time is not kept
-        read(counting, message.replace(b"|K1|", control_id))
+        read(remembering, message.replace(b"|K1|", control_id))
         assert ran
         ran.clear()
-    read(counting, message.replace(b"|K1|", b"|K2|"))
+    read(remembering, message.replace(b"|K1|", b"|K2|"))
     return len(ran)
 
 
@@ -83,13 +87,36 @@ def test_what_came_before_changes_nothing_of_what_a_message_says(site: Path | No
     remembering, forgetting = book(site), book(site)
     near = [entry for n, message in enumerate(SAMPLES) for entry in changed(message, SAMPLES[n + 1 : n + 2])]
     for message in (*SAMPLES, *SAMPLES, *near, *SAMPLES):
-        forgetting.memory.on("another basis")
-        forgetting.fields.on("another basis")
+        forgetting.memories.on("another basis")
         assert read(remembering, message) == read(forgetting, message)
 
 
 def test_a_message_that_says_the_same_again_runs_no_rule() -> None:
     assert rules_run_again(book(), BOOKING) == 0
+
+
+def test_a_person_is_read_once_in_messages_of_whatever_kind() -> None:
+    ran: list[str] = []
+    remembering = counting(book(), ran)
+    assert read(remembering, BOOKING).facts["patient.name"].message == "K1"
+    assert "patient.yaml#name" in ran
+    ran.clear()
+    order = BOOKING[: BOOKING.index(b"RGS")].replace(b"|K1|", b"|K2|").replace(b"SIU^S12", b"RDE^O11")
+    order += b"ORC|NW|1^EHR\rRXE||1^Drug^RXNORM|1\r"
+    assert read(remembering, order).facts["patient.name"].message == "K2"
+    assert [name for name in ran if name.startswith("patient.")] == []
+
+
+def test_a_rule_for_some_kinds_of_messages_reads_in_those_alone() -> None:
+    rules = tuple(
+        replace(rule, only=frozenset(("SIU",))) if rule.field == "patient.gender" else rule
+        for rule in book().message
+    )
+    whole = book()
+    remembering = replace(whole, scopes={**whole.scopes, "": rules})
+    order = BOOKING.replace(b"SIU^S12", b"RDE^O11") + b"ORC|NW|1^EHR\rRXE||1^Drug^RXNORM|1\r"
+    said = ["patient.gender" in read(remembering, message).facts for message in (BOOKING, order) * 3]
+    assert said == [True, False] * 3
 
 
 def test_a_group_that_is_taken_out_counts_though_no_line_of_its_resources_changes() -> None:
@@ -138,20 +165,22 @@ def test_nobody_can_change_what_is_kept() -> None:
 
 def test_no_more_is_kept_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory_module, "MOST", 10)
+    monkeypatch.setattr(memory_module, "MOST_PERSONS", 5)
     remembering = book()
     for number in range(100):
         message = BOOKING.replace(b"T1001", b"T%d" % number).replace(b"Quill", b"Quill%d" % number)
         read(remembering, message)
         read(remembering, message)
-        assert number < 10 or 10 <= len(remembering.memory) <= 20
-        assert number < 10 or 10 <= len(remembering.fields) <= 20
+        assert number < 10 or 10 <= len(remembering.memories.lines) <= 20
+        assert number < 10 or 10 <= len(remembering.memories.fields) <= 20
+        assert number < 5 or 5 <= len(remembering.memories.persons) <= 10
 
 
 def test_lines_that_came_once_are_not_kept() -> None:
     remembering = book()
     for number in range(100):
         read(remembering, BOOKING.replace(b"T1001", b"T%d" % number).replace(b"A1", b"A%d" % number))
-    assert len(remembering.memory) == 0
+    assert len(remembering.memories.lines) == 0
 
 
 def test_who_came_once_is_forgotten_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,7 +188,7 @@ def test_who_came_once_is_forgotten_when_there_are_too_many(monkeypatch: pytest.
     remembering = book()
     for number in range(100):
         read(remembering, BOOKING.replace(b"T1001", b"T%d" % number).replace(b"A1", b"A%d" % number))
-        assert len(remembering.memory._once) <= 10
+        assert len(remembering.memories.lines._once) <= 10
 
 
 def test_very_long_lines_are_not_kept() -> None:
@@ -167,9 +196,9 @@ def test_very_long_lines_are_not_kept() -> None:
     long = BOOKING.replace(b"Quill", b"Q" * memory_module.LONGEST)
     for message in (BOOKING, BOOKING, long):
         read(remembering, message)
-    kept = len(remembering.memory), len(remembering.fields)
+    kept = len(remembering.memories.lines), len(remembering.memories.fields)
     read(remembering, long)
-    assert (len(remembering.memory), len(remembering.fields)) == kept
+    assert (len(remembering.memories.lines), len(remembering.memories.fields)) == kept
 
 
 @pytest.mark.parametrize("site", [None, SITE], ids=["shipped", "site"])
@@ -180,10 +209,9 @@ def test_fields_that_another_patient_had_are_read_the_same(
     remembering, forgetting = book(site), book(site)
     near = [entry for n, message in enumerate(SAMPLES) for entry in changed(message, SAMPLES[n + 1 : n + 2])]
     for message in (*SAMPLES, *SAMPLES, *near, *SAMPLES):
-        forgetting.memory.on("another basis")
-        forgetting.fields.on("another basis")
+        forgetting.memories.on("another basis")
         assert read(remembering, message) == read(forgetting, message)
-    assert len(remembering.fields) > 100
+    assert len(remembering.memories.fields) > 100
 
 
 def test_another_role_of_the_same_person_is_another_reading() -> None:
@@ -201,7 +229,7 @@ def test_a_book_for_another_thread_shares_no_memory_not_even_that_for_some_sende
     other = one.unshared()
     for sample in (*SAMPLES, *SAMPLES):
         read(one, sample)
-    assert len(one.memory) + sum(len(made.memory) for made in one._ready.values()) > 0
-    assert len(other.memory) == len(other.fields) == 0
+    assert len(one.memories.lines) + sum(len(made.memories.lines) for made in one._ready.values()) > 0
+    assert len(other.memories.lines) == len(other.memories.persons) == len(other.memories.fields) == 0
     assert other._ready == {}
     assert one == other

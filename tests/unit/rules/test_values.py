@@ -13,7 +13,7 @@ from interface.contract.texts import is_clean
 from interface.hl7.message import Message
 from interface.rules import Policy, load_rulebook, read_message
 from interface.rules.context import clean_text
-from interface.rules.reading import event_time
+from interface.rules.reading import _moment, _plain_moment, event_time
 from interface.rules.types.clinical import by_shape, dotted
 from interface.rules.types.dosage import pattern_row
 from interface.rules.types.medication import ndc11
@@ -155,6 +155,23 @@ def test_clean_text_is_clean_and_cleaning_is_done_once(text):
 def test_the_time_of_an_event(evn2, msh7, zone, at):
     raw = f"MSH|^~\\&|A|B|C|D|{msh7}||ADT^A08|M1|P|2.5\rEVN|A08|{evn2}\rPID|1".encode()
     assert event_time(Message(raw), zone, RECEIVED) == at
+
+
+TIMES = st.datetimes().map("{:%Y%m%d%H%M%S}".format)
+DIGITS = st.integers(0, 10**14 - 1).map("{:014d}".format)
+OFFSETS = st.sampled_from(
+    ["", "Z", "-0000", *(f"{sign}{n:04d}" for sign in "+-" for n in range(0, 2460, 15))]
+)
+
+
+@given(TIMES | DIGITS, OFFSETS, st.sampled_from([None, CHICAGO]))
+def test_a_time_as_nearly_all_are_sent_is_the_same_time(time, offset, zone):
+    plain, whole = _plain_moment(time + offset, zone), _moment(time + offset, zone, with_hour=True)
+    assert plain is None or plain == whole
+
+
+def test_times_with_seconds_are_plain():
+    assert all(_plain_moment(f"20260302083000{offset}", None) for offset in ("", "-0500", "+1345"))
 
 
 @pytest.mark.parametrize(("listener", "name"), [("latin", "Muñoz"), ("", "Muñoz")])

@@ -30,6 +30,10 @@ SEVERAL = ("hl7", "hl7apy", "jsonschema", "rich", "argon2")
             "interface.settings",
             (*MAPPING, *CONSOLE, *SEVERAL, "sqlalchemy", "twisted", "requests", "cryptography"),
         ),
+        (
+            "interface.chart.shown interface.evidence.report",
+            ("interface.rules.reading", "interface.rules.rulebook"),
+        ),
         ("interface.store.database", (*MAPPING, *CONSOLE, *POSTGRESQL, *SEVERAL, "twisted", "requests")),
     ],
 )
