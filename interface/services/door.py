@@ -79,7 +79,8 @@ class Door:
         self._keyring = store.keyring
         self.metrics = DoorMetrics(lambda: self.supervisor.pid)
         self.supervisor = Supervisor(reactor, command, self.metrics.work, self._work_restarted)
-        self.gate = Gate(self._submit)
+        # not `callLater(0)`: that waits for a clock that somebody may set back
+        self.gate = Gate(self._submit, soon=reactor.callFromThread)
         self.journal: JournalThread[Taken] = JournalThread(
             store.journal,
             self.gate.settled,
@@ -411,6 +412,7 @@ class Door:
             if not open_listeners:
                 if deadline.active():
                     deadline.cancel()
+                self.gate.hand_over()
                 self.journal.stop(
                     lambda: self.inbox.stop(lambda: self.supervisor.stop(lambda: self._keep_alerts(done)))
                 )
