@@ -14,6 +14,7 @@ from interface.services.alert_looks import Looked
 from interface.services.alerting import DoorFacts, alerting_of
 from interface.services.bounded_http import BoundedSite
 from interface.services.certificates import Renewable
+from interface.services.checkpointing import Checkpointing
 from interface.services.connection import HANDSHAKE_SECONDS, Limits
 from interface.services.descriptors import Places, raise_limit, shares
 from interface.services.door_state import Console, DoorState, ListenerState, MakeConsole, Surroundings
@@ -88,6 +89,7 @@ class Door:
             on_commit=self._committed,
             probe=store.check_writable,
         )
+        self.checkpointing = None if store.path is None else Checkpointing(store.checkpoints.bring_over)
         self.receiver = Receiver(
             rules_of(settings), self.metrics.webhooks, lambda batch: self.inbox.submit(batch)
         )
@@ -152,6 +154,8 @@ class Door:
     def _committed(self, rows: int, seconds: float) -> None:
         self.metrics.committed(rows, seconds)
         self.supervisor.wake()
+        if self.checkpointing is not None:
+            self.checkpointing.committed(rows)
 
     def _watched(self, looked: Looked) -> None:
         self._seen = looked.seen
@@ -269,6 +273,8 @@ class Door:
         """Start the journal and the work, and say where the door listens."""
         self.journal.start()
         self.inbox.start()
+        if self.checkpointing is not None:
+            self.checkpointing.start()
         self.supervisor.start()
         self.watch.start()
         self.held_reasons.start()
@@ -422,6 +428,8 @@ class Door:
         return done
 
     def _keep_alerts(self, done: Any) -> None:
+        if self.checkpointing is not None:
+            self.checkpointing.stop()
         self.alerting.stop().addBoth(lambda _: done.callback(None))
 
     def _abort(self) -> None:
