@@ -222,16 +222,16 @@ class _Form(NamedTuple):
 def _write(header: Header, code: str, fault: Fault | None, now: datetime, control_id: str) -> bytes:
     form = _form(header[:_CONTROL_ID] + header[_CONTROL_ID + 1 :])
     delimiters = form.delimiters
+    field = delimiters.field
     own = control_id if control_id.isalnum() else escape(control_id, delimiters)
-    lines = [form.opening, _stamp(now, now.tzinfo, now.fold), form.middle, own, form.ending]
-    segments = [["MSA", code, header.control_id]]
+    stamp = _stamp(now, now.tzinfo, now.fold)
+    text = f"{form.opening}{stamp}{form.middle}{own}{form.ending}MSA{field}{code}{field}{header.control_id}"
+    if fault and form.version < (2, 5):
+        text += field + escape(fault.sentence, delimiters)
+    text = text.rstrip(field) + "\r"
     if fault:
-        if form.version < (2, 5):
-            segments[0].append(escape(fault.sentence, delimiters))
-        segments.append(_err(fault, form.version, delimiters))
-    for fields in segments:
-        lines += delimiters.field.join(fields).rstrip(delimiters.field), "\r"
-    return _encode("".join(lines), header.codec)
+        text += field.join(_err(fault, form.version, delimiters)).rstrip(field) + "\r"
+    return _encode(text, header.codec)
 
 
 @lru_cache(maxsize=256)

@@ -54,7 +54,8 @@ def _is_single(raw: bytes) -> bool:
         line[:3] in _DIVIDERS and not line[3:4].isalnum() for line in lines
     ):
         return False
-    return not _DEBRIS_BYTES.search(b"".join(names))
+    joined = b"".join(names)
+    return joined.isalnum() or not _DEBRIS_BYTES.search(joined)
 
 
 def _text_of(raw: bytes) -> tuple[str, str]:

@@ -7,15 +7,16 @@ can't carry those.)
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 VT, FS, CR = b"\x0b", b"\x1c", b"\r"
+_END = FS + CR
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 HEAD_BYTES = 4096  # of a frame that is too large: enough for its MSH
 _SILENT = b"\r\n\t "  # between frames: the CR of a frame, and what senders put behind it
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """A whole frame: the bytes between VT and FS, untouched."""
 
     payload: bytes
@@ -60,6 +61,8 @@ class FrameDecoder:
 
     def feed(self, data: bytes) -> list[Frame | Oversized]:
         """The frames that `data` completes. After an Oversized the decoder is closed: more is ignored."""
+        if self._is_one_frame(data):
+            return [Frame(data[1:-2])]
         events: list[Frame | Oversized] = []
         position, end = 0, len(data)
         next_vt = next_fs = -2  # -2: not looked for yet; `end`: none in this portion
@@ -85,6 +88,18 @@ class FrameDecoder:
                 self.discarded_frames += 1
             position = mark + 1
         return events
+
+    def _is_one_frame(self, data: bytes) -> bool:
+        """Whether it is a frame and nothing else, as from an engine that awaits each ACK: 1 us in place of 2.4."""
+        return (
+            data[:1] == VT
+            and data[-2:] == _END
+            and data.find(FS) == len(data) - 2
+            and data.find(VT, 1) < 0
+            and not self._inside
+            and not self.closed
+            and len(data) - 3 <= self.max_message_bytes
+        )
 
     def _take(self, data: bytes, start: int, stop: int) -> bytes:
         self._inside = False

@@ -1,13 +1,17 @@
 """MSH alone, for the door: what an ACK, the journal and the limits need, without reading the message."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from .delimiters import Delimiters, read_delimiters
 from .errors import HeaderError, HeaderFault
 from .message import NULL
-from .opening import read_opening
+from .opening import is_plain, msh_of, read_opening
 
 __all__ = ["Header", "HeaderError", "HeaderFault", "read_header"]
+
+_TIME, _TYPE, _CONTROL_ID = 6, 8, 9  # MSH-7, MSH-9 and MSH-10 where MSH is split by its separator
+_LONGEST_KNOWN = 1024  # characters of an MSH that is remembered
 
 
 class Header(NamedTuple):
@@ -47,12 +51,39 @@ class Header(NamedTuple):
         return read_delimiters(self.field_separator, self.encoding_characters)[0]
 
 
+_AT = Header._fields.index("control_id")
+
+
 def read_header(raw: bytes, default_charset: str | None = None) -> Header:
     """Read MSH, behind a byte order mark, blanks, framing debris, FHS and BHS.
 
     Looks at MSH only: nothing else in the message is decoded. Raises HeaderError: `no-msh`, or `undecodable`
     when MSH-1 or MSH-2 can't be delimiters or the bytes of MSH are not what MSH-18 says they are.
     """
+    if raw[:3] == b"MSH" and is_plain(line := msh_of(raw)):
+        text = line.decode("ascii")
+        fields = text.split(text[3:4] or "|", _TYPE + 2)
+        if len(fields) > _TYPE + 2 and len(text) <= _LONGEST_KNOWN:
+            return _of_feed(text[3], fields)
+    return _read(raw, default_charset)
+
+
+def _of_feed(separator: str, fields: list[str]) -> Header:
+    control_id = fields[_CONTROL_ID]
+    fields[_TIME] = fields[_CONTROL_ID] = ""
+    known = _known(separator.join(fields))
+    if not control_id.strip() or control_id == NULL:
+        return known
+    return Header._make((*known[:_AT], control_id, *known[_AT + 1 :]))
+
+
+@lru_cache(maxsize=256)
+def _known(msh: str) -> Header:
+    """What is the same in all messages of a feed, read once: 2 us a message in place of 5."""
+    return _read(msh.encode(), None)
+
+
+def _read(raw: bytes, default_charset: str | None) -> Header:
     opening = read_opening(raw, default_charset)
     delimiters = opening.delimiters
     fields = opening.msh.split(delimiters.field)

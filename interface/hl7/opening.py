@@ -59,15 +59,10 @@ def read_opening(raw: bytes, default_charset: str | None = None) -> Opening:
         if start < 0:
             raise HeaderError("no-msh", "no MSH segment: a message starts with MSH|^~\\&|")
         body = raw[start:]
-    line = body[:end] if (end := body.find(b"\r")) >= 0 else body
-    for mark in (b"\n", b"\x1c", b"\x0b"):
-        if mark in line:
-            line = line[: line.index(mark)]
+    line = msh_of(body)
     msh = line.decode("latin-1")
-    if "MSH" in msh[3:] and (again := _GLUED_TEXT.search(msh, 3)):
-        line, msh = line[: again.start()], msh[: again.start()]
     declared, delimiters, notes = _declarations(msh)
-    if line.isascii() and "\x1b" not in msh:
+    if is_plain(line):
         return Opening(body, None, msh, charsets.ASCII, declared, delimiters, notes)
     if not charsets.fits(line, declared, delimiters.repetition):
         raise HeaderError(
@@ -75,6 +70,22 @@ def read_opening(raw: bytes, default_charset: str | None = None) -> Opening:
         )
     decoded = charsets.decode(line, declared, default_charset, repetition=delimiters.repetition)
     return Opening(body, None, decoded.text, decoded.codec, declared, delimiters, notes)
+
+
+def msh_of(body: bytes) -> bytes:
+    """MSH, which `body` begins with, without its end."""
+    line = body[:end] if (end := body.find(b"\r")) >= 0 else body
+    for mark in (b"\n", b"\x1c", b"\x0b"):
+        if mark in line:
+            line = line[: line.index(mark)]
+    if line.rfind(b"MSH") > 0 and (again := _GLUED_TEXT.search(line.decode("latin-1"), 3)):
+        line = line[: again.start()]
+    return line
+
+
+def is_plain(line: bytes) -> bool:
+    """Whether the bytes are ASCII, and nothing in them changes the character set."""
+    return line.isascii() and b"\x1b" not in line
 
 
 def _declarations(msh: str) -> tuple[str, Delimiters, tuple[str, ...]]:
@@ -128,6 +139,8 @@ def find_msh(raw: bytes) -> int:
 
 def glued(raw: bytes) -> bool:
     """Whether behind the first MSH another one opens a message in the middle of a line."""
+    if raw.rfind(b"MSH", 3) < 0:  # half of what `find` takes for a small message
+        return False
     at = raw.find(b"MSH", 3)
     while at >= 0 and not _GLUED_BYTES.match(raw, at):
         at = raw.find(b"MSH", at + 3)

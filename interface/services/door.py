@@ -14,6 +14,7 @@ from interface.services.alert_looks import Looked
 from interface.services.alerting import DoorFacts, alerting_of
 from interface.services.bounded_http import BoundedSite
 from interface.services.certificates import Renewable
+from interface.services.checkpointing import Checkpointing
 from interface.services.connection import HANDSHAKE_SECONDS, Limits
 from interface.services.descriptors import Places, raise_limit, shares
 from interface.services.door_state import Console, DoorState, ListenerState, MakeConsole, Surroundings
@@ -79,7 +80,8 @@ class Door:
         self._keyring = store.keyring
         self.metrics = DoorMetrics(lambda: self.supervisor.pid)
         self.supervisor = Supervisor(reactor, command, self.metrics.work, self._work_restarted)
-        self.gate = Gate(self._submit)
+        # not `callLater(0)`: that waits for a clock that somebody may set back
+        self.gate = Gate(self._submit, soon=reactor.callFromThread)
         self.journal: JournalThread[Taken] = JournalThread(
             store.journal,
             self.gate.settled,
@@ -87,6 +89,7 @@ class Door:
             on_commit=self._committed,
             probe=store.check_writable,
         )
+        self.checkpointing = None if store.path is None else Checkpointing(store.checkpoints.bring_over)
         self.receiver = Receiver(
             rules_of(settings), self.metrics.webhooks, lambda batch: self.inbox.submit(batch)
         )
@@ -151,6 +154,8 @@ class Door:
     def _committed(self, rows: int, seconds: float) -> None:
         self.metrics.committed(rows, seconds)
         self.supervisor.wake()
+        if self.checkpointing is not None:
+            self.checkpointing.committed(rows)
 
     def _watched(self, looked: Looked) -> None:
         self._seen = looked.seen
@@ -268,6 +273,8 @@ class Door:
         """Start the journal and the work, and say where the door listens."""
         self.journal.start()
         self.inbox.start()
+        if self.checkpointing is not None:
+            self.checkpointing.start()
         self.supervisor.start()
         self.watch.start()
         self.held_reasons.start()
@@ -411,6 +418,7 @@ class Door:
             if not open_listeners:
                 if deadline.active():
                     deadline.cancel()
+                self.gate.hand_over()
                 self.journal.stop(
                     lambda: self.inbox.stop(lambda: self.supervisor.stop(lambda: self._keep_alerts(done)))
                 )
@@ -420,6 +428,8 @@ class Door:
         return done
 
     def _keep_alerts(self, done: Any) -> None:
+        if self.checkpointing is not None:
+            self.checkpointing.stop()
         self.alerting.stop().addBoth(lambda _: done.callback(None))
 
     def _abort(self) -> None:

@@ -37,10 +37,15 @@ class Gate:
         submit: Callable[[Sequence[Taken]], None],
         high_bytes: int = HIGH_BYTES,
         low_bytes: int | None = None,
+        *,
+        soon: Callable[[Callable[[], None]], object] = lambda call: call(),
     ) -> None:
         """`submit` hands frames to the journal; reading stops above `high_bytes` and goes on below
-        `low_bytes`, half of them when None."""
+        `low_bytes`, half of them when None. `soon` calls when all is read that has come by now.
+        """
         self._submit = submit
+        self._soon = soon
+        self._taken: list[Taken] = []
         self._high = high_bytes
         self._low = high_bytes // 2 if low_bytes is None else low_bytes
         self._connections: set[Pausable] = set()
@@ -59,14 +64,28 @@ class Gate:
         self._connections.discard(connection)
 
     def take(self, batch: Sequence[Taken]) -> None:
-        """Frames go to the journal."""
+        """Frames go to the journal, together with what other connections bring in the same turn of the reactor. Handed over
+        at once, the first would be stored alone, at the cost of all: 14 us of 104 a message at 64 connections.
+        """
         self.waiting_frames += len(batch)
-        self.waiting_bytes += sum(taken.size for taken in batch)
-        self._submit(batch)
+        for taken in batch:
+            self.waiting_bytes += taken.size
+        waits = bool(self._taken)
+        self._taken += batch
+        if len(self._connections) <= 1:
+            self.hand_over()
+        elif not waits:
+            self._soon(self.hand_over)
         if self.waiting_bytes > self._high and not self.is_shut:
             self.is_shut = True
             for connection in tuple(self._connections):
                 connection.shut()
+
+    def hand_over(self) -> None:
+        """What was taken goes to the journal now."""
+        if self._taken:
+            taken, self._taken = self._taken, []
+            self._submit(taken)
 
     def settled(self, batch: Sequence[Taken]) -> None:
         """The journal gives frames back (stored or not): each connection sends the answers whose turn has

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from interface.store.alerts import AlertBooks
     from interface.store.audit import Audit
     from interface.store.backup import Backup
+    from interface.store.checkpoints import Checkpoints
     from interface.store.commands import Commands
     from interface.store.confirmations import Confirmations
     from interface.store.environments import Environments
@@ -305,6 +306,13 @@ class Store:
         from interface.store.backup import Backup
 
         return self._seldom_used(Backup, lambda: Backup(self._database))
+
+    @property
+    def checkpoints(self) -> Checkpoints:
+        """What brings commits into a SQLite file from its log."""
+        from interface.store.checkpoints import Checkpoints
+
+        return self._seldom_used(Checkpoints, lambda: Checkpoints(self._database))
 
     @property
     def environments(self) -> Environments:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     Connection,
@@ -28,9 +28,8 @@ from interface.store.prepared import Prepared
 from interface.store.schema import messages
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
-    """What an arrival is called, and its content."""
+class Name(NamedTuple):
+    """What an arrival is called, and its content. A tuple: one is made for each message."""
 
     control_id: str
     """As the clear column holds it."""

@@ -38,6 +38,8 @@ _PRAGMAS = (
     "temp_store=MEMORY",  # no temporary files
     # KiB of each connection, of which a door and a work have a dozen. With 8 MB the work took 6 MB more, and as long
     "cache_size=-2048",
+    # pages of the WAL at which who commits must bring them into the file: the door's thread does it before
+    "wal_autocheckpoint=4000",
     "journal_size_limit=67108864",  # a WAL that grew behind a long reader is cut again
 )
 

@@ -165,6 +165,7 @@ def test_the_wal_grows_behind_a_long_reader_and_shrinks_by_itself_when_it_has_go
     store, fill = sqlite_store, sqlite_fill
     journal, limit = store.journal, 400_000
     journal._connection.exec_driver_sql(f"PRAGMA journal_size_limit={limit}")
+    journal._connection.exec_driver_sql("PRAGMA wal_autocheckpoint=1000")
     journal._connection.rollback()
 
     def store_some(times):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interface.hl7.errors import NotHL7
-from interface.hl7.header import HeaderError, read_header
+from interface.hl7.header import HeaderError, _read, read_header
 from interface.hl7.message import Message
 
 LINE = (
@@ -132,3 +132,44 @@ def test_the_door_and_the_reader_never_disagree(raw: bytes):
     ) or "\\" in header.type + header.version
     if "\\" not in header.control_id and header.control_id:
         assert message.control_id == header.control_id.split("~")[0]
+
+
+_FIELDS = st.one_of(
+    st.sampled_from(
+        [
+            "",
+            '""',
+            " ",
+            "A",
+            "EHR^1.2.3^ISO",
+            "ADT^A08^ADT_A01",
+            "P",
+            "2.5.1",
+            "AL",
+            "MSH|^~\\&|x",
+            "8859/1~UNICODE",
+        ]
+    ),
+    st.text('AB1^~\\&"# \t\u00e9\x1b', max_size=4),
+)
+
+
+def outcome(read, raw: bytes):
+    try:
+        return read(raw, None)
+    except HeaderError as error:
+        return error.kind, str(error)
+
+
+@given(
+    st.sampled_from(["MSH|^~\\&", "MSH#^~\\&", "MSH|^~", "MSH|A", "MSH|"]),
+    st.lists(_FIELDS, max_size=20),
+    st.sampled_from(["\r", "\n", "\rPID|1\r", "\x1c\r", ""]),
+)
+def test_what_is_remembered_of_a_feed_is_what_is_read_of_one_message(
+    opening: str, fields: list[str], end: str
+):
+    separator = opening[3]
+    raw = (separator.join((opening, *fields)) + end).encode()
+    for _ in range(2):
+        assert outcome(read_header, raw) == outcome(_read, raw)

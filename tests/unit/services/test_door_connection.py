@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import count
 
@@ -78,7 +78,10 @@ class Bench:
     def __init__(self, limits: Limits | None = None, gate_bytes: int = 1 << 30, **options: object) -> None:
         self.clock = Clock()
         self.queue: list[Taken] = []
-        self.gate = Gate(self.queue.extend, gate_bytes)
+        self.handed_over: list[int] = []
+        self.turn: list[Callable[[], None]] | None = None
+        """What waits for the end of the reactor's turn; None: each call is a turn of its own."""
+        self.gate = Gate(self._take, gate_bytes, soon=self._soon)
         self.counts = ListenerCounts()
         numbers = count(1)
         self.factory = MLLPFactory(
@@ -91,6 +94,21 @@ class Bench:
             now=lambda: datetime(2026, 3, 5, 12, 0, tzinfo=UTC),
             **options,  # type: ignore[arg-type]
         )
+
+    def _take(self, batch: Sequence[Taken]) -> None:
+        self.handed_over.append(len(batch))
+        self.queue.extend(batch)
+
+    def _soon(self, call: Callable[[], None]) -> None:
+        if self.turn is None:
+            call()
+        else:
+            self.turn.append(call)
+
+    def end_turn(self) -> None:
+        calls, self.turn = self.turn or [], None
+        for call in calls:
+            call()
 
     def connect(self, host: str = "127.0.0.1", wire: Wire | None = None) -> tuple[MLLPConnection, Wire]:
         connection = self.factory.buildProtocol(IPv4Address("TCP", host, 40000))
@@ -132,6 +150,40 @@ def test_answers_go_out_in_the_order_the_messages_came_whatever_order_they_are_s
     assert answered(wire) == []
     bench.settle([first])
     assert answered(wire) == [("AA", "M1"), ("AA", "M2"), ("AA", "M3")]
+
+
+def test_what_several_connections_bring_in_a_turn_of_the_reactor_goes_to_the_journal_together() -> None:
+    bench = Bench()
+    connections = [bench.connect()[0] for _ in range(3)]
+    bench.turn = []
+    for connection in connections:
+        connection.dataReceived(frame(message("M1")) + frame(message("M2")))
+    assert bench.queue == []
+    bench.end_turn()
+    assert bench.handed_over == [6]
+    connections[0].dataReceived(frame(message("M3")))
+    assert bench.handed_over == [6, 1]
+
+
+def test_a_connection_that_is_alone_waits_for_nobody() -> None:
+    bench = Bench()
+    connection, _ = bench.connect()
+    bench.turn = []
+    connection.dataReceived(frame(message("M1")))
+    assert bench.handed_over == [1]
+
+
+def test_what_was_taken_is_stored_also_when_its_connection_is_gone_by_the_end_of_the_turn() -> None:
+    bench = Bench()
+    (connection, _), (other, _) = bench.connect(), bench.connect()
+    bench.turn = []
+    connection.dataReceived(frame(message("M1")))
+    connection.connectionLost()
+    other.connectionLost()
+    bench.gate.hand_over()
+    assert [taken.arrivals[0].control_id for taken in bench.queue] == ["M1"]
+    bench.end_turn()
+    assert bench.handed_over == [1]
 
 
 @pytest.mark.parametrize("takes", [(1000, 1000, 1000), (1000, 7, 1000), (1000,), (0, 1000), ()], ids=str)
