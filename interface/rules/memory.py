@@ -52,7 +52,7 @@ class Persons(Memory):
     __slots__ = ()
 
     def note(self, key: str, said: Remembered) -> None:
-        """Keep it at once: the orders of who was booked are read for 4 us in place of 90."""
+        """Keep it at once: where orders follow bookings, 6 % of all that reading and deciding takes."""
         self.put(key, said)
 
 

@@ -112,7 +112,7 @@ def parse_dtm(text: str) -> DTM | None:
     """
     text = text.strip()
     if len(text) in (8, 14) and text.isascii() and text.isdigit():
-        return _of_digits(text)  # nearly all: 2 us in place of 8
+        return _of_digits(text)  # nearly all are: a fourth of the time
     if not text or len(text) > _LONGEST:
         return None
     for form in _FORMS:
