@@ -69,6 +69,8 @@ class _Batch:
 class Journal(Part):
     """Writes the journal; used by one thread."""
 
+    by_index = True
+
     def __init__(self, database: Database, keyring: Keyring) -> None:
         super().__init__(database)
         self._keyring = keyring

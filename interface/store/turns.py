@@ -8,7 +8,7 @@ patients right before the commit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Double, Text, bindparam, case, delete, func, 
 from interface.store import counters
 from interface.store.crypto import Keyring
 from interface.store.errors import StoreError, Unreadable
-from interface.store.prepared import Prepared, iso
+from interface.store.prepared import Prepared, changed, iso
 from interface.store.records.reasons import reasons_json
 from interface.store.records.turn import CloseRow, MessageDone, NewRequestRow, PatientWrite, RewriteRow
 from interface.store.schema import (
@@ -358,10 +358,14 @@ _END_MESSAGE = Prepared(
 _INSERT_NOTES = Prepared(insert(message_notes), ("message_id", "note"))
 
 
-def end_messages(connection: Connection, keyring: Keyring, done: Sequence[MessageDone], now: float) -> None:
-    """Record what became of messages; StoreError when one is not new any more: it must not count twice."""
+def end_messages(
+    connection: Connection, keyring: Keyring, done: Sequence[MessageDone], now: float
+) -> Callable[[], None]:
+    """Record what became of messages. What it gives is called before the commit: StoreError when one of them was not new
+    any more, for it must not count twice.
+    """
     if not done:
-        return
+        return lambda: None
     rows: list[dict[str, Any]] = [
         {
             "b_id": message.id,
@@ -374,11 +378,16 @@ def end_messages(connection: Connection, keyring: Keyring, done: Sequence[Messag
         }
         for message in done
     ]
-    if _END_MESSAGE.count_many(connection, rows) != len(rows):
-        raise StoreError(
-            "a message of this turn has been processed already: is a second daemon running on this store?"
-        )
+    ended = _END_MESSAGE.start_many(connection, rows)
     add_notes(connection, keyring, done)
+
+    def each_was_new() -> None:
+        if changed(connection, ended) != len(rows):
+            raise StoreError(
+                "a message of this turn has been processed already: is a second daemon running on this store?"
+            )
+
+    return each_was_new
 
 
 def add_notes(connection: Connection, keyring: Keyring, done: Iterable[MessageDone]) -> None:
