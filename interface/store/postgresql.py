@@ -75,7 +75,8 @@ SELECT set_config('synchronous_commit',
 """
 _BY_INDEX = """
 SELECT set_config('plan_cache_mode', 'force_generic_plan', false), set_config('enable_seqscan', 'off', false),
-       set_config('jit', 'off', false)
+       set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false),
+       set_config('enable_material', 'off', false), set_config('jit', 'off', false)
 """
 _SIZE = text("SELECT pg_database_size(current_database())")
 _FACTS = text(

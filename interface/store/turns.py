@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import Connection, Double, Text, bindparam, case, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Double, Text, bindparam, case, delete, func, insert, select, update
 
 from interface.store import counters
 from interface.store.crypto import Keyring
 from interface.store.errors import StoreError, Unreadable
-from interface.store.prepared import Prepared, changed, iso
+from interface.store.prepared import Prepared, being, changed, iso
 from interface.store.records.reasons import reasons_json
 from interface.store.records.turn import CloseRow, MessageDone, NewRequestRow, PatientWrite, RewriteRow
 from interface.store.schema import (
@@ -34,8 +34,7 @@ from interface.store.schema import (
 OPEN_STATES = ("waiting", "held")
 """A request in one of these may still be rewritten or closed."""
 
-# not `in_`: its expanding parameter cannot go into an executemany
-_IS_OPEN = or_(*(requests.c.state == state for state in OPEN_STATES))
+_IS_OPEN = being(requests.c.state, *OPEN_STATES)
 
 
 # ------------------------------------------------------------------------------------------------ requests
@@ -345,7 +344,7 @@ def set_due(connection: Connection, patient_ids: Iterable[int], now: float) -> N
 
 _END_MESSAGE = Prepared(
     update(messages)
-    .where(messages.c.id == bindparam("b_id"), messages.c.state == "new")
+    .where(messages.c.id == bindparam("b_id"), being(messages.c.state, "new"))
     .values(
         state=bindparam("b_state"),
         decision=bindparam("b_decision"),

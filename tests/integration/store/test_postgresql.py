@@ -9,13 +9,14 @@ from contextlib import closing, contextmanager, suppress
 
 import psycopg
 import pytest
+import query_plans
 from sqlalchemy import text
 
 from interface.store import postgresql as engine
 from interface.store.database import database_at, open_store
 from interface.store.engine import Part
 from interface.store.errors import NotStored, OutcomeUnknown, StoreError
-from interface.store.records.turn import MessageDone, Turn
+from interface.store.records.turn import CloseRow, MessageDone, Turn
 
 
 @pytest.fixture
@@ -339,6 +340,44 @@ def test_no_word_of_the_servers_errors_goes_on(store, statement, words):
 
 
 # ---------------------------------------------------------------------------------------------- values
+
+
+def test_in_a_new_store_too_rows_are_found_by_their_ids(store, fill):
+    """The server takes its tables for small, and what is read whole then is read whole for as long as it thinks so."""
+    with query_plans.caught(store) as statements:
+        first, second = fill.message(), fill.message()
+        patient = fill.patient("key")
+        request = fill.request(patient, message_id=first)
+        (claimed,) = store.work.claim(fill.now, 10)
+        store.work.commit(Turn(fill.now, attempts=[fill.attempt(claimed)]))
+        store.work.commit(
+            Turn(fill.now, requests=[CloseRow(fill.request(patient), patient, "withdrawn", "[]")])
+        )
+        fill.done(first, request_id=request)
+        fill.done(second)
+    updates = {statement for statement in statements if statement.startswith("UPDATE")}
+    assert any("UPDATE messages" in one for one in updates) and any(
+        "UPDATE requests" in one for one in updates
+    )
+    for statement, plan in query_plans.of_a_new_store(store, statements).items():
+        assert not [line for line in plan if line.startswith("SCAN")], statement
+        assert statement not in updates or not [line for line in plan if "_by_state" in line], statement
+
+
+def test_what_is_sealed_is_stored_as_it_is_in_an_older_store_too(postgresql, empty_database, keyring):
+    name = empty_database.partition("postgres@/")[2].partition("?")[0]
+    compressed = (
+        "SELECT count(*) FROM pg_attribute WHERE attrelid IN ('charts'::regclass, 'request_bodies'::regclass) "
+        "AND attname IN ('chart', 'body', 'detail') AND attstorage <> 'e'"
+    )
+    open_store(empty_database, keyring).close()
+    assert postgresql.execute(compressed, name) == [(0,)]
+    postgresql.execute(
+        "ALTER TABLE charts ALTER chart SET STORAGE EXTENDED; UPDATE schema_version SET version = 14", name
+    )
+    assert postgresql.execute(compressed, name) == [(1,)]
+    open_store(empty_database, keyring).close()
+    assert postgresql.execute(compressed, name) == [(0,)]
 
 
 def test_odd_characters_keep_no_message_out(store, fill):
