@@ -16,6 +16,7 @@ from interface.store import postgresql as engine
 from interface.store.database import database_at, open_store
 from interface.store.engine import Part
 from interface.store.errors import NotStored, OutcomeUnknown, StoreError
+from interface.store.migrations import MIGRATIONS
 from interface.store.records.turn import CloseRow, MessageDone, Turn
 
 
@@ -372,8 +373,10 @@ def test_what_is_sealed_is_stored_as_it_is_in_an_older_store_too(postgresql, emp
     )
     open_store(empty_database, keyring).close()
     assert postgresql.execute(compressed, name) == [(0,)]
+    before = next(step.version for step in MIGRATIONS if step.name == "sealed as it is") - 1
     postgresql.execute(
-        "ALTER TABLE charts ALTER chart SET STORAGE EXTENDED; UPDATE schema_version SET version = 14", name
+        f"ALTER TABLE charts ALTER chart SET STORAGE EXTENDED; UPDATE schema_version SET version = {before}",
+        name,
     )
     assert postgresql.execute(compressed, name) == [(1,)]
     open_store(empty_database, keyring).close()
