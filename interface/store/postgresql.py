@@ -7,6 +7,7 @@ A server that goes away or hangs must cost its users no more than time. So every
 
 from __future__ import annotations
 
+import logging
 import re
 import select
 from collections.abc import Generator, Iterator
@@ -28,6 +29,8 @@ from interface.store.records.figures import ServerFacts, StoreStats
 from interface.store.schema import complete_for_postgresql
 
 complete_for_postgresql()
+logging.getLogger("psycopg").disabled = True
+"""What it warns of (an error that it had to drop for another) quotes the server, which quotes values of rows."""
 
 _T = TypeVar("_T")
 

@@ -10,14 +10,16 @@ from contextlib import closing, contextmanager, suppress
 import psycopg
 import pytest
 import query_plans
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
 from interface.store import postgresql as engine
 from interface.store.database import database_at, open_store
 from interface.store.engine import Part
 from interface.store.errors import NotStored, OutcomeUnknown, StoreError
 from interface.store.migrations import MIGRATIONS
+from interface.store.prepared import Prepared
 from interface.store.records.turn import CloseRow, MessageDone, Turn
+from interface.store.schema import patient_keys
 
 
 @pytest.fixture
@@ -381,6 +383,16 @@ def test_what_is_sealed_is_stored_as_it_is_in_an_older_store_too(postgresql, emp
     assert postgresql.execute(compressed, name) == [(1,)]
     open_store(empty_database, keyring).close()
     assert postgresql.execute(compressed, name) == [(0,)]
+
+
+ADD_KEYS = Prepared(insert(patient_keys), ("key_hash", "patient_id"))
+
+
+def test_what_the_server_says_of_rows_is_not_logged_when_another_error_counts(store, caplog):
+    with pytest.raises(StoreError, match=r"^ours$"), store.work._writing(pipelined=True) as connection:
+        ADD_KEYS.execute_many(connection, [{"key_hash": b"of nobody", "patient_id": 9}])
+        raise StoreError("ours")
+    assert caplog.text == ""
 
 
 def test_odd_characters_keep_no_message_out(store, fill):
