@@ -25,7 +25,7 @@ from sqlalchemy import (
 from interface.store import rounds
 from interface.store.crypto import Keyring
 from interface.store.joining import name_requests
-from interface.store.prepared import Prepared
+from interface.store.prepared import Prepared, being
 from interface.store.records.slots import PRODUCTION_TEST
 from interface.store.records.turn import AttemptDone, Unsent
 from interface.store.schema import attempts, patients, requests
@@ -33,7 +33,7 @@ from interface.store.texts import clear
 
 _END_ATTEMPT = Prepared(
     update(requests)
-    .where(requests.c.id == bindparam("b_id"), requests.c.state == "sending")
+    .where(requests.c.id == bindparam("b_id"), being(requests.c.state, "sending"))
     .values(
         state=bindparam("b_state"),
         due_at=bindparam("b_due_at"),
@@ -55,7 +55,7 @@ _END_ATTEMPT = Prepared(
 )
 _END_UNSENT = Prepared(
     update(requests)
-    .where(requests.c.id == bindparam("b_id"), requests.c.state == "sending")
+    .where(requests.c.id == bindparam("b_id"), being(requests.c.state, "sending"))
     .values(
         state=bindparam("b_state"),
         due_at=bindparam("b_due_at"),

@@ -30,7 +30,7 @@ from interface.store.crypto import Keyring
 from interface.store.errors import Unreadable
 from interface.store.in_lists import chunks
 from interface.store.nodes import living
-from interface.store.prepared import Prepared, day_of, iso
+from interface.store.prepared import Prepared, being, day_of, iso
 from interface.store.records.slots import PRODUCTION_TEST, Round
 from interface.store.records.turn import Claimed, Wake
 from interface.store.schema import attempts, patients, request_bodies, requests
@@ -117,7 +117,7 @@ _SLOTTED = Prepared(_FIND_DUE.where(_HAS_A_SLOT))
 _SLOTTED_FROM_A_DAY_ON = Prepared(_FIND_DUE_FROM_A_DAY_ON.where(_HAS_A_SLOT))
 _MARK_SENDING = Prepared(
     update(requests)
-    .where(requests.c.id == bindparam("b_id"), requests.c.state == "waiting")
+    .where(requests.c.id == bindparam("b_id"), being(requests.c.state, "waiting"))
     .values(state="sending", due_at=None, claimed_at=bindparam("b_now"), changed_at=bindparam("b_now"))
 )
 _MARK_IN_FLIGHT = Prepared(
@@ -321,7 +321,7 @@ _FIND_ABANDONED = _FIND_SENDING.where(
 )
 _TAKE_BACK = (
     update(requests)
-    .where(requests.c.id == bindparam("b_id"), requests.c.state == "sending")
+    .where(requests.c.id == bindparam("b_id"), being(requests.c.state, "sending"))
     .values(
         state="waiting",
         due_at=bindparam("b_now"),

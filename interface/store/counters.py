@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from interface.store.prepared import Prepared
+from interface.store.prepared import Cursor, Prepared
 from interface.store.schema import counters
 
 _TAKE = Prepared(
@@ -28,9 +28,16 @@ def take(connection: Connection, name: str, count: int) -> int:
     return peek(connection, name) - count
 
 
-def lock(connection: Connection, name: str) -> None:
-    """Keep the counter to ourselves until the transaction ends, whether we take ids or not."""
-    _LOCK.execute(connection, {"counter": name})
+def lock(connection: Connection, name: str) -> Cursor:
+    """Keep the counter to ourselves until the transaction ends, whether we take ids or not; its row is the next id."""
+    return _LOCK.execute(connection, {"counter": name})
+
+
+def take_locked(connection: Connection, name: str, locked: Cursor, count: int) -> int:
+    """The same as `take` of a counter that `lock` has locked, without asking again."""
+    _TAKE.execute(connection, {"counter": name, "count": count})
+    value: int = locked.fetchone()[0]
+    return value
 
 
 def peek(connection: Connection, name: str) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from interface.store.errors import StoreError
+from interface.store.errors import Refused, StoreError
 from interface.store.records.figures import ServerFacts, StoreStats
 
 
@@ -64,6 +64,14 @@ class Database(ABC):
     def pipelined(self, connection: Connection) -> contextlib.AbstractContextManager[object]:  # noqa: ARG002
         """Within the block prepared statements need not wait for the answers of those before; all are in at its end."""
         return contextlib.nullcontext()
+
+    def connect(self, *, by_index: bool) -> Connection:  # noqa: ARG002
+        """A connection; `by_index`: its statements are few and always the same, and each finds its rows by an index."""
+        return self.engine.connect()
+
+    def commit_within(self, connection: Connection) -> None:  # noqa: ARG002
+        """Ask for the commit at the end of a `pipelined` block, where that spares waiting for what was asked before it."""
+        return
 
     @abstractmethod
     def fresh(self, connection: Connection) -> bool:
@@ -125,10 +133,13 @@ class Part:
     thread. One that broke is replaced at the next use.
     """
 
+    by_index = False
+    """Whether it is on the way of a message: see `Database.connect`."""
+
     def __init__(self, database: Database) -> None:
         self._database = database
         try:
-            self._connection = database.engine.connect()
+            self._connection = database.connect(by_index=self.by_index)
         except database.failures as error:
             raise database.told(StoreError, f"the store {database.name} cannot be opened", error) from None
         self._mark = database.mark()
@@ -150,13 +161,17 @@ class Part:
         *,
         unknown: type[StoreError] | None = None,
         pipelined: bool = False,
+        refusing: bool = False,
     ) -> contextlib.AbstractContextManager[Connection]:
         """A transaction that is committed at the end of the block, or undone whole and told as `failure`.
 
         When nobody knows whether it was committed (the connection broke meanwhile), that is told as `unknown`;
-        None: as `failure`, for those to whom it is the same. `pipelined`: see `Database.pipelined`.
+        None: as `failure`, for those to whom it is the same. `pipelined`: see `Database.pipelined`. `refusing`: what lies
+        with a row, not with the store, is told as Refused.
         """
-        return self._transaction(failure, unknown or failure, reading=False, pipelined=pipelined)
+        return self._transaction(
+            failure, unknown or failure, reading=False, pipelined=pipelined, refusing=refusing
+        )
 
     def _reading(self, *, alone: bool = False) -> contextlib.AbstractContextManager[Connection]:
         """A transaction that sees one state of the store and takes no lock that a writer waits for. `alone`: of one
@@ -173,21 +188,29 @@ class Part:
         reading: bool,
         alone: bool = False,
         pipelined: bool = False,
+        refusing: bool = False,
     ) -> Iterator[Connection]:
         database = self._database
         committing = False
+        caught = database.failures + database.refusals if refusing else database.failures
         try:
             connection = self._usable()
             database.begin(connection, reading=reading, alone=alone)
-            with connection.begin():
-                with database.pipelined(connection) if pipelined else contextlib.nullcontext():
-                    yield connection
+            with (
+                connection.begin(),
+                database.pipelined(connection) if pipelined else contextlib.nullcontext(),
+            ):
+                yield connection
                 if not reading:
                     self._about_to_commit(failure)
                     committing = True
+                    if pipelined:
+                        database.commit_within(connection)
             if committing and not database.committed(connection):
                 raise unknown(f"the store cannot be written: {database.cause(None)}")
-        except database.failures as error:
+        except caught as error:
+            if refusing and isinstance(error, database.refusals):
+                raise Refused(f"the store refuses a row: {database.cause_of(error)}") from None
             what = f"the store cannot be {'read' if reading else 'written'}"
             lost = committing and database.may_have_committed(_origin(error))
             raise database.told(unknown if lost else failure, what, error) from None
@@ -201,7 +224,7 @@ class Part:
             old.invalidate()
         with contextlib.suppress(*self._database.failures):
             old.close()
-        self._connection = self._database.engine.connect()
+        self._connection = self._database.connect(by_index=self.by_index)
         return self._connection
 
     def _about_to_commit(self, failure: type[StoreError]) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, bindparam, func, literal, or_, select, update
 from interface.store.clock import DatabaseNow
 from interface.store.errors import TurnLost
 from interface.store.leases import TURN_SECONDS, Hold, Seen
-from interface.store.prepared import Prepared
+from interface.store.prepared import Cursor, Prepared, changed
 from interface.store.schema import commands, intake_turn, messages, webhooks
 
 _UNTIL = DatabaseNow() + literal(TURN_SECONDS)
@@ -58,7 +58,17 @@ def take(connection: Connection, node: str, *, by_force: bool) -> Hold | None:
 
 def renew(connection: Connection, hold: Hold) -> None:
     """Say, within a transaction, that its changes are of this turn; its row is locked from here on. TurnLost."""
-    _of(_RENEW.count(connection, {"b_owner": hold.owner, "b_fence": hold.fence}))
+    renewed(connection, renewing(connection, hold))
+
+
+def renewing(connection: Connection, hold: Hold) -> Cursor:
+    """The same, but whether the turn was lost says `renewed`: within a pipeline with the next answer."""
+    return _RENEW.execute(connection, {"b_owner": hold.owner, "b_fence": hold.fence})
+
+
+def renewed(connection: Connection, asked: Cursor) -> None:
+    """TurnLost."""
+    _of(changed(connection, asked))
 
 
 def need(connection: Connection, hold: Hold | None) -> None:

@@ -19,8 +19,8 @@ from interface.store.crypto import Keyring
 from interface.store.duplicates import Name, Namesakes, find_namesakes
 from interface.store.engine import Database, Part
 from interface.store.errors import NotStored
-from interface.store.key_rows import still_good
-from interface.store.prepared import Prepared
+from interface.store.key_rows import are_good, ask_good
+from interface.store.prepared import Cursor, Prepared
 from interface.store.records.arrivals import Arrival, Stored
 from interface.store.records.reasons import reasons_json
 from interface.store.schema import message_bodies, messages
@@ -69,6 +69,8 @@ class _Batch:
 class Journal(Part):
     """Writes the journal; used by one thread."""
 
+    by_index = True
+
     def __init__(self, database: Database, keyring: Keyring) -> None:
         super().__init__(database)
         self._keyring = keyring
@@ -89,13 +91,16 @@ class Journal(Part):
         names = [self._name(arrival) for arrival in arrivals]
         sealed = [seal("message", arrival.raw) for arrival in arrivals]
         with self._writing(NotStored, pipelined=True) as connection:
-            if self._database.shared:
-                counters.lock(connection, "message")  # what another door stores meanwhile would not be found
+            good = ask_good(connection, self._keyring)  # all is sealed already
+            locked = None
+            if self._database.shared:  # else what another door stores meanwhile would not be found
+                locked = counters.lock(connection, "message")
             asked = {name for name, checked in names if checked}
             namesakes = find_namesakes(connection, asked, now - window)
             batch = _sort_out(arrivals, names, sealed, namesakes)
+            are_good(good, self._keyring, NotStored)
             if batch.rows:
-                _insert(connection, batch)
+                _insert(connection, batch, locked)
             _COUNT_DUPLICATES.execute_many(
                 connection,
                 [
@@ -103,7 +108,6 @@ class Journal(Part):
                     for id_, (more, last) in batch.again.items()
                 ],
             )
-            still_good(connection, self._keyring, NotStored)
         return [
             Stored(row.id, receipt, row.id if receipt == "duplicate" else None)
             for receipt, row in batch.outcomes
@@ -153,8 +157,12 @@ def _count_again(batch: _Batch, first: _Row, at: float) -> None:
         row["last_duplicate_at"] = at
 
 
-def _insert(connection: Connection, batch: _Batch) -> None:
-    first_id = counters.take(connection, "message", len(batch.rows))
+def _insert(connection: Connection, batch: _Batch, locked: Cursor | None) -> None:
+    """`locked`: what `counters.lock` gave, where it was asked."""
+    if locked is None:
+        first_id = counters.take(connection, "message", len(batch.rows))
+    else:
+        first_id = counters.take_locked(connection, "message", locked, len(batch.rows))
     for id_, columns in enumerate(batch.rows, first_id):
         columns["id"] = id_
     _INSERT_MESSAGES.execute_many(connection, batch.rows)

@@ -59,6 +59,7 @@ def _first_tables(connection: Connection) -> None:
     connection.execute(insert(schema.liveness).values(id=1, checked_at=0.0))
     connection.execute(THE_TURN)
     connection.execute(THE_FIRST_ROUND)
+    _sealed_as_it_is(connection)
 
 
 def _merges_and_commands(connection: Connection) -> None:
@@ -165,6 +166,17 @@ def _requests_by_date(connection: Connection) -> None:
     _create_index(connection, schema.requests, "requests_by_date")
 
 
+def _sealed_as_it_is(connection: Connection) -> None:
+    """PostgreSQL does not try to compress what is sealed, which never gets smaller: 8 % of its time for a message."""
+    if connection.dialect.name == "postgresql":
+        for table in schema.metadata.tables.values():
+            for column in table.columns:
+                if "sealed" in column.info:
+                    connection.exec_driver_sql(
+                        f"ALTER TABLE {table.name} ALTER COLUMN {column.name} SET STORAGE EXTERNAL"
+                    )
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "first tables", _first_tables),
     Migration(2, "merges and commands", _merges_and_commands),
@@ -183,6 +195,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     # what was stored stays as it is, and is read so (`interface.chart.packing`); a program of before can't read what comes
     Migration(15, "charts and provenance packed"),
     Migration(16, "requests by date", _requests_by_date),
+    Migration(17, "sealed as it is", _sealed_as_it_is),
 )
 
 

@@ -7,6 +7,7 @@ A server that goes away or hangs must cost its users no more than time. So every
 
 from __future__ import annotations
 
+import logging
 import re
 import select
 from collections.abc import Generator, Iterator
@@ -16,16 +17,20 @@ from time import monotonic
 from typing import Any, TypeVar, cast
 
 import psycopg
+from psycopg.adapt import Dumper
 from psycopg.errors import Diagnostic
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from interface.store.arrays import Encoded
 from interface.store.engine import Database
 from interface.store.records.figures import ServerFacts, StoreStats
 from interface.store.schema import complete_for_postgresql
 
 complete_for_postgresql()
+logging.getLogger("psycopg").disabled = True
+"""What it warns of (an error that it had to drop for another) quotes the server, which quotes values of rows."""
 
 _T = TypeVar("_T")
 
@@ -70,6 +75,11 @@ SELECT set_config('synchronous_commit',
        set_config('statement_timeout', %s, false), set_config('lock_timeout', %s, false),
        set_config('idle_in_transaction_session_timeout', %s, false),
        set_config('client_min_messages', 'warning', false), set_config('timezone', 'UTC', false)
+"""
+_BY_INDEX = """
+SELECT set_config('plan_cache_mode', 'force_generic_plan', false), set_config('enable_seqscan', 'off', false),
+       set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false),
+       set_config('enable_material', 'off', false), set_config('jit', 'off', false)
 """
 _SIZE = text("SELECT pg_database_size(current_database())")
 _FACTS = text(
@@ -195,6 +205,31 @@ class Limited(psycopg.Connection[Any]):
         self.warned = self.warned or diagnostic.severity_nonlocalized == "WARNING"
 
 
+class _Together(psycopg.Pipeline):
+    """Sends what was asked when an answer is wanted, all at once. By itself the driver sends each statement alone, and looks
+    for answers each time: two calls of the system for us and one for the server, 30 µs a statement.
+    """
+
+    def _communicate_gen(self) -> Generator[Any, Any, None]:
+        yield from ()
+
+    def _fetch_gen(self, *, flush: bool) -> Generator[Any, Any, None]:  # noqa: ARG002
+        queue = self.command_queue
+        while queue:
+            queue.popleft()()
+        yield from super()._fetch_gen(flush=True)
+
+
+class _AsItIs(Dumper):
+    """Hands over what is encoded already; of what type it is, the statement says."""
+
+    format = psycopg.pq.Format.BINARY
+    oid = 0
+
+    def dump(self, value: Encoded) -> Encoded:
+        return value
+
+
 class PostgreSQL(Database):
     """A database of a server."""
 
@@ -245,13 +280,30 @@ class PostgreSQL(Database):
 
     @contextmanager
     def pipelined(self, connection: Connection) -> Iterator[None]:
-        """By libpq's pipeline: a turn of the work waits for 10 answers, not for 27."""
+        """By libpq's pipeline: a turn of the work waits for 5 answers, not for 27."""
         driver = _driver(connection)
         try:
+            driver._pipeline = _Together(driver)
             with driver.pipeline() as driver.under_way:
                 yield
         finally:
             driver.under_way = None
+
+    def connect(self, *, by_index: bool) -> Connection:
+        """Statements on the way of a message are planned once, and by their indexes: new tables are small, and what the
+        server plans for those reads them whole, until it has counted their rows. A claim's plan alone takes it 0.6 ms.
+        """
+        connection = super().connect(by_index=by_index)
+        if by_index:
+            driver = _driver(connection)
+            driver.autocommit = True
+            driver.execute(_BY_INDEX)
+            driver.autocommit = False
+        return connection
+
+    def commit_within(self, connection: Connection) -> None:
+        """One answer less to wait for; SQLAlchemy's own commit finds nothing to do then."""
+        _driver(connection).commit()
 
     def fresh(self, connection: Connection) -> bool:
         """An idle connection has nothing to say: what there is to read is its end."""
@@ -348,6 +400,7 @@ def make_engine(url: URL, patience: Patience = USUAL) -> Engine:
         connection = Limited.connect(*arguments, **parameters)
         connection.answer_seconds = patience.answer
         connection.add_notice_handler(connection.note)
+        connection.adapters.register_dumper(Encoded, _AsItIs)
         connection.autocommit = True
         limits = [
             f"{round(seconds * 1000)}ms" for seconds in (patience.statement, patience.lock, patience.idle)

@@ -8,16 +8,16 @@ patients right before the commit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import Connection, Double, Text, bindparam, case, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Double, Text, bindparam, case, delete, func, insert, select, update
 
 from interface.store import counters
 from interface.store.crypto import Keyring
 from interface.store.errors import StoreError, Unreadable
-from interface.store.prepared import Prepared, iso
+from interface.store.prepared import Prepared, being, changed, iso
 from interface.store.records.reasons import reasons_json
 from interface.store.records.turn import CloseRow, MessageDone, NewRequestRow, PatientWrite, RewriteRow
 from interface.store.schema import (
@@ -34,8 +34,7 @@ from interface.store.schema import (
 OPEN_STATES = ("waiting", "held")
 """A request in one of these may still be rewritten or closed."""
 
-# not `in_`: its expanding parameter cannot go into an executemany
-_IS_OPEN = or_(*(requests.c.state == state for state in OPEN_STATES))
+_IS_OPEN = being(requests.c.state, *OPEN_STATES)
 
 
 # ------------------------------------------------------------------------------------------------ requests
@@ -345,7 +344,7 @@ def set_due(connection: Connection, patient_ids: Iterable[int], now: float) -> N
 
 _END_MESSAGE = Prepared(
     update(messages)
-    .where(messages.c.id == bindparam("b_id"), messages.c.state == "new")
+    .where(messages.c.id == bindparam("b_id"), being(messages.c.state, "new"))
     .values(
         state=bindparam("b_state"),
         decision=bindparam("b_decision"),
@@ -358,10 +357,14 @@ _END_MESSAGE = Prepared(
 _INSERT_NOTES = Prepared(insert(message_notes), ("message_id", "note"))
 
 
-def end_messages(connection: Connection, keyring: Keyring, done: Sequence[MessageDone], now: float) -> None:
-    """Record what became of messages; StoreError when one is not new any more: it must not count twice."""
+def end_messages(
+    connection: Connection, keyring: Keyring, done: Sequence[MessageDone], now: float
+) -> Callable[[], None]:
+    """Record what became of messages. What it gives is called before the commit: StoreError when one of them was not new
+    any more, for it must not count twice.
+    """
     if not done:
-        return
+        return lambda: None
     rows: list[dict[str, Any]] = [
         {
             "b_id": message.id,
@@ -374,11 +377,16 @@ def end_messages(connection: Connection, keyring: Keyring, done: Sequence[Messag
         }
         for message in done
     ]
-    if _END_MESSAGE.count_many(connection, rows) != len(rows):
-        raise StoreError(
-            "a message of this turn has been processed already: is a second daemon running on this store?"
-        )
+    ended = _END_MESSAGE.start_many(connection, rows)
     add_notes(connection, keyring, done)
+
+    def each_was_new() -> None:
+        if changed(connection, ended) != len(rows):
+            raise StoreError(
+                "a message of this turn has been processed already: is a second daemon running on this store?"
+            )
+
+    return each_was_new
 
 
 def add_notes(connection: Connection, keyring: Keyring, done: Iterable[MessageDone]) -> None:

@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -31,9 +30,9 @@ from interface.store import (
 )
 from interface.store.crypto import Keyring
 from interface.store.engine import Database, Part
-from interface.store.errors import OutcomeUnknown, Overtaken, Refused, Unreadable
+from interface.store.errors import OutcomeUnknown, Overtaken, Unreadable
 from interface.store.in_lists import among
-from interface.store.key_rows import still_good
+from interface.store.key_rows import are_good, ask_good
 from interface.store.leases import Hold, Seen
 from interface.store.prepared import MOST, Prepared
 from interface.store.records.reading import AskedRow, Command, JournalRow, PatientRow, ReplayRow
@@ -122,15 +121,6 @@ _ABOUT = select(request_bodies.c.request_id, request_bodies.c.appointment, reque
 )
 
 
-@contextmanager
-def _refusals(database: Database) -> Iterator[None]:
-    """Tell failures that lie with a row from those of the store."""
-    try:
-        yield
-    except database.refusals as error:
-        raise Refused(f"the store refuses a row: {database.cause_of(error)}") from None
-
-
 def _is_plain(turn: Turn) -> bool:
     """Whether prepared statements alone store it."""
     seldom = turn.again or turn.commands or turn.by_hand or turn.roster or turn.rounds or turn.seen
@@ -139,6 +129,8 @@ def _is_plain(turn: Turn) -> bool:
 
 class Work(Part):
     """Reads and commits for the work's loop; used by one thread."""
+
+    by_index = True
 
     def __init__(self, database: Database, keyring: Keyring) -> None:
         super().__init__(database)
@@ -322,53 +314,54 @@ class Work(Part):
         """
         keyring, now = self._keyring, turn.now
         self._commits += 1
-        with self._writing(unknown=OutcomeUnknown) as connection, _refusals(self._database):
-            if turn.hold is not None:
-                intake_turn.renew(connection, turn.hold)
-            with self._database.pipelined(connection) if _is_plain(turn) else nullcontext():
-                idle = turn.idle.union(change.patient_id for change in turn.by_hand)
-                touched = {change.patient_id for change in (*turn.attempts, *turn.requests)}
-                touched.update(write.id for write in turn.patients)
-                standing = claims.lock(connection, touched | idle)
-                late, overtaken = attempts.end_attempts(
-                    connection, keyring, turn.attempts, standing, now, turn.environment
-                )
-                turns.add_patients(connection, turn.patients, now)
-                turns.note_woken(connection, turn.woken, now)
-                changed, missed = turns.change_requests(
-                    connection, keyring, turn.requests, now, turn.environment
-                )
-                if missed or idle:
-                    self._not_overtaken(connection, turn, missed, idle)
-                turns.write_charts(connection, keyring, turn.patients)
-                turns.end_messages(connection, keyring, turn.messages, now)
-                replay.decide_again(connection, keyring, turn.again, now)
-                commands.end_commands(connection, keyring, turn.commands, now)
-                changed |= by_hand.change_by_hand(connection, keyring, turn.by_hand, now, turn.environment)
-                roster.write(connection, keyring, turn.roster, now)
-                rounds.change(connection, keyring, turn.rounds, now)
-                seen.write(connection, turn.seen, now)
-                if turn.joins is not None:
-                    joining.join(connection, turn.joins)
-                turns.set_due(connection, touched | changed, now)
-                claims.wake(connection, turn.wake, now)
-                work_state.tell(connection, turn.told, now)
-                claimed = claims.claim(
-                    connection,
-                    keyring,
-                    now,
-                    turn.claims,
-                    self.node,
-                    turn.blocked,
-                    probe=turn.probe,
-                    not_before=turn.not_before,
-                    environment=turn.environment,
-                )
-                still_good(connection, keyring)
-                if turn.hold is not None and turn.give_back:
-                    intake_turn.give_back(connection, turn.hold)
-                if self._database.shared:
-                    nodes.mark_commit(connection, self.node, self._commits)
+        plain = _is_plain(turn)
+        with self._writing(unknown=OutcomeUnknown, pipelined=plain, refusing=True) as connection:
+            renewed = None if turn.hold is None else intake_turn.renewing(connection, turn.hold)
+            idle = turn.idle.union(change.patient_id for change in turn.by_hand)
+            touched = {change.patient_id for change in (*turn.attempts, *turn.requests)}
+            touched.update(write.id for write in turn.patients)
+            standing = claims.lock(connection, touched | idle)
+            if renewed is not None:
+                intake_turn.renewed(connection, renewed)
+            late, overtaken = attempts.end_attempts(
+                connection, keyring, turn.attempts, standing, now, turn.environment
+            )
+            turns.add_patients(connection, turn.patients, now)
+            turns.note_woken(connection, turn.woken, now)
+            changed, missed = turns.change_requests(connection, keyring, turn.requests, now, turn.environment)
+            if missed or idle:
+                self._not_overtaken(connection, turn, missed, idle)
+            turns.write_charts(connection, keyring, turn.patients)
+            ended = turns.end_messages(connection, keyring, turn.messages, now)
+            replay.decide_again(connection, keyring, turn.again, now)
+            commands.end_commands(connection, keyring, turn.commands, now)
+            changed |= by_hand.change_by_hand(connection, keyring, turn.by_hand, now, turn.environment)
+            roster.write(connection, keyring, turn.roster, now)
+            rounds.change(connection, keyring, turn.rounds, now)
+            seen.write(connection, turn.seen, now)
+            if turn.joins is not None:
+                joining.join(connection, turn.joins)
+            turns.set_due(connection, touched | changed, now)
+            claims.wake(connection, turn.wake, now)
+            work_state.tell(connection, turn.told, now)
+            asked = ask_good(connection, keyring)
+            claimed = claims.claim(
+                connection,
+                keyring,
+                now,
+                turn.claims,
+                self.node,
+                turn.blocked,
+                probe=turn.probe,
+                not_before=turn.not_before,
+                environment=turn.environment,
+            )
+            ended()
+            are_good(asked, keyring)
+            if turn.hold is not None and turn.give_back:
+                intake_turn.give_back(connection, turn.hold)
+            if self._database.shared:
+                nodes.mark_commit(connection, self.node, self._commits)
         return Committed(claimed, missed, late, overtaken)
 
     def _not_overtaken(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from sqlalchemy import event
 
@@ -66,6 +66,15 @@ def explained(store, statements, request):
     with engine.connect() as connection, connection.begin():
         return {
             statement: one(connection, statement, parameters) for statement, parameters in statements.items()
+        }
+
+
+def of_a_new_store(store, statements):
+    """The same of a new store on PostgreSQL, as the part that is on the way of a message has it planned."""
+    with closing(store._database.connect(by_index=True)) as connection, connection.begin():
+        return {
+            statement: _of_postgresql(connection, statement, parameters)
+            for statement, parameters in statements.items()
         }
 
 

@@ -9,13 +9,17 @@ from contextlib import closing, contextmanager, suppress
 
 import psycopg
 import pytest
-from sqlalchemy import text
+import query_plans
+from sqlalchemy import insert, text
 
 from interface.store import postgresql as engine
 from interface.store.database import database_at, open_store
 from interface.store.engine import Part
 from interface.store.errors import NotStored, OutcomeUnknown, StoreError
-from interface.store.records.turn import MessageDone, Turn
+from interface.store.migrations import MIGRATIONS
+from interface.store.prepared import Prepared
+from interface.store.records.turn import CloseRow, MessageDone, Turn
+from interface.store.schema import patient_keys
 
 
 @pytest.fixture
@@ -339,6 +343,56 @@ def test_no_word_of_the_servers_errors_goes_on(store, statement, words):
 
 
 # ---------------------------------------------------------------------------------------------- values
+
+
+def test_in_a_new_store_too_rows_are_found_by_their_ids(store, fill):
+    """The server takes its tables for small, and what is read whole then is read whole for as long as it thinks so."""
+    with query_plans.caught(store) as statements:
+        first, second = fill.message(), fill.message()
+        patient = fill.patient("key")
+        request = fill.request(patient, message_id=first)
+        (claimed,) = store.work.claim(fill.now, 10)
+        store.work.commit(Turn(fill.now, attempts=[fill.attempt(claimed)]))
+        store.work.commit(
+            Turn(fill.now, requests=[CloseRow(fill.request(patient), patient, "withdrawn", "[]")])
+        )
+        fill.done(first, request_id=request)
+        fill.done(second)
+    updates = {statement for statement in statements if statement.startswith("UPDATE")}
+    assert any("UPDATE messages" in one for one in updates) and any(
+        "UPDATE requests" in one for one in updates
+    )
+    for statement, plan in query_plans.of_a_new_store(store, statements).items():
+        assert not [line for line in plan if line.startswith("SCAN")], statement
+        assert statement not in updates or not [line for line in plan if "_by_state" in line], statement
+
+
+def test_what_is_sealed_is_stored_as_it_is_in_an_older_store_too(postgresql, empty_database, keyring):
+    name = empty_database.partition("postgres@/")[2].partition("?")[0]
+    compressed = (
+        "SELECT count(*) FROM pg_attribute WHERE attrelid IN ('charts'::regclass, 'request_bodies'::regclass) "
+        "AND attname IN ('chart', 'body', 'detail') AND attstorage <> 'e'"
+    )
+    open_store(empty_database, keyring).close()
+    assert postgresql.execute(compressed, name) == [(0,)]
+    before = next(step.version for step in MIGRATIONS if step.name == "sealed as it is") - 1
+    postgresql.execute(
+        f"ALTER TABLE charts ALTER chart SET STORAGE EXTENDED; UPDATE schema_version SET version = {before}",
+        name,
+    )
+    assert postgresql.execute(compressed, name) == [(1,)]
+    open_store(empty_database, keyring).close()
+    assert postgresql.execute(compressed, name) == [(0,)]
+
+
+ADD_KEYS = Prepared(insert(patient_keys), ("key_hash", "patient_id"))
+
+
+def test_what_the_server_says_of_rows_is_not_logged_when_another_error_counts(store, caplog):
+    with pytest.raises(StoreError, match=r"^ours$"), store.work._writing(pipelined=True) as connection:
+        ADD_KEYS.execute_many(connection, [{"key_hash": b"of nobody", "patient_id": 9}])
+        raise StoreError("ours")
+    assert caplog.text == ""
 
 
 def test_odd_characters_keep_no_message_out(store, fill):

@@ -110,6 +110,20 @@ def test_a_row_that_is_refused_leaves_nothing_of_its_transaction(writing, store)
         ADD.execute_many(connection, [row(3)])
 
 
+@pytest.mark.parametrize("before", range(8))
+def test_what_was_to_follow_a_refused_row_does_again_however_often_it_did_before(writing, before):
+    for number in range(before):  # the server prepares what comes often
+        with writing() as connection:
+            RENAME.change_among(connection, [b"%05d" % number], source_now="new")
+    with contextlib.suppress(StoreError), writing() as connection:
+        ADD.execute_many(connection, [row(2), row(2)])
+        RENAME.change_among(connection, [b"00002"], source_now="new")
+    with writing() as connection:
+        ADD.execute_many(connection, [row(2)])
+        RENAME.change_among(connection, [b"00002"], source_now="new")
+        assert len(READ_NEW.execute(connection, {}).fetchall()) == 1
+
+
 def test_days_come_back_as_days():
     assert day_of(iso(date(2027, 3, 1))) == day_of(date(2027, 3, 1)) == date(2027, 3, 1)
     assert (iso(None), day_of(None)) == (None, None)
