@@ -24,6 +24,28 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             compileall.compile_dir(HERE.parent / name, quiet=2)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Side by side: each process, which is given a row of the tests, begins with its share of those that take long (they ask
+    for more time than others), so that the end is not one process at a test of a minute.
+    """
+    processes = getattr(config, "workerinput", {"workercount": 1})["workercount"]
+    long = [item for item in items if item.get_closest_marker("timeout")]
+    others = [item for item in items if not item.get_closest_marker("timeout")]
+    rows, each = [], len(items) // processes
+    for number in range(processes if processes > 1 else 0):
+        first = long[number::processes]
+        rows += [*first, *others[: each - len(first)]]
+        del others[: each - len(first)]
+    if rows:
+        items[:] = [*rows, *others]
+
+
+def pytest_sessionfinish() -> None:
+    from prepared import end_starter
+
+    end_starter()
+
+
 @pytest.fixture(scope="session")
 def postgresql():
     """A running server; started for the first test that needs it."""

@@ -56,7 +56,7 @@ class Hunted:
         self.start()
 
     def start(self) -> None:
-        self.daemon = Program("run", "-c", str(self.path), "--now", NOW)
+        self.daemon = Program("run", "-c", str(self.path), "--now", NOW, from_nothing=True)
         self.daemon.says(r"\bready\b")
 
     # ---- MLLP

@@ -21,6 +21,7 @@ from typing import Any
 
 from patience import PATIENCE, until
 from ports import free_port
+from prepared import DEVNULL, PIPE, Prepared, run_prepared
 
 NOW = "2026-03-02T09:00:00-06:00"
 """When the made-up messages come: given to the program's clock."""
@@ -32,16 +33,29 @@ def call(
     *arguments: str, folder: Path | None = None, typed: str = "", **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """One of the program's commands, to its end, with nobody at a keyboard and none of the caller's own settings."""
+    return run_prepared(
+        [sys.executable, "-m", "interface", *arguments], cwd=folder, env=_quiet(environment), input=typed
+    )
+
+
+def call_from_nothing(
+    *arguments: str, folder: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """The same with nothing imported beforehand, as a shell starts it: 0.3 to 1 s of a processor more."""
     return subprocess.run(
         [sys.executable, "-m", "interface", *arguments],
         cwd=folder,
-        env={name: value for name, value in os.environ.items() if name not in _QUIET} | environment,
-        input=typed,
+        env=_quiet(environment),
+        stdin=DEVNULL,
         capture_output=True,
         text=True,
         timeout=PATIENCE,
         check=False,
     )
+
+
+def _quiet(environment: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in _QUIET} | environment
 
 
 class AtTerminal:
@@ -64,13 +78,12 @@ class AtTerminal:
 class Program:
     """One of the program's own commands that stays."""
 
-    def __init__(self, *arguments: str, folder: Path | None = None):
+    def __init__(self, *arguments: str, folder: Path | None = None, from_nothing: bool = False):
+        """`from_nothing`: with nothing imported beforehand, as a shell starts it."""
         self.text = ""
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "interface", *arguments],
-            cwd=folder,
-            stderr=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
+        start: type[subprocess.Popen[bytes] | Prepared] = subprocess.Popen if from_nothing else Prepared
+        self.process = start(
+            [sys.executable, "-m", "interface", *arguments], cwd=folder, stderr=PIPE, stdout=DEVNULL
         )
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from ports import free_port
-from running_program import call
+from running_program import call_from_nothing as call
 
 PROGRAM = [sys.executable, "-m", "interface"]
 

@@ -5,8 +5,6 @@ delivered. The installed program, the simulated API, messages over MLLP, a real 
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +13,8 @@ import pytest
 from console_browser import PASSWORD
 from console_chromium import CHROMIUM, SCHEMES, SIZES, WITHOUT, faults, fits, sign_in
 from made_up import AIP
-from patience import PATIENCE, until
-from running_program import NOW, Site, simulated_api, states
+from patience import until
+from running_program import NOW, Site, call, simulated_api, states
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=WITHOUT)
 SETTINGS = """
@@ -43,14 +41,8 @@ class Clinic(Site):
     def add_users(self) -> None:
         for role in ("viewer", "analyst", "admin"):
             command = ["users", "add", role, "--role", role, "--password-stdin", "-c", str(self.path)]
-            subprocess.run(
-                [sys.executable, "-m", "interface", *command],
-                input=PASSWORD + "\n",
-                text=True,
-                capture_output=True,
-                check=True,
-                timeout=PATIENCE,
-            )
+            done = call(*command, typed=PASSWORD + "\n")
+            assert done.returncode == 0, done.stderr
 
     def tell(self, kind: str, *segments: str, pid: str, born: str = BORN) -> None:
         person = f"PID|1||{pid}^^^LFC^MR||Sample^Robin||{born}|F|||12 Birch Ln^^Madison^WI^53703"

@@ -52,7 +52,7 @@ def test_a_wrong_key_pauses_sending_visibly_and_the_right_one_is_taken_on_sighup
     port, web = free_port(), free_port()
     (tmp_path / "site.toml").write_text(SETTINGS.format(port=port, web=web, api=api))
     (tmp_path / "api.key").write_text("wrong")
-    daemon = Program("run", "-c", "site.toml", "--now", NOW, folder=tmp_path)
+    daemon = Program("run", "-c", "site.toml", "--now", NOW, folder=tmp_path, from_nothing=True)
     try:
         daemon.says("event=ready")
         for number in range(8):

@@ -2,7 +2,7 @@
 
 import json
 
-from running_program import call
+from running_program import call_from_nothing as call
 
 
 def test_each_request_that_the_api_took_shows_what_webhooks_said_of_it() -> None:

@@ -15,6 +15,7 @@ from itertools import groupby
 from pathlib import Path
 
 import pytest
+from prepared import DEVNULL, Prepared, run_prepared
 from running_program import NOW
 
 from interface.cli.samples import differences, load_samples
@@ -26,12 +27,7 @@ FOLDER = Path(__file__).parents[2] / "sample_messages"
 
 
 def explain(*arguments: str, data: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [sys.executable, "-m", "interface", "explain", *arguments],
-        input=data,
-        capture_output=True,
-        check=False,
-    )
+    return run_prepared([sys.executable, "-m", "interface", "explain", *arguments], input=data, text=False)
 
 
 @pytest.mark.parametrize("story", SAMPLES)
@@ -127,9 +123,9 @@ def on_a_terminal(columns: int, *arguments: str, **environment: str) -> str:
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     kept = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
-    process = subprocess.Popen(
+    process = Prepared(
         [sys.executable, "-m", "interface", "explain", *arguments],
-        stdin=subprocess.DEVNULL,
+        stdin=DEVNULL,
         stdout=theirs,
         env={**kept, "TERM": "xterm-256color", **environment},
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 import pytest
 from patience import until
 from ports import free_port
+from prepared import DEVNULL, Prepared
 from running_program import NOW, Program, call, calls, states, tell
 
 ROWS = 2000
@@ -188,11 +188,11 @@ def test_killed_in_the_middle_and_loaded_again(site: Site, with_daemon: bool) ->
     (site.folder / "many.csv").write_text(MEDICATIONS.splitlines(keepends=True)[0] + lines)
     if with_daemon:
         site.start()
-    first = subprocess.Popen(
+    first = Prepared(
         [sys.executable, "-m", "interface", "load", "many.csv", "-c", str(site.path), "--now", NOW],
         cwd=site.folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=DEVNULL,
+        stderr=DEVNULL,
     )
     until("some of it to be stored", lambda: states(site.folder / "store.db", "messages"))
     first.kill()

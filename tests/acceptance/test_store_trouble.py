@@ -12,8 +12,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 import urllib.error
@@ -27,7 +25,7 @@ from typing import Any
 import pytest
 from patience import PATIENCE, until
 from ports import free_port
-from running_program import Engine, Program
+from running_program import Engine, Program, call
 from small_disk import SmallDisk, small_disk
 
 from interface.store.lock import StoreLock
@@ -131,9 +129,8 @@ class Site:
 
     def lists(self, command: str, *more: str) -> list[dict[str, Any]]:
         arguments = [command, "-c", str(self.path), "--json", "--limit", "100000", *more]
-        done = subprocess.run(
-            [sys.executable, "-m", "interface", *arguments], capture_output=True, check=True
-        )
+        done = call(*arguments)
+        assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)[command]  # type: ignore[no-any-return]
 
     def is_whole(self) -> None:
@@ -152,11 +149,11 @@ class Site:
         assert acked <= set(names)
         assert {row["state"] for row in messages} == {"done"}
         with urllib.request.urlopen(f"{self.api}/_sandbox/requests", timeout=30) as reply:
-            calls = json.loads(reply.read())
+            posted = json.loads(reply.read())
         arrived: dict[int, list[int]] = {}
-        for call in calls:
-            day = date.fromisoformat(call["body"]["upcomingAppointmentDate"])
-            patient = int(call["body"]["patient"]["mrn"]["extension"])
+        for one in posted:
+            day = date.fromisoformat(one["body"]["upcomingAppointmentDate"])
+            patient = int(one["body"]["patient"]["mrn"]["extension"])
             arrived.setdefault(patient, []).append((day - FIRST_DAY).days)
         marked = sum(row["possible_duplicate"] for row in self.lists("requests"))
         for patient, known in self.acked.items():
@@ -393,11 +390,7 @@ def test_a_verdict_that_comes_while_the_disk_is_full_is_kept_and_stored_when_the
 def test_check_warns_of_little_room_by_the_same_limit(disk: SmallDisk, start: Callable[[Path], Site]) -> None:
     site = start(disk.folder)
     disk.fill()
-    done = subprocess.run(
-        [sys.executable, "-m", "interface", "check", "-c", str(site.path), "--json"],
-        capture_output=True,
-        check=False,
-    )
+    done = call("check", "-c", str(site.path), "--json")
     found = {entry["what"]: entry for entry in json.loads(done.stdout)["checks"]}
     assert found["disk"]["level"] == "FAIL"
     assert found["store"] == {

@@ -25,11 +25,10 @@ RUN = f"""
 import sys
 sys.path.insert(0, {str(HELPERS)!r})
 from pathlib import Path
-from interface.console import pages, readers
 from console_trouble import PAGES
-pages.PAGES += PAGES
+from interface.console import readers, site
+site.PAGES += PAGES
 readers.LIMIT_SECONDS = float(sys.argv[3])
-from interface.console import site
 site.Readers.__init__.__kwdefaults__["limit"] = float(sys.argv[3])
 from interface.errors import InterfaceError
 from interface.services.daemon import run_door

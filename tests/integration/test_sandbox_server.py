@@ -5,13 +5,13 @@ import json
 import re
 import signal
 import socket
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
 import requests
+from prepared import run_prepared
 from simulated_api import simulated_api
 
 from interface.contract.files import contract_file
@@ -40,7 +40,7 @@ class Running:
         """Stop by SIGTERM; the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        self.said += self.process.stderr.read().splitlines()
+        self.said += self.process.stderr.read().decode().splitlines()
         return self.process.wait(20)
 
 
@@ -217,12 +217,7 @@ def test_a_seed_repeats_the_answers():
 def test_a_port_in_use_is_one_line_and_exit_1():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        done = subprocess.run(
-            [sys.executable, "-m", "interface.sandbox", "--port", port],
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        done = run_prepared([sys.executable, "-m", "interface.sandbox", "--port", port])
     assert done.returncode == 1
     assert done.stderr == (
         f"cannot listen on 127.0.0.1:{port}: address already in use; choose another --host or --port\n"
@@ -241,9 +236,7 @@ def test_a_port_in_use_is_one_line_and_exit_1():
     ids=" ".join,
 )
 def test_options_that_make_no_sense_are_exit_2(options):
-    done = subprocess.run(
-        [sys.executable, "-m", "interface.sandbox", *options], capture_output=True, text=True, timeout=60
-    )
+    done = run_prepared([sys.executable, "-m", "interface.sandbox", *options])
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
 
@@ -255,4 +248,3 @@ def test_it_stops_though_nobody_reads_its_lines():
         assert one.post().status_code == 200
         one.process.send_signal(signal.SIGTERM)
         assert one.process.wait(20) == 0
-        one.process.stderr = None  # nothing is left to read

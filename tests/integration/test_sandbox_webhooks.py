@@ -1,7 +1,6 @@
 """The simulated API as a process of its own, and receivers of its webhooks on real sockets."""
 
 import re
-import subprocess
 import sys
 from collections import Counter
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import requests
 from ports import free_port
+from prepared import run_prepared
 from simulated_api import simulated_api
 from webhook_receiver import an_authority, receiver
 
@@ -280,9 +280,7 @@ def test_over_tls_a_certificate_for_another_host_is_refused(tmp_path):
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_options_that_make_no_sense_are_one_line_and_exit_2(options, told):
-    done = subprocess.run(
-        [sys.executable, "-m", "interface.sandbox", *options], capture_output=True, text=True, timeout=60
-    )
+    done = run_prepared([sys.executable, "-m", "interface.sandbox", *options])
     assert done.returncode == 2
     assert told in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
@@ -307,7 +305,7 @@ def test_the_lines_on_standard_error_hold_no_id_and_no_path_of_the_receiver():
         one.post()
         one.webhooks()
         process.terminate()
-        said = [line.partition(" ")[2] for line in process.stderr.read().splitlines()]
+        said = [line.partition(" ")[2] for line in process.stderr.read().decode().splitlines()]
         assert process.wait(20) == 0
     assert [re.sub(r"[\d.]+ ms$", "ms", line) for line in said] == [
         f"POST {V1} 200 ms",

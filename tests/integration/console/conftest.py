@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ import pytest
 from console_browser import HASHED, NOW, TEST_ACTIONS, TEST_PAGES, Browser, Clock, arrival
 from console_chromium import CHROMIUM, SIZES
 from patience import PATIENCE
+from prepared import PIPE, Prepared
 from running_console import make_users, run_command
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "door"))
@@ -103,7 +103,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         path.write_text(f'[[listener]]\nname = "main"\nport = 0\n[web]\nport = 0\n{web}\n')
         make_users(path)
         fill(path)
-        process = subprocess.Popen(run_command(path, QUIET_WORK, limit), stderr=subprocess.PIPE)
+        process = Prepared(run_command(path, QUIET_WORK, limit), stderr=PIPE)
         door = Door(tmp_path, process)
         doors.append(door)
         found = door.read_log(r"event=ready pid=\d+ listeners=(\S+) web=(\S+)\n")

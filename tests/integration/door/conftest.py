@@ -14,13 +14,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from patience import PATIENCE
 from plays_systemd import Systemd
+from prepared import PIPE, Prepared
 from running_door import QUIET_WORK, RUN, Door
 
 
-def few_files(most: int | None) -> None:
-    """What this process may have open at most; None: as before."""
-    if most is not None:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+def few_files(most: int) -> None:
+    """What this process may have open at most."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 @pytest.fixture
@@ -41,7 +41,10 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Door]]:
         text = f'[[listener]]\nname = "main"\nport = {port}\n{listener}\n[web]\nport = 0\n'
         (tmp_path / "settings.toml").write_text(text)
         command = [sys.executable, "-W", "error", "-c", program, str(tmp_path / "settings.toml"), work]
-        if systemd is None:
+        process: Prepared | subprocess.Popen[bytes]
+        if systemd is None and files is None:
+            process = Prepared(command, stderr=PIPE)
+        elif systemd is None:
             process = subprocess.Popen(command, stderr=subprocess.PIPE, preexec_fn=lambda: few_files(files))
         else:
             process = subprocess.Popen(

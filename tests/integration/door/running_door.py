@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from patience import PATIENCE
+from prepared import Prepared
 
 from interface.settings import load_settings
 from interface.store.database import open_store
@@ -44,7 +45,7 @@ class Door:
     """A running door, and what a test asks it."""
 
     folder: Path
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Prepared
     ports: dict[str, int] = field(default_factory=dict)
     web: str = ""
     log: str = ""

@@ -2,7 +2,6 @@
 
 import importlib.util
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -14,6 +13,7 @@ import orjson
 import patience
 import pytest
 from ports import free_port
+from prepared import PIPE, Prepared
 from sqlalchemy import update
 
 from interface.store.database import open_store
@@ -159,10 +159,10 @@ class Child:
     def __init__(self, store_url, url, log, *options):
         self.log = log
         with log.open("ab") as err:
-            self.process = subprocess.Popen(
+            self.process = Prepared(
                 [sys.executable, "-W", "error", str(CHILD), store_url, url, *options],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
+                stdin=PIPE,
+                stdout=PIPE,
                 stderr=err,
             )
 

@@ -6,6 +6,7 @@ import sys
 import time
 
 import pytest
+from prepared import run_prepared
 
 from interface.services.work import GIVES_WAY
 from interface.store.database import open_store
@@ -88,24 +89,14 @@ def test_a_message_becomes_a_request_by_the_real_mapping(settings, tmp_path, api
 )
 def test_settings_it_must_not_run_with_are_refused_in_one_line(settings, change, says):
     settings.write_bytes(settings.read_bytes().replace(*change))
-    ended = subprocess.run(
-        command(settings),
-        capture_output=True,
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, "WORK_TEST_KEY": "k"},
-    )
+    ended = run_prepared(command(settings), env={**os.environ, "WORK_TEST_KEY": "k"}, text=False)
     assert ended.returncode == 2
     assert says in ended.stderr
     assert b"Traceback" not in ended.stderr
 
 
 def test_without_the_stores_key_it_says_so_and_ends(settings):
-    ended = subprocess.run(
-        command(settings),
-        capture_output=True,
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, "WORK_TEST_KEY": "k"},
-    )
+    ended = run_prepared(command(settings), env={**os.environ, "WORK_TEST_KEY": "k"}, text=False)
     assert ended.returncode == 1
     assert ended.stderr.count(b"\n") == 1
     assert b"work-failed" in ended.stderr
