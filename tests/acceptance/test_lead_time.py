@@ -53,6 +53,11 @@ def at(day: date, time: str = "09:00") -> str:
     return f"{day}T{time}:00-06:00" if day < date(2026, 3, 8) else f"{day}T{time}:00-05:00"
 
 
+def metrics(site: Site) -> bytes:
+    with urllib.request.urlopen(f"http://127.0.0.1:{site.web}/metrics", timeout=PATIENCE) as reply:
+        return bytes(reply.read())
+
+
 @pytest.fixture
 def api(tmp_path: Path) -> Iterator[str]:
     with simulated_api("--quiet", "--today", "2026-03-02", folder=tmp_path) as address:
@@ -106,8 +111,7 @@ def test_a_feed_of_all_future_visits_asks_for_each_on_its_day_over_restarts_and_
         listed = site.command("requests", "--state", "held")
         assert "until" in listed.splitlines()[0]
         assert "asked for on 2026-03-04, 14 days before the visit" in listed
-        with urllib.request.urlopen(f"http://127.0.0.1:{site.web}/metrics", timeout=PATIENCE) as reply:
-            assert b"hl7_interface_work_requests_held_for_time 12.0" in reply.read()
+        until("the figure of what is held", lambda: b"work_requests_held_for_time 12.0" in metrics(site))
     finally:
         daemon.end()
     later = FIRST + timedelta(
