@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from interface.services import journal as module
-from interface.services.journal import MAX_ROWS, JournalThread
+from interface.services.journal import FEW_ROWS, LONG_REST_SECONDS, MAX_ROWS, REST_SECONDS, JournalThread
 from interface.services.taken import Taken
 from interface.store.errors import NotStored
 from interface.store.records.arrivals import Arrival, Stored
@@ -131,14 +131,26 @@ def test_what_waits_is_stored_in_one_transaction_and_handed_back_at_once(rig: Ri
     assert rig.delivered_at_commit == [1, 2]
 
 
-def test_it_rests_after_a_commit_only_when_more_than_one_row_was_waiting(rig: Rig) -> None:
-    hold(rig)
-    rig.thread.submit([taken("A"), taken("B")])
-    rig.fake.open.release(10)
-    rig.wait(3)
+def test_one_sender_that_awaits_each_answer_never_waits_for_a_rest(rig: Rig) -> None:
+    lane = FakeLane()
+    for number in range(3):
+        rig.thread.submit([taken(f"M{number}", lane)])
+        rig.wait(number + 1)
+    rig.thread.submit([taken("M3", lane), taken("M4", lane)])
+    rig.wait(5)
     rig.stop()
-    assert len(rig.rests) == 1
-    assert 0.001 <= rig.rests[0] <= 0.002
+    assert rig.rests == [LONG_REST_SECONDS, REST_SECONDS]  # after the first of all, and after the two
+
+
+def test_after_few_rows_of_several_senders_it_rests_for_longer_than_after_many(rig: Rig) -> None:
+    first, second = FakeLane(), FakeLane()
+    for number, lane in enumerate((first, second, first)):
+        rig.thread.submit([taken(f"M{number}", lane)])
+        rig.wait(number + 1)
+    rig.thread.submit([taken(f"N{number}", FakeLane()) for number in range(FEW_ROWS)])
+    rig.wait(3 + FEW_ROWS)
+    rig.stop()
+    assert rig.rests == [LONG_REST_SECONDS] * 3 + [REST_SECONDS]
 
 
 def test_a_transaction_has_a_bound_but_a_frames_own_rows_are_never_parted(rig: Rig) -> None:
