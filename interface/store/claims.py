@@ -30,7 +30,7 @@ from interface.store.crypto import Keyring
 from interface.store.errors import Unreadable
 from interface.store.in_lists import chunks
 from interface.store.nodes import living
-from interface.store.prepared import Prepared, being, day_of, iso
+from interface.store.prepared import NotByIndex, Prepared, being, day_of, iso
 from interface.store.records.slots import PRODUCTION_TEST, Round
 from interface.store.records.turn import Claimed, Wake
 from interface.store.schema import attempts, patients, request_bodies, requests
@@ -43,8 +43,8 @@ INTERRUPTED = "interrupted"
 
 _older = requests.alias("older")
 _OLDEST_WAITING = (
-    select(sql_min(_older.c.id))
-    .where(_older.c.patient_id == patients.c.id, _older.c.state == "waiting")
+    select(sql_min(NotByIndex(_older.c.id)))
+    .where(_older.c.patient_id == patients.c.id, being(_older.c.state, "waiting"))
     .correlate(patients)
     .scalar_subquery()
 )

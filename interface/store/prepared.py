@@ -30,6 +30,7 @@ from sqlalchemy import (
     Connection,
     Dialect,
     Insert,
+    String,
     any_,
     bindparam,
     column,
@@ -38,8 +39,10 @@ from sqlalchemy import (
     or_,
     select,
 )
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.visitors import replacement_traverse
 from sqlalchemy.types import NullType
 
@@ -81,13 +84,35 @@ def day_of(value: date | str | None) -> date | None:
     return date.fromisoformat(value) if isinstance(value, str) else value
 
 
-def being(column: ColumnElement[str], *values: str) -> ColumnElement[bool]:
-    """Whether it has one of these values, for rows that are found by their ids: in words that no index knows.
+class NotByIndex(FunctionElement[Any]):
+    """A column, text or number, on PostgreSQL in words that none of its indexes knows: of rows that are found otherwise, by
+    their ids or as a patient's.
 
-    PostgreSQL takes a table for small until it has counted its rows. Then it reads all that is waiting by the index of
-    states, to find ids among it: 100,000 of a backlog, for each turn.
+    PostgreSQL counts from time to time how many rows have a state. By such a count, of a new store or a quiet day, it takes
+    for few what waits, and would read all of it by the index of states for each patient: 100,000 of a backlog.
     """
-    return or_(*(func.coalesce(column, "") == value for value in values))
+
+    inherit_cache = True
+
+    def __init__(self, column: ColumnElement[Any]) -> None:
+        super().__init__(column)
+        self.type = column.type
+
+
+@compiles(NotByIndex)
+def _as_it_is(element: NotByIndex, compiler: SQLCompiler, **how: Any) -> str:
+    return compiler.process(element.clauses, **how)
+
+
+@compiles(NotByIndex, "postgresql")
+def _in_other_words(element: NotByIndex, compiler: SQLCompiler, **how: Any) -> str:
+    known = compiler.process(element.clauses, **how)
+    return f"coalesce({known}, '')" if isinstance(element.type, String) else f"({known} + 0)"
+
+
+def being(column: ColumnElement[str], *values: str) -> ColumnElement[bool]:
+    """Whether it has one of these values, where the row is found otherwise (`NotByIndex`)."""
+    return or_(*(NotByIndex(column) == value for value in values))
 
 
 class Prepared:

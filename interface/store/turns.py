@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Double, Text, bindparam, case, delete, func, 
 from interface.store import counters
 from interface.store.crypto import Keyring
 from interface.store.errors import StoreError, Unreadable
-from interface.store.prepared import Prepared, being, changed, iso
+from interface.store.prepared import NotByIndex, Prepared, being, changed, iso
 from interface.store.records.reasons import reasons_json
 from interface.store.records.turn import CloseRow, MessageDone, NewRequestRow, PatientWrite, RewriteRow
 from interface.store.schema import (
@@ -323,8 +323,8 @@ def _write_keys(
 
 OLDEST_WAITING_DUE = (
     select(requests.c.due_at)
-    .where(requests.c.patient_id == patients.c.id, requests.c.state == "waiting")
-    .order_by(requests.c.id)
+    .where(requests.c.patient_id == patients.c.id, being(requests.c.state, "waiting"))
+    .order_by(NotByIndex(requests.c.id))
     .limit(1)
     .scalar_subquery()
 )
