@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import signal
 import socket
 import ssl
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from authority import DAY, NOW, Authority
@@ -40,6 +42,38 @@ def connect(door: Door, context: ssl.SSLContext, listener: str = "main") -> Send
     sender = Sender(context.wrap_socket(plain, server_hostname=HOST))
     door.senders.append(sender)
     return sender
+
+
+class OneAtATime:
+    """A TLS socket that one thread reads and another writes: a connection of OpenSSL's is for one thread at a time, and
+    Python 3.11 does not see to it.
+    """
+
+    def __init__(self, sock: ssl.SSLSocket) -> None:
+        self._socket = sock
+        self._lock = threading.Lock()
+        sock.setblocking(False)
+
+    def recv(self, size: int) -> bytes:
+        return self._retried(lambda: self._socket.recv(size))
+
+    def sendall(self, data: bytes) -> None:
+        left = memoryview(data)
+        while left:
+            left = left[self._retried(lambda left=left: self._socket.send(left)) :]  # type: ignore[misc]
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def _retried(self, call: Callable[[], Any]) -> Any:
+        while True:
+            try:
+                with self._lock:
+                    return call()
+            except ssl.SSLWantReadError:
+                select.select([self._socket], [], [], PATIENCE)
+            except ssl.SSLWantWriteError:
+                select.select([], [self._socket], [], PATIENCE)
 
 
 def refusal(door: Door, context: ssl.SSLContext) -> str:
@@ -455,6 +489,7 @@ def test_over_tls_too_no_answer_is_lost_on_closing(
 ) -> None:
     door = start(TLS + "max_message_bytes = 65536\n")
     sender = connect(door, authority.trusting())
+    sender.socket = OneAtATime(sender.socket)  # type: ignore[assignment, arg-type]
     answered: list[tuple[str, str]] = []
     some = threading.Event()
 
