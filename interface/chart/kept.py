@@ -38,7 +38,8 @@ def kept_beside(document: bytes | None) -> dict[str, Any]:
     found = _stored(document)
     if "placed" not in found:  # each scalar by itself: so older versions stored it
         return found
-    placed, left_out = _placed(found.pop("placed")), _left_out(found.get("left_out", []))
+    placed = msgspec.convert(found.pop("placed"), list[Placed])
+    left_out = msgspec.convert(found.get("left_out", []), list[LeftOut])
     return {"fields": fields_json(fields_of(placed)), **found, "left_out": left_out_json(left_out)}
 
 
@@ -58,11 +59,3 @@ def _stored(document: bytes | None) -> dict[str, Any]:
     except ValueError:
         found = None
     return found if isinstance(found, dict) else {}
-
-
-def _placed(value: Any) -> list[Placed]:
-    return msgspec.convert(value, list[Placed])
-
-
-def _left_out(value: Any) -> list[LeftOut]:
-    return msgspec.convert(value, list[LeftOut])

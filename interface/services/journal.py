@@ -170,10 +170,9 @@ class JournalThread(Generic[Item]):
     def _rest_after(self, batch: list[Item], rows: int) -> float:
         """Seconds, after a commit of so many rows."""
         before, self._last_lane = self._last_lane, batch[-1].lane
-        if rows >= FEW_ROWS:
-            return REST_SECONDS
-        alone = all(taken.lane is before for taken in batch)
-        return (REST_SECONDS if rows > 1 else 0.0) if alone else LONG_REST_SECONDS
+        if 0 < rows < FEW_ROWS and not all(taken.lane is before for taken in batch):
+            return LONG_REST_SECONDS
+        return REST_SECONDS if rows > 1 else 0.0
 
     def _next(self) -> list[Item] | None:
         """The next frames to store together; [] when it is time to probe; None when all is done."""

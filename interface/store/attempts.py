@@ -106,7 +106,7 @@ def end_attempts(
     if unsent:
         _END_UNSENT.execute_many(connection, [_end_unsent(end, now) for end in unsent])
     again = [end.request_id for end in landed if end.new_state == "waiting"]
-    overtaken = supersede_overtaken(connection, again, now) if again else {}
+    overtaken = supersede_overtaken(connection, again, now)
     _LAND.execute_many(
         connection, [{"b_id": end.patient_id, "b_request_id": end.request_id} for end in landed]
     )
