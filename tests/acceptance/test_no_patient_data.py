@@ -38,6 +38,8 @@ FAULTY_LISTS = (
 """Lists of patients in the overlay folder, as slips of an editor make them."""
 USER = "operator-7"
 PASSWORD = "four words of some length"
+PASSWORD_HASH = re.compile(rb"\$argon2id\$[A-Za-z0-9+/=,$]+")
+"""As the store keeps it: 65 characters of chance in the clear, which once in a hundred runs have a word of poison in them."""
 VALUES = {f"poison, {place}": value for place, value in NUMBERS.items()}
 
 
@@ -254,7 +256,7 @@ def sealed_leaks(files: dict[str, bytes], values: dict[str, str], raws: list[byt
     read = [
         f"{at[0]!r} in {name}"
         for name, data in files.items()
-        for at in WORD_IN_BYTES.finditer(data)
+        for at in WORD_IN_BYTES.finditer(PASSWORD_HASH.sub(b"", data))
         if not clear.match(at[0])
     ]
     longest: dict[str, str] = {}
