@@ -48,7 +48,11 @@ class Poster:
         """`may_send` is asked at the last moment before anything leaves."""
         self._target = target
         self._adapter = _OneTarget(may_send)
-        self._prepared = requests.Request("POST", target.url, headers=_headers(target)).prepare()
+        prepared: Any = requests.Request("POST", target.url, headers=_headers(target)).prepare()
+        prepared.headers = dict(
+            prepared.headers
+        )  # copied for each POST, by itself 25 of 300 us where case does not count
+        self._prepared: requests.PreparedRequest = prepared
         self._timeouts = (target.connect_seconds, target.read_seconds)
 
     def post(self, body: bytes) -> Reply:

@@ -39,7 +39,7 @@ FAULTY_LISTS = (
 USER = "operator-7"
 PASSWORD = "four words of some length"
 PASSWORD_HASH = re.compile(rb"\$argon2id\$[A-Za-z0-9+/=,$]+")
-"""As the store keeps it: 65 characters of chance in the clear, which once in a hundred runs have a word of poison in them."""
+"""As the store keeps it: 65 characters of chance in the clear, with a word of poison once in a hundred runs."""
 VALUES = {f"poison, {place}": value for place, value in NUMBERS.items()}
 
 

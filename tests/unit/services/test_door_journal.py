@@ -139,7 +139,7 @@ def test_one_sender_that_awaits_each_answer_never_waits_for_a_rest(rig: Rig) -> 
     rig.thread.submit([taken("M3", lane), taken("M4", lane)])
     rig.wait(5)
     rig.stop()
-    assert rig.rests == [LONG_REST_SECONDS, REST_SECONDS]  # after the first of all, and after the two
+    assert rig.rests == [REST_SECONDS]  # after the two
 
 
 def test_after_few_rows_of_several_senders_it_rests_for_longer_than_after_many(rig: Rig) -> None:
@@ -150,7 +150,18 @@ def test_after_few_rows_of_several_senders_it_rests_for_longer_than_after_many(r
     rig.thread.submit([taken(f"N{number}", FakeLane()) for number in range(FEW_ROWS)])
     rig.wait(3 + FEW_ROWS)
     rig.stop()
-    assert rig.rests == [LONG_REST_SECONDS] * 3 + [REST_SECONDS]
+    assert rig.rests == [LONG_REST_SECONDS] * 2 + [REST_SECONDS]
+
+
+def test_after_rows_of_all_who_send_it_does_not_rest_for_longer_for_they_wait_for_their_answers(
+    rig: Rig,
+) -> None:
+    senders = FakeLane(), FakeLane(), FakeLane()
+    for number in range(4):
+        rig.thread.submit([taken(f"M{number}", lane) for lane in senders])
+        rig.wait(3 * (number + 1))
+    rig.stop()
+    assert rig.rests == [REST_SECONDS] * 4
 
 
 def test_a_transaction_has_a_bound_but_a_frames_own_rows_are_never_parted(rig: Rig) -> None:
