@@ -31,6 +31,8 @@ SHARE = 0.9
 """Of one node's rate, which the survivor has to come to."""
 TOGETHER, AFTERWARDS = 4.0, 10.0
 """Seconds in which both nodes work before one is killed, and for which the other is watched."""
+LOOKED_AT = 5.0
+"""Seconds at the end of that in which rates are compared."""
 OFFERED = 0.4
 """What each node is offered meanwhile, as a share of one node's rate."""
 
@@ -49,11 +51,15 @@ def postgresql(effort: Effort) -> Figures:
             yield Figure.of("pg_way_cpu", "  processor a message", "ms", [run["cpu"] for run in runs])
             yield from at_rate(daemon, RATE, effort.open_seconds / 3, "pg_open", "PostgreSQL, whole way")
         one = sorted(rates)[len(rates) // 2]
-        found = [_one_killed(server, effort, one, turn) for turn in range(effort.kills)]
-    yield Figure.of("pg_recovery", f"one of two nodes killed: until {SHARE:.0%} of one node's rate", "s", [
+        alone, found = list[float](), list[tuple[float, float]]()
+        for turn in range(effort.kills):  # in turn: what disturbs the machine for a minute hits both
+            alone.append(_one_alone(server, effort, one, turn))
+            found.append(_one_killed(server, effort, one, alone[-1], turn))
+    yield Figure.of("pg_alone", "  one node with work piled up and 0.4 of that offered", "/s", alone)
+    yield Figure.of("pg_recovery", f"one of two nodes killed: until {SHARE:.0%} of a single one in its place", "s", [
         seconds for seconds, _ in found
     ])  # fmt: skip
-    title = "  from 5 s after it on, to one node's rate"
+    title = "  from 5 s after it on, to a single node in its place"
     yield Figure.of("pg_survivor", title, "%", [share * 100 for _, share in found])
 
 
@@ -77,31 +83,49 @@ def rate_in(times: Sequence[float], begin: float, end: float) -> float:
     return sum(begin <= at < end for at in times) / (end - begin)
 
 
-def _one_killed(server: Any, effort: Effort, one: float, turn: int) -> tuple[float, float]:
+def _one_alone(server: Any, effort: Effort, one: float, turn: int) -> float:
+    """What a single node POSTs a second in the circumstances of the one that is left below."""
+    with contextlib.ExitStack() as stack:
+        url = stack.enter_context(product.running_sink())
+        (daemon,) = _nodes(stack, server, url, effort, f"alone-{turn}", 1)
+        _pile_up(stack, one, daemon)
+        began = time.monotonic()
+        time.sleep(LOOKED_AT)
+        return rate_in([at for _, at in ask_told(url, 0)], began, began + LOOKED_AT)
+
+
+def _one_killed(server: Any, effort: Effort, one: float, alone: float, turn: int) -> tuple[float, float]:
     """Two nodes with enough to do, the one that decides is killed.
 
-    Seconds until the other's rate is `SHARE` of one node's, and its rate from 5 s on as a share of that.
+    Seconds until the other's rate is `SHARE` of a single node's in its place, and its rate from 5 s on as a share of that.
     """
     with contextlib.ExitStack() as stack:
         url = stack.enter_context(product.running_sink())
-        first, second = _pair(stack, server, url, effort, turn)
-        enough = int(one * (TOGETHER + AFTERWARDS) * 1.5)
-        first.load(WAY, count=enough)
-        for daemon in (first, second):
-            stack.enter_context(_sending(daemon, max(one * OFFERED, 10)))
-        time.sleep(TOGETHER)
-        _kill(_decider(server, first, second))
+        nodes = _nodes(stack, server, url, effort, f"pair-{turn}", 2)
+        _pile_up(stack, one, *nodes)
+        _kill(_decider(server, *nodes))
         killed = time.monotonic()
         time.sleep(AFTERWARDS)
         times = [at for _, at in ask_told(url, 0)]
-    return recovery(times, killed, SHARE * one), rate_in(times, killed + 5, killed + AFTERWARDS) / one
+    afterwards = rate_in(times, killed + AFTERWARDS - LOOKED_AT, killed + AFTERWARDS)
+    return recovery(times, killed, SHARE * alone), afterwards / alone
 
 
-def _pair(stack: contextlib.ExitStack, server: Any, url: str, effort: Effort, turn: int) -> list[Daemon]:
-    """Two daemons with one store and one key."""
+def _pile_up(stack: contextlib.ExitStack, one: float, *daemons: Daemon) -> None:
+    """Give the first daemon more than enough to do, have all be sent to, and let them work together for a while."""
+    daemons[0].load(WAY, count=int(one * (TOGETHER + AFTERWARDS) * 1.5))
+    for daemon in daemons:
+        stack.enter_context(_sending(daemon, max(one * OFFERED, 10)))
+    time.sleep(TOGETHER)
+
+
+def _nodes(
+    stack: contextlib.ExitStack, server: Any, url: str, effort: Effort, name: str, count: int
+) -> list[Daemon]:
+    """Daemons with one store and one key."""
     store, found = _store(server), list[Daemon]()
-    for number in (1, 2):
-        settings = product.settings_file(effort.folder / f"pair-{turn}-{number}", url, store=store)
+    for number in range(1, count + 1):
+        settings = product.settings_file(effort.folder / f"{name}-{number}", url, store=store)
         if found:
             shutil.copy2(found[0].settings.parent / "at-rest.key", settings.parent)
         process, port, took = product.start(settings)

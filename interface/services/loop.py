@@ -233,7 +233,7 @@ class WorkLoop:
         self._messages.took(len(rows), time.thread_time() - began)
         last = len(rows) < limit and self._keeper.may_give_back()
         # What came back meanwhile is stored with it, and its couriers are free for what this turn claims: an API of 50 ms
-        # gets 490 POSTs a second in place of 425. The plan took its patients for busy, and what of it waits comes next.
+        # gets 570 POSTs a second in place of 540. The plan took its patients for busy, and what of it waits comes next.
         back = self._outgoing.collect()
         try:
             stored = self._committing.commit(plan, self._outgoing.room(), give_back=last)
