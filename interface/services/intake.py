@@ -37,7 +37,7 @@ from interface.store.records.turn import CommandDone, MessageDone
 
 log = logging.getLogger(__name__)
 
-CACHED_CHARTS = 512
+CACHED_CHARTS = 320
 """Patients last heard of, about 20 KB each. A chart that is not held is read from the store: 60 us."""
 MOST_DEFERRED = 1024
 """When so many messages wait for attempts, no more are taken: each is read again in every turn."""
