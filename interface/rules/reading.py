@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -23,7 +22,6 @@ from interface.rules.policy import HISTORY, Policy
 from interface.rules.rulebook import MRN, Rulebook
 
 _CLOCK_SLACK = timedelta(days=1)
-_PLAIN_TIME = re.compile(r"\d{14}(?:[+-](?:0\d|1[0-3])[0-5]\d)?", re.ASCII)
 
 
 class SiteList(msgspec.Struct, frozen=True):
@@ -257,21 +255,10 @@ def event_time(message: Message, zone: ZoneInfo | None, received_at: datetime) -
             continue
         text = segment.text(number).strip()
         # a day alone would make it older than all that was said that day
-        moment = _plain_moment(text, zone) or _moment(text, zone, with_hour=name == "EVN")
+        moment = _moment(text, zone, with_hour=name == "EVN")
         if moment is not None and moment <= latest:
             return moment.isoformat()[:19]
     return received_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
-
-
-def _plain_moment(text: str, zone: ZoneInfo | None) -> datetime | None:
-    """A time in UTC as nearly all are sent, with seconds (a fourth of the time); None: look closer."""
-    if not _PLAIN_TIME.fullmatch(text):
-        return None
-    try:
-        sent = datetime.fromisoformat(f"{text[:8]}T{text[8:]}")
-        return (sent if sent.tzinfo is not None else sent.replace(tzinfo=zone or UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _moment(text: str, zone: ZoneInfo | None, *, with_hour: bool) -> datetime | None:

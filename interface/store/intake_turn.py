@@ -7,7 +7,7 @@ from sqlalchemy import Connection, bindparam, func, literal, or_, select, update
 from interface.store.clock import DatabaseNow
 from interface.store.errors import TurnLost
 from interface.store.leases import TURN_SECONDS, Hold, Seen
-from interface.store.prepared import Cursor, Prepared, changed
+from interface.store.prepared import Asked, Prepared, changed
 from interface.store.schema import commands, intake_turn, messages, webhooks
 
 _UNTIL = DatabaseNow() + literal(TURN_SECONDS)
@@ -58,17 +58,15 @@ def take(connection: Connection, node: str, *, by_force: bool) -> Hold | None:
 
 def renew(connection: Connection, hold: Hold) -> None:
     """Say, within a transaction, that its changes are of this turn; its row is locked from here on. TurnLost."""
-    renewed(connection, renewing(connection, hold))
+    ask_renewal(connection, hold)()
 
 
-def renewing(connection: Connection, hold: Hold) -> Cursor:
-    """The same, but whether the turn was lost says `renewed`: within a pipeline with the next answer."""
-    return _RENEW.execute(connection, {"b_owner": hold.owner, "b_fence": hold.fence})
-
-
-def renewed(connection: Connection, asked: Cursor) -> None:
-    """TurnLost."""
-    _of(changed(connection, asked))
+def ask_renewal(connection: Connection, hold: Hold | None) -> Asked:
+    """The same; without a turn there is nothing to lose."""
+    if hold is None:
+        return lambda: None
+    renewed = _RENEW.execute(connection, {"b_owner": hold.owner, "b_fence": hold.fence})
+    return lambda: _of(changed(connection, renewed))
 
 
 def need(connection: Connection, hold: Hold | None) -> None:

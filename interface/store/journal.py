@@ -19,7 +19,7 @@ from interface.store.crypto import Keyring
 from interface.store.duplicates import Name, Namesakes, find_namesakes
 from interface.store.engine import Database, Part
 from interface.store.errors import NotStored
-from interface.store.key_rows import are_good, ask_good
+from interface.store.key_rows import ask_good
 from interface.store.prepared import Cursor, Prepared
 from interface.store.records.arrivals import Arrival, Stored
 from interface.store.records.reasons import reasons_json
@@ -91,14 +91,14 @@ class Journal(Part):
         names = [self._name(arrival) for arrival in arrivals]
         sealed = [seal("message", arrival.raw) for arrival in arrivals]
         with self._writing(NotStored, pipelined=True) as connection:
-            good = ask_good(connection, self._keyring)  # all is sealed already
+            keys_are_good = ask_good(connection, self._keyring, NotStored)  # all is sealed already
             locked = None
             if self._database.shared:  # else what another door stores meanwhile would not be found
                 locked = counters.lock(connection, "message")
             asked = {name for name, checked in names if checked}
             namesakes = find_namesakes(connection, asked, now - window)
             batch = _sort_out(arrivals, names, sealed, namesakes)
-            are_good(good, self._keyring, NotStored)
+            keys_are_good()
             if batch.rows:
                 _insert(connection, batch, locked)
             _COUNT_DUPLICATES.execute_many(

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, LargeBinary, bindparam, column, delete, inser
 
 from interface.store.crypto import CLEAR_ID, DataKey, HashKeys, Keyring, Master, new_master_key
 from interface.store.errors import KeyringError, StoreError, Unreadable
-from interface.store.prepared import Cursor, Prepared
+from interface.store.prepared import Asked, Prepared
 from interface.store.schema import store_keys
 
 _PROOF = b"this store was made with this key"
@@ -231,22 +231,22 @@ def drop(connection: Connection, ids: Iterable[bytes]) -> None:
 
 def still_good(connection: Connection, keyring: Keyring, failure: type[StoreError] = StoreError) -> None:
     """Before a commit: the keys by which this thread has sealed may still be used. Raises `failure`; then seal anew."""
-    are_good(ask_good(connection, keyring), keyring, failure)
+    ask_good(connection, keyring, failure)()
 
 
-def ask_good(connection: Connection, keyring: Keyring) -> list[Cursor]:
-    """The same, asked after all sealing; the answer, which nobody waits for yet, is for `are_good`."""
-    return [_GOOD.execute(connection, {"key_id": id_}) for id_ in keyring.used()]
+def ask_good(connection: Connection, keyring: Keyring, failure: type[StoreError] = StoreError) -> Asked:
+    """The same, asked after all sealing."""
+    asked = [_GOOD.execute(connection, {"key_id": id_}) for id_ in keyring.used()]
 
+    def each_is_good() -> None:
+        for good in asked:
+            if good.fetchone() is None:
+                keyring.look()
+                raise failure(
+                    "the store's keys were rotated meanwhile: it is sealed by the new one at the next try"
+                )
 
-def are_good(asked: Iterable[Cursor], keyring: Keyring, failure: type[StoreError] = StoreError) -> None:
-    """What came of `ask_good`. Raises `failure`."""
-    for good in asked:
-        if good.fetchone() is None:
-            keyring.look()
-            raise failure(
-                "the store's keys were rotated meanwhile: it is sealed by the new one at the next try"
-            )
+    return each_is_good
 
 
 def _values(row: KeyRow) -> dict[str, Any]:

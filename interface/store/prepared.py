@@ -60,6 +60,10 @@ _BY_ARRAYS = "postgresql"
 _PLACES = tuple(f"{IDS}_{place}" for place in range(MOST))
 
 
+Asked = Callable[[], None]
+"""Looks at an answer that nobody in the pipeline has waited for yet; called before the commit. Raises when it is bad."""
+
+
 class Cursor(Protocol):
     """What a driver answers (PEP 249)."""
 

@@ -8,7 +8,7 @@ patients right before the commit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Double, Text, bindparam, case, delete, func, 
 from interface.store import counters
 from interface.store.crypto import Keyring
 from interface.store.errors import StoreError, Unreadable
-from interface.store.prepared import NotByIndex, Prepared, being, changed, iso
+from interface.store.prepared import Asked, NotByIndex, Prepared, being, changed, iso
 from interface.store.records.reasons import reasons_json
 from interface.store.records.turn import CloseRow, MessageDone, NewRequestRow, PatientWrite, RewriteRow
 from interface.store.schema import (
@@ -357,11 +357,9 @@ _END_MESSAGE = Prepared(
 _INSERT_NOTES = Prepared(insert(message_notes), ("message_id", "note"))
 
 
-def end_messages(
-    connection: Connection, keyring: Keyring, done: Sequence[MessageDone], now: float
-) -> Callable[[], None]:
-    """Record what became of messages. What it gives is called before the commit: StoreError when one of them was not new
-    any more, for it must not count twice.
+def end_messages(connection: Connection, keyring: Keyring, done: Sequence[MessageDone], now: float) -> Asked:
+    """Record what became of messages. What is asked: StoreError when one of them was not new any more, for it must not
+    count twice.
     """
     if not done:
         return lambda: None

@@ -32,7 +32,7 @@ from interface.store.crypto import Keyring
 from interface.store.engine import Database, Part
 from interface.store.errors import OutcomeUnknown, Overtaken, Unreadable
 from interface.store.in_lists import among
-from interface.store.key_rows import are_good, ask_good
+from interface.store.key_rows import ask_good
 from interface.store.leases import Hold, Seen
 from interface.store.prepared import MOST, Prepared
 from interface.store.records.reading import AskedRow, Command, JournalRow, PatientRow, ReplayRow
@@ -316,13 +316,12 @@ class Work(Part):
         self._commits += 1
         plain = _is_plain(turn)
         with self._writing(unknown=OutcomeUnknown, pipelined=plain, refusing=True) as connection:
-            renewed = None if turn.hold is None else intake_turn.renewing(connection, turn.hold)
+            turn_is_ours = intake_turn.ask_renewal(connection, turn.hold)
             idle = turn.idle.union(change.patient_id for change in turn.by_hand)
             touched = {change.patient_id for change in (*turn.attempts, *turn.requests)}
             touched.update(write.id for write in turn.patients)
             standing = claims.lock(connection, touched | idle)
-            if renewed is not None:
-                intake_turn.renewed(connection, renewed)
+            turn_is_ours()
             late, overtaken = attempts.end_attempts(
                 connection, keyring, turn.attempts, standing, now, turn.environment
             )
@@ -332,7 +331,7 @@ class Work(Part):
             if missed or idle:
                 self._not_overtaken(connection, turn, missed, idle)
             turns.write_charts(connection, keyring, turn.patients)
-            ended = turns.end_messages(connection, keyring, turn.messages, now)
+            each_was_new = turns.end_messages(connection, keyring, turn.messages, now)
             replay.decide_again(connection, keyring, turn.again, now)
             commands.end_commands(connection, keyring, turn.commands, now)
             changed |= by_hand.change_by_hand(connection, keyring, turn.by_hand, now, turn.environment)
@@ -344,7 +343,7 @@ class Work(Part):
             turns.set_due(connection, touched | changed, now)
             claims.wake(connection, turn.wake, now)
             work_state.tell(connection, turn.told, now)
-            asked = ask_good(connection, keyring)
+            keys_are_good = ask_good(connection, keyring)
             claimed = claims.claim(
                 connection,
                 keyring,
@@ -356,8 +355,8 @@ class Work(Part):
                 not_before=turn.not_before,
                 environment=turn.environment,
             )
-            ended()
-            are_good(asked, keyring)
+            each_was_new()
+            keys_are_good()
             if turn.hold is not None and turn.give_back:
                 intake_turn.give_back(connection, turn.hold)
             if self._database.shared:
