@@ -16,8 +16,8 @@ from interface.rules.facts import Fact, Item, LeftOut
 
 MOST = 2048
 """Readings kept at least; at most twice as many. About 7 KB each of lines, 1 KB each of fields."""
-MOST_PERSONS = 256
-"""Persons kept at least, from the first time on: about so many charts are at hand, which share the facts."""
+MOST_PERSONS = 512
+"""Persons kept at least, from the first time on; the charts at hand share the facts."""
 LONGEST = 4096
 """Characters of the lines of one reading that is kept."""
 MOST_ONCE = 16_384
