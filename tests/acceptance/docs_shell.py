@@ -19,8 +19,11 @@ from pathlib import Path
 
 from docs_pages import ROOT
 from patience import PATIENCE
+from prepared import Starter
 
 PROGRAM = "hl7-interface"
+STARTER = "PREPARED_STARTER"
+PREPARED = ROOT / "tests/helpers/prepared_program.py"
 STAYING = {"run": "event=ready", "sandbox": "listening on"}
 """The program's commands that stay, and what they say when they are there."""
 _HOLD = (
@@ -37,6 +40,7 @@ class Network:
 
     def __init__(self) -> None:
         self.holder: subprocess.Popen[bytes] | None = None
+        self._starter: Starter | None = None
         own = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
         with contextlib.suppress(OSError):
             holder = subprocess.Popen(
@@ -59,7 +63,15 @@ class Network:
         own = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
         return ["nsenter", f"--target={self.holder.pid}", *own, "--net"]
 
+    @property
+    def starter(self) -> str:
+        """Where programs that run in it are prepared."""
+        self._starter = self._starter or Starter(self.entered)
+        return self._starter.address
+
     def close(self) -> None:
+        if self._starter is not None:
+            self._starter.close()
         if self.holder is not None:
             assert self.holder.stdin is not None and self.holder.stdout is not None
             self.holder.stdin.close()
@@ -99,6 +111,8 @@ class Shell:
 
     home: Path
     network: Network
+    from_nothing: bool = False
+    """Whether the program is started as users do it; else prepared (`prepared.py`), but for what is typed at a terminal."""
     folder: Path = field(init=False)
     variables: dict[str, str] = field(init=False)
     staying: list[Staying] = field(default_factory=list)
@@ -120,6 +134,8 @@ class Shell:
             "TZ": "America/Chicago",
             "COLUMNS": "200",
         }
+        if not self.from_nothing:
+            self.variables[STARTER] = self.network.starter
 
     def run(self, command: str, typed: tuple[str, ...] = ()) -> Done:
         """Give a command, and wait for its end; with `typed` at a terminal."""
@@ -207,8 +223,12 @@ class Shell:
 
 def install(folder: Path) -> None:
     """Put the program into a folder of programs."""
-    program = folder / PROGRAM
-    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m interface "$@"\n')
+    program, python = folder / PROGRAM, shlex.quote(sys.executable)
+    program.write_text(
+        "#!/bin/sh\n"
+        f'[ -t 0 ] || [ -z "${STARTER}" ] || exec {python} -I {shlex.quote(str(PREPARED))} "${STARTER}" "$@"\n'
+        f'exec {python} -m interface "$@"\n'
+    )
     program.chmod(0o755)
 
 

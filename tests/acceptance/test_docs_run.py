@@ -20,6 +20,8 @@ LOOKS = re.compile(
 )
 """Commands that only look: what they are to show may take a moment to come about."""
 MOMENT = 10.0
+FROM_NOTHING = ("README.md", "first-day.md")
+"""Pages whose commands are started as users do it; those of the others are prepared, at a fourth of the cost."""
 
 
 @pytest.fixture(scope="session")
@@ -32,8 +34,8 @@ def network():
 
 
 @pytest.fixture
-def shell(tmp_path, network):
-    made = Shell(tmp_path / "home", network)
+def shell(tmp_path, network, page):
+    made = Shell(tmp_path / "home", network, from_nothing=page.path.name in FROM_NOTHING)
     yield made
     made.close()
 

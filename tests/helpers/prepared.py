@@ -1,7 +1,7 @@
 """Programs of Python, each a process of its own, that do not pay for their imports each time: `prepared_starter.py` has made
 them once and is forked. Seen from outside such a process is like one that was started: arguments, environment, files,
 signals, exit code. That a command finds all it needs from nothing is seen where it is started as users do it
-(test_docs_run.py, test_cli_program.py, test_demo.py, test_wheel.py), and in test_what_is_imported.py.
+(test_cli_program.py, test_demo.py, test_wheel.py, the first pages of test_docs_run.py), and in test_what_is_imported.py.
 
 A command from nothing costs 0.3 to 1 s of a processor, forked 0.02 to 0.1 s; the tests start two thousand.
 """
@@ -16,7 +16,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -54,7 +53,8 @@ class Prepared:
                 close.append(theirs)
         self.stdin, self.stdout, self.stderr = kept
         try:
-            self._status = _starter().start(
+            self._status = start(
+                _starter().address,
                 {
                     "arguments": [str(part) for part in command[1:]],
                     "folder": str(cwd or Path.cwd()),
@@ -141,38 +141,44 @@ def _stream(number: int, file: int | IO[Any] | None) -> tuple[int, IO[bytes] | N
     return file if isinstance(file, int) else file.fileno(), None
 
 
-class _Starter:
-    """The process that is forked; it ends with us."""
+class Starter:
+    """The process that is forked; it ends with us. It listens at a socket: a connection is one process's."""
 
-    def __init__(self) -> None:
-        self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._asking = threading.Lock()
-        with theirs:
+    def __init__(self, entered: Sequence[str] = ()) -> None:
+        """`entered`: a command that runs another one, somewhere else."""
+        self._folder = tempfile.TemporaryDirectory(prefix="prepared-")
+        self.address = f"{self._folder.name}/starter"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+            listener.bind(self.address)
+            listener.listen(128)
             self._process = subprocess.Popen(
-                [sys.executable, str(_STARTER), str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
+                [*entered, sys.executable, str(_STARTER), str(listener.fileno())],
+                stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
+                pass_fds=[listener.fileno()],
             )
 
-    def start(self, what: dict[str, Any], streams: Sequence[int]) -> socket.socket:
-        """The line that tells its process id, and later how it ended."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs, self._asking:
-            socket.send_fds(self._line, [json.dumps(what).encode()], [theirs.fileno(), *streams])
-        return ours
-
     def close(self) -> None:
-        self._line.close()
+        assert self._process.stdin is not None
+        self._process.stdin.close()
         self._process.wait()
+        self._folder.cleanup()
 
 
-_one: list[_Starter] = []
+def start(address: str, what: dict[str, Any], streams: Sequence[int]) -> socket.socket:
+    """Have a process made; the line that tells its process id, and later how it ended."""
+    line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    line.connect(address)
+    socket.send_fds(line, [json.dumps(what).encode()], list(streams))
+    return line
 
 
-def _starter() -> _Starter:
+_one: list[Starter] = []
+
+
+def _starter() -> Starter:
     if not _one:
-        _one.append(_Starter())
+        _one.append(Starter())
     return _one[0]
 
 

@@ -1,6 +1,6 @@
 """Has imported the whole program, and becomes what `prepared.py` asks for: forked, as Python does it with a command line.
 
-python prepared_starter.py NUMBER-OF-THE-SOCKET
+python prepared_starter.py NUMBER-OF-THE-LISTENING-SOCKET; ends when its standard input is closed.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import atexit
 import contextlib
 import gc
 import importlib
+import io
 import json
 import os
 import pkgutil
@@ -41,8 +42,8 @@ def prepare() -> None:
     gc.freeze()
 
 
-def asked(line: socket.socket) -> dict[str, Any] | None:
-    """Fork whenever somebody asks, and tell how each ended. In a child: what it is to become. None: nobody asks any more."""
+def asked(listener: socket.socket) -> dict[str, Any] | None:
+    """Fork for whoever comes, and tell how each ended. In a child: what it is to become. None: nobody will ask any more."""
     running: dict[int, socket.socket] = {}
     woken, wakes = os.pipe()
     os.set_blocking(wakes, False)
@@ -50,27 +51,28 @@ def asked(line: socket.socket) -> dict[str, Any] | None:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
-        ready, _, _ = select.select([line, woken], [], [])
+        ready, _, _ = select.select([listener, woken, 0], [], [])
+        if 0 in ready:
+            return None
         if woken in ready:
             os.read(woken, 4096)
             _tell_ends(running)
-        if line in ready:
-            text, files, _, _ = socket.recv_fds(line, 1 << 20, 1 + _STREAMS)
-            if not text:
-                return None
+        if listener in ready:
+            line, _ = listener.accept()
+            text, files, _, _ = socket.recv_fds(line, 1 << 20, _STREAMS)
             child = os.fork()
             if not child:
                 signal.set_wakeup_fd(-1)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 signal.signal(signal.SIGINT, signal.default_int_handler)
-                _take(files[1:])
-                for told in (line, *running.values()):
+                _take(files)
+                for told in (listener, line, *running.values()):
                     told.detach()  # closed by _take
                 return json.loads(text)  # type: ignore[no-any-return]
-            for file in files[1:]:
+            for file in files:
                 os.close(file)
-            running[child] = socket.socket(fileno=files[0])
-            running[child].send(str(child).encode())
+            running[child] = line
+            line.send(str(child).encode())
 
 
 def _tell_ends(running: dict[int, socket.socket]) -> None:
@@ -94,10 +96,14 @@ def _take(streams: list[int]) -> None:
 def _open_streams(unbuffered: bool) -> None:
     """As Python does when it starts: what there is may be a file where there was a pipe before."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
-        errors = "backslashreplace" if name == "stderr" else "strict"
-        stream = open(number, "w" if number else "r", closefd=False, encoding="utf-8", errors=errors)  # noqa: SIM115
-        if number:
-            stream.reconfigure(line_buffering=name == "stderr" or stream.isatty(), write_through=unbuffered)
+        file = open(number, "wb" if number else "rb", 0 if number and unbuffered else -1, closefd=False)  # noqa: SIM115
+        stream = io.TextIOWrapper(
+            file,
+            encoding="utf-8",
+            errors="backslashreplace" if name == "stderr" else "strict",
+            line_buffering=name == "stderr" or bool(number and file.isatty()),
+            write_through=unbuffered and number > 0,
+        )
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
 
