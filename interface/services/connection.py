@@ -109,6 +109,7 @@ class MLLPConnection(Protocol):
         self.shared = shared
         self.source = source
         self.broken = False
+        self.seen = False
         self._decoder = FrameDecoder(shared.limits.max_message_bytes)
         self._pending: deque[Taken] = deque()
         self._pending_bytes = 0

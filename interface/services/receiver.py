@@ -24,6 +24,7 @@ class _Anybody:
     """Webhooks have no order that one that failed would disturb."""
 
     broken = False
+    seen = False
 
     def not_stored(self) -> None:
         """Nothing more to do: the answer says it."""

@@ -31,6 +31,8 @@ class Lane(Protocol):
     broken: bool
     """A message of this lane could not be stored and its connection closes: what came behind it must not be
     stored either, or the sender's second attempt would put the two in the wrong order."""
+    seen: bool
+    """Whether the journal's thread has had a frame of it: who connects anew for each message is never seen twice."""
 
     def not_stored(self) -> None:
         """Told by the journal's thread that a message of this lane could not be stored."""

@@ -10,7 +10,15 @@ from dataclasses import dataclass, field
 import pytest
 
 from interface.services import journal as module
-from interface.services.journal import FEW_ROWS, LONG_REST_SECONDS, MAX_ROWS, REST_SECONDS, JournalThread
+from interface.services.journal import (
+    FEW_ROWS,
+    LATEST,
+    LONG_REST_SECONDS,
+    MANY,
+    MAX_ROWS,
+    REST_SECONDS,
+    JournalThread,
+)
 from interface.services.taken import Taken
 from interface.store.errors import NotStored
 from interface.store.records.arrivals import Arrival, Stored
@@ -21,6 +29,7 @@ PATIENCE = 20.0
 @dataclass
 class FakeLane:
     broken: bool = False
+    seen: bool = False
     breaks: bool = True
 
     def not_stored(self) -> None:
@@ -142,15 +151,39 @@ def test_one_sender_that_awaits_each_answer_never_waits_for_a_rest(rig: Rig) -> 
     assert rig.rests == [REST_SECONDS]  # after the two
 
 
-def test_after_few_rows_of_several_senders_it_rests_for_longer_than_after_many(rig: Rig) -> None:
-    first, second = FakeLane(), FakeLane()
-    for number, lane in enumerate((first, second, first)):
-        rig.thread.submit([taken(f"M{number}", lane)])
-        rig.wait(number + 1)
+def one_by_one(rig: Rig, lanes: Sequence[FakeLane]) -> None:
+    for lane in lanes:
+        before = sum(map(len, rig.delivered))
+        rig.thread.submit([taken(f"M{before}", lane)])
+        rig.wait(before + 1)
+
+
+def test_after_few_rows_of_many_senders_it_rests_for_longer_than_after_many(rig: Rig) -> None:
+    senders = [FakeLane() for _ in range(MANY)]
+    one_by_one(rig, senders * 2)
+    assert rig.rests == [LONG_REST_SECONDS]  # by now each has sent again
     rig.thread.submit([taken(f"N{number}", FakeLane()) for number in range(FEW_ROWS)])
-    rig.wait(3 + FEW_ROWS)
+    rig.wait(2 * MANY + FEW_ROWS)
     rig.stop()
-    assert rig.rests == [LONG_REST_SECONDS] * 2 + [REST_SECONDS]
+    assert rig.rests == [LONG_REST_SECONDS, REST_SECONDS]
+
+
+def test_one_that_sends_as_fast_as_it_is_answered_does_not_wait_for_those_that_send_now_and_then(
+    rig: Rig,
+) -> None:
+    fast, others = FakeLane(), [FakeLane() for _ in range(2 * MANY)]
+    one_by_one(rig, [fast, *others])  # a connection's first
+    one_by_one(rig, [lane for other in others for lane in (fast, fast, other)])
+    few = [FakeLane() for _ in range(3)]
+    one_by_one(rig, few * LATEST)
+    rig.stop()
+    assert rig.rests == []
+
+
+def test_who_connects_anew_for_each_message_never_waits_for_a_rest(rig: Rig) -> None:
+    one_by_one(rig, [FakeLane() for _ in range(3 * LATEST)])
+    rig.stop()
+    assert rig.rests == []
 
 
 def test_after_rows_of_all_who_send_it_does_not_rest_for_longer_for_they_wait_for_their_answers(

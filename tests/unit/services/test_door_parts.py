@@ -32,6 +32,7 @@ SOURCE = Source("main", "127.0.0.1:1")
 
 class FakeLane:
     broken = False
+    seen = False
 
     def not_stored(self) -> None: ...
 

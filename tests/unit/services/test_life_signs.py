@@ -69,6 +69,7 @@ class Frame:
 @dataclass
 class Lane:
     broken: bool = False
+    seen: bool = False
 
     def not_stored(self) -> None: ...
 
