@@ -212,7 +212,7 @@ VERDICTS: tuple[Row, ...] = (
         statuses=(range(500, 600),),
     ),
     Row(
-        # 1xx, 3xx (never followed: the body is patient data) and 4xx that nobody publishes
+        # 101, 3xx (never followed: the body is patient data) and 4xx that nobody publishes
         "any other status",
         Verdict("retry", "unexpected-status", "a status nobody publishes", suspect=True),
         statuses=(range(1000),),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import socket
 import time
-from http.client import HTTPResponse
-from typing import Any
+from http import HTTPStatus
+from http.client import HTTPMessage, HTTPResponse
+from typing import Any, cast
 
 
 class TimelyResponse(HTTPResponse):
@@ -21,8 +22,13 @@ class TimelyResponse(HTTPResponse):
         self.fp = io.BufferedReader(self._limited)
 
     def begin(self) -> None:
-        """Read the head."""
+        """Read the head, behind those that only say that it will come (RFC 9110, 15.2): taken for the reply, one of them
+        would have the request sent again that the API then took in.
+        """
         super().begin()
+        while HTTPStatus.SWITCHING_PROTOCOLS < self.status < HTTPStatus.OK:
+            self.headers = cast("HTTPMessage", None)  # else nothing is read any more
+            super().begin()
         self._limited.lift()
 
 

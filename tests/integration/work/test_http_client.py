@@ -135,6 +135,20 @@ def test_proxies_and_credentials_of_the_environment_are_not_used(api, dead_url, 
     assert "Authorization" not in api.headers[0]
 
 
+@pytest.mark.parametrize("interim", [b"100 Continue", b"102 Processing", b"103 Early Hints"])
+def test_what_comes_before_the_reply_is_not_taken_for_it(interim):
+    def serve(connection):
+        for _ in range(2):
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 " + interim + b"\r\nLink: </x>\r\n\r\n")
+            connection.sendall(b"HTTP/1.1 " + interim + b"\r\n\r\n")
+            connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n{"correlationId":"A"}\n')
+
+    with raw_server(serve) as url, posting(url) as poster:
+        replies = poster.post(b"{}"), poster.post(b"{}")
+    assert [(reply.status, reply.correlation_id) for reply in replies] == [(200, "A")] * 2
+
+
 def test_an_endless_reply_is_cut_and_is_no_reply_of_the_api():
     def serve(connection):
         connection.recv(65536)
@@ -169,9 +183,10 @@ def test_the_endless_body_of_a_redirect_is_not_read():
         b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nX-Head: ",
         b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1",
+        b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1",
         b"",
     ],
-    ids=["body", "head", "after a 100", "nothing"],
+    ids=["body", "head", "after a 100", "after a 103", "nothing"],
 )
 def test_a_reply_that_trickles_ends_as_a_timeout(begun):
     def serve(connection):
