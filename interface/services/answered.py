@@ -53,7 +53,7 @@ def answered(settings: Settings, listener: str, raw: bytes | None, receipt: str)
     except ValueError:
         return Answered(why="How it was taken is not known here: what was answered can't be told.")
     try:
-        header: Header | None = read_header(raw)  # as the door does, which knows no character set but MSH-18
+        header: Header | None = read_header(raw, known.charset)  # as the door does
     except HeaderError:
         header = None
     ack = acknowledge(

@@ -265,6 +265,7 @@ class Door:
             secured=section.has_tls,
             places=self._places,
             messages_per_second=section.messages_per_second,
+            charset=section.charset,
             control_ids=self._control_ids,
             now=WholeSeconds(self.settings.site.zone),
         )

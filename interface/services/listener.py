@@ -43,13 +43,15 @@ class MLLPFactory(ServerFactory):
         secured: bool = False,
         places: Places | None = None,
         messages_per_second: float | None = None,
+        charset: str | None = None,
         control_ids: Callable[[], str],
         now: Callable[[], datetime],
     ) -> None:
         """`name` as in the settings; `clock` is the reactor or a test's; `allow` empty means loopback only.
 
         `secured`: its connections are within TLS. `places`: those of all listeners together.
-        `messages_per_second`: of one address. `control_ids` and `now` (aware) give each ACK its MSH-10 and MSH-7.
+        `messages_per_second`: of one address. `charset`: of messages without MSH-18. `control_ids` and `now` (aware) give
+        each ACK its MSH-10 and MSH-7.
         """
         self.name = name
         self.gate = gate
@@ -65,6 +67,7 @@ class MLLPFactory(ServerFactory):
         self._accepted = 0
         self._of: Counter[str] = Counter()
         self._turned_away = TurnedAway()
+        self._charset = charset
         self._control_ids = control_ids
         self._now = now
         self._stopping = False
@@ -82,7 +85,7 @@ class MLLPFactory(ServerFactory):
         self._places.taken += 1
         self._of[host] += 1
         peer = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        return self._protocol(self, Source(self.name, peer))
+        return self._protocol(self, Source(self.name, peer, self._charset))
 
     def _refusal(self, host: str) -> str | None:
         if self._stopping:

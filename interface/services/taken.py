@@ -71,6 +71,8 @@ class Source:
     """Name of the listener in the settings."""
     peer: str
     """Address and port of the sender."""
+    charset: str | None = None
+    """What a message without MSH-18 is read as; None: UTF-8, then cp1252."""
 
     @property
     def host(self) -> str:
@@ -123,7 +125,7 @@ def _reject(raw: bytes, source: Source, received_at: float, kind: str) -> Arriva
 def arrival(raw: bytes, source: Source, received_at: float) -> tuple[Header | None, Arrival]:
     """The row of one message, and its MSH; without a readable one the row is marked with why."""
     try:
-        header = read_header(raw)
+        header = read_header(raw, source.charset)
     except HeaderError as error:
         return None, _reject(raw, source, received_at, error.kind)
     return header, Arrival(

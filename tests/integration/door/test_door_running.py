@@ -179,6 +179,18 @@ def test_several_listeners_have_ports_and_counts_of_their_own(start: Start) -> N
     assert {name: entry["port"] for name, entry in health["listeners"].items()} == door.ports
 
 
+def test_a_listeners_character_set_counts_for_msh(start: Start) -> None:
+    door = start('charset = "GB 18030-2000"\n')
+    sender = door.connect()
+    named = (
+        message("M1").decode().replace("|EHR|", "|億院|").encode("gb18030")
+    )  # whose second byte is a vertical bar's
+    assert named != message("M1")
+    sender.send(named)
+    assert sender.answer() == ("AA", "M1")
+    assert [(row.sender_application, row.receipt) for row in door.rows()] == [("億院", "stored")]
+
+
 def test_the_web_doors(start: Start) -> None:
     door = start()
     assert door.health()["alive"] is True

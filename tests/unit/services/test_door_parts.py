@@ -103,6 +103,17 @@ def test_a_frame_becomes_a_row_for_each_msh_and_one_for_what_has_none(
     assert found.size == len(raw)
 
 
+def test_msh_is_read_in_the_listeners_character_set_where_msh_18_names_none() -> None:
+    # the second byte of the name's first character is that of a vertical bar
+    named = "MSH|^~\\&|億院|LFC|||||ADT^A08|M1|P|2.3\r".encode("gb18030")
+    got = take(named, Source("main", "127.0.0.1:1", "GB 18030-2000"), FakeLane(), 5.0)
+    assert [(row.sender_application, row.control_id, row.receipt) for row in got.arrivals] == [
+        ("億院", "M1", "stored")
+    ]
+    assert got.header is not None
+    assert got.header.type == "ADT^A08"
+
+
 def test_a_fault_of_ours_in_reading_msh_stores_the_frame_and_the_feed_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
