@@ -170,6 +170,8 @@ def take_visit(chart: Chart, reading: Reading, key: str, today: date) -> None:
     if day is None and old is None:
         return
     facts = dict(old.facts) if old is not None else {}
+    if day is None:
+        day = _deleted_day(facts, expected, admitted)
     for field, fact in (
         ("upcomingAppointmentDate", day),
         ("upcomingAppointmentProvider", clinician(reading.facts)),
@@ -187,6 +189,12 @@ def take_visit(chart: Chart, reading: Reading, key: str, today: date) -> None:
         text_of(reading.facts, "visit.account") or before.account,
         reading.at if opens else before.status_at,
     )
+
+
+def _deleted_day(known: Item, *told: Fact | None) -> Fact | None:
+    """What deletes the day that is known: HL7 null in the field it came from."""
+    day = known.get("upcomingAppointmentDate")
+    return next((fact for fact in told if fact and fact.deleted and day and fact.rule == day.rule), None)
 
 
 def clinician(facts: Item) -> Fact | None:

@@ -22,6 +22,7 @@ from interface.rules.policy import HISTORY, Policy
 from interface.rules.rulebook import MRN, Rulebook
 
 _CLOCK_SLACK = timedelta(days=1)
+_HALF_HOUR = timedelta(minutes=30)
 
 
 class SiteList(msgspec.Struct, frozen=True):
@@ -255,14 +256,18 @@ def event_time(message: Message, zone: ZoneInfo | None, received_at: datetime) -
             continue
         text = segment.text(number).strip()
         # a day alone would make it older than all that was said that day
-        moment = _moment(text, zone, with_hour=name == "EVN")
+        moment = _moment(text, zone, with_hour=name == "EVN", received_at=received_at)
         if moment is not None and moment <= latest:
             return moment.isoformat()[:19]
     return received_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def _moment(text: str, zone: ZoneInfo | None, *, with_hour: bool) -> datetime | None:
-    """Any time, in UTC; None: it is none, or less than a day, or a day alone where there must be an hour (`with_hour`)."""
+def _moment(text: str, zone: ZoneInfo | None, *, with_hour: bool, received_at: datetime) -> datetime | None:
+    """Any time, in UTC; None: it is none, or less than a day, or a day alone where there must be an hour (`with_hour`).
+
+    In the hour that clocks go through twice the second time counts once it is nearer to the receipt: else what comes then
+    would be older than what the first hour said.
+    """
     stamp = parse_dtm(text)
     if stamp is None or stamp.month is None or stamp.day is None or (with_hour and stamp.hour is None):
         return None
@@ -277,6 +282,12 @@ def _moment(text: str, zone: ZoneInfo | None, *, with_hour: bool) -> datetime | 
             min(stamp.second or 0, 59),
             tzinfo=UTC if offset is not None or zone is None else zone,
         )
-        return sent - timedelta(minutes=offset) if offset else sent.astimezone(UTC)
+        if offset:
+            return sent - timedelta(minutes=offset)
+        moment = sent.astimezone(UTC)
+        if received_at - moment < _HALF_HOUR:
+            return moment
+        second = sent.replace(fold=1).astimezone(UTC)
+        return second if moment < second < received_at + _HALF_HOUR else moment
     except (ValueError, OverflowError):
         return None

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import date
 
 from interface.hl7.datatypes.dtm import DTM
-from interface.hl7.message import Segment
-from interface.rules.context import Context
+from interface.hl7.message import NULL, Segment
+from interface.rules.context import Context, deleted_fact, no_fact
 from interface.rules.facts import Fact
 from interface.rules.paths import Path, Scope
 from interface.rules.types.base import (
@@ -48,7 +48,7 @@ def appointment_date(spec: Spec) -> Reader:
 
     def read(context: Context, scope: Scope) -> Fact | None:
         taken: Value | None = None
-        why = ""
+        why = deleted = ""
         said: list[str] = []
         for path, may_be_none, resource in paths:
             if path.segment in ("AIS", "AIL"):  # of persons and other resources the provider's rule says it
@@ -56,6 +56,8 @@ def appointment_date(spec: Spec) -> Reader:
             for repetition in repetitions(path, context, scope) if resource else path.repetitions(scope):
                 found = full_day(path, repetition)
                 if found is None:
+                    if not resource and repetition.raw == NULL:
+                        deleted = deleted or path.source(repetition)
                     continue
                 source = path.source(repetition)
                 if isinstance(found, Unfit) and not may_be_none:
@@ -75,7 +77,9 @@ def appointment_date(spec: Spec) -> Reader:
                     break  # several services of one appointment: the first of each kind
         if taken is not None:
             return as_fact(Value(taken.value, taken.leaves, tuple(said)), rule, context)
-        return Fact(None, (), rule, context.at, context.control_id, (), why) if why else None
+        if why:
+            return no_fact(rule, context, why)
+        return deleted_fact(rule, context, deleted) if deleted else None
 
     return read
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from made_up import DG1
@@ -448,3 +450,53 @@ def test_every_request_of_a_visit_goes_with_it_under_its_new_number(story):
     moved = [change for change in told.changes if isinstance(change, Rewrite)]
     assert [change.id for change in moved] == [1, 2]
     assert all(b'"extension":"T1001"' in change.body for change in moved)
+
+
+# ---------------------------------------------------------------- the hour that clocks go through twice, and days taken back
+
+FALL_BACK = datetime(2026, 11, 1, 7, 10, 30, tzinfo=UTC)
+"""01:10:30 in Chicago for the second time."""
+
+
+@pytest.mark.parametrize("ahead", [-60, 0, 60])
+def test_a_cancel_in_the_hour_after_clocks_went_back_is_not_older_than_the_booking(story, ahead):
+    told = story(timezone=ZoneInfo("America/Chicago"))
+    told.now = datetime(2026, 11, 1, 6, 55, tzinfo=UTC)
+    told.book(start="20261110090000", at="20261101015500")
+    told.now = FALL_BACK - timedelta(seconds=ahead)
+    cancelled = told.book(kind="SIU^S15", start="20261110090000", at="20261101011000")
+    assert cancelled["decision"] == "cancel"
+
+
+def test_in_the_first_of_two_equal_hours_the_first_counts(story):
+    told = story(timezone=ZoneInfo("America/Chicago"))
+    told.now = datetime(2026, 11, 1, 6, 55, tzinfo=UTC)
+    told.book(start="20261110090000", at="20261101015500")
+    told.now = datetime(2026, 11, 1, 8, 0, tzinfo=UTC)
+    cancelled = told.book(kind="SIU^S15", start="20261110090000", at="20261101013000-0600")
+    assert cancelled["decision"] == "cancel"
+
+
+def dated(day, admitted="", number="V1"):
+    clinician = "1234567893^Quill^Avery^^^^^^NPI"
+    return [f"PV1|1|O|||||{clinician}{'|' * 12}{number}{'|' * 25}{admitted}", f"PV2||||||||{day}"]
+
+
+def test_a_visits_day_that_the_sender_deletes_is_not_asked_for(told):
+    assert told.tell("ADT^A05", told.PID, *dated("20260315"))["decision"] == "post"
+    told.tell("ADT^A08", told.PID, *dated('""'))
+    answer = told.tell("ADT^A08", told.PID.replace("Birch", "Elm"), *dated(""))
+    assert (answer["decision"], answer["reasons"][0]["code"]) == ("chart", "no-date")
+
+
+def test_a_null_expected_day_leaves_the_day_of_admission(told):
+    told.tell("ADT^A05", told.PID, *dated('""', "20260315"))
+    answer = told.tell("ADT^A08", told.PID.replace("Birch", "Elm"), *dated('""'))
+    assert answer["request"]["upcomingAppointmentDate"] == "2026-03-15"
+
+
+def test_an_appointments_day_that_the_sender_deletes_is_not_asked_for(told):
+    told.book()
+    answer = told.tell("SIU^S14", 'SCH||F1|||||||||""', told.PID, told.AIP)
+    assert answer["decision"] == "hold"
+    assert "deleted" in answer["reasons"][0]["text"]

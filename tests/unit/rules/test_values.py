@@ -168,7 +168,8 @@ def test_a_time_is_read_in_its_offset_or_else_in_the_zone(time, offset, zone):
     text = f"{time:%Y%m%d%H%M%S}{offset}"
     sent = datetime.fromisoformat(f"{text[:8]}T{text[8:]}")
     sent = sent if offset else sent.replace(tzinfo=zone or UTC)
-    assert _moment(text, zone, with_hour=True) == sent.astimezone(UTC)
+    moment = sent.astimezone(UTC)
+    assert _moment(text, zone, with_hour=True, received_at=moment) == moment
 
 
 @pytest.mark.parametrize(("listener", "name"), [("latin", "Muñoz"), ("", "Muñoz")])
