@@ -157,6 +157,8 @@ class Step:
         note_discharge(chart, reading)
         if self.about_appointment and self.key:
             status = {"post": "booked", "cancel": "cancelled"}.get(self.does, "other")
+            if self.does == "post" and self._stays_cancelled:
+                status = "cancelled"
             return take_appointment(chart, reading, self.key, status)
         if self.key and self.does == "cancel" and reading.event.about == "visit":
             return note_cancelled(chart, self.key, reading.at)
@@ -166,6 +168,17 @@ class Step:
             if booked is not None:
                 lend_provider(chart, reading, booked)
         return True
+
+    @property
+    def _stays_cancelled(self) -> bool:
+        """Whether it is news of a cancelled appointment's resources; only SCH-25 could open it again."""
+        known = self.chart.appointments.get(self.key)
+        if self.reading.event.reopens or known is None or known.status != "cancelled":
+            return False
+        return text_of(self.reading.facts, "appointment.status") != "booked"
+
+    def _opens_none(self, cancelled: Appointment) -> bool:
+        return cancelled.is_visit or not self.reading.event.reopens
 
     def _target(self) -> Appointment | None:
         """The appointment a request is for: the message's own, else the nearest booked one to come, else the visit."""
@@ -271,9 +284,12 @@ class Step:
             return self._chart(hold("deceased"))
         if asks_without_date(self.policy, self.reading, target, self.today.isoformat()):
             target = take_person(self.chart, self.reading)
-        if target is not None and target.is_visit and target.status == "cancelled":
+        if target is not None and target.status == "cancelled" and self._opens_none(target):
+            what = "visit" if target.is_visit else "appointment"
             return self._chart(
-                Reason("visit-cancelled", f"the visit is cancelled, and {self.reading.type} opens none again")
+                Reason(
+                    "visit-cancelled", f"the {what} is cancelled, and {self.reading.type} opens none again"
+                )
             )
         if target is None or target.status != "booked":
             return self._chart(self._why_no_date())

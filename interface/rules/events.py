@@ -39,7 +39,7 @@ class Event:
     about: str = ""
     say: str = ""
     reopens: bool = True
-    """Whether it opens a cancelled visit again."""
+    """Whether it opens a cancelled visit or appointment again."""
     ends_inpatient_orders: bool = False
     cancels_discharge: bool = False
     """The orders that a discharge ended run on."""

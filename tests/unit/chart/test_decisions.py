@@ -92,6 +92,23 @@ def test_a_booking_after_a_cancellation_opens_the_appointment_again(story, kind)
     assert told.states() == [("NewRequest", 2, "waiting")]
 
 
+@pytest.mark.parametrize("kind", [f"SIU^S{number}" for number in (18, 19, 20, 21, 22, 27)])
+class TestNewsOfResourcesAfterACancellation:
+    def test_they_do_not_open_the_appointment_again(self, story, kind):
+        told = story()
+        told.book()
+        told.book(kind="SIU^S15")
+        news = told.book(kind=kind)
+        assert (news["decision"], news["reasons"][0]["code"]) == ("chart", "visit-cancelled")
+        assert told.book(kind="ADT^A08", pid=told.pid(f8="M"))["decision"] == "chart"
+
+    def test_they_do_where_they_say_that_it_is_booked(self, story, kind):
+        told = story()
+        told.book()
+        told.book(kind="SIU^S15")
+        assert told.book(kind=kind, status="Booked")["decision"] == "post"
+
+
 @pytest.mark.parametrize(
     "trigger", ["A01", "A04", "A05", "A14", "A28", "A31", "A08", "A02", "A06", "A07", "A10"]
 )
