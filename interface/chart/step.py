@@ -20,6 +20,7 @@ from interface.chart.replaced import end_replaced
 from interface.chart.settle import Composed, Settling, is_true, unchanged
 from interface.chart.update import (
     forget_past,
+    is_empty,
     lend_provider,
     resources_left,
     take_appointment,
@@ -171,9 +172,14 @@ class Step:
 
     @property
     def _stays_cancelled(self) -> bool:
-        """Whether it is news of a cancelled appointment's resources; only SCH-25 could open it again."""
+        """Whether it is news of a cancelled appointment's resources.
+
+        SCH-25 could open it again, or a resource where it had ended because none was left.
+        """
         known = self.chart.appointments.get(self.key)
         if self.reading.event.reopens or known is None or known.status != "cancelled":
+            return False
+        if is_empty(known) and resources_left(known.facts, self.reading.facts):
             return False
         return text_of(self.reading.facts, "appointment.status") != "booked"
 

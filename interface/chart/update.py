@@ -117,6 +117,12 @@ def named_by_placer(reading: Reading) -> bool:
     return place_of(reading.facts, "appointment.id") == "SCH-1"
 
 
+def is_empty(appointment: Appointment) -> bool:
+    """Whether its resources are known, and all of them were taken out."""
+    fact = appointment.facts.get(_RESOURCES)
+    return fact is not None and not fact.value["there"]
+
+
 def resources_left(known: Item, facts: Item) -> list[str]:
     """What is left of an appointment's resources after a message that takes some out (S20 to S22)."""
     before, now = known.get(_RESOURCES), facts.get(_RESOURCES)

@@ -102,6 +102,15 @@ class TestNewsOfResourcesAfterACancellation:
         assert (news["decision"], news["reasons"][0]["code"]) == ("chart", "visit-cancelled")
         assert told.book(kind="ADT^A08", pid=told.pid(f8="M"))["decision"] == "chart"
 
+    def test_they_do_where_it_had_ended_because_nobody_was_left(self, story, kind):
+        told = story()
+        told.book()
+        assert (
+            told.tell("SIU^S20", "SCH||F1", told.PID, told.AIP.replace("AIP|1|", "AIP|1|D"))["decision"]
+            == "cancel"
+        )
+        assert told.book(kind=kind)["decision"] == "post"
+
     def test_they_do_where_they_say_that_it_is_booked(self, story, kind):
         told = story()
         told.book()
