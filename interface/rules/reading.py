@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -22,6 +23,7 @@ from interface.rules.policy import HISTORY, Policy
 from interface.rules.rulebook import MRN, Rulebook
 
 _CLOCK_SLACK = timedelta(days=1)
+_TRIGGER = re.compile("[A-Z][0-9]{2}")
 _HALF_HOUR = timedelta(minutes=30)
 
 
@@ -92,12 +94,16 @@ def read_message(
     except HeaderError as error:
         return _rejected("", "", error.kind)
     control_id, kind, code = message.control_id.strip(), message.type, message.message_code
+    trigger, notes = message.trigger_event, message.notes
     if not code:
         return _rejected(control_id, kind, "missing-type")
     if not control_id:
         return _rejected(control_id, kind, "missing-control-id")
+    if not trigger and (trigger := _old_trigger(message)):
+        kind = f"{code}^{trigger}"
+        notes = (*notes, f"MSH-9 names no event: EVN-1 does, {trigger}")
     book = book.of_sender(listener, message)
-    event = book.event(code, message.trigger_event)
+    event = book.event(code, trigger)
     if event.needs and message.names.isdisjoint(event.needs):
         event = event.without
     elif policy.decisions:
@@ -124,7 +130,7 @@ def read_message(
         processing_id=message.processing_id,
         at=context.at,
         has_patient=message.first("PID") is not None,
-        said=(*message.charset_notes, *message.notes),
+        said=(*message.charset_notes, *notes),
         history=listener == HISTORY,
     )
     if event.does == "ignore" or not told.has_patient:
@@ -233,6 +239,13 @@ def _patients(book: Rulebook, context: Context) -> set[tuple[str, ...]]:
     """Whom the PIDs of a message are about."""
     groups = merge_groups(context.message)
     return {_keys(read_rules(book.of_mrn, context, group).get(MRN)) for group in groups}
+
+
+def _old_trigger(message: Message) -> str:
+    """The event by EVN-1, as versions 2.1 and 2.2 name it (chapter 3); empty: it is none."""
+    segment = message.first("EVN")
+    text = "" if segment is None else segment.text(1).strip().upper()
+    return text if _TRIGGER.fullmatch(text) else ""
 
 
 def _rejected(control_id: str, kind: str, why: str) -> Reading:

@@ -157,6 +157,23 @@ def test_the_time_of_an_event(evn2, msh7, zone, at):
     assert event_time(Message(raw), zone, RECEIVED) == at
 
 
+@pytest.mark.parametrize(
+    ("msh9", "evn1", "kind", "does"),
+    [
+        ("ADT", "A11", "ADT^A11", "cancel"),
+        ("ADT^", " a11 ", "ADT^A11", "cancel"),
+        ("ADT^A08", "A11", "ADT^A08", "post"),
+        ("ADT", "", "ADT", "chart"),
+        ("ADT", "A11 by hand", "ADT", "chart"),
+    ],
+)
+def test_evn_names_the_event_where_msh_9_does_not(msh9, evn1, kind, does):
+    raw = f"MSH|^~\\&|A|B|C|D|20260302||{msh9}|M1|P|2.2\rEVN|{evn1}|20260302\rPID|1||T1\rPV1|1|O".encode()
+    reading = read_message(load_rulebook(), Policy(), raw, received_at=RECEIVED)
+    assert (reading.type, reading.event.does) == (kind, does)
+    assert any("EVN-1" in note for note in reading.said) is (msh9 != "ADT^A08" and kind != "ADT")
+
+
 TIMES = st.datetimes(datetime.fromisoformat("1900-01-01"), datetime.fromisoformat("2200-01-01"))
 OFFSETS = st.sampled_from(
     ["", *(f"{sign}{n // 60:02d}{n % 60:02d}" for sign in "+-" for n in range(0, 840, 15))]
