@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from telling import booked, left, problems, visit
+from telling import booked, left, problems, segment, visit
 
 from interface.chart.standing import standing
 
@@ -266,6 +266,33 @@ class TestDiagnoses:
         assert problems(booked(told)) == codes
         told.tell("ADT^A08", told.PID, visit("V2"), dg1(action="D"))
         assert problems(booked(told)) == []
+
+    @pytest.mark.parametrize(
+        ("named", "codes"),
+        [("5^E", ["10:J45.909"]), ("7^E", ["10:E11.9", "10:J45.909"]), ("", ["10:E11.9", "10:J45.909"])],
+    )
+    def test_it_deletes_by_the_diagnosis_number_alone(self, told, named, codes):
+        first, second = (segment(dg1(), f20="5^E", f21="A"), segment(dg1(ASTHMA), f20="6^E", f21="A"))
+        told.tell("ADT^A01", told.PID, visit("V1"), first, second)
+        answer = told.tell("ADT^A08", told.PID, visit("V1"), segment("DG1|1", f20=named, f21="D"))
+        assert problems(booked(told)) == codes
+        said = [("M1:DG1-3.1", "E11.9", "deleted: DG1-21 says so")]
+        assert left(answer) == (said if named == "5^E" else [])
+
+    def test_a_diagnosis_number_is_one_of_its_visit(self, told):
+        told.tell("ADT^A01", told.PID, visit("V1"), segment(dg1(), f20="5^E", f21="A"))
+        told.tell("ADT^A01", told.PID, visit("V2"), segment(dg1(ASTHMA), f20="5^E", f21="A"))
+        told.tell("PPR^PC1", told.PID, prb(code="K21.9^Reflux^I10", instance="5^E"))
+        told.tell("ADT^A08", told.PID, visit("V1"), segment("DG1|1", f20="5^E", f21="D"))
+        assert problems(booked(told)) == ["10:J45.909", "10:K21.9"]
+        told.tell("PPR^PC3", told.PID, prb("DE", code="", instance="5^E"))
+        assert problems(booked(told)) == ["10:J45.909"]
+
+    def test_it_withholds_by_the_diagnosis_number_alone(self, told):
+        told.tell("ADT^A01", told.PID, visit("V1"), segment(dg1(), f20="5^E", f21="A"))
+        answer = told.tell("ADT^A08", told.PID, visit("V1"), segment("DG1|1", f18="Y", f20="5^E", f21="U"))
+        assert problems(booked(told)) == []
+        assert left(answer) == [("M1:DG1-3.1", "E11.9", "confidential: DG1-18 is Y")]
 
     def test_but_not_what_the_problem_list_says(self, told):
         told.tell("PPR^PC1", told.PID, prb())
