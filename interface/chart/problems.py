@@ -40,7 +40,7 @@ def take_problems(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> No
         and not any(entry.action for entry in diagnoses)
     ):
         if reading.at < chart.snapshots.get(visit, ""):
-            stated = [entry for entry in stated if entry.listed]
+            stated = [entry for entry in stated if entry.listed or entry.confidential is not None]
         else:
             chart.snapshots[visit] = reading.at
             before = _take_out(chart, visit)
@@ -255,8 +255,11 @@ class _Taking:
         """Take in one coding of it, or what is known by its number."""
         stated, known = self.stated, self.known
         if (confidential := stated.confidential) is not None:
+            if known.is_released(entry):
+                return
             self._leave_out(entry.leaves, f"confidential: {_said(confidential)}", message=entry.message)
             known.end(change(entry, visit="", instance="", listed=True, gone="withheld", ended=confidential))
+            known.drop_shown(entry)
             return
         removed = stated.item["problem.action"] if stated.action == "delete" else stated.state("removed")
         if removed is not None:
@@ -272,6 +275,11 @@ class _Taking:
             if not same.gone:
                 known.put(change(same, date=earliest_of(same.date, entry.date)))
             return
+        released = entry.at if stated.released else ""
+        if same is not None:
+            released = max(released, same.released_at)
+        if released:
+            entry = change(entry, released_at=released)
         entry = self._with_state(entry, same)
         self._forget_other_codes(entry)
         if entry.ended is not None:

@@ -207,6 +207,35 @@ class TestConfidential:
         assert ("PRB-3.1", "E11.9", "confidential: PRB-25 says so") in left(answer)
         assert problems(booked(told)) == ["10:J45.909"]
 
+    @pytest.mark.parametrize(
+        ("newer", "codes"),
+        [
+            (("ADT^A08", visit("V1"), dg1()), []),
+            (("ADT^A08", visit("V2"), dg1()), []),
+            (("SIU^S14", "SCH||F7", dg1()), []),
+            (("PPR^PC1", prb()), []),
+            (("PPR^PC1", prb(instance="8")), []),
+            (("PPR^PC1", prb(f25="U")), ["10:E11.9"]),
+            (("ADT^A08", visit("V1"), segment(dg1(), f18="N")), ["10:E11.9"]),
+        ],
+    )
+    @pytest.mark.parametrize(
+        "withholds",
+        [("ADT^A08", visit("V1"), segment(dg1(), f18="Y")), ("PPR^PC1", prb(instance="5", f25="R"))],
+    )
+    def test_nothing_newer_that_came_before_releases_it_but_the_word_of_the_sender(
+        self, told, withholds, newer, codes
+    ):
+        told.tell(newer[0], told.PID, *newer[1:], at="202603020900")
+        told.tell(withholds[0], told.PID, *withholds[1:], at="202603020800")
+        assert problems(booked(told, at="202603021000")) == codes
+
+    def test_a_release_counts_for_what_came_before_it_alone(self, told):
+        told.tell("PPR^PC1", told.PID, prb(f25="U"), at="202603020700")
+        told.tell("PPR^PC1", told.PID, prb(), at="202603020900")
+        told.tell("PPR^PC1", told.PID, prb(f25="R"), at="202603020800")
+        assert problems(booked(told, at="202603021000")) == []
+
     def test_it_stays_withheld_until_the_sender_releases_it(self, told):
         told.tell("ADT^A08", told.PID, visit("V1"), dg1())
         told.tell("PPR^PC1", told.PID, prb(f25="R"))
