@@ -169,7 +169,7 @@ class _Taking:
         newer = reading.at >= old.at
         ids = tuple(dict.fromkeys((*old.ids, *self.ids)))
         if self._stays_withheld(old):
-            if newer:
+            if newer or (self._is_withheld() and not is_withheld(old)):
                 self.known.put(index, self._withheld(ids))
             return
         visit, account = visit_of(reading), text_of(reading.facts, "visit.account")
@@ -240,7 +240,8 @@ class _Taking:
     def _stays_withheld(self, old: Order) -> bool:
         """ORC-28 withholds an order until the sender says that it is not confidential."""
         if self._is_withheld():
-            return self.reading.at >= old.at or is_withheld(old)
+            said = old.facts.get("order.confidential")
+            return said is None or said.value != "usual" or said.at <= self.reading.at
         if not is_withheld(old) or (text_of(self.item, "order.confidential") and self.reading.at >= old.at):
             return False
         self._leave_out("confidential: an earlier message withheld the order, and none has released it")

@@ -321,6 +321,25 @@ class TestOutOfOrder:
             else ("M2:ORC-1", "medications.yaml#control")
         )
 
+    @pytest.mark.parametrize(
+        ("before", "since", "found"),
+        [
+            (None, "", []),
+            ("U", "", []),
+            ("", "", []),
+            (None, "U", ["+metformin"]),
+            ("", "U", ["+metformin"]),
+        ],
+    )
+    def test_a_confidential_order_is_so_though_something_newer_came_before(self, told, before, since, found):
+        if before is not None:
+            told.tell("RDE^O11", told.PID, orc(f28=before), rxe(), at="202603020700")
+        told.tell("RDE^O11", told.PID, orc("XO", f28=since), rxe(), at="202603020900")
+        answer = told.tell("RDE^O11", told.PID, orc("XO", f28="R"), rxe(), at="202603020800")
+        assert medications(told, at="202603021000") == found
+        said = [("RXE-2.2", "metformin 500 MG", "confidential: ORC-28")]
+        assert left(answer) == ([] if found else said)
+
     @pytest.mark.parametrize("control", ["DC", "NW"])
     def test_an_order_without_number_and_drug_is_said(self, told, control):
         told.tell("RDE^O11", told.PID, orc(), rxe())
