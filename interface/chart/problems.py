@@ -43,7 +43,7 @@ def take_problems(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> No
             stated = [entry for entry in stated if entry.listed or entry.confidential is not None]
         else:
             chart.snapshots[visit] = reading.at
-            before = _take_out(chart, visit)
+            before = _take_out(chart, visit, reading.at)
     numbers = [entry.instance for entry in stated if entry.instance]
     used = Counter(numbers) if numbers else None
     known = KnownProblems(chart.problems)
@@ -56,12 +56,14 @@ def take_problems(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> No
     chart.problems = known.entries()
 
 
-def _take_out(chart: Chart, visit: str) -> dict[Coded, Fact]:
-    """Take a visit's diagnoses out of the chart; the earliest date of each code, for those that come again."""
+def _take_out(chart: Chart, visit: str, at: str) -> dict[Coded, Fact]:
+    """Take a visit's diagnoses out of the chart, but what was said after `at`; the earliest date of each code, for those
+    that come again.
+    """
     dates: dict[Coded, Fact] = {}
     kept = []
     for problem in chart.problems:
-        if problem.listed or problem.visit != visit or problem.gone == "withheld":
+        if problem.listed or problem.visit != visit or problem.gone == "withheld" or problem.at > at:
             kept.append(problem)
             continue
         key = (problem.system, problem.code)

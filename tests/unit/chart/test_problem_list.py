@@ -333,6 +333,13 @@ class TestDiagnoses:
         told.tell("ADT^A08", told.PID, visit("V1"), dg1("K21.9^Reflux^I10"))
         assert problems(booked(told)) == ["10:J45.909", "10:K21.9"]
 
+    @pytest.mark.parametrize(("action", "codes"), [("D", ["10:J45.909"]), ("A", ["10:E11.9", "10:J45.909"])])
+    def test_a_list_that_comes_late_takes_nothing_newer_out(self, told, action, codes):
+        told.tell("ADT^A08", told.PID, visit("V1"), dg1(action=action), at="202603020900")
+        listed = (dg1(), dg1(ASTHMA)) if action == "D" else (dg1(ASTHMA),)
+        told.tell("ADT^A08", told.PID, visit("V1"), *listed, at="202603020800")
+        assert problems(booked(told, at="202603021000")) == codes
+
     @pytest.mark.parametrize("second", ["20240201", ""])
     def test_what_is_listed_again_keeps_its_earliest_date(self, told, second):
         told.tell("ADT^A01", told.PID, visit("V1"), dg1(date="20240105"))
