@@ -106,6 +106,19 @@ class KnownProblems:
             None,
         )
 
+    def is_released(self, entry: Problem) -> bool:
+        """Whether the sender has said since that a problem is not confidential."""
+        return any(
+            other.released_at > entry.at and other.system == entry.system
+            for _, other in self.of_code(entry.code)
+        )
+
+    def drop_shown(self, entry: Problem) -> None:
+        """Take out all that is known of a code but what withholds it: an empty field since then releases nothing."""
+        for place, other in self.of_code(entry.code):
+            if other.system == entry.system and other.gone != "withheld":
+                self.drop(place)
+
     def withhold(self, entry: Problem) -> None:
         """Nothing of a code is shown any more, whatever was said of it."""
         for place, other in self.of_code(entry.code):

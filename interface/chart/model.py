@@ -48,6 +48,8 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     gone: str = ""
     """`removed` (never was so) or `withheld` (confidential): it is not shown at all."""
     account: str = ""
+    released_at: str = ""
+    """When the sender last said that it is not confidential."""
 
 
 class Order(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

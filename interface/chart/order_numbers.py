@@ -78,7 +78,7 @@ class KnownOrders:
     takes one pass over the chart's orders; of drugs nothing is noted until a number has many orders.
     """
 
-    __slots__ = ("_by_drug", "_by_number", "_named", "_orders")
+    __slots__ = ("_by_drug", "_by_number", "_named", "_orders", "_replacing")
 
     def __init__(self, orders: list[Order]) -> None:
         """`orders`: the chart's own list, which `add` and `put` change."""
@@ -87,6 +87,7 @@ class KnownOrders:
         self._by_drug: dict[object, set[int]] | None = None
         self._named: set[int] = set()
         """The places of orders that name a drug; kept with `_by_drug`."""
+        self._replacing: list[Fact] | None = None
         for place, order in enumerate(orders):
             self._note(place, order.ids)
 
@@ -114,6 +115,25 @@ class KnownOrders:
         for text in ids:
             found.update(self._by_number.get(_bare(text), ()))
         return sorted(found)
+
+    def replaced(self, ids: tuple[str, ...], at: str) -> Fact | None:
+        """What a replacement order (RO) that is newer than `at` and came before says of the order it names (ORC-8)."""
+        if self._replacing is None:
+            self._replacing = [
+                order.facts["order.parent"]
+                for order in self._orders
+                if "order.parent" in order.facts and text_of(order.facts, "order.control") == "replaces"
+            ]
+        mine = [_Number.of(text) for text in ids] if self._replacing else []
+        for parent in self._replacing:
+            theirs = [_Number.of(text) for text in parent.value or ()]
+            if (
+                parent.at > at
+                and any(one.may_be(other) for one in mine for other in theirs)
+                and not _disagree(mine, theirs)
+            ):
+                return parent
+        return None
 
     def find(self, item: Item, ids: tuple[str, ...], touched: Set[int]) -> list[int]:
         """The known orders an item may be about: none, one, or several in question (by place).

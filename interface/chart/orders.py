@@ -38,8 +38,12 @@ def take_orders(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> None
     # what opens nothing by itself comes last: it may add to an order that this message opens, and so it does the second
     # time as it does the first
     for item in sorted(reading.orders, key=lambda item: _opens_none(item, adds=reading.event.adds_to_orders)):
-        if ids := ids_of(item):
-            _Taking(known, reading, item, ids, left_out, touched).take()
+        ids = ids_of(item)
+        taking = _Taking(known, reading, item, ids, left_out, touched)
+        if ids:
+            taking.take()
+        else:
+            taking.say_unknown()
 
 
 def _opens_none(item: Item, *, adds: bool) -> bool:
@@ -93,6 +97,11 @@ class _Taking:
         if text_of(self.item, "order.control") == "replaces":
             self._end_parent()
 
+    def say_unknown(self) -> None:
+        """Say that what ends or opens an order tells not which: it has no number and names no drug."""
+        if self.effect:
+            self._leave_out("the order has no number and names no drug: which is meant can't be told")
+
     def _all_are_meant(self, found: list[int]) -> bool:
         """Whether the message ends, under the very number they share, all orders of that number."""
         named = set(self.ids)
@@ -128,21 +137,21 @@ class _Taking:
         facts = dict(self.item)
         if self.adds or (control is not None and control.value not in ("open", "replaces")):
             _keep_original_date(facts)
-        place = self.known.add(
-            Order(
-                ids=self.ids,
-                facts=facts,
-                at=self.reading.at,
-                ended=self.effect == "end",
-                ended_leaf=self.leaf or self._drug_leaf(),
-                ended_message=self.reading.control_id,
-                visit=visit_of(self.reading),
-                ended_rule=self.rule,
-                state_at=self.reading.at,
-                account=text_of(self.reading.facts, "visit.account"),
-            )
+        order = Order(
+            ids=self.ids,
+            facts=facts,
+            at=self.reading.at,
+            ended=self.effect == "end",
+            ended_leaf=self.leaf or self._drug_leaf(),
+            ended_message=self.reading.control_id,
+            visit=visit_of(self.reading),
+            ended_rule=self.rule,
+            state_at=self.reading.at,
+            account=text_of(self.reading.facts, "visit.account"),
         )
-        self.touched.add(place)
+        if not order.ended and (parent := self.known.replaced(self.ids, self.reading.at)) is not None:
+            order = _replaced(order, parent, parent.message, parent.at)
+        self.touched.add(self.known.add(order))
 
     def _drug_leaf(self) -> Leaf | None:
         """That there is an order says that it runs, where no field does."""
@@ -160,7 +169,7 @@ class _Taking:
         newer = reading.at >= old.at
         ids = tuple(dict.fromkeys((*old.ids, *self.ids)))
         if self._stays_withheld(old):
-            if newer:
+            if newer or (self._is_withheld() and not is_withheld(old)):
                 self.known.put(index, self._withheld(ids))
             return
         visit, account = visit_of(reading), text_of(reading.facts, "visit.account")
@@ -231,7 +240,8 @@ class _Taking:
     def _stays_withheld(self, old: Order) -> bool:
         """ORC-28 withholds an order until the sender says that it is not confidential."""
         if self._is_withheld():
-            return self.reading.at >= old.at or is_withheld(old)
+            said = old.facts.get("order.confidential")
+            return said is None or said.value != "usual" or said.at <= self.reading.at
         if not is_withheld(old) or (text_of(self.item, "order.confidential") and self.reading.at >= old.at):
             return False
         self._leave_out("confidential: an earlier message withheld the order, and none has released it")
@@ -262,16 +272,16 @@ class _Taking:
             own = not set(self.ids).isdisjoint(order.ids)
             if own or order.ended or is_withheld(order) or (order.state_at or order.at) > self.reading.at:
                 continue
-            leaf = change(parent.leaves[0], path="", value=False)
-            ended = change(
-                order,
-                ended=True,
-                ended_leaf=leaf,
-                ended_message=self.reading.control_id,
-                ended_rule=parent.rule,
-                state_at=self.reading.at,
-            )
-            self.known.put(index, ended)
+            self.known.put(index, _replaced(order, parent, self.reading.control_id, self.reading.at))
+
+
+def _replaced(order: Order, parent: Fact, message: str, at: str) -> Order:
+    """The order, ended by a replacement that names it. `parent`: the replacement's ORC-8."""
+    leaf = change(parent.leaves[0], path="", value=False)
+    ended: Order = change(
+        order, ended=True, ended_leaf=leaf, ended_message=message, ended_rule=parent.rule, state_at=at
+    )
+    return ended
 
 
 def is_withheld(order: Order) -> bool:

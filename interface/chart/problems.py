@@ -40,28 +40,30 @@ def take_problems(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> No
         and not any(entry.action for entry in diagnoses)
     ):
         if reading.at < chart.snapshots.get(visit, ""):
-            stated = [entry for entry in stated if entry.listed]
+            stated = [entry for entry in stated if entry.listed or entry.confidential is not None]
         else:
             chart.snapshots[visit] = reading.at
-            before = _take_out(chart, visit)
+            before = _take_out(chart, visit, reading.at)
     numbers = [entry.instance for entry in stated if entry.instance]
     used = Counter(numbers) if numbers else None
     known = KnownProblems(chart.problems)
     for entry in stated:
         if entry.plain:
             _take_plain(known, entry, left_out, before)
-        elif entry.fact is not None or entry.listed:
+        elif entry.fact is not None or entry.listed or entry.is_by_number:
             alone = used is None or used[entry.instance] == 1
             _Taking(known, entry, left_out, before).take(alone=alone)
     chart.problems = known.entries()
 
 
-def _take_out(chart: Chart, visit: str) -> dict[Coded, Fact]:
-    """Take a visit's diagnoses out of the chart; the earliest date of each code, for those that come again."""
+def _take_out(chart: Chart, visit: str, at: str) -> dict[Coded, Fact]:
+    """Take a visit's diagnoses out of the chart, but what was said after `at`; the earliest date of each code, for those
+    that come again.
+    """
     dates: dict[Coded, Fact] = {}
     kept = []
     for problem in chart.problems:
-        if problem.listed or problem.visit != visit or problem.gone == "withheld":
+        if problem.listed or problem.visit != visit or problem.gone == "withheld" or problem.at > at:
             kept.append(problem)
             continue
         key = (problem.system, problem.code)
@@ -110,6 +112,11 @@ class _Stated(msgspec.Struct, frozen=True, gc=False):
             reading.at,
             account,
         )
+
+    @property
+    def is_by_number(self) -> bool:
+        """Whether it may say something of a diagnosis that its number alone names."""
+        return bool(self.instance) and self.action in ("update", "delete")
 
     @property
     def codes(self) -> list[Coded]:
@@ -219,18 +226,29 @@ class _Taking:
         stated = self.stated
         if stated.fact is not None and stated.fact.value is not None:
             return _problems_of(stated, self.instance)
-        if not self.instance or not (stated.listed or stated.action in ("update", "delete")):
+        if not self.instance or not (stated.listed or stated.is_by_number):
             return []
         # no code that could be sent: what is known by the same number takes in what is said of it
         return [
             change(known, at=stated.at, ended=None, resolved=None, active=True)
             for _, known in self.known.of_instance(self.instance)
-            if known.at <= stated.at and not known.gone
+            if known.at <= stated.at and not known.gone and self._is_of_the_same(known)
         ]
 
-    def _leave_out(self, leaves: tuple[Leaf, ...], why: str) -> None:
+    def _is_of_the_same(self, known: Problem) -> bool:
+        """Whether a number means the same there: the problem list has numbers of its own, and so has each visit."""
+        if known.listed or self.stated.listed:
+            return known.listed == self.stated.listed
+        return not self.stated.visit or known.visit in (self.stated.visit, "")
+
+    def _leave_out(self, leaves: tuple[Leaf, ...], why: str, *, message: str = "") -> None:
+        """`message`: the one that the leaves are of; empty: this one."""
+        own = next(iter(self.stated.item.values())).message
+        before = f"{message}:" if message not in ("", own) else ""
         self.left_out += [
-            LeftOut(leaf.source, str(leaf.value), why) for leaf in leaves if leaf.path.endswith(".code")
+            LeftOut(f"{before}{leaf.source}", str(leaf.value), why)
+            for leaf in leaves
+            if leaf.path.endswith(".code")
         ]
 
     # ------------------------------------------------------------ into the chart
@@ -239,28 +257,35 @@ class _Taking:
         """Take in one coding of it, or what is known by its number."""
         stated, known = self.stated, self.known
         if (confidential := stated.confidential) is not None:
-            self._leave_out(entry.leaves, f"confidential: {_said(confidential)}")
+            if known.is_released(entry):
+                return
+            self._leave_out(entry.leaves, f"confidential: {_said(confidential)}", message=entry.message)
             known.end(change(entry, visit="", instance="", listed=True, gone="withheld", ended=confidential))
+            known.drop_shown(entry)
             return
         removed = stated.item["problem.action"] if stated.action == "delete" else stated.state("removed")
         if removed is not None:
-            self._leave_out(entry.leaves, f"deleted: {_said(removed)}")
+            self._leave_out(entry.leaves, f"deleted: {_said(removed)}", message=entry.message)
             known.end(change(entry, gone="removed", ended=removed))
             return
         if self._is_withheld(entry):
-            self._leave_out(
-                entry.leaves, "confidential: an earlier message withheld it, and none has released it"
-            )
+            why = "confidential: an earlier message withheld it, and none has released it"
+            self._leave_out(entry.leaves, why, message=entry.message)
             return
         same = known.same(entry)
         if same is not None and same.at > entry.at:
             if not same.gone:
                 known.put(change(same, date=earliest_of(same.date, entry.date)))
             return
+        released = entry.at if stated.released else ""
+        if same is not None:
+            released = max(released, same.released_at)
+        if released:
+            entry = change(entry, released_at=released)
         entry = self._with_state(entry, same)
         self._forget_other_codes(entry)
         if entry.ended is not None:
-            self._leave_out(entry.leaves, f"no longer active: {_said(entry.ended)}")
+            self._leave_out(entry.leaves, f"no longer active: {_said(entry.ended)}", message=entry.message)
             known.end(entry)
             return
         known.put(known.as_ended_since(entry))

@@ -230,10 +230,43 @@ class TestHowLong:
             (["TQ1|1||QD|||30^d|20260201"], True),
             (["TQ1|1||QD|||10 days|20260201"], False),
             (["TQ1|1||QD|||2^parsec|20260201"], True),
+            (["TQ1|1||BID|||5^d|20260210", "TQ1|2||QD|||30^d|20260215"], True),
+            (["TQ1|1||BID|||5^d|20260210", "TQ1|2||QD|||5^d|20260215"], False),
+            (["TQ1|1||BID|||5^d|20260210", "TQ1|2||QD||||20260215"], True),
+            (["TQ1|1||BID|||5^d|20260210", "TQ1|2||QD|||INDEF|20260215"], True),
+            (["TQ1|1||BID|||5^d|20260210", "TQ1|2||QD|||2^parsec|20260215"], True),
+            (["TQ1|1||BID|||5^d|20260210", "TQ1|2||QD||||20260215|20260401"], True),
+            (["TQ1|1||BID|||90^d|20260210", "TQ1|2||QD||||20260215|20260220"], True),
         ],
     )
     def test_of_several_timings_the_last_end_counts(self, told, segments, active):
         assert medications(told, orc(), *segments, rxe())[0]["active"] is active
+
+    @pytest.mark.parametrize(
+        ("pattern", "active"),
+        [
+            ("^QAM^^20260101^20260201~^QHS^^20260101", True),
+            ("^QAM^^20260101~^QHS^^20260101^20260201", True),
+            ("^QAM^^20260101^20260201~^QHS^^20260101^20260401", True),
+            ("^QAM^^20260101^20260201~^QHS^^20260101^20260210", False),
+            ("^BID^D5^20260210~^QD^D30^20260215", True),
+            ("^BID^D5^20260210~^QD^D5^20260215", False),
+            ("^BID^D5^20260210~^QD^^20260215", True),
+        ],
+    )
+    def test_so_it_does_of_several_in_one_field(self, told, pattern, active):
+        assert medications(told, orc(), rxe(f1=pattern))[0]["active"] is active
+        assert medications(told, orc(placer="P2", f7=pattern), "RXO|1^b^RXNORM")[1]["active"] is active
+
+    def test_a_duration_in_rxe_1_goes_before_those_of_several_tq1(self, told):
+        several = ("TQ1|1||QD|||5^d|20260101", "TQ1|2||QD|||5^d|20260106")
+        assert medications(told, orc(), *several, rxe(f1="^QD^D90^20260201"))[0]["active"] is True
+
+    def test_an_unreadable_duration_of_several_is_said(self, told):
+        several = ("TQ1|1||QD|||5^d|20260201", "TQ1|2||QD|||2^parsec|20260206")
+        answer = told.tell("RDE^O11", told.PID, orc(), *several, rxe())
+        why = "TQ1[2]-6 is a duration of a unit table duration_units has not"
+        assert ("TQ1[2]-6", why) in [(entry["source"], entry["why"]) for entry in answer["left_out"]]
 
     @pytest.mark.parametrize(
         ("length", "active"), [("H24", False), ("H240", True), ("M90", False), ("X10", True)]

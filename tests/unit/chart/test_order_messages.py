@@ -298,6 +298,56 @@ class TestOutOfOrder:
         assert medications(told, at="202603021000") == ["-metformin"]
         assert prescription(told, at="202603021001")["prescribedDate"] == "2026-02-02"
 
+    @pytest.mark.parametrize(
+        ("parent", "placed", "active"),
+        [
+            ("A&EPIC", "202603020800", "-"),
+            ("A", "202603020800", "-"),
+            ("^F1&RX", "202603020800", "-"),
+            ("A&EPIC", "202603020930", "+"),
+            ("A&OTHER", "202603020800", "+"),
+            ("Z", "202603020800", "+"),
+        ],
+    )
+    def test_an_order_told_after_its_replacement_has_ended(self, told, parent, placed, active):
+        told.tell("RDE^O11", told.PID, orc("RO", placer="B", f8=parent), rxe(OTHER), at="202603020900")
+        told.tell("RDE^O11", told.PID, orc(placer="A^EPIC", filler="F1^RX"), rxe(), at=placed)
+        answer = booked(told, at="202603021000")
+        assert [m["active"] for m in answer["request"]["medications"]] == [True, active == "+"]
+        source = next(e for e in answer["fields"] if e["field"] == "medications[1].active")
+        assert (source["source"], source["rule"]) == (
+            ("M1:ORC-8", "medications.yaml#parent")
+            if active == "-"
+            else ("M2:ORC-1", "medications.yaml#control")
+        )
+
+    @pytest.mark.parametrize(
+        ("before", "since", "found"),
+        [
+            (None, "", []),
+            ("U", "", []),
+            ("", "", []),
+            (None, "U", ["+metformin"]),
+            ("", "U", ["+metformin"]),
+        ],
+    )
+    def test_a_confidential_order_is_so_though_something_newer_came_before(self, told, before, since, found):
+        if before is not None:
+            told.tell("RDE^O11", told.PID, orc(f28=before), rxe(), at="202603020700")
+        told.tell("RDE^O11", told.PID, orc("XO", f28=since), rxe(), at="202603020900")
+        answer = told.tell("RDE^O11", told.PID, orc("XO", f28="R"), rxe(), at="202603020800")
+        assert medications(told, at="202603021000") == found
+        said = [("RXE-2.2", "metformin 500 MG", "confidential: ORC-28")]
+        assert left(answer) == ([] if found else said)
+
+    @pytest.mark.parametrize("control", ["DC", "NW"])
+    def test_an_order_without_number_and_drug_is_said(self, told, control):
+        told.tell("RDE^O11", told.PID, orc(), rxe())
+        answer = told.tell("RDE^O11", told.PID, orc(control, placer=""), rxe(""))
+        why = "the order has no number and names no drug: which is meant can't be told"
+        assert left(answer) == [("ORC-1", "", why)]
+        assert medications(told) == ["+metformin"]
+
     def test_an_older_timing_never_joins_newer_words(self, told):
         told.tell("RDE^O11", told.PID, orc("XO"), rxe(f7="^as directed"), at="202603020900")
         told.tell("RDE^O11", told.PID, orc(), rxe(f1="^QD", f7="^one", f3="1", f10="30"), at="202603020800")

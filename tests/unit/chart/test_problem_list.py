@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from telling import booked, left, problems, visit
+from telling import booked, left, problems, segment, visit
 
 from interface.chart.standing import standing
 
@@ -207,6 +207,35 @@ class TestConfidential:
         assert ("PRB-3.1", "E11.9", "confidential: PRB-25 says so") in left(answer)
         assert problems(booked(told)) == ["10:J45.909"]
 
+    @pytest.mark.parametrize(
+        ("newer", "codes"),
+        [
+            (("ADT^A08", visit("V1"), dg1()), []),
+            (("ADT^A08", visit("V2"), dg1()), []),
+            (("SIU^S14", "SCH||F7", dg1()), []),
+            (("PPR^PC1", prb()), []),
+            (("PPR^PC1", prb(instance="8")), []),
+            (("PPR^PC1", prb(f25="U")), ["10:E11.9"]),
+            (("ADT^A08", visit("V1"), segment(dg1(), f18="N")), ["10:E11.9"]),
+        ],
+    )
+    @pytest.mark.parametrize(
+        "withholds",
+        [("ADT^A08", visit("V1"), segment(dg1(), f18="Y")), ("PPR^PC1", prb(instance="5", f25="R"))],
+    )
+    def test_nothing_newer_that_came_before_releases_it_but_the_word_of_the_sender(
+        self, told, withholds, newer, codes
+    ):
+        told.tell(newer[0], told.PID, *newer[1:], at="202603020900")
+        told.tell(withholds[0], told.PID, *withholds[1:], at="202603020800")
+        assert problems(booked(told, at="202603021000")) == codes
+
+    def test_a_release_counts_for_what_came_before_it_alone(self, told):
+        told.tell("PPR^PC1", told.PID, prb(f25="U"), at="202603020700")
+        told.tell("PPR^PC1", told.PID, prb(), at="202603020900")
+        told.tell("PPR^PC1", told.PID, prb(f25="R"), at="202603020800")
+        assert problems(booked(told, at="202603021000")) == []
+
     def test_it_stays_withheld_until_the_sender_releases_it(self, told):
         told.tell("ADT^A08", told.PID, visit("V1"), dg1())
         told.tell("PPR^PC1", told.PID, prb(f25="R"))
@@ -267,6 +296,33 @@ class TestDiagnoses:
         told.tell("ADT^A08", told.PID, visit("V2"), dg1(action="D"))
         assert problems(booked(told)) == []
 
+    @pytest.mark.parametrize(
+        ("named", "codes"),
+        [("5^E", ["10:J45.909"]), ("7^E", ["10:E11.9", "10:J45.909"]), ("", ["10:E11.9", "10:J45.909"])],
+    )
+    def test_it_deletes_by_the_diagnosis_number_alone(self, told, named, codes):
+        first, second = (segment(dg1(), f20="5^E", f21="A"), segment(dg1(ASTHMA), f20="6^E", f21="A"))
+        told.tell("ADT^A01", told.PID, visit("V1"), first, second)
+        answer = told.tell("ADT^A08", told.PID, visit("V1"), segment("DG1|1", f20=named, f21="D"))
+        assert problems(booked(told)) == codes
+        said = [("M1:DG1-3.1", "E11.9", "deleted: DG1-21 says so")]
+        assert left(answer) == (said if named == "5^E" else [])
+
+    def test_a_diagnosis_number_is_one_of_its_visit(self, told):
+        told.tell("ADT^A01", told.PID, visit("V1"), segment(dg1(), f20="5^E", f21="A"))
+        told.tell("ADT^A01", told.PID, visit("V2"), segment(dg1(ASTHMA), f20="5^E", f21="A"))
+        told.tell("PPR^PC1", told.PID, prb(code="K21.9^Reflux^I10", instance="5^E"))
+        told.tell("ADT^A08", told.PID, visit("V1"), segment("DG1|1", f20="5^E", f21="D"))
+        assert problems(booked(told)) == ["10:J45.909", "10:K21.9"]
+        told.tell("PPR^PC3", told.PID, prb("DE", code="", instance="5^E"))
+        assert problems(booked(told)) == ["10:J45.909"]
+
+    def test_it_withholds_by_the_diagnosis_number_alone(self, told):
+        told.tell("ADT^A01", told.PID, visit("V1"), segment(dg1(), f20="5^E", f21="A"))
+        answer = told.tell("ADT^A08", told.PID, visit("V1"), segment("DG1|1", f18="Y", f20="5^E", f21="U"))
+        assert problems(booked(told)) == []
+        assert left(answer) == [("M1:DG1-3.1", "E11.9", "confidential: DG1-18 is Y")]
+
     def test_but_not_what_the_problem_list_says(self, told):
         told.tell("PPR^PC1", told.PID, prb())
         told.tell("ADT^A08", told.PID, visit("V1"), dg1(action="D"))
@@ -276,6 +332,13 @@ class TestDiagnoses:
         told.tell("ADT^A01", told.PID, visit("V1"), dg1(), prb(code=ASTHMA))
         told.tell("ADT^A08", told.PID, visit("V1"), dg1("K21.9^Reflux^I10"))
         assert problems(booked(told)) == ["10:J45.909", "10:K21.9"]
+
+    @pytest.mark.parametrize(("action", "codes"), [("D", ["10:J45.909"]), ("A", ["10:E11.9", "10:J45.909"])])
+    def test_a_list_that_comes_late_takes_nothing_newer_out(self, told, action, codes):
+        told.tell("ADT^A08", told.PID, visit("V1"), dg1(action=action), at="202603020900")
+        listed = (dg1(), dg1(ASTHMA)) if action == "D" else (dg1(ASTHMA),)
+        told.tell("ADT^A08", told.PID, visit("V1"), *listed, at="202603020800")
+        assert problems(booked(told, at="202603021000")) == codes
 
     @pytest.mark.parametrize("second", ["20240201", ""])
     def test_what_is_listed_again_keeps_its_earliest_date(self, told, second):
