@@ -72,7 +72,8 @@ def asked(listener: socket.socket) -> dict[str, Any] | None:
             for file in files:
                 os.close(file)
             running[child] = line
-            line.send(str(child).encode())
+            with contextlib.suppress(OSError):  # who asked is gone
+                line.send(str(child).encode())
 
 
 def _tell_ends(running: dict[int, socket.socket]) -> None:
