@@ -19,7 +19,6 @@ from interface.cli.stored import add_json_argument, add_settings_again, open_sto
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from interface.settings import Settings
     from interface.store.alerts import StoredBook
     from interface.store.database import Store
 
@@ -88,9 +87,9 @@ def show(args: argparse.Namespace) -> int:
             }
         )
     else:
-        _print(settings, now, latest[::-1])
+        _print(now, latest[::-1])
     if not runs:
-        tell(f"no daemon runs on this store: this is how it was {_when(books, settings)}")
+        tell(f"no daemon runs on this store: this is how it was {_when(books)}")
     return 1 if now else 0
 
 
@@ -98,17 +97,14 @@ def _runs(store: Store) -> bool:
     return store.presence("door").is_held()
 
 
-def _when(books: Sequence[StoredBook], settings: Settings) -> str:
+def _when(books: Sequence[StoredBook]) -> str:
     last = max((book.changed_at for book in books), default=0.0)
-    return f"at {local_text(last, settings.site.zone)}" if last else "before it ran for the first time"
+    return f"at {local_text(last)}" if last else "before it ran for the first time"
 
 
-def _print(settings: Settings, now: Sequence[tuple[str, Any]], latest: Sequence[tuple[str, Edge]]) -> None:
-    zone = settings.site.zone
+def _print(now: Sequence[tuple[str, Any]], latest: Sequence[tuple[str, Edge]]) -> None:
     if now:
-        rows = [
-            (one.level, local_text(one.since, zone), one.code, one.scope, node, one.text) for node, one in now
-        ]
+        rows = [(one.level, local_text(one.since), one.code, one.scope, node, one.text) for node, one in now]
         table(*_columns(("level", "since", "alert", "scope", "node", "text"), rows))
         heading("what to do:")
         table(("alert", "do"), [(one.code, one.todo) for one in {one.code: one for _, one in now}.values()])
@@ -117,7 +113,7 @@ def _print(settings: Settings, now: Sequence[tuple[str, Any]], latest: Sequence[
     if latest:
         heading("the latest:")
         said = [
-            (local_text(edge.at, zone), edge.code, edge.scope, node, _verb(edge), edge.text)
+            (local_text(edge.at), edge.code, edge.scope, node, _verb(edge), edge.text)
             for node, edge in latest
         ]
         table(*_columns(("at", "alert", "scope", "node", "event", "text"), said))

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from interface.cli.common import add_settings_option, find_settings
+from interface.cli.common import add_settings_option, find_settings, use_zone_of
 from interface.cli.output import print_json, safe_text
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def examine(path: Path, *, live: bool = False, running: bool = False) -> "list[F
 
     try:
         settings = load_settings(path)
+        use_zone_of(settings)
     except SettingsError as error:
         return [Finding("FAIL", "settings", str(fault), about_settings=True) for fault in error.faults]
     if running:

@@ -71,10 +71,25 @@ def find_settings(given: str | None) -> Path:
 
 
 def settings_of(args: argparse.Namespace) -> "Settings":
-    """The settings that a command works with (see `add_settings_option`)."""
+    """The settings that a command works with (see `add_settings_option`). From here on its times are the site's."""
     from interface.settings import load_settings
 
-    return load_settings(find_settings(args.config))
+    settings = load_settings(find_settings(args.config))
+    use_zone_of(settings)
+    for name in ("since", "until"):
+        if isinstance(time := getattr(args, name, None), datetime):
+            setattr(args, name, time.replace(tzinfo=settings.site.zone).timestamp())
+    return settings
+
+
+class _People:
+    zone: tzinfo | None = None
+    """In which times are shown; None: this machine's."""
+
+
+def use_zone_of(settings: "Settings") -> None:
+    """Show times as the site has them; where it names no time zone, as this machine does."""
+    _People.zone = settings.site.zone
 
 
 def read_file(name: str, limit: int = 1024 * 1024 * 1024) -> bytes:
@@ -114,10 +129,10 @@ def place_of(error: BaseException) -> str:
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
-def moment(text: str, now: datetime) -> float:
+def moment(text: str, now: datetime) -> float | datetime:
     """A time of the command line as POSIX seconds: `2h`, `3d` (ago), `2026-03-05[T10:00]`.
 
-    A date or time without an offset is this machine's local time.
+    A date or time without an offset is given as it is: it is the site's local time (`settings_of`).
 
     Raises:
         UsageError: it is none of these.
@@ -127,11 +142,13 @@ def moment(text: str, now: datetime) -> float:
     if number.isdecimal() and unit in _UNITS and len(number) <= 6:
         return (now - timedelta(seconds=int(number) * _UNITS[unit])).timestamp()
     try:
-        return datetime.fromisoformat(text).astimezone().timestamp()
+        given = datetime.fromisoformat(text)
+        seconds = given.astimezone().timestamp()  # whether it is one at all
     except (ValueError, OverflowError, OSError):
         raise UsageError(
             f"cannot read the time {text!r}: write 30m, 2h, 3d (ago), 2026-03-05 or 2026-03-05T10:00"
         ) from None
+    return given if given.tzinfo is None else seconds
 
 
 def utc_text(seconds: float | None) -> str | None:
@@ -141,11 +158,11 @@ def utc_text(seconds: float | None) -> str | None:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def local_text(seconds: float | None, zone: tzinfo | None = None) -> str:
-    """POSIX seconds for people, as the time of a zone, None: of this machine: `2026-03-05 10:00:00`; '' for none."""
+def local_text(seconds: float | None) -> str:
+    """POSIX seconds for people, as the site's local time: `2026-03-05 10:00:00`; '' for none."""
     if seconds is None:
         return ""
-    return datetime.fromtimestamp(seconds, UTC).astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+    return datetime.fromtimestamp(seconds, UTC).astimezone(_People.zone).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def span_text(seconds: float) -> str:

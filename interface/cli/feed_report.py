@@ -123,8 +123,8 @@ def _source(args: argparse.Namespace) -> Iterator[Source]:
     from interface.cli.stored import open_views
     from interface.store.records.lists import MessageFilter
 
-    where = MessageFilter(listener=args.listener, since=args.since, until=args.until)
     policy = _policy(args, needed=True)
+    where = MessageFilter(listener=args.listener, since=args.since, until=args.until)
     with open_views(args) as views:
         yield JournalSource(views, where, args.limit or DEFAULT_LIMIT, policy, args.sender)
 

@@ -91,7 +91,7 @@ def _table(
 
 
 def _local(text: str) -> str:
-    """A time of the JSON answer in this machine's local time."""
+    """A time of the JSON answer, for people."""
     return local_text(datetime.fromisoformat(text).timestamp())
 
 

@@ -3,7 +3,6 @@
 import argparse
 import json
 import time
-from datetime import tzinfo
 from typing import TYPE_CHECKING, Any
 
 from interface.cli.by_hand import add_by_hand
@@ -81,23 +80,23 @@ def list_requests(args: argparse.Namespace) -> int:
         "outcome",
         "reasons",
     )
-    lines = [_line(row, settings.site.zone, timed=timed) for row in rows]
+    lines = [_line(row, timed=timed) for row in rows]
     table(columns, lines, right=("id", "message", "attempts"))
     hint_more(f"{PROGRAM} requests", more)
     return 0
 
 
-def _line(row: "RequestSummary", zone: tzinfo | None, *, timed: bool) -> tuple[object, ...]:
+def _line(row: "RequestSummary", *, timed: bool) -> tuple[object, ...]:
     notes = [reasons_text(row.reasons)] if row.reasons else []
     notes += ["possible duplicate"] if row.possible_duplicate else []
     last = " ".join(str(part) for part in (row.last_status, row.last_verdict) if part)
     return (
         row.id,
-        local_text(row.created_at, zone),
+        local_text(row.created_at),
         row.message_id,
         row.appointment_date,
         row.state,
-        *((local_text(row.wake_at, zone),) if timed else ()),
+        *((local_text(row.wake_at),) if timed else ()),
         row.attempts,
         last,
         row.correlation_id,
@@ -182,29 +181,29 @@ def show(args: argparse.Namespace) -> int:
         return 0
     from interface.evidence.words import filled_line, shared_line
 
-    row, zone = detail.summary, settings.site.zone
+    row = detail.summary
     given_up = fields.get("discarded") or {}
     facts(
         {
             "request": row.id,
-            "made": local_text(row.created_at, zone),
-            "changed": local_text(row.changed_at, zone),
+            "made": local_text(row.created_at),
+            "changed": local_text(row.changed_at),
             "message": row.message_id,
             "patient": row.patient_id,
             "appointment": detail.appointment,
             "date": row.appointment_date,
             "state": row.state + (", possible duplicate" if row.possible_duplicate else ""),
             "reasons": reasons_text(row.reasons),
-            "held until": local_text(row.wake_at, zone),
+            "held until": local_text(row.wake_at),
             "why": given_up.get("why"),
             "released by": releases_text(row.reasons) if row.state == "held" else "",
-            "next attempt": local_text(row.due_at, zone),
+            "next attempt": local_text(row.due_at),
             "waits because": destination.text(time.time()) if row.state == "waiting" else "",
             "correlation id": row.correlation_id,
             "panel": row.panel_id,
-            "taken in": local_text(row.taken_at, zone),
+            "taken in": local_text(row.taken_at),
             "outcome": row.outcome.text,
-            **{said: _when(at, row.taken_at, zone) for said, at in _said(row)},
+            **{said: _when(at, row.taken_at) for said, at in _said(row)},
             "webhook awaited for": _awaited(row, settings.webhooks.expected_hours),
             "supersedes": row.supersedes,
             "completeness": filled_line(whole) if whole is not None else "",
@@ -219,7 +218,7 @@ def show(args: argparse.Namespace) -> int:
     if detail.attempts:
         heading("attempts:")
         columns = ("started", "seconds", "status", "verdict", "detail")
-        table(columns, [_attempt(attempt, zone) for attempt in detail.attempts], right=("seconds", "status"))
+        table(columns, [_attempt(attempt) for attempt in detail.attempts], right=("seconds", "status"))
         last = detail.attempts[-1].reply
         if last:
             heading("what the API answered:")
@@ -227,7 +226,7 @@ def show(args: argparse.Namespace) -> int:
     if detail.webhooks:
         heading("webhooks:")
         heads = ("id", "received", "after", "type", "says it was at", "correlation id", "repeats")
-        table(heads, [_webhook(said, row, zone) for said in detail.webhooks], right=("id", "repeats"))
+        table(heads, [_webhook(said, row) for said in detail.webhooks], right=("id", "repeats"))
     return 0
 
 
@@ -239,11 +238,11 @@ def _said(row: "RequestSummary") -> tuple[tuple[str, float | None], ...]:
     )
 
 
-def _when(at: float | None, taken_at: float | None, zone: tzinfo | None) -> str:
+def _when(at: float | None, taken_at: float | None) -> str:
     """When a webhook came, and how long after the request was taken in."""
     if at is None:
         return ""
-    return f"{local_text(at, zone)}{_after(at, taken_at)}"
+    return f"{local_text(at)}{_after(at, taken_at)}"
 
 
 def _after(at: float, taken_at: float | None) -> str:
@@ -261,18 +260,18 @@ def _awaited(row: "RequestSummary", expected_hours: float) -> str:
     return span_text(waited) + (late if waited > expected_hours * 3600 else "")
 
 
-def _webhook(said: "WebhookSummary", row: "RequestSummary", zone: tzinfo | None) -> tuple[object, ...]:
+def _webhook(said: "WebhookSummary", row: "RequestSummary") -> tuple[object, ...]:
     return (
         said.id,
-        local_text(said.received_at, zone),
+        local_text(said.received_at),
         _after(said.received_at, row.taken_at).removeprefix(", ").removesuffix(" after"),
         said.event,
-        local_text(said.event_at, zone),
+        local_text(said.event_at),
         said.correlation_id,
         said.duplicates or None,
     )
 
 
-def _attempt(attempt: "AttemptView", zone: tzinfo | None) -> tuple[object, ...]:
+def _attempt(attempt: "AttemptView") -> tuple[object, ...]:
     seconds = f"{attempt.finished_at - attempt.started_at:.3f}"
-    return local_text(attempt.started_at, zone), seconds, attempt.status, attempt.verdict, attempt.detail
+    return local_text(attempt.started_at), seconds, attempt.status, attempt.verdict, attempt.detail

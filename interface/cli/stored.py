@@ -86,7 +86,7 @@ def wants_json(args: argparse.Namespace) -> bool:
     return bool(getattr(args, "json", False))
 
 
-def ago(text: str) -> float:
+def ago(text: str) -> float | datetime:
     """A time of the command line, see `moment`. Raises UsageError."""
     return moment(text, datetime.fromtimestamp(time.time(), UTC))
 

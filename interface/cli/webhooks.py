@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from datetime import tzinfo
 from typing import TYPE_CHECKING, Any
 
 from interface.cli.common import PROGRAM, local_text, settings_of, utc_text
@@ -79,17 +78,17 @@ def list_webhooks(args: argparse.Namespace) -> int:
         tell("no webhooks")
         return 0
     columns = ("id", "received", "type", "says it was at", "correlation id", "state", "requests", "repeats")
-    table(columns, [_line(row, settings.site.zone) for row in rows], right=("id", "repeats"))
+    table(columns, [_line(row) for row in rows], right=("id", "repeats"))
     hint_more(f"{PROGRAM} webhooks", more)
     return 0
 
 
-def _line(row: WebhookSummary, zone: tzinfo | None) -> tuple[object, ...]:
+def _line(row: WebhookSummary) -> tuple[object, ...]:
     return (
         row.id,
-        local_text(row.received_at, zone),
+        local_text(row.received_at),
         row.event,
-        local_text(row.event_at, zone),
+        local_text(row.event_at),
         row.correlation_id,
         row.state,
         ", ".join(map(str, row.requests)),
@@ -126,7 +125,7 @@ def show(args: argparse.Namespace) -> int:
         detail = store.webhooks.one(args.id)
     if detail is None:
         raise InterfaceError(f"there is no webhook {args.id}")
-    row, zone = detail.summary, settings.site.zone
+    row = detail.summary
     said = decoded(detail.body)
     shown = said if args.body else masked(said, row)
     if wants_json(args):
@@ -135,15 +134,15 @@ def show(args: argparse.Namespace) -> int:
     facts(
         {
             "webhook": row.id,
-            "received": local_text(row.received_at, zone),
+            "received": local_text(row.received_at),
             "from": row.peer,
             "type": row.event,
-            "says it was at": local_text(row.event_at, zone),
+            "says it was at": local_text(row.event_at),
             "correlation id": row.correlation_id,
             "state": row.state,
             "requests": ", ".join(map(str, row.requests)),
             "repeats": row.duplicates or None,
-            "last repeat": local_text(row.last_duplicate_at, zone),
+            "last repeat": local_text(row.last_duplicate_at),
             "problem": detail.problem,
         }
     )

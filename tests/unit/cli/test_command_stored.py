@@ -1,10 +1,13 @@
 """Pages, times and texts of the lists."""
 
+from argparse import Namespace
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from interface.cli import common
 from interface.cli.common import UsageError, local_text, moment, utc_text
 from interface.cli.stored import pages, reasons_text, whole
 from interface.shown.stored import decoded
@@ -61,6 +64,18 @@ def test_times_ago(text: str, seconds: int) -> None:
 def test_points_in_time() -> None:
     assert moment("2026-03-05T06:00:00-06:00", NOW) == NOW.timestamp()
     assert moment("2026-03-05T12:00Z", NOW) == NOW.timestamp()
+
+
+def test_a_time_without_an_offset_is_the_sites_and_so_are_those_that_are_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(common._People, "zone", None)  # put back behind us
+    file = tmp_path / "site.toml"
+    file.write_text('[site]\ntimezone = "Asia/Tokyo"\n')
+    args = Namespace(config=str(file), since=moment("2026-03-05T21:00", NOW), until=moment("2h", NOW))
+    common.settings_of(args)
+    assert (args.since, args.until) == (NOW.timestamp(), NOW.timestamp() - 7200)
+    assert local_text(NOW.timestamp()) == "2026-03-05 21:00:00"
 
 
 @pytest.mark.parametrize("text", ["", "x", "2", "h", "-2h", "2026-13-01", "9999999d", "²h", "0001-01-01"])
