@@ -213,8 +213,8 @@ class _Taking:
         """Take it in. `alone`: no other of the message bears the same instance number."""
         stated = self.stated
         if stated.action == "unknown":
-            leaves = stated.fact.leaves if stated.fact is not None else ()
-            self._leave_out(leaves, "its action code is not known, and may mean anything")
+            if stated.fact is not None:
+                self._leave_out(stated.fact, "its action code is not known, and may mean anything")
             return
         self.instance = stated.instance if alone else ""
         for entry in self._entries():
@@ -241,13 +241,13 @@ class _Taking:
             return known.listed == self.stated.listed
         return not self.stated.visit or known.visit in (self.stated.visit, "")
 
-    def _leave_out(self, leaves: tuple[Leaf, ...], why: str, *, message: str = "") -> None:
-        """`message`: the one that the leaves are of; empty: this one."""
+    def _leave_out(self, told: Fact | Problem, why: str) -> None:
+        """Say so of its codes, and of which message they are where it is an earlier one."""
         own = next(iter(self.stated.item.values())).message
-        before = f"{message}:" if message not in ("", own) else ""
+        before = f"{told.message}:" if told.message not in ("", own) else ""
         self.left_out += [
             LeftOut(f"{before}{leaf.source}", str(leaf.value), why)
-            for leaf in leaves
+            for leaf in told.leaves
             if leaf.path.endswith(".code")
         ]
 
@@ -259,18 +259,17 @@ class _Taking:
         if (confidential := stated.confidential) is not None:
             if known.is_released(entry):
                 return
-            self._leave_out(entry.leaves, f"confidential: {_said(confidential)}", message=entry.message)
+            self._leave_out(entry, f"confidential: {_said(confidential)}")
             known.end(change(entry, visit="", instance="", listed=True, gone="withheld", ended=confidential))
             known.drop_shown(entry)
             return
         removed = stated.item["problem.action"] if stated.action == "delete" else stated.state("removed")
         if removed is not None:
-            self._leave_out(entry.leaves, f"deleted: {_said(removed)}", message=entry.message)
+            self._leave_out(entry, f"deleted: {_said(removed)}")
             known.end(change(entry, gone="removed", ended=removed))
             return
         if self._is_withheld(entry):
-            why = "confidential: an earlier message withheld it, and none has released it"
-            self._leave_out(entry.leaves, why, message=entry.message)
+            self._leave_out(entry, "confidential: an earlier message withheld it, and none has released it")
             return
         same = known.same(entry)
         if same is not None and same.at > entry.at:
@@ -285,7 +284,7 @@ class _Taking:
         entry = self._with_state(entry, same)
         self._forget_other_codes(entry)
         if entry.ended is not None:
-            self._leave_out(entry.leaves, f"no longer active: {_said(entry.ended)}", message=entry.message)
+            self._leave_out(entry, f"no longer active: {_said(entry.ended)}")
             known.end(entry)
             return
         known.put(known.as_ended_since(entry))

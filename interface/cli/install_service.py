@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from interface.cli.common import PROGRAM, UsageError, find_settings
+from interface.cli.common import PROGRAM, UsageError, settings_of
 from interface.cli.unit_files import (
     CREDENTIALS,
     ENVIRONMENT,
@@ -21,7 +21,7 @@ from interface.cli.unit_files import (
     needs,
     units,
 )
-from interface.settings import Settings, load_settings
+from interface.settings import Settings
 from interface.store.keys import key_file
 
 FOLDER = Path("/etc/systemd/system")
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     folder = Path(args.dir)
     if args.remove:
         return _remove(folder, force=args.force)
-    settings = load_settings(find_settings(args.config))
+    settings = settings_of(args)
     place = _place(args, settings)
     needed = needs(settings, place)
     texts = units(needed, place)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from interface.cli.common import add_settings_option, find_settings
+from interface.cli.common import add_settings_option, settings_of
 from interface.cli.output import facts, heading, is_terminal, print_json, safe_text, table
 from interface.cli.run import a_time
 from interface.cli.said import work_says
@@ -80,9 +80,8 @@ def run(args: argparse.Namespace) -> int:
     from interface.cli.load_files import look_at
     from interface.cli.load_judge import Tally
     from interface.services.clock import Clock
-    from interface.settings import load_settings
 
-    settings = load_settings(find_settings(args.config))
+    settings = settings_of(args)
     clock = Clock(args.now, settings.site.zone)
     engine = Engine(settings.rulebook(), settings.policy())
     files = [look_at(name, args.kind, args.ignore, args.as_of, clock.at()) for name in args.files]

@@ -49,9 +49,8 @@ class Poster:
         self._target = target
         self._adapter = _OneTarget(may_send)
         prepared: Any = requests.Request("POST", target.url, headers=_headers(target)).prepare()
-        prepared.headers = dict(
-            prepared.headers
-        )  # copied for each POST, by itself 25 of 300 us where case does not count
+        # copied for each POST: one in which case does not count takes 25 of 300 us more
+        prepared.headers = dict(prepared.headers)
         self._prepared: requests.PreparedRequest = prepared
         self._timeouts = (target.connect_seconds, target.read_seconds)
 

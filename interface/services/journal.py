@@ -177,10 +177,10 @@ class JournalThread(Generic[Item]):
             self._lanes.append(id(taken.lane) if taken.lane.seen else 0)
             taken.lane.seen = True
         self._lanes = self._lanes[-LATEST:]
-        senders = Counter(lane for lane in self._lanes if lane)
-        many = len(senders) >= max(MANY, 2 * rows) and max(senders.values()) <= LATEST // MANY
-        if many and 0 < rows < FEW_ROWS:
-            return LONG_REST_SECONDS
+        if 0 < rows < FEW_ROWS:
+            senders = Counter(lane for lane in self._lanes if lane)
+            if len(senders) >= max(MANY, 2 * rows) and max(senders.values()) <= LATEST // MANY:
+                return LONG_REST_SECONDS
         return REST_SECONDS if rows > 1 else 0.0
 
     def _next(self) -> list[Item] | None:
