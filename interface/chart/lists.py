@@ -30,7 +30,7 @@ def take_lists(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> None:
         else:
             take_orders(chart, change(reading, orders=found.orders), left_out)
             if found.snapshot:
-                _end_missing(chart, reading, found)
+                _states_all(chart, reading, found)
 
 
 def _is_newest(chart: Chart, reading: Reading, found: SiteList) -> bool:
@@ -53,19 +53,32 @@ def _lists_order(found: SiteList, order: Order) -> bool:
     return name is not None and any(leaf.source.startswith(found.segment) for leaf in name.leaves[:1])
 
 
-def _end_missing(chart: Chart, reading: Reading, found: SiteList) -> None:
-    """The list's orders that this message does not have: the patient no longer takes the drug."""
+def _states_all(chart: Chart, reading: Reading, found: SiteList) -> None:
+    """A whole list says of each of its orders whether the patient takes the drug: those that this message does not have
+    have ended, those it has run, unless the message itself says that they do not.
+    """
     for index, order in enumerate(chart.orders):
-        if order.ended or order.at > reading.at or not _lists_order(found, order):
+        if order.at > reading.at or not _lists_order(found, order):
             continue
         name = order.facts["medication.nameCode"]
-        if name.message != reading.control_id:
-            chart.orders[index] = change(
-                order,
-                at=reading.at,
-                ended=True,
-                ended_leaf=Leaf("", False, found.segment),
-                ended_message=reading.control_id,
-                ended_rule=name.rule,
-                state_at=reading.at,
-            )
+        listed = name.message == reading.control_id
+        if order.ended is not listed or (listed and _says_state(order, reading)):
+            continue
+        chart.orders[index] = change(
+            order,
+            at=reading.at,
+            ended=not listed,
+            ended_leaf=Leaf("", listed, name.leaves[0].source if listed else found.segment),
+            ended_message=reading.control_id,
+            ended_rule=name.rule,
+            state_at=reading.at,
+            unsaid=False,
+        )
+
+
+def _says_state(order: Order, reading: Reading) -> bool:
+    """Whether a field of this message ended the order, or has it stay as it was (ORC-1 by a site's rule)."""
+    control = order.facts.get("order.control")
+    return order.ended_message == reading.control_id or (
+        control is not None and control.value is not None and control.message == reading.control_id
+    )

@@ -68,6 +68,8 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     state_at: str = ""
     """When it was opened or ended last."""
     account: str = ""
+    unsaid: bool = False
+    """Known by a dispense, or by what has no ORC-1: what opens or ends it counts, however late it comes."""
 
 
 class Discharge(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

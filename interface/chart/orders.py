@@ -148,8 +148,10 @@ class _Taking:
             ended_rule=self.rule,
             state_at=self.reading.at,
             account=text_of(self.reading.facts, "visit.account"),
+            unsaid=self.adds or not self.effect,
         )
-        if not order.ended and (parent := self.known.replaced(self.ids, self.reading.at)) is not None:
+        since = "" if order.unsaid else self.reading.at
+        if not order.ended and (parent := self.known.replaced(self.ids, since)) is not None:
             order = _replaced(order, parent, parent.message, parent.at)
         self.touched.add(self.known.add(order))
 
@@ -181,7 +183,7 @@ class _Taking:
             visit=(visit or old.visit) if newer else (old.visit or visit),
             account=(account or old.account) if newer else (old.account or account),
         )
-        if self.effect and not self.adds and reading.at >= (old.state_at or old.at):
+        if self.effect and not self.adds and (old.unsaid or reading.at >= (old.state_at or old.at)):
             changed = change(
                 changed,
                 ended=self.effect == "end",
@@ -189,6 +191,7 @@ class _Taking:
                 ended_message=reading.control_id,
                 ended_rule=self.rule,
                 state_at=reading.at,
+                unsaid=False,
             )
         self.known.put(index, changed)
 
@@ -270,7 +273,8 @@ class _Taking:
         for index in self.known.find({}, ids, frozenset()):
             order = self.known[index]
             own = not set(self.ids).isdisjoint(order.ids)
-            if own or order.ended or is_withheld(order) or (order.state_at or order.at) > self.reading.at:
+            newer = not order.unsaid and (order.state_at or order.at) > self.reading.at
+            if own or order.ended or is_withheld(order) or newer:
                 continue
             self.known.put(index, _replaced(order, parent, self.reading.control_id, self.reading.at))
 
@@ -279,7 +283,13 @@ def _replaced(order: Order, parent: Fact, message: str, at: str) -> Order:
     """The order, ended by a replacement that names it. `parent`: the replacement's ORC-8."""
     leaf = change(parent.leaves[0], path="", value=False)
     ended: Order = change(
-        order, ended=True, ended_leaf=leaf, ended_message=message, ended_rule=parent.rule, state_at=at
+        order,
+        ended=True,
+        ended_leaf=leaf,
+        ended_message=message,
+        ended_rule=parent.rule,
+        state_at=at,
+        unsaid=False,
     )
     return ended
 

@@ -414,6 +414,32 @@ class TestDispenses:
         assert medications(told) == found
         assert bool(left(answer)) == (not found)
 
+    @pytest.mark.parametrize("end", [orc("DC"), orc("", f5="CA"), orc("OC", placer="")])
+    @pytest.mark.parametrize("opened", [[orc("NW"), rxe()], []])
+    def test_what_ended_the_order_before_the_dispense_counts_though_it_comes_late(self, told, opened, end):
+        end = [segment(end, f3="F1"), rxe()]
+        told.tell("RDS^O13", told.PID, orc("RE", filler="F1"), rxd(DRUG), at="20260228110000")
+        if opened:
+            told.tell("RDE^O11", told.PID, *opened, at="20260228090000")
+        told.tell("RDE^O11", told.PID, *end, at="20260228100000")
+        assert medications(told) == ["-metformin"]
+
+    def test_so_does_the_replacement_of_it(self, told):
+        told.tell("RDS^O13", told.PID, orc("RE"), rxd(DRUG), at="20260228110000")
+        told.tell("RDE^O11", told.PID, orc("RO", placer="P2", f8="P1"), rxe(OTHER), at="20260228100000")
+        assert sorted(medications(told)) == ["+lisinopril", "-metformin"]
+
+    def test_and_in_the_other_order_of_arrival(self, told):
+        told.tell("RDE^O11", told.PID, orc("RO", placer="P2", f8="P1"), rxe(OTHER), at="20260228100000")
+        told.tell("RDS^O13", told.PID, orc("RE"), rxd(DRUG), at="20260228110000")
+        assert sorted(medications(told)) == ["+lisinopril", "-metformin"]
+
+    def test_what_opens_it_after_that_counts_in_any_order(self, told):
+        for control, at in (("XO", "20260228120000"), ("DC", "20260228100000")):
+            told.tell("RDS^O13", told.PID, orc("RE"), rxd(DRUG), at="20260228110000")
+            told.tell("RDE^O11", told.PID, orc(control), rxe(), at=at)
+        assert medications(told) == ["+metformin"]
+
     def test_it_brings_the_ndc_and_changes_nothing_else(self, told):
         told.tell("RDE^O11", told.PID, orc(f9="20260101"), rxe(f7="^one", f1="^QD", f15="RX7", f6="CAP"))
         told.tell(

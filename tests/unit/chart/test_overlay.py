@@ -583,6 +583,37 @@ def test_a_medication_that_a_snapshot_no_longer_has_has_ended(site, story):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "between", [["ZMD|860975^metformin^RXNORM"], ["ZMD|197361^amlodipine^RXNORM|DISCONTINUED"]]
+)
+@pytest.mark.parametrize(
+    ("now", "active"),
+    [("", True), ("|ACTIVE", True), ("|DISCONTINUED", False)],
+)
+def test_a_medication_that_is_on_a_snapshot_again_runs_again(site, story, between, now, active):
+    told = story(site({"lists.yaml": DRUGS.replace("[ZMD-1]", "[ZMD-1], snapshot: true")}))
+    told.tell("ADT^A08", PID, "ZMD|860975^metformin^RXNORM", "ZMD|197361^amlodipine^RXNORM")
+    told.tell("ADT^A08", PID, *between)
+    told.tell("ADT^A08", PID, f"ZMD|197361^amlodipine^RXNORM{now}")
+    answer = told.book()
+    found = {m["nameCode"]["code"]: m["active"] for m in answer["request"]["medications"]}
+    assert found == {"860975": False, "197361": active}
+    place = [m["nameCode"]["code"] for m in answer["request"]["medications"]].index("197361")
+    source = field(answer, f"medications[{place}].active")[1]
+    assert source.partition(":")[2] in ("ZMD-1.1", "ZMD-2")
+
+
+def test_an_older_snapshot_that_comes_late_changes_nothing(site, story):
+    told = story(site({"lists.yaml": DRUGS.replace("[ZMD-1]", "[ZMD-1], snapshot: true")}))
+    told.tell(
+        "ADT^A08", PID, "ZMD|860975^metformin^RXNORM", "ZMD|197361^amlodipine^RXNORM", at="20260228090000"
+    )
+    told.tell("ADT^A08", PID, "ZMD|860975^metformin^RXNORM", at="20260228110000")
+    told.tell("ADT^A08", PID, "ZMD|197361^amlodipine^RXNORM", at="20260228100000")
+    found = {m["nameCode"]["code"]: m["active"] for m in told.book()["request"]["medications"]}
+    assert found == {"860975": True, "197361": False}
+
+
 # ---------------------------------------------------------------- filters
 
 
