@@ -29,6 +29,7 @@ from interface.rules.types.values import full_day, number_of
 
 _NUMBERED = re.compile(r"^(?:[A-Z]{1,3}:)?\d+$")
 """A key of the sender's own file (43, CD:14093882), which is no unit; its text is."""
+_DIGIT = re.compile(r"\d")
 
 # ---------------------------------------------------------------- dose and strength
 
@@ -45,13 +46,19 @@ def quantity(spec: Spec) -> Reader:
         return tuple(path for path in paths if source.startswith(path.segment))
 
     def read(context: Context, scope: Scope) -> Fact | None:
-        sent, source = _first_text(spec.paths, scope)
-        if not sent:
-            return None
-        amount = number_of(sent)
+        passed, amount = "", None
+        for path in spec.paths:
+            sent, source = _first_text((path,), scope)
+            amount = number_of(sent) if sent else None
+            if amount is not None and amount >= 0:
+                break
+            if sent:
+                context.leave_out(source, sent, "not a number")
+                passed = passed or source
+            if _DIGIT.search(sent):
+                break  # an amount that can't be read (1-2, 1/2): no other may stand in its place
         if amount is None or amount < 0:
-            context.leave_out(source, sent, "not a number")
-            return no_fact(spec.name, context, f"{source} is not a number")
+            return no_fact(spec.name, context, f"{passed} is not a number") if passed else None
         most, most_source = _first_text(beside(maximum, source), scope)
         if most and number_of(most) != amount:
             why = f"{source} and {most_source} are a range: no single amount"

@@ -8,7 +8,7 @@ from typing import Any
 
 from interface.contract.texts import is_clean
 from interface.hl7.message import Repetition
-from interface.rules.context import Context
+from interface.rules.context import Context, clean_text
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
 from interface.rules.tables import Table
@@ -68,12 +68,13 @@ def _system(context: Context, systems: Table, coding: Coding) -> Mapping[str, st
     row = system_row(systems, coding.system) if coding.system else None
     if row is not None:
         return row  # type: ignore[no-any-return]
-    if not coding.system or not is_clean(coding.system):
+    if not coding.system:
         return {}
+    name = clean_text(coding.system)
     context.leave_out(
         coding.code_source, coding.system, f"table {systems.name} has no such coding system: sent by name"
     )
-    return {"name": coding.system}
+    return {"name": name} if name else {}
 
 
 def _key(systems: Table, coding: Coding) -> str:

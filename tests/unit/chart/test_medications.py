@@ -31,6 +31,8 @@ class TestDrug:
             ("41^Metformin^MULTUM", ("41", "Multum", "Metformin")),
             ("41^Metformin^GPI", ("41", "GPI", "Metformin")),
             ("41^Metformin^LOCALRX", ("41", "LOCALRX", "Metformin")),
+            ("41^Metformin^LOCAL;RX", ("41", "LOCAL RX", "Metformin")),
+            ("41^Metformin^@", ("41", None, "Metformin")),
             ("41^Metformin", ("41", None, "Metformin")),
             ("^Metformin", (None, None, "Metformin")),
             ("860975^^RXNORM^^Glucophage", ("860975", "RxNorm", "Glucophage")),
@@ -45,7 +47,7 @@ class TestDrug:
         (found,) = medications(told, orc(), rxe(f2=rxe2))
         name = found["nameCode"]
         assert (name.get("code"), name.get("codeSystemName"), name["displayName"]) == code
-        assert ("codeSystem" in name) == (code[1] not in (None, "LOCALRX"))
+        assert ("codeSystem" in name) == (code[1] not in (None, "LOCALRX", "LOCAL RX"))
 
     def test_rxo_1_where_there_is_no_rxe_2(self, told):
         (found,) = medications(told, orc(), f"RXO|{DRUG}", "RXE|")
@@ -302,6 +304,29 @@ class TestCodes:
     def test_a_schedule_is_of_table_0477(self, told, sent):
         schedule = medications(told, orc(), rxe(f35=sent))[0]["scheduleCode"]
         assert (schedule["code"], schedule["codeSystem"]) == ("II", "2.16.840.1.113883.12.477")
+
+    def test_a_system_whose_name_is_not_sent_as_it_is_is_said(self, told):
+        answer = told.tell("RDE^O11", told.PID, orc(), rxe("41^Metformin^LOCAL;RX"))
+        assert [(entry["source"], entry["value"]) for entry in answer["left_out"]] == [
+            ("RXE-2.1", "LOCAL;RX")
+        ]
+
+    @pytest.mark.parametrize(
+        ("given", "asked", "dose"),
+        [
+            ("as told", "1", {"amountValue": 1, "amountUnit": "tablet"}),
+            ("", "1", {"amountValue": 1, "amountUnit": "tablet"}),
+            ("2", "1", {"amountValue": 2, "amountUnit": "TAB"}),
+            ("1-2", "1", None),
+            ("1/2", "1", None),
+            ("-1", "1", None),
+            ("as told", "as told", None),
+        ],
+    )
+    def test_the_first_amount_that_can_be_read_counts(self, told, given, asked, dose):
+        rxo = f"RXO|{DRUG}|{asked}||tablet"
+        found = prescription(told, orc(), rxo, rxe(f3=given, f5="TAB"))
+        assert found.get("dosageInstruction") == dose
 
     @pytest.mark.parametrize(
         ("unit", "sent"),
