@@ -29,6 +29,11 @@ def usable(text: str) -> str:
     return "" if "##" in text and _MACRO.search(text) else text
 
 
+def _may_be_sent(code: str) -> bool:
+    """Whether a code holds nothing that is forbidden in codes, and no character that nobody sees."""
+    return is_clean(code) and code.isprintable()
+
+
 def label_of(repetition: Repetition) -> tuple[str, str]:
     """CWE.2, .5, .9, in that order, and where it stands."""
     for component in (2, 5, 9):
@@ -102,7 +107,7 @@ def drug(spec: Spec) -> Reader:
         for key, coding in sorted(keyed, key=lambda pair: rank(pair[0])):
             if key == "NDC" and ndc11(coding.code) is None:
                 continue
-            if not is_clean(coding.code):
+            if not _may_be_sent(coding.code):
                 context.leave_out(coding.code_source, coding.code, _FORBIDDEN)
                 continue
             said: tuple[str, ...] = ()
@@ -165,7 +170,9 @@ def product(spec: Spec) -> Reader:
                 found = _ndc(context, coding, row, label)
                 if found is not None:
                     return found, None
-            elif rxnorm is None and is_clean(coding.code):
+            elif not _may_be_sent(coding.code):
+                context.leave_out(coding.code_source, coding.code, _FORBIDDEN)
+            elif rxnorm is None:
                 shown = label if label[0] else (coding.code, coding.code_source)
                 rxnorm = _code_value(coding.code, coding.code_source, row, shown)
         return None, rxnorm
@@ -240,7 +247,7 @@ def coded(spec: Spec) -> Reader:
         sent = [coding for coding in codings(repetition) if usable(coding.code)]
         for coding in sent:
             row = system_row(systems, coding.system) if coding.system else None
-            if to and row is not None and row.get("oid") == to["oid"] and is_clean(coding.code):
+            if to and row is not None and row.get("oid") == to["oid"] and _may_be_sent(coding.code):
                 return _code_value(
                     coding.code,
                     coding.code_source,
@@ -277,10 +284,13 @@ def _as_sent(
         label = (known["name"] if known else coding.code, coding.code_source)
     if not label[0]:
         return None
+    if coding is not None and not _may_be_sent(coding.code):
+        context.leave_out(coding.code_source, coding.code, _FORBIDDEN)
+        return _code_value("", "", {}, label)
     if table is not None and known is None:
         source, value = (coding.code_source, coding.code) if coding is not None else (label[1], label[0])
         context.leave_out(source, value, f"table {table.name} has no such code: sent as it is")
-    if coding is None or not is_clean(coding.code):
+    if coding is None:
         return _code_value("", "", {}, label)
     return _code_value(coding.code, coding.code_source, _system(context, systems, coding), label)
 

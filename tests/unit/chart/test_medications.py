@@ -305,6 +305,29 @@ class TestCodes:
         schedule = medications(told, orc(), rxe(f35=sent))[0]["scheduleCode"]
         assert (schedule["code"], schedule["codeSystem"]) == ("II", "2.16.840.1.113883.12.477")
 
+    @pytest.mark.parametrize("code", ["86;0", "86@0", "86\\X07\\0", "86\\X00\\0"])
+    @pytest.mark.parametrize(
+        ("fields", "source", "there"),
+        [
+            ({"f2": "{}^Metformin^RXNORM"}, "RXE-2.1", "nameCode"),
+            ({"f2": "{}^Metformin^LOCAL"}, "RXE-2.1", "nameCode"),
+            ({"f31": "{}^Metformin^RXNORM"}, "RXE-31.1", ""),
+            ({"f6": "{}^Tablet of ours"}, "RXE-6.1", "form"),
+            ({"f35": "{}^Schedule of ours"}, "RXE-35.1", "scheduleCode"),
+        ],
+    )
+    def test_a_code_with_what_is_forbidden_or_nobody_sees_is_left_out_and_said(
+        self, told, code, fields, source, there
+    ):
+        sent = {"f2": "^Metformin"} | {name: text.format(code) for name, text in fields.items()}
+        answer = told.tell("RDE^O11", told.PID, orc(), rxe(**sent))
+        (found,) = booked(told)["request"]["medications"]
+        prescription = found.get("medicationRequests", [{}])[0]
+        assert "code" not in {**found, **prescription}.get(there, {})
+        assert (source, "holds a character") in {
+            (entry["source"], entry["why"].removeprefix("the code ")[:17]) for entry in answer["left_out"]
+        }
+
     def test_a_system_whose_name_is_not_sent_as_it_is_is_said(self, told):
         answer = told.tell("RDE^O11", told.PID, orc(), rxe("41^Metformin^LOCAL;RX"))
         assert [(entry["source"], entry["value"]) for entry in answer["left_out"]] == [
