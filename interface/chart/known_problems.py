@@ -68,11 +68,17 @@ class KnownProblems:
         self.add(entry)
 
     def end(self, end: Problem) -> None:
-        """An end takes the place of what it is the end of, unless that is newer; and stays, against what is older."""
+        """An end takes the place of what it is the end of, unless that is newer; and stays, against what is older.
+
+        What withholds a problem is no statement that could end: it goes on withholding.
+        """
         free = -1
         newer = False
+        since = end.state_at or end.at
         for place, other in self.of_code(end.code):
-            if other.at > end.at or not covers(end, other):
+            if other.gone == "withheld" and end.gone != "withheld":
+                continue
+            if other.at > (end.at if same_entry(other, end) else since) or not covers(end, other):
                 newer = newer or (other.at > end.at and same_entry(other, end))
             elif not end.gone and not same_entry(other, end):
                 self._set(place, change(other, ended=end.ended, active=False))
@@ -90,7 +96,7 @@ class KnownProblems:
     def as_ended_since(self, entry: Problem) -> Problem:
         """The entry, ended where a newer message said so before this one arrived."""
         for _, other in self.of_code(entry.code):
-            if other.ended is not None and other.at > entry.at and covers(other, entry):
+            if other.ended is not None and (other.state_at or other.at) > entry.at and covers(other, entry):
                 ended: Problem = change(entry, ended=other.ended, active=False, gone=other.gone)
                 return ended
         return entry

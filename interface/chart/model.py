@@ -18,6 +18,10 @@ PERSON = "P:"
 """The key of the entry that stands for requests without a date, which are about the person alone."""
 
 
+STATE_UNSAID = "0"
+"""Before every time."""
+
+
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One coded problem as one visit, the problem list, or neither stated it.
 
@@ -50,6 +54,8 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     account: str = ""
     released_at: str = ""
     """When the sender last said that it is not confidential."""
+    state_at: str = ""
+    """Of a listed one: when something said that it is active or has ended; empty: `at`. `STATE_UNSAID`: nothing has."""
 
 
 class Order(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

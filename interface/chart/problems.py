@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from interface.chart.known_problems import KnownProblems
-from interface.chart.model import Chart, Problem, change
+from interface.chart.model import STATE_UNSAID, Chart, Problem, change
 from interface.chart.standing import Coded, earliest_of
 from interface.chart.update import visit_of
 from interface.rules.facts import Fact, Item, Leaf, LeftOut, text_of, value_of
@@ -33,17 +33,17 @@ def take_problems(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> No
     account = text_of(reading.facts, "visit.account")
     stated = [_Stated.of(item, visit, account, reading) for item in reading.problems]
     diagnoses = [entry for entry in stated if not entry.listed and entry.fact is not None]
-    if (
+    if visit and diagnoses and reading.at < chart.snapshots.get(visit, ""):
+        # older than the visit's whole list: only that something is confidential counts
+        stated = [entry for entry in stated if entry.listed or entry.confidential is not None]
+    elif (
         reading.type.startswith("ADT")
         and visit
         and diagnoses
         and not any(entry.action for entry in diagnoses)
     ):
-        if reading.at < chart.snapshots.get(visit, ""):
-            stated = [entry for entry in stated if entry.listed or entry.confidential is not None]
-        else:
-            chart.snapshots[visit] = reading.at
-            before = _take_out(chart, visit, reading.at)
+        chart.snapshots[visit] = reading.at
+        before = _take_out(chart, visit, reading.at)
     numbers = [entry.instance for entry in stated if entry.instance]
     used = Counter(numbers) if numbers else None
     known = KnownProblems(chart.problems)
@@ -230,7 +230,7 @@ class _Taking:
             return []
         # no code that could be sent: what is known by the same number takes in what is said of it
         return [
-            change(known, at=stated.at, ended=None, resolved=None, active=True)
+            change(known, at=stated.at, ended=None, resolved=None, active=True, state_at="")
             for _, known in self.known.of_instance(self.instance)
             if known.at <= stated.at and not known.gone and self._is_of_the_same(known)
         ]
@@ -266,15 +266,14 @@ class _Taking:
         removed = stated.item["problem.action"] if stated.action == "delete" else stated.state("removed")
         if removed is not None:
             self._leave_out(entry, f"deleted: {_said(removed)}")
-            known.end(change(entry, gone="removed", ended=removed))
+            self._end(change(entry, gone="removed", ended=removed, active=False))
             return
         if self._is_withheld(entry):
             self._leave_out(entry, "confidential: an earlier message withheld it, and none has released it")
             return
         same = known.same(entry)
         if same is not None and same.at > entry.at:
-            if not same.gone:
-                known.put(change(same, date=earliest_of(same.date, entry.date)))
+            self._place_older(entry, same)
             return
         released = entry.at if stated.released else ""
         if same is not None:
@@ -284,10 +283,40 @@ class _Taking:
         entry = self._with_state(entry, same)
         self._forget_other_codes(entry)
         if entry.ended is not None:
-            self._leave_out(entry, f"no longer active: {_said(entry.ended)}")
+            why = "deleted" if entry.gone else "no longer active"
+            self._leave_out(entry, f"{why}: {_said(entry.ended)}")
             known.end(entry)
             return
         known.put(known.as_ended_since(entry))
+
+    def _place_older(self, entry: Problem, same: Problem) -> None:
+        """Something newer is known: the date counts, and the state, where the newer said nothing of it."""
+        stated = self._with_state(entry, None)
+        if stated.state_at != STATE_UNSAID and entry.at >= (same.state_at or same.at):
+            if stated.ended is not None:
+                self._leave_out(entry, f"no longer active: {_said(stated.ended)}")
+                self._end(stated)
+                return
+            same = change(same, ended=None, active=True, gone="", resolved=stated.resolved, state_at=entry.at)
+        if not same.gone:
+            self.known.put(change(same, date=earliest_of(same.date, entry.date)))
+
+    def _end(self, end: Problem) -> None:
+        """End what is known by then; a newer statement, too, that says nothing of the state."""
+        same = self.known.same(end)
+        if same is not None and same.at > end.at >= (same.state_at or same.at):
+            self.known.put(
+                change(
+                    same,
+                    ended=end.ended,
+                    resolved=end.resolved,
+                    active=False,
+                    gone=end.gone,
+                    state_at=end.at,
+                    date=earliest_of(same.date, end.date),
+                )
+            )
+        self.known.end(end)
 
     def _with_state(self, entry: Problem, known: Problem | None) -> Problem:
         """What is said of its state; where nothing is, a listed problem keeps the state it had."""
@@ -295,8 +324,17 @@ class _Taking:
         resolved = stated.item.get("problem.resolved")
         inactive = stated.state("inactive")
         says = inactive is not None or resolved is not None or stated.state("active") is not None
-        if known is not None and stated.listed and not says and stated.action != "add":
-            entry = change(entry, ended=known.ended, resolved=known.resolved, active=known.active)
+        if stated.listed and not says and stated.action != "add":
+            entry = change(entry, state_at=STATE_UNSAID)
+            if known is not None:
+                entry = change(
+                    entry,
+                    ended=known.ended,
+                    resolved=known.resolved,
+                    active=known.active,
+                    gone=known.gone,
+                    state_at=known.state_at or known.at,
+                )
         elif inactive is not None:
             entry = change(entry, ended=inactive, active=False)
         if resolved is not None and resolved.value is not None:

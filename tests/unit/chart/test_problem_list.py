@@ -170,6 +170,47 @@ class TestLife:
         told.tell("PPR^PC3", told.PID, prb("DE"), at="202603020800")
         assert problems(booked(told, at="202603021000")) == ["10:E11.9"]
 
+    @pytest.mark.parametrize(
+        "end", [prb("UP", f14="Resolved"), prb("UP", f9="20260201"), prb("UP", f13="Refuted"), prb("DE")]
+    )
+    @pytest.mark.parametrize("action", ["UP", "CO", "UC", "LI", ""])
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+    def test_an_end_counts_in_any_order_where_the_newer_says_nothing_of_the_state(
+        self, story, end, action, order
+    ):
+        told = story(api_version=2)
+        said = [("202603020800", end), ("202603020900", prb(action))]
+        for place in order:
+            told.tell("PPR^PC1", told.PID, said[place][1], at=said[place][0])
+        expected = [] if end == prb("DE") else [("E11.9", False)]
+        diagnoses = booked(told, at="202603021000")["request"].get("diagnoses", [])
+        assert [(entry["code"], entry["active"]) for entry in diagnoses] == expected
+
+    @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (2, 0, 1), (1, 2, 0)])
+    @pytest.mark.parametrize(
+        "said",
+        [
+            (prb("UP", f14="Resolved"), prb("AD"), prb("UP")),
+            (prb("DE"), prb("UP", f14="Active"), prb("LI")),
+        ],
+    )
+    def test_so_does_what_makes_it_active_after_that(self, told, said, order):
+        for place in order:
+            told.tell("PPR^PC1", told.PID, said[place], at=f"20260302080{place}")
+        assert problems(booked(told, at="202603021000")) == ["10:E11.9"]
+
+    @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (2, 0, 1), (1, 2, 0)])
+    def test_what_a_visit_says_after_the_end_is_active_whatever_the_list_repeats(self, told, order):
+        told_of = [
+            ("PPR^PC1", prb("UP", f14="Resolved")),
+            ("ADT^A08", visit("V1"), dg1()),
+            ("PPR^PC1", prb("UC")),
+        ]
+        for place in order:
+            kind, *segments = told_of[place]
+            told.tell(kind, told.PID, *segments, at=f"20260302080{place}")
+        assert problems(booked(told, at="202603021000")) == ["10:E11.9"]
+
     def test_a_problem_coded_anew_under_its_number_has_one_code(self, told):
         told.tell("PPR^PC1", told.PID, prb(code=ASTHMA, instance="5"), prb(instance="6"))
         told.tell("PPR^PC2", told.PID, prb("CO", code="J44.9^COPD^I10^13645005^COPD^SCT", instance="5"))
@@ -234,6 +275,15 @@ class TestConfidential:
         told.tell("PPR^PC1", told.PID, prb(f25="U"), at="202603020700")
         told.tell("PPR^PC1", told.PID, prb(), at="202603020900")
         told.tell("PPR^PC1", told.PID, prb(f25="R"), at="202603020800")
+        assert problems(booked(told, at="202603021000")) == []
+
+    @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2), (0, 2, 1)])
+    @pytest.mark.parametrize("end", [prb("DE"), prb("UP", f13="Entered in error"), dg1(action="D")])
+    def test_taking_it_off_the_list_releases_nothing(self, told, end, order):
+        told_of = [("PPR^PC1", prb(f25="R")), ("PPR^PC2", end), ("ADT^A08", visit("V1"), dg1())]
+        for place in order:
+            kind, *segments = told_of[place]
+            told.tell(kind, told.PID, *segments, at=f"20260302080{place}")
         assert problems(booked(told, at="202603021000")) == []
 
     def test_it_stays_withheld_until_the_sender_releases_it(self, told):
@@ -339,6 +389,20 @@ class TestDiagnoses:
         listed = (dg1(), dg1(ASTHMA)) if action == "D" else (dg1(ASTHMA),)
         told.tell("ADT^A08", told.PID, visit("V1"), *listed, at="202603020800")
         assert problems(booked(told, at="202603021000")) == codes
+
+    @pytest.mark.parametrize(
+        "late",
+        [
+            ("ADT^A08", visit("V1"), dg1(ASTHMA, action="A")),
+            ("ADT^A08", visit("V1"), dg1(ASTHMA, action="U")),
+            ("SIU^S14", "SCH||F7", visit("V1"), dg1(ASTHMA)),
+        ],
+    )
+    def test_nor_brings_back_what_the_whole_list_no_longer_has(self, told, late):
+        told.tell("ADT^A08", told.PID, visit("V1"), dg1(), at="202603020900")
+        kind, *segments = late
+        told.tell(kind, told.PID, *segments, at="202603020800")
+        assert problems(booked(told, at="202603021000")) == ["10:E11.9"]
 
     @pytest.mark.parametrize("second", ["20240201", ""])
     def test_what_is_listed_again_keeps_its_earliest_date(self, told, second):
