@@ -7,9 +7,10 @@ from typing import Any
 
 import msgspec
 
+from interface.chart.discharges import discharge_of
 from interface.chart.draft import Draft
 from interface.chart.model import Chart, Order
-from interface.chart.orders import discharge_of, is_withheld
+from interface.chart.orders import is_withheld
 from interface.rules.facts import Fact, LeftOut
 from interface.rules.types.medication import NDC, ndc11
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from interface.chart.model import Chart, Discharge, Order, change
+from interface.chart.model import Chart, Order, change
 from interface.chart.order_numbers import KnownOrders, ids_of, same_drug, text_label
 from interface.chart.update import merge, visit_of
 from interface.rules.facts import Fact, Item, Leaf, LeftOut, text_of, value_of
@@ -16,14 +16,17 @@ if TYPE_CHECKING:
 # What an order states as a whole: a change that brings one of them leaves no old one beside it to contradict it.
 _DOSAGE: tuple[str, ...] = ("prescription.text", "prescription.timing", "prescription.dose")
 _TOGETHER = (("order.start", "order.stop", "order.duration"), _DOSAGE)
-_OF_THE_DRUG = (
-    "medication.scheduleCode",
-    "prescription.code",
-    "prescription.form",
-    "prescription.strength",
-    "prescription.initialFillQuantity",
-)
-"""What goes with the drug when an order is changed to another."""
+_OF_ANY_DRUG = ("prescription.prescribedDate", "prescription.prescriber", "prescription.facility")
+"""What an order keeps when it is changed to another drug."""
+
+
+def _is_of_the_drug(field: str) -> bool:
+    """Whether a field of an order goes with its drug. (Its name is replaced, and does not go.)"""
+    return (
+        field == "medication.scheduleCode"
+        or field in _TOGETHER[0]
+        or (field.startswith("prescription.") and field not in _OF_ANY_DRUG)
+    )
 
 
 # ---------------------------------------------------------------- taking
@@ -197,38 +200,63 @@ class _Taking:
 
     def _facts(self, old: Order, newer: bool) -> dict[str, Fact]:
         """Only what opens or changes an order states it anew; all else adds what was not known."""
-        facts, item = dict(old.facts), self.item
-        states = not self.adds and (self.effect == "open" or _control(item) is None)
-        if states and newer:
-            self._forget(facts)
-        for field, fact in item.items():
+        facts = dict(old.facts)
+        states = not self.adds and (self.effect == "open" or _control(self.item) is None)
+        for field, fact in (self._stated(facts) if states else self._added(facts)).items():
             if field == "prescription.prescribedDate":
                 _take_date(facts, fact, opens=states and not newer)
             elif field == "prescription.code":
                 _take_code(facts, fact, states=states, adds=self.adds)
-            elif not states or not newer:
-                if _is_empty(facts.get(field)) and not _contradicts(old, field):
-                    facts[field] = fact
-            else:
+            elif states:
                 merge(facts, field, fact)
+            elif _is_empty(facts.get(field)) and not _contradicts(old, field):
+                facts[field] = fact
         return facts
 
-    def _forget(self, facts: dict[str, Fact]) -> None:
-        """What an order states as a whole goes before it is stated anew; and what went with another drug."""
-        stated, known = self.item.get("medication.nameCode"), facts.get("medication.nameCode")
-        same = same_drug(stated, known)
-        gone = [group for group in _TOGETHER if not self.item.keys().isdisjoint(group)]
-        if same is False:
-            gone += [_OF_THE_DRUG, _DOSAGE]
+    def _stated(self, facts: dict[str, Fact]) -> Item:
+        """What this message states. What an order states as a whole goes out of `facts` before that, and so does
+        what went with another drug; where a newer message has stated it, that of this one is left off.
+        """
+        at, item = self.reading.at, self.item
+        stated, known = item.get("medication.nameCode"), facts.get("medication.nameCode")
+        same, named_since = same_drug(stated, known), known is not None and known.at > at
+        gone: list[str] = []
+        if same is False and named_since:
+            item = {field: fact for field, fact in item.items() if not _is_of_the_drug(field)}
+        elif same is False:
+            gone = [field for field in facts if _is_of_the_drug(field)]
         elif same is None and text_label(stated) and text_label(known):
-            self._say_forgotten(facts.get("prescription.code"))
-            gone.append(("prescription.code",))
-        for field in (field for group in gone for field in group):
-            facts.pop(field, None)
+            self._say_forgotten((item if named_since else facts).get("prescription.code"), named_since)
+            if named_since:
+                item = {field: fact for field, fact in item.items() if field != "prescription.code"}
+            else:
+                gone = ["prescription.code"]
+        for group in _TOGETHER:
+            if item.keys().isdisjoint(group):
+                continue
+            if any(field in facts and facts[field].at > at for field in group):
+                item = {field: fact for field, fact in item.items() if field not in group}
+            else:
+                gone += group
+        for field in gone:
+            if field in facts and facts[field].at <= at:
+                del facts[field]
+        return item
 
-    def _say_forgotten(self, code: Fact | None) -> None:
+    def _added(self, facts: dict[str, Fact]) -> Item:
+        """What may be added: nothing of another drug but the product that was given out."""
+        item, known = self.item, facts.get("medication.nameCode")
+        if same_drug(item.get("medication.nameCode"), known) is not False:
+            return item
+        return {
+            field: fact
+            for field, fact in item.items()
+            if not _is_of_the_drug(field) or (self.adds and field == "prescription.code")
+        }
+
+    def _say_forgotten(self, code: Fact | None, named_since: bool) -> None:
         """Say that the product of an order goes with its old name, unless this message brings one."""
-        if code is None or code.value is None or "prescription.code" in self.item:
+        if code is None or code.value is None or (not named_since and "prescription.code" in self.item):
             return
         leaf, message = code.leaves[0], code.message
         source = leaf.source if message == self.reading.control_id else f"{message}:{leaf.source}"
@@ -364,37 +392,3 @@ def _effect(item: Item, *, adds: bool) -> tuple[str, Fact | None]:
         if fact is not None and fact.value in ends:
             return "end", fact
     return ("open" if control is not None and control.value in ("open", "replaces") else ""), control
-
-
-# ---------------------------------------------------------------- inpatients
-
-_MOST_DISCHARGES = 100
-
-
-def note_discharge(chart: Chart, reading: Reading) -> None:
-    """Remember the end of a visit (A03), which ends its inpatient orders; or forget it (A13)."""
-    event, visit = reading.event, visit_of(reading)
-    known = chart.discharges.get(visit)
-    if known is not None and known.at > reading.at:
-        return
-    if event.ends_inpatient_orders:
-        inpatient = text_of(reading.facts, "visit.class") in ("", "I")
-        chart.discharges.pop(visit, None)
-        chart.discharges[visit] = Discharge(reading.at, reading.control_id, event.rule, inpatient)
-        if len(chart.discharges) > _MOST_DISCHARGES:
-            del chart.discharges[next(iter(chart.discharges))]
-    elif event.cancels_discharge and known is not None:
-        del chart.discharges[visit]
-
-
-def discharge_of(chart: Chart, order: Order) -> Discharge | None:
-    """The discharge that ended an inpatient order; where a number is missing, any of an inpatient since it was opened."""
-    if text_of(order.facts, "order.inpatient") != "inpatient":
-        return None
-    since = order.state_at or order.at
-    ended = [
-        found
-        for visit, found in chart.discharges.items()
-        if found.at >= since and (visit == order.visit if visit and order.visit else found.inpatient)
-    ]
-    return min(ended, key=lambda found: found.at, default=None)

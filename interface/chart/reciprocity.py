@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from interface.chart.discharges import discharge_of
 from interface.chart.draft import WITHHELD
 from interface.chart.model import Chart, Order, Problem
-from interface.chart.orders import discharge_of, is_withheld
+from interface.chart.orders import is_withheld
 from interface.chart.withhold import WITHHELD_BY
 from interface.rules.facts import LeftOut, value_of
 from interface.rules.policy import Policy

@@ -8,9 +8,10 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from interface.chart.compose_medications import order_state
+from interface.chart.discharges import discharge_of
 from interface.chart.draft import Draft
 from interface.chart.model import Appointment, Chart, Order, Problem
-from interface.chart.orders import discharge_of, is_withheld
+from interface.chart.orders import is_withheld
 from interface.chart.standing import standing
 from interface.chart.withhold import without_withheld
 from interface.rules.facts import Fact, Item, text_of

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from interface.chart.by_hand import given_up
 from interface.chart.dateless import asks_without_date, take_person, why_person, withdraw_person
+from interface.chart.discharges import note_discharge
 from interface.chart.draft import Placed
 from interface.chart.filters import appointment_left
 from interface.chart.holds import hold
 from interface.chart.lists import take_lists
 from interface.chart.model import Appointment, Chart, change
 from interface.chart.naming import appointment_key
-from interface.chart.orders import note_discharge, take_orders
+from interface.chart.orders import take_orders
 from interface.chart.outcome import NewRequest, Outcome
 from interface.chart.people import remove_person, remove_visit
 from interface.chart.problems import take_problems

@@ -360,6 +360,69 @@ class TestOutOfOrder:
         assert told.book()["left_out"] == []
 
 
+class TestAnotherDrug:
+    """An order that is changed to another drug keeps nothing of the one before but date, prescriber and facility."""
+
+    FIRST = (
+        orc(f9="20260101", f12="1234567893^Quill^Avery^^^^^^NPI", f21="Lakeside"),
+        rxe(
+            OTHER,
+            f1="^BID^D30^20260220",
+            f3="1",
+            f5="TAB",
+            f6="TAB",
+            f7="^one",
+            f10="30",
+            f12="3",
+            f25="5",
+            f26="mg",
+            f31="00093-1048-01^lisinopril^NDC",
+            f35="C2",
+        ),
+        "RXR|PO",
+    )
+
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+    def test_whichever_of_the_two_comes_first(self, told, order):
+        said = [("20260228090000", self.FIRST), ("20260228100000", (orc("XO"), rxe()))]
+        for place in order:
+            told.tell("RDE^O11", told.PID, *said[place][1], at=said[place][0])
+        (found,) = booked(told)["request"]["medications"]
+        assert found["nameCode"]["displayName"] == "metformin 500 MG"
+        assert set(found) == {"active", "nameCode", "medicationRequests"}
+        (request,) = found["medicationRequests"]
+        assert request.pop("code")["code"] == "860975"
+        assert set(request) == {"prescribedDate", "prescriber", "facility"}
+
+    def test_a_name_that_may_be_another_drugs_gives_no_product_when_it_is_told_late(self, told):
+        told.tell("RDE^O11", told.PID, orc("XO"), rxe("^Sugar pills"), at="20260228100000")
+        answer = told.tell("RDE^O11", told.PID, *self.FIRST, at="20260228090000")
+        assert "code" not in prescription(told)
+        assert ("RXE-31.1", "00093104801") in {entry[:2] for entry in left(answer)}
+
+    @pytest.mark.parametrize("control", ["HD", "UX", "SC", "DC"])
+    def test_what_only_names_another_drug_under_the_number_adds_nothing_of_it(self, told, control):
+        told.tell("RDE^O11", told.PID, orc(), rxe())
+        told.tell("RDE^O11", told.PID, orc(control, filler=""), *self.FIRST[1:])
+        (found,) = booked(told)["request"]["medications"]
+        assert [set(request) for request in found["medicationRequests"]] == [{"code"}]
+
+    @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (2, 1, 0), (0, 2, 1), (1, 2, 0)])
+    def test_of_one_drug_the_newest_statement_of_each_thing_counts_in_any_order(self, told, order):
+        said = [
+            (orc(), rxe(f1="^BID", f3="1", f5="TAB", f7="^one", f10="30"), "RXR|PO"),
+            (orc("XO"), rxe(f1="^TID", f3="2", f5="TAB"), "RXR|IV"),
+            (orc("XO"), rxe(f12="4")),
+        ]
+        for place in order:
+            told.tell("RDE^O11", told.PID, *said[place], at=f"2026022809{place}000")
+        found = prescription(told)
+        assert found["route"]["displayName"] == "Intravenous"
+        assert found["dosageInstruction"] == {"amountValue": 2, "amountUnit": "TAB"}
+        assert found["timingEvent"] == "TID"
+        assert (found["initialFillQuantity"], found["numberOfRefillsAllowed"]) == (30, 4)
+
+
 class TestPrescribedDate:
     @pytest.mark.parametrize(
         ("first", "second", "date"),
