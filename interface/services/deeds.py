@@ -88,6 +88,13 @@ def reason_given(text: str) -> str:
     return why if len(why) <= WHY_CHARACTERS else ""
 
 
+def given_up(deed: Deed, states: Iterable[str]) -> dict[str, bool]:
+    """The argument that says whether requests were given up already when they were counted: else a person who gave
+    one up in between has the last word.
+    """
+    return {"given_up": "discarded" in states} if deed is RETRY else {}
+
+
 def portions_of(ids: Sequence[int], more: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The arguments of the commands that do it to these requests; `more` goes with each (`who`, `why`)."""
     return [{"requests": list(ids[start : start + PORTION]), **more} for start in range(0, len(ids), PORTION)]

@@ -146,6 +146,19 @@ def test_what_can_not_be_sent_again_is_told_before_and_after(browser, store, wor
     )
 
 
+def test_what_somebody_else_gave_up_meanwhile_is_not_sent_again(browser, store, work) -> None:
+    put(store, 1, "dead", ZIP)
+    browser.sign_in("mary")
+    address = "/by-hand?id=1&deed=retry"
+    counted = form_of(browser, address)
+    do(browser, work, "/by-hand?id=1&deed=discard", why="the patient asked us not to")
+    there = location(browser.get("/by-hand", "POST", tuple(counted.items())))
+    work()
+    assert re.search(r"Could not be done \(1\).* it was given up meanwhile", plain(shown(browser, there)))
+    said = plain(do(browser, work, address))
+    assert "given up meanwhile" not in said, "it was counted as given up"
+
+
 def test_a_form_that_is_sent_twice_does_nothing_twice(browser, store, tell, work, woken) -> None:
     tell(NO_ZIP.format("T1"), *visit("F1"))
     browser.sign_in("mary")
