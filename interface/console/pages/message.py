@@ -25,6 +25,7 @@ from interface.console.segments import MOST_MASKED, veiled, whole
 from interface.console.story import story
 from interface.console.whence import Whence
 from interface.services.answered import Answered
+from interface.services.what_changed import is_link
 from interface.shown.fields import name_of
 from interface.store.database import Store
 from interface.store.records.lists import MessageDetail, RequestDetail
@@ -151,7 +152,7 @@ _KEPT = {
     "chart": "It was taken into the chart; nothing is asked for because of it.",
     "cancel": "It was taken into the chart, and what it calls off is no longer asked for.",
     "hold": "It was taken into the chart; what it asks for is held.",
-    "ignore": "It changed nothing in the chart: it is of a kind that is not used.",
+    "ignore": "It changed nothing in the chart: it is not for us, and nothing of it is taken.",
     "reject": "It changed nothing in the chart: it could not be taken.",
 }
 
@@ -162,7 +163,8 @@ def _changed(detail: MessageDetail) -> str:
     if summary.set_aside:
         return "It changed nothing in the chart: a person left it out."
     if summary.patient_id is None and summary.decision in _TAKEN:
-        return "It changed nothing in the chart: whose it is could not be told."
+        why = "a link is noted, and no more" if is_link(summary) else "whose it is could not be told"
+        return f"It changed nothing in the chart: {why}."
     return _KEPT.get(summary.decision or "", "")
 
 
