@@ -459,6 +459,10 @@ def test_what_is_held_for_another_reason_stays_held_and_says_what_releases_it(
         (told,) = answer(capsys, "requests", "release", number, "--now", NOW, code=1)["requests"]
         assert (told["released"], told["state"]) == (False, "held")
         assert "protected" not in [reason["code"] for reason in told["reasons"]]
+    (by_hand,) = answer(capsys, "requests", "show", "2")["by_hand"]
+    assert by_hand["what"] == "released"
+    assert "released " in text(capsys, "requests", "show", "2")[0].partition("done by hand:")[2]
+    assert answer(capsys, "requests", "show", "3")["by_hand"] == [], "it was not held for protection"
     out, _ = text(capsys, "requests", "release", "3", "--now", NOW, code=1)
     assert out.startswith("request 3 is still held: upcomingAppointmentProvider is missing")
     assert "\n  released by: " in out

@@ -78,7 +78,9 @@ def values(asked: Asked, what: Record) -> Shown:
             "ack": laid_ack(what, viewer),
             "with_others": what.with_others,
             "attempts": list(attempts_of(what.request, viewer)) if what.request is not None else [],
-            "story": story(asked.now, summary, what.answered.said, what.request, what.work_ahead),
+            "story": story(
+                asked.now, summary, what.answered.said, what.request, what.work_ahead, what.by_hand
+            ),
         },
         seen=tuple(seen),
     )

@@ -110,6 +110,23 @@ def test_a_protected_patient_is_let_go_and_what_is_held_otherwise_is_told(browse
     assert browser.audit()[-2:] == [("mary", "release", f"request {n}", None) for n in (1, 2)]
 
 
+def test_a_requests_page_says_who_did_what_to_it(browser, store, tell, work) -> None:
+    for number in ("1", "2"):
+        tell(WITH_ZIP.format(f"T{number}"), "PD1||||||||||||Y", *visit(f"F{number}"))
+    browser.sign_in("mary")
+    both = form_of(browser, "/by-hand?of=held&code=protected&deed=release")
+    do(browser, work, "/by-hand?id=2&deed=discard", why="asked us not to")
+    do(browser, work, "/by-hand?id=2&deed=retry")
+    location(browser.get("/by-hand", "POST", tuple(both.items())))
+    store.commands.add("release", {"requests": [1], "who": "late"})
+    work()
+    pages = [plain(shown(browser, f"/requests/{id_}")) for id_ in (1, 2)]
+    assert "Released by mary" in pages[0]
+    assert "Released by late" not in pages[0], "there was nothing to release any more"
+    assert re.search(r"Given up by mary.*Retried by mary.*Released by mary", pages[1])
+    assert "Released by mary" in plain(shown(browser, "/messages/1"))
+
+
 def test_requests_are_given_up_with_a_reason_by_name(browser, store, tell, work) -> None:
     tell(NO_ZIP.format("T1"), *visit("F1"))
     tell(NO_ZIP.format("T2"), *visit("F2"))
