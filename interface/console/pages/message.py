@@ -71,6 +71,7 @@ def values(asked: Asked, what: Record) -> Shown:
             "raw": veiled(viewer, raw) if raw else None,
             "problem": detail.problem or "",
             "request": request_facts(what.request) if what.request is not None else None,
+            "also": [{"id": row.id, "state": state_of(row)} for row in what.also],
             "own": what.request is None or what.request.summary.message_id == summary.id,
             "whence": whence,
             "noted": worth_showing(noted(what, viewer, found.anchors), whence),

@@ -110,6 +110,20 @@ def test_a_protected_patient_is_let_go_and_what_is_held_otherwise_is_told(browse
     assert browser.audit()[-2:] == [("mary", "release", f"request {n}", None) for n in (1, 2)]
 
 
+def test_a_message_that_completes_several_requests_leads_to_all_of_them(browser, store, tell, work) -> None:
+    for number in ("1", "2"):
+        tell(NO_ZIP.format("T1"), *visit(f"F{number}"))
+    tell(WITH_ZIP.format("T1"), kind="ADT^A08")
+    assert sorted(states(store)).count("waiting") == 2
+    rows = [row for row in store.views.requests() if row.message_id == 3]
+    assert len(rows) == 2
+    browser.sign_in("mary")
+    page = shown(browser, "/messages/3")
+    assert {f'href="/requests/{row.id}"' in page for row in rows} == {True}
+    assert "Composed by it, too: request" in plain(page)
+    assert "Composed by it, too" not in plain(shown(browser, "/messages/1"))
+
+
 def test_a_requests_page_says_who_did_what_to_it(browser, store, tell, work) -> None:
     for number in ("1", "2"):
         tell(WITH_ZIP.format(f"T{number}"), "PD1||||||||||||Y", *visit(f"F{number}"))
