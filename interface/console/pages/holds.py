@@ -250,7 +250,7 @@ def _row(asked: Asked, record: str, row: RequestSummary | MessageSummary) -> dic
     else:
         at = row.created_at
         about = asked.viewer.veil(row.appointment_date) if row.appointment_date else "none known"
-        also = f"{row.attempts} attempts" if row.attempts else ""
+        also = f"{row.attempts} attempt{'s' if row.attempts > 1 else ''}" if row.attempts else ""
     return {
         "id": row.id,
         "href": f"/{record}/{row.id}" if asked.has(f"/{record}/{{id}}") else "",
