@@ -30,6 +30,7 @@ from interface.services.deeds import (
     RETRY,
     WHY_CHARACTERS,
     Deed,
+    given_up,
     portions_of,
     reason_given,
     refused_of,
@@ -99,6 +100,7 @@ def carry_out(deed: Deed, args: argparse.Namespace) -> int:
             question = f"{_counted(before)} {deed.question}."
             if not confirm(question, yes=args.yes, otherwise="`requests` lists them first"):
                 return 1
+        arguments |= given_up(deed, before.values())
         refused = dict(left) | _ask(site, deed, list(before), arguments, args.wait)
         after = _states(site, [*before, *left])
     answer = _answer(deed, [*before, *left], after, refused)

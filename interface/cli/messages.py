@@ -132,11 +132,13 @@ def show(args: argparse.Namespace) -> int:
 
     """
     from interface.services.answered import answered
+    from interface.services.charts_shown import composed_by
 
     settings = settings_of(args)
     with open_store_of(settings) as store:
         detail = store.views.message(args.id)
         changed = what_it_changed(args, settings, store) if detail is not None and args.changed else None
+        also = composed_by(store, detail.summary) if detail is not None else []
     if detail is None:
         raise InterfaceError(f"there is no message {args.id}")
     note = decoded(detail.note)
@@ -147,6 +149,7 @@ def show(args: argparse.Namespace) -> int:
     if wants_json(args):
         told = as_json(detail.summary) | {"note": note, "raw": text, "problem": detail.problem}
         told |= {"request_state": detail.request.state if detail.request else None}
+        told |= {"other_requests": [other.id for other in also]}
         told |= {"answered": answer.code or None, "not_answered": answer.why or None}
         print_json(told | ({"changed": changed_json(changed, detail.summary)} if changed else {}))
         return 0
@@ -169,6 +172,7 @@ def show(args: argparse.Namespace) -> int:
             "decision": row.decision,
             "reasons": reasons_text(row.reasons),
             "request": request,
+            "other requests": ", ".join(f"{other.id} ({other.state})" for other in also),
             "patient": row.patient_id,
             "left out": "of the chart, by a person" if row.set_aside else "",
             "problem": detail.problem,

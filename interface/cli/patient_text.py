@@ -175,5 +175,10 @@ def _appointment(entry: Mapping[str, Any]) -> tuple[object, ...]:
 def _message(entry: Mapping[str, Any]) -> tuple[object, ...]:
     why = reasons_text(entry["reasons"])
     text = f"left out by a person; {why}" if entry["set_aside"] else why
-    received = str(entry["received_at"])[:16].replace("T", " ")
-    return entry["id"], received, entry["type"], entry["decision"] or entry["state"], text
+    return (
+        entry["id"],
+        _local(entry["received_at"])[:-3],
+        entry["type"],
+        entry["decision"] or entry["state"],
+        text,
+    )

@@ -23,6 +23,7 @@ from interface.cli.stored import (
 )
 from interface.cli.webhooks import as_json as webhook_json
 from interface.errors import InterfaceError
+from interface.services.deeds import DEEDS, MOST_LOOKED_AT, done_to
 from interface.shown.stored import decoded
 
 if TYPE_CHECKING:
@@ -161,6 +162,7 @@ def show(args: argparse.Namespace) -> int:
     with open_store_of(settings) as store:
         detail = store.views.request(args.id)
         destination = Destined.of(store.views.told())
+        by_hand = done_to(args.id, store.commands.done(tuple(DEEDS), MOST_LOOKED_AT))
     if detail is None:
         raise InterfaceError(f"there is no request {args.id}")
     from interface.chart.kept import kept_beside
@@ -177,6 +179,11 @@ def show(args: argparse.Namespace) -> int:
         tries = [_attempt_json(attempt) for attempt in detail.attempts]
         found |= {"webhooks": [webhook_json(webhook) for webhook in detail.webhooks]}
         found |= {"tries": tries, "problem": detail.problem, "destination": destination.as_json()}
+        found |= {
+            "by_hand": [
+                {"at": utc_text(done.at), "what": done.deed.done, "who": done.who} for done in by_hand
+            ]
+        }
         print_json(as_json(detail.summary) | found)
         return 0
     from interface.evidence.words import filled_line, shared_line
@@ -211,6 +218,9 @@ def show(args: argparse.Namespace) -> int:
             "problem": detail.problem,
         }
     )
+    if by_hand:
+        heading("done by hand:")
+        table(("when", "what", "who"), [(local_text(done.at), done.deed.done, done.who) for done in by_hand])
     if body is not None:
         heading("body:")
         print(safe_lines(json.dumps(body, ensure_ascii=False, indent=2)))

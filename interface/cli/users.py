@@ -23,7 +23,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 ROLES_SAID = {
     "viewer": "sees all of it, patient data masked",
     "analyst": "may show patient data, which is noted, and act: release, retry, discard, reprocess, rebuild",
-    "admin": "may also go live, manage users and read the audit",
+    "admin": "may also go live, read the audit and see who may sign in",
 }
 
 

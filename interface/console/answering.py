@@ -68,6 +68,7 @@ TITLES = {
     403: "Not allowed",
     404: "Not found",
     405: "Not here",
+    409: "It has changed meanwhile",
     413: "Too large",
     429: "Please wait",
     500: "Something went wrong",

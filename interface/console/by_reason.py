@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from interface.chart.holds import TIMED
 from interface.store.records.console import LookedAt, Several, Stretch, Trouble
+from interface.store.records.reasons import in_common
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +15,7 @@ class Heap:
 
     of: Several
     text: str
-    """The reason of one of them."""
+    """The reason, as far as they say it alike."""
     count: int
     first: int
     last: int
@@ -63,6 +64,7 @@ def _heaps(kind: Trouble, stretch: Stretch) -> list[tuple[Several, str]]:
 def _together(one: Heap, other: Heap) -> Heap:
     return replace(
         one,
+        text=in_common(one.text, other.text),
         count=one.count + other.count,
         first=min(one.first, other.first),
         last=max(one.last, other.last),

@@ -17,7 +17,8 @@ from interface.hl7.errors import NotHL7
 from interface.hl7.message import Message
 from interface.rules.policy import HISTORY
 from interface.services.answered import NOT_KEPT, Answered, answered
-from interface.services.charts_shown import chart_of
+from interface.services.charts_shown import chart_of, composed_by
+from interface.services.deeds import DEEDS, MOST_LOOKED_AT, Done, done_to
 from interface.settings import Settings
 from interface.shown.stored import decoded
 from interface.store.database import Store
@@ -50,6 +51,10 @@ class Record:
     """What of the message the patient's chart holds now, without values; None: it can't be told."""
     raws: tuple[bytes, ...] = ()
     """This message and earlier ones: whose data must not be seen in any text."""
+    also: Sequence[RequestSummary] = ()
+    """Other requests that the message composed."""
+    by_hand: Sequence[Done] = ()
+    """What persons did to the request."""
     work_ahead: float = 0.0
     """Seconds by which the clock of decisions and requests is ahead of that of messages and webhooks."""
 
@@ -76,8 +81,15 @@ def read_record(store: Store, around: Around, message_id: int | None, request_id
         named,
         _in_chart(store, detail),
         tuple(raws),
+        composed_by(store, detail.summary) if detail is not None else (),
+        _by_hand(store, request),
         around.work_ahead,
     )
+
+
+def _by_hand(store: Store, request: RequestDetail | None) -> list[Done]:
+    commands = store.commands.done(tuple(DEEDS), MOST_LOOKED_AT) if request is not None else ()
+    return done_to(request.summary.id, commands) if request is not None else []
 
 
 def _just_before(store: Store, detail: MessageDetail | None) -> int | None:

@@ -4,11 +4,12 @@ of by webhooks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from interface.console.listing import reason_of
 from interface.console.rendering import duration
+from interface.services.deeds import DISCARD, Done
 from interface.services.taken import STORED
 from interface.store.records.lists import AttemptView, MessageSummary, RequestDetail, RequestSummary
 
@@ -19,6 +20,7 @@ _ENDS = {
     "discarded": "Given up by a person",
     "dead": "Given up by the program",
 }
+_DEEDS = {"retry": "Retried by {}", "discard": "Given up by {}", "release": "Released by {}"}
 _EVENTS = {
     "patient.found": ("The patient was found", "good"),
     "patient.insufficientData": ("Insufficient data to find the patient", "warn"),
@@ -33,6 +35,7 @@ def story(
     ack: str,
     request: RequestDetail | None,
     work_ahead: float = 0.0,
+    by_hand: Sequence[Done] = (),
 ) -> list[dict[str, Any]]:
     """The entries of the time line, oldest first, all by the clock that messages and webhooks are received by; that of
     decisions and requests is ahead of it by `work_ahead` seconds (`run --now`).
@@ -40,6 +43,7 @@ def story(
     entries = [
         *(_of_message(message, ack) if message else ()),
         *(_told(request, work_ahead) if request else ()),
+        *(_by_hand(request, by_hand) if request else ()),
     ]
     decided = list(_of_decision(message)) if message else []
     if message and message.receipt != STORED and message.decision == "reject":
@@ -105,6 +109,13 @@ def _told(detail: RequestDetail, work_ahead: float) -> Iterator[dict[str, Any]]:
         said += [f"{duration(after)} after it was taken in"] if after is not None and after >= 0 else []
         said += [f"came {webhook.duplicates + 1} times"] if webhook.duplicates else []
         yield _entry(webhook.received_at, title, ", ".join(said), level)
+
+
+def _by_hand(detail: RequestDetail, by_hand: Sequence[Done]) -> Iterator[dict[str, Any]]:
+    """What persons did to it; that it is given up now is told as its end."""
+    ended = detail.summary.state == "discarded"
+    for done in by_hand[:-1] if ended and by_hand and by_hand[-1].deed is DISCARD else by_hand:
+        yield _entry(done.at, _DEEDS[done.deed.kind].format(done.who))
 
 
 def _for_what(row: RequestSummary) -> str:

@@ -127,6 +127,8 @@ class ByHand:
             return f"there is no request {number}"
         if command.kind == "discard":
             return self._discard(engine, work, command.arguments, number, state)
+        if state == "discarded" and command.arguments.get("given_up") is False:
+            return "it was given up meanwhile"
         return self._retry(engine, work, number, state)
 
     # ------------------------------------------------------------------------------------------ retry

@@ -10,11 +10,13 @@ from interface.chart.model import Chart, decode_chart
 from interface.rules import Policy
 from interface.rules.tables import normal
 from interface.store.database import Store
-from interface.store.records.lists import MessageSummary, PatientSummary
+from interface.store.records.lists import MessageSummary, PatientSummary, RequestFilter, RequestSummary
 
 _MERGES = ("merged", "already-merged", "number-retired", "number-moved", "moved", "renumbered", "linked")
 """Codes of reasons of messages that say whose chart things are in."""
 _PAGE = 500
+MOST_REQUESTS = 200
+"""Of a patient, the newest, that are looked through for what one message composed."""
 
 
 def key_of(policy: Policy, mrn: str, authority: str | None) -> str:
@@ -64,3 +66,14 @@ def _messages(store: Store, family: list[int]) -> Iterator[MessageSummary]:
     while page := store.patients.messages_of(family, before=before, limit=_PAGE):
         yield from page
         before = page[-1].id
+
+
+def composed_by(store: Store, message: MessageSummary) -> list[RequestSummary]:
+    """The other requests that a message composed, beside its own, oldest first: one that tells something of the person
+    completes the requests of several visits.
+    """
+    if message.request_id is None or message.patient_id is None:
+        return []
+    rows = store.views.requests(RequestFilter(patient_id=message.patient_id), limit=MOST_REQUESTS)
+    own = message.request_id
+    return [row for row in reversed(rows) if row.message_id == message.id and row.id != own]

@@ -294,7 +294,7 @@ class Commanding:
                 raise CannotError(chart_text(id_))
             charts[id_] = found
         before = dict(charts)
-        released = 0
+        released, let_go = 0, []
         for request in wanted:
             owner = owners.get(request)
             chart = charts.get(owner) if owner is not None else None
@@ -304,8 +304,9 @@ class Commanding:
             if outcome is not None and outcome.chart is not None:
                 plan.take(outcome.chart, outcome.requests, owner, before[owner], None)
                 charts[owner] = outcome.chart
+                let_go += [request] if outcome.requests else []
                 released += any(change.state == "waiting" for change in outcome.requests)
-        result = {"requests": len(wanted), "released": released}
+        result = {"requests": len(wanted), "released": released, "let_go": let_go}
         plan.commands.append(CommandDone(command.id, "done", result))
         return plan
 

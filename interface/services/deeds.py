@@ -82,10 +82,46 @@ RELEASE = Deed(
 DEEDS: Mapping[str, Deed] = {deed.kind: deed for deed in (RETRY, DISCARD, RELEASE)}
 
 
+MOST_LOOKED_AT = 2000
+"""Commands that are looked through for those about one request, the newest."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a person did to a request."""
+
+    deed: Deed
+    at: float
+    who: str
+
+
+def done_to(request: int, commands: Iterable[Command]) -> list[Done]:
+    """What was done to a request, by commands of `DEEDS` that were carried out, in their order."""
+    found = []
+    for command in commands:
+        deed, told = DEEDS[command.kind], command.result or {}
+        asked = command.arguments.get("requests", ())
+        # a release says whom it let go; one of an older program does not
+        if (
+            request in told.get("let_go", asked)
+            and request in asked
+            and not refused_of((request,), command).get(request)
+        ):
+            found.append(Done(deed, command.created_at, str(command.arguments.get("who") or "a person")))
+    return found
+
+
 def reason_given(text: str) -> str:
     """Why, in one line; '' where it is none or too long."""
     why = " ".join(text.split())
     return why if len(why) <= WHY_CHARACTERS else ""
+
+
+def given_up(deed: Deed, states: Iterable[str]) -> dict[str, bool]:
+    """The argument that says whether requests were given up already when they were counted: else a person who gave
+    one up in between has the last word.
+    """
+    return {"given_up": "discarded" in states} if deed is RETRY else {}
 
 
 def portions_of(ids: Sequence[int], more: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -85,6 +85,11 @@ def what_changed(
             known |= views.family(more.patients)
 
 
+def is_link(row: MessageSummary) -> bool:
+    """Whether it links or unlinks patients: it is in no chart, though whose it is can be told."""
+    return any(reason.get("code") == "linked" for reason in row.reasons)
+
+
 def _nothing(row: MessageSummary) -> str:
     """Why it changed nothing, as far as its row tells."""
     if row.state == "new":
@@ -97,6 +102,8 @@ def _nothing(row: MessageSummary) -> str:
         return ""
     if row.decision in ("ignore", "reject"):
         return "It changed nothing: nothing of it is taken into a chart."
+    if is_link(row):
+        return "It changed nothing: that patients are linked or unlinked is noted, and no more."
     return "It changed nothing: whose it is can't be told."
 
 

@@ -31,6 +31,8 @@ _OF_A_KNOWN_SYSTEM = frozenset(("code", "codeSystemName"))
 _SYSTEM_LISTS = re.compile(r"^active(?:Icd10|Icd9|Snomed)Diagnoses\[\d+\]\.code$")
 _SETTING = re.compile(r"^settings:[a-z_]+\.[a-z_]+$")
 _RULE = re.compile(r"^[\w./-]+\.yaml#[a-z0-9_]+$")
+_WITHHELD = re.compile(r"(?<=#).*", re.DOTALL)
+"""The row of the site's list, and its reason."""
 _DAY = re.compile(r"^\d{4}-\d\d-\d\d")
 _TYPE = re.compile(r"^[A-Z]{3}\^?[A-Z0-9]{0,3}$")
 _WORD = re.compile(r"\S+")
@@ -137,7 +139,7 @@ class Mask:
                 {
                     "source": self._source(entry["source"]),
                     "value": shape(entry["value"]),
-                    "why": text(entry["why"]),
+                    "why": _withheld(text(entry["why"])),
                 }
                 for entry in answer["left_out"]
             ],
@@ -227,6 +229,11 @@ def _row(name: str) -> str:
     """The file of a table, and the shape of a row's code: it is what the sender wrote."""
     file, _, row = name.partition("#")
     return f"{file}#{shape(row)}"
+
+
+def _withheld(why: str) -> str:
+    """Of what the site's list keeps back the file alone: the row is the code, its reason tells what the patient has."""
+    return _WITHHELD.sub(lambda row: shape(row[0]), why, count=1) if why.startswith("withheld by ") else why
 
 
 def _unpunctuated(said: str, end: int) -> int:

@@ -35,6 +35,12 @@ _BETWEEN = (
     .where(commands.c.id >= bindparam("b_first"), commands.c.id <= bindparam("b_last"))
     .order_by(commands.c.id)
 )
+_DONE = (
+    select(*_COLUMNS)
+    .where(commands.c.state == "done", commands.c.kind.in_(bindparam("b_kinds", expanding=True)))
+    .order_by(commands.c.id.desc())
+    .limit(bindparam("b_most"))
+)
 _NEXT = select(*_COLUMNS).where(commands.c.state == "waiting").order_by(commands.c.id).limit(1)
 _END = (
     update(commands)
@@ -78,6 +84,12 @@ class Commands(Part):
         with self._reading() as connection:
             rows = connection.execute(_BETWEEN, {"b_first": first, "b_last": last}).all()
         return [_command(self._keyring, row) for row in rows]
+
+    def done(self, kinds: Sequence[str], most: int) -> list[Command]:
+        """The commands of these kinds that were carried out, oldest first: of many the newest."""
+        with self._reading() as connection:
+            rows = connection.execute(_DONE, {"b_kinds": list(kinds), "b_most": most}).all()
+        return [_command(self._keyring, row) for row in reversed(rows)]
 
     def get(self, id: int) -> Command | None:
         """A command and what came of it."""

@@ -16,7 +16,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Select, Table, bindpar
 
 from interface.store.engine import Part
 from interface.store.records.console import FeedCount, Group, Grouped, Outcomes
-from interface.store.records.reasons import reasons_of
+from interface.store.records.reasons import in_common, reasons_of
 from interface.store.schema import audit, messages, requests
 
 Kind = Literal["messages", "requests", "audit"]
@@ -155,7 +155,8 @@ def _groups(texts: Mapping[str, int]) -> tuple[Group, ...]:
     for stored, number in texts.items():
         for code, text in dict(reasons_of(stored) or (("", ""),)).items():
             known = groups.get(code)
-            groups[code] = Group(code, known.text if known else text, number + (known.count if known else 0))
+            said = in_common(known.text, text) if known else text
+            groups[code] = Group(code, said, number + (known.count if known else 0))
     return tuple(sorted(groups.values(), key=lambda group: (-group.count, group.code)))
 
 

@@ -447,6 +447,18 @@ def test_a_protected_patients_request_is_released(clinic: Clinic, capsys: Captur
     assert answer(capsys, "requests", "show", "2")["state"] == "waiting"
 
 
+def test_a_message_that_completes_several_requests_names_all_of_them(clinic: Clinic, capsys: Capture) -> None:
+    clinic.tell("ADT^A28", "PD1||||||||||||Y", pid="T4^^^LFC^MR")
+    clinic.book("F4", pid="T4^^^LFC^MR")
+    clinic.book("F5", pid="T4^^^LFC^MR")
+    clinic.tell("ADT^A28", "PD1||||||||||||N", pid="T4^^^LFC^MR")
+    shown = answer(capsys, "messages", "show", "8")
+    composed = [row["id"] for row in answer(capsys, "requests")["requests"] if row["message_id"] == 8]
+    assert len(composed) == 2
+    assert sorted([shown["request_id"], *shown["other_requests"]]) == sorted(composed)
+    assert "other requests" in text(capsys, "messages", "show", "8")[0]
+
+
 def test_what_is_held_for_another_reason_stays_held_and_says_what_releases_it(
     clinic: Clinic, capsys: Capture
 ) -> None:
@@ -459,6 +471,10 @@ def test_what_is_held_for_another_reason_stays_held_and_says_what_releases_it(
         (told,) = answer(capsys, "requests", "release", number, "--now", NOW, code=1)["requests"]
         assert (told["released"], told["state"]) == (False, "held")
         assert "protected" not in [reason["code"] for reason in told["reasons"]]
+    (by_hand,) = answer(capsys, "requests", "show", "2")["by_hand"]
+    assert by_hand["what"] == "released"
+    assert "released " in text(capsys, "requests", "show", "2")[0].partition("done by hand:")[2]
+    assert answer(capsys, "requests", "show", "3")["by_hand"] == [], "it was not held for protection"
     out, _ = text(capsys, "requests", "release", "3", "--now", NOW, code=1)
     assert out.startswith("request 3 is still held: upcomingAppointmentProvider is missing")
     assert "\n  released by: " in out

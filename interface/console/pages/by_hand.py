@@ -36,7 +36,7 @@ from interface.console.pages.reprocessing import (
     try_rebuilding,
 )
 from interface.console.rendering import number
-from interface.services.deeds import DEEDS, WHY_CHARACTERS, Deed, portions_of, reason_given
+from interface.services.deeds import DEEDS, WHY_CHARACTERS, Deed, given_up, portions_of, reason_given
 from interface.store.database import Store
 from interface.store.records.console import Several
 from interface.store.records.lists import RequestSummary
@@ -144,6 +144,7 @@ def _counted(asked: Asked, what: Counted, back: str) -> Shown:
             "rows": [_row(asked, row) for row in will[:NAMED]],
             "others": len(will) - NAMED if len(will) > NAMED else 0,
             "button": button.format(many(len(will), "request")),
+            "given_up": any(given_up(deed, (row.state for row in will)).values()),
             "danger": deed.kind == "discard",
             "needs_why": deed.needs_why,
             "most_why": WHY_CHARACTERS,
@@ -210,7 +211,8 @@ def act(store: Store, asked: Asked, around: Around) -> AskMany:
     deed = DEEDS[kind]
     if deed.needs_why and not why:
         raise RefusedError(400, "why: say why they are given up; it is kept with each")
-    more = {"who": asked.viewer.name, **({"why": why} if why else {})}
+    counted = ("discarded",) if form.text("given_up") else ()
+    more = {"who": asked.viewer.name, **({"why": why} if why else {}), **given_up(deed, counted)}
     subjects = tuple(f"request {wanted}" for wanted in ids)
     return AskMany(kind, portions_of(ids, more), kind, subjects, back, once, why or None)
 

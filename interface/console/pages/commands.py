@@ -148,11 +148,13 @@ def _requests(
     undone: list[tuple[str, int, str]] = []
     for command in ended:
         deed, requests = DEEDS[command.kind], _requests_of(command)
-        refused = refused_of(requests, command)
+        refused, let_go = refused_of(requests, command), (command.result or {}).get("let_go", ())
         for number in requests:
             row = what.requests.get(number)
             if row is not None and deed.was_done(row, refused):
                 done[f"{deed.done}, {'now ' + row.state if row.state != deed.done else 'for good'}"] += 1
+            elif row is not None and row.state == "held" and number in let_go:
+                done["released, still held for another reason"] += 1
             else:
                 undone.append(("request", number, refused.get(number) or _stays(row)))
     return list(done.most_common()), undone

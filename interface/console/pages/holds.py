@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import reduce
 from typing import Any
 from urllib.parse import urlencode
 
@@ -23,6 +24,7 @@ from interface.shown.fields import reason_text
 from interface.store.database import Store
 from interface.store.records.console import TROUBLES, LookedAt, Several, Trouble
 from interface.store.records.lists import MessageSummary, RequestSummary
+from interface.store.records.reasons import in_common
 from interface.store.unsettled import MESSAGES
 
 ROWS = 50
@@ -181,9 +183,10 @@ def said_of(of: Several, text: str = "") -> str:
 
 
 def text_of(of: Several, rows: Iterable[RequestSummary] | Iterable[MessageSummary]) -> str:
-    """What the first of these rows says of the group's reason; '': nothing."""
+    """What these rows say alike of the group's reason; '': nothing."""
     reasons = (reason for row in rows for reason in row.reasons if reason.get("code") == of.code)
-    return str(next(reasons, {}).get("text", ""))
+    texts = [str(reason.get("text", "")) for reason in reasons]
+    return reduce(in_common, texts) if texts else ""
 
 
 def released_by(of: Several) -> str:
@@ -247,7 +250,7 @@ def _row(asked: Asked, record: str, row: RequestSummary | MessageSummary) -> dic
     else:
         at = row.created_at
         about = asked.viewer.veil(row.appointment_date) if row.appointment_date else "none known"
-        also = f"{row.attempts} attempts" if row.attempts else ""
+        also = f"{row.attempts} attempt{'s' if row.attempts > 1 else ''}" if row.attempts else ""
     return {
         "id": row.id,
         "href": f"/{record}/{row.id}" if asked.has(f"/{record}/{{id}}") else "",

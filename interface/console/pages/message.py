@@ -25,6 +25,7 @@ from interface.console.segments import MOST_MASKED, veiled, whole
 from interface.console.story import story
 from interface.console.whence import Whence
 from interface.services.answered import Answered
+from interface.services.what_changed import is_link
 from interface.shown.fields import name_of
 from interface.store.database import Store
 from interface.store.records.lists import MessageDetail, RequestDetail
@@ -70,6 +71,7 @@ def values(asked: Asked, what: Record) -> Shown:
             "raw": veiled(viewer, raw) if raw else None,
             "problem": detail.problem or "",
             "request": request_facts(what.request) if what.request is not None else None,
+            "also": [{"id": row.id, "state": state_of(row)} for row in what.also],
             "own": what.request is None or what.request.summary.message_id == summary.id,
             "whence": whence,
             "noted": worth_showing(noted(what, viewer, found.anchors), whence),
@@ -77,7 +79,9 @@ def values(asked: Asked, what: Record) -> Shown:
             "ack": laid_ack(what, viewer),
             "with_others": what.with_others,
             "attempts": list(attempts_of(what.request, viewer)) if what.request is not None else [],
-            "story": story(asked.now, summary, what.answered.said, what.request, what.work_ahead),
+            "story": story(
+                asked.now, summary, what.answered.said, what.request, what.work_ahead, what.by_hand
+            ),
         },
         seen=tuple(seen),
     )
@@ -151,7 +155,7 @@ _KEPT = {
     "chart": "It was taken into the chart; nothing is asked for because of it.",
     "cancel": "It was taken into the chart, and what it calls off is no longer asked for.",
     "hold": "It was taken into the chart; what it asks for is held.",
-    "ignore": "It changed nothing in the chart: it is of a kind that is not used.",
+    "ignore": "It changed nothing in the chart: it is not for us, and nothing of it is taken.",
     "reject": "It changed nothing in the chart: it could not be taken.",
 }
 
@@ -162,7 +166,8 @@ def _changed(detail: MessageDetail) -> str:
     if summary.set_aside:
         return "It changed nothing in the chart: a person left it out."
     if summary.patient_id is None and summary.decision in _TAKEN:
-        return "It changed nothing in the chart: whose it is could not be told."
+        why = "a link is noted, and no more" if is_link(summary) else "whose it is could not be told"
+        return f"It changed nothing in the chart: {why}."
     return _KEPT.get(summary.decision or "", "")
 
 

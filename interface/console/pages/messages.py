@@ -26,7 +26,7 @@ MEANINGS = (
     ("chart", "it was taken into the patient's chart; nothing is asked for because of it"),
     ("hold", "it asks for records, but something is missing or forbids it: why says what"),
     ("cancel", "it calls a visit or appointment off: what was not sent yet is withdrawn"),
-    ("ignore", "it is of a kind that is not used here: stored and answered, and no more"),
+    ("ignore", "it is not for us, by its kind, its patient or a filter: stored and answered, and no more"),
     ("reject", "it can't be read as HL7: stored as it came, and answered with an error"),
     ("failed", "deciding broke off: it is stored, and can be decided again"),
 )

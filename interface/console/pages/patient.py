@@ -205,7 +205,7 @@ class _Said:
     def when(self, entry: Mapping[str, Any]) -> dict[str, Any]:
         """When the message was received, and the event's time that it bears; of one that is not known that alone."""
         found = self.named.get(control_id_of(entry["source"] or ""))
-        own = _day(entry["at"])
+        own = _minute(self.asked, entry["at"])
         if found is None:
             return {"text": own, "small": "event" if own else ""}
         return {"at": found.received_at, "small": f"event {own}" if own else ""}
@@ -267,9 +267,11 @@ def _visit(asked: Asked, entry: Mapping[str, Any], said: _Said) -> dict[str, Any
     }
 
 
-def _day(text: object) -> str:
-    """A time of the chart, to the minute."""
-    return str(text or "")[:16].replace("T", " ")
+def _minute(asked: Asked, text: str) -> str:
+    """A time of the chart, which is in UTC, as the site's clocks show it, to the minute."""
+    if not text:
+        return ""
+    return f"{asked.local(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()):%Y-%m-%d %H:%M}"
 
 
 def _message(asked: Asked, row: MessageSummary) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def values(asked: Asked, what: Record) -> Shown:
             "attempts": list(attempts_of(request, viewer)),
             "webhooks": _webhooks(request),
             "led": _led(what),
-            "story": story(asked.now, message, what.answered.said, request, what.work_ahead),
+            "story": story(asked.now, message, what.answered.said, request, what.work_ahead, what.by_hand),
         },
         seen=tuple(seen),
     )

@@ -93,7 +93,7 @@ class Group:
 
     code: str
     text: str
-    """The reason of one of them."""
+    """The reason, as far as they say it alike."""
     count: int
 
 

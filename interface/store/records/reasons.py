@@ -19,3 +19,15 @@ def reasons_of(text: str) -> tuple[tuple[str, str], ...]:
         return tuple((str(entry["code"]), str(entry["text"])) for entry in json.loads(text))
     except (ValueError, TypeError, KeyError):
         return ()
+
+
+def in_common(one: str, other: str) -> str:
+    """What two texts of one code say alike, word by word from the beginning: `PID-11 has no US ZIP: …`; the first
+    where that is nothing.
+    """
+    if one == other:
+        return one
+    words, others = one.split(" "), other.split(" ")
+    alike = next((at for at, pair in enumerate(zip(words, others, strict=False)) if pair[0] != pair[1]), None)
+    said = words[: min(len(words), len(others)) if alike is None else alike]
+    return " ".join([*said, "…"] if said and said[-1] != "…" else said) or one

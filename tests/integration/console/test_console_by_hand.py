@@ -106,8 +106,40 @@ def test_a_protected_patient_is_let_go_and_what_is_held_otherwise_is_told(browse
     said = plain(do(browser, work, address))
     assert states(store) == ["waiting", "held", "held"]
     assert "released, now waiting" in said
-    assert re.search(r"Could not be done \(1\).* request 2 .*it is held: .*ZIP", said)
+    assert "released, still held for another reason" in said
+    assert "Could not be done" not in said, "it is let go, and goes out when the ZIP comes"
     assert browser.audit()[-2:] == [("mary", "release", f"request {n}", None) for n in (1, 2)]
+
+
+def test_a_message_that_completes_several_requests_leads_to_all_of_them(browser, store, tell, work) -> None:
+    for number in ("1", "2"):
+        tell(NO_ZIP.format("T1"), *visit(f"F{number}"))
+    tell(WITH_ZIP.format("T1"), kind="ADT^A08")
+    assert sorted(states(store)).count("waiting") == 2
+    rows = [row for row in store.views.requests() if row.message_id == 3]
+    assert len(rows) == 2
+    browser.sign_in("mary")
+    page = shown(browser, "/messages/3")
+    assert {f'href="/requests/{row.id}"' in page for row in rows} == {True}
+    assert "Composed by it, too: request" in plain(page)
+    assert "Composed by it, too" not in plain(shown(browser, "/messages/1"))
+
+
+def test_a_requests_page_says_who_did_what_to_it(browser, store, tell, work) -> None:
+    for number in ("1", "2"):
+        tell(WITH_ZIP.format(f"T{number}"), "PD1||||||||||||Y", *visit(f"F{number}"))
+    browser.sign_in("mary")
+    both = form_of(browser, "/by-hand?of=held&code=protected&deed=release")
+    do(browser, work, "/by-hand?id=2&deed=discard", why="asked us not to")
+    do(browser, work, "/by-hand?id=2&deed=retry")
+    location(browser.get("/by-hand", "POST", tuple(both.items())))
+    store.commands.add("release", {"requests": [1], "who": "late"})
+    work()
+    pages = [plain(shown(browser, f"/requests/{id_}")) for id_ in (1, 2)]
+    assert "Released by mary" in pages[0]
+    assert "Released by late" not in pages[0], "there was nothing to release any more"
+    assert re.search(r"Given up by mary.*Retried by mary.*Released by mary", pages[1])
+    assert "Released by mary" in plain(shown(browser, "/messages/1"))
 
 
 def test_requests_are_given_up_with_a_reason_by_name(browser, store, tell, work) -> None:
@@ -144,6 +176,19 @@ def test_what_can_not_be_sent_again_is_told_before_and_after(browser, store, wor
     assert re.search(
         r"Could not be done \(2\).* request 1 .*the stored chart of its patient cannot be opened", said
     )
+
+
+def test_what_somebody_else_gave_up_meanwhile_is_not_sent_again(browser, store, work) -> None:
+    put(store, 1, "dead", ZIP)
+    browser.sign_in("mary")
+    address = "/by-hand?id=1&deed=retry"
+    counted = form_of(browser, address)
+    do(browser, work, "/by-hand?id=1&deed=discard", why="the patient asked us not to")
+    there = location(browser.get("/by-hand", "POST", tuple(counted.items())))
+    work()
+    assert re.search(r"Could not be done \(1\).* it was given up meanwhile", plain(shown(browser, there)))
+    said = plain(do(browser, work, address))
+    assert "given up meanwhile" not in said, "it was counted as given up"
 
 
 def test_a_form_that_is_sent_twice_does_nothing_twice(browser, store, tell, work, woken) -> None:

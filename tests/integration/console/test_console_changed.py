@@ -148,6 +148,7 @@ def test_what_moves_between_charts_is_told_of_both(analyst, store, tell) -> None
         (BOOKED, "SIU^S12", "no chart says anything else because of it"),
         (BOOKED, "ORU^R01", "nothing of it is taken into a chart"),
         ((PERSON.format(""),), "ADT^A08", "whose it is can"),
+        ((*BOOKED, PERSON.format("T2")), "ADT^A24", "that patients are linked or unlinked is noted"),
     ],
 )
 def test_what_changed_nothing_says_so(analyst, tell, segments, kind: str, said: str) -> None:

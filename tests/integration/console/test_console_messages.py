@@ -145,3 +145,17 @@ def test_a_message_whose_body_is_damaged_says_so(browser, store) -> None:
         connection.exec_driver_sql("UPDATE message_bodies SET body = x'00'")
     assert "unreadable" in browser.get("/messages/1").body.decode()
     assert browser.get("/messages/2").status == 404
+
+
+@pytest.mark.parametrize(
+    ("segments", "kind", "said"),
+    [
+        (("PID|1||1^^^FAC^MR", "PID|2||2^^^FAC^MR"), "ADT^A24", "a link is noted, and no more"),
+        (("PID|1||1^^^FAC^MR",), "ORU^R01", "it is not for us, and nothing of it is taken"),
+        (("PID|1||||Sample^Robin",), "ADT^A08", "whose it is could not be told"),
+    ],
+)
+def test_a_message_that_is_in_no_chart_says_why(browser, tell, segments, kind, said) -> None:
+    tell(*segments, kind=kind)
+    browser.sign_in("vera")
+    assert f"It changed nothing in the chart: {said}." in browser.get("/messages/1").body.decode()

@@ -165,6 +165,7 @@ def test_what_has_changed_since_it_was_shown_is_not_done(waiting, store) -> None
     browser = waiting("production", "adam")
     reply = switched(browser, "?drop_older_than=30", confirmed="Lake Family", drop_older_than="0")
     assert reply.status == 409
+    assert b"<h1>It has changed meanwhile</h1>" in reply.body, "nothing went wrong"
     assert store.commands.get(1) is None
 
 

@@ -10,6 +10,7 @@ from charted import chart, sample
 from console_browser import location
 
 from interface.console.pages import patient
+from interface.settings import Settings, Site
 
 NAMES = ("Tamblyn", "Ione", "55-2087", "1964-09-23", "E11.65", "metformin", "2026-03-16", "Vandermolen")
 
@@ -138,6 +139,15 @@ def test_each_row_says_when_it_was_said_last_however_old_the_message(browser, li
     assert all("event 2026-" in cell for cell in found)
     monkeypatch.setattr(patient, "MOST_MESSAGES", 1)
     assert as_of(flat(browser.get("/patients/1"))) == found
+
+
+@pytest.mark.parametrize("settings", [Settings(site=Site(timezone="Asia/Tokyo"))])
+def test_the_events_time_is_the_sites_as_all_times_are(browser, tell, settings) -> None:
+    tell("EVN|A28|20270110080000+0000", "PID|1||77^^^FAC^MR||Sample^Robin||19700101|F", kind="ADT^A28")
+    browser.sign_in("vera")
+    cells = as_of(flat(browser.get("/patients/1")))
+    assert cells
+    assert all("event 2027-01-10 17:00" in cell for cell in cells)
 
 
 def problem_of(number: int) -> bytes:

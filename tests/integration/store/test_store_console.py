@@ -134,6 +134,14 @@ def test_requests_in_a_state_are_grouped_by_each_of_their_reasons(store, fill):
     assert store.overview.requests_in("held", most=1).looked_at == 1
 
 
+def test_a_group_says_of_its_requests_only_what_all_of_them_say(store, fill):
+    patient = fill.patient()
+    for why in ("PID-11.6 is FRA (France)", "PID-11.5 is empty"):
+        fill.request(patient, state="held", reasons=f'[{{"code": "a", "text": "no ZIP: {why}"}}]')
+    (group,) = store.overview.requests_in("held").groups
+    assert (group.text, group.count) == ("no ZIP: …", 2)
+
+
 def test_failed_messages_and_those_of_nobody_are_counted(store, fill):
     failed, held, asked = fill.message(), fill.message(), fill.message()
     why = '[{"code": "no-mrn", "text": "whose it is"}]'

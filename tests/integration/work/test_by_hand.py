@@ -176,6 +176,13 @@ def test_what_was_given_up_is_sent_when_a_person_retries_it(dead):
     assert "discarded" not in kept_beside(dead.store.views.request(1).detail)
 
 
+def test_what_was_given_up_after_it_was_counted_as_dead_is_not_sent(dead):
+    told(dead, "discard", 1, why="the patient asked us not to")
+    assert why(dead, "retry", 1, given_up=False) == "it was given up meanwhile"
+    assert dead.states() == ["discarded"]
+    assert told(dead, "retry", 1, given_up=True)["done"] == 1
+
+
 def test_a_dead_request_of_a_patient_who_was_merged_is_sent_under_the_surviving_number(dead):
     dead.tell("ADT^A40", "MRG|T1^^^LFC^MR", patient="T9")
     assert told(dead, "retry", 1)["done"] == 1

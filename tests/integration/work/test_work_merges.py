@@ -155,7 +155,7 @@ def test_a_person_releases_the_request_of_a_protected_patient(site):
     site.book("20260410")
     assert site.states() == ["held"]
     done = site.ask("release", requests=[1])
-    assert done.result == {"requests": 1, "released": 1}
+    assert done.result == {"requests": 1, "released": 1, "let_go": [1]}
     assert site.states() == ["sending"]
     site.reply(TAKEN)
     site.book("20260411", "SIU^S13")
@@ -165,7 +165,11 @@ def test_a_person_releases_the_request_of_a_protected_patient(site):
 def test_releasing_does_not_send_what_lacks_something(site):
     site.tell("ADT^A08", "PD1||||||||||||Y")
     site.tell("SIU^S12", "SCH||F1|||||||||^^^202604100930")
-    assert site.ask("release", requests=[1]).result == {"requests": 1, "released": 0}
+    assert site.ask("release", requests=[1]).result == {
+        "requests": 1,
+        "released": 0,
+        "let_go": [1],
+    }
     (request,) = site.store.views.requests()
     assert request.state == "held"
     assert orjson.dumps(request.reasons).count(b"protected") == 0

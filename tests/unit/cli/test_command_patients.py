@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from interface.cli import asking, patient_text
+from interface.cli import asking, common, patient_text
 from interface.cli.asking import progress
-from interface.cli.patient_text import print_list
+from interface.cli.patient_text import print_list, print_patient
 
 ROW = {
     "id": 12,
@@ -62,6 +63,19 @@ def test_a_list_of_patients_on_a_wide_terminal_is_a_table(
     head, row = (line.split() for line in capsys.readouterr().out.splitlines())
     assert head[:3] == ["id", "MRN", "name"]
     assert row[:2] == ["12", "T1001"]
+
+
+def test_all_times_of_a_chart_are_the_sites(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(common._People, "zone", ZoneInfo("America/Chicago"))
+    message = {"id": 4, "received_at": ROW["changed_at"], "type": "ADT^A40", "state": "done"}
+    message |= {"decision": "chart", "reasons": [], "set_aside": None}
+    lists = {"merged_patients": [], "patient": [], "problems": [], "medications": [], "appointments": []}
+    print_patient(ROW | lists | {"merges": [message], "messages": [message], "more_messages": False})
+    out = capsys.readouterr().out
+    assert out.count("2026-03-02 09:00") == 3
+    assert "15:00" not in out
 
 
 @pytest.mark.parametrize("is_terminal", [True, False])

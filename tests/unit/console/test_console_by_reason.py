@@ -44,6 +44,12 @@ def test_a_heap_knows_its_ends_and_how_many_came_each_day() -> None:
     assert heap.by_day == (6, 2)
 
 
+def test_a_heap_says_of_its_rows_only_what_all_of_them_say() -> None:
+    abroad, empty = (Reason("missing:zip", f"no ZIP: {why}") for why in ("FRA (France)", "PID-11.5 is empty"))
+    (heap,) = heaps_of("held", LookedAt(2, 2, (stretch(1, abroad), stretch(1, empty))))
+    assert heap.text == "no ZIP: …"
+
+
 def test_small_bars_are_as_high_as_their_share_and_none_is_lost() -> None:
     drawn = small_bars((0, 1, 1000))
     assert [bar.height for bar in drawn.bars] == [1.0, 2.0, SMALL_HEIGHT]

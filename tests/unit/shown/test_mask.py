@@ -214,3 +214,14 @@ def test_a_row_of_a_sites_table_is_not_told() -> None:
         "site/roots.csv#Xxxx Xxxx",
         "x.yaml#X9999",
     ]
+
+
+def test_what_the_sites_list_keeps_back_is_not_told_by_the_row_that_does() -> None:
+    raw = load_samples()[0].message
+    answer = as_json(*next(explain(Engine(load_rulebook(), Policy()), [raw], NOW)))
+    why = "withheld by site/withhold.csv#F10*: 42 CFR Part 2: it was coded together with that"
+    left_out = [{"source": "DG1-3.1", "value": "F10.20", "why": why}]
+    (found,) = Mask([raw]).answers([{**answer, "left_out": left_out}])
+    (entry,) = found["left_out"]
+    assert entry["value"] == "X99.99"
+    assert entry["why"].startswith("withheld by site/withhold.csv#X99*: 99 XXX ")

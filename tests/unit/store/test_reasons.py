@@ -2,7 +2,9 @@
 
 import json
 
-from interface.store.records.reasons import reasons_json
+import pytest
+
+from interface.store.records.reasons import in_common, reasons_json
 
 
 def test_reasons_are_json_of_code_and_text():
@@ -11,3 +13,20 @@ def test_reasons_are_json_of_code_and_text():
         {"code": "é", "text": "ü"},
     ]
     assert reasons_json([]) == "[]"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ("zip is missing: PID-11 is empty", "zip is missing: PID-11.6 is FRA", "zip is missing: …"),
+        ("zip is missing: …", "zip is missing: PID-11 is empty", "zip is missing: …"),
+        ("zip is missing: PID-11 is empty", "zip is missing: …", "zip is missing: …"),
+        ("zip is missing", "zip is missing: PID-11 is empty", "zip is …"),
+        ("held", "held for two reasons", "held …"),
+        ("the same", "the same", "the same"),
+        ("one", "other", "one"),
+        ("", "other", ""),
+    ],
+)
+def test_what_texts_of_one_code_say_alike(one, other, alike):
+    assert in_common(one, other) == alike
