@@ -195,6 +195,19 @@ class Settling:
         )
         self._set(appointment, made_now)
 
+    def unchanged(self, appointment: Appointment, composed: Composed) -> bool:
+        """Whether the appointment's last request says the same, and is on its way or was sent.
+
+        What would be held says the same only if that one was sent: one that is open still is to be held itself.
+        """
+        asked = appointment.asked
+        if asked is None or asked.state != "waiting" or asked.rewritten:
+            return False
+        if not composed.holds:
+            return asked.digest == composed.digest
+        plain = digest_of(composed.body, environment=self.policy.environment)
+        return asked.digest == plain and self.sent(asked.id) is True
+
     def close(self, appointment: Appointment, state: str, reason: Reason) -> bool:
         """End the appointment's open request unsent; False when it has none."""
         asked = appointment.asked
@@ -310,17 +323,6 @@ def digest_of(
     if until is not None:
         parts.append(f"until {until}")
     return hashlib.blake2b(body + "".join(parts).encode(), digest_size=16).digest()
-
-
-def unchanged(appointment: Appointment, composed: Composed) -> bool:
-    """Whether the appointment's last request says the same, and is on its way or was sent."""
-    asked = appointment.asked
-    return (
-        asked is not None
-        and asked.state == "waiting"
-        and not asked.rewritten
-        and asked.digest == composed.digest
-    )
 
 
 def _patient_holds(chart: Chart) -> list[Reason]:

@@ -74,3 +74,27 @@ def test_it_is_judged_when_the_attempt_is_back_if_it_was_being_sent(site):
     told(site, "ADT^A08", "N")
     assert (decisions(site)[-1], site.states()) == (("post", "request"), ["delivered", "sending"])
     assert site.couriers.sent[-1]["medications"]
+
+
+PROTECTED, FREE = "PD1||||||||||||Y", "PD1||||||||||||N"
+
+
+def test_what_was_sent_is_not_sent_once_more_when_a_protection_comes_and_goes(site):
+    site.book("20260410")
+    site.reply(TAKEN)
+    site.tell("ADT^A08", PROTECTED)
+    assert decisions(site)[-1] == ("chart", "unchanged"), "it would not be posted, so it is not held"
+    site.tell("ADT^A08", FREE)
+    assert (decisions(site)[-1], site.states()) == (("chart", "unchanged"), ["delivered"])
+
+
+def test_a_protection_holds_what_is_open_still_and_what_says_something_else(site):
+    site.couriers.free = 0
+    site.book("20260410")
+    site.tell("ADT^A08", PROTECTED)
+    assert (decisions(site)[-1], site.states()) == (("hold", "protected"), ["superseded", "held"])
+    site.couriers.free = 4
+    site.book("20260410", patient="T2")
+    site.reply(TAKEN)
+    site.tell("ADT^A08", PROTECTED, "DG1|1||E11.9^Diabetes^I10", patient="T2")
+    assert (decisions(site)[-1], site.states()[2:]) == (("hold", "protected"), ["delivered", "held"])
