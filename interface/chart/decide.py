@@ -18,7 +18,7 @@ from interface.chart.holds import hold
 from interface.chart.identity import decide_identity
 from interface.chart.model import Chart, change
 from interface.chart.outcome import Outcome
-from interface.chart.settle import Settling
+from interface.chart.settle import Sent, Settling, not_known
 from interface.chart.step import Step
 from interface.rules.facts import Reason, place_of, text_of
 from interface.rules.policy import Policy
@@ -40,6 +40,8 @@ class Engine:
     """What the environment forbids."""
     apart: Apart = field(default_factory=lambda: NOBODY)
     """Test patients: they are charted under keys of their own."""
+    sent: Sent = not_known
+    """Whether a request is over (sent, dead), as far as the store knows."""
 
     def read(self, raw: bytes, *, received_at: datetime, listener: str = "") -> Reading:
         """What the message says. Never raises for what a sender can send."""
@@ -140,7 +142,8 @@ class Engine:
     def _settling(
         self, chart: Chart, now: datetime, trigger: str, new_id: Callable[[], int], history: bool = False
     ) -> Settling:
-        return Settling(self.book, self.policy, chart, self._here(now), trigger, new_id, self.guard, history)
+        here = self._here(now)
+        return Settling(self.book, self.policy, chart, here, trigger, new_id, self.guard, history, self.sent)
 
     def _does(self, reading: Reading) -> str:
         """The event's action, as the appointment's status changes it."""

@@ -32,8 +32,16 @@ if TYPE_CHECKING:
 
 _MOST_BESIDE = 50
 _PROTECTED = "protected"
+_SUPERSEDED = Reason("superseded", "a newer request for this appointment takes its place")
 _PLAIN = "sandbox"
 """The environment that digests do not name."""
+
+Sent = Callable[[int], bool | None]
+
+
+def not_known(_request: int) -> bool | None:
+    """Where there is no store nobody knows what was sent."""
+    return None
 
 
 class Composed(msgspec.Struct, frozen=True, gc=False):
@@ -76,6 +84,8 @@ class Settling:
     """What the environment forbids."""
     history: bool = False
     """The message was loaded: a held request that it completes stays held until the next message or day."""
+    sent: Sent = not_known
+    """Whether a request that was let out is over (sent, dead); None: that is not known. Asked only before one is held."""
     changes: list[RequestChange] = field(default_factory=list)
 
     @property
@@ -158,6 +168,9 @@ class Settling:
         opened = asked if asked is not None and asked.state in OPEN else None
         old = opened.id if opened is not None and self.policy.supersede else None
         beside = (*opened.beside, opened.id)[-_MOST_BESIDE:] if opened is not None and old is None else ()
+        if opened is not None and old is not None:
+            # the setting was false: without this they would go out, whatever becomes of the appointment
+            self.changes += [Close(number, "superseded", (_SUPERSEDED,)) for number in opened.beside]
         made = NewRequest(
             id=self.new_id(),
             appointment=appointment.key,
@@ -181,6 +194,19 @@ class Settling:
             made.id, made.state, composed.digest, False, beside, released, chosen=chosen, day=day
         )
         self._set(appointment, made_now)
+
+    def unchanged(self, appointment: Appointment, composed: Composed) -> bool:
+        """Whether the appointment's last request says the same, and is on its way or was sent.
+
+        What would be held says the same only if that one was sent: one that is open still is to be held itself.
+        """
+        asked = appointment.asked
+        if asked is None or asked.state != "waiting" or asked.rewritten:
+            return False
+        if not composed.holds:
+            return asked.digest == composed.digest
+        plain = digest_of(composed.body, environment=self.policy.environment)
+        return asked.digest == plain and self.sent(asked.id) is True
 
     def close(self, appointment: Appointment, state: str, reason: Reason) -> bool:
         """End the appointment's open request unsent; False when it has none."""
@@ -237,12 +263,16 @@ class Settling:
         same = composed.digest == stands and composed.state == asked.state
         if same and not moved:
             return None
+        sent = self.sent(asked.id) if asked.state == "waiting" and composed.holds else None
+        if sent:
+            return None  # nothing of it can be held; what it said stays what the next one is compared with
         beside = asked.beside if moved or composed.state != asked.state else ()
         self._rewrite((*beside, asked.id), composed)
         if same:
             return None
         released = asked.state == "held" and composed.state == "waiting"
-        kept = released or asked.state == "held"  # a held request can't have been sent meanwhile
+        # one that was made held, or was open still when it was held, can't have been sent meanwhile
+        kept = sent is False or (asked.state == "held" and not asked.rewritten)
         digest, written = (composed.digest, b"") if kept else (asked.digest, composed.digest)
         self._set(
             appointment,
@@ -293,17 +323,6 @@ def digest_of(
     if until is not None:
         parts.append(f"until {until}")
     return hashlib.blake2b(body + "".join(parts).encode(), digest_size=16).digest()
-
-
-def unchanged(appointment: Appointment, composed: Composed) -> bool:
-    """Whether the appointment's last request says the same, and is on its way or was sent."""
-    asked = appointment.asked
-    return (
-        asked is not None
-        and asked.state == "waiting"
-        and not asked.rewritten
-        and asked.digest == composed.digest
-    )
 
 
 def _patient_holds(chart: Chart) -> list[Reason]:

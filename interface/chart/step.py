@@ -18,7 +18,7 @@ from interface.chart.outcome import NewRequest, Outcome
 from interface.chart.people import remove_person, remove_visit
 from interface.chart.problems import take_problems
 from interface.chart.replaced import end_replaced
-from interface.chart.settle import Composed, Settling, is_true, unchanged
+from interface.chart.settle import Composed, Settling, is_true
 from interface.chart.update import (
     forget_past,
     is_empty,
@@ -317,7 +317,7 @@ class Step:
             return self._chart(composed.drop)
         if given_up(target, composed):
             return self._chart(_GIVEN_UP)
-        if self.policy.unchanged == "skip" and not composed.holds and unchanged(target, composed):
+        if self.policy.unchanged == "skip" and self.settling.unchanged(target, composed):
             what = "person" if target.is_person else "appointment"
             return self._chart(
                 Reason("unchanged", f"the request is unchanged: it equals the last one for this {what}")

@@ -19,7 +19,7 @@ from datetime import datetime
 from interface.chart.apart import NOBODY, Apart
 from interface.chart.decide import Engine
 from interface.chart.guarding import Guard
-from interface.chart.model import Chart
+from interface.chart.model import OPEN, Chart
 from interface.chart.outcome import Close, NewRequest, Outcome
 from interface.rules.reading import Reading
 from interface.services import mending
@@ -41,6 +41,7 @@ CACHED_CHARTS = 320
 """Patients last heard of, about 20 KB each. A chart that is not held is read from the store: 60 us."""
 MOST_DEFERRED = 1024
 """When so many messages wait for attempts, no more are taken: each is read again in every turn."""
+_SENDING = "sending"
 MOST_BEGINNINGS = 4
 """How often intake begins with a message that ends the process each time."""
 
@@ -83,11 +84,13 @@ class Intake:
     def use(self, engine: Engine) -> None:
         """Decide by another mapping from now on; what the environment forbids and who is charted apart stays."""
         known = self._engine
-        self._engine = self._commanding.engine = replace(engine, guard=known.guard, apart=known.apart)
+        engine = replace(engine, guard=known.guard, apart=known.apart, sent=known.sent)
+        self._engine = self._commanding.engine = engine
 
     def obey(self, guard: Guard, apart: Apart = NOBODY) -> None:
         """From now on this is what the environment forbids, and these are charted apart."""
-        self._engine = self._commanding.engine = replace(self._engine, guard=guard, apart=apart)
+        engine = replace(self._engine, guard=guard, apart=apart, sent=self._sent)
+        self._engine = self._commanding.engine = engine
 
     @property
     def environment(self) -> str:
@@ -204,6 +207,11 @@ class Intake:
             freed |= more
             more = {p for about in self._deferred.values() if not about.isdisjoint(freed) for p in about}
         self._deferred = {m: about for m, about in self._deferred.items() if about.isdisjoint(freed)}
+
+    def _sent(self, request: int) -> bool | None:
+        """Whether a request is over by what is stored; None: it is being sent, or was made in this turn."""
+        state = self._store.request_states((request,)).get(request, _SENDING)
+        return None if state == _SENDING else state not in OPEN
 
     def _read(self, plan: Plan, row: JournalRow) -> Reading | None:
         """The reading; None when the message is done with: it is `failed`."""

@@ -137,6 +137,32 @@ def test_one_that_was_delivered_elsewhere_is_asked_for_again_when_a_message_come
     assert site.states() == ["delivered", "delivered"], "now it is unchanged"
 
 
+def test_one_that_was_delivered_elsewhere_is_asked_for_again_though_the_patient_had_another_one_open(move):
+    sandbox = move("sandbox")
+    sandbox.book("20260410")
+    sandbox.reply(TAKEN)
+    sandbox.tell("SIU^S12", "SCH||F2|||||||||^^^202604120930")
+    assert sandbox.states() == ["delivered", "held"]
+    site = move("production")
+    switch(site)
+    site.book("20260410")
+    assert site.states() == ["delivered", "held", "sending"]
+
+
+def test_what_production_got_is_not_asked_for_again_by_a_second_switch(move):
+    site = move("production")
+    site.book("20260410")
+    site.reply(TAKEN)
+    move("sandbox")
+    site = move("production")
+    site.book("20260410")
+    site.book("20260411", patient="T2")
+    assert (site.states(), reasons(site)[1:]) == (["delivered", "held"], [["not-live"]])
+    switch(site)
+    site.go_on(60)
+    assert site.states() == ["delivered", "sending"]
+
+
 def test_ids_tell_when_requests_were_made(move, store):
     site = move("sandbox")
     begin = datetime(2026, 3, 5, 12, tzinfo=UTC)

@@ -211,6 +211,19 @@ def test_a_timeout_keeps_the_slot_whatever_comes_after(site):
     assert (site.states()[10], reasons(site)[10]) == ("held", ["production-test"])
 
 
+def test_news_that_change_nothing_ask_for_nothing_again_in_a_new_round(site):
+    book(site, "T1")
+    pick(site)
+    site.reply(TAKEN)
+    assert site.ask("new-round", who="anna", why="once more").state == "done"
+    site.book("20260401", "SIU^S14", patient="T1")
+    pick(site)
+    assert (site.states(), len(site.couriers.sent)) == (["delivered"], 1)
+    site.tell("ADT^A08", DG1, patient="T1")
+    pick(site)
+    assert site.states() == ["delivered", "sending"], "it says something else"
+
+
 def test_a_new_round_takes_others_and_what_waits_is_held_again(site):
     site.couriers.free = 50
     book(site, *(f"P{n}" for n in range(12)))

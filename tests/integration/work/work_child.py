@@ -17,6 +17,7 @@ from interface.chart.apart import NOBODY, Apart
 from interface.chart.guarding import Guard, no_guard
 from interface.chart.model import Chart
 from interface.chart.outcome import Close, NewRequest, Outcome
+from interface.chart.settle import Sent, not_known
 from interface.delivery.schedule import Schedule
 from interface.rules import Policy
 from interface.services.limits import Limits
@@ -39,6 +40,7 @@ class PostEverything:
     policy: Policy = field(default_factory=Policy)
     guard: Guard = no_guard
     apart: Apart = field(default_factory=lambda: NOBODY)
+    sent: Sent = not_known
 
     def read(self, raw, *, received_at, listener):
         told = orjson.loads(raw)

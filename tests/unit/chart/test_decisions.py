@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from telling import PID, codes
+
+from interface.rules import Policy
 
 RDE = ("ORC|NW|O1", "RXE||860975^metformin^RXNORM")
 VISIT = "PV1|1|O|||||1234567893^Quill^Avery^^^^^^NPI||||||||||||V77"
@@ -280,6 +283,15 @@ class TestSupersede:
         assert told.changes[0].supersedes is None
         told.book(kind="SIU^S15")
         assert sorted(told.states()) == [("Close", 1, "withdrawn"), ("Close", 2, "withdrawn")]
+
+    def test_a_site_that_kept_one_for_each_message_and_does_no_more_has_one_open_again(self, story):
+        told = story(supersede=False)
+        told.book()
+        told.book(kind="SIU^S13", start="20260311")
+        told.engine = replace(told.engine, policy=Policy())
+        told.book(kind="SIU^S13", start="20260312")
+        assert told.states() == [("Close", 1, "superseded"), ("NewRequest", 3, "waiting")]
+        assert told.changes[1].supersedes == 2
 
 
 class TestOlder:
