@@ -215,6 +215,12 @@ def _server(facts: "ServerFacts") -> Found:
     for name, is_on in (("fsync", facts.fsync), ("full_page_writes", facts.full_page_writes)):
         if not is_on:
             yield "FAIL", f"{name} is off: what is acknowledged is lost when the server's machine stops"
+    if facts.encoding != "UTF8":
+        yield (
+            "FAIL",
+            f"the database has the encoding {facts.encoding}: a message with another character in MSH is never stored. Move "
+            "the store to one of UTF8 (pg_dump, createdb --template=template0 --encoding=UTF8)",
+        )
     off = round(time.time() - facts.clock)
     if abs(off) > SERVER_CLOCK_SECONDS:
         yield (

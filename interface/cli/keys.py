@@ -152,13 +152,19 @@ def replace(args: argparse.Namespace) -> int:
                 f"to), restart the daemon, then: {PROGRAM} keys rotate --finish"
             )
             return _told(args, store, {"finished": False, "to": args.to}, said)
-        path, kept = replacement.replace_file()
+        done = replacement.replace_file()
     said = (
-        f"{path} holds a new key: keep a copy apart from the backups of the store. Backups of before open with the old "
-        f"one only: it is {kept.name} now; delete that when you need them no more"
+        f"{done.path} holds a new key: keep a copy apart from the backups of the store. Backups of before open with the "
+        f"old one only: it is {done.kept.name} now; delete that when you need them no more"
     )
+    if done.nodes:
+        said += (
+            f". Other nodes run on this store ({', '.join(done.nodes)}), and both keys open it still: put the new one in "
+            f"the place of the old one there, too, then: {PROGRAM} keys rotate --finish"
+        )
     with open_store_of(settings) as store:
-        return _told(args, store, {"finished": True, "file": str(path), "old": str(kept)}, said)
+        answer = {"finished": not done.nodes, "file": str(done.path), "old": str(done.kept)}
+        return _told(args, store, answer, said)
 
 
 def _told(args: argparse.Namespace, store: Store, answer: dict[str, Any], said: str) -> int:

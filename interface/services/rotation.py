@@ -6,6 +6,8 @@
     4. proof: the key is read from where the settings say, and opens the store
     5. the old key's wraps are deleted (one transaction); its file stays, for backups of before
 
+Where other nodes run on the store, whose key files are theirs, 5. waits until it is asked for (`finish`).
+
 Begun anew after a crash, it goes on with the key of FILE.new, if that was the last that was done.
 """
 
@@ -13,6 +15,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
+from dataclasses import dataclass
 from pathlib import Path
 
 from interface.errors import InterfaceError
@@ -28,17 +32,25 @@ class RotationError(InterfaceError):
     exit_code = 2
 
 
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """A key file that holds a new key."""
+
+    path: Path
+    kept: Path
+    """Where the old key is now."""
+    nodes: tuple[str, ...]
+    """Others that run on the store: until it is finished their key opens it, too."""
+
+
 class Replacement:
     """Replaces the key that `[store] key` names (`spec`, paths relative to `folder`)."""
 
     def __init__(self, store: Store, spec: str | None, folder: Path, url: str) -> None:
         self._store, self._spec, self._folder, self._url = store, spec, folder, url
 
-    def replace_file(self) -> tuple[Path, Path]:
-        """Make a new key and put it in the place of the old file; gives the file, and where the old key is now.
-
-        Raises InterfaceError.
-        """
+    def replace_file(self) -> Replaced:
+        """Make a new key and put it in the place of the old file. Raises InterfaceError."""
         path = key_file(self._spec, self._folder)
         if path is None:
             raise RotationError(
@@ -52,8 +64,10 @@ class Replacement:
             kept = self._swap(path, old)
         except OSError as error:
             raise KeyringError(f"the at-rest key file {path} cannot be replaced: {error.strerror}") from None
-        self._finish()
-        return path, kept
+        others = self._others()
+        if not others:
+            self._finish()
+        return Replaced(path, kept, others)
 
     def begin(self, to: str) -> None:
         """Have the key at `to` open the store, too. Raises InterfaceError."""
@@ -72,6 +86,15 @@ class Replacement:
                 "[store] key still names the old key: name the new one, restart the daemon, then finish"
             )
         return self._finish()
+
+    def _others(self) -> tuple[str, ...]:
+        """The other nodes that run on the store."""
+        if self._store.path is not None:
+            return ()
+        alive = [node.name for node in self._store.nodes.daemons()]
+        with contextlib.suppress(ValueError):
+            alive.remove(socket.gethostname())
+        return tuple(alive)
 
     def _now(self) -> Master:
         return load_or_create(self._spec, self._folder, lambda _line: None, create=False)

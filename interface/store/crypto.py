@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from interface.store.errors import KeyringError, Unreadable
+from interface.store.errors import KeyringError, StoreError, Unreadable
 
 MASTER_BYTES = 32
 KEY_ID_BYTES = 4
@@ -175,8 +175,10 @@ class Keyring:
         # begun once and copied: 1 us less for a message
         self._lookup = hashlib.blake2b(digest_size=HASH_BYTES, key=hashes.lookup)
         self._digest = hashlib.blake2b(digest_size=HASH_BYTES, key=hashes.digest)
-        self.looking: Callable[[], None] | None = None
-        """Reads the store's keys anew and gives them to `take`."""
+        self.looking: Callable[[], StoreError | None] | None = None
+        """Reads the store's keys anew and gives them to `take`; gives why it could not."""
+        self.blind: StoreError | None = None
+        """Why the store's keys could not be read at the last look; None: they were."""
         self._look_due = time.monotonic() + LOOK_SECONDS
         self._unknown_due = 0.0
         self._used = threading.local()
@@ -229,7 +231,10 @@ class Keyring:
         return key.header + nonce + key.cipher(purpose).encrypt(nonce, plain, key.header)
 
     def open(self, purpose: str, sealed: bytes) -> bytes:
-        """Decrypt what `seal` gave for the same purpose; raises Unreadable."""
+        """Decrypt what `seal` gave for the same purpose; raises Unreadable.
+
+        Raises StoreError where its key is not known, and the store's keys could not be read: it may be as good as ever.
+        """
         header = sealed[:HEADER_BYTES]
         if header[:1] == CLEAR and self._held.opens_clear:
             return sealed[1:]
@@ -241,6 +246,8 @@ class Keyring:
             self.look()  # another process may have made a new one
             key = self._held.keys.get(header[1:])
         if key is None:
+            if self.blind is not None:
+                raise StoreError(f"the key of this {purpose} is not known: {self.blind}")
             raise Unreadable(
                 f"this {purpose} was sealed with key {header[1:].hex()}, which is not in the keyring"
             )
@@ -254,7 +261,7 @@ class Keyring:
         """Look whether the store has other keys by now; what can't be read stays as it is."""
         self._look_due = time.monotonic() + LOOK_SECONDS
         if self.looking is not None:
-            self.looking()
+            self.blind = self.looking()
 
     def used(self) -> set[bytes]:
         """The ids of the keys by which this thread has sealed since it was asked last."""

@@ -161,6 +161,8 @@ class _Opening(Part):
                     # again, under the lock: another process may have been here first
                     self._database.lock_schema(connection)
                     version = _checked_version(connection, master, name, migrations)
+                    if not version:
+                        self._database.check_suited(connection)
                     if version < migrations[-1].version:
                         version = migrate(connection, master, version, migrations)
             if change:

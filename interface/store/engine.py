@@ -97,6 +97,10 @@ class Database(ABC):
     def lock_schema(self, connection: Connection) -> None:
         """Keep others from changing tables until the transaction ends."""
 
+    def check_suited(self, connection: Connection) -> None:  # noqa: ARG002
+        """Raise StoreError when no tables may be made in it: it would not take every text."""
+        return
+
     @abstractmethod
     def cause(self, error: BaseException | None) -> str:
         """What went wrong in words, of what the driver raised: never a statement, never a value."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 
 from interface.store import key_rows
@@ -24,11 +23,15 @@ class KeyLook:
         keys, hashes, clear = self._read()
         keyring = Keyring(keys, hashes, clear=self._master.off, opens_clear=clear)
 
-        def look() -> None:
-            # what can't be read now stays as it is known: the store's next transaction says why
-            with contextlib.suppress(StoreError), self._looking:
-                found, _, clear = self._read()
-                keyring.take(found, clear=self._master.off, opens_clear=clear)
+        def look() -> StoreError | None:
+            # what can't be read now stays as it is known: who needs a key that is not known says why
+            try:
+                with self._looking:
+                    found, _, clear = self._read()
+                    keyring.take(found, clear=self._master.off, opens_clear=clear)
+            except StoreError as why:
+                return why
+            return None
 
         keyring.looking = look
         return keyring

@@ -243,7 +243,8 @@ def ask_good(connection: Connection, keyring: Keyring, failure: type[StoreError]
             if good.fetchone() is None:
                 keyring.look()
                 raise failure(
-                    "the store's keys were rotated meanwhile: it is sealed by the new one at the next try"
+                    "the store's keys were rotated meanwhile: "
+                    + (str(keyring.blind or "") or "it is sealed by the new one at the next try")
                 )
 
     return each_is_good

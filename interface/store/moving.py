@@ -62,6 +62,7 @@ def move(source: Database, target: Database, master: Master, progress: Progress 
             with here.reading() as old, there.writing() as new:
                 target.lock_schema(new)
                 _check(old, source.name, new, target.name, master)
+                target.check_suited(new)
                 return _copy(old, new, master, target.name, progress)
         finally:
             here.close()

@@ -25,6 +25,7 @@ from sqlalchemy.pool import NullPool
 
 from interface.store.arrays import Encoded
 from interface.store.engine import Database
+from interface.store.errors import StoreError
 from interface.store.records.figures import ServerFacts, StoreStats
 from interface.store.schema import complete_for_postgresql
 
@@ -55,6 +56,7 @@ CHANGING = Patience(statement=0, lock=60, answer=0, idle=0)
 """For changes of the tables, which may take hours."""
 
 CONNECTING = {
+    "client_encoding": "UTF8",  # whatever the server, the role or the environment say
     "connect_timeout": "5",  # seconds, for each host
     "keepalives": "1",
     "keepalives_idle": "10",
@@ -85,8 +87,10 @@ _SIZE = text("SELECT pg_database_size(current_database())")
 _FACTS = text(
     "SELECT current_setting('server_version'), current_setting('synchronous_commit'), current_setting('fsync'), "
     "current_setting('full_page_writes'), current_setting('synchronous_standby_names'), "
-    "EXTRACT(EPOCH FROM clock_timestamp())"
+    "current_setting('server_encoding'), EXTRACT(EPOCH FROM clock_timestamp())"
 )
+_ENCODING = text("SELECT current_setting('server_encoding')")
+SUITED = "UTF8"
 _LOCK_SCHEMA = text(f"SELECT pg_advisory_xact_lock({_SCHEMA_LOCK})")
 
 _CAUSES = {
@@ -335,6 +339,15 @@ class PostgreSQL(Database):
         """One changes the tables at a time."""
         connection.execute(_LOCK_SCHEMA)
 
+    def check_suited(self, connection: Connection) -> None:
+        """Another encoding than UTF-8 lacks characters that senders put into MSH."""
+        encoding = connection.execute(_ENCODING).scalar_one()
+        if encoding != SUITED:
+            raise StoreError(
+                f"the database {self.name} has the encoding {encoding}, and must have {SUITED}: make it anew, "
+                f"by `createdb --template=template0 --encoding={SUITED} …`"
+            )
+
     def cause(self, error: BaseException | None) -> str:
         """By SQLSTATE; without one it is the connection."""
         if error is None:
@@ -358,10 +371,9 @@ class PostgreSQL(Database):
 
     def facts(self, connection: Connection) -> ServerFacts:
         """Its version, and whether what it calls committed is safe."""
-        version, commit, fsync, pages, standbys, clock = connection.execute(_FACTS).one()
-        return ServerFacts(
-            str(version).split(" ")[0], commit, _is_on(fsync), _is_on(pages), standbys, float(clock)
-        )
+        version, commit, fsync, pages, standbys, encoding, clock = connection.execute(_FACTS).one()
+        version = str(version).split(" ")[0]
+        return ServerFacts(version, commit, _is_on(fsync), _is_on(pages), standbys, encoding, float(clock))
 
 
 def _is_on(value: str) -> bool:

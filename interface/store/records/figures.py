@@ -42,6 +42,8 @@ class ServerFacts:
     full_page_writes: bool
     standbys: str
     """Those that a commit waits for, as the server's setting names them; '': none."""
+    encoding: str
+    """Of the database, as the server names it: UTF8."""
     clock: float
     """What it takes for now, POSIX seconds."""
 

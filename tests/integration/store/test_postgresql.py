@@ -17,6 +17,7 @@ from interface.store.database import database_at, open_store
 from interface.store.engine import Part
 from interface.store.errors import NotStored, OutcomeUnknown, StoreError
 from interface.store.migrations import MIGRATIONS
+from interface.store.moving import move
 from interface.store.prepared import Prepared
 from interface.store.records.turn import CloseRow, MessageDone, Turn
 from interface.store.schema import patient_keys
@@ -413,3 +414,23 @@ def test_odd_characters_of_the_api_keep_no_attempt_out(store, fill):
     ended = fill.attempt(claimed, correlation_id="a\0b\ud800", detail="d\0\ud800")
     store.work.commit(Turn(fill.now, attempts=[ended]))
     assert store.views.request(request).summary.correlation_id == "a\N{REPLACEMENT CHARACTER}b?"
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_no_tables_are_made_in_a_database_that_lacks_characters(postgresql, keyring, encoding, sqlite_url):
+    name = f"in_{encoding.lower()}"
+    postgresql.execute(f"CREATE DATABASE {name} ENCODING '{encoding}' TEMPLATE template0 LOCALE 'C'")
+    url = postgresql.url(name)
+    with pytest.raises(StoreError, match=f"has the encoding {encoding}, and must have UTF8"):
+        open_store(url, keyring)
+    open_store(sqlite_url, keyring).close()
+    with pytest.raises(StoreError, match=f"has the encoding {encoding}, and must have UTF8"):
+        move(database_at(sqlite_url), database_at(url), keyring)
+    assert not postgresql.execute("SELECT 1 FROM pg_tables WHERE schemaname = 'public'", name)
+    postgresql.drop(name)
+
+
+def test_the_encoding_of_the_environment_does_not_count(url, monkeypatch):
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    with database_at(url).engine.connect() as connection:
+        assert connection.execute(text("SELECT :text"), {"text": "Ω1"}).scalar_one() == "Ω1"

@@ -10,7 +10,7 @@ from interface.services.rotation import Replacement, RotationError
 from interface.store import resealing, schema
 from interface.store.crypto import Master, new_master_key
 from interface.store.database import database_at, open_store
-from interface.store.errors import KeyringError, NotStored, StoreError
+from interface.store.errors import KeyringError, NotStored, StoreError, Unreadable
 from interface.store.keys import load_or_create, write_new
 from interface.store.records.turn import MessageDone, NewRequestRow, PatientWrite, Turn
 
@@ -137,7 +137,8 @@ def test_beside_a_running_daemon_the_key_is_replaced_and_all_is_read_and_found(o
     message = everything(daemon, fill)
     before = seen(daemon, message)
     old = (folder / "at-rest.key").read_bytes()
-    path, kept = Replacement(command, None, folder, url).replace_file()
+    done = Replacement(command, None, folder, url).replace_file()
+    path, kept = done.path, done.kept
     assert path == folder / "at-rest.key" and path.read_bytes() != old
     assert kept.read_bytes() == old, "for backups of before"
     assert sorted(folder.glob("at-rest*")) == [path, kept]
@@ -201,6 +202,52 @@ def test_with_a_key_from_elsewhere_both_open_until_it_is_finished(
         open_store(url, keyring)
     with open_store(url, OTHER) as again:
         assert again.views.message(message).raw == b"MSH|body"
+
+
+def test_where_other_nodes_run_the_old_key_opens_too_until_theirs_are_replaced(opened, folder, url, fill):
+    here = opened()
+    message = put(here, fill)
+    here.nodes.pulse("2", "another host", daemon=True)
+    old = load_or_create(None, folder, silent, create=False)
+    done = Replacement(opened(create=False), None, folder, url).replace_file()
+    new = load_or_create(None, folder, silent, create=False)
+    if here.path is not None:  # a file has one node
+        assert done.nodes == () and here.rotation.keys().masters == (new.id,)
+        return
+    assert done.nodes == ("another host",)
+    assert here.rotation.keys().masters == (old.id, new.id)
+    for master in (old, new):
+        with open_store(url, master) as again:
+            assert again.views.message(message).raw == b"MSH|body"
+    assert Replacement(here, None, folder, url).finish() > 0
+    assert here.rotation.keys().masters == (new.id,)
+
+
+def test_a_node_whose_key_was_not_replaced_takes_nothing_for_damaged_and_goes_on_when_it_has_it(
+    opened, folder, url, fill
+):
+    there = folder / "there"
+    there.mkdir()
+    (there / "at-rest.key").write_bytes((folder / "at-rest.key").read_bytes())
+    (there / "at-rest.key").chmod(0o600)
+    here, other = opened(), open_store(url, load_or_create(None, there, silent, create=False))
+    put(here, fill)
+    Replacement(here, None, folder, url).replace_file()
+    here.keyring.look()
+    message = put(here, fill, raw=b"MSH|new")
+    with pytest.raises(StoreError, match="not the one this store was made with") as found:
+        other.work.new_messages(10)
+    assert not isinstance(found.value, Unreadable)
+    here.resealing.grace = 0.0
+    assert here.resealing.step(), "the old key is retired"
+    with pytest.raises(NotStored, match=r"rotated meanwhile: the at-rest key .* is not the one"):
+        put(other, fill)
+
+    (there / "at-rest.key").write_bytes((folder / "at-rest.key").read_bytes())
+    other.keyring._unknown_due = 0.0
+    assert [row.raw for row in other.work.new_messages(10) if row.id == message] == [b"MSH|new"]
+    put(other, fill, raw=b"MSH|other")
+    other.close()
 
 
 class CrashError(BaseException):
