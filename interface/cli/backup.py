@@ -12,6 +12,7 @@ from interface.cli.common import UsageError, add_settings_option, local_text, se
 from interface.cli.output import facts, print_json, tell
 from interface.cli.stored import add_json_argument, open_store_of, wants_json, whole
 from interface.errors import InterfaceError
+from interface.paths import at_home
 
 if TYPE_CHECKING:
     from interface.settings import Settings
@@ -73,7 +74,7 @@ def _verify(args: argparse.Namespace, settings: Settings) -> int:
         master = _master(settings)
     else:
         master = Master(read_key(args.key, settings.directory), source=args.key, off=settings.store.clear)
-    found = verify(args.verify.expanduser(), master)
+    found = verify(at_home(args.verify), master)
     _told(args, found, [], "good")
     return 0
 
@@ -81,7 +82,7 @@ def _verify(args: argparse.Namespace, settings: Settings) -> int:
 def _make(args: argparse.Namespace, settings: Settings) -> int:
     from interface.store.backup import left_behind
 
-    target = Path(args.target).expanduser()
+    target = at_home(args.target)
     store = settings.store_path or Path()
     into_folder = target.is_dir()
     if args.target.endswith("/") and not into_folder:

@@ -62,7 +62,8 @@ def guarded(what: str, check: Callable[[Settings], Found], settings: Settings) -
         )  # as every other command has it: a key that the settings name
         findings += [Finding("FAIL", what, line, about_settings=named) for line in str(error).splitlines()]
     except OSError as error:
-        findings.append(Finding("FAIL", what, error.strerror or type(error).__name__))
+        said = error.strerror or type(error).__name__
+        findings.append(Finding("FAIL", what, f"{error.filename}: {said}" if error.filename else said))
     except Exception as error:
         findings.append(Finding("FAIL", what, f"unexpected {place_of(error)}"))
     return findings

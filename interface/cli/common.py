@@ -2,10 +2,11 @@
 
 import argparse
 import os
+import sys
 import traceback
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from interface.errors import InterfaceError
 
@@ -92,6 +93,13 @@ def use_zone_of(settings: "Settings") -> None:
     _People.zone = settings.site.zone
 
 
+def standard_input() -> TextIO:
+    """Standard input. Raises UsageError: there is none (`<&-`)."""
+    if sys.stdin is None:
+        raise UsageError("there is no standard input to read: it was closed when the command was given")
+    return sys.stdin
+
+
 def read_file(name: str, limit: int = 1024 * 1024 * 1024) -> bytes:
     """The bytes of a file named on the command line; `-` is standard input.
 
@@ -99,11 +107,9 @@ def read_file(name: str, limit: int = 1024 * 1024 * 1024) -> bytes:
         UsageError: it cannot be read, or is longer than `limit` bytes.
 
     """
-    import sys
-
     try:
         if name == "-":
-            data = sys.stdin.buffer.read(limit + 1)
+            data = standard_input().buffer.read(limit + 1)
         else:
             with Path(name).open("rb") as file:
                 data = file.read(limit + 1)

@@ -54,6 +54,8 @@ def run(args: argparse.Namespace) -> int:
         book, policy = settings.rulebook(), settings.policy()
         check_listener(args.listener, [entry.name for entry in settings.listeners])
         engine = guarded(Engine(book, policy), settings)
+    elif args.listener:
+        raise UsageError("explain: --listener is one of the settings file's: give that too, by -c FILE")
     sent = list(read_messages(args.files))
     messages = [raw for _, raw in sent]
     explained = explain(engine, messages, now, args.listener)

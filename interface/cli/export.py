@@ -15,6 +15,7 @@ from interface.cli.common import UsageError, settings_of, utc_text
 from interface.cli.output import many, print_json, tell
 from interface.cli.stored import PAGE, add_json_argument, add_settings_again, open_store_of, wants_json, whole
 from interface.errors import InterfaceError
+from interface.paths import at_home
 
 if TYPE_CHECKING:
     from interface.settings import Settings
@@ -177,7 +178,7 @@ def _into(to: str, opened: ExitStack) -> _Into:
     """Raises InterfaceError: the file is there already, or can't be made."""
     if to == "-":
         return _One("standard output", sys.stdout.buffer)
-    path = Path(to).expanduser()
+    path = at_home(to)
     if path.is_dir():
         return _Each(path)
     if to.endswith("/"):

@@ -9,8 +9,8 @@ from pathlib import Path
 from interface.cli.common import LOCAL_SETTINGS, PROGRAM, UsageError
 from interface.cli.output import is_terminal
 from interface.cli.template import Answers, render
+from interface.cli.writing import MODE, write_whole
 
-MODE = 0o600
 DEFAULTS = Answers(name="")
 
 
@@ -129,14 +129,14 @@ def write(target: Path, text: str, *, force: bool) -> None:
         UsageError: it cannot be written, or is there already and `force` is not set.
 
     """
-    path = target.with_name(f"{target.name}.{os.getpid()}.new") if force else target
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE)
+        if force:
+            write_whole(target, text)
+            return
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
-        if force:
-            path.replace(target)
     except FileExistsError:
-        raise UsageError(f"init: {path} is already there; --force overwrites it") from None
+        raise UsageError(f"init: {target} is already there; --force overwrites it") from None
     except OSError as error:
         raise UsageError(f"init: cannot write {target}: {error.strerror}") from None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from interface.cli.common import PROGRAM, UsageError, add_settings_option, local_text, settings_of, utc_text
 from interface.cli.output import facts, many, print_json, table, tell
 from interface.cli.stored import add_json_argument, add_settings_again, open_store_of, wants_json
 from interface.errors import InterfaceError
+from interface.paths import at_home
 
 if TYPE_CHECKING:
     from interface.settings import Settings
@@ -113,7 +113,7 @@ def make(args: argparse.Namespace) -> int:
     """Make a key file. Raises InterfaceError when it is there, or can't be made."""
     from interface.store.keys import write_new
 
-    path = Path(args.file).expanduser()
+    path = at_home(args.file)
     try:
         write_new(path)
     except FileExistsError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import itertools
-import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from interface.cli.common import UsageError
+from interface.cli.common import UsageError, standard_input
 from interface.history.columns import HeadingError, Layout, read_layout
 from interface.history.messages import Built, build_messages
 from interface.history.rows import BadRow, Row, read_rows
@@ -167,7 +166,7 @@ def _written(path: Path, now: datetime) -> tuple[datetime, int]:
 def _opened(name: str) -> Iterator[BinaryIO]:
     try:
         if name == STDIN:
-            yield sys.stdin.buffer
+            yield standard_input().buffer
             return
         with Path(name).open("rb") as file:
             yield file

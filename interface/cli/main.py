@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 the thing asked about is not well, 2 wrong usage or settin
 
 import contextlib
 import difflib
+import errno
 import importlib
 import os
 import sys
@@ -20,6 +21,8 @@ from interface.errors import InterfaceError
 
 DEBUG_VARIABLE = "HL7_INTERFACE_DEBUG"
 INTERRUPTED = 130
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Said of a file without its name when it is standard output."""
 
 
 @dataclass(frozen=True)
@@ -107,10 +110,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         for line in str(error).splitlines() or [type(error).__name__]:
             _complain(f"{PROGRAM}: {line}")
         return int(getattr(error, "exit_code", 1))
+    except OSError as error:
+        _refused(error)
+        return 1
     except Exception as error:
         _report(error)
-        if isinstance(error, OSError):  # standard output may be what failed (a full disk)
-            _discard_output()
         return 1
     return code
 
@@ -170,6 +174,18 @@ def _complain(line: str) -> None:
     """One line on standard error. That nobody reads it is no reason to fail differently."""
     with contextlib.suppress(OSError, ValueError):
         print(safe_text(line), file=sys.stderr, flush=True)
+
+
+def _refused(error: OSError) -> None:
+    """What the operating system refused, in its own words: they hold nothing of a message."""
+    file = error.filename
+    if os.environ.get(DEBUG_VARIABLE) or not (isinstance(file, str) or error.errno in NO_ROOM):
+        _report(error)
+    else:
+        what = "cannot write" if file is None else file
+        _complain(f"{PROGRAM}: {what}: {error.strerror}")
+    if file is None:  # standard output may be what failed
+        _discard_output()
 
 
 def _report(error: Exception) -> None:

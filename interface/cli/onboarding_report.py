@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from interface.cli.onboarding_completeness import Reading, add_environment
 from interface.cli.output import print_json, tell
 from interface.cli.run import a_time
 from interface.cli.stored import add_json_argument, add_settings_again, add_times, open_store_of, wants_json
+from interface.cli.writing import write_whole
 from interface.errors import InterfaceError
 
 
@@ -61,15 +60,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _write(target: Path, page: str) -> None:
     """Whole or not at all, for the owner alone: in staging it may name the vendor's test patients."""
-    made = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        with open(
-            made, "w", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600)
-        ) as file:
-            file.write(page)
-        made.replace(target)
+        write_whole(target, page)
     except OSError as error:
-        with suppress(OSError):
-            made.unlink(missing_ok=True)
         raise InterfaceError(f"onboarding report: cannot write {target}: {error.strerror}") from None
     tell(f"wrote {target} ({len(page) // 1024 + 1} KB)")

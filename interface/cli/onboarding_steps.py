@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from interface.cli.common import PROGRAM, settings_of
 from interface.cli.output import print_json, table, tell
-from interface.cli.stored import open_store_of, wants_json
+from interface.cli.stored import is_store, open_store_of, wants_json
 
 if TYPE_CHECKING:
     from interface.evidence.steps import Facts
@@ -59,7 +59,7 @@ def facts_now(settings: Settings) -> Facts:
     from interface.services.evidence import facts_of
 
     path = settings.store_path
-    if path is not None and not path.is_file():
+    if path is not None and not is_store(path):
         return facts_of(settings, None, time.time())
     with open_store_of(settings) as store:
         return facts_of(settings, store, time.time())

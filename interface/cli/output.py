@@ -1,5 +1,6 @@
 """Answers on standard output: tables, JSON, and text that can do a terminal no harm."""
 
+import codecs
 import json
 import re
 import sys
@@ -37,7 +38,10 @@ def _plain(value: Any) -> Any:
 
 def print_json(data: Any) -> None:
     """Print `data` as indented JSON; what could harm a terminal is a JSON escape, which changes no value."""
-    text = json.dumps(data, ensure_ascii=False, indent=2, default=_plain)
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    # JSON is UTF-8 (RFC 8259): where the terminal or locale is not, each character is an escape of JSON's own
+    plain = codecs.lookup(encoding).name != "utf-8"
+    text = json.dumps(data, ensure_ascii=plain, indent=2, default=_plain)
     # indentation is the only control character that JSON leaves outside its own escapes
     print(re.sub(r"[^\n\x20-\x7e]", _json_escape, text), flush=True)
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from interface.cli.common import UsageError, add_settings_option, moment, settings_of
@@ -110,11 +111,22 @@ def open_views(args: argparse.Namespace) -> "Iterator[Views]":
         yield store.views
 
 
+def is_store(path: Path) -> bool:
+    """Whether a store's file is there. Raises InterfaceError: this user may not look."""
+    try:
+        return path.is_file()
+    except PermissionError:
+        raise InterfaceError(
+            f"no right to look into {path.parent}: give the command as the user that the daemon runs as "
+            "(sudo -u hl7-interface …), or as root"
+        ) from None
+
+
 @contextmanager
 def open_store_of(settings: "Settings") -> "Iterator[Store]":
     """The store of these settings; it is neither made nor brought up to date. Raises InterfaceError."""
     path = settings.store_path
-    if path is not None and not path.is_file():
+    if path is not None and not is_store(path):
         # before the key: without a store the lack of a key is no news
         raise InterfaceError(f"there is no store at {path}: start the daemon first, or correct [store] url")
     from interface.store.database import open_store

@@ -10,8 +10,15 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, get_args
 
-from interface.cli.common import UsageError, add_settings_option, local_text, settings_of, utc_text
-from interface.cli.output import facts, print_json, table, tell
+from interface.cli.common import (
+    UsageError,
+    add_settings_option,
+    local_text,
+    settings_of,
+    standard_input,
+    utc_text,
+)
+from interface.cli.output import facts, is_terminal, print_json, table, tell
 from interface.cli.stored import add_json_argument, add_settings_again, open_store_of, wants_json
 from interface.errors import InterfaceError
 from interface.store.records.console import ROLES, Role, User
@@ -172,8 +179,8 @@ def _password(args: argparse.Namespace) -> str:
     from interface.services.passwords import fault
 
     if args.password_stdin:
-        password = sys.stdin.readline().rstrip("\r\n")
-    elif not sys.stdin.isatty():
+        password = standard_input().readline().rstrip("\r\n")
+    elif not is_terminal(sys.stdin):
         raise UsageError("standard input is no terminal: give the password there with --password-stdin")
     else:
         password = getpass.getpass(f"password for {args.name}: ")

@@ -68,6 +68,13 @@ def direct_address(value: str) -> str:
     return value
 
 
+def version_number(value: object) -> object:
+    """No value that only equals a whole number: Python takes `true` and `1.0` for 1."""
+    if isinstance(value, bool | float):
+        raise ValueError("must be 1 or 2, without quotes")
+    return value
+
+
 def mrn_root(value: str) -> str:
     """The assigning authority of the MRNs (contract: MrnIdentifier.root)."""
     value = filled_text(value)
@@ -154,11 +161,15 @@ def base_url(value: str) -> str:
 
 
 def pattern(value: str) -> str:
-    """A regular expression."""
+    """A regular expression that does not fit every text."""
     try:
-        re.compile(value)
+        found = re.compile(value)
     except re.error as error:
         raise ValueError(f"is not a regular expression: {error.msg}") from None
+    if value and found.search("") and found.search("\0"):
+        raise ValueError(
+            "fits every text, so nothing at all would be taken: take out the part that may be empty"
+        )
     return value
 
 

@@ -35,6 +35,7 @@ KINDS = {
     "float_type": "must be a number, without quotes",
     "bool_type": "must be true or false, without quotes",
     "tuple_type": 'must be a list in brackets: ["…", "…"]',
+    "finite_number": "must be a number, not inf or nan",
     "missing": "missing",
 }
 """What pydantic calls a wrong type, in words of the file."""

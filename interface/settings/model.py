@@ -9,6 +9,7 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from interface.alerting.facts import FeedLimit, Limits
 from interface.alerting.week import Week, windows_of
+from interface.paths import at_home
 from interface.rules.policy import Filters as FilterPolicy
 from interface.rules.policy import Policy, RequestDefaults
 from interface.settings import checks, together
@@ -161,7 +162,7 @@ class Settings(Section):
         beside = self._file.parent / self.mappings.overlay if self._file else folder
         book = load_rulebook(
             folder,
-            shown=str(beside.expanduser()),
+            shown=str(at_home(beside)),
             npi_check_digit=self.mappings.npi_check_digit,
             listeners=[entry.name for entry in self.listeners],
         )
@@ -191,7 +192,7 @@ class Settings(Section):
 
     def resolve(self, text: str) -> Path:
         """A path of the settings file, absolute; `~` is the user's home."""
-        return self.directory / Path(text).expanduser()
+        return self.directory / at_home(text)
 
     def fault(self, path: KeyPath, text: str) -> Fault:
         """A fault at a key, with the file and the line it has there."""

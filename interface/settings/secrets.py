@@ -4,6 +4,7 @@ import os
 import re
 from pathlib import Path
 
+from interface.paths import at_home
 from interface.settings.errors import SettingsError
 
 FORMS = "env:NAME, file:PATH or credential:NAME"
@@ -51,7 +52,7 @@ def resolve_secret(spec: str, settings_dir: Path, what: str = "key") -> str:
     if kind == "env":
         return _one_line(_from_environment(name), f"the environment variable {name}")
     if kind == "file":
-        path = settings_dir / Path(name).expanduser()
+        path = settings_dir / at_home(name)
         return _one_line(_from_file(path, f"the key file {path}"), f"the key file {path}")
     return _one_line(_from_credential(name), f"the systemd credential {name}")
 

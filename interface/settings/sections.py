@@ -9,7 +9,7 @@ import re
 from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from interface.hl7.charsets import codec_of
 from interface.settings import checks
@@ -165,7 +165,7 @@ class Listener(Section):
 class Api(Section):
     """`[api]`: where requests go, and how."""
 
-    version: Literal[1, 2] = 1
+    version: Annotated[Literal[1, 2], BeforeValidator(checks.version_number)] = 1
     key: SecretReference | None = None
     """env:NAME, file:PATH or credential:NAME; see `Settings.api_key`."""
     base_url: Annotated[str, AfterValidator(checks.base_url)] | None = None

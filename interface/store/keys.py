@@ -14,6 +14,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from interface.paths import at_home
 from interface.store.crypto import MASTER_BYTES, Master, new_master_key
 from interface.store.errors import KeyringError
 
@@ -63,7 +64,7 @@ def key_file(spec: str | None, settings_dir: Path) -> Path | None:
     if spec is None:
         return settings_dir / DEFAULT_KEY_FILE
     kind, _, name = spec.partition(":")
-    return settings_dir / Path(name).expanduser() if kind == "file" else None
+    return settings_dir / at_home(name) if kind == "file" else None
 
 
 def _is_there(spec: str | None, settings_dir: Path) -> bool:
@@ -141,7 +142,7 @@ def _from_environment(name: str, _settings_dir: Path, _announce: Announce) -> st
 
 
 def _from_file(name: str, settings_dir: Path, announce: Announce) -> str:
-    return _read_file(settings_dir / Path(name).expanduser(), announce)
+    return _read_file(settings_dir / at_home(name), announce)
 
 
 def _from_credential(name: str, _settings_dir: Path, _announce: Announce) -> str:

@@ -137,7 +137,20 @@ def test_an_answer_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
         )
     assert done.returncode == 1
     assert done.stderr.count(b"\n") == 1
-    assert b"unexpected OSError" in done.stderr
+    assert b"cannot write: No space left on device" in done.stderr
+
+
+def test_a_closed_standard_input_is_one_line(tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$0" -m interface explain - <&-', sys.executable],
+        capture_output=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr == (
+        b"hl7-interface: there is no standard input to read: it was closed when the command was given\n"
+    )
 
 
 def test_a_terminal_that_lacks_a_character_gets_an_escape(tmp_path: Path) -> None:

@@ -81,6 +81,12 @@ def test_a_missing_file_is_one_line_and_exit_2(tmp_path: Path) -> None:
     assert b"nothing.hl7" in done.stderr
 
 
+def test_a_listener_without_its_settings_file_is_one_line_and_exit_2() -> None:
+    done = explain("-", "--listener", "pharmacy", data=b"MSH|^~\\&|A")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"explain: --listener is one of the settings file's: give that too, by -c FILE\n" in done.stderr
+
+
 def test_people_get_a_table_with_sources_and_rules() -> None:
     done = explain(
         "--now", NOW, str(FOLDER / "athenahealth-problems-in-siu" / "01-problems-with-the-booking.hl7")

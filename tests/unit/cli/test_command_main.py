@@ -1,5 +1,6 @@
 """Every command is found, every error is one line with an exit code, and nothing is imported in vain."""
 
+import errno
 import subprocess
 import sys
 from types import ModuleType
@@ -80,6 +81,16 @@ def test_wrong_usage_is_one_line(
             SettingsError([Fault("bad", "[site] x", "s.toml", 3), Fault("worse", file="s.toml")]),
             2,
             "hl7-interface: s.toml:3: [site] x: bad\nhl7-interface: s.toml: worse\n",
+        ),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "var/interface.db"),
+            1,
+            "hl7-interface: var/interface.db: Permission denied\n",
+        ),
+        (
+            OSError(errno.ENOSPC, "No space left on device"),
+            1,
+            "hl7-interface: cannot write: No space left on device\n",
         ),
         (KeyboardInterrupt(), 130, ""),
         (BrokenPipeError(), 0, ""),

@@ -1,5 +1,6 @@
 """What is printed can do a terminal no harm and loses nothing when nobody is watching."""
 
+import io
 import json
 import sys
 from datetime import UTC, date, datetime
@@ -70,7 +71,6 @@ def test_a_table_on_a_terminal_is_folded_and_takes_no_markup(
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner)))
 def test_json_says_exactly_what_was_given(value: object) -> None:
     import contextlib
-    import io
 
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
@@ -84,6 +84,14 @@ def test_json_shows_no_control_character_raw(capsys: pytest.CaptureFixture[str])
     out = capsys.readouterr().out
     assert "é" in out
     assert not any(character in out for text in HARMFUL for character in text[0] if character != "\n")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+def test_json_is_utf_8_where_the_terminal_is_not(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding=encoding, errors="backslashreplace"))
+    print_json({"family": "Müller-Žižka \U0001f600"})
+    assert json.loads(raw.getvalue().decode("utf-8")) == {"family": "Müller-Žižka \U0001f600"}
 
 
 def test_json_takes_dates_and_bytes(capsys: pytest.CaptureFixture[str]) -> None:

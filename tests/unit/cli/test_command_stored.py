@@ -9,7 +9,8 @@ import pytest
 
 from interface.cli import common
 from interface.cli.common import UsageError, local_text, moment, utc_text
-from interface.cli.stored import pages, reasons_text, whole
+from interface.cli.stored import is_store, pages, reasons_text, whole
+from interface.errors import InterfaceError
 from interface.shown.stored import decoded
 
 NOW = datetime(2026, 3, 5, 12, 0, tzinfo=UTC)
@@ -114,3 +115,16 @@ def test_an_answer_that_would_break_ours_is_shown_as_text(answer: str) -> None:
 
 def test_json_that_is_nested_as_ours_is_stays_json() -> None:
     assert decoded(b'{"a": [{"b": [1, "[[[["]}]}') == {"a": [{"b": [1, "[[[["]}]}
+
+
+def test_a_store_that_this_user_may_not_look_at_says_whose_command_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refused(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", refused)
+    with pytest.raises(
+        InterfaceError, match="no right to look into /var/lib/it: give the command as the user"
+    ):
+        is_store(Path("/var/lib/it/interface.db"))

@@ -163,6 +163,13 @@ CASES = [
         '[filters]\ntest_patient_pattern = "("',
         "site.toml:2: [filters] test_patient_pattern: is not a regular expression",
     ),
+    (
+        '[filters]\ntest_patient_pattern = "^ZZ|"',
+        "site.toml:2: [filters] test_patient_pattern: fits every text",
+    ),
+    ("[api]\nversion = true", "site.toml:2: [api] version: must be 1 or 2, without quotes"),
+    ("[api]\nversion = 1.0", "site.toml:2: [api] version: must be 1 or 2, without quotes"),
+    ("[api]\ntimeout_seconds = nan", "site.toml:2: [api] timeout_seconds: must be a number, not inf or nan"),
     ('[webhooks]\npath = "/metrics"', "site.toml:2: [webhooks] path: is taken by the product itself"),
     ('[webhooks]\npath = "hooks"', "site.toml:2: [webhooks] path: must be a path such as"),
     ('[webhooks]\ntls_key = "k.pem"', "site.toml:2: [webhooks] tls_key: needs tls_certificate, too"),
