@@ -145,13 +145,12 @@ def renumber(
 
     chart.problems = [renamed(entry, entry.visit) for entry in chart.problems]
     chart.orders = [renamed(entry, entry.visit) for entry in chart.orders]
-    for key, entry in list(chart.appointments.items()):
-        kept = renamed(entry, "")
-        chart.appointments[key] = kept
-        if new_visit and kept.is_visit and same_number(key[2:], old_visit):
+    chart.appointments = {key: renamed(entry, "") for key, entry in chart.appointments.items()}
+    for key in list(chart.appointments) if new_visit else ():
+        if key.startswith("V:") and same_number(key[2:], old_visit):
             touched = True
-            del chart.appointments[key]
-            asked = _absorb_appointment(chart, f"V:{new_visit}", change(kept, key=f"V:{new_visit}"))
+            kept = change(chart.appointments.pop(key), key=f"V:{new_visit}")
+            asked = _absorb_appointment(chart, kept.key, kept)
             twice += [asked] if asked is not None else []
     for number in [known for known in chart.snapshots if new_visit and same_number(known, old_visit)]:
         chart.snapshots[new_visit] = max(chart.snapshots.pop(number), chart.snapshots.get(new_visit, ""))

@@ -160,6 +160,20 @@ def test_visit_numbers_in_a_chain_and_back_again(story):
     assert list(told.chart.appointments) == ["V:V1"]
 
 
+@pytest.mark.parametrize("event", RENUMBERS)
+@pytest.mark.parametrize("order", [("V1", "V2"), ("V2", "V1")])
+def test_of_two_visits_that_become_one_the_newer_word_counts_whichever_was_known_first(story, event, order):
+    told = story()
+    days, minutes = {"V1": "20260312", "V2": "20260310"}, {"V1": 20, "V2": 10}
+    for visit in order:
+        told.tell("ADT^A05", told.PID, pv1(visit), expected(days[visit]), at=at(minutes[visit]))
+    told.tell(f"ADT^{event}", told.PID, mrg("T1001", visit="V1"), pv1("V2"), at=at(30))
+    assert [entry.date for entry in told.chart.appointments.values()] == ["2026-03-12"]
+    assert [change.state for change in told.changes if isinstance(change, Close)] == ["superseded"]
+    told.tell("ADT^A38", told.PID, pv1("V2"), at=at(40))
+    assert [change.state for change in told.changes if isinstance(change, Close)] == ["withdrawn"]
+
+
 def test_late_news_of_a_visit_that_moved_are_not_charted_for_the_person_of_before(story):
     told = story()
     told.tell("ADT^A01", pid("T2002"), pv1(), DG1, at=at(10))
