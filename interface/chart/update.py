@@ -113,7 +113,9 @@ def take_appointment(chart: Chart, reading: Reading, key: str, status: str) -> b
         facts,
         status,
         old.asked if old is not None else None,
+        text_of(reading.facts, "visit.account") or (old.account if old is not None else ""),
         by_placer=named_by_placer(reading) and (old is None or old.by_placer),
+        visit=visit_of(reading) or (old.visit if old is not None else ""),
     )
     return True
 
