@@ -340,6 +340,20 @@ def test_the_same_number_of_authorities_with_different_roots_is_of_two_persons(s
     assert len(told.charts.all()) == 2
 
 
+def test_a_merge_over_roots_retires_the_number_of_the_authority_that_mrg_names(site, story):
+    told = story(site({"mrn_roots.csv": ROOTS}))
+    told.tell("ADT^A08", told.pid(f3="7^^^HILL^MR"), "DG1|1||E11.9^Diabetes^I10")  # another person's
+    told.tell("ADT^A08", told.pid(f3="7^^^LFC^MR"), "DG1|1||I10^Hypertension^I10")
+    told.tell("ADT^A40", told.pid(f3="8^^^HILL^MR"), "MRG|7^^^LFC^MR")
+    for key, sent, root, number, found in (
+        ("F1", "7^^^LFC^MR", "2.999.5.5", "8", ["I10"]),
+        ("F2", "7^^^HILL^MR", "2.999.5.5", "7", ["E11.9"]),
+    ):
+        request = told.book(key=key, pid=told.pid(f3=sent))["request"]
+        assert request["patient"]["mrn"] == {"root": root, "extension": number}
+        assert [entry["code"] for entry in request["activeIcd10Diagnoses"]] == found
+
+
 def test_of_several_own_numbers_the_first_named_authority_counts_wherever_it_stands(site, story):
     for numbers in ("7^^^HILL^MR~9^^^LFC^MR", "9^^^LFC^MR~7^^^HILL^MR"):
         told = story(site({"mrn_roots.csv": ROOTS}))
