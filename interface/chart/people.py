@@ -11,7 +11,7 @@ from typing import TypeVar
 from interface.chart.model import OPEN, Appointment, Asked, Chart, Discharge, Order, Problem, change
 from interface.chart.orders import is_withheld
 from interface.chart.problems import absorb_problems
-from interface.chart.update import merge
+from interface.chart.update import leave_clinic, merge
 from interface.chart.visits import note_renumbered, number_now, same_number
 from interface.rules.facts import Fact, Item
 
@@ -76,6 +76,7 @@ def _absorb_appointment(chart: Chart, key: str, appointment: Appointment) -> Ask
     facts = dict(older.facts)
     for field, fact in newer.facts.items():
         merge(facts, field, fact)
+    leave_clinic(facts, newer.facts)
     asked = sorted(
         (entry.asked for entry in (known, appointment) if entry.asked is not None),
         key=lambda entry: (entry.state in OPEN, entry.id),

@@ -106,6 +106,7 @@ def take_appointment(chart: Chart, reading: Reading, key: str, status: str) -> b
         if field == "upcomingAppointmentProvider" and known is not None and _same_person(known, fact):
             continue  # the same person, now without the NPI that is known
         merge(facts, field, fact)
+    leave_clinic(facts, reading.facts)
     _take_resources(facts, reading)
     chart.appointments[key] = Appointment(
         key,
@@ -118,6 +119,15 @@ def take_appointment(chart: Chart, reading: Reading, key: str, status: str) -> b
         visit=visit_of(reading) or (old.visit if old is not None else ""),
     )
     return True
+
+
+def leave_clinic(facts: dict[str, Fact], told: Item) -> None:
+    """The NPI of a clinic that the site's table knows goes with the clinic, when what is told names another."""
+    npi, clinic = facts.get("clinicNpi"), told.get("clinicName")
+    if npi is None or not npi.ids or clinic is None or "clinicNpi" in told:
+        return
+    if clinic is facts.get("clinicName"):
+        del facts["clinicNpi"]
 
 
 def named_by_placer(reading: Reading) -> bool:

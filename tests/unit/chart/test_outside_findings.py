@@ -126,3 +126,19 @@ def test_what_a_newer_message_deleted_or_said_is_not_brought_back_late(told):
     held = told.book(pid="PID|1||T1001", at="202603020840")
     assert held["request"]["patient"].keys() == {"mrn", "gender"}
     assert held["request"]["patient"]["gender"] == "UNKNOWN"
+
+
+@pytest.mark.parametrize(
+    ("told_of", "poorer"),
+    [
+        (("SIU^S12", "AIL|1||CARD^^^Lakeside"), ("SIU^S14",)),
+        (("ADT^A05", "PV1|1|O|CARD^^^Lakeside||||1234567893^Quill^Avery^^^^^^NPI||||||||||||V1"),
+         ("ADT^A08", "PV1|1|O|||||1234567893^Quill^Avery^^^^^^NPI||||||||||||V1")),
+    ],
+)  # fmt: skip
+def test_a_message_that_names_no_clinic_does_not_put_its_sender_in_the_clinics_place(told, told_of, poorer):
+    day = {"SIU": "SCH||F1|||||||||^^^20260310093000", "ADT": "PV2||||||||20260310"}
+    for expected, (kind, *segments) in (("post", told_of), ("chart", poorer)):
+        clinician = [told.AIP] if kind.startswith("SIU") else []
+        answer = told.tell(kind, day[kind[:3]], told.PID, *segments, *clinician)
+        assert answer["decision"] == expected

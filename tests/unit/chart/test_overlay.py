@@ -318,6 +318,36 @@ def test_a_location_of_the_table_goes_before_the_setting_for_all(site, story):
 
 # ---------------------------------------------------------------- numbers
 
+
+@pytest.mark.parametrize("clinic", ["AIL|1||SOUTH", "AIL|1||EAST", "PV1|1|O|SOUTH"])
+def test_an_appointment_that_goes_to_another_clinic_leaves_the_npi_of_the_one_before(site, story, clinic):
+    told = story(
+        site({"locations.csv": "location,name,npi\nCARD,Cardiology,1999999992\nEAST,East Clinic,\n"})
+    )
+    told.book("AIL|1||CARD")
+    moved = told.book(clinic, kind="SIU^S13", start="20260312093000")
+    assert field(moved, "clinicName")[0] in ("SOUTH", "East Clinic")
+    assert "clinicNpi" not in moved["request"]
+
+
+def test_so_it_does_when_a_merge_tells(site, story):
+    told = story(site({"locations.csv": "location,name,npi\nCARD,Cardiology,1999999992\n"}))
+    told.book("AIL|1||CARD", pid=told.pid(f3="T2002"))
+    told.book("AIL|1||SOUTH")
+    told.tell("ADT^A40", told.PID, "MRG|T2002")
+    request = told.book(kind="SIU^S14", start="20260312093000")["request"]
+    assert (request["clinicName"], "clinicNpi" in request) == ("SOUTH", False)
+
+
+def test_the_senders_own_name_takes_the_place_of_no_clinic_that_is_known(site, story):
+    told = story(
+        site({"locations.csv": "location,name,npi\nCARD,Cardiology,1999999992\nFAC,Lakeside,1999999984\n"})
+    )
+    told.book("AIL|1||CARD")
+    request = told.book(kind="SIU^S14", start="20260312093000")["request"]
+    assert (request["clinicName"], request["clinicNpi"]) == ("Cardiology", "1999999992")
+
+
 ROOTS = "authority,root\nLFC,2.999.1.1\nHILL,2.999.5.5\n2.999.7,2.999.5.5\n"
 
 
