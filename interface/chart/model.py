@@ -126,16 +126,23 @@ class Appointment(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """booked, cancelled, or other (complete, pending, wait-listed)."""
     asked: Asked | None = None
     account: str = ""
-    """Of a visit: the account it is billed to."""
+    """The account it is billed to (PID-18)."""
     status_at: str = ""
     """Of a visit: when something opened or cancelled it last; empty: nothing that is known has. News of it do neither."""
     by_placer: bool = False
     """Known by the placer's number (SCH-1), since no message has given the filler's (SCH-2) yet."""
+    visit: str = ""
+    """Of an appointment: the visit that its messages name (PV1-19)."""
 
     @property
     def is_visit(self) -> bool:
         """Named by ADT, not booked by SIU."""
         return self.key.startswith("V:")
+
+    @property
+    def visit_number(self) -> str:
+        """The visit it is, or belongs to; empty when not known."""
+        return self.key[2:] if self.is_visit else self.visit
 
     @property
     def is_person(self) -> bool:

@@ -11,7 +11,7 @@ from typing import TypeVar
 from interface.chart.model import OPEN, Appointment, Asked, Chart, Discharge, Order, Problem, change
 from interface.chart.orders import is_withheld
 from interface.chart.problems import absorb_problems
-from interface.chart.update import merge
+from interface.chart.update import leave_clinic, merge
 from interface.chart.visits import note_renumbered, number_now, same_number
 from interface.rules.facts import Fact, Item
 
@@ -76,6 +76,7 @@ def _absorb_appointment(chart: Chart, key: str, appointment: Appointment) -> Ask
     facts = dict(older.facts)
     for field, fact in newer.facts.items():
         merge(facts, field, fact)
+    leave_clinic(facts, newer.facts)
     asked = sorted(
         (entry.asked for entry in (known, appointment) if entry.asked is not None),
         key=lambda entry: (entry.state in OPEN, entry.id),
@@ -86,6 +87,8 @@ def _absorb_appointment(chart: Chart, key: str, appointment: Appointment) -> Ask
         status=said_last.status,
         status_at=said_last.status_at,
         asked=asked[-1] if asked else None,
+        account=newer.account or older.account,
+        visit=newer.visit or older.visit,
     )
     return asked[0] if len(asked) > 1 and asked[0].state in OPEN else None
 
@@ -136,7 +139,7 @@ def renumber(
     def renamed(entry: _Entry, number: str) -> _Entry:
         nonlocal touched
         parts = {}
-        if new_visit and same_number(number, old_visit) and not isinstance(entry, Appointment):
+        if new_visit and same_number(number, old_visit):
             parts["visit"] = new_visit
         if new_account and same_number(entry.account, old_account):
             parts["account"] = new_account
@@ -145,13 +148,12 @@ def renumber(
 
     chart.problems = [renamed(entry, entry.visit) for entry in chart.problems]
     chart.orders = [renamed(entry, entry.visit) for entry in chart.orders]
-    for key, entry in list(chart.appointments.items()):
-        kept = renamed(entry, "")
-        chart.appointments[key] = kept
-        if new_visit and kept.is_visit and same_number(key[2:], old_visit):
+    chart.appointments = {key: renamed(entry, entry.visit) for key, entry in chart.appointments.items()}
+    for key in list(chart.appointments) if new_visit else ():
+        if key.startswith("V:") and same_number(key[2:], old_visit):
             touched = True
-            del chart.appointments[key]
-            asked = _absorb_appointment(chart, f"V:{new_visit}", change(kept, key=f"V:{new_visit}"))
+            kept = change(chart.appointments.pop(key), key=f"V:{new_visit}")
+            asked = _absorb_appointment(chart, kept.key, kept)
             twice += [asked] if asked is not None else []
     for number in [known for known in chart.snapshots if new_visit and same_number(known, old_visit)]:
         chart.snapshots[new_visit] = max(chart.snapshots.pop(number), chart.snapshots.get(new_visit, ""))
@@ -171,8 +173,12 @@ def move(
     the appointments that went, and what was asked twice, as `absorb` does.
     """
 
+    visits_billed = _visits_billed(source, account) if account else ()
+
     def goes(number: str, billed: str) -> bool:
-        return same_number(number, visit) or same_number(billed, account)
+        if same_number(number, visit) or same_number(billed, account):
+            return True
+        return not billed and number in visits_billed  # a pharmacy often names the visit alone
 
     def split(entries: list[_Entry], number: Callable[[_Entry], str]) -> tuple[list[_Entry], list[_Entry]]:
         gone = [entry for entry in entries if goes(number(entry), entry.account) and entry.at <= at]
@@ -180,9 +186,7 @@ def move(
 
     problems, source.problems = split(source.problems, lambda entry: entry.visit)
     orders, source.orders = split(source.orders, lambda entry: entry.visit)
-    moved, kept = split(
-        list(source.appointments.values()), lambda entry: entry.key[2:] if entry.is_visit else ""
-    )
+    moved, kept = split(list(source.appointments.values()), lambda entry: entry.visit_number)
     source.appointments = {entry.key: entry for entry in kept}
     visits = {entry.visit for entry in problems} | {entry.visit for entry in orders}
     named = visits - {""}
@@ -207,11 +211,23 @@ def move(
             discharges=discharges,
         ),
     )
-    gone = {visit} | visits | {entry.key[2:] for entry in moved if entry.is_visit}
+    gone = {visit} | visits | {entry.visit_number for entry in moved}
     for number in {number_now(source, number) for number in gone} - {""}:
         source.removed[number] = max(at, source.removed.get(number, ""))
         target.removed.pop(number, None)
     return [entry.key for entry in moved], twice
+
+
+def _visits_billed(chart: Chart, account: str) -> set[str]:
+    """The visits of an account: those that something known of them bills to it, and nothing to another."""
+    billed = [(problem.visit, problem.account) for problem in chart.problems]
+    billed += [(order.visit, order.account) for order in chart.orders]
+    billed += [(entry.visit_number, entry.account) for entry in chart.appointments.values()]
+    own, others = set[str](), set[str]()
+    for number, other in billed:
+        if number and other:
+            (own if same_number(other, account) else others).add(number)
+    return own - others
 
 
 def remove_visit(chart: Chart, visit: str, at: str) -> bool:

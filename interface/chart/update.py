@@ -30,15 +30,21 @@ _KEEP_PAST = timedelta(days=60)
 def merge(known: dict[str, Fact], field: str, new: Fact) -> None:
     """Put a fact in its place, unless what is known is newer or says more."""
     old = known.get(field)
-    if old is not None:
-        if new.at < old.at:
-            return
+    if old is not None and new.at < old.at:
+        if old.deleted or _says(new) <= _says(old):
+            return  # what a newer default, part or nothing would not have replaced comes in late, too
+    elif old is not None:
         says_less = new.value is None and not new.deleted
         if old.value is not None and not old.weak and (new.weak or says_less):
             return
         if old.value is not None and says_less:
             return
     known[field] = new
+
+
+def _says(fact: Fact) -> int:
+    """How much: 0 nothing of use, 1 a default or a part, 2 all."""
+    return 0 if fact.value is None else 1 if fact.weak else 2
 
 
 def take_patient(chart: Chart, facts: Item, keys: Sequence[str]) -> None:
@@ -100,6 +106,7 @@ def take_appointment(chart: Chart, reading: Reading, key: str, status: str) -> b
         if field == "upcomingAppointmentProvider" and known is not None and _same_person(known, fact):
             continue  # the same person, now without the NPI that is known
         merge(facts, field, fact)
+    leave_clinic(facts, reading.facts)
     _take_resources(facts, reading)
     chart.appointments[key] = Appointment(
         key,
@@ -107,9 +114,20 @@ def take_appointment(chart: Chart, reading: Reading, key: str, status: str) -> b
         facts,
         status,
         old.asked if old is not None else None,
+        text_of(reading.facts, "visit.account") or (old.account if old is not None else ""),
         by_placer=named_by_placer(reading) and (old is None or old.by_placer),
+        visit=visit_of(reading) or (old.visit if old is not None else ""),
     )
     return True
+
+
+def leave_clinic(facts: dict[str, Fact], told: Item) -> None:
+    """The NPI of a clinic that the site's table knows goes with the clinic, when what is told names another."""
+    npi, clinic = facts.get("clinicNpi"), told.get("clinicName")
+    if npi is None or not npi.ids or clinic is None or "clinicNpi" in told:
+        return
+    if clinic is facts.get("clinicName"):
+        del facts["clinicNpi"]
 
 
 def named_by_placer(reading: Reading) -> bool:

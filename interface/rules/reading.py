@@ -222,7 +222,7 @@ def _of_one_authority(
 ) -> list[Mapping[str, str]]:
     """The numbers in MRG; where the site has not said which authority is its own, one of none is of that in PID."""
     own = "" if mrn is None or mrn.value is None or context.policy.mrn_authority else mrn.value["authority"]
-    return [{**number, "authority": number["authority"] or own} for number in retired]
+    return [{**number, "authority": number["authority"] if number["by"] else own} for number in retired]
 
 
 def _without(

@@ -12,8 +12,9 @@ from interface.rules.types.patient import Number, key_authority, numbers_of, oth
 
 
 def prior_mrns(spec: Spec) -> Reader:
-    """MRG-1, else MRG-4: the medical record numbers that are retired, as `[{"extension": …, "authority": …}, …]`.
+    """MRG-1, else MRG-4: the medical record numbers that are retired, as `[{"extension": …, "authority": …, "by": …}, …]`.
 
+    `authority` is as in identity keys, empty for the site's own, `by` what the number names, empty where it names none.
     With `site.mrn_authority` all of that authority; without it those of type MR, else the only one that is not another
     kind of number. Several in question: no value, said (HL7 v2, chapter 3, MRG).
     """
@@ -51,7 +52,9 @@ def prior_mrns(spec: Spec) -> Reader:
 def _fact(rule: str, context: Context, path: Path, chosen: list[Number]) -> Fact:
     if not all(entry.number.isprintable() for entry in chosen):
         return no_fact(rule, context, f"{path} holds a control character; the sender must mend it")
-    value = [{"extension": e.number, "authority": key_authority(e, context)} for e in chosen]
+    value = [
+        {"extension": e.number, "authority": key_authority(e, context), "by": e.given_by} for e in chosen
+    ]
     leaves = tuple(Leaf(f"[{n}]", e.number, e.repetition.at(1)) for n, e in enumerate(chosen))
     return Fact(value, leaves, rule, context.at, context.control_id)
 

@@ -19,7 +19,8 @@ _MOST = 32
 def named(spec: Spec) -> Reader:
     """The first text; all of them go along as `ids`, for the site's tables, and those of `also:`.
 
-    `clean: true`: as clean text. An OID is no name, it only goes along.
+    `clean: true`: as clean text. An OID is no name, it only goes along. The sender's own name (MSH) stands in only where no
+    message has given another.
     """
     spec.options("clean", "also")
     paths, also, rule, clean = spec.paths, spec.path_list("also"), spec.name, spec.flag("clean")
@@ -36,6 +37,8 @@ def named(spec: Spec) -> Reader:
 
     def read(context: Context, scope: Scope) -> Fact | None:
         found = first(context, scope)
+        if found is not None and found.leaves and _is_senders(found.leaves[0]):
+            found = replace(found, weak=True)
         if not context.keep_ids:
             return found
         ids = _names(context, (*paths, *also), scope)
@@ -59,10 +62,16 @@ def location_npi(spec: Spec) -> Reader:
             row = context.site.location((str(leaf.value),))
             if row is not None and row.npi:
                 leaves = (Leaf("", row.npi, leaf.source, row.rule),)
-                return Fact(row.npi, leaves, rule, context.at, context.control_id, ids=ids)
+                weak = _is_senders(ids[0])
+                return Fact(row.npi, leaves, rule, context.at, context.control_id, weak=weak, ids=ids)
         return None
 
     return read
+
+
+def _is_senders(name: Leaf) -> bool:
+    """Whether it only says who sent the message, which stands in all of them, and comes last."""
+    return name.source.startswith("MSH-")
 
 
 def _names(context: Context, paths: tuple[Path, ...], scope: Scope) -> tuple[Leaf, ...]:

@@ -84,3 +84,61 @@ def test_a_visit_that_has_passed_says_so(story):
     told = story()
     answer = told.tell("ADT^A01", told.PID, "PV1|1|O" + "|" * 42 + "202603010800")
     assert (answer["decision"], answer["reasons"][0]["code"]) == ("chart", "past-date")
+
+
+PARTS = [
+    ("PID|1||T1001", ("gender",), "MALE"),  # the sex is empty
+    ("PID|1||T1001|||||Z", ("gender",), "MALE"),  # the sex is a code that no table knows
+    ("PID|1||T1001||||1970|M", ("birthDate",), "1970-01-31"),
+    ("PID|1||T1001|||||M|||9 Elm Ct^^Madison^WI", ("address", "zip"), "53703"),
+    ("PID|1||T1001||Sample|||M", ("name", "given"), ["Robin"]),
+]
+WHOLE = "PID|1||T1001||Sample^Robin||19700131|M|||12 Birch Ln^^Madison^WI^53703"
+
+
+def _at(answer, path):
+    found = answer["request"]["patient"]
+    for name in path:
+        found = found.get(name, {})
+    return found
+
+
+@pytest.mark.parametrize(("part", "path", "whole"), PARTS)
+def test_what_a_newer_part_would_not_have_replaced_is_taken_late(told, part, path, whole):
+    told.tell("RDE^O11", part, at="202603020830")
+    told.tell("ADT^A28", WHOLE, at="202603020810")
+    booked = told.book(pid="PID|1||T1001|||||", at="202603020840")
+    assert (booked["decision"], _at(booked, path)) == ("post", whole)
+
+
+@pytest.mark.parametrize(("part", "path", "whole"), PARTS)
+def test_a_merge_fills_what_the_survivor_has_in_part(told, part, path, whole):
+    told.tell("RDE^O11", part, at="202603020830")
+    told.tell("ADT^A28", WHOLE.replace("T1001", "T2002"), at="202603020810")
+    told.tell("ADT^A40", "PID|1||T1001", "MRG|T2002", at="202603020835")
+    booked = told.book(pid="PID|1||T1001", at="202603020840")
+    assert (booked["decision"], _at(booked, path)) == ("post", whole)
+
+
+def test_what_a_newer_message_deleted_or_said_is_not_brought_back_late(told):
+    told.tell("ADT^A08", 'PID|1||T1001||""||""|U|||""', at="202603020830")
+    told.tell("ADT^A28", WHOLE, at="202603020810")
+    held = told.book(pid="PID|1||T1001", at="202603020840")
+    assert held["request"]["patient"].keys() == {"mrn", "gender"}
+    assert held["request"]["patient"]["gender"] == "UNKNOWN"
+
+
+@pytest.mark.parametrize(
+    ("told_of", "poorer"),
+    [
+        (("SIU^S12", "AIL|1||CARD^^^Lakeside"), ("SIU^S14",)),
+        (("ADT^A05", "PV1|1|O|CARD^^^Lakeside||||1234567893^Quill^Avery^^^^^^NPI||||||||||||V1"),
+         ("ADT^A08", "PV1|1|O|||||1234567893^Quill^Avery^^^^^^NPI||||||||||||V1")),
+    ],
+)  # fmt: skip
+def test_a_message_that_names_no_clinic_does_not_put_its_sender_in_the_clinics_place(told, told_of, poorer):
+    day = {"SIU": "SCH||F1|||||||||^^^20260310093000", "ADT": "PV2||||||||20260310"}
+    for expected, (kind, *segments) in (("post", told_of), ("chart", poorer)):
+        clinician = [told.AIP] if kind.startswith("SIU") else []
+        answer = told.tell(kind, day[kind[:3]], told.PID, *segments, *clinician)
+        assert answer["decision"] == expected

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from made_up import DG1
-from telling import codes, diagnoses, number
+from telling import codes, diagnoses, number, orc, rxe
 
 from interface.chart.outcome import Close, Rewrite
 
@@ -160,6 +160,20 @@ def test_visit_numbers_in_a_chain_and_back_again(story):
     assert list(told.chart.appointments) == ["V:V1"]
 
 
+@pytest.mark.parametrize("event", RENUMBERS)
+@pytest.mark.parametrize("order", [("V1", "V2"), ("V2", "V1")])
+def test_of_two_visits_that_become_one_the_newer_word_counts_whichever_was_known_first(story, event, order):
+    told = story()
+    days, minutes = {"V1": "20260312", "V2": "20260310"}, {"V1": 20, "V2": 10}
+    for visit in order:
+        told.tell("ADT^A05", told.PID, pv1(visit), expected(days[visit]), at=at(minutes[visit]))
+    told.tell(f"ADT^{event}", told.PID, mrg("T1001", visit="V1"), pv1("V2"), at=at(30))
+    assert [entry.date for entry in told.chart.appointments.values()] == ["2026-03-12"]
+    assert [change.state for change in told.changes if isinstance(change, Close)] == ["superseded"]
+    told.tell("ADT^A38", told.PID, pv1("V2"), at=at(40))
+    assert [change.state for change in told.changes if isinstance(change, Close)] == ["withdrawn"]
+
+
 def test_late_news_of_a_visit_that_moved_are_not_charted_for_the_person_of_before(story):
     told = story()
     told.tell("ADT^A01", pid("T2002"), pv1(), DG1, at=at(10))
@@ -192,6 +206,65 @@ def test_older_news_under_a_number_that_moved_here_are_perhaps_anothers(story):
     assert (late["decision"], codes(late)) == ("chart", ["older"])
     assert diagnoses(told.book(at=at(40))) == []
     assert number(told.book(pid=pid("T2002"), key="F2", at=at(41))) == "T1001"
+
+
+def billed(number, account):
+    return pid(number) + "|" * 7 + account
+
+
+def mrg_account(number, account):
+    return f"MRG|{number}^^^LFC^MR||{account}"
+
+
+@pytest.mark.parametrize("dated", [(), (expected(),)], ids=["a visit that has been", "a visit to come"])
+def test_with_an_account_goes_what_names_only_a_visit_of_it(story, dated):
+    told = story()
+    told.tell("ADT^A05", billed("T2002", "ACC1"), pv1("V1"), *dated, "DG1|1||I10^Hypertension^I10")
+    told.tell("RDE^O11", pid("T2002"), pv1("V1"), orc(placer="P1"), rxe())
+    told.tell("RDE^O11", billed("T2002", "ACC2"), pv1("V2"), orc(placer="P2"), rxe("6809^metformin^RXNORM"))
+    told.tell("ADT^A44", billed("T1001", "ACC1"), mrg_account("T2002", "ACC1"))
+    moved, stays = told.book(), told.book(pid=pid("T2002"), key="F2")
+    assert (diagnoses(moved), len(moved["request"]["medications"])) == (["I10"], 1)
+    assert [entry["nameCode"]["code"] for entry in stays["request"]["medications"]] == ["6809"]
+
+
+def test_what_names_a_visit_of_two_accounts_stays(story):
+    told = story()
+    for account in ("ACC1", "ACC2"):
+        told.tell("RDE^O11", billed("T2002", account), pv1("V1"), orc(placer=account), rxe())
+    told.tell("RDE^O11", pid("T2002"), pv1("V1"), orc(placer="P3"), rxe("6809^metformin^RXNORM"))
+    told.tell("ADT^A44", billed("T1001", "ACC1"), mrg_account("T2002", "ACC1"))
+    assert len(told.book()["request"]["medications"]) == 1
+    assert len(told.book(pid=pid("T2002"), key="F2")["request"]["medications"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("move", "goes"),
+    [
+        (("ADT^A45", mrg("T2002", "V1"), pv1("V1")), True),
+        (("ADT^A45", mrg("T2002", "V2"), pv1("V2")), False),
+        (("ADT^A44", mrg_account("T2002", "ACC1")), True),
+        (("ADT^A44", mrg_account("T2002", "ACC2")), False),
+    ],
+)
+def test_a_booked_appointment_goes_with_the_visit_or_account_that_it_names(story, move, goes):
+    told = story()
+    told.book(pv1("V1"), pid=billed("T2002", "ACC1"))
+    event, *segments = move
+    told.tell(event, told.PID, *segments)
+    rewritten = [change for change in told.changes if isinstance(change, Rewrite)]
+    assert [b'"extension":"T1001"' in change.body for change in rewritten] == ([True] if goes else [])
+    cancelled = told.tell("SIU^S15", "SCH||F1", told.PID if goes else pid("T2002"))
+    assert codes(cancelled) == ["cancelled", "withdrawn"]
+
+
+def test_a_booked_appointment_follows_the_new_number_of_its_visit(story):
+    told = story()
+    told.book(pv1("V1"), pid=pid("T2002"))
+    told.tell("SIU^S14", sch("", "F1", start="20260311093000"), pid("T2002"), told.AIP)
+    told.tell("ADT^A50", pid("T2002"), mrg("T2002", "V1"), pv1("V2"))
+    told.tell("ADT^A45", told.PID, mrg("T2002", "V2"), pv1("V2"))
+    assert codes(told.tell("SIU^S15", "SCH||F1", told.PID)) == ["cancelled", "withdrawn"]
 
 
 # ---------------------------------------------------------------- merges

@@ -318,6 +318,36 @@ def test_a_location_of_the_table_goes_before_the_setting_for_all(site, story):
 
 # ---------------------------------------------------------------- numbers
 
+
+@pytest.mark.parametrize("clinic", ["AIL|1||SOUTH", "AIL|1||EAST", "PV1|1|O|SOUTH"])
+def test_an_appointment_that_goes_to_another_clinic_leaves_the_npi_of_the_one_before(site, story, clinic):
+    told = story(
+        site({"locations.csv": "location,name,npi\nCARD,Cardiology,1999999992\nEAST,East Clinic,\n"})
+    )
+    told.book("AIL|1||CARD")
+    moved = told.book(clinic, kind="SIU^S13", start="20260312093000")
+    assert field(moved, "clinicName")[0] in ("SOUTH", "East Clinic")
+    assert "clinicNpi" not in moved["request"]
+
+
+def test_so_it_does_when_a_merge_tells(site, story):
+    told = story(site({"locations.csv": "location,name,npi\nCARD,Cardiology,1999999992\n"}))
+    told.book("AIL|1||CARD", pid=told.pid(f3="T2002"))
+    told.book("AIL|1||SOUTH")
+    told.tell("ADT^A40", told.PID, "MRG|T2002")
+    request = told.book(kind="SIU^S14", start="20260312093000")["request"]
+    assert (request["clinicName"], "clinicNpi" in request) == ("SOUTH", False)
+
+
+def test_the_senders_own_name_takes_the_place_of_no_clinic_that_is_known(site, story):
+    told = story(
+        site({"locations.csv": "location,name,npi\nCARD,Cardiology,1999999992\nFAC,Lakeside,1999999984\n"})
+    )
+    told.book("AIL|1||CARD")
+    request = told.book(kind="SIU^S14", start="20260312093000")["request"]
+    assert (request["clinicName"], request["clinicNpi"]) == ("Cardiology", "1999999992")
+
+
 ROOTS = "authority,root\nLFC,2.999.1.1\nHILL,2.999.5.5\n2.999.7,2.999.5.5\n"
 
 
@@ -338,6 +368,20 @@ def test_the_same_number_of_authorities_with_different_roots_is_of_two_persons(s
     told.book(pid=told.pid(f3="7^^^&2.999.7&ISO^MR"))  # the same root: the same numbers
     told.book(pid=told.pid(f3="7"))
     assert len(told.charts.all()) == 2
+
+
+def test_a_merge_over_roots_retires_the_number_of_the_authority_that_mrg_names(site, story):
+    told = story(site({"mrn_roots.csv": ROOTS}))
+    told.tell("ADT^A08", told.pid(f3="7^^^HILL^MR"), "DG1|1||E11.9^Diabetes^I10")  # another person's
+    told.tell("ADT^A08", told.pid(f3="7^^^LFC^MR"), "DG1|1||I10^Hypertension^I10")
+    told.tell("ADT^A40", told.pid(f3="8^^^HILL^MR"), "MRG|7^^^LFC^MR")
+    for key, sent, root, number, found in (
+        ("F1", "7^^^LFC^MR", "2.999.5.5", "8", ["I10"]),
+        ("F2", "7^^^HILL^MR", "2.999.5.5", "7", ["E11.9"]),
+    ):
+        request = told.book(key=key, pid=told.pid(f3=sent))["request"]
+        assert request["patient"]["mrn"] == {"root": root, "extension": number}
+        assert [entry["code"] for entry in request["activeIcd10Diagnoses"]] == found
 
 
 def test_of_several_own_numbers_the_first_named_authority_counts_wherever_it_stands(site, story):
