@@ -278,6 +278,8 @@ class _Taking:
         released = entry.at if stated.released else ""
         if same is not None:
             released = max(released, same.released_at)
+            if same.instance and not stated.instance:
+                entry = change(entry, instance=same.instance)  # by it the sender may code it anew
         if released:
             entry = change(entry, released_at=released)
         entry = self._with_state(entry, same)

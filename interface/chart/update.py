@@ -28,23 +28,30 @@ _KEEP_PAST = timedelta(days=60)
 
 
 def merge(known: dict[str, Fact], field: str, new: Fact) -> None:
-    """Put a fact in its place, unless what is known is newer or says more."""
+    """Put a fact in its place, unless what is known is newer or says more. In whichever order they come, what stands is the
+    newest that says as much as any.
+    """
     old = known.get(field)
-    if old is not None and new.at < old.at:
-        if old.deleted or _says(new) <= _says(old):
-            return  # what a newer default, part or nothing would not have replaced comes in late, too
-    elif old is not None:
+    if old is not None:
+        if new.at < old.at:
+            if _says_more(new, old):
+                known[field] = new
+            return
         says_less = new.value is None and not new.deleted
         if old.value is not None and not old.weak and (new.weak or says_less):
             return
         if old.value is not None and says_less:
             return
+        if old.deleted and (new.weak or says_less):
+            new = change(new, deleted=True)  # what is older than the deletion stays deleted
     known[field] = new
 
 
-def _says(fact: Fact) -> int:
-    """How much: 0 nothing of use, 1 a default or a part, 2 all."""
-    return 0 if fact.value is None else 1 if fact.weak else 2
+def _says_more(late: Fact, known: Fact) -> bool:
+    """Whether a fact that comes late says what a newer one does not, which would not have taken its place."""
+    if late.value is None or known.deleted:
+        return False
+    return known.value is None or (known.weak and not late.weak)
 
 
 def take_patient(chart: Chart, facts: Item, keys: Sequence[str]) -> None:

@@ -101,7 +101,7 @@ class File:
 
         for built in build_messages(good(), table.layout, self.as_of):
             yield from self._bad(bad)
-            yield Piece(self.line(built.rows[0].line), built.raw, built, table.layout)
+            yield Piece(self.line(min(row.line for row in built.rows)), built.raw, built, table.layout)
         yield from self._bad(bad)
 
     def _bad(self, rows: list[BadRow]) -> Iterator[Bad]:

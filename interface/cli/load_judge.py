@@ -94,7 +94,7 @@ class Judge:
             yield self._take(piece.raw, reading, outcome)
         else:
             bad = _rows_left_out(piece.built, reading, outcome)
-            yield from (Bad(file.line(line), text) for line, text in bad.items())
+            yield from (Bad(file.line(line), text) for line, text in sorted(bad.items()))
             rows = [row for row in piece.built.rows if row.line not in bad]
             if rows and bad:
                 built = build(rows, piece.layout, file.as_of)
@@ -122,7 +122,9 @@ class Judge:
 
 def _places(file: File, piece: Piece) -> list[str]:
     """Where a message that can't be taken is: its own place, or each of its rows."""
-    return [piece.place] if piece.built is None else [file.line(row.line) for row in piece.built.rows]
+    if piece.built is None:
+        return [piece.place]
+    return [file.line(line) for line in sorted(row.line for row in piece.built.rows)]
 
 
 def _rows_left_out(built: Built, reading: Reading, outcome: Outcome) -> dict[int, str]:

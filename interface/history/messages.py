@@ -28,6 +28,7 @@ _ORDER_STATES = {
     "stopped": ("DC", "DC"),
     "cancelled": ("CA", "CA"),
 }
+_GOES_ON = ("active", "hold")
 _LONGEST_CODE = 8
 
 
@@ -62,7 +63,8 @@ def _identity(row: Row) -> list[str | None]:
 
 
 def build(rows: Sequence[Row], layout: Layout, as_of: str) -> Built:
-    """The message of rows that agree in their IDENTITY."""
+    """The message of rows that agree in their IDENTITY; what has ended stands before what is there again."""
+    rows = _ordered(rows, layout.kind)
     if layout.system:
         rows = [replace(row, cells={"system": layout.system, **row.cells}) for row in rows]
     cells = rows[0].cells
@@ -74,6 +76,26 @@ def build(rows: Sequence[Row], layout: Layout, as_of: str) -> Built:
     control_id = f"LOAD-{_digest(at, kind, *body)}"
     head = header({3: APPLICATION, 7: at, 9: kind, 10: control_id, 11: "P", 12: "2.5.1", 18: "UNICODE UTF-8"})
     return Built(message([head, *body]), tuple(rows))
+
+
+def _ordered(rows: Sequence[Row], kind: str) -> Sequence[Row]:
+    """As they stand, unless several are of one problem, or of one drug without a number of its own: of these, what is
+    active has the last word, for lists have the past episode beside the present one.
+    """
+    if kind == "problems":
+        named = {(row.cells.get("system"), row.cells.get("code")) for row in rows}
+    else:
+        named = {_placer(row.cells) for row in rows}
+    return rows if len(named) == len(rows) else sorted(rows, key=_last_word)
+
+
+def _last_word(row: Row) -> int:
+    get = row.cells.get
+    if get("order_id"):
+        return 2
+    if get("status", "active") not in _GOES_ON:
+        return 0
+    return 1 if get("resolved") or get("end") else 2
 
 
 def _digest(*texts: str | None) -> str:
@@ -104,17 +126,17 @@ def _pid(cells: dict[str, str]) -> str:
 
 
 def _problem(cells: dict[str, str]) -> list[str]:
-    """PRB (chapter 12): a problem as it stands in a list."""
+    """PRB (chapter 12): a problem as it stands in a list. It has no number (PRB-4), which would keep it apart from the same
+    problem under the feed's number: that could never end it.
+    """
     get = cells.get
     coding = (get("code", ""), get("label", ""), get("system", ""))
-    number = _digest(cells["mrn"], get("mrn_authority"), get("system"), get("code"))
     return [
         segment(
             "PRB",
             {
                 1: "DE" if get("status") == "error" else "AD",  # table 0287: delete, add
                 3: components(*coding),
-                4: components(f"LOAD-{number}", APPLICATION),
                 9: get("resolved", ""),
                 14: "" if get("status") == "error" else components(get("status", "")),
                 16: get("date", ""),

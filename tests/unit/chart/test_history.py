@@ -13,6 +13,9 @@ from interface.chart.decide import Engine
 from interface.chart.model import Chart
 from interface.chart.outcome import NewRequest, Outcome, Rewrite
 from interface.chart.rebuild import Told, rebuild
+from interface.history.columns import read_layout
+from interface.history.messages import build_messages
+from interface.history.rows import Row, read_rows
 from interface.rules import Policy, load_rulebook
 from interface.rules.policy import HISTORY
 
@@ -35,7 +38,9 @@ class Patient:
     def __call__(self, kind: str, *segments: str, listener: str = "main", at: str = "") -> Outcome:
         number = next(self.times)
         head = f"MSH|^~\\&|APP|FAC|R|R|{at or f'2026030208{number}'}||{kind}|M{number}|P|2.5.1"
-        raw = "\r".join((head, *segments)).encode()
+        return self.hears("\r".join((head, *segments)).encode(), listener)
+
+    def hears(self, raw: bytes, listener: str) -> Outcome:
         reading = self.engine.read(raw, received_at=NOW, listener=listener)
         known = {} if self.chart is None else dict.fromkeys(reading.keys, self.chart)
         outcome = self.engine.decide(reading, known, now=NOW, new_id=self.ids.__next__)
@@ -44,6 +49,17 @@ class Patient:
 
     def load(self, kind: str, *segments: str, **more: Any) -> Outcome:
         return self(kind, *segments, listener=HISTORY, **more)
+
+    def load_table(self, headings: str, *lines: str, as_of: str = "20260301") -> None:
+        layout = read_layout(headings)
+        rows = [row for row in read_rows([f"{line}\n" for line in lines], layout) if isinstance(row, Row)]
+        for message in build_messages(rows, layout, as_of):
+            self.hears(message.raw, HISTORY)
+
+    def problems(self) -> list[str]:
+        """The codes that are asked with."""
+        request = self("SIU^S12", SCH, PID, AIP).request or {}
+        return [entry["code"] for entry in request.get("activeIcd10Diagnoses", ())]
 
 
 @pytest.fixture
@@ -118,3 +134,44 @@ def test_history_asks_for_nothing_when_it_is_decided_again(patient: Patient) -> 
     rebuilt = rebuild(patient.engine, [told], {}, now=NOW, new_id=patient.ids.__next__)
     assert [made.request for made in rebuilt.messages] == [None]
     assert [made.requests for made in rebuilt.patients] == [[]]
+
+
+RESOLVED = "PRB|UP|20260302|I10^Hypertension^I10|77||||||||||resolved"
+
+
+@pytest.mark.parametrize(
+    ("kind", "prb"), [("PPR^PC2", RESOLVED), ("PPR^PC3", "PRB|DE|20260302|I10^Hypertension^I10|77")]
+)
+def test_the_feed_ends_a_problem_that_a_table_brought(patient: Patient, kind: str, prb: str) -> None:
+    patient.load_table("mrn,icd10,label", "T1001,I10,Hypertension", "T1001,E11.9,Diabetes")
+    patient(kind, PID, prb)
+    assert patient.problems() == ["E11.9"]
+
+
+@pytest.mark.parametrize("status", ["resolved", "entered in error"])
+def test_a_table_ends_a_problem_that_the_feed_brought(patient: Patient, status: str) -> None:
+    patient("PPR^PC1", PID, "PRB|AD|20260201|I10^Hypertension^I10|77", at="20260201")
+    patient.load_table("mrn,icd10,label,status", f"T1001,I10,Hypertension,{status}")
+    assert patient.problems() == []
+
+
+def test_what_the_feed_ended_since_a_table_was_written_stays_ended(patient: Patient) -> None:
+    patient("PPR^PC2", PID, RESOLVED)
+    patient.load_table("mrn,icd10,label", "T1001,I10,Hypertension")
+    assert patient.problems() == []
+
+
+def test_a_problem_of_the_feed_keeps_its_number_when_a_table_names_it_too(patient: Patient) -> None:
+    patient("PPR^PC1", PID, "PRB|AD|20260201|E11.9^Diabetes^I10|77", at="20260201")
+    patient.load_table("mrn,icd10,label", "T1001,E11.9,Diabetes")
+    patient("PPR^PC2", PID, "PRB|UP|20260302|E11.65^Diabetes, high^I10|77")
+    assert patient.problems() == ["E11.65"]
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_problem_that_a_table_has_as_past_and_as_active_is_active(
+    patient: Patient, order: tuple[int, int]
+) -> None:
+    lines = ("T1001,I10,Hypertension,2010-01-05,resolved", "T1001,I10,Hypertension,2020-01-05,active")
+    patient.load_table("mrn,icd10,label,date,status", *(lines[index] for index in order))
+    assert patient.problems() == ["I10"]

@@ -245,6 +245,35 @@ def test_what_a_later_message_leaves_empty_stays_known(story):
     assert answer["request"]["patient"]["name"]["given"] == ["Robin", "Lee"]
 
 
+@pytest.mark.parametrize(
+    "lacking",
+    [{"f8": ""}, {"f8": "Q7"}, {"f11": "12 Birch Ln^^Madison^WI"}, {"f7": "1970"}, {"f5": "Sample"}],
+)
+def test_what_a_newer_message_lacks_an_older_one_says_in_whichever_order_they_come(story, lacking):
+    asked = []
+    for older_first in (True, False):
+        told = story()
+        news = [("ADT^A28", told.PID, "20250301080000"), ("ADT^A31", told.pid(**lacking), "20260301080000")]
+        for kind, pid, at in news if older_first else reversed(news):
+            told.tell(kind, pid, at=at)
+        asked.append(told.book(pid="PID|1||T1001^^^LFC^MR")["request"]["patient"])
+    assert asked[0] == asked[1]
+    assert (asked[1]["gender"], asked[1]["address"]["zip"], asked[1]["birthDate"]) == (
+        "FEMALE",
+        "53703",
+        "1970-01-31",
+    )
+
+
+@pytest.mark.parametrize("pid7", ["1970", "31"])
+def test_what_was_deleted_does_not_come_back_with_an_older_message(story, pid7):
+    told = story()
+    told.tell("ADT^A31", told.pid(f7='""'), at="20260201080000")
+    told.tell("ADT^A31", told.pid(f7=pid7), at="20260301080000")
+    told.tell("ADT^A28", told.PID, at="20250301080000")
+    assert told.book(pid="PID|1||T1001^^^LFC^MR")["decision"] == "hold"
+
+
 def test_a_birth_date_is_held_against_the_day_of_the_message(story):
     told = story()
     told.now = datetime(2026, 3, 1, 12, tzinfo=UTC)

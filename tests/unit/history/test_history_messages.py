@@ -43,12 +43,12 @@ def test_problems_of_a_patient_are_one_message() -> None:
         "20190304",
     )
     assert (second[3], second[9], second[14]) == ("38341003^Hypertension^SNOMED", "2020", "resolved")
-    assert first[4] != second[4]
+    assert (first[4], second[4]) == ("", "")  # under a number it would be another problem than the feed's
 
 
 def test_a_problem_entered_in_error_is_deleted() -> None:
     (message,), _ = built("mrn,icd10_code,status", "7,I10,entered-in-error")
-    assert text(message)[2].startswith("PRB|DE||I10^^ICD10|LOAD-")
+    assert text(message)[2] == "PRB|DE||I10^^ICD10"
 
 
 def test_a_medication_with_everything() -> None:
@@ -84,6 +84,18 @@ def test_states_of_a_medication() -> None:
         ("DC", "DC"),
         ("CA", "CA"),
     ]
+
+
+def test_what_is_active_has_the_last_word_unless_the_order_has_a_number() -> None:
+    (problems,), _ = built(
+        "mrn,icd10,status,resolved", "7,I10,active,", "7,I10,resolved,", "7,I10,,2020", "7,I10,error,"
+    )
+    assert [line.split("|")[1] for line in text(problems)[2:]] == ["AD", "DE", "AD", "AD"]
+    assert [row.line for row in problems.rows] == [3, 5, 4, 2]
+    (orders,), _ = built(
+        "mrn,label,status,order_id", "7,a,active,", "7,a,stopped,", "7,b,active,1", "7,b,stopped,1"
+    )
+    assert [row.line for row in orders.rows] == [3, 2, 4, 5]
 
 
 def test_orders_without_a_number_get_one_that_a_change_of_status_keeps() -> None:
