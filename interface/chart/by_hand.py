@@ -55,7 +55,8 @@ def give_up(settling: Settling, appointment: Appointment, number: int) -> None:
 def given_up(appointment: Appointment, composed: Composed) -> bool:
     """Whether a person has given up the appointment's last request, and it says the same still."""
     asked = appointment.asked
-    return asked is not None and asked.state == DISCARDED and asked.digest == composed.said
+    # versions before this one kept the digest with what held it
+    return asked is not None and asked.state == DISCARDED and asked.digest in (composed.said, composed.digest)
 
 
 def _set(settling: Settling, appointment: Appointment, asked: Asked) -> None:

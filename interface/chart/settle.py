@@ -15,7 +15,7 @@ from interface.chart.compose import compose
 from interface.chart.draft import Draft
 from interface.chart.filters import appointment_left, person_left
 from interface.chart.guarding import Case, Guard, no_guard, together
-from interface.chart.holds import TIMED, hold, hold_of
+from interface.chart.holds import hold, hold_of
 from interface.chart.kept import detail
 from interface.chart.lead_time import due_of, let_out_for, too_early
 from interface.chart.model import OPEN, Appointment, Asked, Chart, change
@@ -57,7 +57,7 @@ class Composed(msgspec.Struct, frozen=True, gc=False):
     drop: Reason | None = None
     """Why the environment lets it go out never."""
     said: bytes = b""
-    """The digest that it has once the time has come, when only that is waited for."""
+    """The digest that it has when nothing holds it any more."""
     another: tuple[Reason, ...] = ()
     """What holds it, too, if it is to be another request than the appointment's last."""
 
@@ -123,8 +123,8 @@ class Settling:
         until = ruling.until if len(holds) == len(ruling.holds) else None
         codes = [why.code for why in holds]
         digest = said = digest_of(body, codes, self.policy.environment, until)
-        if until is not None:
-            said = digest_of(body, (code for code in codes if code not in TIMED), self.policy.environment)
+        if codes:
+            said = digest_of(body, environment=self.policy.environment)
         day = appointment.date
         return Composed(
             draft,
@@ -147,7 +147,7 @@ class Settling:
         codes = [why.code for why in holds]
         digest = digest_of(composed.body, codes, self.policy.environment)
         # these holds are not over by themselves, so that all of them aren't
-        return change(composed, holds=holds, digest=digest, said=digest, until=None)
+        return change(composed, holds=holds, digest=digest, until=None)
 
     def detail(self, composed: Composed) -> bytes:
         """What is kept beside a request: where its values came from, and how it stands to what the chart knows now."""
@@ -205,8 +205,7 @@ class Settling:
             return False
         if not composed.holds:
             return asked.digest == composed.digest
-        plain = digest_of(composed.body, environment=self.policy.environment)
-        return asked.digest == plain and self.sent(asked.id) is True
+        return asked.digest == composed.said and self.sent(asked.id) is True
 
     def close(self, appointment: Appointment, state: str, reason: Reason) -> bool:
         """End the appointment's open request unsent; False when it has none."""

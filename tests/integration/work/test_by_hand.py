@@ -168,6 +168,16 @@ def test_a_held_request_that_was_given_up_does_not_come_back_with_each_message(s
     assert site.states() == ["discarded"]
 
 
+def test_what_was_given_up_is_not_asked_for_when_what_held_it_is_over(site):
+    site.tell("SIU^S12", "SCH||F1|||||||||^^^202604010930", site.AIP, "PD1||||||||||||Y")
+    assert site.states() == ["held"]
+    told(site, "discard", 1, why="x")
+    site.tell("SIU^S14", "SCH||F1|||||||||^^^202604010930", site.AIP, "PD1||||||||||||N")
+    assert site.states() == ["discarded"]
+    site.tell("SIU^S13", "SCH||F1|||||||||^^^202604020930", site.AIP)
+    assert site.states() == ["discarded", "sending"], "it says something else"
+
+
 def test_what_was_given_up_is_sent_when_a_person_retries_it(dead):
     told(dead, "discard", 1, why="x")
     assert told(dead, "retry", 1)["done"] == 1

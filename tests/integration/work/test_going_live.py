@@ -163,6 +163,16 @@ def test_what_production_got_is_not_asked_for_again_by_a_second_switch(move):
     assert site.states() == ["delivered", "sending"]
 
 
+def test_what_was_given_up_before_the_switch_is_not_asked_for_behind_it(move):
+    move("sandbox")
+    site = move("production")
+    site.book("20260410")
+    assert site.ask("discard", requests=[1], who="anna", why="x").result["done"] == 1
+    switch(site)
+    site.book("20260410")
+    assert site.states() == ["discarded"]
+
+
 def test_ids_tell_when_requests_were_made(move, store):
     site = move("sandbox")
     begin = datetime(2026, 3, 5, 12, tzinfo=UTC)
