@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from interface.chart.guarding import Case, Guard, Ruling
 from interface.chart.holds import hold
+from interface.chart.model import OPEN
+from interface.chart.settle import Sent
 from interface.delivery.guards import guard_of
 from interface.delivery.guards.life import Life
 from interface.errors import InterfaceError
@@ -22,6 +25,23 @@ log = logging.getLogger("interface.services.work")
 def closed(_case: Case) -> Ruling:
     """Before anything is known: nothing goes out."""
     return Ruling((hold("not-live"),))
+
+
+class States(Protocol):
+    """What is read from the store."""
+
+    def request_states(self, ids: Iterable[int]) -> dict[int, str]:
+        """States by request id."""
+
+
+def sent_by(store: States) -> Sent:
+    """Whether a request is over by what is stored; None: it is being sent, or was made in this turn."""
+
+    def sent(request: int) -> bool | None:
+        state = store.request_states((request,)).get(request, "sending")
+        return None if state == "sending" else state not in OPEN
+
+    return sent
 
 
 class EnvironmentTakenError(InterfaceError):

@@ -19,13 +19,14 @@ from datetime import datetime
 from interface.chart.apart import NOBODY, Apart
 from interface.chart.decide import Engine
 from interface.chart.guarding import Guard
-from interface.chart.model import OPEN, Chart
+from interface.chart.model import Chart
 from interface.chart.outcome import Close, NewRequest, Outcome
 from interface.rules.reading import Reading
 from interface.services import mending
 from interface.services.by_hand import CannotError, Waits
 from interface.services.charts import ChartCache
 from interface.services.commands import Commanding, CommandStore
+from interface.services.guarding import sent_by
 from interface.services.logs import event, where
 from interface.services.mending import chart_text, readable_chart
 from interface.services.plan import Plan, reasons
@@ -41,7 +42,6 @@ CACHED_CHARTS = 320
 """Patients last heard of, about 20 KB each. A chart that is not held is read from the store: 60 us."""
 MOST_DEFERRED = 1024
 """When so many messages wait for attempts, no more are taken: each is read again in every turn."""
-_SENDING = "sending"
 MOST_BEGINNINGS = 4
 """How often intake begins with a message that ends the process each time."""
 
@@ -89,7 +89,7 @@ class Intake:
 
     def obey(self, guard: Guard, apart: Apart = NOBODY) -> None:
         """From now on this is what the environment forbids, and these are charted apart."""
-        engine = replace(self._engine, guard=guard, apart=apart, sent=self._sent)
+        engine = replace(self._engine, guard=guard, apart=apart, sent=sent_by(self._store))
         self._engine = self._commanding.engine = engine
 
     @property
@@ -207,11 +207,6 @@ class Intake:
             freed |= more
             more = {p for about in self._deferred.values() if not about.isdisjoint(freed) for p in about}
         self._deferred = {m: about for m, about in self._deferred.items() if about.isdisjoint(freed)}
-
-    def _sent(self, request: int) -> bool | None:
-        """Whether a request is over by what is stored; None: it is being sent, or was made in this turn."""
-        state = self._store.request_states((request,)).get(request, _SENDING)
-        return None if state == _SENDING else state not in OPEN
 
     def _read(self, plan: Plan, row: JournalRow) -> Reading | None:
         """The reading; None when the message is done with: it is `failed`."""
