@@ -242,15 +242,22 @@ class Settling:
         if same:
             return None
         released = asked.state == "held" and composed.state == "waiting"
-        kept = released or asked.state == "held"  # a held request can't have been sent meanwhile
-        digest, written = (composed.digest, b"") if kept else (asked.digest, composed.digest)
+        digest, written = asked.digest, composed.digest
+        if asked.state == "held" and not asked.rewritten:  # it never waited: it can't have been sent
+            digest, written = composed.digest, b""
+        elif asked.rewritten and composed.state == "held" and asked.state != "held":
+            digest = b""  # which version was sent, if one was, is not known here
+        elif (
+            released and composed.digest == digest
+        ):  # held meanwhile, it stands as it was when it may have been sent
+            written = b""
         self._set(
             appointment,
             change(
                 asked,
                 state=composed.state,
                 digest=digest,
-                rewritten=not kept,
+                rewritten=bool(written),
                 written=written,
                 day=self.let_out(appointment, composed),
             ),
