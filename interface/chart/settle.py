@@ -270,16 +270,23 @@ class Settling:
         if same:
             return None
         released = asked.state == "held" and composed.state == "waiting"
-        # one that was made held, or was open still when it was held, can't have been sent meanwhile
-        kept = sent is False or (asked.state == "held" and not asked.rewritten)
-        digest, written = (composed.digest, b"") if kept else (asked.digest, composed.digest)
+        digest, written = asked.digest, composed.digest
+        if sent is False or (asked.state == "held" and not asked.rewritten):
+            digest, written = (
+                composed.digest,
+                b"",
+            )  # it was open still, or never waited: it can't have been sent
+        elif asked.rewritten and composed.state == "held" and asked.state != "held":
+            digest = b""  # which version was sent, if one was, is not known here
+        elif released and composed.digest == digest:
+            written = b""  # held meanwhile, it stands as it was when it may have been sent
         self._set(
             appointment,
             change(
                 asked,
                 state=composed.state,
                 digest=digest,
-                rewritten=not kept,
+                rewritten=bool(written),
                 written=written,
                 day=self.let_out(appointment, composed),
             ),

@@ -263,10 +263,14 @@ class Commanding:
         ]
         bodies = self._store.request_bodies(asked.id for _, _, asked in unsure)
         environments = self._store.request_environments(bodies)
+        states = self._store.request_states(bodies)
         for chart, entry, asked in unsure:
             if asked.id in bodies:
                 digest = digest_of(bodies[asked.id], environment=environments[asked.id])
-                known = change(asked, digest=digest, rewritten=False, written=b"")
+                # what was sent before it would have been held is no held request
+                sent = asked.state == "held" and states.get(asked.id) not in OPEN
+                state = "waiting" if sent else asked.state
+                known = change(asked, state=state, digest=digest, rewritten=False, written=b"")
                 chart.appointments[entry.key] = change(entry, asked=known)
 
     def _keyed(self, command: Command) -> Plan:

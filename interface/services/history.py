@@ -136,12 +136,14 @@ class HistoryStore:
         return glance
 
     def decisions(self) -> tuple[Counter[str], Counter[str]]:
-        """What was decided of the rows that are new: decisions, and the reasons of those that failed."""
+        """What was decided of the rows that are new: decisions, and the reasons of those that came into no chart."""
         decided: Counter[str] = Counter()
         failed: Counter[str] = Counter()
         for start in range(0, len(self.came.ids), 500):
             for state, decision, reasons in self._store.views.decided(self.came.ids[start : start + 500]):
                 decided[decision or state] += 1
-                if state == "failed":
+                if (
+                    state == "failed" or decision == "hold"
+                ):  # whose it is can't be told by the daemon's rules: not charted
                     failed[str(reasons[0]["text"]) if reasons else "failed"] += 1
         return decided, failed

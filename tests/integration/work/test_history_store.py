@@ -81,6 +81,17 @@ def test_without_a_daemon_it_is_charted_here(store, url):
     assert store.path is None or not StoreLock.beside(url, "work").is_held()
 
 
+def test_what_comes_into_no_chart_by_the_rules_of_who_charts_it_has_failed(store, url):
+    others = Engine(load_rulebook(), Policy(mrn_authority=("OTHER",)))
+    history = HistoryStore(store, others, CLOCK)
+    load(history, [1])
+    history.chart()
+    decisions, failed = history.decisions()
+    assert decisions == {"hold": 1}
+    ((why, number),) = failed.items()
+    assert (why.partition(":")[0], number) == ("whose message it is can't be told", 1)
+
+
 def test_beside_a_daemon_the_daemon_charts_it(store, daemon, url, monkeypatch):
     monkeypatch.setattr(offline, "work_off", None)
     history = HistoryStore(store, ENGINE, CLOCK)

@@ -78,6 +78,24 @@ def test_rebuilding_a_chart_changes_nothing_when_the_rules_are_the_same(site):
     assert site.states() == ["delivered"], "unchanged: what was asked is still known"
 
 
+@pytest.mark.parametrize("rebuilt", [False, True])
+def test_what_was_sent_before_a_hold_is_the_last_request_not_what_was_held_since(site, rebuilt):
+    site.book("20260410")
+    site.reply(TAKEN)
+    head = "MSH|^~\\&|APP|FAC|R|R|202603050859||RDE^O11|H1|P|2.5.1"
+    site.raw("RDE^O11", "H1", "\r".join((head, 'PID|1||T1^^^LFC^MR||||""', "ORC|HD|O9")))
+    if rebuilt:
+        site.ask("rebuild", patients=[site.store.work.load_patients(["|T1"])["|T1"].id])
+    born = "PID|1||T1^^^LFC^MR||Sample^Robin||19700131|F|||12 Birch Ln^^Madison^WI^53703"
+    for kind, *segments in (("PPR^PC1", "PRB|AD||I10^Hypertension^I10"), ("ADT^A08",)):
+        raw = "\r".join(
+            (head.replace("0859", "0900").replace("RDE^O11|H1", f"{kind}|{kind[:3]}"), born, *segments)
+        )
+        site.raw(kind, kind[:3], raw)
+    sent = [[entry["code"] for entry in body.get("activeIcd10Diagnoses", ())] for body in site.couriers.sent]
+    assert sent == [[], ["I10"]]
+
+
 def test_a_wrong_merge_is_undone_by_rebuilding_without_it(site):
     site.couriers.free = 0
     site.tell("ADT^A08", DG1, patient="T1")

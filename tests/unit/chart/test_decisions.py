@@ -507,3 +507,35 @@ def test_appointments_long_past_leave_the_chart(story):
     told.now = datetime(2026, 6, 1, tzinfo=UTC)
     told.tell("ADT^A08", told.PID, at="20260601")
     assert told.chart.appointments == {}
+
+
+HELD = ("RDE^O11", 'PID|1||T1001^^^LFC^MR||||""', "ORC|HD|O9")
+"""Of a patient whose birth date it deletes: what is open is held."""
+KNOWN = ("PPR^PC1", "PID|1||T1001^^^LFC^MR||||19700131", "PRB|AD||I10^Hypertension^I10")
+
+
+def test_what_was_never_sent_is_no_last_request_though_it_was_held_and_released(story):
+    told = story()
+    told.book()  # and it is sent
+    told.tell(*HELD)
+    told.tell(*KNOWN)
+    assert told.tell("ADT^A08", told.PID)["decision"] == "post"
+    assert codes(told.tell("ADT^A08", told.PID)) == ["unchanged"]
+
+
+def test_what_was_sent_and_says_the_same_again_after_a_hold_is_unchanged(story):
+    told = story()
+    told.book()
+    told.tell(*HELD)
+    told.tell(*HELD)
+    told.tell(*KNOWN[:2])
+    assert codes(told.tell("ADT^A08", told.PID)) == ["unchanged"]
+
+
+def test_of_two_versions_that_may_have_been_sent_before_a_hold_none_is_the_last_request(story):
+    told = story()
+    told.book()
+    told.tell(*KNOWN)  # composed anew, and sent so
+    told.tell(*HELD)
+    told.tell("PPR^PC3", KNOWN[1], "PRB|DE||I10^Hypertension^I10")
+    assert told.tell("ADT^A08", told.PID)["decision"] == "post"
