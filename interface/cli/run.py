@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -40,11 +41,13 @@ def run(args: argparse.Namespace) -> int:
     """Start the daemon; returns when it has stopped. Where the log is JSON, what keeps it from starting is, too."""
     from interface.settings.load import wants_json_log
 
+    hangups: list[int] = []
+    signal.signal(signal.SIGHUP, lambda number, _: hangups.append(number))  # it would end what has just begun
     path = find_settings(args.config)
     if not wants_json_log(path):
-        return _run(path, args.now)
+        return _run(path, args.now, hangups)
     try:
-        return _run(path, args.now)
+        return _run(path, args.now, hangups)
     except InterfaceError as error:
         problems = str(error).splitlines() or [type(error).__name__]
         code = int(getattr(error, "exit_code", 1))
@@ -56,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     return code
 
 
-def _run(path: Path, now: datetime | None) -> int:
+def _run(path: Path, now: datetime | None, hangups: list[int]) -> int:
     """The API key and the mapping are read here once, so that a fault is said before any port is opened."""
     from interface.settings import load_settings
 
@@ -68,7 +71,7 @@ def _run(path: Path, now: datetime | None) -> int:
     from interface.services.daemon import run_door
 
     mapping()
-    return run_door(path, now, console=LaterConsole)
+    return run_door(path, now, console=LaterConsole, hangups=hangups)
 
 
 def _read_aside(read: Callable[[], object]) -> Callable[[], None]:

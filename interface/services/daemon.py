@@ -37,12 +37,14 @@ def run_door(
     *,
     command: Sequence[str] | None = None,
     console: MakeConsole | None = None,
+    hangups: Sequence[int] = (),
 ) -> int:
     """Run the daemon in the foreground until SIGTERM or SIGINT; returns 0. Once in a process: a reactor runs
     once.
 
     `now` sets the clock of the work (the door's ACKs bear real time); `command` replaces the work's; `console` makes
-    the console, which is not of the door's own room. Raises InterfaceError in one line when it cannot start: settings,
+    the console, which is not of the door's own room; `hangups` is not empty where SIGHUP came while it started: what
+    that reads is read once more. Raises InterfaceError in one line when it cannot start: settings,
     key, store, another daemon, a certificate, a port in use.
     """
     logs.configure()
@@ -67,7 +69,7 @@ def run_door(
             own = work_command(str(settings_path), now, log_format=logs.format_used)
             child = own if command is None else lambda: command
             ahead = 0.0 if now is None else now.timestamp() - time.time()
-            return _run(settings, store, child, console, ahead, given)
+            return _run(settings, store, child, console, ahead, given, hangups)
 
 
 def _opened(
@@ -110,6 +112,7 @@ def _run(
     console: MakeConsole | None,
     work_ahead: float,
     given: Given,
+    hangups: Sequence[int],
 ) -> int:
     # Imported here: importing it installs the reactor, and nothing but a running door needs one.
     from twisted.internet import reactor as installed
@@ -129,6 +132,8 @@ def _run(
         door.life.reloaded()
 
     signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(reload))
+    if hangups:
+        reactor.callWhenRunning(reload)
     reactor.run()
     if door.console is not None:
         door.console.stop()

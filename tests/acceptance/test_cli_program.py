@@ -1,6 +1,8 @@
 """The installed program from outside: where answers go, exit codes, and output that fails."""
 
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -8,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from ports import free_port
+from running_program import Program
 from running_program import call_from_nothing as call
 
 PROGRAM = [sys.executable, "-m", "interface"]
@@ -51,6 +54,22 @@ def test_wrong_settings_are_one_line_and_exit_2(command: str, tmp_path: Path) ->
     assert done.stderr == (
         'hl7-interface: site.toml:2: [site] enviroment: unknown key; did you mean "environment"?\n'
     )
+
+
+def test_sighup_in_the_midst_of_a_start_is_carried_out_behind_it(tmp_path: Path) -> None:
+    site(tmp_path, '[api]\nkey = "file:api.key"')
+    key = tmp_path / "api.key"
+    os.mkfifo(key, 0o600)  # the start waits for it
+    daemon = Program("run", "-c", "site.toml", folder=tmp_path, from_nothing=True)
+    try:
+        with key.open("w") as given:
+            daemon.process.send_signal(signal.SIGHUP)
+            key.unlink()
+            key.write_text("sandbox")
+            given.write("sandbox")
+        daemon.says("event=reloaded")
+    finally:
+        daemon.end()
 
 
 def test_run_refuses_a_missing_key_before_anything_is_made(tmp_path: Path) -> None:
