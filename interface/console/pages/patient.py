@@ -53,7 +53,7 @@ def read(store: Store, asked: Asked, around: Around) -> What:
     chart, engine = chart_of(row), around.kept.engine()
     document = None
     if chart is not None:
-        at = datetime.fromtimestamp(asked.now + around.work_ahead, asked.zone or UTC)
+        at = asked.local(asked.now + around.work_ahead)
         document = shown(chart, engine.book, engine.policy, engine.today(at))
         add_request_states(store, document["appointments"])
     family = family_of(store, row)
