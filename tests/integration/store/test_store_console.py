@@ -142,6 +142,18 @@ def test_a_group_says_of_its_requests_only_what_all_of_them_say(store, fill):
     assert (group.text, group.count) == ("no ZIP: …", 2)
 
 
+def test_what_waits_for_its_time_and_for_something_else_is_counted_where_a_person_can_do_something(
+    store, fill
+):
+    patient = fill.patient()
+    for codes in ("ab", "b"):
+        reasons = ", ".join(f'{{"code": "{code}", "text": "{code}"}}' for code in codes)
+        fill.request(patient, state="held", reasons=f"[{reasons}]")
+    found = store.overview.requests_in("held", apart=("b",))
+    assert [(group.code, group.count) for group in found.groups] == [("a", 1), ("b", 1)]
+    assert found.total == 2
+
+
 def test_failed_messages_and_those_of_nobody_are_counted(store, fill):
     failed, held, asked = fill.message(), fill.message(), fill.message()
     why = '[{"code": "no-mrn", "text": "whose it is"}]'
