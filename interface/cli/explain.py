@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Exit 1 only when a message was rejected."""
-    now = args.now or datetime.now(UTC)
+    now = args.now or datetime.now(UTC).astimezone()
     book, policy = load_rulebook(), Policy()
     engine = Engine(book, policy)
     if args.config is not None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from interface.chart.holds import TIMED
 from interface.store.overview import MOST_FEEDS, Kind
 from interface.store.records.console import FeedCount, Grouped, Outcomes
 from interface.store.records.figures import Backlog
@@ -46,7 +47,7 @@ class Reads(Protocol):
     def unanswered(self, before: float) -> int:
         """How many requests wait for a webhook for too long."""
 
-    def requests_in(self, state: str) -> Grouped:
+    def requests_in(self, state: str, *, apart: Collection[str] = ()) -> Grouped:
         """By reason."""
 
     def failed_messages(self) -> Grouped:
@@ -204,7 +205,7 @@ class Figures:
             now,
             store.views.backlog(),
             store.views.oldest_new(),
-            store.overview.requests_in("held"),
+            store.overview.requests_in("held", apart=TIMED),
             store.overview.requests_in("dead"),
             store.overview.failed_messages(),
             store.overview.unassigned_messages(oldest.first),

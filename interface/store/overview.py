@@ -9,7 +9,7 @@ Times that a clock set back are found a few rows off; figures may be.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
 from sqlalchemy import Column, ColumnElement, Connection, Select, Table, bindparam, func, select
@@ -124,9 +124,9 @@ class Overview(Part):
             number: int = connection.execute(_UNANSWERED, {"before": before}).scalar_one()
             return number
 
-    def requests_in(self, state: str, most: int = MOST_GROUPED) -> Grouped:
-        """The requests in a state by their reasons."""
-        return self._grouped(_REQUESTS_IN, most, state=state)
+    def requests_in(self, state: str, most: int = MOST_GROUPED, *, apart: Collection[str] = ()) -> Grouped:
+        """The requests in a state by their reasons; by those `apart` only where they have no other."""
+        return self._grouped(_REQUESTS_IN, most, apart, state=state)
 
     def failed_messages(self, most: int = MOST_GROUPED) -> Grouped:
         """The messages that could not be decided."""
@@ -136,12 +136,18 @@ class Overview(Part):
         """The messages from this id on that are held and led to no request: it can't be told whose they are."""
         return self._grouped(_UNASSIGNED, most, first=first)
 
-    def _grouped(self, statements: tuple[Select[Any], Select[Any]], most: int, **parameters: Any) -> Grouped:
+    def _grouped(
+        self,
+        statements: tuple[Select[Any], Select[Any]],
+        most: int,
+        apart: Collection[str] = (),
+        **parameters: Any,
+    ) -> Grouped:
         number, newest = statements
         with self._reading() as connection:
             total = connection.execute(number, parameters).scalar_one()
             texts = Counter(connection.execute(newest, {**parameters, "most": most}).scalars())
-        return Grouped(total, _groups(texts), texts.total())
+        return Grouped(total, _groups(texts, apart), texts.total())
 
 
 def _end(connection: Connection, kind: Kind) -> int:
@@ -149,11 +155,13 @@ def _end(connection: Connection, kind: Kind) -> int:
     return (connection.execute(_NEWEST[kind], {"above": _ABOVE_ALL}).scalar_one_or_none() or 0) + 1
 
 
-def _groups(texts: Mapping[str, int]) -> tuple[Group, ...]:
-    """By code, of reasons as they are stored and how often."""
+def _groups(texts: Mapping[str, int], apart: Collection[str] = ()) -> tuple[Group, ...]:
+    """By code, of reasons as they are stored and how often; those `apart` count only where there is no other."""
     groups: dict[str, Group] = {}
     for stored, number in texts.items():
-        for code, text in dict(reasons_of(stored) or (("", ""),)).items():
+        all_of_it = dict(reasons_of(stored) or (("", ""),))
+        own = {code: text for code, text in all_of_it.items() if code not in apart}
+        for code, text in (own or all_of_it).items():
             known = groups.get(code)
             said = in_common(known.text, text) if known else text
             groups[code] = Group(code, said, number + (known.count if known else 0))

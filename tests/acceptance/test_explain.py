@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import termios
+from datetime import datetime, timedelta, timezone
 from itertools import groupby
 from pathlib import Path
 
@@ -56,6 +57,23 @@ def test_several_messages_on_standard_input_in_any_form(end: bytes, framed: bool
     done = explain("--json", "--now", NOW, "-", data=data)
     decisions = [answer["decision"] for answer in json.loads(done.stdout)["messages"]]
     assert decisions == [s.expected["decision"] for s in SAMPLES["epic-booked-moved-cancelled"]]
+
+
+def test_without_a_zone_today_is_the_machines_as_it_is_for_the_daemon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    west = datetime.now(timezone(timedelta(hours=-12)))
+    decisions = []
+    for zone in ("Etc/GMT+12", "Pacific/Kiritimati"):  # 26 hours apart: never of one day
+        monkeypatch.setenv("TZ", zone)
+        message = (
+            f"MSH|^~\\&|A|B|C|D|{west:%Y%m%d}||SIU^S12|C1|P|2.5.1\rSCH||F1|||||||||^^^{west:%Y%m%d}\r"
+            "PID|1||T1^^^B^MR||Sample^Robin||19700131|F|||12 Birch Ln^^Madison^WI^53703\r"
+        )
+        (answer,) = json.loads(explain("--json", "-", data=message.encode()).stdout)["messages"]
+        decisions.append((answer["decision"], [reason["code"] for reason in answer["reasons"]][:1]))
+    assert decisions[0][0] == "hold", "today, and nobody to see"
+    assert decisions[1][0] == "chart", "yesterday"
 
 
 def test_a_file_that_is_not_hl7_is_rejected_with_exit_1(tmp_path: Path) -> None:

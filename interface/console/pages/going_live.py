@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
@@ -45,7 +45,7 @@ def read(store: Store, asked: Asked, around: Around) -> What:
             "restart the daemon, and come back.",
         )
     choice = choice_of(asked.query if asked.path == HERE else asked.form)
-    now = datetime.fromtimestamp(asked.now + around.work_ahead, asked.zone or UTC)
+    now = asked.local(asked.now + around.work_ahead)
     found = preview(store, choice, now)
     if found.life.live:
         raise RefusedError(400, "It is live already: nothing to switch.")

@@ -53,7 +53,7 @@ def read(store: Store, asked: Asked, around: Around) -> What:
     chart, engine = chart_of(row), around.kept.engine()
     document = None
     if chart is not None:
-        at = datetime.fromtimestamp(asked.now + around.work_ahead, asked.zone or UTC)
+        at = asked.local(asked.now + around.work_ahead)
         document = shown(chart, engine.book, engine.policy, engine.today(at))
         add_request_states(store, document["appointments"])
     family = family_of(store, row)
@@ -96,8 +96,6 @@ def values(asked: Asked, what: What) -> Shown:
     row = what.row
     if row is None:
         raise RefusedError(404, "There is no such patient, or the chart is no longer kept.")
-    document = what.document or {name: [] for name in ("patient", "problems", "medications", "appointments")}
-    said = _Said(asked, what.named)
     return Shown(
         f"Patient {row.id}",
         {
@@ -106,12 +104,9 @@ def values(asked: Asked, what: What) -> Shown:
             "problem": chart_text(row.id) if what.document is None else "",
             "part_of": row.merged_into,
             "merged": sorted(what.family - {row.id}),
-            "tables": [
-                _table("Known of the patient", FACTS, [_fact(asked, e, said) for e in document["patient"]]),
-                _table("Problems", PROBLEMS, [_problem(asked, e, said) for e in document["problems"]]),
-                _table("Medications", ORDERS, [_order(asked, e, said) for e in document["medications"]]),
-                _table("Appointments", VISITS, [_visit(asked, e, said) for e in document["appointments"]]),
-            ],
+            "tables": []
+            if what.document is None
+            else _tables(asked, what.document, _Said(asked, what.named)),
             "merges": [_message(asked, found) for found in what.merges[-LISTED:]],
             "messages": [_message(asked, found) for found in what.messages[:LISTED]],
             "more_messages": len(what.messages) > LISTED,
@@ -120,6 +115,16 @@ def values(asked: Asked, what: What) -> Shown:
         },
         seen=(f"patient {row.id}",),
     )
+
+
+def _tables(asked: Asked, document: Mapping[str, Any], said: _Said) -> list[dict[str, Any]]:
+    """What is known. Of a chart that can't be opened there are none: "none known" would be said of medications."""
+    return [
+        _table("Known of the patient", FACTS, [_fact(asked, e, said) for e in document["patient"]]),
+        _table("Problems", PROBLEMS, [_problem(asked, e, said) for e in document["problems"]]),
+        _table("Medications", ORDERS, [_order(asked, e, said) for e in document["medications"]]),
+        _table("Appointments", VISITS, [_visit(asked, e, said) for e in document["appointments"]]),
+    ]
 
 
 AS_OF = {"key": "at", "label": "as of", "tight": True}

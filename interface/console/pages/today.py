@@ -181,8 +181,10 @@ def _of_requests(asked: Asked, summary: Summary) -> Iterator[Need]:
         groups = summary.unassigned.groups
         yield Need(
             "warn",
-            f"{_many(summary.unassigned.total, 'message')} of the last 7 days: whose they are can't be told",
-            _capital(release_of(groups[0].code)) if groups else "",
+            f"{_many(summary.unassigned.total, 'message')} of the last 7 days: whose they are, or what they are "
+            "about, can't be told",
+            # what releases one reason is wrong beside another
+            _capital(release_of(groups[0].code)) if len(groups) == 1 else "",
             "hl7-interface messages --decision hold",
             "/holds#s-unassigned",
             "unassigned",

@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from datetime import time as clock_time
 from typing import Any
 
@@ -86,12 +86,13 @@ def _given(asked: Asked) -> tuple[bytes, str]:
 
 def _time(asked: Asked, around: Around) -> datetime:
     """When it is decided: now, or at noon of the day that the form has."""
-    zone, day = asked.zone or UTC, asked.form.text("day", 10)
+    day = asked.form.text("day", 10)
     try:
-        if day:
-            return datetime.combine(date.fromisoformat(day), NOON, zone)
-        return datetime.fromtimestamp(asked.now + around.work_ahead, zone)
-    except ValueError:
+        if not day:
+            return asked.local(asked.now + around.work_ahead)
+        noon = datetime.combine(date.fromisoformat(day), NOON)
+        return noon.replace(tzinfo=asked.zone) if asked.zone else noon.astimezone()
+    except (ValueError, OverflowError):
         raise RefusedError(400, "day: write a day as 2026-03-05") from None
 
 

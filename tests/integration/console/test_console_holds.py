@@ -137,3 +137,19 @@ def test_a_hostile_reason_is_text(browser, store) -> None:
     there = re.search(r'class="many"><a href="([^"]+)"', text)
     assert there
     assert "text of &lt;script&gt;" in page(browser, there[1].replace("&amp;", "&"))
+
+
+NOBODY = ("PID|1||||Sample^Robin", "SCH||F1|||||||||^^^202702100930")
+TWO_PEOPLE = ("PID|1||1^^^FAC^MR||A^B", "PID|1||2^^^FAC^MR||C^D", "SCH||F1|||||||||^^^202702100930")
+
+
+@pytest.mark.parametrize(("told", "released"), [((NOBODY, NOBODY), True), ((NOBODY, TWO_PEOPLE), False)])
+def test_the_first_page_says_what_releases_messages_of_nobody_only_where_it_is_one_thing(
+    browser, tell, told, released
+) -> None:
+    for segments in told:
+        tell(*segments)
+    browser.sign_in("vera")
+    page = browser.get("/").body.decode()
+    assert "2 messages of the last 7 days: whose they are, or what they are about, can&#39;t be told" in page
+    assert ("A message with the number in PID-3" in page) == released

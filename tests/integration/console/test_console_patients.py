@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 import query_plans
@@ -148,6 +149,23 @@ def test_the_events_time_is_the_sites_as_all_times_are(browser, tell, settings) 
     cells = as_of(flat(browser.get("/patients/1")))
     assert cells
     assert all("event 2027-01-10 17:00" in cell for cell in cells)
+
+
+@pytest.fixture
+def honolulu(monkeypatch):
+    """The machine is there, where the day of `NOW` has not begun; the settings name no zone."""
+    with monkeypatch.context() as away:
+        away.setenv("TZ", "Pacific/Honolulu")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+def test_without_a_zone_today_is_the_machines_as_it_is_for_the_work(browser, tell, honolulu) -> None:
+    order = ("ORC|NW|P1", "RXE|^QD^^20270101^20270114|860975^Metformin^RXNORM|10||unit")
+    tell("PID|1||77^^^FAC^MR||Sample^Robin||19700101|F", *order, kind="RDE^O11")
+    browser.sign_in("vera")
+    assert "its end has passed" not in flat(browser.get("/patients/1"))
 
 
 def problem_of(number: int) -> bytes:

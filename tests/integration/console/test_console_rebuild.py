@@ -185,6 +185,7 @@ def test_a_chart_that_can_not_be_opened_is_made_anew(browser, store, tell, work,
     browser.sign_in("mary")
     page = shown(browser, "/patients/1")
     assert "deed=rebuild" in page and 'role="alert"' in page
+    assert "None known" not in page, "medications may well be known"
     said = plain(shown(browser))
     assert re.search(r"message 2 ADT\^A08 : failed .* chart", said), "what was set aside is decided now"
     location(browser.get("/by-hand", "POST", form_of(shown(browser))))

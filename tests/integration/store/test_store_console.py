@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from interface.store.errors import StoreError
 from interface.store.records.console import AuditEntry, Several
-from interface.store.records.turn import MessageDone, Turn
+from interface.store.records.turn import CommandDone, MessageDone, Turn
 
 TOKEN, OTHER = b"t" * 32, b"o" * 32
 
@@ -142,6 +142,18 @@ def test_a_group_says_of_its_requests_only_what_all_of_them_say(store, fill):
     assert (group.text, group.count) == ("no ZIP: …", 2)
 
 
+def test_what_waits_for_its_time_and_for_something_else_is_counted_where_a_person_can_do_something(
+    store, fill
+):
+    patient = fill.patient()
+    for codes in ("ab", "b"):
+        reasons = ", ".join(f'{{"code": "{code}", "text": "{code}"}}' for code in codes)
+        fill.request(patient, state="held", reasons=f"[{reasons}]")
+    found = store.overview.requests_in("held", apart=("b",))
+    assert [(group.code, group.count) for group in found.groups] == [("a", 1), ("b", 1)]
+    assert found.total == 2
+
+
 def test_failed_messages_and_those_of_nobody_are_counted(store, fill):
     failed, held, asked = fill.message(), fill.message(), fill.message()
     why = '[{"code": "no-mrn", "text": "whose it is"}]'
@@ -229,6 +241,18 @@ def test_what_waits_is_told_by_reasons_with_its_first_and_last(store, fill):
     assert store.unsettled.ids(Several("dead", without_reason=True, status=400), 9) == []
     assert store.unsettled.looked_at("failed", [1.0]).stretches == ()
     assert store.unsettled.messages(Several("unassigned")) == []
+
+
+def test_commands_that_were_carried_out_are_found_by_kind_the_newest_in_their_order(store, fill):
+    numbers = store.commands.add_all("retry", [{"requests": [place]} for place in range(4)])
+    store.commands.add("rebuild", {})
+    ended = [
+        CommandDone(number, "failed" if place == 1 else "done", {}) for place, number in enumerate(numbers)
+    ]
+    store.work.commit(Turn(fill.now, commands=ended))
+    assert [command.id for command in store.commands.done(("retry", "release"), 9)] == [1, 3, 4]
+    assert [command.id for command in store.commands.done(("retry",), 2)] == [3, 4]
+    assert store.commands.done(("rebuild",), 9) == [], "nobody has carried it out"
 
 
 def test_commands_are_asked_for_together_or_not_at_all(store):

@@ -55,7 +55,7 @@ class Rows:
     def unanswered(self, before):
         return 0
 
-    def requests_in(self, state):
+    def requests_in(self, state, *, apart=()):
         return NOTHING
 
     def failed_messages(self):
