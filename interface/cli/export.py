@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
@@ -69,6 +69,8 @@ def export(args: argparse.Namespace) -> int:
         except BrokenPipeError:
             raise
         except OSError as error:
+            with suppress(OSError):  # closing tries once more to write what it has
+                opened.close()
             raise InterfaceError(
                 f"{into.where} cannot be written: {error.strerror}; what is there is not whole"
             ) from None

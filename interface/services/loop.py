@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from interface.chart.decide import Engine
@@ -162,6 +163,8 @@ class WorkLoop:
         except StoreError as failed:
             self._resettling.go_back(unsettled)
             self._intake.forget()
+            if failed.ours:
+                self._step_aside()
             if apart or not isinstance(failed, Refused):
                 raise
             self._refusals.take_apart(failed)
@@ -170,6 +173,12 @@ class WorkLoop:
         if done.stored:
             self._stats.turn(time.perf_counter() - began)
         return done.more
+
+    def _step_aside(self) -> None:
+        """Another node may be able to do what this one is not."""
+        if self._keeper.may_give_back():
+            with suppress(StoreError):  # then it lapses
+                self._keeper.give_back()
 
     def _look_round(self) -> None:
         """Find out what became of the last commit, and what other nodes are doing. Raises StoreError."""

@@ -101,6 +101,8 @@ class Replacement:
 
     def _beside(self, path: Path) -> Master:
         fresh = path.with_name(f"{path.name}.new")
+        if fresh.exists() and not fresh.stat().st_size:  # interrupted before there was a key in it
+            fresh.unlink()
         with contextlib.suppress(FileExistsError):  # of a rotation that was interrupted
             write_new(fresh)
         return Master(read_key(f"file:{fresh}", self._folder), source=str(fresh))

@@ -247,7 +247,9 @@ class Keyring:
             key = self._held.keys.get(header[1:])
         if key is None:
             if self.blind is not None:
-                raise StoreError(f"the key of this {purpose} is not known: {self.blind}")
+                unknown = StoreError(f"the key of this {purpose} is not known: {self.blind}")
+                unknown.ours = True
+                raise unknown
             raise Unreadable(
                 f"this {purpose} was sealed with key {header[1:].hex()}, which is not in the keyring"
             )

@@ -101,10 +101,13 @@ def write_new(path: Path) -> None:
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            os.write(handle, new_master_key().hex().encode() + b"\n")
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+            with os.fdopen(handle, "wb") as file:
+                file.write(new_master_key().hex().encode() + b"\n")
+                file.flush()
+                os.fsync(handle)
+        except OSError:  # a full disk: what is no key must not be taken for one
+            path.unlink()
+            raise
         sync_folder(path)
     except FileExistsError:
         raise

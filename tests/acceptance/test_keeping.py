@@ -14,6 +14,7 @@ import pytest
 from patience import until
 from ports import free_port
 from running_program import Program
+from small_disk import small_disk
 
 from interface.cli.main import main
 from interface.store.database import open_store
@@ -71,6 +72,18 @@ def test_an_export_overwrites_nothing(site: Path, capsys: pytest.CaptureFixture[
     assert main(["messages", "export", "--all", "--to", "out.hl7"]) == 1
     assert "is there already" in capsys.readouterr().err
     assert (site / "out.hl7").read_text() == "mine"
+
+
+def test_a_disk_that_is_full_is_said_in_one_line(
+    site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with small_disk(tmp_path / "disk", mib=1) as disk:
+        disk.fill()
+        assert main(["messages", "export", "--all", "--to", "disk/out.hl7"]) == 1
+        said = capsys.readouterr().err
+        assert said.endswith(
+            "out.hl7 cannot be written: No space left on device; what is there is not whole\n"
+        )
 
 
 def test_one_file_each_in_a_folder(site: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 import stat
 
 import pytest
+from small_disk import small_disk
 from sqlalchemy import text
 
 from interface.services import rotation as steps
@@ -446,3 +447,21 @@ def test_a_key_file_is_never_overwritten(tmp_path):
         write_new(path)
     assert path.read_text() == text and len(text.strip()) == 64
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_full_disk_leaves_no_file_that_is_no_key(tmp_path):
+    with small_disk(tmp_path / "disk", mib=1) as disk:
+        path = disk.folder / "new.key"
+        disk.fill()
+        with pytest.raises(KeyringError, match="No space left on device"):
+            write_new(path)
+        assert not path.exists()
+        disk.free()
+        write_new(path)
+
+
+def test_a_rotation_that_ended_before_there_was_a_key_is_begun_anew(opened, folder, url):
+    store = opened()
+    (folder / "at-rest.key.new").touch()
+    Replacement(store, None, folder, url).replace_file()
+    assert len(opened().rotation.keys().masters) == 1

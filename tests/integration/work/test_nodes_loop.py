@@ -8,6 +8,7 @@ import pytest
 from interface.delivery.verdict import Reply
 from interface.rules import Policy
 from interface.services.guarding import EnvironmentTakenError
+from interface.store.crypto import Master
 from interface.store.database import open_store
 from interface.store.errors import OutcomeUnknown, StoreError
 from interface.store.records.turn import Turn
@@ -77,6 +78,20 @@ def test_before_all_is_settled_for_a_new_day_nobody_sends(two):
     one.set(2026, 3, 6, 12)
     other.turn()
     assert len(other.couriers.jobs) == 1
+
+
+def test_a_node_that_has_not_the_new_key_leaves_the_turn_to_one_that_has(two, child_module):
+    one, other = two
+    new = Master(bytes(range(1, 33)), source="the new key")
+    one.store.rotation.begin(child_module.KEYRING, new)
+    one.store.keyring.look()
+    one.store.rotation.finish(new)
+    one.book("20260401")
+    one.store.journal.append([one.arrival._replace(raw=one.arrival.raw + b"\rZZZ|1")], one.clock.now())
+    with pytest.raises(StoreError, match="the key of this message is not known"):
+        other.turn()
+    one.turn()
+    assert [row.state for row in one.store.views.messages()] == ["done", "done"]
 
 
 def test_a_cancel_waits_for_an_attempt_of_the_other_node(two):
