@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from interface.children import program
 from interface.cli.output import safe_text, table, tell
 from interface.cli.samples import Sample, differences, load_samples
 from interface.errors import InterfaceError
@@ -153,15 +154,14 @@ def _start(stack: contextlib.ExitStack, folder: Path, first: Sample) -> _Running
 
     key = secrets.token_urlsafe(16)
     environment = {**os.environ, _VARIABLE: key}
-    python = [sys.executable, "-m"]
     sandbox = _Process(
-        "simulated API", [*python, "interface", "sandbox", "--port", "0", "--key", key, *_PLAY], environment
+        "simulated API", program("interface", "sandbox", "--port", "0", "--key", key, *_PLAY), environment
     )
     stack.callback(sandbox.stop)
     api = sandbox.says(r"http://[^\s/]+:\d+").group()
     path = folder / "demo.toml"
     path.write_text(_SETTINGS.format(variable=_VARIABLE, base_url=api), "utf-8")
-    command = [*python, "interface", "run", "-c", str(path), "--now", first.now.isoformat()]
+    command = program("interface", "run", "-c", str(path), "--now", first.now.isoformat())
     daemon = _Process("daemon", command, environment)
     stack.callback(daemon.stop)
     ready = daemon.says(r"\bready\b.*listeners=main:(\d+).*web=(\S+)")
