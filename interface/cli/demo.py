@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from interface.children import program
-from interface.cli.output import safe_text, table, tell
+from interface.cli.output import is_terminal, safe_text, table, tell
 from interface.cli.samples import Sample, differences, load_samples
 from interface.errors import InterfaceError
 
@@ -227,7 +227,7 @@ def _send_all(running: _Running, samples: list[Sample], *, progress: bool) -> It
     try:
         last = 0
         for number, sample in enumerate(samples, 1):
-            if progress and sys.stderr.isatty():
+            if progress and is_terminal(sys.stderr):
                 print(
                     f"\r{number}/{len(samples)} {sample.story}/{sample.name}\x1b[K", end="", file=sys.stderr
                 )
@@ -239,7 +239,7 @@ def _send_all(running: _Running, samples: list[Sample], *, progress: bool) -> It
             yield Row(sample, answer.code, message, request, differences(found, sample.expected))
     finally:
         connection.close()
-        if progress and sys.stderr.isatty():
+        if progress and is_terminal(sys.stderr):
             print("\r\x1b[K", end="", file=sys.stderr)
 
 
