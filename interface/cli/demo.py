@@ -24,7 +24,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from interface.cli.output import safe_text, table, tell
+from interface.children import program
+from interface.cli.output import is_terminal, safe_text, table, tell
 from interface.cli.samples import Sample, differences, load_samples
 from interface.errors import InterfaceError
 
@@ -153,15 +154,14 @@ def _start(stack: contextlib.ExitStack, folder: Path, first: Sample) -> _Running
 
     key = secrets.token_urlsafe(16)
     environment = {**os.environ, _VARIABLE: key}
-    python = [sys.executable, "-m"]
     sandbox = _Process(
-        "simulated API", [*python, "interface", "sandbox", "--port", "0", "--key", key, *_PLAY], environment
+        "simulated API", program("interface", "sandbox", "--port", "0", "--key", key, *_PLAY), environment
     )
     stack.callback(sandbox.stop)
     api = sandbox.says(r"http://[^\s/]+:\d+").group()
     path = folder / "demo.toml"
     path.write_text(_SETTINGS.format(variable=_VARIABLE, base_url=api), "utf-8")
-    command = [*python, "interface", "run", "-c", str(path), "--now", first.now.isoformat()]
+    command = program("interface", "run", "-c", str(path), "--now", first.now.isoformat())
     daemon = _Process("daemon", command, environment)
     stack.callback(daemon.stop)
     ready = daemon.says(r"\bready\b.*listeners=main:(\d+).*web=(\S+)")
@@ -227,7 +227,7 @@ def _send_all(running: _Running, samples: list[Sample], *, progress: bool) -> It
     try:
         last = 0
         for number, sample in enumerate(samples, 1):
-            if progress and sys.stderr.isatty():
+            if progress and is_terminal(sys.stderr):
                 print(
                     f"\r{number}/{len(samples)} {sample.story}/{sample.name}\x1b[K", end="", file=sys.stderr
                 )
@@ -239,7 +239,7 @@ def _send_all(running: _Running, samples: list[Sample], *, progress: bool) -> It
             yield Row(sample, answer.code, message, request, differences(found, sample.expected))
     finally:
         connection.close()
-        if progress and sys.stderr.isatty():
+        if progress and is_terminal(sys.stderr):
             print("\r\x1b[K", end="", file=sys.stderr)
 
 

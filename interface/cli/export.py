@@ -179,6 +179,8 @@ def _new(path: Path) -> IO[bytes]:
 def _into(to: str, opened: ExitStack) -> _Into:
     """Raises InterfaceError: the file is there already, or can't be made."""
     if to == "-":
+        if sys.stdout is None:
+            raise UsageError("messages export: there is no standard output to write to: name a file")
         return _One("standard output", sys.stdout.buffer)
     path = at_home(to)
     if path.is_dir():

@@ -334,9 +334,9 @@ def _check_own_tables(layers: Layers, own: Overlay, shipped: Mapping[str, Table]
                 book.tables[value].checked(usual.values)
     for table in own.tables:
         if table.name not in shipped and table.name not in named:
-            place = next(iter(table.places.values())).rpartition(":")[0]
+            row = next(iter(table.places.values()), f"{own.label}/tables/{table.name}.csv:")  # YAML has a row
             hint = nearest(table.name, shipped) or "; name it in a rule (table: …)"
-            raise RuleError(f"{place}:1: no rule names the table '{table.name}'{hint}")
+            raise RuleError(f"{row.rpartition(':')[0]}:1: no rule names the table '{table.name}'{hint}")
 
 
 def _check_words(made: Definition, book: Rulebook) -> None:

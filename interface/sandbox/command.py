@@ -70,6 +70,8 @@ def _access(line: str) -> None:
 
 def _say(line: str) -> None:
     """A line on standard error; a reader that has gone away is no reason to stop answering."""
+    if sys.stderr is None:  # closed from the beginning (`2>&-`)
+        return
     try:
         sys.stderr.write(line + "\n")
         sys.stderr.flush()

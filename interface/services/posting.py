@@ -6,10 +6,10 @@ import contextlib
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 
+from interface.children import program
 from interface.errors import InterfaceError
 from interface.services import logs
 from interface.services.posting_line import Order, Posted, SendUntil, ToPost, Unpacker, packed
@@ -34,13 +34,7 @@ class Posting:
         self._target = target
         self._sending = threading.Lock()
         self._unpacker = Unpacker()
-        command = [
-            sys.executable,
-            "-m",
-            "interface.services.posting_process",
-            str(theirs.fileno()),
-            str(count),
-        ]
+        command = program("interface.services.posting_process", str(theirs.fileno()), str(count))
         with theirs:
             self._process = subprocess.Popen(
                 [*command, "--log", logs.format_used()],

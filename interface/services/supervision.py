@@ -6,7 +6,6 @@ import fcntl
 import logging
 import os
 import struct
-import sys
 import termios
 import threading
 import time
@@ -17,6 +16,7 @@ from typing import Any
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
+from interface.children import program
 from interface.services.logs import Seconds, event
 from interface.services.reported import WorkStats
 from interface.services.timing import Clock, Timer, cancel
@@ -231,7 +231,7 @@ def work_command(
     begun = monotonic()
 
     def command() -> list[str]:
-        words = [sys.executable, "-m", "interface.services.work", settings_path]
+        words = program("interface.services.work", settings_path)
         if (format_ := log_format()) != "text":
             words += ["--log", format_]
         if now is not None:

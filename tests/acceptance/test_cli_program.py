@@ -9,9 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import requests
 from ports import free_port
+from requests.adapters import HTTPAdapter
 from running_program import Program
 from running_program import call_from_nothing as call
+from urllib3.util.retry import Retry
 
 PROGRAM = [sys.executable, "-m", "interface"]
 
@@ -170,6 +173,21 @@ def test_a_closed_standard_input_is_one_line(tmp_path: Path) -> None:
     assert done.stderr == (
         b"hl7-interface: there is no standard input to read: it was closed when the command was given\n"
     )
+
+
+def test_a_closed_standard_error_keeps_the_simulated_api_from_nothing(tmp_path: Path) -> None:
+    port = free_port()
+    command = ["sh", "-c", 'exec "$@" 2>&-', "sh", *PROGRAM, "sandbox", "--port", str(port)]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, cwd=tmp_path) as process:
+        try:
+            address = f"http://127.0.0.1:{port}/v1/scheduled-appointment"
+            retry = Retry(connect=8, read=False, backoff_factor=0.1)
+            with requests.Session() as session:
+                session.trust_env = False
+                session.mount("http://", HTTPAdapter(max_retries=retry))
+                assert session.post(address, json={}, timeout=30).status_code == 401
+        finally:
+            process.terminate()
 
 
 def test_a_terminal_that_lacks_a_character_gets_an_escape(tmp_path: Path) -> None:

@@ -219,6 +219,7 @@ def rule(text):
             {"tables/sx.csv": "code,value\nB,MALE\n"},
             "tables/sx.csv:1: no rule names the table 'sx'; did you mean 'sex'?",
         ),
+        ({"tables/our.csv": "code,value\n"}, "tables/our.csv:1: no rule names the table 'our'"),
         (
             {"tables/our.csv": "code,value\nB,MALEE\n", **rule("gender: {table: our}")},
             "tables/our.csv:2: table our: 'MALEE' is none of MALE",

@@ -299,7 +299,7 @@ def test_a_work_that_ends_while_the_door_stops_is_not_started_again() -> None:
 
 
 def test_the_work_runs_with_the_same_python() -> None:
-    assert work_command("a.toml")() == [sys.executable, "-m", "interface.services.work", "a.toml"]
+    assert work_command("a.toml")() == [sys.executable, "-P", "-m", "interface.services.work", "a.toml"]
 
 
 def test_a_clock_that_was_set_goes_on_over_a_restart() -> None:
