@@ -396,6 +396,35 @@ def test_a_visits_protection_is_lifted_by_its_own_no_alone(story):
     assert told.tell("ADT^A08", told.PID, pv1("V1"), "PV2||||||||||||||||||||||N")["decision"] == "post"
 
 
+PROTECTED_VISIT = f"{expected()}{'|' * 14}Y"
+
+
+def test_a_visits_protection_moves_with_it(story):
+    told = story()
+    told.tell("ADT^A05", pid("T2002"), pv1("V1"), PROTECTED_VISIT)
+    told.tell("ADT^A45", told.PID, mrg("T2002", "V1"), pv1("V1"))
+    assert codes(told.tell("ADT^A08", told.PID, pv1("V1"), DG1)) == ["protected"]
+    assert told.book(pid=pid("T2002"), key="F2")["decision"] == "post"
+    lifted = told.tell("ADT^A08", told.PID, pv1("V1"), f"{expected()}{'|' * 14}N")
+    assert lifted["decision"] == "post"
+
+
+def test_a_visits_protection_moves_with_its_account(story):
+    told = story()
+    told.tell("ADT^A05", billed("T2002", "ACC1"), pv1("V1"), PROTECTED_VISIT)
+    told.tell("ADT^A44", billed("T1001", "ACC1"), mrg_account("T2002", "ACC1"))
+    assert codes(told.tell("ADT^A08", told.PID, pv1("V1"), DG1)) == ["protected"]
+    assert told.book(pid=pid("T2002"), key="F2")["decision"] == "post"
+
+
+def test_the_protection_of_a_visit_with_a_new_number_is_lifted_under_that(story):
+    told = story()
+    told.tell("ADT^A05", told.PID, pv1("V1"), PROTECTED_VISIT)
+    told.tell("ADT^A50", told.PID, mrg("T1001", "V1"), pv1("V2"))
+    assert codes(told.tell("ADT^A08", told.PID, pv1("V2"), DG1)) == ["protected"]
+    assert told.tell("ADT^A08", told.PID, pv1("V2"), f"{expected()}{'|' * 14}N")["decision"] == "post"
+
+
 def test_a_restriction_ends_when_it_is_deleted(story):
     told = story()
     told.tell("ADT^A08", told.PID, "ARV|1|A|ONE", "ARV|2|A|TWO")
