@@ -255,7 +255,7 @@ def remove_visit(chart: Chart, visit: str, at: str) -> bool:
 
     before = len(chart.problems) + len(chart.orders) + len(chart.appointments)
     chart.problems = [entry for entry in chart.problems if stays(entry, entry.visit)]
-    chart.orders = [entry for entry in chart.orders if stays(entry, entry.visit)]
+    chart.orders = [entry for entry in chart.orders if is_withheld(entry) or stays(entry, entry.visit)]
     chart.appointments = {
         key: entry for key, entry in chart.appointments.items() if not entry.is_visit or stays(entry, key[2:])
     }

@@ -396,6 +396,28 @@ def test_a_visits_protection_is_lifted_by_its_own_no_alone(story):
     assert told.tell("ADT^A08", told.PID, pv1("V1"), "PV2||||||||||||||||||||||N")["decision"] == "post"
 
 
+@pytest.mark.parametrize(
+    "move", [("ADT^A45", mrg("T2002", "V1"), pv1("V1")), ("ADT^A44", mrg_account("T2002", "ACC1"))]
+)
+def test_a_confidential_order_stays_so_where_its_visit_goes(story, move):
+    told = story()
+    told.tell("RDE^O11", billed("T2002", "ACC1"), pv1("V1"), orc(f28="R"), rxe())
+    event, *segments = move
+    told.tell(event, told.PID, *segments)
+    told.tell("RDE^O11", told.PID, pv1("V1"), orc("XO"), rxe())
+    assert "medications" not in told.book()["request"]
+    told.tell("RDE^O11", told.PID, pv1("V1"), orc("XO", f28="U"), rxe())
+    assert "medications" in told.book(kind="SIU^S14")["request"]
+
+
+def test_taking_a_visit_out_releases_no_confidential_order(story):
+    told = story()
+    told.tell("RDE^O11", told.PID, pv1("V1"), orc(f28="R"), rxe())
+    told.tell("ADT^A23", told.PID, pv1("V1"))
+    told.tell("RDE^O11", told.PID, pv1("V2"), orc("XO"), rxe())
+    assert "medications" not in told.book()["request"]
+
+
 PROTECTED_VISIT = f"{expected()}{'|' * 14}Y"
 
 
