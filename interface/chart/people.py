@@ -44,6 +44,7 @@ def absorb(chart: Chart, retired: Chart) -> list[Asked]:
         if visit:  # that the other number's person was deleted says nothing of this one
             chart.removed[visit] = max(at, chart.removed.get(visit, ""))
     chart.renumbered = {**retired.renumbered, **chart.renumbered}
+    chart.led_to += [key for key in retired.led_to if key not in chart.led_to]
     for key, at in retired.gained.items():
         chart.gained[key] = max(at, chart.gained.get(key, ""))
     return twice
@@ -91,6 +92,12 @@ def _absorb_appointment(chart: Chart, key: str, appointment: Appointment) -> Ask
         visit=newer.visit or older.visit,
     )
     return asked[0] if len(asked) > 1 and asked[0].state in OPEN else None
+
+
+def note_moved(source: Chart, key: str) -> None:
+    """Something of this person is, from now on, that of the one with this key."""
+    if key not in source.led_to:
+        source.led_to.append(key)
 
 
 def take_number(chart: Chart, mrn: Fact | None, key: str) -> None:
