@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from interface.chart.holds import hold
 from interface.chart.model import Asked, Chart
 from interface.chart.outcome import Other, Outcome
-from interface.chart.people import absorb, give_up_number, move, renumber, take_number
+from interface.chart.people import absorb, give_up_number, move, note_moved, renumber, take_number
 from interface.chart.settle import Composed, Settling
 from interface.chart.update import take_patient
 from interface.chart.visits import number_now
@@ -186,6 +186,7 @@ def _move_number(people: People, group: Move, reading: Reading) -> list[Reason]:
             continue
         if before is not None:
             give_up_number(before.chart, prior, group.facts)
+            note_moved(before.chart, group.key)
         people.give(prior, person)
         person.chart.gained[prior] = max(reading.at, person.chart.gained.get(prior, ""))
         reasons.append(
@@ -217,6 +218,7 @@ def _move_part(people: People, group: Move, reading: Reading) -> list[Reason]:
             continue
         number_before = len(person.chart.problems) + len(person.chart.orders) + len(person.chart.appointments)
         arrived, twice = move(before.chart, person.chart, reading.at, **what)
+        note_moved(before.chart, group.key)
         person.arrived |= set(arrived)
         person.twice += twice
         if number_before < len(person.chart.problems) + len(person.chart.orders) + len(

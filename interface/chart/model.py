@@ -179,6 +179,10 @@ class Chart(msgspec.Struct, omit_defaults=True, gc=False):
     renumbered: dict[str, tuple[str, str]] = {}
     """Visit number to the one that took its place (A42, A50 …), and when: later messages may still bear the old one."""
 
+    led_to: list[str] = []
+    """Keys of the persons to whom a number, account or visit of this one moved (A43 to A45): without what moved it, this
+    chart can't be made anew."""
+
     def copy(self) -> Chart:
         """A chart that can be changed without changing this one."""
         return Chart(
@@ -194,6 +198,7 @@ class Chart(msgspec.Struct, omit_defaults=True, gc=False):
             dict(self.discharges),
             dict(self.gained),
             dict(self.renumbered),
+            list(self.led_to),
         )
 
 

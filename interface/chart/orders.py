@@ -175,7 +175,7 @@ class _Taking:
         ids = tuple(dict.fromkeys((*old.ids, *self.ids)))
         if self._stays_withheld(old):
             if newer or (self._is_withheld() and not is_withheld(old)):
-                self.known.put(index, self._withheld(ids))
+                self.known.put(index, self._withheld(ids, old))
             return
         visit, account = visit_of(reading), text_of(reading.facts, "visit.account")
         changed = change(
@@ -278,8 +278,8 @@ class _Taking:
         self._leave_out("confidential: an earlier message withheld the order, and none has released it")
         return True
 
-    def _withheld(self, ids: tuple[str, ...]) -> Order:
-        """An order of which nothing is kept but that it is withheld."""
+    def _withheld(self, ids: tuple[str, ...], old: Order | None = None) -> Order:
+        """An order of which nothing is kept but that it is withheld, and the visit and account that it goes with."""
         alike = map(self.known.__getitem__, self.known.of_numbers(ids))
         known = next((order for order in alike if order.ids == ids and is_withheld(order)), None)
         fact = self.item.get("order.confidential") if self._is_withheld() else None
@@ -288,7 +288,15 @@ class _Taking:
         if fact is not None and self._is_withheld():
             self._leave_out(f"confidential: {fact.leaves[0].source}")
         facts = {"order.confidential": fact} if fact is not None else {}
-        return Order(ids=ids or self.ids, facts=facts, at=self.reading.at, ended=True)
+        visit, account = visit_of(self.reading), text_of(self.reading.facts, "visit.account")
+        return Order(
+            ids=ids or self.ids,
+            facts=facts,
+            at=self.reading.at,
+            ended=True,
+            visit=visit or (old.visit if old is not None else ""),
+            account=account or (old.account if old is not None else ""),
+        )
 
     # ------------------------------------------------------------ replaced
 

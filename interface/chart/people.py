@@ -11,7 +11,7 @@ from typing import TypeVar
 from interface.chart.model import OPEN, Appointment, Asked, Chart, Discharge, Order, Problem, change
 from interface.chart.orders import is_withheld
 from interface.chart.problems import absorb_problems
-from interface.chart.update import leave_clinic, merge
+from interface.chart.update import VISIT_PROTECTED, leave_clinic, merge
 from interface.chart.visits import note_renumbered, number_now, same_number
 from interface.rules.facts import Fact, Item
 
@@ -44,6 +44,7 @@ def absorb(chart: Chart, retired: Chart) -> list[Asked]:
         if visit:  # that the other number's person was deleted says nothing of this one
             chart.removed[visit] = max(at, chart.removed.get(visit, ""))
     chart.renumbered = {**retired.renumbered, **chart.renumbered}
+    chart.led_to += [key for key in retired.led_to if key not in chart.led_to]
     for key, at in retired.gained.items():
         chart.gained[key] = max(at, chart.gained.get(key, ""))
     return twice
@@ -91,6 +92,12 @@ def _absorb_appointment(chart: Chart, key: str, appointment: Appointment) -> Ask
         visit=newer.visit or older.visit,
     )
     return asked[0] if len(asked) > 1 and asked[0].state in OPEN else None
+
+
+def note_moved(source: Chart, key: str) -> None:
+    """Something of this person is, from now on, that of the one with this key."""
+    if key not in source.led_to:
+        source.led_to.append(key)
 
 
 def take_number(chart: Chart, mrn: Fact | None, key: str) -> None:
@@ -155,6 +162,9 @@ def renumber(
             kept = change(chart.appointments.pop(key), key=f"V:{new_visit}")
             asked = _absorb_appointment(chart, kept.key, kept)
             twice += [asked] if asked is not None else []
+    for field in _protections(chart, old_visit if new_visit else ""):
+        touched = True
+        merge(chart.patient, f"{VISIT_PROTECTED}:{new_visit}", chart.patient.pop(field))
     for number in [known for known in chart.snapshots if new_visit and same_number(known, old_visit)]:
         chart.snapshots[new_visit] = max(chart.snapshots.pop(number), chart.snapshots.get(new_visit, ""))
     for number in [known for known in chart.removed if new_visit and same_number(known, old_visit)]:
@@ -211,11 +221,24 @@ def move(
             discharges=discharges,
         ),
     )
-    gone = {visit} | visits | {entry.visit_number for entry in moved}
+    gone = {visit, *visits, *visits_billed, *[entry.visit_number for entry in moved]}
+    for field in [found for number in gone for found in _protections(source, number)]:
+        if field in source.patient and source.patient[field].at <= at:
+            merge(target.patient, field, source.patient.pop(field))
     for number in {number_now(source, number) for number in gone} - {""}:
         source.removed[number] = max(at, source.removed.get(number, ""))
         target.removed.pop(number, None)
     return [entry.key for entry in moved], twice
+
+
+def _protections(chart: Chart, visit: str) -> list[str]:
+    """The fields that say whether a visit is protected (PV2-22)."""
+    begins = f"{VISIT_PROTECTED}:"
+    return [
+        name
+        for name in chart.patient
+        if name.startswith(begins) and same_number(name.removeprefix(begins), visit)
+    ]
 
 
 def _visits_billed(chart: Chart, account: str) -> set[str]:
@@ -239,7 +262,7 @@ def remove_visit(chart: Chart, visit: str, at: str) -> bool:
 
     before = len(chart.problems) + len(chart.orders) + len(chart.appointments)
     chart.problems = [entry for entry in chart.problems if stays(entry, entry.visit)]
-    chart.orders = [entry for entry in chart.orders if stays(entry, entry.visit)]
+    chart.orders = [entry for entry in chart.orders if is_withheld(entry) or stays(entry, entry.visit)]
     chart.appointments = {
         key: entry for key, entry in chart.appointments.items() if not entry.is_visit or stays(entry, key[2:])
     }

@@ -271,6 +271,9 @@ class _Taking:
         if self._is_withheld(entry):
             self._leave_out(entry, "confidential: an earlier message withheld it, and none has released it")
             return
+        if self._coded_otherwise_since(entry):
+            self._leave_out(entry, "a newer message has coded this problem otherwise")
+            return
         same = known.same(entry)
         if same is not None and same.at > entry.at:
             self._place_older(entry, same)
@@ -362,6 +365,14 @@ class _Taking:
             self.known.drop(place)
             return False
         return True
+
+    def _coded_otherwise_since(self, entry: Problem) -> bool:
+        """Whether a problem of the list has another code by now, so that this one, which comes late, has gone."""
+        if not entry.instance or not entry.listed:
+            return False
+        numbered = self.known.of_instance(entry.instance)
+        newer = [other for _, other in numbered if other.listed and other.at > entry.at]
+        return bool(newer) and (entry.system, entry.code) not in [(one.system, one.code) for one in newer]
 
     def _forget_other_codes(self, entry: Problem) -> None:
         """The same problem under another code: it was coded anew."""

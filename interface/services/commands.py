@@ -205,7 +205,7 @@ class Commanding:
             if len(known) > MOST_PATIENTS:
                 raise CannotError(f"more than {MOST_PATIENTS} patients hang together: choose fewer")
             rows.update((row.id, row) for row in self._store.messages_of(known, messages))
-            keys: set[str] = set()
+            keys = self._led_to(known)
             for row in rows.values():
                 if row.readable and row.id not in readings:
                     reading = self.engine.read(row.raw, received_at=row.received_at, listener=row.listener)
@@ -218,6 +218,11 @@ class Commanding:
             wanted = led - known
             if not wanted:
                 return dict(sorted(rows.items())), readings
+
+    def _led_to(self, patients: Collection[int]) -> set[str]:
+        """Keys of those to whom something of these patients moved: the message that moved it was decided for them."""
+        charts = map(readable_chart, self._store.load_patients_by_id(patients).values())
+        return {key for chart in charts if chart is not None for key in chart.led_to}
 
     def _charts(self, rows: Mapping[int, ReplayRow], patients: set[int]) -> dict[int, Chart]:
         ids = self._store.family(

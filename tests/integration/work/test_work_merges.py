@@ -117,6 +117,21 @@ def test_a_wrong_merge_is_undone_by_rebuilding_without_it(site):
     assert {m.id: m.patient_id for m in site.store.views.messages()}[4] == ids["T2"]
 
 
+@pytest.mark.parametrize("rebuilt", ["T1", "T2"])
+def test_what_moved_to_another_person_does_not_come_back_when_either_chart_is_rebuilt(site, rebuilt):
+    pv1 = f"PV1|1|O{'|' * 17}V1"
+    site.tell("ADT^A08", "DG1|1||I10^Hypertension^I10", patient="T2")
+    site.tell("ADT^A01", pv1, DG1, patient="T2")
+    site.tell("ADT^A45", "MRG|T2||||V1", pv1, patient="T1")
+    patient = site.store.work.load_patients([f"|{rebuilt}"])[f"|{rebuilt}"].id
+    done = site.ask("rebuild", patients=[patient])
+    assert (done.state, done.result["patients"]) == ("done", 2)
+    assert (codes(site.chart("T1")), codes(site.chart("T2"))) == (["E11.9"], ["I10"])
+    moved = site.store.views.messages()[0].id
+    site.ask("rebuild", patients=[patient], set_aside=[moved])
+    assert codes(site.chart("T2")) == ["E11.9", "I10"]
+
+
 def test_a_message_set_aside_stays_out_until_it_is_taken_back(site):
     site.tell("ADT^A08", DG1)
     site.tell("ADT^A08", "DG1|1||I10^Hypertension^I10")

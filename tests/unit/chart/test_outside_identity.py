@@ -396,6 +396,57 @@ def test_a_visits_protection_is_lifted_by_its_own_no_alone(story):
     assert told.tell("ADT^A08", told.PID, pv1("V1"), "PV2||||||||||||||||||||||N")["decision"] == "post"
 
 
+@pytest.mark.parametrize(
+    "move", [("ADT^A45", mrg("T2002", "V1"), pv1("V1")), ("ADT^A44", mrg_account("T2002", "ACC1"))]
+)
+def test_a_confidential_order_stays_so_where_its_visit_goes(story, move):
+    told = story()
+    told.tell("RDE^O11", billed("T2002", "ACC1"), pv1("V1"), orc(f28="R"), rxe())
+    event, *segments = move
+    told.tell(event, told.PID, *segments)
+    told.tell("RDE^O11", told.PID, pv1("V1"), orc("XO"), rxe())
+    assert "medications" not in told.book()["request"]
+    told.tell("RDE^O11", told.PID, pv1("V1"), orc("XO", f28="U"), rxe())
+    assert "medications" in told.book(kind="SIU^S14")["request"]
+
+
+def test_taking_a_visit_out_releases_no_confidential_order(story):
+    told = story()
+    told.tell("RDE^O11", told.PID, pv1("V1"), orc(f28="R"), rxe())
+    told.tell("ADT^A23", told.PID, pv1("V1"))
+    told.tell("RDE^O11", told.PID, pv1("V2"), orc("XO"), rxe())
+    assert "medications" not in told.book()["request"]
+
+
+PROTECTED_VISIT = f"{expected()}{'|' * 14}Y"
+
+
+def test_a_visits_protection_moves_with_it(story):
+    told = story()
+    told.tell("ADT^A05", pid("T2002"), pv1("V1"), PROTECTED_VISIT)
+    told.tell("ADT^A45", told.PID, mrg("T2002", "V1"), pv1("V1"))
+    assert codes(told.tell("ADT^A08", told.PID, pv1("V1"), DG1)) == ["protected"]
+    assert told.book(pid=pid("T2002"), key="F2")["decision"] == "post"
+    lifted = told.tell("ADT^A08", told.PID, pv1("V1"), f"{expected()}{'|' * 14}N")
+    assert lifted["decision"] == "post"
+
+
+def test_a_visits_protection_moves_with_its_account(story):
+    told = story()
+    told.tell("ADT^A05", billed("T2002", "ACC1"), pv1("V1"), PROTECTED_VISIT)
+    told.tell("ADT^A44", billed("T1001", "ACC1"), mrg_account("T2002", "ACC1"))
+    assert codes(told.tell("ADT^A08", told.PID, pv1("V1"), DG1)) == ["protected"]
+    assert told.book(pid=pid("T2002"), key="F2")["decision"] == "post"
+
+
+def test_the_protection_of_a_visit_with_a_new_number_is_lifted_under_that(story):
+    told = story()
+    told.tell("ADT^A05", told.PID, pv1("V1"), PROTECTED_VISIT)
+    told.tell("ADT^A50", told.PID, mrg("T1001", "V1"), pv1("V2"))
+    assert codes(told.tell("ADT^A08", told.PID, pv1("V2"), DG1)) == ["protected"]
+    assert told.tell("ADT^A08", told.PID, pv1("V2"), f"{expected()}{'|' * 14}N")["decision"] == "post"
+
+
 def test_a_restriction_ends_when_it_is_deleted(story):
     told = story()
     told.tell("ADT^A08", told.PID, "ARV|1|A|ONE", "ARV|2|A|TWO")

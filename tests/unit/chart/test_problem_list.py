@@ -221,6 +221,13 @@ class TestLife:
         told.tell("PPR^PC1", told.PID, prb(code=ASTHMA, instance="5"), at="202603020800")
         assert "10:J44.9" in problems(booked(told, at="202603021000"))
 
+    def test_the_code_of_before_does_not_come_back_late(self, told):
+        recoded = prb("CO", code="J44.9^COPD^I10", instance="5")
+        told.tell("PPR^PC2", told.PID, recoded, at="202603020900")
+        late = told.tell("PPR^PC1", told.PID, prb(code=ASTHMA, instance="5"), at="202603020800")
+        assert [why for _, _, why in left(late)] == ["a newer message has coded this problem otherwise"]
+        assert problems(booked(told, at="202603021000")) == ["10:J44.9"]
+
     def test_the_same_code_twice_in_the_list_is_active_while_one_is(self, told):
         told.tell("PPR^PC1", told.PID, prb(instance="5"), prb(instance="6"))
         told.tell("PPR^PC2", told.PID, prb("UP", instance="5", f14="Resolved"))
