@@ -97,8 +97,8 @@ class _Taking:
             self._open()
         for index in found:
             self._change(index)
-        if text_of(self.item, "order.control") == "replaces":
-            self._end_parent()
+        if (parent := self._replaces()) is not None and parent.value is not None:
+            self._end_parent(parent)
 
     def say_unknown(self) -> None:
         """Say that what ends or opens an order tells not which: it has no number and names no drug."""
@@ -152,11 +152,17 @@ class _Taking:
             state_at=self.reading.at,
             account=text_of(self.reading.facts, "visit.account"),
             unsaid=self.adds or not self.effect,
+            replaces=self._replaces(),
         )
         since = "" if order.unsaid else self.reading.at
-        if not order.ended and (parent := self.known.replaced(self.ids, since)) is not None:
+        if (parent := self.known.replaced(self.ids, since)) is not None:
             order = _replaced(order, parent, parent.message, parent.at)
         self.touched.add(self.known.add(order))
+
+    def _replaces(self) -> Fact | None:
+        """What a replacement order (RO) names in ORC-8."""
+        replaces = text_of(self.item, "order.control") == "replaces"
+        return self.item.get("order.parent") if replaces else None
 
     def _drug_leaf(self) -> Leaf | None:
         """That there is an order says that it runs, where no field does."""
@@ -185,6 +191,7 @@ class _Taking:
             at=reading.at if newer else old.at,
             visit=(visit or old.visit) if newer else (old.visit or visit),
             account=(account or old.account) if newer else (old.account or account),
+            replaces=_newer(self._replaces(), old.replaces),
         )
         if self.effect and not self.adds and (old.unsaid or reading.at >= (old.state_at or old.at)):
             changed = change(
@@ -232,8 +239,9 @@ class _Taking:
             else:
                 gone = ["prescription.code"]
         for group in _TOGETHER:
-            if item.keys().isdisjoint(group):
-                continue
+            stated_now = [item[field] for field in group if field in item]
+            if not stated_now or (group is _DOSAGE and all(fact.deleted for fact in stated_now)):
+                continue  # what is only deleted contradicts nothing
             if any(field in facts and facts[field].at > at for field in group):
                 item = {field: fact for field, fact in item.items() if field not in group}
             else:
@@ -292,23 +300,26 @@ class _Taking:
 
     # ------------------------------------------------------------ replaced
 
-    def _end_parent(self) -> None:
+    def _end_parent(self, parent: Fact) -> None:
         """A replacement order ends the one it names (ORC-8), unless that is the order itself."""
-        parent = self.item.get("order.parent")
-        if parent is None or parent.value is None:
-            return
         ids = tuple(parent.value)
         for index in self.known.find({}, ids, frozenset()):
             order = self.known[index]
             own = not set(self.ids).isdisjoint(order.ids)
             newer = not order.unsaid and (order.state_at or order.at) > self.reading.at
-            if own or order.ended or is_withheld(order) or newer:
+            if own or is_withheld(order) or newer:
                 continue
             self.known.put(index, _replaced(order, parent, self.reading.control_id, self.reading.at))
 
 
 def _replaced(order: Order, parent: Fact, message: str, at: str) -> Order:
-    """The order, ended by a replacement that names it. `parent`: the replacement's ORC-8."""
+    """The order, ended by a replacement that names it. `parent`: the replacement's ORC-8.
+
+    One that has ended keeps what said so first, but is not opened again by what is older than the replacement.
+    """
+    if order.ended:
+        again: Order = change(order, state_at=at, unsaid=False)
+        return again
     leaf = change(parent.leaves[0], path="", value=False)
     ended: Order = change(
         order,
@@ -320,6 +331,10 @@ def _replaced(order: Order, parent: Fact, message: str, at: str) -> Order:
         unsaid=False,
     )
     return ended
+
+
+def _newer(one: Fact | None, other: Fact | None) -> Fact | None:
+    return other if one is None or (other is not None and other.at > one.at) else one
 
 
 def is_withheld(order: Order) -> bool:
