@@ -123,6 +123,9 @@ class _Taking:
     # ------------------------------------------------------------ an order that is not known
 
     def _open(self) -> None:
+        if self._is_withheld():
+            self.known.add(self._withheld(self.ids, None))
+            return
         control = _control(self.item)
         named = text_label(self.item.get("medication.nameCode"))
         if self.adds and (self.effect == "end" or not named):
@@ -133,9 +136,6 @@ class _Taking:
             self.left_out.append(
                 LeftOut(source, named, f"{source} opens nothing, and the order is not known")
             )
-            return
-        if self._is_withheld():
-            self.known.add(self._withheld(()))
             return
         facts = dict(self.item)
         if self.adds or (control is not None and control.value not in ("open", "replaces")):
@@ -180,8 +180,7 @@ class _Taking:
         newer = reading.at >= old.at
         ids = tuple(dict.fromkeys((*old.ids, *self.ids)))
         if self._stays_withheld(old):
-            if newer or (self._is_withheld() and not is_withheld(old)):
-                self.known.put(index, self._withheld(ids))
+            self.known.put(index, self._withheld(ids, old))
             return
         visit, account = visit_of(reading), text_of(reading.facts, "visit.account")
         changed = change(
@@ -202,6 +201,11 @@ class _Taking:
                 ended_rule=self.rule,
                 state_at=reading.at,
                 unsaid=False,
+            )
+        elif is_withheld(old) and not is_withheld(changed):  # released by what has no ORC-1: it runs
+            leaf = self._drug_leaf()
+            changed = change(
+                changed, ended=False, ended_leaf=leaf, ended_message=reading.control_id, ended_rule=self.rule
             )
         self.known.put(index, changed)
 
@@ -278,25 +282,26 @@ class _Taking:
 
     def _stays_withheld(self, old: Order) -> bool:
         """ORC-28 withholds an order until the sender says that it is not confidential."""
+        said = old.facts.get("order.confidential")
         if self._is_withheld():
-            said = old.facts.get("order.confidential")
             return said is None or said.value != "usual" or said.at <= self.reading.at
-        if not is_withheld(old) or (text_of(self.item, "order.confidential") and self.reading.at >= old.at):
+        if said is None or not is_withheld(old):
+            return False
+        if text_of(self.item, "order.confidential") and self.reading.at >= said.at:
             return False
         self._leave_out("confidential: an earlier message withheld the order, and none has released it")
         return True
 
-    def _withheld(self, ids: tuple[str, ...]) -> Order:
-        """An order of which nothing is kept but that it is withheld."""
-        alike = map(self.known.__getitem__, self.known.of_numbers(ids))
-        known = next((order for order in alike if order.ids == ids and is_withheld(order)), None)
-        fact = self.item.get("order.confidential") if self._is_withheld() else None
-        if fact is None and known is not None:
-            fact = known.facts["order.confidential"]
-        if fact is not None and self._is_withheld():
-            self._leave_out(f"confidential: {fact.leaves[0].source}")
-        facts = {"order.confidential": fact} if fact is not None else {}
-        return Order(ids=ids or self.ids, facts=facts, at=self.reading.at, ended=True)
+    def _withheld(self, ids: tuple[str, ...], old: Order | None) -> Order:
+        """An order of which nothing is kept but its numbers, and that it is withheld."""
+        said = old.facts.get("order.confidential") if old is not None and is_withheld(old) else None
+        if self._is_withheld():
+            own = self.item["order.confidential"]
+            self._leave_out(f"confidential: {own.leaves[0].source}")
+            said = own if said is None or own.at >= said.at else said
+        facts = {"order.confidential": said} if said is not None else {}
+        at = self.reading.at if old is None else max(old.at, self.reading.at)
+        return Order(ids=ids, facts=facts, at=at, ended=True, unsaid=True)
 
     # ------------------------------------------------------------ replaced
 

@@ -360,6 +360,44 @@ class TestOutOfOrder:
         assert told.book()["left_out"] == []
 
 
+class TestConfidentialOrders:
+    """ORC-28 withholds an order until the sender says U, whatever numbers it is known by and whatever comes when."""
+
+    @pytest.mark.parametrize("linked", [orc("SC", filler="F1"), orc("XO", filler="F1")])
+    def test_it_stays_so_by_a_number_that_comes_later(self, told, linked):
+        told.tell("RDE^O11", told.PID, orc(f28="V"), rxe())
+        told.tell("RDE^O11", told.PID, linked, rxe())
+        told.tell("RDE^O11", told.PID, orc("XO", placer="", filler="F1"), rxe())
+        told.tell("RDE^O11", told.PID, orc("XO"), rxe())
+        assert medications(told) == []
+
+    @pytest.mark.parametrize(
+        "marks",
+        [
+            ("RDE^O11", orc("SC", f28="V"), rxe()),
+            ("RDE^O11", orc("DC", f28="V"), rxe()),
+            ("RAS^O17", orc("RE", f28="V"), f"RXA|0|1|20260301||{DRUG}|1"),
+            ("RDS^O13", orc("CA", f28="R"), rxd(DRUG)),
+        ],
+    )
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+    def test_what_opens_no_order_marks_it_too(self, told, marks, order):
+        said = [("RDE^O11", orc(), rxe()), marks]
+        for place in order:
+            kind, *segments = said[place]
+            told.tell(kind, told.PID, *segments, at=f"2026022809{place}000")
+        assert medications(told) == []
+
+    @pytest.mark.parametrize("control", ["XO", ""])
+    @pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (2, 0, 1), (1, 0, 2)])
+    def test_a_release_after_the_mark_counts_in_any_order(self, told, control, order):
+        said = [orc(f28="V"), orc(control, f28="U"), orc(control)]
+        for place in order:
+            told.tell("RDE^O11", told.PID, said[place], rxe(), at=f"2026022809{place}000")
+        told.tell("RDE^O11", told.PID, orc(control), rxe(), at="20260228100000")
+        assert medications(told) == ["+metformin"]
+
+
 class TestAnotherDrug:
     """An order that is changed to another drug keeps nothing of the one before but date, prescriber and facility."""
 
