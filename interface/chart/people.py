@@ -64,7 +64,9 @@ def _absorb_order(chart: Chart, order: Order) -> None:
                     state_at=older.state_at or older.at,
                     unsaid=False,
                 )
-            chart.orders[index] = max(withheld, key=lambda entry: entry.at) if withheld else newer
+            taken = max(withheld, key=lambda entry: entry.at) if withheld else newer
+            numbers = tuple(dict.fromkeys((*taken.ids, *newer.ids, *older.ids)))
+            chart.orders[index] = change(taken, ids=numbers)
             return
     chart.orders.append(order)
 

@@ -332,6 +332,20 @@ class TestMerge:
         told.tell("ADT^A40", own, "MRG|T2^^^LFC^MR", at="202603020802")
         assert booked(told, at="202603020803")["request"]["medications"][0]["active"] is False
 
+    @pytest.mark.parametrize(("mark", "found"), [("", [False]), ("V", [])])
+    @pytest.mark.parametrize("swapped", [False, True])
+    def test_an_order_keeps_the_numbers_of_both(self, told, mark, found, swapped):
+        own, other = told.PID, told.pid(f3="T2^^^LFC^MR")
+        charts = (other, own) if swapped else (own, other)
+        drug = "860975^metformin^RXNORM"
+        first = f"ORC|NW|P1{'|' * 26}{mark}".rstrip("|")
+        told.tell("RDE^O11", charts[0], first, f"RXE||{drug}", at="202603020800")
+        told.tell("RDE^O11", charts[1], "ORC|XO|P1|F1", f"RXE||{drug}", at="202603020759")
+        told.tell("ADT^A40", own, "MRG|T2^^^LFC^MR", at="202603020802")
+        told.tell("RDE^O11", own, "ORC|DC||F1", f"RXE||{drug}", at="202603020803")
+        medications = booked(told, at="202603020804")["request"].get("medications", [])
+        assert [entry["active"] for entry in medications] == found
+
     def test_a_discharge_comes_along(self, told):
         order = ["ORC|NW|P1" + "|" * 27 + "I", "RXE||860975^metformin^RXNORM"]
         told.tell("RDE^O11", told.PID, *order, at="202603020800")
