@@ -20,14 +20,15 @@ def note_discharge(chart: Chart, reading: Reading) -> None:
     known = chart.discharges.get(visit)
     if known is not None and known.at > reading.at:
         return
-    if event.ends_inpatient_orders:
-        inpatient = text_of(reading.facts, "visit.class") in ("", "I")
-        chart.discharges.pop(visit, None)
-        chart.discharges[visit] = Discharge(reading.at, reading.control_id, event.rule, inpatient)
-        if len(chart.discharges) > _MOST_DISCHARGES:
-            del chart.discharges[next(iter(chart.discharges))]
-    elif event.cancels_discharge and known is not None:
-        del chart.discharges[visit]
+    if not (event.ends_inpatient_orders or event.cancels_discharge):
+        return
+    inpatient = text_of(reading.facts, "visit.class") in ("", "I")
+    chart.discharges.pop(visit, None)
+    chart.discharges[visit] = Discharge(
+        reading.at, reading.control_id, event.rule, inpatient, cancelled=event.cancels_discharge
+    )
+    if len(chart.discharges) > _MOST_DISCHARGES:
+        del chart.discharges[next(iter(chart.discharges))]
 
 
 def discharge_of(chart: Chart, order: Order) -> Discharge | None:
@@ -38,6 +39,8 @@ def discharge_of(chart: Chart, order: Order) -> Discharge | None:
     ended = [
         found
         for visit, found in chart.discharges.items()
-        if found.at >= since and (visit == order.visit if visit and order.visit else found.inpatient)
+        if not found.cancelled
+        and found.at >= since
+        and (visit == order.visit if visit and order.visit else found.inpatient)
     ]
     return min(ended, key=lambda found: found.at, default=None)

@@ -76,6 +76,8 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     account: str = ""
     unsaid: bool = False
     """Known by a dispense, or by what has no ORC-1: what opens or ends it counts, however late it comes."""
+    replaces: Fact | None = None
+    """The order that it has taken the place of (RO, ORC-8), whatever was said of it since."""
 
 
 class Discharge(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -86,6 +88,8 @@ class Discharge(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     rule: str
     inpatient: bool = True
     """PV1-2 says inpatient, or nothing."""
+    cancelled: bool = False
+    """It was taken back (A13): no older A03 that comes late ends anything."""
 
 
 OPEN = ("waiting", "held")

@@ -119,11 +119,7 @@ class KnownOrders:
     def replaced(self, ids: tuple[str, ...], at: str) -> Fact | None:
         """What a replacement order (RO) that is newer than `at` and came before says of the order it names (ORC-8)."""
         if self._replacing is None:
-            self._replacing = [
-                order.facts["order.parent"]
-                for order in self._orders
-                if "order.parent" in order.facts and text_of(order.facts, "order.control") == "replaces"
-            ]
+            self._replacing = [parent for order in self._orders if (parent := _parent_of(order)) is not None]
         mine = [_Number.of(text) for text in ids] if self._replacing else []
         for parent in self._replacing:
             theirs = [_Number.of(text) for text in parent.value or ()]
@@ -207,6 +203,13 @@ class KnownOrders:
     def _note(self, place: int, ids: tuple[str, ...]) -> None:
         for text in ids:
             self._by_number.setdefault(_bare(text), []).append(place)
+
+
+def _parent_of(order: Order) -> Fact | None:
+    """What a replacement order names. A chart of before has it beside the order's last action alone."""
+    if order.replaces is None and text_of(order.facts, "order.control") == "replaces":
+        return order.facts.get("order.parent")
+    return order.replaces
 
 
 def _drug_keys(facts: Item) -> list[object]:

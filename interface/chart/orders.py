@@ -97,8 +97,8 @@ class _Taking:
             self._open()
         for index in found:
             self._change(index)
-        if text_of(self.item, "order.control") == "replaces":
-            self._end_parent()
+        if (parent := self._replaces()) is not None and parent.value is not None:
+            self._end_parent(parent)
 
     def say_unknown(self) -> None:
         """Say that what ends or opens an order tells not which: it has no number and names no drug."""
@@ -123,6 +123,9 @@ class _Taking:
     # ------------------------------------------------------------ an order that is not known
 
     def _open(self) -> None:
+        if self._is_withheld():
+            self.known.add(self._withheld(self.ids, None))
+            return
         control = _control(self.item)
         named = text_label(self.item.get("medication.nameCode"))
         if self.adds and (self.effect == "end" or not named):
@@ -134,12 +137,10 @@ class _Taking:
                 LeftOut(source, named, f"{source} opens nothing, and the order is not known")
             )
             return
-        if self._is_withheld():
-            self.known.add(self._withheld(()))
-            return
         facts = dict(self.item)
         if self.adds or (control is not None and control.value not in ("open", "replaces")):
             _keep_original_date(facts)
+        visit, account = self._goes_with(None)
         order = Order(
             ids=self.ids,
             facts=facts,
@@ -147,16 +148,22 @@ class _Taking:
             ended=self.effect == "end",
             ended_leaf=self.leaf or self._drug_leaf(),
             ended_message=self.reading.control_id,
-            visit=visit_of(self.reading),
+            visit=visit,
             ended_rule=self.rule,
             state_at=self.reading.at,
-            account=text_of(self.reading.facts, "visit.account"),
+            account=account,
             unsaid=self.adds or not self.effect,
+            replaces=self._replaces(),
         )
         since = "" if order.unsaid else self.reading.at
-        if not order.ended and (parent := self.known.replaced(self.ids, since)) is not None:
+        if (parent := self.known.replaced(self.ids, since)) is not None:
             order = _replaced(order, parent, parent.message, parent.at)
         self.touched.add(self.known.add(order))
+
+    def _replaces(self) -> Fact | None:
+        """What a replacement order (RO) names in ORC-8."""
+        replaces = text_of(self.item, "order.control") == "replaces"
+        return self.item.get("order.parent") if replaces else None
 
     def _drug_leaf(self) -> Leaf | None:
         """That there is an order says that it runs, where no field does."""
@@ -174,17 +181,17 @@ class _Taking:
         newer = reading.at >= old.at
         ids = tuple(dict.fromkeys((*old.ids, *self.ids)))
         if self._stays_withheld(old):
-            if newer or (self._is_withheld() and not is_withheld(old)):
-                self.known.put(index, self._withheld(ids, old))
+            self.known.put(index, self._withheld(ids, old))
             return
-        visit, account = visit_of(reading), text_of(reading.facts, "visit.account")
+        visit, account = self._goes_with(old)
         changed = change(
             old,
             ids=ids,
             facts=self._facts(old, newer),
             at=reading.at if newer else old.at,
-            visit=(visit or old.visit) if newer else (old.visit or visit),
-            account=(account or old.account) if newer else (old.account or account),
+            visit=visit,
+            account=account,
+            replaces=_newer(self._replaces(), old.replaces),
         )
         if self.effect and not self.adds and (old.unsaid or reading.at >= (old.state_at or old.at)):
             changed = change(
@@ -196,7 +203,21 @@ class _Taking:
                 state_at=reading.at,
                 unsaid=False,
             )
+        elif is_withheld(old) and not is_withheld(changed):  # released by what has no ORC-1: it runs
+            leaf = self._drug_leaf()
+            changed = change(
+                changed, ended=False, ended_leaf=leaf, ended_message=reading.control_id, ended_rule=self.rule
+            )
         self.known.put(index, changed)
+
+    def _goes_with(self, old: Order | None) -> tuple[str, str]:
+        """The visit and the account that it belongs to by now."""
+        visit, account = visit_of(self.reading), text_of(self.reading.facts, "visit.account")
+        if old is None:
+            return visit, account
+        if self.reading.at >= old.at:
+            return visit or old.visit, account or old.account
+        return old.visit or visit, old.account or account
 
     def _facts(self, old: Order, newer: bool) -> dict[str, Fact]:
         """Only what opens or changes an order states it anew; all else adds what was not known."""
@@ -232,8 +253,9 @@ class _Taking:
             else:
                 gone = ["prescription.code"]
         for group in _TOGETHER:
-            if item.keys().isdisjoint(group):
-                continue
+            stated_now = [item[field] for field in group if field in item]
+            if not stated_now or (group is _DOSAGE and all(fact.deleted for fact in stated_now)):
+                continue  # what is only deleted contradicts nothing
             if any(field in facts and facts[field].at > at for field in group):
                 item = {field: fact for field, fact in item.items() if field not in group}
             else:
@@ -270,53 +292,50 @@ class _Taking:
 
     def _stays_withheld(self, old: Order) -> bool:
         """ORC-28 withholds an order until the sender says that it is not confidential."""
+        said = old.facts.get("order.confidential")
         if self._is_withheld():
-            said = old.facts.get("order.confidential")
             return said is None or said.value != "usual" or said.at <= self.reading.at
-        if not is_withheld(old) or (text_of(self.item, "order.confidential") and self.reading.at >= old.at):
+        if said is None or not is_withheld(old):
+            return False
+        if text_of(self.item, "order.confidential") and self.reading.at >= said.at:
             return False
         self._leave_out("confidential: an earlier message withheld the order, and none has released it")
         return True
 
-    def _withheld(self, ids: tuple[str, ...], old: Order | None = None) -> Order:
-        """An order of which nothing is kept but that it is withheld, and the visit and account that it goes with."""
-        alike = map(self.known.__getitem__, self.known.of_numbers(ids))
-        known = next((order for order in alike if order.ids == ids and is_withheld(order)), None)
-        fact = self.item.get("order.confidential") if self._is_withheld() else None
-        if fact is None and known is not None:
-            fact = known.facts["order.confidential"]
-        if fact is not None and self._is_withheld():
-            self._leave_out(f"confidential: {fact.leaves[0].source}")
-        facts = {"order.confidential": fact} if fact is not None else {}
-        visit, account = visit_of(self.reading), text_of(self.reading.facts, "visit.account")
-        return Order(
-            ids=ids or self.ids,
-            facts=facts,
-            at=self.reading.at,
-            ended=True,
-            visit=visit or (old.visit if old is not None else ""),
-            account=account or (old.account if old is not None else ""),
-        )
+    def _withheld(self, ids: tuple[str, ...], old: Order | None) -> Order:
+        """An order of which nothing is kept but its numbers, that it is withheld, and the visit and account it goes with."""
+        said = old.facts.get("order.confidential") if old is not None and is_withheld(old) else None
+        if self._is_withheld():
+            own = self.item["order.confidential"]
+            self._leave_out(f"confidential: {own.leaves[0].source}")
+            said = own if said is None or own.at >= said.at else said
+        facts = {"order.confidential": said} if said is not None else {}
+        visit, account = self._goes_with(old)
+        at = self.reading.at if old is None else max(old.at, self.reading.at)
+        return Order(ids=ids, facts=facts, at=at, ended=True, visit=visit, account=account, unsaid=True)
 
     # ------------------------------------------------------------ replaced
 
-    def _end_parent(self) -> None:
+    def _end_parent(self, parent: Fact) -> None:
         """A replacement order ends the one it names (ORC-8), unless that is the order itself."""
-        parent = self.item.get("order.parent")
-        if parent is None or parent.value is None:
-            return
         ids = tuple(parent.value)
         for index in self.known.find({}, ids, frozenset()):
             order = self.known[index]
             own = not set(self.ids).isdisjoint(order.ids)
             newer = not order.unsaid and (order.state_at or order.at) > self.reading.at
-            if own or order.ended or is_withheld(order) or newer:
+            if own or is_withheld(order) or newer:
                 continue
             self.known.put(index, _replaced(order, parent, self.reading.control_id, self.reading.at))
 
 
 def _replaced(order: Order, parent: Fact, message: str, at: str) -> Order:
-    """The order, ended by a replacement that names it. `parent`: the replacement's ORC-8."""
+    """The order, ended by a replacement that names it. `parent`: the replacement's ORC-8.
+
+    One that has ended keeps what said so first, but is not opened again by what is older than the replacement.
+    """
+    if order.ended:
+        again: Order = change(order, state_at=at, unsaid=False)
+        return again
     leaf = change(parent.leaves[0], path="", value=False)
     ended: Order = change(
         order,
@@ -328,6 +347,10 @@ def _replaced(order: Order, parent: Fact, message: str, at: str) -> Order:
         unsaid=False,
     )
     return ended
+
+
+def _newer(one: Fact | None, other: Fact | None) -> Fact | None:
+    return other if one is None or (other is not None and other.at > one.at) else one
 
 
 def is_withheld(order: Order) -> bool:

@@ -54,7 +54,20 @@ def _absorb_order(chart: Chart, order: Order) -> None:
     for index, known in enumerate(chart.orders):
         if not set(known.ids).isdisjoint(order.ids):
             withheld = [entry for entry in (known, order) if is_withheld(entry)]
-            chart.orders[index] = max(withheld or (known, order), key=lambda entry: entry.at)
+            newer, older = (known, order) if known.at >= order.at else (order, known)
+            if newer.unsaid and not older.unsaid:  # what says nothing of the state leaves it as it was
+                newer = change(
+                    newer,
+                    ended=older.ended,
+                    ended_leaf=older.ended_leaf,
+                    ended_message=older.ended_message,
+                    ended_rule=older.ended_rule,
+                    state_at=older.state_at or older.at,
+                    unsaid=False,
+                )
+            taken = max(withheld, key=lambda entry: entry.at) if withheld else newer
+            numbers = tuple(dict.fromkeys((*taken.ids, *newer.ids, *older.ids)))
+            chart.orders[index] = change(taken, ids=numbers)
             return
     chart.orders.append(order)
 

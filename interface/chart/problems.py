@@ -405,11 +405,30 @@ def _absorb(known: KnownProblems, entry: Problem) -> None:
     same = known.same(entry)
     first = earliest_of(entry.date, same.date if same is not None else None)
     if same is not None and same.at > entry.at:
-        known.put(change(same, date=first))
-    elif entry.ended is not None:
+        known.put(change(_with_later_state(same, entry), date=first))
+        return
+    if same is not None:
+        entry = _with_later_state(entry, same)
+    if entry.ended is not None:
         known.end(change(entry, date=first))
     else:
         known.put(known.as_ended_since(change(entry, date=first)))
+
+
+def _with_later_state(entry: Problem, other: Problem) -> Problem:
+    """The newer statement of two, with the state that the other says where that was said later."""
+    said = other.state_at or other.at
+    if said <= (entry.state_at or entry.at):
+        return entry
+    stated: Problem = change(
+        entry,
+        ended=other.ended,
+        resolved=other.resolved,
+        active=other.active,
+        gone=other.gone,
+        state_at=said,
+    )
+    return stated
 
 
 def _said(fact: Fact) -> str:

@@ -272,10 +272,7 @@ class Settling:
         released = asked.state == "held" and composed.state == "waiting"
         digest, written = asked.digest, composed.digest
         if sent is False or (asked.state == "held" and not asked.rewritten):
-            digest, written = (
-                composed.digest,
-                b"",
-            )  # it was open still, or never waited: it can't have been sent
+            digest, written = composed.digest, b""  # open still, or it never waited: it was not sent
         elif asked.rewritten and composed.state == "held" and asked.state != "held":
             digest = b""  # which version was sent, if one was, is not known here
         elif released and composed.digest == digest:

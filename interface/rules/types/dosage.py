@@ -46,8 +46,9 @@ def quantity(spec: Spec) -> Reader:
         return tuple(path for path in paths if source.startswith(path.segment))
 
     def read(context: Context, scope: Scope) -> Fact | None:
-        passed, amount = "", None
+        passed, deleted, amount = "", "", None
         for path in spec.paths:
+            deleted = deleted or _first_null(path, scope)
             sent, source = _first_text((path,), scope)
             amount = number_of(sent) if sent else None
             if amount is not None and amount >= 0:
@@ -57,8 +58,10 @@ def quantity(spec: Spec) -> Reader:
                 passed = passed or source
             if _DIGIT.search(sent):
                 break  # an amount that can't be read (1-2, 1/2): no other may stand in its place
-        if amount is None or amount < 0:
-            return no_fact(spec.name, context, f"{passed} is not a number") if passed else None
+        if passed and (amount is None or amount < 0):
+            return no_fact(spec.name, context, f"{passed} is not a number")
+        if amount is None:
+            return deleted_fact(spec.name, context, deleted) if deleted else None
         most, most_source = _first_text(beside(maximum, source), scope)
         if most and number_of(most) != amount:
             why = f"{source} and {most_source} are a range: no single amount"
@@ -88,6 +91,11 @@ def _first_text(paths: tuple[Path, ...], scope: Scope) -> tuple[str, str]:
             if found := usable(path.text(repetition)):
                 return found, path.source(repetition)
     return "", ""
+
+
+def _first_null(path: Path, scope: Scope) -> str:
+    """Where HL7 null stands, if it does."""
+    return next((path.source(entry) for entry in path.repetitions(scope) if entry.is_null), "")
 
 
 def _unit_text(paths: tuple[Path, ...], scope: Scope) -> tuple[str, str]:

@@ -335,6 +335,25 @@ class TestCodes:
         ]
 
     @pytest.mark.parametrize(
+        ("null", "gone"),
+        [
+            ({"f3": '""'}, {"amountValue", "amountUnit"}),
+            ({"f25": '""'}, {"strengthValue", "strengthUnit"}),
+            ({"f7": '""'}, {"text"}),
+            ({"f1": '""'}, {"timingEvent"}),
+            ({}, set()),
+        ],
+    )
+    def test_null_deletes_that_thing_alone(self, told, null, gone):
+        told.tell("RDE^O11", told.PID, orc(), rxe(f1="^BID", f3="1", f5="TAB", f7="^one", f25="5", f26="mg"))
+        told.tell("RDE^O11", told.PID, orc("XO"), rxe(**null))
+        (found,) = booked(told)["request"]["medications"]
+        request = found["medicationRequests"][0]
+        there = {*request, *request["dosageInstruction"]} - {"code", "dosageInstruction"}
+        every = {"amountValue", "amountUnit", "strengthValue", "strengthUnit", "text", "timingEvent"}
+        assert there == every - gone
+
+    @pytest.mark.parametrize(
         ("given", "asked", "dose"),
         [
             ("as told", "1", {"amountValue": 1, "amountUnit": "tablet"}),

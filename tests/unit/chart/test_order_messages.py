@@ -360,6 +360,44 @@ class TestOutOfOrder:
         assert told.book()["left_out"] == []
 
 
+class TestConfidentialOrders:
+    """ORC-28 withholds an order until the sender says U, whatever numbers it is known by and whatever comes when."""
+
+    @pytest.mark.parametrize("linked", [orc("SC", filler="F1"), orc("XO", filler="F1")])
+    def test_it_stays_so_by_a_number_that_comes_later(self, told, linked):
+        told.tell("RDE^O11", told.PID, orc(f28="V"), rxe())
+        told.tell("RDE^O11", told.PID, linked, rxe())
+        told.tell("RDE^O11", told.PID, orc("XO", placer="", filler="F1"), rxe())
+        told.tell("RDE^O11", told.PID, orc("XO"), rxe())
+        assert medications(told) == []
+
+    @pytest.mark.parametrize(
+        "marks",
+        [
+            ("RDE^O11", orc("SC", f28="V"), rxe()),
+            ("RDE^O11", orc("DC", f28="V"), rxe()),
+            ("RAS^O17", orc("RE", f28="V"), f"RXA|0|1|20260301||{DRUG}|1"),
+            ("RDS^O13", orc("CA", f28="R"), rxd(DRUG)),
+        ],
+    )
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+    def test_what_opens_no_order_marks_it_too(self, told, marks, order):
+        said = [("RDE^O11", orc(), rxe()), marks]
+        for place in order:
+            kind, *segments = said[place]
+            told.tell(kind, told.PID, *segments, at=f"2026022809{place}000")
+        assert medications(told) == []
+
+    @pytest.mark.parametrize("control", ["XO", ""])
+    @pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (2, 0, 1), (1, 0, 2)])
+    def test_a_release_after_the_mark_counts_in_any_order(self, told, control, order):
+        said = [orc(f28="V"), orc(control, f28="U"), orc(control)]
+        for place in order:
+            told.tell("RDE^O11", told.PID, said[place], rxe(), at=f"2026022809{place}000")
+        told.tell("RDE^O11", told.PID, orc(control), rxe(), at="20260228100000")
+        assert medications(told) == ["+metformin"]
+
+
 class TestAnotherDrug:
     """An order that is changed to another drug keeps nothing of the one before but date, prescriber and facility."""
 
@@ -497,6 +535,30 @@ class TestDispenses:
         told.tell("RDS^O13", told.PID, orc("RE"), rxd(DRUG), at="20260228110000")
         assert sorted(medications(told)) == ["+lisinopril", "-metformin"]
 
+    @pytest.mark.parametrize(
+        "since",
+        [("RDE^O11", orc("XO", placer="P2"), rxe(OTHER)), ("RDS^O13", orc("RE", placer="P2"), rxd(OTHER))],
+    )
+    @pytest.mark.parametrize("order", [(1, 2, 0), (2, 1, 0)])
+    def test_a_replacement_ends_what_is_told_late_whatever_was_said_of_it_since(self, told, since, order):
+        said = [
+            ("RDE^O11", orc(), rxe()),
+            ("RDE^O11", orc("RO", placer="P2", f8="P1"), rxe(OTHER)),
+            since,
+        ]
+        for place in order:
+            kind, *segments = said[place]
+            told.tell(kind, told.PID, *segments, at=f"2026022809{place}000")
+        assert sorted(medications(told)) == ["+lisinopril", "-metformin"]
+
+    @pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (2, 0, 1), (2, 1, 0)])
+    def test_a_change_before_the_replacement_opens_nothing_again(self, told, order):
+        said = [orc("RP"), orc("XO"), orc("RO", placer="P2", f8="P1")]
+        for place in order:
+            drug = OTHER if place == 2 else DRUG
+            told.tell("RDE^O11", told.PID, said[place], rxe(drug), at=f"2026022809{place}000")
+        assert sorted(medications(told)) == ["+lisinopril", "-metformin"]
+
     def test_what_opens_it_after_that_counts_in_any_order(self, told):
         for control, at in (("XO", "20260228120000"), ("DC", "20260228100000")):
             told.tell("RDS^O13", told.PID, orc("RE"), rxd(DRUG), at="20260228110000")
@@ -602,6 +664,14 @@ class TestDischarge:
         told.tell("ADT^A03", told.PID, pv1("I", "V1"))
         told.tell("ADT^A13", told.PID, pv1("I", "V1"))
         assert medications(told) == ["+metformin"]
+
+    def test_also_where_the_discharge_comes_behind_its_cancel(self, told):
+        told.tell("RDE^O11", told.PID, pv1("I", "V1"), orc(), rxe(), at="202603020800")
+        told.tell("ADT^A13", told.PID, pv1("I", "V1"), at="202603020930")
+        told.tell("ADT^A03", told.PID, pv1("I", "V1"), at="202603020900")
+        assert medications(told, at="202603021000") == ["+metformin"]
+        told.tell("ADT^A03", told.PID, pv1("I", "V1"), at="202603021100")
+        assert medications(told, at="202603021200") == ["-metformin"]
 
     def test_a_status_or_dispense_after_it_does_not_open_them_again(self, told):
         told.tell("RDE^O11", told.PID, pv1("I", "V1"), orc(), rxe())

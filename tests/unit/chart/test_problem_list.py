@@ -316,6 +316,8 @@ class TestMerge:
             (prb("UP", f14="Resolved"), dg1(), ["10:E11.9"]),
             (prb(f25="R"), dg1(), []),
             (dg1(), prb(f25="R"), []),
+            (prb("UP", f14="Resolved"), prb("UP"), []),
+            (prb("DE"), prb("LI"), []),
         ],
     )
     @pytest.mark.parametrize("swapped", [False, True])
@@ -326,6 +328,30 @@ class TestMerge:
         told.tell("ADT^A08", charts[1], second, at="202603020801")
         told.tell("ADT^A40", own, "MRG|T2^^^LFC^MR", at="202603020802")
         assert problems(booked(told, at="202603020803")) == codes
+
+    @pytest.mark.parametrize("swapped", [False, True])
+    def test_a_dispense_in_one_opens_nothing_that_has_ended_in_the_other(self, told, swapped):
+        own, other = told.PID, told.pid(f3="T2^^^LFC^MR")
+        charts = (other, own) if swapped else (own, other)
+        drug = "860975^metformin^RXNORM"
+        told.tell("RDE^O11", charts[0], "ORC|DC|P1", f"RXE||{drug}", at="202603020800")
+        told.tell("RDS^O13", charts[1], "ORC|RE|P1", f"RXD|1|{drug}|20260301|1", at="202603020801")
+        told.tell("ADT^A40", own, "MRG|T2^^^LFC^MR", at="202603020802")
+        assert booked(told, at="202603020803")["request"]["medications"][0]["active"] is False
+
+    @pytest.mark.parametrize(("mark", "found"), [("", [False]), ("V", [])])
+    @pytest.mark.parametrize("swapped", [False, True])
+    def test_an_order_keeps_the_numbers_of_both(self, told, mark, found, swapped):
+        own, other = told.PID, told.pid(f3="T2^^^LFC^MR")
+        charts = (other, own) if swapped else (own, other)
+        drug = "860975^metformin^RXNORM"
+        first = f"ORC|NW|P1{'|' * 26}{mark}".rstrip("|")
+        told.tell("RDE^O11", charts[0], first, f"RXE||{drug}", at="202603020800")
+        told.tell("RDE^O11", charts[1], "ORC|XO|P1|F1", f"RXE||{drug}", at="202603020759")
+        told.tell("ADT^A40", own, "MRG|T2^^^LFC^MR", at="202603020802")
+        told.tell("RDE^O11", own, "ORC|DC||F1", f"RXE||{drug}", at="202603020803")
+        medications = booked(told, at="202603020804")["request"].get("medications", [])
+        assert [entry["active"] for entry in medications] == found
 
     def test_a_discharge_comes_along(self, told):
         order = ["ORC|NW|P1" + "|" * 27 + "I", "RXE||860975^metformin^RXNORM"]
