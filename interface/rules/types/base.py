@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import wraps
 from typing import Any
 
 import msgspec
@@ -245,6 +246,32 @@ def recurring(read: Reader, *beside: Field) -> Reader:
     remembered.recurring = beside  # type: ignore[attr-defined]
     remembered.where_valued = getattr(read, "where_valued", False)  # type: ignore[attr-defined]
     return remembered
+
+
+def one_by_one(make: TypeMaker) -> TypeMaker:
+    """A type that reads one path, for rules with several: the first that yields a whole value wins, else the first that
+    says anything. With one path the reader is the type's own.
+    """
+
+    @wraps(make)
+    def made(spec: Spec) -> Reader:
+        if len(spec.paths) == 1:
+            return make(spec)
+        readers = [make(replace(spec, paths=(path,))) for path in spec.paths]
+
+        def read(context: Context, scope: Scope) -> Fact | None:
+            first: Fact | None = None
+            for reader in readers:
+                found = reader(context, scope)
+                if found is not None and found.value is not None and not found.why:
+                    return found
+                first = first or found
+            return first
+
+        vars(read).update(vars(readers[0]))  # how its type is marked
+        return read
+
+    return made
 
 
 def first_valid(spec: Spec, convert: Convert, *, note_unfit: bool = False) -> Reader:

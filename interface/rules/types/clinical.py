@@ -11,7 +11,17 @@ from interface.rules.context import Context, deleted_fact, no_fact
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
 from interface.rules.tables import normal
-from interface.rules.types.base import Reader, Spec, TypeMaker, Unfit, Value, first_valid, one, recurring
+from interface.rules.types.base import (
+    Reader,
+    Spec,
+    TypeMaker,
+    Unfit,
+    Value,
+    first_valid,
+    one,
+    one_by_one,
+    recurring,
+)
 from interface.rules.types.coding import Coding, codings, system_row
 
 _ICD10_SHAPE = re.compile(r"^[A-Z]\d[0-9A-Z](?:\.?[0-9A-Z]{1,4})?$")
@@ -226,4 +236,4 @@ def earliest_day(spec: Spec) -> Reader:
     return first_valid(spec, convert, note_unfit=True)
 
 
-TYPES: dict[str, TypeMaker] = {"diagnosis": diagnosis, "earliest_day": earliest_day}
+TYPES: dict[str, TypeMaker] = {"diagnosis": one_by_one(diagnosis), "earliest_day": earliest_day}

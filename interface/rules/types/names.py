@@ -10,7 +10,7 @@ from interface.hl7.message import Repetition
 from interface.rules.context import Context, clean_text, deleted_fact, is_repaired, no_fact
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Scope
-from interface.rules.types.base import Reader, Spec, TypeMaker, Value, Words, as_fact
+from interface.rules.types.base import Reader, Spec, TypeMaker, Value, Words, as_fact, one_by_one
 
 Part = tuple[str, str]
 """A part of a name as sent, and its source."""
@@ -288,4 +288,4 @@ def _incomplete(
     )
 
 
-TYPES: dict[str, TypeMaker] = {"person_name": person_name}
+TYPES: dict[str, TypeMaker] = {"person_name": one_by_one(person_name)}

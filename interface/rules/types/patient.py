@@ -24,6 +24,7 @@ from interface.rules.types.base import (
     Value,
     Words,
     as_fact,
+    one_by_one,
     says_deleted,
     says_something,
 )
@@ -401,4 +402,8 @@ def _written(entry: Repetition) -> list[str]:
     return [" ".join(entry.component(number).split()).casefold() for number in range(1, 7)]
 
 
-TYPES: dict[str, TypeMaker] = {"mrn": mrn, "address": address, "other_addresses": other_addresses}
+TYPES: dict[str, TypeMaker] = {
+    "mrn": mrn,
+    "address": one_by_one(address),
+    "other_addresses": one_by_one(other_addresses),
+}

@@ -586,6 +586,33 @@ def test_a_z_segment_lists_problems(site, story):
     assert (name, source, rule) == ("E11.65", "M1:ZPL-2.1", "site-mappings/lists.yaml#ours")
 
 
+def test_of_several_sources_the_first_that_yields_a_valid_value_wins_whatever_the_type(site, story):
+    rules = (
+        "rules:\n  ours: {each: ZPL, field: problem.codings, from: [ZPL-2, ZPL-3]}\n"
+        "  named: {field: patient.name, from: [PID-9, PID-5]}\n"
+        "  lives: {field: patient.address, from: [PID-11, ZPI-1]}\n"
+    )
+    told = story(site({"lists.yaml": rules}))
+    pid = told.pid(f9="Half", f11="12 Birch Ln^^Madison^WI")
+    problems = (
+        "ZPL|1|X1^Local^IMO|I10^Hypertension^I10",
+        "ZPL|2|E11.9^D^I10|E66.01^O^I10",
+        "ZPL|3||N18.3^K^I10",
+    )
+    answer = told.book("ZPI|7 Elm St^^Madison^WI^53704", *problems, pid=pid)
+    assert lists(answer) == ["I10", "E11.9", "N18.3"]
+    assert [entry["value"] for entry in answer["left_out"] if entry["source"].startswith("ZPL")] == ["X1"]
+    sources = [field(answer, f"patient.{name}")[1] for name in ("name.family", "address.zip")]
+    assert sources == ["PID-5.1", "ZPI-1.5"]
+
+
+def test_where_no_source_yields_a_valid_value_the_first_says_why(site, story):
+    told = story(site({"p.yaml": "rules:\n  lives: {field: patient.address, from: [ZPI-1, PID-11]}\n"}))
+    answer = told.book("ZPI|7 Elm St^^Toronto^ON^M5H 2N2^CAN", pid=told.pid(f11="12 Birch Ln^^Madison^WI"))
+    assert answer["decision"] == "hold"
+    assert "ZPI-1" in answer["reasons"][0]["text"]
+
+
 def test_without_a_snapshot_a_list_only_adds_whatever_the_visit(site, story):
     told = story(site({"lists.yaml": PROBLEMS}))
     pv1 = "PV1|1|O" + "|" * 17 + "V1"
