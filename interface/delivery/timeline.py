@@ -59,12 +59,16 @@ class Timeline:
     """The wall clock has jumped to another day and is not believed yet."""
 
     @staticmethod
-    def begun(wall: float, steady: float, last: float | None, day: Day) -> Timeline:
-        """At a start. `last`: the time that was last known, None: never.
+    def begun(
+        wall: float, steady: float, last: float | None, day: Day, witness: float | None = None
+    ) -> Timeline:
+        """At a start. `last`: the time that was last known, None: never. `witness`: the time by another machine's clock.
 
-        Far ahead of it the wall clock is believed for what can be taken back (the program may just have been off for
-        long); on an earlier day it is in doubt, for time does not go back.
+        Far ahead of the last the wall clock is believed for what can be taken back (the program may just have been off for
+        long); on an earlier day it is in doubt, for time does not go back, and so it is on another day than the witness's.
         """
+        if witness is not None and abs(wall - witness) > SMALL and day(wall) != day(witness):
+            return Timeline(witness - steady, wall - steady, steady, doubt=True)
         if last is None or _follows(wall, last, day):
             return Timeline(wall - steady)
         if wall > last:

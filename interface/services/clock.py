@@ -68,13 +68,20 @@ class Clock:
         """The later of the days that may be right."""
         return self._of(self._line.latest(self.now(), self.steady())).date()
 
-    def begin(self, last: float | None) -> Jump | None:
-        """At a start, by the time that was last known; what there is to say of it. A started clock is as it was told."""
+    def begin(self, last: float | None, witness: float | None = None) -> Jump | None:
+        """At a start, by the time that was last known and what another machine's clock shows now (POSIX seconds, None: not
+        known); what there is to say of it. A started clock is as it was told.
+        """
         if self.started:
             return None
         wall = self._wall()
-        self._line = Timeline.begun(wall, self.steady(), last, self._day)
-        return None if self._line.sure or last is None else Jump(wall - last, believed=not self._line.doubt)
+        steady = self.steady()
+        self._line = Timeline.begun(wall, steady, last, self._day, witness)
+        if self._line.other is None:
+            return None
+        believed = not self._line.doubt
+        other = self._line.other if believed else self._line.offset
+        return Jump(wall - steady - other, believed)
 
     def look(self) -> Jump | None:
         """Hold the clocks against each other; what there is to say of it."""

@@ -117,9 +117,11 @@ class WorkLoop:
 
     # ------------------------------------------------------------------------------------------ between turns
 
-    def begin(self, told: Mapping[str, str]) -> None:
-        """Go on from what the process before has told the store (`Turn.told`)."""
-        self._timekeeping.begin(told.get(CLOCK))
+    def begin(self, told: Mapping[str, str], witness: float | None = None) -> None:
+        """Go on from what the process before has told the store (`Turn.told`). `witness`: the time by the server's clock,
+        POSIX seconds; None: the store is a file.
+        """
+        self._timekeeping.begin(told.get(CLOCK), witness)
         self._outgoing.passage.restore(told.get(DESTINATION), self._clock.now())
 
     def use(self, engine: Engine) -> None:

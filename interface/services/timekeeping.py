@@ -29,9 +29,9 @@ class Timekeeping:
         """The day was certain in the last turn."""
         self._told: float | None = None
 
-    def begin(self, told: str | None) -> None:
-        """Go on from what the process before has told the store."""
-        _say(self.clock.begin(told_time(told)))
+    def begin(self, told: str | None, witness: float | None = None) -> None:
+        """Go on from what the process before has told the store; `witness`: the time by the server's clock."""
+        _say(self.clock.begin(told_time(told), witness))
         self._sure = self.clock.sure
 
     def look(self) -> bool:

@@ -107,7 +107,7 @@ def work(
             outgoing = Outgoing(couriers, ledger, clock, limits.batch, look)
             posting.wait_until_up()
             loop = WorkLoop(store.work, deciding, outgoing, clock, stats, pulse.may_judge, lives)
-            loop.begin(taken_up.told)
+            loop.begin(taken_up.told, taken_up.witness)
             chores = Chores(
                 store,
                 purging,
@@ -141,6 +141,8 @@ class TakenUp:
     """Dead requests."""
     told: dict[str, str]
     """What the work before has told of itself."""
+    witness: float | None
+    """The time by the server's clock, POSIX seconds; None: the store is a file."""
 
 
 def take_up(
@@ -153,6 +155,7 @@ def take_up(
             recovered = store.work.recover(clock.now(), longest=DEFAULT.longest)
             told = store.work.told()
             dead = store.views.requests_in("dead")
+            server = store.views.server()
             if store.work.shared:
                 pulse.start()
         except StoreError as failed:
@@ -161,7 +164,7 @@ def take_up(
             continue
         trouble.over()
         event(log, logging.INFO, "work-started", interrupted_requests=recovered)
-        return TakenUp(dead, told)
+        return TakenUp(dead, told, None if server is None else server.clock)
     return None
 
 

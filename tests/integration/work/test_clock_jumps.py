@@ -104,12 +104,12 @@ def test_after_a_suspension_over_midnight_it_goes_on_by_itself(waiting):
     assert waiting.couriers.sent[-1]["patient"]["mrn"]["extension"] == "T3"
 
 
-def begun_again(site, limited, at):
+def begun_again(site, limited, at, witness=None):
     """The work of a process that starts with the machine's clock `at` seconds from where it should be."""
     again = limited(None)
     again.clock.moment = site.clock.moment
     again.clock.jump(at)
-    again.loop.begin(site.store.work.told())
+    again.loop.begin(site.store.work.told(), witness)
     again.turn()
     return again
 
@@ -119,6 +119,14 @@ def test_a_machine_that_boots_a_year_ahead_expires_nothing(waiting, limited):
     assert states(again) == ["waiting", "waiting"]
     again.go_on(600)
     again.jump(-YEAR)
+    assert states(again) == ["sending", "sending"]
+
+
+def test_a_node_that_boots_two_days_ahead_of_the_servers_clock_expires_nothing(waiting, limited, caplog):
+    again = begun_again(waiting, limited, 2 * DAY, witness=waiting.clock.now())
+    assert "event=clock-jumped seconds=172800 believed=not-yet" in caplog.text
+    again.go_on(LASTING + HOUR)
+    again.jump(-2 * DAY)
     assert states(again) == ["sending", "sending"]
 
 

@@ -19,9 +19,9 @@ def day(posix):
 class Machine:
     """A wall clock that can be set, a steady one, and what is gone by; all begin at noon."""
 
-    def __init__(self, wall=NOON, last=None):
+    def __init__(self, wall=NOON, last=None, witness=None):
         self.steady, self.wall, self.said = 1000.0, wall, []
-        self.line = Timeline.begun(wall, self.steady, last, day)
+        self.line = Timeline.begun(wall, self.steady, last, day, witness)
         self.known = [self.now - self.true]
 
     @property
@@ -51,6 +51,21 @@ class Machine:
     def set(self, by):
         self.wall += by
         return self.look()
+
+
+@pytest.mark.parametrize("off", [-2 * DAY, DAY, YEAR])
+def test_at_a_start_another_machines_clock_counts_until_ours_has_lasted(off):
+    machine = Machine(NOON + off, last=NOON - HOUR, witness=NOON)
+    assert machine.line.doubt
+    assert day(machine.now) == day(NOON)
+    machine.run(LASTING_FAR + 20)
+    assert not machine.line.doubt
+    assert not machine.line.sure, "nothing is given up for its date"
+
+
+@pytest.mark.parametrize("off", [0.0, HOUR, -HOUR])
+def test_within_the_day_another_machines_clock_is_no_matter(off):
+    assert Machine(NOON + off, witness=NOON).line.sure
 
 
 def test_while_the_clocks_agree_the_wall_clock_is_gone_by():
