@@ -56,6 +56,8 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """When the sender last said that it is not confidential."""
     state_at: str = ""
     """Of a listed one: when something said that it is active or has ended; empty: `at`. `STATE_UNSAID`: nothing has."""
+    withheld_in: str = ""
+    """Of one that is withheld, in whichever visit: the visit whose message said that it is confidential."""
 
 
 class Order(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

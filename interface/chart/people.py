@@ -207,7 +207,11 @@ def move(
         gone = [entry for entry in entries if goes(number(entry), entry.account) and entry.at <= at]
         return gone, [entry for entry in entries if entry not in gone]
 
-    problems, source.problems = split(source.problems, lambda entry: entry.visit)
+    problems, kept_problems = split(source.problems, lambda entry: entry.withheld_in or entry.visit)
+    # what is confidential of the one is so of the other, too
+    source.problems = [
+        entry for entry in source.problems if entry in kept_problems or entry.gone == "withheld"
+    ]
     orders, source.orders = split(source.orders, lambda entry: entry.visit)
     moved, kept = split(list(source.appointments.values()), lambda entry: entry.visit_number)
     source.appointments = {entry.key: entry for entry in kept}

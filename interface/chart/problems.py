@@ -260,7 +260,8 @@ class _Taking:
             if known.is_released(entry):
                 return
             self._leave_out(entry, f"confidential: {_said(confidential)}")
-            known.end(change(entry, visit="", instance="", listed=True, gone="withheld", ended=confidential))
+            mark = change(entry, visit="", instance="", listed=True, gone="withheld", ended=confidential)
+            known.end(change(mark, withheld_in=entry.visit))
             known.drop_shown(entry)
             return
         removed = stated.item["problem.action"] if stated.action == "delete" else stated.state("removed")

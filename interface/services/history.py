@@ -142,8 +142,7 @@ class HistoryStore:
         for start in range(0, len(self.came.ids), 500):
             for state, decision, reasons in self._store.views.decided(self.came.ids[start : start + 500]):
                 decided[decision or state] += 1
-                if (
-                    state == "failed" or decision == "hold"
-                ):  # whose it is can't be told by the daemon's rules: not charted
+                # held: whose it is can't be told by the daemon's rules
+                if state == "failed" or decision == "hold":
                     failed[str(reasons[0]["text"]) if reasons else "failed"] += 1
         return decided, failed

@@ -410,6 +410,21 @@ def test_a_confidential_order_stays_so_where_its_visit_goes(story, move):
     assert "medications" in told.book(kind="SIU^S14")["request"]
 
 
+@pytest.mark.parametrize(
+    "move", [("ADT^A45", mrg("T2002", "V1"), pv1("V1")), ("ADT^A44", mrg_account("T2002", "ACC1"))]
+)
+def test_a_confidential_diagnosis_stays_so_where_its_visit_goes_and_where_it_was(story, move):
+    told = story()
+    told.tell("ADT^A08", billed("T2002", "ACC1"), pv1("V1"), f"{DG1}{'|' * 15}Y")
+    event, *segments = move
+    told.tell(event, told.PID, *segments)
+    for about, key in ((told.PID, "F1"), (pid("T2002"), "F2")):
+        told.tell("ADT^A08", about, pv1("V1"), DG1)
+        assert "activeIcd10Diagnoses" not in told.book(pid=about, key=key)["request"]
+    released = told.tell("ADT^A08", told.PID, pv1("V1"), f"{DG1}{'|' * 15}N")
+    assert "activeIcd10Diagnoses" in released["request"]
+
+
 def test_taking_a_visit_out_releases_no_confidential_order(story):
     told = story()
     told.tell("RDE^O11", told.PID, pv1("V1"), orc(f28="R"), rxe())
