@@ -42,8 +42,9 @@ class Header(NamedTuple):
 
     @property
     def type(self) -> str:
-        """`SIU^S12`, whatever the delimiters; `ADT` alone without a trigger event."""
-        return f"{self.message_code}^{self.trigger_event}" if self.trigger_event else self.message_code
+        """`SIU^S12`, whatever the delimiters and in capitals; `ADT` alone without a trigger event."""
+        kind = f"{self.message_code}^{self.trigger_event}" if self.trigger_event else self.message_code
+        return kind.upper()
 
     @property
     def delimiters(self) -> Delimiters:

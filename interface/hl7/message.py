@@ -258,10 +258,10 @@ class Message:
         self.segments: tuple[Segment, ...] = tuple(segments)
         self._by_name: dict[str, tuple[Segment, ...]] = {name: tuple(same) for name, same in by_name.items()}
         self.notes: tuple[str, ...] = (*opening.notes, *notes)
-        self.message_code = self._msh(9, 1)
-        """MSH-9.1."""
-        self.trigger_event = self._msh(9, 2)
-        """MSH-9.2."""
+        self.message_code = self._msh(9, 1).upper()
+        """MSH-9.1, in capitals, whatever the sender writes."""
+        self.trigger_event = self._msh(9, 2).upper()
+        """MSH-9.2, likewise."""
 
     def all(self, name: str) -> tuple[Segment, ...]:
         """All segments of a name, in order."""

@@ -39,6 +39,7 @@ from interface.services.timing import WholeSeconds
 from interface.services.watch import Seen, Watch
 from interface.services.web import health_site
 from interface.settings import Listener, Settings, SettingsError, load_settings
+from interface.settings.reload import needs_restart
 from interface.store.database import Store
 
 log = logging.getLogger(__name__)
@@ -342,7 +343,7 @@ class Door:
     def reload(self) -> None:
         """Take new allow-lists from the settings file and have the work read the mapping anew (SIGHUP).
 
-        The work says in the log what became of the mapping. Other changes need a restart.
+        The work says in the log what became of the mapping. Other changes need a restart, and are named.
         """
         self._keyring.look()
         file = self.settings.file or Path()
@@ -363,6 +364,8 @@ class Door:
         self._reload_web(settings)
         self._reload_alerts(settings)
         event(log, logging.INFO, "reloaded", taken="allow-lists")
+        if left := needs_restart(self.settings, settings):
+            event(log, logging.WARNING, "restart-needed", settings=", ".join(left))
         self.supervisor.reload()
 
     def _reload_webhooks(self, settings: Settings) -> None:

@@ -260,6 +260,7 @@ def with_fresh_key(settings: Callable[[], Settings], target: Target) -> Target:
 RELOADED = (
     "default_problem_system",
     "visit_diagnosis_days",
+    "diagnosis_types",
     "npi_check_digit",
     "request",
     "filters",

@@ -115,6 +115,7 @@ def test_messages_are_listed_newest_first(site: Path, capsys: pytest.CaptureFixt
         (["--state", "failed"], ["M2"]),
         (["--decision", "ignore"], ["M3"]),
         (["--type", "SIU^S12"], ["M4", "M2", "M1"]),
+        (["--type", "siu^s12"], ["M4", "M2", "M1"]),
         (["--control-id", "M1"], ["M1"]),
         (["--listener", "other"], []),
         (["--since", "2026-03-06"], []),

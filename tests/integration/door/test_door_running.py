@@ -301,6 +301,9 @@ def test_allow_lists_are_read_again_on_sighup(start: Start) -> None:
     door.process.send_signal(signal.SIGHUP)
     door.read_log("event=reloaded")
     assert door.connect().answer() is None
+    file.write_text(file.read_text() + "\n[forward]\nsupersede = false\n")
+    door.process.send_signal(signal.SIGHUP)
+    door.read_log(r'event=restart-needed settings="\[forward\] supersede"')
     file.write_text("this is not TOML")
     door.process.send_signal(signal.SIGHUP)
     door.read_log("event=reload-refused")

@@ -22,6 +22,11 @@ def test_a_booking_is_posted(story, trigger):
     assert answer["request"]["upcomingAppointmentDate"] == "2026-03-10"
 
 
+def test_a_message_type_in_small_letters_is_the_same(story):
+    answer = story().book(kind="siu^s12")
+    assert (answer["decision"], answer["type"]) == ("post", "SIU^S12")
+
+
 @pytest.mark.parametrize("trigger", ["S15", "S16", "S17", "S26"])
 @pytest.mark.parametrize("status", ["", "Booked", "COMPLETE"])
 def test_a_cancellation_withdraws_what_is_not_sent_whatever_the_status_says(story, trigger, status):
