@@ -167,7 +167,7 @@ def _dead(code: str, facts: Facts, _limits: Limits) -> Judged:
         yield Condition(code, _UNKNOWN)
         return
     count = f"{facts.dead} request{' was' if facts.dead == 1 else 's were'}"
-    text = f"{count} given up (dead): `requests --state dead` says what the API answered"
+    text = f"{count} given up (dead): `requests show` says what the API answered"
     yield Condition(code, "bad" if facts.dead else "good", text)
 
 

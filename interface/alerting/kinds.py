@@ -136,7 +136,8 @@ KINDS = (
         "it can't be reached, or fails; it is tried again and again, nothing is lost",
         "nothing but probes goes out for `away_minutes` (5)",
         "a request is delivered",
-        "network, DNS, proxy, TLS: `hl7-interface check`; else Connective Health. It goes on by itself",
+        "network, DNS, proxy, TLS: `hl7-interface check`, and the code in `requests show`; else Connective Health. "
+        "It goes on by itself",
         covers=("oldest-waiting", "webhooks-silent"),
     ),
     Kind(
@@ -166,7 +167,7 @@ KINDS = (
         "the API refused their content, or they failed for a day while others passed",
         "one is dead that nobody has looked at",
         "none is left: all sent again or discarded, or `hl7-interface alerts seen`",
-        "`hl7-interface requests --state dead`: what did the API say? Mend it, then `requests retry`",
+        "`hl7-interface requests --state dead` and `requests show`: what did the API say? Mend it, then `requests retry`",
         settles=False,
     ),
     Kind(

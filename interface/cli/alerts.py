@@ -15,6 +15,7 @@ from interface.cli.by_hand import who
 from interface.cli.common import UsageError, add_settings_option, local_text, settings_of, span_text, utc_text
 from interface.cli.output import heading, print_json, table, tell
 from interface.cli.stored import add_json_argument, add_settings_again, open_store_of, wants_json
+from interface.store.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,12 +56,12 @@ def show(args: argparse.Namespace) -> int:
     """Print what is on and the latest that was said.
 
     Returns:
-        0 when nothing is on, 1 when something is.
+        0 when nothing is on, 1 when something is, or may be: a store that takes no write does not hold what has begun.
 
     """
     settings = settings_of(args)
     with open_store_of(settings) as store:
-        books, runs = store.alert_books.all(), _runs(store)
+        books, runs, unwritable = store.alert_books.all(), _runs(store), _unwritable(store)
     told = [(book.name, Book.of_text(book.book)) for book in books]
     now = [(node, one) for node, book in told for one in on_of([book])]
     latest = sorted(
@@ -70,6 +71,7 @@ def show(args: argparse.Namespace) -> int:
         print_json(
             {
                 "running": runs,
+                "unwritable": unwritable,
                 "on": [
                     {
                         "alert": one.code,
@@ -87,10 +89,21 @@ def show(args: argparse.Namespace) -> int:
             }
         )
     else:
-        _print(now, latest[::-1])
+        _print(now, latest[::-1], whole=unwritable is None)
+    if unwritable is not None:
+        tell(f"{unwritable}: alerts that began since then are not shown here, the log and /metrics have them")
     if not runs:
         tell(f"no daemon runs on this store: this is how it was {_when(books)}")
-    return 1 if now else 0
+    return 1 if now or unwritable is not None else 0
+
+
+def _unwritable(store: Store) -> str | None:
+    """Why the store takes no write, or None: what is on is kept there, and would be missing from it."""
+    try:
+        store.check_writable()
+    except StoreError as error:
+        return str(error)
+    return None
 
 
 def _runs(store: Store) -> bool:
@@ -102,13 +115,13 @@ def _when(books: Sequence[StoredBook]) -> str:
     return f"at {local_text(last)}" if last else "before it ran for the first time"
 
 
-def _print(now: Sequence[tuple[str, Any]], latest: Sequence[tuple[str, Edge]]) -> None:
+def _print(now: Sequence[tuple[str, Any]], latest: Sequence[tuple[str, Edge]], *, whole: bool) -> None:
     if now:
         rows = [(one.level, local_text(one.since), one.code, one.scope, node, one.text) for node, one in now]
         table(*_columns(("level", "since", "alert", "scope", "node", "text"), rows))
         heading("what to do:")
         table(("alert", "do"), [(one.code, one.todo) for one in {one.code: one for _, one in now}.values()])
-    else:
+    elif whole:
         tell("nothing is on")
     if latest:
         heading("the latest:")

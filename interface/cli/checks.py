@@ -7,7 +7,7 @@ import socket
 import stat
 import time
 import zoneinfo
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -267,7 +267,7 @@ def check_api(settings: Settings) -> Found:
             session.trust_env = False  # as the courier: neither proxies nor keys of the environment
             timeout = min(CONNECT_SECONDS, settings.api.timeout_seconds)
             with session.head(url, timeout=timeout, allow_redirects=False) as reply:
-                there = reply.headers.get("Date", "")
+                there, strange = reply.headers.get("Date", ""), _not_an_api(reply.status_code, reply.headers)
     except requests.exceptions.SSLError:
         yield "FAIL", f"{url}: its TLS certificate or version was not accepted"
     except requests.exceptions.Timeout:
@@ -275,8 +275,23 @@ def check_api(settings: Settings) -> Found:
     except requests.exceptions.RequestException:
         yield "FAIL", f"{url}: cannot be reached{hint}"
     else:
-        yield "ok", f"{url} answers"
+        yield (
+            ("warn", f"{url} answers {strange}: is a proxy in between?")
+            if strange
+            else ("ok", f"{url} answers")
+        )
         yield from _clock_off(there)
+
+
+def _not_an_api(status: int, headers: Mapping[str, str]) -> str:
+    """What of the answer to a HEAD speaks for a proxy's page in the API's place; empty: nothing does."""
+    if 300 <= status < 400:
+        return f"{status}, a redirect"
+    if status in (407, 511):
+        return f"{status}, a proxy's wish to know who we are"
+    if 200 <= status < 300 and headers.get("Content-Type", "").lower().startswith("text/html"):
+        return f"{status} with a web page"
+    return ""
 
 
 def _clock_off(there: str) -> Found:

@@ -23,8 +23,8 @@ WHY: dict[str, str] = {
     NOT_AUTHORISED: "the API does not accept the key: correct it where [api] key points to; a file is read anew before the "
     "next try (SIGHUP: at once), a variable of the environment needs a restart",
     "wrong-destination": "the address, a proxy or a limit in between is wrong: correct it, then restart",
-    REFUSALS_IN_A_ROW: f"the API refused what was sent for {REFUSALS} patients in a row: `requests --state dead` shows "
-    "what it said; is the mapping wrong?",
+    REFUSALS_IN_A_ROW: f"the API refused what was sent for {REFUSALS} patients in a row: `requests show` of a dead one "
+    "shows what it said; is the mapping wrong?",
     "slow-down": "the API asked to wait",
 }
 """In words for people, by the code of the reason."""

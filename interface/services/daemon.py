@@ -19,7 +19,7 @@ from interface.services.logs import event
 from interface.services.supervision import work_command
 from interface.services.systemd import Given, Teller, take
 from interface.settings import Settings, load_settings
-from interface.store.database import Store, may_make_key, open_store, presence_at
+from interface.store.database import Store, may_make_key, open_store, presence_at, store_exists
 from interface.store.errors import StoreError
 from interface.store.keys import load_or_create
 
@@ -58,10 +58,19 @@ def run_door(
 
         def attempt() -> Store:
             # a new key opens no store that is there already: then a missing one is said, not made
-            fresh = may_make_key(url)
-            where = settings.directory
-            master = load_or_create(settings.store.key, where, _announce, create=fresh, off=clear)
-            return open_store(url, master)
+            fresh, was_there = may_make_key(url), store_exists(url)
+            said: list[str] = []
+            master = load_or_create(
+                settings.store.key, settings.directory, said.append, create=fresh, off=clear
+            )
+            for line in said:
+                _announce(line)
+            opened = open_store(url, master)
+            if not was_there:
+                # A key without its store is no first start: a disk that is not mounted, a file that was taken away.
+                level = logging.INFO if said else logging.WARNING
+                event(log, level, "store-made", store=opened.stats().path)
+            return opened
 
         with _opened(attempt, Teller(given.address).tell) as store:
             if store.keyring.opens_clear:

@@ -303,6 +303,21 @@ def test_a_store_file_that_is_taken_away_and_brought_back(
     site.is_whole()
 
 
+def test_a_store_that_is_made_anew_beside_an_old_key_is_warned_of(
+    tmp_path: Path, start: Callable[[Path], Site]
+) -> None:
+    site = start(tmp_path)
+    assert "level=INFO event=store-made" in site.daemon.text
+    site.daemon.end()
+    site.start()
+    assert "event=store-made" not in site.daemon.text
+    site.daemon.end()
+    for file in tmp_path.glob("store.db*"):
+        file.unlink()
+    site.start()
+    assert f"level=WARNING event=store-made store={tmp_path / 'store.db'}" in site.daemon.text
+
+
 def test_nothing_more_is_taken_while_too_much_waits_to_be_decided(
     tmp_path: Path, start: Callable[..., Site]
 ) -> None:

@@ -1,0 +1,45 @@
+"""`alerts` does not say that nothing is on where the store could not have kept what has begun."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from interface.cli.main import main
+from interface.settings import load_settings
+from interface.store.database import Store, open_store
+from interface.store.errors import StoreError
+from interface.store.keys import load_or_create
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> str:
+    (tmp_path / "site.toml").write_text("")
+    made = load_settings(tmp_path / "site.toml")
+    open_store(made.store_url, load_or_create(None, tmp_path, lambda _: None)).close()
+    return str(tmp_path / "site.toml")
+
+
+def full(_store: Store) -> None:
+    raise StoreError("the store cannot be written: the disk is full")
+
+
+def test_a_store_that_takes_writes_tells_all(settings: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["alerts", "-c", settings]) == 0
+    assert "nothing is on" in capsys.readouterr().err
+
+
+def test_a_store_that_takes_no_write_is_said_and_is_not_well(
+    settings: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Store, "check_writable", full)
+    assert main(["alerts", "-c", settings]) == 1
+    said = capsys.readouterr().err
+    assert "nothing is on" not in said
+    assert "the disk is full: alerts that began since then are not shown here" in said
+    assert main(["alerts", "-c", settings, "--json"]) == 1
+    assert (
+        json.loads(capsys.readouterr().out)["unwritable"] == "the store cannot be written: the disk is full"
+    )
