@@ -164,12 +164,14 @@ def _may_make_key(settings: Settings) -> bool:
 
 def check_store(settings: Settings) -> Found:
     """The store opens with the key and takes a write, or may still be made."""
-    from interface.store.database import open_store, store_exists
+    from interface.store.database import no_store, open_store, presence_at, store_exists
     from interface.store.keys import load_or_create
 
     path = settings.store_path
     if not store_exists(settings.store_url):
-        if path is not None:
+        if path is not None and presence_at(settings.store_url, "door").is_held():
+            yield "FAIL", no_store(settings.store_url)
+        elif path is not None:
             yield _can_make(path), f"{path} will be made by the first start"
         else:
             yield "ok", "the database answers; the first start makes the tables"

@@ -126,11 +126,12 @@ def is_store(path: Path) -> bool:
 def open_store_of(settings: "Settings") -> "Iterator[Store]":
     """The store of these settings; it is neither made nor brought up to date. Raises InterfaceError."""
     path = settings.store_path
+    from interface.store.database import no_store, open_store
+    from interface.store.keys import load_or_create
+
     if path is not None and not is_store(path):
         # before the key: without a store the lack of a key is no news
-        raise InterfaceError(f"there is no store at {path}: start the daemon first, or correct [store] url")
-    from interface.store.database import open_store
-    from interface.store.keys import load_or_create
+        raise InterfaceError(no_store(settings.store_url))
 
     master = load_or_create(
         settings.store.key, settings.directory, tell, create=False, off=settings.store.clear

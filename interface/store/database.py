@@ -117,7 +117,17 @@ def presence_at(url: str, role: Role) -> Presence:
     return presence(database_at(url), role)
 
 
+def no_store(url: str) -> str:
+    """What to say of a store that is not there: not yet, or not any more."""
+    return _no_store(database_at(url))
+
+
 def _no_store(database: Database) -> str:
+    if database.path is not None and presence(database, "door").is_held():
+        return (
+            f"there is no store at {database.name}, and a daemon runs that had one there: bring the file back, with its "
+            "-wal; do not restart the daemon, which would begin a new store"
+        )
     return f"there is no store at {database.name}: start the daemon first, or correct [store] url"
 
 

@@ -1,4 +1,4 @@
-"""`alerts` does not say that nothing is on where the store could not have kept what has begun."""
+"""`alerts` does not say that nothing is on where the store could not have kept what has begun, or is gone."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from interface.cli.checks import check_store
 from interface.cli.main import main
 from interface.settings import load_settings
 from interface.store.database import Store, open_store
 from interface.store.errors import StoreError
 from interface.store.keys import load_or_create
+from interface.store.lock import StoreLock
 
 
 @pytest.fixture
@@ -43,3 +45,20 @@ def test_a_store_that_takes_no_write_is_said_and_is_not_well(
     assert (
         json.loads(capsys.readouterr().out)["unwritable"] == "the store cannot be written: the disk is full"
     )
+
+
+def test_a_store_that_is_gone_under_a_daemon_is_to_be_brought_back(
+    settings: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = load_settings(Path(settings))
+    assert made.store_path is not None
+    made.store_path.unlink()
+    assert main(["alerts", "-c", settings]) == 1
+    assert "start the daemon first" in capsys.readouterr().err
+    assert [level for level, _ in check_store(made)] == ["ok"]
+    with StoreLock.of(made.store_path, "door"):
+        assert main(["alerts", "-c", settings]) == 1
+        assert "bring the file back, with its -wal; do not restart" in capsys.readouterr().err
+        [(level, text)] = check_store(made)
+    assert level == "FAIL"
+    assert "bring the file back" in text
