@@ -423,7 +423,7 @@ def test_of_two_nodes_one_says_what_both_share_and_each_what_is_its_own(clean_st
         one.alerting.stop()
 
         def taken_over() -> bool:
-            two.look(destination=PASSING)
+            two.look(1.0, destination=PASSING)  # however many looks it takes: a day would have it said again
             return "ends destination-paused" in two.mail.told
 
         lapse = "UPDATE alert_books SET until = 0 WHERE name = ''"
