@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from interface.chart.decide import Engine
-from interface.cli.common import UsageError, read_file
-from interface.cli.output import print_json
+from interface.cli.common import LOCAL_SETTINGS, UsageError, read_file
+from interface.cli.output import print_json, tell
 from interface.cli.run import a_time
 from interface.cli.screen import COLOUR_CHOICES, open_screen
 from interface.rules import Policy, load_rulebook
@@ -79,6 +79,8 @@ def run(args: argparse.Namespace) -> int:
             print_explained(screen, answer, file if told and not args.mask else "")
         if len(answers) > 1:
             print_summary(screen, answers)
+    if args.config is None and LOCAL_SETTINGS.is_file():
+        tell(f"{LOCAL_SETTINGS} was not read: to go by it, give -c {LOCAL_SETTINGS}")
     return 1 if any(answer["decision"] == "reject" for answer in answers) else 0
 
 
