@@ -193,6 +193,19 @@ def _held(code: str, facts: Facts, limits: Limits) -> Judged:
     yield Condition(code, case, text)
 
 
+def _refused(code: str, facts: Facts, limits: Limits) -> Judged:
+    if facts.refused is None:
+        yield Condition(code, _UNKNOWN)
+        return
+    came, refused = facts.refused.came, facts.refused.refused
+    percent = 100 * refused / came if came else 0.0
+    case = _between(percent, limits.refused_percent, limits.refused_percent / 2)
+    if case == "bad" and refused < limits.refused_least:
+        case = "between"
+    text = f"listener {facts.refused.listener}: {refused} of the last {came} messages were refused (AR or AE): no HL7"
+    yield Condition(code, case, text)
+
+
 def _webhooks_silent(code: str, facts: Facts, limits: Limits) -> Judged:
     if facts.webhook_due is None or facts.webhook_last is None:
         yield Condition(code, _UNKNOWN)
@@ -278,6 +291,7 @@ JUDGES: Mapping[str, Callable[[str, Facts, Limits], Judged]] = {
     "dead-letters": _dead,
     "messages-failed": _failed,
     "held-share": _held,
+    "feed-refused": _refused,
     "webhooks-silent": _webhooks_silent,
     "webhooks-failing": _inbox,
     "feed-silent": _silent,

@@ -43,6 +43,8 @@ class Limits:
     away: float = 300.0
     held_percent: int = 50
     held_least: int = 20
+    refused_percent: int = 10
+    refused_least: int = 10
     webhook_silence: float = 72 * 3600.0
     certificate_days: int = 21
     skew: float = 60.0
@@ -70,6 +72,15 @@ class Held:
     asked: int
     """All of them but those that wait for a time, or as the way to production asks."""
     held: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Messages of the last hour on the listener of which the largest share was refused as no HL7 (AR, AE)."""
+
+    listener: str
+    came: int
+    refused: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +143,7 @@ class Facts:
     dead: int | None = None
     failed: int | None = None
     held: Held | None = None
+    refused: Refused | None = None
     webhook_due: bool | None = None
     """Whether a request awaits one for longer than is expected."""
     webhook_last: float | None = None

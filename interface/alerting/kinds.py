@@ -191,6 +191,16 @@ KINDS = (
         settles=False,
     ),
     Kind(
+        "feed-refused",
+        "warn",
+        "A feed sends what is no HL7",
+        "it is answered AR or AE, the engine marks it as failed and does not send it again",
+        "a tenth of a listener's messages of the last hour, and 10 at least",
+        "less than a twentieth",
+        "`hl7-interface messages --decision reject` and `messages show`: what was sent? The sender mends it and sends anew",
+        settles=False,
+    ),
+    Kind(
         "webhooks-silent",
         "warn",
         "No webhook comes",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from interface.alerting.book import Book
-from interface.alerting.facts import Destination, FeedLimit, Held
+from interface.alerting.facts import Destination, FeedLimit, Held, Refused
 from interface.chart.holds import EXPECTED
 from interface.errors import InterfaceError
 from interface.services.watch import Seen, look_at
@@ -21,6 +21,8 @@ from interface.store.database import Store
 
 SELDOM_SECONDS = 30.0
 """How often what changes slowly, or costs more, is looked at."""
+REFUSED_SECONDS = 3600.0
+"""Of how long messages are counted for the share that was refused."""
 SHARE = 20
 """And so many times as long as it took, at least."""
 MOST_PAGES = 20
@@ -34,6 +36,7 @@ class Seldom:
     dead: int | None = None
     failed: int | None = None
     held: Held | None = None
+    refused: Refused | None = None
     webhook_due: bool | None = None
     webhook_last: float | None = None
     api_key: str | None = None
@@ -178,6 +181,7 @@ class Looks:
         ours = now + self._work_ahead
         first = store.overview.first_ids("requests", [ours - settings.alerts.held_hours * 3600])[0]
         share = store.alert_facts.held(first, EXPECTED)
+        came = store.overview.first_ids("messages", [now - REFUSED_SECONDS])[0]
         due = last = None
         if settings.takes_webhooks and settings.processes:
             before = ours - settings.webhooks.expected_hours * 3600
@@ -187,6 +191,7 @@ class Looks:
             store.alert_facts.dead(seen.get("dead-letters", 0.0)),
             store.alert_facts.failed(seen.get("messages-failed", 0.0)),
             Held(share.asked, share.held),
+            Refused(*store.alert_facts.refused(came)),
             False if due is None else due,
             0.0 if last is None else last,
             _missing_key(settings),

@@ -213,6 +213,7 @@ class Alerting:
             dead=seldom.dead,
             failed=seldom.failed,
             held=seldom.held,
+            refused=seldom.refused,
             webhook_due=seldom.webhook_due,
             webhook_last=seldom.webhook_last,
             api_key=seldom.api_key,

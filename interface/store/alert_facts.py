@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, and_, bindparam, func, select
+from sqlalchemy import Select, and_, bindparam, case, func, select
 
 from interface.store.clock import DatabaseNow
 from interface.store.engine import Part
@@ -17,6 +17,8 @@ MOST_COUNTED = 1000
 """Dead requests and failed messages are counted no further."""
 MOST_REQUESTS = 20_000
 """Of the newest requests so many are looked at for the share that is held."""
+MOST_REFUSED = 5000
+"""Of the newest messages so many are looked at for the share that was refused."""
 HEARD_ROWS = 5000
 """Messages looked at in one go for who sent them."""
 
@@ -53,6 +55,11 @@ _SINCE = requests.c.id >= bindparam("first")
 _ASKED = select(func.count()).select_from(requests).where(_SINCE)
 _HELD = _ASKED.where(requests.c.state == "held")
 _NEWEST_REQUEST = select(func.max(requests.c.id))
+_REFUSED = (
+    select(messages.c.listener, func.count(), func.sum(case((messages.c.decision == "reject", 1), else_=0)))
+    .where(messages.c.id >= bindparam("first"))
+    .group_by(messages.c.listener)
+)
 _LAST_WEBHOOK = select(webhooks.c.received_at).order_by(webhooks.c.id.desc()).limit(1)
 _NOW = select(DatabaseNow())
 _NEWEST_MESSAGE = select(func.max(messages.c.id))
@@ -112,6 +119,16 @@ class AlertFacts(Part):
             waits = connection.execute(_HELD.where(without_codes(requests.c.reasons, expected)), least)
             as_expected: int = waits.scalar_one()
         return HeldShare(asked - as_expected, held - as_expected)
+
+    def refused(self, first: int) -> tuple[str, int, int]:
+        """Of the messages from this id on, of the newest at most: the listener of which the largest share was refused, how
+        many came there, and how many of them were.
+        """
+        with self._reading() as connection:
+            newest = connection.execute(_NEWEST_MESSAGE).scalar_one() or 0
+            rows = connection.execute(_REFUSED, {"first": max(first, newest - MOST_REFUSED + 1)})
+            found = [(str(listener), int(came), int(refused)) for listener, came, refused in rows]
+        return max(found, key=lambda row: row[2] / row[1], default=("", 0, 0))
 
     def last_webhook(self) -> float | None:
         """When the last webhook came; None: none ever did."""

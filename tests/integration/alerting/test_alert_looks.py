@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from interface.alerting.facts import Held
+from interface.alerting.facts import Held, Refused
 from interface.services.alert_looks import SELDOM_SECONDS, Looks
 from interface.settings import load_settings
 from interface.store.crypto import Master
 from interface.store.database import Store, open_store
+from interface.store.records.arrivals import Arrival
 from interface.store.records.turn import NewRequestRow, PatientWrite, Turn
 from interface.store.records.webhooks import WebhookArrival
 from interface.store.schema import requests
@@ -93,6 +94,23 @@ def test_held_requests_are_counted_among_those_of_the_last_hours(
     request(store, "held", "not-test-patient")
     request(store, "waiting")
     assert looks().seldom.held == Held(2, 1)
+
+
+def test_what_was_refused_is_counted_by_listener_among_the_messages_of_the_last_hour(
+    looks: Looks, store: Store, clock: Clock
+) -> None:
+    def came(listener: str, receipt: str, at: float) -> None:
+        number = f"C{store.alert_facts.newest_message()}"
+        arrival = Arrival(listener, "A", "F", number, "ADT^A08", "P", "x", number.encode(), receipt, at)
+        store.journal.append([arrival], at)
+
+    assert looks().seldom.refused == Refused("", 0, 0)
+    came("siu", "no-msh", AT - 3601)
+    came("siu", "no-msh", AT - 3500)
+    came("siu", "stored", AT - 10)
+    came("adt", "stored", AT)
+    clock.now += SELDOM_SECONDS
+    assert looks().seldom.refused == Refused("siu", 2, 1)
 
 
 def test_a_webhook_is_due_when_a_request_has_waited_for_it_too_long(

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interface.alerting.conditions import JUDGES, Condition, conditions
-from interface.alerting.facts import Certificate, Destination, Facts, FeedLimit, Heard, Held, Limits
+from interface.alerting.facts import Certificate, Destination, Facts, FeedLimit, Heard, Held, Limits, Refused
 from interface.alerting.kinds import KINDS
 from interface.alerting.week import Week, windows_of
 
@@ -103,6 +103,15 @@ def test_a_share_of_held_requests_needs_some_of_them() -> None:
     assert case("held-share", held=Held(100, 41)) == "between"
     assert case("held-share", held=Held(100, 40)) == "good"
     assert case("held-share", held=Held(0, 0)) == "good"
+
+
+def test_a_feed_is_refused_when_a_tenth_of_it_is_and_not_for_a_slip() -> None:
+    assert case("feed-refused", refused=Refused("siu", 100, 10)) == "bad"
+    assert case("feed-refused", refused=Refused("siu", 9, 9)) == "between"
+    assert case("feed-refused", refused=Refused("siu", 200, 12)) == "between"
+    assert case("feed-refused", refused=Refused("siu", 200, 10)) == "good"
+    assert case("feed-refused", refused=Refused("", 0, 0)) == "good"
+    assert "listener siu: 10 of the last 100" in one("feed-refused", refused=Refused("siu", 100, 10)).text
 
 
 def test_webhooks_are_silent_only_while_one_is_due() -> None:
