@@ -248,7 +248,7 @@ def move(
             [],
             problems=problems,
             orders=orders,
-            appointments={e.key: e for e in moved},
+            appointments={e.key: _not_released(e) for e in moved},
             snapshots=snapshots,
             coded_together=_coded_together(source, problems),
             discharges=discharges,
@@ -262,6 +262,14 @@ def move(
         source.removed[number] = max(at, source.removed.get(number, ""))
         target.removed.pop(number, None)
     return [entry.key for entry in moved], twice
+
+
+def _not_released(entry: Appointment) -> Appointment:
+    """What a person has let go of one protected patient says nothing of another."""
+    if entry.asked is None or not entry.asked.released:
+        return entry
+    kept: Appointment = change(entry, asked=change(entry.asked, released=False))
+    return kept
 
 
 def _coded_together(chart: Chart, problems: list[Problem]) -> list[tuple[str, ...]]:

@@ -503,6 +503,25 @@ def test_the_protection_of_a_visit_with_a_new_number_is_lifted_under_that(story)
     assert told.tell("ADT^A08", told.PID, pv1("V2"), f"{expected()}{'|' * 14}N")["decision"] == "post"
 
 
+@pytest.mark.parametrize(
+    "move", [("ADT^A45", mrg("T2002", "V1"), pv1("V1")), ("ADT^A44", mrg_account("T2002", "ACC1"))]
+)
+def test_what_a_person_let_go_of_one_patient_lets_nothing_go_of_another(story, move):
+    told = story()
+    for person in (told.PID, pid("T2002")):
+        told.tell("ADT^A08", person, "PD1||||||||||||Y")
+    assert codes(told.book(pv1("V1"), pid=billed("T2002", "ACC1"))) == ["protected"]
+    key = next(key for key, chart in told.kept.items() if chart.appointments)
+    chart, request = told.kept[key], told.changes[0].id
+    let_go = told.engine.release(chart, request, now=told.now, new_id=told.ids.__next__)
+    assert [change.state for change in let_go.requests] == ["waiting"]
+    told.kept.update({key: let_go.chart for key, kept in told.kept.items() if kept is chart})
+    event, *segments = move
+    assert codes(told.tell(event, told.PID, *segments)) == ["moved"]
+    assert [(change.id, change.state) for change in told.changes] == [(request, "held")]
+    assert codes(told.book(kind="SIU^S13", start="20260311093000")) == ["protected"]
+
+
 def test_a_restriction_ends_when_it_is_deleted(story):
     told = story()
     told.tell("ADT^A08", told.PID, "ARV|1|A|ONE", "ARV|2|A|TWO")
