@@ -55,10 +55,10 @@ def seen_by_site(view: View, source: Source, left_out: list[LeftOut]) -> View:
     `source` gives a path, and the control id of the message that said it, as provenance shows them.
     """
     book, site = view.book, view.book.site
-    if not book.has_overlay:
-        return view
-    appointment = with_tables(site, view.appointment)
     chart = without_withheld(book, view.chart, source, left_out)
+    if not book.has_overlay:
+        return view if chart is view.chart else View(book, view.policy, chart, view.appointment)
+    appointment = with_tables(site, view.appointment)
     settings = dict(book.settings)
     policy = _root(site, view.policy, chart, settings, source)
     policy = _own_values(book, policy, appointment, settings)

@@ -101,16 +101,13 @@ class KnownProblems:
                 return ended
         return entry
 
-    def withheld(self, entry: Problem) -> Placed | None:
-        """What withholds a problem."""
-        return next(
-            (
-                (place, other)
-                for place, other in self.of_code(entry.code)
-                if other.gone == "withheld" and other.system == entry.system
-            ),
-            None,
-        )
+    def withheld(self, entry: Problem) -> list[Placed]:
+        """What withholds a problem by its code."""
+        return [
+            (place, other)
+            for place, other in self.of_code(entry.code)
+            if other.gone == "withheld" and other.system == entry.system
+        ]
 
     def is_released(self, entry: Problem) -> bool:
         """Whether the sender has said since that a problem is not confidential."""

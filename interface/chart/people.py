@@ -11,7 +11,7 @@ from typing import TypeVar
 from interface.chart.model import OPEN, Appointment, Asked, Chart, Discharge, Order, Problem, change
 from interface.chart.orders import is_withheld
 from interface.chart.problems import absorb_problems
-from interface.chart.update import VISIT_PROTECTED, leave_clinic, merge
+from interface.chart.update import PROTECTED, RESTRICTED, VISIT_PROTECTED, leave_clinic, merge
 from interface.chart.visits import note_renumbered, number_now, same_number
 from interface.rules.facts import Fact, Item
 
@@ -25,7 +25,9 @@ def absorb(chart: Chart, retired: Chart) -> list[Asked]:
     """
     chart.keys += [key for key in retired.keys if key not in chart.keys]
     for field, fact in retired.patient.items():
-        if field != "patient.mrn.extension":
+        if field in (PROTECTED, RESTRICTED):
+            _absorb_protection(chart, field, fact)
+        elif field != "patient.mrn.extension":
             merge(chart.patient, field, fact)
     absorb_problems(chart, retired.problems)
     for order in retired.orders:
@@ -48,6 +50,19 @@ def absorb(chart: Chart, retired: Chart) -> list[Asked]:
     for key, at in retired.gained.items():
         chart.gained[key] = max(at, chart.gained.get(key, ""))
     return twice
+
+
+def _absorb_protection(chart: Chart, field: str, fact: Fact) -> None:
+    """What protects under either number goes on: what was denied of the one record says nothing of the other."""
+    known = chart.patient.get(field)
+    if known is None or bool(known.value) == bool(fact.value):
+        merge(chart.patient, field, fact)
+        if known is not None and isinstance(known.value, list):
+            taken = chart.patient[field]
+            both = list(dict.fromkeys([*known.value, *fact.value]))
+            chart.patient[field] = change(taken, value=both)
+    elif fact.value:
+        chart.patient[field] = fact
 
 
 def _absorb_order(chart: Chart, order: Order) -> None:
@@ -233,8 +248,9 @@ def move(
             [],
             problems=problems,
             orders=orders,
-            appointments={e.key: e for e in moved},
+            appointments={e.key: _not_released(e) for e in moved},
             snapshots=snapshots,
+            coded_together=_coded_together(source, problems),
             discharges=discharges,
         ),
     )
@@ -246,6 +262,20 @@ def move(
         source.removed[number] = max(at, source.removed.get(number, ""))
         target.removed.pop(number, None)
     return [entry.key for entry in moved], twice
+
+
+def _not_released(entry: Appointment) -> Appointment:
+    """What a person has let go of one protected patient says nothing of another."""
+    if entry.asked is None or not entry.asked.released:
+        return entry
+    kept: Appointment = change(entry, asked=change(entry.asked, released=False))
+    return kept
+
+
+def _coded_together(chart: Chart, problems: list[Problem]) -> list[tuple[str, ...]]:
+    """Which codes were sent with those of these problems: what withholds one withholds the other where they go, too."""
+    codes = {f"{entry.system}|{entry.code}" for entry in problems}
+    return [group for group in chart.coded_together if not codes.isdisjoint(group)]
 
 
 def _protections(chart: Chart, visit: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from interface.chart.known_problems import KnownProblems
+from interface.chart.known_problems import KnownProblems, Placed
 from interface.chart.model import STATE_UNSAID, Chart, Problem, change
 from interface.chart.standing import Coded, earliest_of
 from interface.chart.update import visit_of
@@ -260,9 +260,11 @@ class _Taking:
             if known.is_released(entry):
                 return
             self._leave_out(entry, f"confidential: {_said(confidential)}")
-            mark = change(entry, visit="", instance="", listed=True, gone="withheld", ended=confidential)
-            known.end(change(mark, withheld_in=entry.visit))
-            known.drop_shown(entry)
+            self._withhold(entry, confidential, entry.visit)
+            self._forget_other_codes(entry)
+            for other in self._newer_of_the_number(entry):  # coded anew by what came before
+                if not other.gone and other.released_at <= entry.at:
+                    self._withhold(change(other, at=entry.at), confidential, entry.visit)
             return
         removed = stated.item["problem.action"] if stated.action == "delete" else stated.state("removed")
         if removed is not None:
@@ -356,24 +358,56 @@ class _Taking:
             dates.append(known.date)
         return _dated(entry, *dates)
 
+    def _withhold(self, entry: Problem, confidential: Fact, visit: str) -> None:
+        """Nothing of its code is shown any more. `visit`: whose message said that it is confidential."""
+        mark = change(entry, visit="", listed=True, gone="withheld", ended=confidential)
+        self.known.end(change(mark, withheld_in=visit))
+        self.known.drop_shown(entry)
+
     def _is_withheld(self, entry: Problem) -> bool:
-        """Whether something withholds the problem; a sender who says that it is not confidential releases it."""
-        found = self.known.withheld(entry)
-        if found is None:
-            return False
-        place, other = found
-        if self.stated.released and other.at <= entry.at:
-            self.known.drop(place)
-            return False
-        return True
+        """Whether something withholds the problem, also under the code that it had before; a sender who says that it is not
+        confidential releases it, unless the same message says that it is.
+        """
+        coded = self.known.withheld(entry)
+        numbered = [mark for mark in self._marks(entry) if mark[1].at <= entry.at and mark not in coded]
+        left = []
+        for place, mark in (*coded, *numbered):
+            said_here = mark.message == entry.message and mark.at == entry.at
+            if self.stated.released and mark.at <= entry.at and not said_here:
+                self.known.drop(place)
+            else:
+                left.append(mark)
+        if left and not self.known.withheld(entry) and left[0].ended is not None:
+            self._withhold(change(entry, at=left[0].at), left[0].ended, left[0].withheld_in)
+        return bool(left)
+
+    def _marks(self, entry: Problem) -> list[Placed]:
+        """What withholds the problem by its number."""
+        if not entry.instance or not (entry.listed or self.stated.action == "update"):
+            return []
+        return [
+            (place, other)
+            for place, other in self.known.of_instance(entry.instance)
+            if other.gone == "withheld"
+            and any(leaf.source.startswith(_VISIT_LIST) is not entry.listed for leaf in other.leaves[:1])
+            and (entry.listed or not entry.visit or other.withheld_in in (entry.visit, ""))
+        ]
 
     def _coded_otherwise_since(self, entry: Problem) -> bool:
         """Whether a problem of the list has another code by now, so that this one, which comes late, has gone."""
-        if not entry.instance or not entry.listed:
-            return False
-        numbered = self.known.of_instance(entry.instance)
-        newer = [other for _, other in numbered if other.listed and other.at > entry.at]
+        newer = self._newer_of_the_number(entry)
         return bool(newer) and (entry.system, entry.code) not in [(one.system, one.code) for one in newer]
+
+    def _newer_of_the_number(self, entry: Problem) -> list[Problem]:
+        """What is known since of a problem of the list by its number."""
+        if not entry.instance or not entry.listed:
+            return []
+        marks = self._marks(entry)
+        return [
+            other
+            for place, other in self.known.of_instance(entry.instance)
+            if other.listed and other.at > entry.at and (other.gone != "withheld" or (place, other) in marks)
+        ]
 
     def _forget_other_codes(self, entry: Problem) -> None:
         """The same problem under another code: it was coded anew."""
@@ -382,6 +416,8 @@ class _Taking:
         codes = self.stated.codes or [(entry.system, entry.code)]
         for place, other in self.known.of_instance(entry.instance):
             coded = (other.system, other.code)
+            if other.gone == "withheld":
+                continue
             if other.listed == entry.listed and coded not in codes and other.at <= entry.at:
                 self.known.drop(place)
 
@@ -401,7 +437,7 @@ def _absorb(known: KnownProblems, entry: Problem) -> None:
     if entry.gone == "withheld":
         known.withhold(entry)
         return
-    if known.withheld(entry) is not None:
+    if known.withheld(entry):
         return
     same = known.same(entry)
     first = earliest_of(entry.date, same.date if same is not None else None)

@@ -21,7 +21,7 @@ from interface.chart.discharges import discharge_of
 from interface.chart.draft import WITHHELD
 from interface.chart.model import Chart, Order, Problem
 from interface.chart.orders import is_withheld
-from interface.chart.withhold import WITHHELD_BY
+from interface.chart.withhold import CONFIDENTIAL, WITHHELD_BY
 from interface.rules.facts import LeftOut, value_of
 from interface.rules.policy import Policy
 from interface.rules.types.medication import NDC, ndc11
@@ -40,7 +40,7 @@ REASONS = {
 }
 """Why something that no message has ended is not in a request: stable codes, and what they mean."""
 
-_NOTED = {WITHHELD_BY: "withheld", WITHHELD: "not-test-data"}
+_NOTED = {CONFIDENTIAL: "confidential", WITHHELD_BY: "withheld", WITHHELD: "not-test-data"}
 _LISTS = {"ICD10": "activeIcd10Diagnoses", "ICD9": "activeIcd9Diagnoses", "SNOMED": "activeSnomedDiagnoses"}
 
 Coded = tuple[str, str]

@@ -13,7 +13,7 @@ from interface.chart.draft import Draft
 from interface.chart.model import Appointment, Chart, Order, Problem
 from interface.chart.orders import is_withheld
 from interface.chart.standing import standing
-from interface.chart.withhold import without_withheld
+from interface.chart.withhold import without_confidential, without_withheld
 from interface.rules.facts import Fact, Item, text_of
 from interface.rules.policy import Policy
 
@@ -47,12 +47,16 @@ def shown(chart: Chart, book: Rulebook, policy: Policy, today: date) -> dict[str
     """The chart as JSON values. Of what is confidential or on the site's list it says only that it is there."""
     open_chart = without_withheld(book, chart, lambda path, _: path, [])
     kept = {id(entry) for entry in (*open_chart.problems, *open_chart.orders)}
+    told = {id(entry) for entry in without_confidential(chart, lambda path, _: path, [])}
     return {
         "numbers": [number_text(key) for key in chart.keys],
         "patient": [
             entry for name, fact in sorted(chart.patient.items()) for entry in facts_shown(_field(name), fact)
         ],
-        "problems": [_problem(p, policy, today, listed=id(p) not in kept) for p in chart.problems],
+        "problems": [
+            _problem(p, policy, today, listed=id(p) not in kept, confidential=id(p) not in told)
+            for p in chart.problems
+        ],
         "medications": [_medication(chart, o, today, listed=id(o) not in kept) for o in chart.orders],
         "appointments": [appointment_shown(entry) for entry in _by_day(chart.appointments.values())],
     }
@@ -107,17 +111,20 @@ HIDDEN = (_WITHHELD, _LISTED)
 """Why an entry is shown without saying what it is."""
 
 
-def _problem(problem: Problem, policy: Policy, today: date, *, listed: bool) -> dict[str, Any]:
+def _problem(
+    problem: Problem, policy: Policy, today: date, *, listed: bool, confidential: bool
+) -> dict[str, Any]:
     judged = standing(problem, today, policy.visit_diagnosis_days)
-    why = {"removed": "taken out by the sender", "withheld": _WITHHELD}.get(problem.gone, judged.why)
-    hidden = problem.gone == "withheld" or listed
+    confidential = confidential or problem.gone == "withheld"
+    why = _WITHHELD if confidential else "taken out by the sender" if problem.gone else judged.why
+    hidden = confidential or listed
     return {
         "code": "" if hidden else problem.code,
         "system": "" if hidden else problem.system,
         "label": "" if hidden else problem.label,
         "date": problem.date.value if problem.date is not None and not hidden else None,
         "active": judged.active and not problem.gone,
-        "why": _LISTED if listed else why,
+        "why": _LISTED if listed and not confidential else why,
         "visit": problem.visit,
         "source": source_text(judged.source, judged.message),
         "at": problem.at,

@@ -21,6 +21,8 @@ _APPOINTMENT_FACTS = (
     "appointment.placer",
 )
 _RESOURCES = "appointment.resources"
+PROTECTED = "patient.protected"
+"""PD1-12."""
 VISIT_PROTECTED = "patient.protectedVisit"
 """PV2-22; in a chart with the visit's number behind it."""
 RESTRICTED = "patient.restricted"
@@ -60,6 +62,8 @@ def take_patient(chart: Chart, facts: Item, keys: Sequence[str]) -> None:
     for field, fact in facts.items():
         if not field.startswith("patient.") or field == "patient.mrn.extension":
             continue
+        if field == PROTECTED and fact.value is None:
+            continue  # its N alone takes it back
         if field == VISIT_PROTECTED:
             _take_protection(chart, fact, text_of(facts, "visit.number"))
         elif field == RESTRICTED:
@@ -77,7 +81,7 @@ def take_patient(chart: Chart, facts: Item, keys: Sequence[str]) -> None:
 def _take_protection(chart: Chart, fact: Fact, visit: str) -> None:
     """PV2-22 protects by visit: another visit's N does not lift it."""
     field = f"{VISIT_PROTECTED}:{visit}"
-    if fact.value or field in chart.patient:
+    if fact.value or (fact.value is not None and field in chart.patient):
         merge(chart.patient, field, fact)
 
 

@@ -1,5 +1,5 @@
-"""What a site's withhold list (`withhold.csv`) keeps out of requests. Looked at when a request is composed: the chart
-keeps all, so that a changed list counts at once.
+"""What a site's withhold list (`withhold.csv`) keeps out of requests, and what was coded together with something
+confidential. Looked at when a request is composed: the chart keeps all, so that a changed list counts at once.
 """
 
 from __future__ import annotations
@@ -19,14 +19,20 @@ Source = Callable[[str, str], str]
 """A path and the control id of the message that said it, as provenance shows it."""
 WITHHELD_BY = "withheld by "
 """How the reason begins that is noted for what is withheld."""
+CONFIDENTIAL = "confidential: "
+"""How it begins for what the sender says is confidential under another code."""
 
 
 def without_withheld(book: Rulebook, chart: Chart, source: Source, left_out: list[LeftOut]) -> Chart:
     """The chart without what the site withholds; each with its reason in `left_out`. The chart itself stays as it is."""
-    if not book.site.withholds_any:
+    told = without_confidential(chart, source, left_out) if chart.coded_together else chart.problems
+    if not book.site.withholds_any and told is chart.problems:
         return chart
     shown = chart.copy()
-    shown.problems = _problems(book.site, chart, source, left_out)
+    shown.problems = told
+    if not book.site.withholds_any:
+        return shown
+    shown.problems = _problems(book.site, shown, source, left_out)
     shown.orders = _orders(book, chart.orders, source, left_out)
     return shown
 
@@ -49,6 +55,34 @@ def note_codings(chart: Chart, reading: Reading) -> None:
         if len(codes) > 1 and codes not in known:
             known.add(codes)
             chart.coded_together.append(codes)
+
+
+def without_confidential(chart: Chart, source: Source, left_out: list[LeftOut]) -> list[Problem]:
+    """The problems without those whose diagnosis the sender calls confidential under another code, unless he has said since
+    of this one that it is not: else the other code would tell.
+    """
+    marks: dict[str, str] = {}
+    for entry in chart.problems:
+        if entry.gone == "withheld":
+            code = f"{entry.system}|{entry.code}"
+            marks[code] = max(entry.at, marks.get(code, ""))
+    if not marks:
+        return chart.problems
+    since: dict[str, str] = {}
+    for group in chart.coded_together:
+        at = max((marks[code] for code in group if code in marks), default="")
+        since.update((code, max(at, since.get(code, ""))) for code in group if at and code not in marks)
+    kept = []
+    told = set()
+    for entry in chart.problems:
+        code = f"{entry.system}|{entry.code}"
+        if code not in since or entry.gone or entry.released_at >= since[code]:
+            kept.append(entry)
+        elif code not in told:
+            told.add(code)
+            why = f"{CONFIDENTIAL}it was coded together with what a message withheld"
+            left_out.append(LeftOut(source(entry.leaves[0].source, entry.message), entry.code, why))
+    return kept if len(kept) < len(chart.problems) else chart.problems
 
 
 def _problems(site: Site, chart: Chart, source: Source, left_out: list[LeftOut]) -> list[Problem]:

@@ -388,6 +388,47 @@ def test_one_protection_is_not_lifted_by_another(story, protects, denies):
     assert codes(told.book(denies)) == ["protected"]
 
 
+@pytest.mark.parametrize("protects", ["PD1||||||||||||{}", "PV2||||||||||||||||||||||{}"])
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_deleted_field_lifts_no_protection(story, protects, order):
+    told = story()
+    for place in order:
+        word = ("Y", '""')[place]
+        told.tell("ADT^A08", told.PID, pv1("V1"), protects.format(word), at=at(place))
+    assert codes(told.book(at=at(10))) == ["protected"]
+    lifted = told.tell("ADT^A08", told.PID, pv1("V1"), protects.format("N"), at=at(11))
+    assert lifted["decision"] == "post"
+
+
+@pytest.mark.parametrize("first", ["T1001", "T2002"])
+@pytest.mark.parametrize(
+    ("protects", "denies", "lifts"),
+    [
+        ("PD1||||||||||||Y", "PD1||||||||||||N", "PD1||||||||||||N"),
+        ("ARV|1|A|REST^x", "ARV|1|D|OTHER^x", "ARV|1|D|REST^x"),
+        ("ARV|1|A|REST^x", 'ARV|1|A|""', 'ARV|1|A|""'),
+    ],
+)
+def test_a_merge_lifts_no_protection_of_either_number(story, first, protects, denies, lifts):
+    told = story()
+    other = {"T1001": "T2002", "T2002": "T1001"}[first]
+    told.tell("ADT^A08", pid(first), protects, at=at(1))
+    told.tell("ADT^A08", pid(other), denies, at=at(2))
+    told.tell("ADT^A40", told.PID, mrg("T2002"), at=at(3))
+    assert codes(told.book(at=at(4))) == ["protected"]
+    assert told.tell("ADT^A08", told.PID, lifts, at=at(5))["decision"] == "post"
+
+
+def test_a_merge_keeps_the_restrictions_of_both_numbers(story):
+    told = story()
+    told.tell("ADT^A08", pid("T2002"), "ARV|1|A|ONE")
+    told.tell("ADT^A08", told.PID, "ARV|1|A|TWO")
+    told.tell("ADT^A40", told.PID, mrg("T2002"))
+    told.tell("ADT^A08", told.PID, "ARV|1|D|TWO")
+    assert told.book()["decision"] == "hold"
+    assert told.tell("ADT^A08", told.PID, "ARV|1|D|ONE")["decision"] == "post"
+
+
 def test_a_visits_protection_is_lifted_by_its_own_no_alone(story):
     told = story()
     told.tell("ADT^A08", told.PID, pv1("V1"), "PV2||||||||||||||||||||||Y")
@@ -460,6 +501,25 @@ def test_the_protection_of_a_visit_with_a_new_number_is_lifted_under_that(story)
     told.tell("ADT^A50", told.PID, mrg("T1001", "V1"), pv1("V2"))
     assert codes(told.tell("ADT^A08", told.PID, pv1("V2"), DG1)) == ["protected"]
     assert told.tell("ADT^A08", told.PID, pv1("V2"), f"{expected()}{'|' * 14}N")["decision"] == "post"
+
+
+@pytest.mark.parametrize(
+    "move", [("ADT^A45", mrg("T2002", "V1"), pv1("V1")), ("ADT^A44", mrg_account("T2002", "ACC1"))]
+)
+def test_what_a_person_let_go_of_one_patient_lets_nothing_go_of_another(story, move):
+    told = story()
+    for person in (told.PID, pid("T2002")):
+        told.tell("ADT^A08", person, "PD1||||||||||||Y")
+    assert codes(told.book(pv1("V1"), pid=billed("T2002", "ACC1"))) == ["protected"]
+    key = next(key for key, chart in told.kept.items() if chart.appointments)
+    chart, request = told.kept[key], told.changes[0].id
+    let_go = told.engine.release(chart, request, now=told.now, new_id=told.ids.__next__)
+    assert [change.state for change in let_go.requests] == ["waiting"]
+    told.kept.update({key: let_go.chart for key, kept in told.kept.items() if kept is chart})
+    event, *segments = move
+    assert codes(told.tell(event, told.PID, *segments)) == ["moved"]
+    assert [(change.id, change.state) for change in told.changes] == [(request, "held")]
+    assert codes(told.book(kind="SIU^S13", start="20260311093000")) == ["protected"]
 
 
 def test_a_restriction_ends_when_it_is_deleted(story):

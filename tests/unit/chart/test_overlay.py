@@ -461,6 +461,29 @@ def test_the_same_diagnosis_in_another_system_is_withheld_too(site, story):
 
 
 @pytest.mark.parametrize(
+    "move",
+    [
+        ("ADT^A45", "MRG|T2002^^^LFC^MR||||V1", f"PV1|1|O{'|' * 17}V1"),
+        ("ADT^A44", "MRG|T2002^^^LFC^MR||ACC1"),
+        ("ADT^A40", "MRG|T2002^^^LFC^MR"),
+    ],
+)
+def test_the_same_diagnosis_in_another_system_is_withheld_where_it_goes_too(site, story, move):
+    told = story(site({"withhold.csv": WITHHELD}))
+    event, *segments = move
+    told.tell(
+        "ADT^A08",
+        f"PID|1||T2002^^^LFC^MR||Sample^Robin||19700131|F{'|' * 10}ACC1",
+        f"PV1|1|O{'|' * 17}V1",
+        f"DG1|1||{TWO}",
+    )
+    assert codes(told.tell(event, told.PID, *segments)) in (["moved"], ["merged"])
+    answer = told.book("DG1|1||44054006^DM^SCT")
+    assert lists(answer) == ["44054006"]
+    assert [value for _, value, _ in left(answer)] == ["F10.20", "7200002"]
+
+
+@pytest.mark.parametrize(
     "rxe",
     [
         "RXE||7454^methadone^RXNORM",

@@ -293,6 +293,22 @@ class TestConfidential:
             told.tell(kind, told.PID, *segments, at=f"20260302080{place}")
         assert problems(booked(told, at="202603021000")) == []
 
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+    @pytest.mark.parametrize("marked", [0, 1])
+    def test_a_problem_that_is_coded_anew_stays_confidential(self, told, marked, order):
+        said = [prb(instance="5"), prb("UP", code="44054006^D^SCT", instance="5")]
+        said[marked] = segment(said[marked], f25="R")
+        for place in order:
+            told.tell("PPR^PC1", told.PID, said[place], at=f"20260302080{place}")
+        assert problems(booked(told, at="202603021000")) == []
+        told.tell("PPR^PC2", told.PID, prb("UP", code=ASTHMA, instance="5", f25="U"), at="202603021100")
+        assert problems(booked(told, at="202603021200")) == ["10:J45.909"]
+
+    def test_another_problem_with_the_number_of_a_visits_diagnosis_is_not_confidential(self, told):
+        told.tell("ADT^A08", told.PID, visit("V1"), segment(dg1(), f18="Y", f20="5", f21="A"))
+        told.tell("PPR^PC1", told.PID, prb(code=ASTHMA, instance="5"))
+        assert problems(booked(told)) == ["10:J45.909"]
+
     def test_it_stays_withheld_until_the_sender_releases_it(self, told):
         told.tell("ADT^A08", told.PID, visit("V1"), dg1())
         told.tell("PPR^PC1", told.PID, prb(f25="R"))

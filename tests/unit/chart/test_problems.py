@@ -7,9 +7,14 @@ from datetime import timedelta
 import pytest
 from telling import problems, visit
 
+from interface.chart.shown import shown
 
-def dg1(code="E11.9^Diabetes^I10", f2="", f4="", date="", f6="", f18="", action=""):
-    return f"DG1|1|{f2}|{code}|{f4}|{date}|{f6}{'|' * 12}{f18}|||{action}"
+
+def dg1(code="E11.9^Diabetes^I10", f2="", f4="", date="", f6="", f18="", f20="", action=""):
+    return f"DG1|1|{f2}|{code}|{f4}|{date}|{f6}{'|' * 12}{f18}||{f20}|{action}"
+
+
+TWO_CODES = "E11.9^Diabetes^I10^44054006^Diabetes^SCT"
 
 
 ICD10 = [
@@ -243,6 +248,47 @@ class TestConfidential:
         told = story()
         told.book(dg1())
         assert problems(told.book(dg1(f18="Y"), kind="SIU^S14")) == []
+
+    @pytest.mark.parametrize("confidential", [("Y", "N"), ("N", "Y"), ("", "Y"), ("Y", "")])
+    def test_of_two_words_in_one_message_the_one_that_withholds_counts(self, story, confidential):
+        assert problems(story().book(*[dg1(f18=word) for word in confidential])) == []
+
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+    def test_another_code_of_the_same_diagnosis_does_not_tell_it(self, story, order):
+        """Whichever comes first, the two codes or the mark at one of them."""
+        told = story()
+        for place in order:
+            told.tell("ADT^A08", told.PID, visit(f"V{place}"), (dg1(TWO_CODES), dg1(f18="Y"))[place])
+        answer = told.book()
+        assert problems(answer) == []
+        assert [(e["value"], e["why"]) for e in answer["left_out"]] == [
+            ("44054006", "confidential: it was coded together with what a message withheld")
+        ]
+        assert "44054006" not in str(shown(told.chart, told.engine.book, told.engine.policy, told.now.date()))
+
+    @pytest.mark.parametrize(
+        ("released", "left"),
+        [
+            ("E11.9^Diabetes^I10", ["10:E11.9", "S:44054006"]),
+            ("44054006^Diabetes^SCT", ["S:44054006"]),
+            ("44054006^Diabetes^SCT^E11.9^Diabetes^I10", ["10:E11.9", "S:44054006"]),
+        ],
+    )
+    def test_a_release_counts_for_the_codes_it_names(self, story, released, left):
+        told = story()
+        told.tell("ADT^A08", told.PID, dg1(TWO_CODES))
+        told.tell("ADT^A08", told.PID, dg1(f18="Y"))
+        told.tell("ADT^A08", told.PID, dg1(released, f18="N"))
+        assert problems(told.book()) == left
+
+    def test_a_visits_number_takes_it_under_its_other_code_too(self, story):
+        told = story()
+        told.tell("ADT^A08", told.PID, visit("V1"), dg1(f20="D1", action="A"))
+        told.tell("ADT^A08", told.PID, visit("V1"), dg1("E11.65^D^I10", f18="Y", f20="D1", action="U"))
+        assert problems(told.book()) == []
+        told.tell("ADT^A08", told.PID, visit("V1"), dg1("E13.9^D^I10", f20="D1", action="U"))
+        told.tell("ADT^A08", told.PID, visit("V1"), dg1("J45^Asthma^I10", f20="D2", action="A"))
+        assert problems(told.book(key="F2")) == ["10:J45"]
 
 
 def test_problems_of_earlier_messages_are_in_the_booking(story):
