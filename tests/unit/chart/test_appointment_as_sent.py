@@ -157,6 +157,9 @@ class TestProvider:
             ("Quill MD, Avery B", {"family": "Quill", "given": ["Avery", "B"]}),
             ("Quill Jr. MD, Avery", {"family": "Quill", "given": ["Avery"], "suffix": "Jr."}),
             ("Van Do, Avery", {"family": "Van Do", "given": ["Avery"]}),
+            ("Quill CRNP, Avery", {"family": "Quill", "given": ["Avery"]}),
+            ("Quill, Avery MSN APRN FNP-BC", {"family": "Quill", "given": ["Avery"]}),
+            ("Dr. Quill, Avery", {"family": "Quill", "given": ["Avery"], "prefix": "Dr."}),
         ],
     )
     def test_a_name_in_aig_3_without_its_titles(self, story, aig3, name):
@@ -170,6 +173,10 @@ class TestProvider:
     def test_a_clinicians_name_in_one_component(self, story, xcn2):
         answer = tell(story, sch(), f"AIP|1||{NPI}^{xcn2}")
         assert provider(answer)["name"] == {"family": "QUILL", "given": ["AVERY"]}
+
+    def test_a_title_in_front_of_the_family_name_is_the_prefix(self, story):
+        answer = tell(story, sch(), f"AIP|1||{NPI}^DR QUILL, AVERY MD")
+        assert provider(answer)["name"] == {"family": "QUILL", "given": ["AVERY"], "prefix": "DR"}
 
     def test_a_degree_behind_the_family_name_is_not_part_of_it(self, story):
         assert provider(tell(story, sch(), f"AIP|1||{NPI}^Quill, M.D.^Avery"))["name"]["family"] == "Quill"
