@@ -77,10 +77,13 @@ def decode(raw: bytes, declared: str = "", default: str | None = None, *, repeti
     if raw.isascii() and JAPANESE not in tried:
         return Decoded(raw.decode(ASCII), _narrow(tried[0]) if tried else UTF_8)
     for codec in tried:
-        if (text := _strict(raw, _narrow(codec))) is not None:
+        if (text := _as_declared(raw, codec)) is not None:
             said = f"{_absence(declared)}: read as {codec}, as set for the listener"
             return Decoded(text, _narrow(codec), (said,) if standing_in else ())
-    why = _absence(declared) if not tried else f"{_declaration(declared)}, the bytes do not fit"
+    if standing_in:
+        why = f"{_absence(declared)}, and the bytes do not fit {standing_in}, as set for the listener"
+    else:
+        why = f"{_declaration(declared)}, the bytes do not fit" if tried else _absence(declared)
     if (text := _strict(raw, UTF_8)) is not None:
         return Decoded(text, UTF_8, (f"{why}: read as utf-8",))
     lines = [_loose(line, tried) for line in raw.splitlines(keepends=True)]
@@ -90,7 +93,7 @@ def decode(raw: bytes, declared: str = "", default: str | None = None, *, repeti
 def fits(raw: bytes, declared: str, repetition: str = "~") -> bool:
     """Whether bytes are what MSH-18 declares; of ASCII (engines' default), absent and unknown always true."""
     found = codecs_of(declared, repetition) if declared else ()
-    return not found or found == (ASCII,) or any(_strict(raw, _narrow(codec)) is not None for codec in found)
+    return not found or found == (ASCII,) or any(_as_declared(raw, codec) is not None for codec in found)
 
 
 def decode_wide(raw: bytes, codec: str) -> Decoded:
@@ -124,6 +127,13 @@ def cp1252_text(raw: bytes) -> str:
 def _narrow(codec: str) -> str:
     # "UNICODE" on a payload that is evidently not UTF-16 means UTF-8 in the wild
     return UTF_8 if codec.startswith("utf-16") else codec
+
+
+def _as_declared(raw: bytes, codec: str) -> str | None:
+    """The bytes in a character set that was declared; None: they do not fit."""
+    if codec == LATIN_1 and not raw.isascii() and _strict(raw, UTF_8) is not None:
+        return None  # UTF-8 under a wrong name: engines write anew and leave MSH-18 as it was
+    return _strict(raw, _narrow(codec))
 
 
 def _strict(raw: bytes, codec: str) -> str | None:

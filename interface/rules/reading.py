@@ -24,6 +24,9 @@ from interface.rules.rulebook import MRN, Rulebook
 
 _CLOCK_SLACK = timedelta(days=1)
 _TRIGGER = re.compile("[A-Z][0-9]{2}")
+_ZERO_FOR_O = re.compile("0[0-9]{2}")
+_ONLY_EVENT = dict.fromkeys(("ORM", "RDE", "RDS", "RAS"), "O01")
+"""Of orders versions 2.1 and 2.2 know one event (chapter 4), and no EVN: there the message code says it all."""
 _HALF_HOUR = timedelta(minutes=30)
 
 
@@ -99,9 +102,10 @@ def read_message(
         return _rejected(control_id, kind, "missing-type")
     if not control_id:
         return _rejected(control_id, kind, "missing-control-id")
-    if not trigger and (trigger := _old_trigger(message)):
-        kind = f"{code}^{trigger}"
-        notes = (*notes, f"MSH-9 names no event: EVN-1 does, {trigger}")
+    if not trigger or trigger[0] == "0":
+        trigger, note = _meant_trigger(message)
+        if note:
+            kind, notes = f"{code}^{trigger}", (*notes, note)
     book = book.of_sender(listener, message)
     event = book.event(code, trigger)
     if event.needs and message.names.isdisjoint(event.needs):
@@ -241,11 +245,21 @@ def _patients(book: Rulebook, context: Context) -> set[tuple[str, ...]]:
     return {_keys(read_rules(book.of_mrn, context, group).get(MRN)) for group in groups}
 
 
-def _old_trigger(message: Message) -> str:
-    """The event by EVN-1, as versions 2.1 and 2.2 name it (chapter 3); empty: it is none."""
+def _meant_trigger(message: Message) -> tuple[str, str]:
+    """The event where MSH-9.2 is empty or begins with a zero, and how it was told; without that: what was sent.
+
+    `RDE^001` is written for `RDE^O01`. Without an event an order has the only one there was, else EVN-1 names it, as
+    versions 2.1 and 2.2 do (chapter 3).
+    """
+    code, sent = message.message_code, message.trigger_event
+    if sent:
+        trigger = "O" + sent[1:] if _ZERO_FOR_O.fullmatch(sent) else ""
+        return trigger or sent, f"MSH-9: {sent} is read as {trigger}" if trigger else ""
+    if trigger := _ONLY_EVENT.get(code, ""):
+        return trigger, f"MSH-9 names no event: that of {code} is {trigger}"
     segment = message.first("EVN")
     text = "" if segment is None else segment.text(1).strip().upper()
-    return text if _TRIGGER.fullmatch(text) else ""
+    return (text, f"MSH-9 names no event: EVN-1 does, {text}") if _TRIGGER.fullmatch(text) else ("", "")
 
 
 def _rejected(control_id: str, kind: str, why: str) -> Reading:

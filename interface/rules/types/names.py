@@ -107,23 +107,24 @@ def mended(name: NameParts, affixes: Words, degrees: bool) -> NameParts:
     """`FAMILY,GIVEN` in the family name's component is split; so is a title behind a comma (`Weeder, M.D.`)."""
     text, source = name.family
     pieces, suffix, dropped = _without_affixes(text, affixes, degrees)
-    said = (f"{source} is split at its comma", *(f"{source}: a degree is not sent" for _ in dropped[:1]))
-    given, further = name.given, name.further
-    family, junior = _family_name(pieces[0] if pieces else "", affixes)
+    given, further, more = name.given, name.further, False
+    family, junior, title, degree = _family_name(pieces[0] if pieces else "", affixes, degrees)
     suffix = suffix or junior
     if not given[0]:
         words, found, more = _trimmed(" ".join(pieces[1:]).split(), affixes, degrees)
         given, suffix = (" ".join(words), source), suffix or found
-        if more and not dropped:
-            said = (*said, f"{source}: a degree is not sent")
     elif len(pieces) > 1:
         first, sent = " ".join(pieces[1:]), given[0].rstrip(".")
         if len(sent) == 1 and sent.isalpha():  # ANDERSON,CARL^J
             given, further = (first, source), (f"{given[0]} {further[0]}".strip(), given[1])
         elif first.casefold() != sent.casefold():
             return name  # a comma within a family name, whatever it means there
+    said: tuple[str, ...] = (f"{source} is split at its comma",)
+    if dropped or degree or more:
+        said = (*said, f"{source}: a degree is not sent")
     kept = name.suffix if name.suffix[0] else (suffix, source)
-    return NameParts((family, source), given, further, kept, name.prefix, said)
+    prefix = name.prefix if name.prefix[0] else (title, source)
+    return NameParts((family, source), given, further, kept, prefix, said)
 
 
 def name_in_text(text: str, source: str, affixes: Words) -> Value | None:
@@ -133,10 +134,10 @@ def name_in_text(text: str, source: str, affixes: Words) -> Value | None:
     """
     pieces, suffix, dropped = _without_affixes(text, affixes, degrees=True)
     if len(pieces) > 1:
-        family, junior = _family_name(pieces[0], affixes)
+        family, junior, title, degree = _family_name(pieces[0], affixes, degrees=True)
         words, prefix = _titled(" ".join(pieces[1:]).split(), affixes)
         words, found, more = _trimmed(words, affixes, degrees=True)
-        found = found or junior
+        found, prefix, more = found or junior, prefix or title, more or degree
     else:
         words, prefix = _titled(text.split(",")[0].split(), affixes, keep=2)
         words, found, more = _trimmed(words, affixes, degrees=True, keep=2)
@@ -174,10 +175,11 @@ def _without_affixes(text: str, affixes: Words, degrees: bool) -> tuple[list[str
     return pieces, suffix, dropped
 
 
-def _family_name(text: str, affixes: Words) -> tuple[str, str]:
-    """`Quill Jr.` as family name and suffix."""
-    words, suffix, _ = _trimmed(text.split(), affixes, degrees=False)
-    return " ".join(words), suffix
+def _family_name(text: str, affixes: Words, degrees: bool) -> tuple[str, str, str, bool]:
+    """`Quill Jr. MD` as family name and suffix; of a clinician a title in front; whether a degree went."""
+    words, suffix, dropped = _trimmed(text.split(), affixes, degrees)
+    words, title = _titled(words, affixes) if degrees else (words, "")
+    return " ".join(words), suffix, title, dropped
 
 
 def _titled(words: list[str], affixes: Words, keep: int = 1) -> tuple[list[str], str]:

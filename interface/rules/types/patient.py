@@ -294,7 +294,9 @@ def _street(context: Context, repetition: Repetition, whole: str) -> str:
     if not street:
         return f"{number} {name}".strip()
     if name and name.casefold() not in street.casefold():
-        context.leave_out(repetition.at(1, 2), name, f"{repetition.at(1, 1)} is the whole street address")
+        context.leave_out(
+            repetition.at(1, 2), name, f"{repetition.at(1, 1)} is taken as the whole street address"
+        )
     return street
 
 

@@ -48,6 +48,7 @@ class TestStatus:
                 (sent, "cancel")
                 for sent in ("Cancelled by patient", "Cancelled - Provider", "Canceled (weather)")
             ),
+            *((sent, "cancel") for sent in ("CANC", "Canc'd", "X^CXL", "CNCL")),
             *((sent, "cancel") for sent in ("CANCELLED_BY_CLINIC", "Patient Cancelled", "entered-in-error")),
             ("Blocked", "ignore"),
         ],
@@ -153,6 +154,12 @@ class TestProvider:
             ("Avery Quill, PA-C", {"family": "Quill", "given": ["Avery"]}),
             ("Dr. Avery Jo Quill", {"family": "Quill", "given": ["Avery", "Jo"], "prefix": "Dr."}),
             ("Quill Jr., Avery B", {"family": "Quill", "given": ["Avery", "B"], "suffix": "Jr."}),
+            ("Quill MD, Avery B", {"family": "Quill", "given": ["Avery", "B"]}),
+            ("Quill Jr. MD, Avery", {"family": "Quill", "given": ["Avery"], "suffix": "Jr."}),
+            ("Van Do, Avery", {"family": "Van Do", "given": ["Avery"]}),
+            ("Quill CRNP, Avery", {"family": "Quill", "given": ["Avery"]}),
+            ("Quill, Avery MSN APRN FNP-BC", {"family": "Quill", "given": ["Avery"]}),
+            ("Dr. Quill, Avery", {"family": "Quill", "given": ["Avery"], "prefix": "Dr."}),
         ],
     )
     def test_a_name_in_aig_3_without_its_titles(self, story, aig3, name):
@@ -162,10 +169,14 @@ class TestProvider:
     def test_a_family_name_and_a_degree_are_no_name(self, story):
         assert tell(story, sch(), f"AIG|1||{NPI}^Quill, MD|")["decision"] == "hold"
 
-    @pytest.mark.parametrize("xcn2", ["QUILL,AVERY", "QUILL, AVERY MD", "QUILL,AVERY,MD"])
+    @pytest.mark.parametrize("xcn2", ["QUILL,AVERY", "QUILL, AVERY MD", "QUILL,AVERY,MD", "QUILL MD, AVERY"])
     def test_a_clinicians_name_in_one_component(self, story, xcn2):
         answer = tell(story, sch(), f"AIP|1||{NPI}^{xcn2}")
         assert provider(answer)["name"] == {"family": "QUILL", "given": ["AVERY"]}
+
+    def test_a_title_in_front_of_the_family_name_is_the_prefix(self, story):
+        answer = tell(story, sch(), f"AIP|1||{NPI}^DR QUILL, AVERY MD")
+        assert provider(answer)["name"] == {"family": "QUILL", "given": ["AVERY"], "prefix": "DR"}
 
     def test_a_degree_behind_the_family_name_is_not_part_of_it(self, story):
         assert provider(tell(story, sch(), f"AIP|1||{NPI}^Quill, M.D.^Avery"))["name"]["family"] == "Quill"

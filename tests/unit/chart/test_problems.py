@@ -22,6 +22,8 @@ ICD10 = [
     "I10C",
     "ICD10",
     "ICD-10-CM",
+    "ICD10_CM",
+    "I10-CM",
     "icd10cm",
     "2.16.840.1.113883.6.90",
     "urn:oid:2.16.840.1.113883.6.90",
@@ -35,7 +37,7 @@ ICD9 = [
     "2.16.840.1.113883.6.103",
     "urn:oid:2.16.840.1.113883.6.103",
 ]
-SNOMED = ["SCT", "SNM", "SNOMED", "SNOMED-CT", "SNOMED CT", "2.16.840.1.113883.6.96"]
+SNOMED = ["SCT", "SNM", "SNOMED", "SNOMED-CT", "SNOMED CT", "SNOMEDCT_US", "SCTID", "2.16.840.1.113883.6.96"]
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,29 @@ def test_a_declared_set_that_does_not_fit_loses_nothing_and_is_said(name: str, w
     assert said.startswith(f"MSH-18 says {name}, the bytes do not fit: read as ")
 
 
+@pytest.mark.parametrize("text", ["María", "MARÍA", "Nuñez", "Zoë Müller"])
+def test_utf_8_that_is_called_latin_1_is_utf_8(text: str):
+    message = Message(made("8859/1", text).encode("utf-8"))
+    assert family(message) == text
+    assert message.charset_notes == ("MSH-18 says 8859/1, the bytes do not fit: read as utf-8",)
+
+
+def test_a_listeners_set_that_does_not_fit_is_said_to_be_the_listeners():
+    message = Message(made("", "María").encode("utf-8"), "8859/1")
+    assert family(message) == "María"
+    (said,) = message.charset_notes
+    assert said.startswith(
+        "MSH-18 absent, and the bytes do not fit iso8859-1, as set for the listener: read as "
+    )
+
+
+def test_one_latin_1_letter_that_utf_8_has_not_is_latin_1_throughout():
+    message = Message(made("8859/1", "María").encode("utf-8") + "NK1|1|Jürgen\r".encode("latin-1"))
+    nk1 = message.first("NK1")
+    assert nk1 is not None
+    assert nk1.text(2) == "Jürgen"
+
+
 def test_latin_1_with_bytes_that_it_has_no_letters_for_is_cp1252():
     message = Message(made("8859/1", "Müller – x").encode("cp1252"))
     assert family(message) == "Müller – x"

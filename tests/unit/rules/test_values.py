@@ -174,6 +174,29 @@ def test_evn_names_the_event_where_msh_9_does_not(msh9, evn1, kind, does):
     assert any("EVN-1" in note for note in reading.said) is (msh9 != "ADT^A08" and kind != "ADT")
 
 
+@pytest.mark.parametrize(
+    ("msh9", "kind", "does"),
+    [
+        ("RDE", "RDE^O01", "chart"),
+        ("rde^", "RDE^O01", "chart"),
+        ("ORM", "ORM^O01", "chart"),
+        ("RDS", "RDS^O01", "chart"),
+        ("RAS", "RAS^O01", "chart"),
+        ("RDE^001", "RDE^O01", "chart"),
+        ("RDE^011^RDE_O11", "RDE^O11", "chart"),
+        ("ORM^001", "ORM^O01", "chart"),
+        ("SIU", "SIU", "ignore"),
+        ("ORU", "ORU", "ignore"),
+        ("RDE^01", "RDE^01", "ignore"),
+    ],
+)
+def test_an_order_without_an_event_or_with_a_zero_for_the_letter_is_an_order(msh9, kind, does):
+    raw = f"MSH|^~\\&|A|B|C|D|20260302||{msh9}|M1|P|2.2\rEVN||20260302\rPID|1||T1\rORC|NW|1\rRXE||^Placebo 10 MG"
+    reading = read_message(load_rulebook(), Policy(), raw.encode(), received_at=RECEIVED)
+    assert (reading.type, reading.event.does) == (kind, does)
+    assert any("MSH-9" in note for note in reading.said) is (msh9.upper() != kind and does == "chart")
+
+
 TIMES = st.datetimes(datetime.fromisoformat("1900-01-01"), datetime.fromisoformat("2200-01-01"))
 OFFSETS = st.sampled_from(
     ["", *(f"{sign}{n // 60:02d}{n % 60:02d}" for sign in "+-" for n in range(0, 840, 15))]
