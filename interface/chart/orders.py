@@ -256,7 +256,8 @@ class _Taking:
             stated_now = [item[field] for field in group if field in item]
             if not stated_now or (group is _DOSAGE and all(fact.deleted for fact in stated_now)):
                 continue  # what is only deleted contradicts nothing
-            if any(field in facts and facts[field].at > at for field in group):
+            since = [facts[field] for field in group if field in facts and facts[field].at > at]
+            if since and not (group is _DOSAGE and all(fact.deleted for fact in since)):
                 item = {field: fact for field, fact in item.items() if field not in group}
             else:
                 gone += group
@@ -312,7 +313,17 @@ class _Taking:
         facts = {"order.confidential": said} if said is not None else {}
         visit, account = self._goes_with(old)
         at = self.reading.at if old is None else max(old.at, self.reading.at)
-        return Order(ids=ids, facts=facts, at=at, ended=True, visit=visit, account=account, unsaid=True)
+        replaces = _newer(self._replaces(), old.replaces if old is not None else None)
+        return Order(
+            ids=ids,
+            facts=facts,
+            at=at,
+            ended=True,
+            visit=visit,
+            account=account,
+            unsaid=True,
+            replaces=replaces,  # what it ends is ended, whatever is withheld of itself
+        )
 
     # ------------------------------------------------------------ replaced
 
@@ -379,7 +390,10 @@ def _take_code(facts: dict[str, Fact], fact: Fact, *, states: bool, adds: bool) 
     if known is not None and not _is_empty(known):
         if _is_ndc(known) and not _is_ndc(fact) and not fact.deleted:
             return
-        if not states and not (adds and _is_ndc(fact) and not _is_ndc(known)):
+        if _is_ndc(fact) and known.value is not None and not _is_ndc(known) and (states or adds):
+            facts["prescription.code"] = fact
+            return
+        if not states:
             return
     merge(facts, "prescription.code", fact)
 

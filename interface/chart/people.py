@@ -11,7 +11,7 @@ from typing import TypeVar
 from interface.chart.model import OPEN, Appointment, Asked, Chart, Discharge, Order, Problem, change
 from interface.chart.orders import is_withheld
 from interface.chart.problems import absorb_problems
-from interface.chart.update import VISIT_PROTECTED, leave_clinic, merge
+from interface.chart.update import VISIT_PROTECTED, leave_clinic, merge, split_restrictions
 from interface.chart.visits import note_renumbered, number_now, same_number
 from interface.rules.facts import Fact, Item
 
@@ -24,6 +24,8 @@ def absorb(chart: Chart, retired: Chart) -> list[Asked]:
     Gives what was asked twice: of an appointment that stood in both charts the request that is to end.
     """
     chart.keys += [key for key in retired.keys if key not in chart.keys]
+    split_restrictions(chart.patient)
+    split_restrictions(retired.patient)
     for field, fact in retired.patient.items():
         if field != "patient.mrn.extension":
             merge(chart.patient, field, fact)
@@ -43,6 +45,8 @@ def absorb(chart: Chart, retired: Chart) -> list[Asked]:
     for visit, at in retired.removed.items():
         if visit:  # that the other number's person was deleted says nothing of this one
             chart.removed[visit] = max(at, chart.removed.get(visit, ""))
+    for account, at in retired.accounts_gone.items():
+        chart.accounts_gone[account] = max(at, chart.accounts_gone.get(account, ""))
     chart.renumbered = {**retired.renumbered, **chart.renumbered}
     chart.led_to += [key for key in retired.led_to if key not in chart.led_to]
     for key, at in retired.gained.items():
@@ -245,7 +249,21 @@ def move(
     for number in {number_now(source, number) for number in gone} - {""}:
         source.removed[number] = max(at, source.removed.get(number, ""))
         target.removed.pop(number, None)
+    if account:
+        source.accounts_gone[account] = max(at, source.accounts_gone.get(account, ""))
+        back = [
+            known
+            for known, then in target.accounts_gone.items()
+            if same_number(known, account) and then <= at
+        ]
+        for known in back:
+            del target.accounts_gone[known]
     return [entry.key for entry in moved], twice
+
+
+def is_of_gone_account(chart: Chart, account: str, at: str) -> bool:
+    """Whether something of that account and time is of the person to whom the account has moved since (A44)."""
+    return any(same_number(gone, account) and at < moved for gone, moved in chart.accounts_gone.items())
 
 
 def _protections(chart: Chart, visit: str) -> list[str]:
@@ -291,4 +309,5 @@ def remove_person(chart: Chart, at: str) -> None:
     """A29: all that is known of the person but the numbers; nothing older comes back."""
     chart.patient, chart.problems, chart.orders = {}, [], []
     chart.appointments, chart.snapshots, chart.discharges, chart.removed = {}, {}, {}, {"": at}
+    chart.accounts_gone = {}
     chart.coded_together = []
