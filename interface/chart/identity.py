@@ -162,7 +162,8 @@ def _takes_over(chart: Chart, key: str, prior: str, at: str) -> bool:
     if chart.keys[0] == key:
         return False  # it is already
     mrn = chart.patient.get("patient.mrn.extension")
-    return chart.keys[0] == prior and (mrn is None or mrn.at <= at)
+    known = mrn.at if mrn is not None else chart.removed.get("", "")
+    return chart.keys[0] == prior and known <= at
 
 
 def _renumber(people: People, group: Move, reading: Reading) -> list[Reason]:

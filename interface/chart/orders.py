@@ -247,7 +247,9 @@ class _Taking:
         elif same is False:
             gone = [field for field in facts if _is_of_the_drug(field)]
         elif same is None and text_label(stated) and text_label(known):
-            self._say_forgotten((item if named_since else facts).get("prescription.code"), named_since)
+            self._say_forgotten(
+                (item if named_since else facts).get("prescription.code"), named_since=named_since
+            )
             if named_since:
                 item = {field: fact for field, fact in item.items() if field != "prescription.code"}
             else:
@@ -267,9 +269,14 @@ class _Taking:
         return item
 
     def _added(self, facts: dict[str, Fact]) -> Item:
-        """What may be added: nothing of another drug but the product that was given out."""
+        """What may be added: of another drug only the product that was given out; no product under another name."""
         item, known = self.item, facts.get("medication.nameCode")
-        if same_drug(item.get("medication.nameCode"), known) is not False:
+        stated = item.get("medication.nameCode")
+        same = same_drug(stated, known)
+        if same is None and not self.adds and text_label(stated) and text_label(known):
+            self._say_forgotten(item.get("prescription.code"), named_since=True)
+            return {field: fact for field, fact in item.items() if field != "prescription.code"}
+        if same is not False:
             return item
         return {
             field: fact
@@ -277,7 +284,7 @@ class _Taking:
             if not _is_of_the_drug(field) or (self.adds and field == "prescription.code")
         }
 
-    def _say_forgotten(self, code: Fact | None, named_since: bool) -> None:
+    def _say_forgotten(self, code: Fact | None, *, named_since: bool) -> None:
         """Say that the product of an order goes with its old name, unless this message brings one."""
         if code is None or code.value is None or (not named_since and "prescription.code" in self.item):
             return

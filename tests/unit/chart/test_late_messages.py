@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from telling import AIP, codes, number, orc, problems, rxe, segment
+from telling import AIP, codes, left, number, orc, problems, rxe, segment
 
 from interface.chart.rebuild import Told, rebuild
 
@@ -148,6 +148,17 @@ def test_the_product_of_the_order_counts_though_it_comes_behind_its_dispense(sto
     assert found["medicationRequests"][0]["code"]["code"] == "00093104801"
 
 
+@pytest.mark.parametrize("control", ["OK", "HD", "DC"])
+def test_what_only_adds_to_an_order_brings_no_product_under_another_name(story, control):
+    told = story(mrn_authority=("LFC",))
+    told.tell("RDE^O11", told.PID, orc("NW"), rxe("D1^Lisinopril^L"), at=at(1))
+    answer = told.tell("RDE^O11", told.PID, orc(control), rxe(NDC), at=at(2))
+    assert "the order names its drug otherwise now" in left(answer)[-1][2]
+    (found,) = asked(told)["request"]["medications"]
+    assert found["nameCode"]["displayName"] == "Lisinopril"
+    assert all("code" not in entry for entry in found.get("medicationRequests", []))
+
+
 @any_order(2)
 def test_a_confidential_replacement_ends_what_it_replaces(story, order):
     pid = f"PID|1||T1001^^^LFC^MR||Sample^Robin||19700131|F|||{ADDRESS}"
@@ -189,6 +200,16 @@ def test_a_merge_or_move_from_before_a_persons_deletion_brings_nothing_back(stor
     kind, *rest = late
     told.tell(kind, told.PID, *rest, at=at(3))
     assert "name" not in asked(told)["request"]["patient"]
+
+
+def test_a_merge_from_before_a_persons_deletion_changes_no_number(story):
+    told = story(mrn_authority=("LFC",))
+    first = ("ADT^A40", OTHER, "MRG|T1001^^^LFC^MR")
+    told.tell(*first, at=at(1))
+    told.tell("ADT^A40", told.PID, "MRG|T2002^^^LFC^MR", at=at(2))
+    told.tell("ADT^A29", told.PID, at=at(5))
+    told.tell(*first, at=at(1), control_id="AGAIN")
+    assert told.chart.keys[0] == "|T1001"
 
 
 def test_what_was_booked_on_an_account_before_it_moved_is_not_taken_again(story):
