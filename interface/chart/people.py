@@ -51,6 +51,8 @@ def absorb(chart: Chart, retired: Chart) -> list[Asked]:
     chart.led_to += [key for key in retired.led_to if key not in chart.led_to]
     for key, at in retired.gained.items():
         chart.gained[key] = max(at, chart.gained.get(key, ""))
+    if deleted := retired.removed.get("", ""):  # nothing older comes back under those numbers either
+        chart.gained.update((key, max(deleted, chart.gained.get(key, ""))) for key in retired.keys)
     return twice
 
 

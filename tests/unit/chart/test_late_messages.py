@@ -202,6 +202,16 @@ def test_a_merge_or_move_from_before_a_persons_deletion_brings_nothing_back(stor
     assert "name" not in asked(told)["request"]["patient"]
 
 
+def test_what_was_deleted_does_not_come_back_under_a_number_that_a_merge_has_retired_since(story):
+    told = story(mrn_authority=("LFC",))
+    told.book(at=at(1))
+    told.tell("ADT^A29", told.PID, at=at(2))
+    told.tell("ADT^A40", OTHER, "MRG|T1001^^^LFC^MR", at=at(3))
+    assert codes(told.book(at=at(1), control_id="AGAIN")) == ["older"]
+    assert not told.chart.appointments
+    assert told.book(at=at(4))["decision"] == "post", "what is newer is the survivor's"
+
+
 def test_a_merge_from_before_a_persons_deletion_changes_no_number(story):
     told = story(mrn_authority=("LFC",))
     first = ("ADT^A40", OTHER, "MRG|T1001^^^LFC^MR")
