@@ -7,6 +7,7 @@ import itertools
 import pytest
 from telling import AIP, codes, left, number, orc, problems, rxe, segment
 
+from interface.chart.model import change
 from interface.chart.rebuild import Told, rebuild
 
 ADDRESS = "12 Birch Ln^^Madison^WI^53703"
@@ -56,6 +57,18 @@ def test_a_merge_loses_no_restriction(story):
     told.tell("ADT^A08", OTHER, "ARV|1|D|TWO", at=at(2))
     told.tell("ADT^A40", OTHER, "MRG|T1001^^^LFC^MR", at=at(3))
     assert codes(asked(told, OTHER)) == ["protected"]
+
+
+def test_restrictions_of_a_chart_of_before_stand_in_one_list_and_end_as_others_do(story):
+    told = story(mrn_authority=("LFC",))
+    told.tell("ADT^A08", told.PID, "ARV|1|A|ONE", at=at(1))
+    known = told.chart.patient
+    one = known.pop("patient.restricted:ONE")
+    known["patient.restricted"] = change(one, value=["ONE", "TWO"])
+    assert codes(asked(told)) == ["protected"]
+    told.tell("ADT^A08", told.PID, "ARV|1|D|ONE", at=at(2))
+    assert codes(asked(told)) == ["protected"]
+    assert told.tell("ADT^A08", told.PID, "ARV|1|D|TWO", at=at(3))["decision"] == "post", "it completes"
 
 
 def test_null_ends_older_restrictions_that_come_late_too(story):
