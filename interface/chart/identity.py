@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MakeSettling = Callable[[Chart], Settling]
 
 _ANOTHERS = Reason("older", "older than the move of the number in PID to another person: only kept")
+_MOVED_ON = Reason("older", "the number in MRG has moved on since: only kept")
 _CANCELLED = Reason("cancelled", "the appointment is cancelled, said a message under the other number")
 _TWICE = Reason("superseded", "the same appointment stood under both numbers: the newer request stays")
 
@@ -112,6 +113,12 @@ def _trouble(reading: Reading) -> Reason | None:
 # ---------------------------------------------------------------- what each kind does
 
 
+def _take_patient(person: _Person, group: Move, reading: Reading) -> None:
+    """What PID says, unless it is older than the deletion of the person (A29)."""
+    if reading.at >= person.chart.removed.get("", ""):
+        take_patient(person.chart, group.facts, (group.key,))
+
+
 def _merge(people: People, group: Move, reading: Reading) -> list[Reason]:
     reasons = []
     for prior in group.prior:
@@ -129,6 +136,9 @@ def _merge(people: People, group: Move, reading: Reading) -> list[Reason]:
             )
         elif retired is person:
             reasons.append(Reason("already-merged", "both numbers are one patient's already"))
+        elif retired.chart.gained.get(prior, "") > reading.at:
+            reasons.append(_MOVED_ON)
+            continue
         else:
             people.absorb(person, retired)
             reasons.append(
@@ -137,7 +147,7 @@ def _merge(people: People, group: Move, reading: Reading) -> list[Reason]:
         if _takes_over(person.chart, group.key, prior, reading.at):
             take_number(person.chart, group.facts.get("patient.mrn.extension"), group.key)
     person = people.of(group.key)
-    take_patient(person.chart, group.facts, (group.key,))
+    _take_patient(person, group, reading)
     if group.account:
         renumber(person.chart, reading.at, account=(group.account, text_of(group.facts, "visit.account")))
     return reasons
@@ -152,12 +162,13 @@ def _takes_over(chart: Chart, key: str, prior: str, at: str) -> bool:
     if chart.keys[0] == key:
         return False  # it is already
     mrn = chart.patient.get("patient.mrn.extension")
-    return chart.keys[0] == prior and (mrn is None or mrn.at <= at)
+    known = mrn.at if mrn is not None else chart.removed.get("", "")
+    return chart.keys[0] == prior and known <= at
 
 
 def _renumber(people: People, group: Move, reading: Reading) -> list[Reason]:
     person = people.of(group.key)
-    take_patient(person.chart, group.facts, (group.key,))
+    _take_patient(person, group, reading)
     touched, twice = renumber(
         person.chart,
         reading.at,
@@ -174,7 +185,7 @@ def _renumber(people: People, group: Move, reading: Reading) -> list[Reason]:
 
 def _move_number(people: People, group: Move, reading: Reading) -> list[Reason]:
     person = people.of(group.key)
-    take_patient(person.chart, group.facts, (group.key,))
+    _take_patient(person, group, reading)
     reasons = []
     for prior in group.prior:
         before = people.get(prior)
@@ -182,7 +193,7 @@ def _move_number(people: People, group: Move, reading: Reading) -> list[Reason]:
             reasons.append(Reason("same-patient", "the number in MRG is this patient's already"))
             continue
         if before is not None and before.chart.gained.get(prior, "") > reading.at:
-            reasons.append(Reason("older", "the number in MRG has moved on since: only kept"))
+            reasons.append(_MOVED_ON)
             continue
         if before is not None:
             give_up_number(before.chart, prior, group.facts)
@@ -201,7 +212,7 @@ def _move_number(people: People, group: Move, reading: Reading) -> list[Reason]:
 def _move_part(people: People, group: Move, reading: Reading) -> list[Reason]:
     """A44 moves an account, A45 a visit; then it may have a new number."""
     person = people.of(group.key)
-    take_patient(person.chart, group.facts, (group.key,))
+    _take_patient(person, group, reading)
     visit, account = text_of(group.facts, "visit.number"), text_of(group.facts, "visit.account")
     what = (
         {"visit": group.visit or visit}
@@ -212,6 +223,9 @@ def _move_part(people: People, group: Move, reading: Reading) -> list[Reason]:
     for prior in group.prior:
         before = people.of(prior)  # of nobody who is known, too: older news of the visit may be on its way
         if before is person:
+            continue
+        if before.chart.gained.get(prior, "") > reading.at:
+            reasons.append(_MOVED_ON)
             continue
         if person.chart.removed.get(number_now(person.chart, group.visit or visit), "") > reading.at:
             reasons.append(Reason("older", "the visit has moved on since: only kept"))

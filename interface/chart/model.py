@@ -16,6 +16,8 @@ from interface.rules.facts import Fact, Leaf
 VERSION = 1
 PERSON = "P:"
 """The key of the entry that stands for requests without a date, which are about the person alone."""
+NO_VISIT = "V:"
+"""The key of a visit without a number; many patients have one."""
 
 
 STATE_UNSAID = "0"
@@ -58,6 +60,8 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Of a listed one: when something said that it is active or has ended; empty: `at`. `STATE_UNSAID`: nothing has."""
     withheld_in: str = ""
     """Of one that is withheld, in whichever visit: the visit whose message said that it is confidential."""
+    dated_at: str = ""
+    """When its date was last corrected (`CO` in PRB-1): no date from before that counts."""
 
 
 class Order(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -188,6 +192,8 @@ class Chart(msgspec.Struct, omit_defaults=True, gc=False):
     led_to: list[str] = []
     """Keys of the persons to whom a number, account or visit of this one moved (A43 to A45): without what moved it, this
     chart can't be made anew."""
+    accounts_gone: dict[str, str] = {}
+    """Account to the time at which it moved to another person (A44): nothing older of it is taken here."""
 
     def copy(self) -> Chart:
         """A chart that can be changed without changing this one."""
@@ -205,6 +211,7 @@ class Chart(msgspec.Struct, omit_defaults=True, gc=False):
             dict(self.gained),
             dict(self.renumbered),
             list(self.led_to),
+            dict(self.accounts_gone),
         )
 
 

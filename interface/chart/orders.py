@@ -247,7 +247,9 @@ class _Taking:
         elif same is False:
             gone = [field for field in facts if _is_of_the_drug(field)]
         elif same is None and text_label(stated) and text_label(known):
-            self._say_forgotten((item if named_since else facts).get("prescription.code"), named_since)
+            self._say_forgotten(
+                (item if named_since else facts).get("prescription.code"), named_since=named_since
+            )
             if named_since:
                 item = {field: fact for field, fact in item.items() if field != "prescription.code"}
             else:
@@ -256,7 +258,8 @@ class _Taking:
             stated_now = [item[field] for field in group if field in item]
             if not stated_now or (group is _DOSAGE and all(fact.deleted for fact in stated_now)):
                 continue  # what is only deleted contradicts nothing
-            if any(field in facts and facts[field].at > at for field in group):
+            since = [facts[field] for field in group if field in facts and facts[field].at > at]
+            if since and not (group is _DOSAGE and all(fact.deleted for fact in since)):
                 item = {field: fact for field, fact in item.items() if field not in group}
             else:
                 gone += group
@@ -266,9 +269,14 @@ class _Taking:
         return item
 
     def _added(self, facts: dict[str, Fact]) -> Item:
-        """What may be added: nothing of another drug but the product that was given out."""
+        """What may be added: of another drug only the product that was given out; no product under another name."""
         item, known = self.item, facts.get("medication.nameCode")
-        if same_drug(item.get("medication.nameCode"), known) is not False:
+        stated = item.get("medication.nameCode")
+        same = same_drug(stated, known)
+        if same is None and not self.adds and text_label(stated) and text_label(known):
+            self._say_forgotten(item.get("prescription.code"), named_since=True)
+            return {field: fact for field, fact in item.items() if field != "prescription.code"}
+        if same is not False:
             return item
         return {
             field: fact
@@ -276,7 +284,7 @@ class _Taking:
             if not _is_of_the_drug(field) or (self.adds and field == "prescription.code")
         }
 
-    def _say_forgotten(self, code: Fact | None, named_since: bool) -> None:
+    def _say_forgotten(self, code: Fact | None, *, named_since: bool) -> None:
         """Say that the product of an order goes with its old name, unless this message brings one."""
         if code is None or code.value is None or (not named_since and "prescription.code" in self.item):
             return
@@ -312,7 +320,17 @@ class _Taking:
         facts = {"order.confidential": said} if said is not None else {}
         visit, account = self._goes_with(old)
         at = self.reading.at if old is None else max(old.at, self.reading.at)
-        return Order(ids=ids, facts=facts, at=at, ended=True, visit=visit, account=account, unsaid=True)
+        replaces = _newer(self._replaces(), old.replaces if old is not None else None)
+        return Order(
+            ids=ids,
+            facts=facts,
+            at=at,
+            ended=True,
+            visit=visit,
+            account=account,
+            unsaid=True,
+            replaces=replaces,  # what it ends is ended, whatever is withheld of itself
+        )
 
     # ------------------------------------------------------------ replaced
 
@@ -379,7 +397,10 @@ def _take_code(facts: dict[str, Fact], fact: Fact, *, states: bool, adds: bool) 
     if known is not None and not _is_empty(known):
         if _is_ndc(known) and not _is_ndc(fact) and not fact.deleted:
             return
-        if not states and not (adds and _is_ndc(fact) and not _is_ndc(known)):
+        if _is_ndc(fact) and known.value is not None and not _is_ndc(known) and (states or adds):
+            facts["prescription.code"] = fact
+            return
+        if not states:
             return
     merge(facts, "prescription.code", fact)
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 from interface.chart.model import OPEN, Appointment, Asked, Chart, Discharge, Order, Problem, change
 from interface.chart.orders import is_withheld
 from interface.chart.problems import absorb_problems
-from interface.chart.update import PROTECTED, RESTRICTED, VISIT_PROTECTED, leave_clinic, merge
+from interface.chart.update import VISIT_PROTECTED, absorb_protection, is_protection, leave_clinic, merge
 from interface.chart.visits import note_renumbered, number_now, same_number
 from interface.rules.facts import Fact, Item
 
@@ -25,10 +25,9 @@ def absorb(chart: Chart, retired: Chart) -> list[Asked]:
     """
     chart.keys += [key for key in retired.keys if key not in chart.keys]
     for field, fact in retired.patient.items():
-        if field in (PROTECTED, RESTRICTED):
-            _absorb_protection(chart, field, fact)
-        elif field != "patient.mrn.extension":
+        if field != "patient.mrn.extension" and not is_protection(field):
             merge(chart.patient, field, fact)
+    absorb_protection(chart.patient, retired.patient)
     absorb_problems(chart, retired.problems)
     for order in retired.orders:
         _absorb_order(chart, order)
@@ -45,24 +44,15 @@ def absorb(chart: Chart, retired: Chart) -> list[Asked]:
     for visit, at in retired.removed.items():
         if visit:  # that the other number's person was deleted says nothing of this one
             chart.removed[visit] = max(at, chart.removed.get(visit, ""))
+    for account, at in retired.accounts_gone.items():
+        chart.accounts_gone[account] = max(at, chart.accounts_gone.get(account, ""))
     chart.renumbered = {**retired.renumbered, **chart.renumbered}
     chart.led_to += [key for key in retired.led_to if key not in chart.led_to]
     for key, at in retired.gained.items():
         chart.gained[key] = max(at, chart.gained.get(key, ""))
+    if deleted := retired.removed.get("", ""):  # nothing older comes back under those numbers either
+        chart.gained.update((key, max(deleted, chart.gained.get(key, ""))) for key in retired.keys)
     return twice
-
-
-def _absorb_protection(chart: Chart, field: str, fact: Fact) -> None:
-    """What protects under either number goes on: what was denied of the one record says nothing of the other."""
-    known = chart.patient.get(field)
-    if known is None or bool(known.value) == bool(fact.value):
-        merge(chart.patient, field, fact)
-        if known is not None and isinstance(known.value, list):
-            taken = chart.patient[field]
-            both = list(dict.fromkeys([*known.value, *fact.value]))
-            chart.patient[field] = change(taken, value=both)
-    elif fact.value:
-        chart.patient[field] = fact
 
 
 def _absorb_order(chart: Chart, order: Order) -> None:
@@ -261,6 +251,15 @@ def move(
     for number in {number_now(source, number) for number in gone} - {""}:
         source.removed[number] = max(at, source.removed.get(number, ""))
         target.removed.pop(number, None)
+    if account:
+        source.accounts_gone[account] = max(at, source.accounts_gone.get(account, ""))
+        back = [
+            known
+            for known, then in target.accounts_gone.items()
+            if same_number(known, account) and then <= at
+        ]
+        for known in back:
+            del target.accounts_gone[known]
     return [entry.key for entry in moved], twice
 
 
@@ -276,6 +275,11 @@ def _coded_together(chart: Chart, problems: list[Problem]) -> list[tuple[str, ..
     """Which codes were sent with those of these problems: what withholds one withholds the other where they go, too."""
     codes = {f"{entry.system}|{entry.code}" for entry in problems}
     return [group for group in chart.coded_together if not codes.isdisjoint(group)]
+
+
+def is_of_gone_account(chart: Chart, account: str, at: str) -> bool:
+    """Whether something of that account and time is of the person to whom the account has moved since (A44)."""
+    return any(same_number(gone, account) and at < moved for gone, moved in chart.accounts_gone.items())
 
 
 def _protections(chart: Chart, visit: str) -> list[str]:
@@ -321,4 +325,5 @@ def remove_person(chart: Chart, at: str) -> None:
     """A29: all that is known of the person but the numbers; nothing older comes back."""
     chart.patient, chart.problems, chart.orders = {}, [], []
     chart.appointments, chart.snapshots, chart.discharges, chart.removed = {}, {}, {}, {"": at}
+    chart.accounts_gone = {}
     chart.coded_together = []

@@ -197,6 +197,16 @@ def _dated(entry: Problem, *dates: Fact | None) -> Problem:
     return entry if earliest is entry.date else change(entry, date=earliest)
 
 
+def _with_first_date(entry: Problem, other: Problem) -> Problem:
+    """With the earlier date of the two, of those that no correction (`CO` in PRB-1) has come behind."""
+    corrected = max(entry.dated_at, other.dated_at)
+    if not corrected:
+        return _dated(entry, other.date)
+    dates = [date for date in (entry.date, other.date) if date is not None and date.at >= corrected]
+    dated: Problem = change(entry, date=earliest_of(*dates), dated_at=corrected)
+    return dated
+
+
 class _Taking:
     """One stated problem on its way into the chart."""
 
@@ -270,6 +280,7 @@ class _Taking:
         if removed is not None:
             self._leave_out(entry, f"deleted: {_said(removed)}")
             self._end(change(entry, gone="removed", ended=removed, active=False))
+            self._forget_other_codes(entry)  # a number is of one problem, whichever code its end names
             return
         if self._is_withheld(entry):
             self._leave_out(entry, "confidential: an earlier message withheld it, and none has released it")
@@ -307,23 +318,21 @@ class _Taking:
                 return
             same = change(same, ended=None, active=True, gone="", resolved=stated.resolved, state_at=entry.at)
         if not same.gone:
-            self.known.put(change(same, date=earliest_of(same.date, entry.date)))
+            self.known.put(_with_first_date(same, self._corrected(entry)))
 
     def _end(self, end: Problem) -> None:
         """End what is known by then; a newer statement, too, that says nothing of the state."""
         same = self.known.same(end)
         if same is not None and same.at > end.at >= (same.state_at or same.at):
-            self.known.put(
-                change(
-                    same,
-                    ended=end.ended,
-                    resolved=end.resolved,
-                    active=False,
-                    gone=end.gone,
-                    state_at=end.at,
-                    date=earliest_of(same.date, end.date),
-                )
+            ended = change(
+                same,
+                ended=end.ended,
+                resolved=end.resolved,
+                active=False,
+                gone=end.gone,
+                state_at=end.at,
             )
+            self.known.put(_with_first_date(ended, end))
         self.known.end(end)
 
     def _with_state(self, entry: Problem, known: Problem | None) -> Problem:
@@ -353,10 +362,18 @@ class _Taking:
 
     def _with_date(self, entry: Problem, known: Problem | None) -> Problem:
         """With the earliest date that was ever stated of it, unless this one corrects it."""
-        dates = [self.before.get((entry.system, entry.code))]
-        if known is not None and (self.stated.action != "correct" or entry.date is None):
-            dates.append(known.date)
-        return _dated(entry, *dates)
+        before = self.before.get((entry.system, entry.code))
+        if before is not None:
+            entry = _dated(entry, before)
+        corrected = self._corrected(entry)
+        return corrected if known is None or corrected is not entry else _with_first_date(entry, known)
+
+    def _corrected(self, entry: Problem) -> Problem:
+        """Marked, where its date corrects all that was stated before."""
+        if self.stated.action != "correct" or entry.date is None:
+            return entry
+        marked: Problem = change(entry, dated_at=entry.at)
+        return marked
 
     def _withhold(self, entry: Problem, confidential: Fact, visit: str) -> None:
         """Nothing of its code is shown any more. `visit`: whose message said that it is confidential."""
@@ -411,7 +428,7 @@ class _Taking:
 
     def _forget_other_codes(self, entry: Problem) -> None:
         """The same problem under another code: it was coded anew."""
-        if not entry.instance or not (entry.listed or self.stated.action == "update"):
+        if not self.instance or not (entry.listed or self.stated.action == "update"):
             return  # a visit's diagnoses are often numbered anew: only an update names the one before
         codes = self.stated.codes or [(entry.system, entry.code)]
         for place, other in self.known.of_instance(entry.instance):
@@ -440,16 +457,15 @@ def _absorb(known: KnownProblems, entry: Problem) -> None:
     if known.withheld(entry):
         return
     same = known.same(entry)
-    first = earliest_of(entry.date, same.date if same is not None else None)
     if same is not None and same.at > entry.at:
-        known.put(change(_with_later_state(same, entry), date=first))
+        known.put(_with_first_date(_with_later_state(same, entry), entry))
         return
     if same is not None:
-        entry = _with_later_state(entry, same)
+        entry = _with_first_date(_with_later_state(entry, same), same)
     if entry.ended is not None:
-        known.end(change(entry, date=first))
+        known.end(entry)
     else:
-        known.put(known.as_ended_since(change(entry, date=first)))
+        known.put(known.as_ended_since(entry))
 
 
 def _with_later_state(entry: Problem, other: Problem) -> Problem:

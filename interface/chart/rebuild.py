@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from interface.chart.decide import Engine
-from interface.chart.model import OPEN, Asked, Chart, change
+from interface.chart.model import NO_VISIT, OPEN, PERSON, Asked, Chart, change
 from interface.chart.outcome import Close, NewRequest, Outcome, RequestChange
 from interface.chart.registry import Registry
 from interface.chart.settle import Settling
@@ -55,6 +55,8 @@ class Patient:
     """The patient's row; None: a new one."""
     arrived: set[str] = field(default_factory=set)
     """Appointments whose requests are another patient's rows so far."""
+    handed: set[str] = field(default_factory=set)
+    """Appointments that have got what was asked for them."""
     requests: list[RequestChange] = field(default_factory=list)
 
 
@@ -165,16 +167,35 @@ def _hand_over(patients: list[Patient], old: Mapping[int, Chart]) -> list[tuple[
         for key, appointment in chart.appointments.items():
             if appointment.asked is not None:
                 asked.setdefault(key, []).append((id_, appointment.asked))
-    for patient in patients:
-        for key, appointment in list(patient.chart.appointments.items()):
-            known = asked.get(key, [])
-            own = next((entry for entry in known if entry[0] == patient.id), known[0] if known else None)
-            if own is not None:
-                known.remove(own)
-                if own[0] != patient.id:
-                    patient.arrived.add(key)
-            patient.chart.appointments[key] = change(appointment, asked=own[1] if own is not None else None)
+    for own in (
+        True,
+        False,
+    ):  # first each what is his: a key without a visit's number may be several patients'
+        for patient in patients:
+            for key, appointment in list(patient.chart.appointments.items()):
+                if not own and key in patient.handed:
+                    continue
+                known = asked.get(key, [])
+                found = next((entry for entry in known if _may_go(entry, patient, key, old, own=own)), None)
+                if found is not None:
+                    known.remove(found)
+                    patient.handed.add(key)
+                    if found[0] != patient.id:
+                        patient.arrived.add(key)
+                last = found[1] if found is not None else None
+                patient.chart.appointments[key] = change(appointment, asked=last)
     return [entry for known in asked.values() for entry in known if entry[1].state in OPEN]
+
+
+def _may_go(
+    asked: tuple[int, Asked], patient: Patient, key: str, old: Mapping[int, Chart], *, own: bool
+) -> bool:
+    """Whether what was asked is of this patient's appointment: his own row's; else another's that had the same key, and
+    his number where the key names no visit.
+    """
+    if own or asked[0] == patient.id:
+        return asked[0] == patient.id
+    return key not in (PERSON, NO_VISIT) or not set(patient.chart.keys).isdisjoint(old[asked[0]].keys)
 
 
 def _settle(patient: Patient, settling: Settling) -> None:

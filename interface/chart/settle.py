@@ -21,7 +21,7 @@ from interface.chart.lead_time import due_of, let_out_for, too_early
 from interface.chart.model import OPEN, Appointment, Asked, Chart, change
 from interface.chart.outcome import Close, NewRequest, RequestChange, Rewrite
 from interface.chart.reciprocity import Ledger, ledger
-from interface.chart.update import RESTRICTED, VISIT_PROTECTED
+from interface.chart.update import RESTRICTED, VISIT_PROTECTED, is_restricted
 from interface.contract.versions import version
 from interface.contract.violations import Violation
 from interface.rules.facts import Reason
@@ -341,15 +341,14 @@ def _patient_holds(chart: Chart) -> list[Reason]:
 
 def _is_protected(chart: Chart) -> bool:
     """Whether anything protects the patient: each source speaks for itself, and one's N does not lift another's Y."""
-    restricted = chart.patient.get(RESTRICTED)
-    if is_true(chart, "patient.protected") or (restricted is not None and restricted.value is not None):
+    if is_true(chart, "patient.protected") or (RESTRICTED in chart.patient and is_restricted(chart.patient)):
         return True
     for fact in chart.patient.values():
         if fact.value is True:  # of nearly no patient: only then it is looked which it is
             break
     else:
         return False
-    return any(
+    return is_restricted(chart.patient) or any(
         fact.value is True and name.startswith(VISIT_PROTECTED) for name, fact in chart.patient.items()
     )
 

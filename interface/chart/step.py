@@ -15,7 +15,7 @@ from interface.chart.model import Appointment, Chart, change
 from interface.chart.naming import appointment_key
 from interface.chart.orders import take_orders
 from interface.chart.outcome import NewRequest, Outcome
-from interface.chart.people import remove_person, remove_visit
+from interface.chart.people import is_of_gone_account, remove_person, remove_visit
 from interface.chart.problems import take_problems
 from interface.chart.replaced import end_replaced
 from interface.chart.settle import Composed, Settling, is_true
@@ -152,6 +152,10 @@ class Step:
         take_patient(chart, reading.facts, reading.keys)
         if reading.at < chart.removed.get(visit_of(reading), ""):
             return False  # of a visit that was taken out, or moved to another person, since
+        if chart.accounts_gone and is_of_gone_account(
+            chart, text_of(reading.facts, "visit.account"), reading.at
+        ):
+            return False
         take_problems(chart, reading, self.left_out)
         take_orders(chart, reading, self.left_out)
         take_lists(chart, reading, self.left_out)

@@ -26,6 +26,8 @@ PROTECTED = "patient.protected"
 VISIT_PROTECTED = "patient.protectedVisit"
 """PV2-22; in a chart with the visit's number behind it."""
 RESTRICTED = "patient.restricted"
+"""ARV-3; in a chart each with its code behind it, and without one the HL7 null that ended all."""
+_ONE_RESTRICTION = f"{RESTRICTED}:"
 _KEEP_PAST = timedelta(days=60)
 
 
@@ -35,25 +37,32 @@ def merge(known: dict[str, Fact], field: str, new: Fact) -> None:
     """
     old = known.get(field)
     if old is not None:
+        since = old.deleted_at or (old.at if old.deleted else "")
         if new.at < old.at:
-            if _says_more(new, old):
-                known[field] = new
+            _merge_late(known, field, new, since)
             return
         says_less = new.value is None and not new.deleted
         if old.value is not None and not old.weak and (new.weak or says_less):
             return
         if old.value is not None and says_less:
             return
-        if old.deleted and (new.weak or says_less):
-            new = change(new, deleted=True)  # what is older than the deletion stays deleted
+        if since and (new.weak or says_less):
+            new = change(new, deleted=True, deleted_at=since)  # what is older than the deletion stays deleted
     known[field] = new
 
 
-def _says_more(late: Fact, known: Fact) -> bool:
-    """Whether a fact that comes late says what a newer one does not, which would not have taken its place."""
-    if late.value is None or known.deleted:
-        return False
-    return known.value is None or (known.weak and not late.weak)
+def _merge_late(known: dict[str, Fact], field: str, late: Fact, since: str) -> None:
+    """A fact that is older than the one that is known: it counts where it says what that does not, and was not deleted
+    since. `since`: when what is known was deleted last.
+    """
+    old = known[field]
+    if old.value is not None and not old.weak:
+        return
+    if late.deleted:
+        if late.at > since:
+            known[field] = change(old, deleted=True, deleted_at=late.at)
+    elif late.at > since and late.value is not None and (old.value is None or not late.weak):
+        known[field] = change(late, deleted=True, deleted_at=since) if since and late.weak else late
 
 
 def take_patient(chart: Chart, facts: Item, keys: Sequence[str]) -> None:
@@ -67,7 +76,7 @@ def take_patient(chart: Chart, facts: Item, keys: Sequence[str]) -> None:
         if field == VISIT_PROTECTED:
             _take_protection(chart, fact, text_of(facts, "visit.number"))
         elif field == RESTRICTED:
-            merge(known, field, _restrictions(known.get(field), fact))
+            _take_restrictions(known, fact)
         elif field in known:
             merge(known, field, fact)
         else:
@@ -85,14 +94,72 @@ def _take_protection(chart: Chart, fact: Fact, visit: str) -> None:
         merge(chart.patient, field, fact)
 
 
-def _restrictions(known: Fact | None, new: Fact) -> Fact:
-    """What stands of a person's restrictions (ARV-3) after a message that adds some and deletes others."""
+def _take_restrictions(known: dict[str, Fact], new: Fact) -> None:
+    """Each of a person's restrictions (ARV-3) is a fact of its own, so that none is lost in whichever order messages come,
+    or by a merge. HL7 null ends all that is older.
+    """
+    split_restrictions(known)
     if new.value is None:
-        return new
-    there = known.value if known is not None and known.value is not None else []
-    left = [code for code in dict.fromkeys([*there, *new.value["there"]]) if code not in new.value["gone"]]
-    fact: Fact = change(new, value=left or None, deleted=not left)
-    return fact
+        for field in [name for name in known if name.startswith(_ONE_RESTRICTION)]:
+            merge(known, field, new)
+        merge(known, RESTRICTED, new)
+        return
+    for code in new.value["there"]:
+        merge(known, _ONE_RESTRICTION + code, change(new, value=True))
+    for code in new.value["gone"]:
+        merge(known, _ONE_RESTRICTION + code, change(new, value=None, deleted=True))
+
+
+def is_protection(field: str) -> bool:
+    """Whether a field says that the person is protected, be it from PD1-12 or ARV-3."""
+    return field in (PROTECTED, RESTRICTED) or field.startswith(_ONE_RESTRICTION)
+
+
+def absorb_protection(known: dict[str, Fact], retired: Item) -> None:
+    """Of two records that become one: what protects under either number goes on, for what was denied of the one says nothing
+    of the other.
+    """
+    others = dict(retired)
+    ends = [_ended_restrictions(known), _ended_restrictions(others)]
+    for field in filter(is_protection, others):
+        here, there = known.get(field), others[field]
+        if here is None or bool(here.value) == bool(there.value):
+            merge(known, field, there)
+        elif there.value:
+            known[field] = there
+    both = [end for end in ends if end is not None]
+    if len(both) == len(ends):
+        known[RESTRICTED] = min(both, key=lambda end: end.at)
+
+
+def _ended_restrictions(known: dict[str, Fact]) -> Fact | None:
+    """Carry out the HL7 null that ended all restrictions, and take it out; None: there was none."""
+    split_restrictions(known)
+    ended = known.pop(RESTRICTED, None)
+    for field, fact in known.items():
+        if ended is not None and field.startswith(_ONE_RESTRICTION) and fact.at < ended.at:
+            known[field] = change(fact, value=None, deleted=True, at=ended.at)
+    return ended
+
+
+def split_restrictions(known: dict[str, Fact]) -> None:
+    """A chart of before has one list of all restrictions."""
+    fact = known.get(RESTRICTED)
+    if fact is not None and fact.value is not None:
+        del known[RESTRICTED]
+        for code in fact.value:
+            merge(known, _ONE_RESTRICTION + code, change(fact, value=True))
+
+
+def is_restricted(known: Item) -> bool:
+    """Whether any restriction stands that no message has ended since."""
+    ended = known.get(RESTRICTED)
+    if ended is not None and ended.value is not None:
+        return True  # a list of before
+    return any(
+        fact.value is True and name.startswith(_ONE_RESTRICTION) and (ended is None or fact.at >= ended.at)
+        for name, fact in known.items()
+    )
 
 
 def visit_of(reading: Reading) -> str:

@@ -49,6 +49,8 @@ class Fact(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Only a default or a part: it never takes the place of a fact that is not weak."""
     ids: tuple[Leaf, ...] = ()
     """The sender's own ids and names of what it is about, for the site's tables, which may change; `path`: who gave it."""
+    deleted_at: str = ""
+    """When `deleted` was said, where it was by an older message than this."""
 
 
 class LeftOut(msgspec.Struct, frozen=True, array_like=True, gc=False):

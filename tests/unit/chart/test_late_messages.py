@@ -1,0 +1,303 @@
+"""A message that comes late changes nothing that is newer than it, and is not lost: the chart is the same in any order."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from telling import AIP, codes, left, number, orc, problems, rxe, segment
+
+from interface.chart.model import change
+from interface.chart.rebuild import Told, rebuild
+
+ADDRESS = "12 Birch Ln^^Madison^WI^53703"
+PART = "^^Madison^WI"
+OTHER = "PID|1||T2002^^^LFC^MR||Else^Kim||19800101|M|||9 Oak^^Madison^WI^53703"
+THIRD = "PID|1||T3003^^^LFC^MR||Third^Lou||19810101|M|||7 Elm^^Madison^WI^53703"
+SNOMED = "44054006^Diabetes^SCT"
+NDC = "00093-1048-01^metformin^NDC"
+
+
+def at(minute):
+    return f"2026030208{minute:02d}"
+
+
+def in_order(story, messages, order):
+    """A story in which the messages (type and segments), of one minute each, come in this order."""
+    told = story(mrn_authority=("LFC",))
+    for index in order:
+        kind, *segments = messages[index]
+        told.tell(kind, *segments, at=at(index))
+    return told
+
+
+def any_order(messages):
+    return pytest.mark.parametrize("order", list(itertools.permutations(range(messages))))
+
+
+def asked(told, pid="PID|1||T1001^^^LFC^MR"):
+    """What a booking that says nothing but the number asks for."""
+    return told.tell("SIU^S12", "SCH||LAST|||||||||^^^20260320093000", pid, AIP, at="202603021430")
+
+
+@any_order(3)
+def test_each_restriction_stands_until_it_is_deleted(story, order):
+    told = story(mrn_authority=("LFC",))
+    messages = [("ARV|1|A|ONE",), ("ARV|1|A|TWO",), ("ARV|1|D|TWO",)]
+    for index in order:
+        told.tell("ADT^A08", told.PID, *messages[index], at=at(index))
+    assert codes(asked(told)) == ["protected"]
+    told.tell("ADT^A08", told.PID, "ARV|1|D|ONE", at=at(10))
+    assert told.tell("ADT^A08", told.PID, at=at(11))["decision"] != "hold"
+
+
+def test_a_merge_loses_no_restriction(story):
+    told = story(mrn_authority=("LFC",))
+    told.tell("ADT^A08", told.PID, "ARV|1|A|ONE", at=at(1))
+    told.tell("ADT^A08", OTHER, "ARV|1|D|TWO", at=at(2))
+    told.tell("ADT^A40", OTHER, "MRG|T1001^^^LFC^MR", at=at(3))
+    assert codes(asked(told, OTHER)) == ["protected"]
+
+
+def test_restrictions_of_a_chart_of_before_stand_in_one_list_and_end_as_others_do(story):
+    told = story(mrn_authority=("LFC",))
+    told.tell("ADT^A08", told.PID, "ARV|1|A|ONE", at=at(1))
+    known = told.chart.patient
+    one = known.pop("patient.restricted:ONE")
+    known["patient.restricted"] = change(one, value=["ONE", "TWO"])
+    assert codes(asked(told)) == ["protected"]
+    told.tell("ADT^A08", told.PID, "ARV|1|D|ONE", at=at(2))
+    assert codes(asked(told)) == ["protected"]
+    assert told.tell("ADT^A08", told.PID, "ARV|1|D|TWO", at=at(3))["decision"] == "post", "it completes"
+
+
+def test_null_ends_older_restrictions_that_come_late_too(story):
+    told = story(mrn_authority=("LFC",))
+    told.tell("ADT^A08", told.PID, 'ARV|1||""', at=at(5))
+    told.tell("ADT^A08", told.PID, "ARV|1|A|ONE", at=at(1))
+    assert asked(told)["decision"] == "post"
+    told.tell("ADT^A08", told.PID, "ARV|1|A|TWO", at=at(6))
+    assert codes(asked(told)) == ["protected"]
+
+
+@any_order(3)
+@pytest.mark.parametrize(
+    ("addresses", "zip_code"),
+    [((ADDRESS, '""', PART), None), (('""', ADDRESS, PART), "53703")],
+    ids=["deleted behind it", "deleted before it"],
+)
+def test_what_was_deleted_stays_deleted_and_what_was_said_behind_it_counts(story, addresses, zip_code, order):
+    told = story(mrn_authority=("LFC",))
+    for index in order:
+        told.tell("ADT^A08", segment(told.PID, f11=addresses[index]), at=at(index))
+    address = asked(told)["request"]["patient"].get("address", {})
+    assert address.get("zip") == zip_code
+
+
+@any_order(2)
+def test_a_problem_deleted_by_its_number_goes_with_all_its_codes(story, order):
+    pid = f"PID|1||T1001^^^LFC^MR||Sample^Robin||19700131|F|||{ADDRESS}"
+    told = in_order(
+        story,
+        [
+            ("PPR^PC1", pid, f"PRB|AD||E11.9^Diabetes^I10^{SNOMED}|P1"),
+            ("PPR^PC2", pid, "PRB|DE||E11.9^Diabetes^I10|P1"),
+        ],
+        order,
+    )
+    assert problems(asked(told)) == []
+
+
+@any_order(2)
+def test_what_names_one_code_and_no_number_takes_no_other_code_away(story, order):
+    pid = f"PID|1||T1001^^^LFC^MR||Sample^Robin||19700131|F|||{ADDRESS}"
+    told = in_order(
+        story,
+        [
+            ("PPR^PC1", pid, f"PRB|AD||E11.9^Diabetes^I10^{SNOMED}|P1"),
+            ("PPR^PC2", pid, "PRB|UP||E11.9^Diabetes^I10"),
+        ],
+        order,
+    )
+    assert problems(asked(told)) == ["10:E11.9", "S:44054006"]
+
+
+@any_order(3)
+def test_a_corrected_date_stays_corrected(story, order):
+    pid = f"PID|1||T1001^^^LFC^MR||Sample^Robin||19700131|F|||{ADDRESS}"
+    told = in_order(
+        story,
+        [
+            ("PPR^PC1", pid, "PRB|AD||E11.9^Diabetes^I10|P1||||||||||||20210101"),
+            ("PPR^PC2", pid, "PRB|CO||E11.9^Diabetes^I10|P1||||||||||||20220202"),
+            ("PPR^PC2", pid, "PRB|UP||E11.9^Diabetes^I10|P1"),
+        ],
+        order,
+    )
+    (found,) = asked(told)["request"]["activeIcd10Diagnoses"]
+    assert found["date"] == "2022-02-02"
+
+
+def test_a_merge_keeps_a_corrected_date(story):
+    told = story(mrn_authority=("LFC",))
+    told.tell("PPR^PC1", OTHER, "PRB|AD||E11.9^Diabetes^I10|||||||||||||20210101", at=at(1))
+    told.tell("PPR^PC2", told.PID, "PRB|CO||E11.9^Diabetes^I10|||||||||||||20220202", at=at(2))
+    told.tell("ADT^A40", told.PID, "MRG|T2002^^^LFC^MR", at=at(3))
+    assert [found["date"] for found in asked(told)["request"]["activeIcd10Diagnoses"]] == ["2022-02-02"]
+
+
+@any_order(2)
+def test_the_product_of_the_order_counts_though_it_comes_behind_its_dispense(story, order):
+    pid = f"PID|1||T1001^^^LFC^MR||Sample^Robin||19700131|F|||{ADDRESS}"
+    told = in_order(
+        story,
+        [
+            ("RDE^O11", pid, orc("NW"), rxe(f31=NDC)),
+            ("RDS^O13", pid, orc("RE"), "RXD|1|860975^metformin 500 MG^RXNORM|20260301"),
+        ],
+        order,
+    )
+    (found,) = asked(told)["request"]["medications"]
+    assert found["medicationRequests"][0]["code"]["code"] == "00093104801"
+
+
+@pytest.mark.parametrize("control", ["OK", "HD", "DC"])
+def test_what_only_adds_to_an_order_brings_no_product_under_another_name(story, control):
+    told = story(mrn_authority=("LFC",))
+    told.tell("RDE^O11", told.PID, orc("NW"), rxe("D1^Lisinopril^L"), at=at(1))
+    answer = told.tell("RDE^O11", told.PID, orc(control), rxe(NDC), at=at(2))
+    assert "the order names its drug otherwise now" in left(answer)[-1][2]
+    (found,) = asked(told)["request"]["medications"]
+    assert found["nameCode"]["displayName"] == "Lisinopril"
+    assert all("code" not in entry for entry in found.get("medicationRequests", []))
+
+
+@any_order(2)
+def test_a_confidential_replacement_ends_what_it_replaces(story, order):
+    pid = f"PID|1||T1001^^^LFC^MR||Sample^Robin||19700131|F|||{ADDRESS}"
+    told = in_order(
+        story,
+        [
+            ("RDE^O11", pid, orc("NW", "P1"), rxe()),
+            ("RDE^O11", pid, orc("RO", "P2", f8="P1", f28="R"), rxe("314076^lisinopril^RXNORM")),
+        ],
+        order,
+    )
+    assert [found["active"] for found in asked(told)["request"]["medications"]] == [False]
+
+
+@any_order(2)
+def test_a_deleted_sig_takes_no_timing_of_an_older_order_along(story, order):
+    pid = f"PID|1||T1001^^^LFC^MR||Sample^Robin||19700131|F|||{ADDRESS}"
+    told = in_order(
+        story,
+        [
+            ("RDE^O11", pid, orc("NW"), rxe(f1="^BID")),
+            ("RDE^O11", pid, orc("XO"), rxe(f7='""')),
+        ],
+        order,
+    )
+    (found,) = asked(told)["request"]["medications"]
+    assert found["medicationRequests"][0]["timingEvent"] == "BID"
+
+
+@pytest.mark.parametrize(
+    "late",
+    [("ADT^A40", "MRG|T2002^^^LFC^MR"), ("ADT^A45", "MRG|T2002^^^LFC^MR||||V1", f"PV1|1|O{'|' * 17}V1")],
+    ids=["merge", "move"],
+)
+def test_a_merge_or_move_from_before_a_persons_deletion_brings_nothing_back(story, late):
+    told = story(mrn_authority=("LFC",))
+    told.tell("ADT^A08", told.PID, at=at(1))
+    told.tell("ADT^A29", told.PID, at=at(5))
+    kind, *rest = late
+    told.tell(kind, told.PID, *rest, at=at(3))
+    assert "name" not in asked(told)["request"]["patient"]
+
+
+def test_what_was_deleted_does_not_come_back_under_a_number_that_a_merge_has_retired_since(story):
+    told = story(mrn_authority=("LFC",))
+    told.book(at=at(1))
+    told.tell("ADT^A29", told.PID, at=at(2))
+    told.tell("ADT^A40", OTHER, "MRG|T1001^^^LFC^MR", at=at(3))
+    assert codes(told.book(at=at(1), control_id="AGAIN")) == ["older"]
+    assert not told.chart.appointments
+    assert told.book(at=at(4))["decision"] == "post", "what is newer is the survivor's"
+
+
+def test_a_merge_from_before_a_persons_deletion_changes_no_number(story):
+    told = story(mrn_authority=("LFC",))
+    first = ("ADT^A40", OTHER, "MRG|T1001^^^LFC^MR")
+    told.tell(*first, at=at(1))
+    told.tell("ADT^A40", told.PID, "MRG|T2002^^^LFC^MR", at=at(2))
+    told.tell("ADT^A29", told.PID, at=at(5))
+    told.tell(*first, at=at(1), control_id="AGAIN")
+    assert told.chart.keys[0] == "|T1001"
+
+
+def test_what_was_booked_on_an_account_before_it_moved_is_not_taken_again(story):
+    told = story(mrn_authority=("LFC",))
+    pid = segment(told.PID, f18="ACC1")
+    told.book(pid=pid, at=at(1))
+    told.tell("RDS^O13", pid, orc("RE"), "RXD|1|860975^metformin 500 MG^RXNORM|20260301", at=at(1))
+    told.tell("ADT^A44", segment(OTHER, f18="ACC1"), "MRG|T1001^^^LFC^MR||ACC1", at=at(5))
+    again = told.book(pid=pid, at=at(1), control_id="AGAIN")
+    told.tell(
+        "RDS^O13",
+        pid,
+        orc("RE"),
+        "RXD|1|860975^metformin 500 MG^RXNORM|20260301",
+        at=at(1),
+        control_id="AGAIN2",
+    )
+    assert codes(again) == ["older"]
+    assert not told.chart_of("T1001").appointments
+    assert not told.chart_of("T1001").orders
+    assert told.book(pid=pid, key="F2", at=at(6))["decision"] == "post", "what is newer is this person's"
+
+
+def test_an_account_that_moved_back_is_this_persons_again(story):
+    told = story(mrn_authority=("LFC",))
+    pid = segment(told.PID, f18="ACC1")
+    told.tell("ADT^A08", pid, at=at(0))
+    told.tell("ADT^A44", segment(OTHER, f18="ACC1"), "MRG|T1001^^^LFC^MR||ACC1", at=at(2))
+    told.tell("ADT^A44", pid, "MRG|T2002^^^LFC^MR||ACC1", at=at(4))
+    assert told.book(pid=pid, at=at(1))["decision"] == "post"
+
+
+@pytest.mark.parametrize("event", ["ADT^A40", "ADT^A34", "ADT^A44"])
+def test_a_merge_from_before_its_number_moved_on_touches_nobody(story, event):
+    told = story(mrn_authority=("LFC",))
+    for pid in (told.PID, OTHER, THIRD):
+        told.tell("ADT^A08", pid, "DG1|1||E11.9^x^I10", at=at(1))
+    told.tell("ADT^A43", THIRD, "MRG|T2002^^^LFC^MR", at=at(5))
+    answer = told.tell(event, segment(told.PID, f18="ACC1"), "MRG|T2002^^^LFC^MR||ACC1", at=at(3))
+    assert codes(answer)[0] == "older"
+    assert told.chart_of("T1001").keys == ["|T1001"]
+    assert number(asked(told, THIRD)) == "T3003"
+
+
+def test_rebuilding_leaves_each_patient_the_request_of_his_own_visit_without_a_number(story):
+    told = story(mrn_authority=("LFC",))
+    visit = f"PV1|1|O|||||1234567893^Quill^Avery^^^^^^NPI{'|' * 37}20260312"
+    messages = [
+        ("ADT^A08", segment(told.PID, f30="Y"), visit),
+        ("ADT^A08", OTHER, visit),
+    ]
+    entries = []
+    for kind, *segments in messages:
+        answer = told.tell(kind, *segments)
+        raw = (
+            f"MSH|^~\\&|APP|FAC|R|R|2026030208{told.number:02d}||{kind}|M{told.number}|P|2.5.1\r"
+            + "\r".join(segments)
+        )
+        reading = told.engine.read(raw.encode(), received_at=told.now)
+        entries.append(Told(told.number, reading, told.now, None))
+    assert answer["decision"] == "post"
+    old = dict(enumerate(told.charts.all(), 1))
+    found = rebuild(told.engine, entries, old, now=told.now, new_id=itertools.count(1000).__next__)
+    assert {
+        patient.chart.keys[0]: [entry.asked is not None for entry in patient.chart.appointments.values()]
+        for patient in found.patients
+    } == {"|T1001": [False], "|T2002": [True]}
+    assert not found.closed
