@@ -165,15 +165,22 @@ def _hand_over(patients: list[Patient], old: Mapping[int, Chart]) -> list[tuple[
         for key, appointment in chart.appointments.items():
             if appointment.asked is not None:
                 asked.setdefault(key, []).append((id_, appointment.asked))
-    for patient in patients:
-        for key, appointment in list(patient.chart.appointments.items()):
+    places = [(patient, key) for patient in patients for key in patient.chart.appointments]
+    handed: dict[tuple[int, str], Asked] = {}
+    # first to each what was its own: a person's key, and that of a visit without a number, stand in several charts
+    for own_only in (True, False):
+        for patient, key in places:
             known = asked.get(key, [])
-            own = next((entry for entry in known if entry[0] == patient.id), known[0] if known else None)
-            if own is not None:
-                known.remove(own)
-                if own[0] != patient.id:
-                    patient.arrived.add(key)
-            patient.chart.appointments[key] = change(appointment, asked=own[1] if own is not None else None)
+            found = next((entry for entry in known if not own_only or entry[0] == patient.id), None)
+            if found is None or (id(patient), key) in handed:
+                continue
+            known.remove(found)
+            handed[id(patient), key] = found[1]
+            if found[0] != patient.id:
+                patient.arrived.add(key)
+    for patient, key in places:
+        appointments = patient.chart.appointments
+        appointments[key] = change(appointments[key], asked=handed.get((id(patient), key)))
     return [entry for known in asked.values() for entry in known if entry[1].state in OPEN]
 
 
