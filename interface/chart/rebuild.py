@@ -167,10 +167,8 @@ def _hand_over(patients: list[Patient], old: Mapping[int, Chart]) -> list[tuple[
         for key, appointment in chart.appointments.items():
             if appointment.asked is not None:
                 asked.setdefault(key, []).append((id_, appointment.asked))
-    for own in (
-        True,
-        False,
-    ):  # first each what is his: a key without a visit's number may be several patients'
+    # first to each what was its own: a person's key, and that of a visit without a number, stand in several charts
+    for own in (True, False):
         for patient in patients:
             for key, appointment in list(patient.chart.appointments.items()):
                 if not own and key in patient.handed:

@@ -8,6 +8,8 @@ from datetime import date, timedelta
 import pytest
 from telling import codes
 
+from interface.chart.model import PERSON
+from interface.chart.rebuild import Told, rebuild
 from interface.contract.versions import version
 from interface.rules import load_rulebook
 from interface.rules.policy import RequestDefaults
@@ -207,6 +209,16 @@ def test_a_system_that_version_1_has_no_list_for_goes_out_with_its_oid(v2, story
     assert "no list for the coding system IMO" in answer["left_out"][0]["why"]
 
 
+def test_a_problem_list_in_such_a_system_goes_out_with_its_oid_too(v2):
+    told = v2()
+    answer = told.tell("PPR^PC1", told.PID, "PRB|AD|20260101|30422^Essential hypertension^IMO|7")
+    assert answer["left_out"] == []
+    answer = told.book()
+    assert [(entry["code"], entry["codeSystem"]) for entry in answer["request"]["diagnoses"]] == [
+        ("30422", "2.16.840.1.113883.3.247.1.1")
+    ]
+
+
 @pytest.mark.parametrize(
     "sent", ["IMO", "2.16.840.1.113883.3.247.1.1", "urn:oid:2.16.840.1.113883.3.247.1.1"]
 )
@@ -287,6 +299,19 @@ def test_a_chart_of_version_2_can_be_composed_in_version_1(v2, story):
     answer = told.book(start="20260311")
     assert "no list for the coding system" in answer["left_out"][0]["why"]
     assert not any(field.startswith("active") for field in answer["request"])
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1)])
+def test_another_version_writes_all_open_requests_of_an_appointment_anew(story, before, after):
+    told = story(supersede=False, api_version=before)
+    told.book()
+    told.book(start="20260311093000", kind="SIU^S13")
+    told.engine = story(supersede=False, api_version=after).engine
+    assert told.settle(told.now) == [("Rewrite", 1, "waiting"), ("Rewrite", 2, "waiting")]
+    for written in told.changes:
+        body, wrong = version(after).validated(json.loads(written.body), TODAY)
+        assert body is not None, wrong
+    assert told.settle(told.now) == []
 
 
 # ---------------------------------------------------------------- settings
@@ -446,6 +471,37 @@ def test_deleting_the_visit_or_the_person_withdraws_it_too(dateless):
         assert told.states() == [("Close", 1, "withdrawn")]
 
 
+@pytest.mark.parametrize("number", ["V77", "V80"])
+def test_a_visit_with_a_new_number_takes_what_was_asked_for_it_along(dateless, number):
+    told = dateless()
+    told.tell("ADT^A01", told.PID, VISIT)
+    told.tell("ADT^A50", told.PID, "MRG|T1001^^^LFC^MR||||V77", VISIT.replace("V77", "V80"))
+    answer = told.tell("ADT^A11", told.PID, VISIT.replace("V77", number))
+    assert codes(answer) == ["cancelled", "withdrawn"]
+    assert told.states() == [("Close", 1, "withdrawn")]
+
+
+@pytest.mark.parametrize(
+    ("event", "merged", "visit"),
+    [("ADT^A45", "MRG|T1001^^^LFC^MR||||V77", VISIT), ("ADT^A44", "MRG|T1001^^^LFC^MR||ACC9", "")],
+)
+def test_what_was_asked_for_a_visit_that_moves_to_another_person_goes_with_it(dateless, event, merged, visit):
+    told = dateless()
+    told.tell("ADT^A01", told.pid(f18="ACC9"), VISIT)
+    told.tell(event, told.pid(f3="T1002^^^LFC^MR", f5="Other^Ann", f18="ACC9"), merged, visit)
+    (written,) = [change for change in told.changes if change.id == 1]
+    assert json.loads(written.body)["patient"]["mrn"]["extension"] == "T1002"
+    assert not told.charts.find(("LFC|T1001",))["LFC|T1001"].appointments
+
+
+def test_an_older_message_of_another_visit_does_not_become_what_was_asked_for(dateless):
+    told = dateless()
+    told.tell("ADT^A01", told.PID, VISIT, at="202603020900")
+    told.tell("ADT^A01", told.PID, VISIT.replace("V77", "V70"), at="202603020800")
+    answer = told.tell("ADT^A11", told.PID, VISIT, at="202603021000")
+    assert codes(answer) == ["cancelled", "withdrawn"]
+
+
 def test_of_two_persons_that_become_one_the_newer_request_without_a_date_stays(dateless):
     told = dateless()
     told.tell("ADT^A28", told.PID, VISIT)
@@ -489,6 +545,33 @@ def test_a_request_without_a_date_does_not_expire(dateless):
     told.now += timedelta(days=400)
     outcome = told.engine.resettle(told.chart, now=told.now, new_id=lambda: 9)
     assert outcome.requests == ()
+
+
+def test_going_live_asks_anew_for_a_person_without_a_date_too(dateless):
+    told = dateless(environment="production-test")
+    told.tell("ADT^A28", told.PID, VISIT)
+    told.engine = dateless(environment="production").engine
+    outcome = told.engine.ask_anew(told.chart, {1}, now=told.now, new_id=lambda: 9)
+    (made,) = outcome.requests
+    assert (made.id, made.state, made.appointment_date) == (9, "waiting", None)
+
+
+def test_a_rebuilt_family_leaves_each_person_the_request_that_was_its_own(dateless, v2):
+    told = v2()  # what was told first asks for nobody
+    told.tell("ADT^A28", told.pid(f3="T1002^^^LFC^MR"), OWN_DOCTOR)
+    told.engine = dateless().engine
+    told.tell("ADT^A28", told.PID, OWN_DOCTOR)
+    old = dict(enumerate(told.charts.all(), 1))
+    entries = []
+    for row, who in enumerate((told.pid(f3="T1002^^^LFC^MR"), told.PID), 1):
+        raw = "\r".join((f"MSH|^~\\&|APP|FAC|R|R|202603020{row}||ADT^A28|M{row}|P|2.5.1", who, OWN_DOCTOR))
+        reading = told.engine.read(raw.encode(), received_at=told.now)
+        entries.append(Told(row, reading, told.now, row))
+    found = rebuild(told.engine, entries, old, now=told.now, new_id=told.ids.__next__)
+    asked = {patient.chart.keys[0]: patient.chart.appointments[PERSON].asked for patient in found.patients}
+    assert asked["LFC|T1002"] is None
+    assert asked["LFC|T1001"].id == 1
+    assert not any(patient.arrived for patient in found.patients)
 
 
 # ---------------------------------------------------------------- a site's overlay
