@@ -27,8 +27,6 @@ from interface.rules.reading import Reading, read_message
 if TYPE_CHECKING:
     from interface.rules.rulebook import Rulebook
 
-_NOT_PRODUCTION = ("T", "D")
-
 
 @dataclass(frozen=True)
 class Engine:
@@ -181,7 +179,7 @@ class Engine:
                 text = f'{reading.type} is ignored by [forward] "{event.forward}" = "ignore"'
                 return _plain(reading, "ignore", Reason("forward", text))
             return _plain(reading, "ignore", Reason("not-used", f"{reading.type} is not used: {event.say}"))
-        if self.policy.environment == "production" and reading.processing_id.upper() in _NOT_PRODUCTION:
+        if self.policy.environment == "production" and reading.is_trial:
             text = f"MSH-11 is {reading.processing_id}: not a production message"
             return _plain(reading, "ignore", Reason("processing-id", text))
         if not reading.has_patient:

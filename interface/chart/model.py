@@ -146,6 +146,9 @@ class Appointment(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     visit: str = ""
     """The visit that the messages of an appointment name (PV1-19), or for which the person was asked for."""
 
+    trial: bool = False
+    """Its last message was none of production (MSH-11): it was taken elsewhere, where every value is."""
+
     @property
     def is_visit(self) -> bool:
         """Named by ADT, not booked by SIU."""

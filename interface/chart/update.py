@@ -195,6 +195,7 @@ def take_appointment(chart: Chart, reading: Reading, key: str, status: str) -> b
         text_of(reading.facts, "visit.account") or (old.account if old is not None else ""),
         by_placer=named_by_placer(reading) and (old is None or old.by_placer),
         visit=visit_of(reading) or (old.visit if old is not None else ""),
+        trial=reading.is_trial,
     )
     return True
 
@@ -290,6 +291,7 @@ def take_visit(chart: Chart, reading: Reading, key: str, today: date) -> None:
         before.asked,
         text_of(reading.facts, "visit.account") or before.account,
         reading.at if opens else before.status_at,
+        trial=reading.is_trial,
     )
 
 

@@ -87,6 +87,11 @@ class Reading(msgspec.Struct, frozen=True):
     history: bool = False
     """It was loaded, not received: it adds to the chart, and nothing is requested because of it."""
 
+    @property
+    def is_trial(self) -> bool:
+        """Whether MSH-11 says that it is no message of production: training or debugging."""
+        return self.processing_id.upper() in ("T", "D")
+
 
 def read_message(
     book: Rulebook, policy: Policy, raw: bytes, *, received_at: datetime, listener: str = ""

@@ -14,6 +14,9 @@ from interface.rules.facts import Reason
 _NOT_LIVE = Ruling((hold("not-live"),))
 _TOO_OLD = Reason("dropped", "dropped on going live: it had been held for longer than was wanted")
 _TOO_SOON = Reason("dropped", "dropped on going live: its appointment was before the day that was named")
+_TRIAL = Reason(
+    "processing-id", "the last message of its appointment is not of production: its MSH-11 is T or D"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,8 @@ class LiveGuard:
 
     def __call__(self, case: Case) -> Ruling:
         """What it says to a request."""
+        if case.appointment.trial:  # taken before production, which ignores such messages
+            return Ruling(drop=_TRIAL)
         if not self.life.live:
             return _NOT_LIVE
         asked = case.appointment.asked

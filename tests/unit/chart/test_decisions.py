@@ -22,6 +22,16 @@ def test_a_booking_is_posted(story, trigger):
     assert answer["request"]["upcomingAppointmentDate"] == "2026-03-10"
 
 
+def test_an_appointment_knows_whether_its_last_message_was_of_production(story):
+    told = story()
+    told.book(msh11="T")
+    assert [entry.trial for entry in told.chart.appointments.values()] == [True]
+    told.book(kind="SIU^S14")
+    assert [entry.trial for entry in told.chart.appointments.values()] == [False]
+    told.tell("ADT^A05", told.PID, VISIT, NEXT_WEEK, msh11="D")
+    assert told.chart.appointments["V:V77"].trial
+
+
 def test_a_message_type_in_small_letters_is_the_same(story):
     answer = story().book(kind="siu^s12")
     assert (answer["decision"], answer["type"]) == ("post", "SIU^S12")

@@ -37,6 +37,14 @@ def test_before_the_switch_everything_is_held_and_nothing_ends_it_by_itself():
     assert ([hold.code for hold in ruling.holds], ruling.until, ruling.drop) == (["not-live"], None, None)
 
 
+@pytest.mark.parametrize("guard", [guard_of(Life("production", AT)), live()])
+def test_what_a_message_of_training_booked_is_dropped(guard):
+    appointment = Appointment("S:1", "", {}, asked=Asked(1, "held", b""), trial=True)
+    ruling = guard(Case({}, 1, Chart([]), appointment, NOW))
+    assert ruling.drop is not None
+    assert ruling.drop.code == "processing-id"
+
+
 def test_what_was_made_since_and_what_is_waiting_goes_at_once():
     guard = live(seconds=3600, drop_below=200, from_day="2027-01-01")
     assert guard(case(100)) == FREE
