@@ -239,7 +239,7 @@ def _correlation_id(parsed: dict[str, Any]) -> str:
 
 
 def _responses(parsed: dict[str, Any]) -> tuple[tuple[int | None, str], ...]:
-    """The entries of a PanelResponse: `sequenceNumber` (None: no whole number) and `correlationId`."""
+    """The entries of a PanelResponse: `sequenceNumber` (None: there is none) and `correlationId`."""
     entries = parsed.get("responses")
     if not isinstance(entries, list):
         return ()
@@ -248,11 +248,17 @@ def _responses(parsed: dict[str, Any]) -> tuple[tuple[int | None, str], ...]:
     )
 
 
+_NO_PLACE = -1
+
+
 def _sequence_number(entry: dict[str, Any]) -> int | None:
+    """One that is there and can't be read is no place: nothing may be told by the order then."""
     found = entry.get("sequenceNumber")
+    if found is None:
+        return None
     if isinstance(found, str) and found.isascii() and found.isdigit() and len(found) < 10:
         return int(found)
-    return found if isinstance(found, int) and not isinstance(found, bool) else None
+    return found if isinstance(found, int) and not isinstance(found, bool) else _NO_PLACE
 
 
 _FAILURES: tuple[tuple[type[BaseException], Failure], ...] = (

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 import pytest
 from patience import PATIENCE
 
+from interface.delivery.panel import of_each
 from interface.services.http_client import EXCERPT_BYTES, MAX_REPLY_BYTES, Poster
 from interface.services.target import Target
 
@@ -107,6 +108,20 @@ def test_a_reply_is_read_for_what_it_is(api, body, is_json_object, correlation_i
         reply = poster.post(b"{}")
     assert (reply.is_json_object, reply.correlation_id) == (is_json_object, correlation_id)
     assert reply.excerpt == body[:EXCERPT_BYTES]
+
+
+@pytest.mark.parametrize("number", ["1.0", "true", '"p-1"', '"-1"', "[1]"])
+def test_a_place_in_a_panel_that_cannot_be_read_is_no_place(number):
+    # told by the order, the ids could be another patient's
+    body = (
+        b'{"responses": [{"sequenceNumber": %s, "correlationId": "b"}, {"correlationId": "a"}]}'
+        % number.encode()
+    )
+    raw = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+    with raw_server(answering(raw)) as url, posting(url) as poster:
+        reply = poster.post(b"{}")
+    assert reply.responses == ((-1, "b"), (None, "a"))
+    assert [each.correlation_id for each in of_each(reply, 2)] == ["", ""]
 
 
 def test_retry_after_is_handed_on(api):
