@@ -124,7 +124,8 @@ class Engine:
         today = settling.today.isoformat()
         for entry in list(settling.chart.appointments.values()):
             asked = entry.asked
-            if asked is None or asked.id not in requests or entry.status != "booked" or entry.date < today:
+            past = entry.date < today and not entry.is_person
+            if asked is None or asked.id not in requests or entry.status != "booked" or past:
                 continue
             if settling.left(entry) is None:
                 settling.ask(entry, settling.compose(entry))
