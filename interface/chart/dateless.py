@@ -36,15 +36,22 @@ def take_person(chart: Chart, reading: Reading) -> Appointment:
     for field, fact in (
         ("upcomingAppointmentProvider", clinician(reading.facts)),
         ("clinicName", reading.facts.get("clinicName")),
-        ("visit.number", reading.facts.get("visit.number")),
     ):
         if fact is not None:
             merge(facts, field, fact)
-    at = max(reading.at, old.at) if old is not None else reading.at
-    opened = reading.at if reading.event.reopens else ""
-    if old is not None:
-        opened = max(opened, old.status_at)
-    entry = Appointment(PERSON, at, facts, asked=old.asked if old is not None else None, status_at=opened)
+    before = old if old is not None else Appointment(PERSON, "", facts)
+    visit, account = visit_of(reading), text_of(reading.facts, "visit.account")
+    if reading.at < before.at:
+        visit, account = before.visit or visit, before.account or account
+    entry = Appointment(
+        PERSON,
+        max(reading.at, before.at),
+        facts,
+        asked=before.asked,
+        account=account or before.account,
+        status_at=max(reading.at if reading.event.reopens else "", before.status_at),
+        visit=visit or before.visit,
+    )
     chart.appointments[PERSON] = entry
     return entry
 
@@ -54,7 +61,8 @@ def withdraw_person(settling: Settling, reading: Reading, reason: Reason) -> boo
     person = settling.chart.appointments.get(PERSON)
     if person is None or reading.at < person.status_at:
         return False
-    if not same_number(text_of(person.facts, "visit.number"), visit_of(reading)):
+    asked_for = person.visit or text_of(person.facts, "visit.number")  # where charts of before have it
+    if not same_number(asked_for, visit_of(reading)):
         return False
     return settling.close(person, "withdrawn", reason)
 

@@ -124,6 +124,8 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     day: str = ""
     """The appointment's day when it was let out last, and the environment (`2026-03-10@production`): for these it is not
     held for the time again. Empty: none, or it was let out before this was noted."""
+    api_version: int = 1
+    """The version of the API in whose shape the open ones are."""
 
 
 class Appointment(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -142,7 +144,7 @@ class Appointment(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     by_placer: bool = False
     """Known by the placer's number (SCH-1), since no message has given the filler's (SCH-2) yet."""
     visit: str = ""
-    """Of an appointment: the visit that its messages name (PV1-19)."""
+    """The visit that the messages of an appointment name (PV1-19), or for which the person was asked for."""
 
     @property
     def is_visit(self) -> bool:

@@ -191,7 +191,15 @@ class Settling:
         chosen = asked.chosen if asked is not None and not composed.another else 0
         day = self.let_out(appointment, composed)
         made_now = Asked(
-            made.id, made.state, composed.digest, False, beside, released, chosen=chosen, day=day
+            made.id,
+            made.state,
+            composed.digest,
+            False,
+            beside,
+            released,
+            chosen=chosen,
+            day=day,
+            api_version=self.policy.api_version,
         )
         self._set(appointment, made_now)
 
@@ -265,7 +273,9 @@ class Settling:
         sent = self.sent(asked.id) if asked.state == "waiting" and composed.holds else None
         if sent:
             return None  # nothing of it can be held; what it said stays what the next one is compared with
-        beside = asked.beside if moved or composed.state != asked.state else ()
+        version_now = self.policy.api_version
+        with_all = moved or composed.state != asked.state or asked.api_version != version_now
+        beside = asked.beside if with_all else ()
         self._rewrite((*beside, asked.id), composed)
         if same:
             return None
@@ -286,6 +296,7 @@ class Settling:
                 rewritten=bool(written),
                 written=written,
                 day=self.let_out(appointment, composed),
+                api_version=version_now,
             ),
         )
         return composed if released else None

@@ -289,6 +289,19 @@ def test_a_chart_of_version_2_can_be_composed_in_version_1(v2, story):
     assert not any(field.startswith("active") for field in answer["request"])
 
 
+@pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1)])
+def test_another_version_writes_all_open_requests_of_an_appointment_anew(story, before, after):
+    told = story(supersede=False, api_version=before)
+    told.book()
+    told.book(start="20260311093000", kind="SIU^S13")
+    told.engine = story(supersede=False, api_version=after).engine
+    assert told.settle(told.now) == [("Rewrite", 1, "waiting"), ("Rewrite", 2, "waiting")]
+    for written in told.changes:
+        body, wrong = version(after).validated(json.loads(written.body), TODAY)
+        assert body is not None, wrong
+    assert told.settle(told.now) == []
+
+
 # ---------------------------------------------------------------- settings
 
 
@@ -446,6 +459,37 @@ def test_deleting_the_visit_or_the_person_withdraws_it_too(dateless):
         assert told.states() == [("Close", 1, "withdrawn")]
 
 
+@pytest.mark.parametrize("number", ["V77", "V80"])
+def test_a_visit_with_a_new_number_takes_what_was_asked_for_it_along(dateless, number):
+    told = dateless()
+    told.tell("ADT^A01", told.PID, VISIT)
+    told.tell("ADT^A50", told.PID, "MRG|T1001^^^LFC^MR||||V77", VISIT.replace("V77", "V80"))
+    answer = told.tell("ADT^A11", told.PID, VISIT.replace("V77", number))
+    assert codes(answer) == ["cancelled", "withdrawn"]
+    assert told.states() == [("Close", 1, "withdrawn")]
+
+
+@pytest.mark.parametrize(
+    ("event", "merged", "visit"),
+    [("ADT^A45", "MRG|T1001^^^LFC^MR||||V77", VISIT), ("ADT^A44", "MRG|T1001^^^LFC^MR||ACC9", "")],
+)
+def test_what_was_asked_for_a_visit_that_moves_to_another_person_goes_with_it(dateless, event, merged, visit):
+    told = dateless()
+    told.tell("ADT^A01", told.pid(f18="ACC9"), VISIT)
+    told.tell(event, told.pid(f3="T1002^^^LFC^MR", f5="Other^Ann", f18="ACC9"), merged, visit)
+    (written,) = [change for change in told.changes if change.id == 1]
+    assert json.loads(written.body)["patient"]["mrn"]["extension"] == "T1002"
+    assert not told.chart_of("T1001").appointments
+
+
+def test_an_older_message_of_another_visit_does_not_become_what_was_asked_for(dateless):
+    told = dateless()
+    told.tell("ADT^A01", told.PID, VISIT, at="202603020900")
+    told.tell("ADT^A01", told.PID, VISIT.replace("V77", "V70"), at="202603020800")
+    answer = told.tell("ADT^A11", told.PID, VISIT, at="202603021000")
+    assert codes(answer) == ["cancelled", "withdrawn"]
+
+
 def test_of_two_persons_that_become_one_the_newer_request_without_a_date_stays(dateless):
     told = dateless()
     told.tell("ADT^A28", told.PID, VISIT)
@@ -489,6 +533,15 @@ def test_a_request_without_a_date_does_not_expire(dateless):
     told.now += timedelta(days=400)
     outcome = told.engine.resettle(told.chart, now=told.now, new_id=lambda: 9)
     assert outcome.requests == ()
+
+
+def test_going_live_asks_anew_for_a_person_without_a_date_too(dateless):
+    told = dateless(environment="production-test")
+    told.tell("ADT^A28", told.PID, VISIT)
+    told.engine = dateless(environment="production").engine
+    outcome = told.engine.ask_anew(told.chart, {1}, now=told.now, new_id=lambda: 9)
+    (made,) = outcome.requests
+    assert (made.id, made.state, made.appointment_date) == (9, "waiting", None)
 
 
 # ---------------------------------------------------------------- a site's overlay
