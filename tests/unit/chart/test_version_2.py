@@ -479,7 +479,7 @@ def test_what_was_asked_for_a_visit_that_moves_to_another_person_goes_with_it(da
     told.tell(event, told.pid(f3="T1002^^^LFC^MR", f5="Other^Ann", f18="ACC9"), merged, visit)
     (written,) = [change for change in told.changes if change.id == 1]
     assert json.loads(written.body)["patient"]["mrn"]["extension"] == "T1002"
-    assert not told.chart_of("T1001").appointments
+    assert not told.charts.find(("LFC|T1001",))["LFC|T1001"].appointments
 
 
 def test_an_older_message_of_another_visit_does_not_become_what_was_asked_for(dateless):
