@@ -8,6 +8,8 @@ from datetime import date, timedelta
 import pytest
 from telling import codes
 
+from interface.chart.model import PERSON
+from interface.chart.rebuild import Told, rebuild
 from interface.contract.versions import version
 from interface.rules import load_rulebook
 from interface.rules.policy import RequestDefaults
@@ -542,6 +544,24 @@ def test_going_live_asks_anew_for_a_person_without_a_date_too(dateless):
     outcome = told.engine.ask_anew(told.chart, {1}, now=told.now, new_id=lambda: 9)
     (made,) = outcome.requests
     assert (made.id, made.state, made.appointment_date) == (9, "waiting", None)
+
+
+def test_a_rebuilt_family_leaves_each_person_the_request_that_was_its_own(dateless, v2):
+    told = v2()  # what was told first asks for nobody
+    told.tell("ADT^A28", told.pid(f3="T1002^^^LFC^MR"), OWN_DOCTOR)
+    told.engine = dateless().engine
+    told.tell("ADT^A28", told.PID, OWN_DOCTOR)
+    old = dict(enumerate(told.charts.all(), 1))
+    entries = []
+    for row, who in enumerate((told.pid(f3="T1002^^^LFC^MR"), told.PID), 1):
+        raw = "\r".join((f"MSH|^~\\&|APP|FAC|R|R|202603020{row}||ADT^A28|M{row}|P|2.5.1", who, OWN_DOCTOR))
+        reading = told.engine.read(raw.encode(), received_at=told.now)
+        entries.append(Told(row, reading, told.now, row))
+    found = rebuild(told.engine, entries, old, now=told.now, new_id=told.ids.__next__)
+    asked = {patient.chart.keys[0]: patient.chart.appointments[PERSON].asked for patient in found.patients}
+    assert asked["LFC|T1002"] is None
+    assert asked["LFC|T1001"].id == 1
+    assert not any(patient.arrived for patient in found.patients)
 
 
 # ---------------------------------------------------------------- a site's overlay
