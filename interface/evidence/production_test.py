@@ -22,6 +22,8 @@ _PROBLEMS = ("missing:", "invalid:", "incomplete:")
 
 _PATH = re.compile(r"[A-Za-z]\w*(?:\[\d+\])?(?:\.[A-Za-z]\w*(?:\[\d+\])?)*", re.ASCII)
 _INDEX = re.compile(r"\[\d+\]")
+_PANEL = re.compile(r"patientProcessingRequests(?:\[\d+\])?\.")
+"""What stands before each field of a patient in version 2. In the production test a panel is of one."""
 _PLAIN_NAMES = frozenset({"zip", "npi", "mrn", "gender"})
 """Names of fields that are no words of a sentence, though they have no capital letter within."""
 
@@ -107,7 +109,7 @@ def named_fields(reply: str, version: int) -> tuple[str, ...]:
     known = {part for one in fields(version) for part in one.name.split(".")}
     found = []
     for match in _PATH.finditer(reply):
-        path = match[0]
+        path = _PANEL.sub("", match[0], count=1)
         parts = _INDEX.sub("", path).split(".")
         telling = len(parts) > 1 or parts[0] in _PLAIN_NAMES or not parts[0].islower()
         if telling and all(part in known for part in parts):

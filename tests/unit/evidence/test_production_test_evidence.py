@@ -59,6 +59,14 @@ def test_of_a_refusal_the_fields_are_told_and_no_word_of_it(reply, fields):
     assert named_fields(reply, 1) == fields
 
 
+def test_of_a_refused_panel_the_patients_fields_are_told_as_the_request_has_them():
+    reply = """{"message": "2 problems", "_embedded": {"errors": [
+        {"path": "patientProcessingRequests[0].patient.addresses[1].zip"},
+        {"path": "patientProcessingRequests[0].requestingProvider"},
+        {"path": "patientProcessingRequests[0].Robin"}, {"path": "patientProcessingRequests"}]}}"""
+    assert named_fields(reply, 2) == ("patient.addresses[1].zip", "requestingProvider")
+
+
 @given(st.text(), st.recursive(st.none() | st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(
     st.sampled_from(["repaired", "left_out", "source", "why"]), inner)))  # fmt: skip
 def test_whatever_is_stored_something_can_be_told(reply, detail):
