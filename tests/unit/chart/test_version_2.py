@@ -209,6 +209,16 @@ def test_a_system_that_version_1_has_no_list_for_goes_out_with_its_oid(v2, story
     assert "no list for the coding system IMO" in answer["left_out"][0]["why"]
 
 
+def test_a_problem_list_in_such_a_system_goes_out_with_its_oid_too(v2):
+    told = v2()
+    answer = told.tell("PPR^PC1", told.PID, "PRB|AD|20260101|30422^Essential hypertension^IMO|7")
+    assert answer["left_out"] == []
+    answer = told.book()
+    assert [(entry["code"], entry["codeSystem"]) for entry in answer["request"]["diagnoses"]] == [
+        ("30422", "2.16.840.1.113883.3.247.1.1")
+    ]
+
+
 @pytest.mark.parametrize(
     "sent", ["IMO", "2.16.840.1.113883.3.247.1.1", "urn:oid:2.16.840.1.113883.3.247.1.1"]
 )
