@@ -51,6 +51,7 @@ def take_person(chart: Chart, reading: Reading) -> Appointment:
         account=account or before.account,
         status_at=max(reading.at if reading.event.reopens else "", before.status_at),
         visit=visit or before.visit,
+        trial=reading.is_trial,
     )
     chart.appointments[PERSON] = entry
     return entry

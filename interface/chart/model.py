@@ -145,7 +145,6 @@ class Appointment(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Known by the placer's number (SCH-1), since no message has given the filler's (SCH-2) yet."""
     visit: str = ""
     """The visit that the messages of an appointment name (PV1-19), or for which the person was asked for."""
-
     trial: bool = False
     """Its last message was none of production (MSH-11): it was taken elsewhere, where every value is."""
 
