@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from interface.chart.joined_problems import absorb_problems
 from interface.chart.model import OPEN, Appointment, Asked, Chart, Discharge, Order, Problem, change
 from interface.chart.orders import is_withheld
-from interface.chart.problems import absorb_problems
 from interface.chart.update import VISIT_PROTECTED, absorb_protection, is_protection, leave_clinic, merge
 from interface.chart.visits import note_renumbered, number_now, same_number
 from interface.rules.facts import Fact, Item

@@ -197,7 +197,7 @@ def _dated(entry: Problem, *dates: Fact | None) -> Problem:
     return entry if earliest is entry.date else change(entry, date=earliest)
 
 
-def _with_first_date(entry: Problem, other: Problem) -> Problem:
+def with_first_date(entry: Problem, other: Problem) -> Problem:
     """With the earlier date of the two, of those that no correction (`CO` in PRB-1) has come behind."""
     corrected = max(entry.dated_at, other.dated_at)
     if not corrected:
@@ -318,7 +318,7 @@ class _Taking:
                 return
             same = change(same, ended=None, active=True, gone="", resolved=stated.resolved, state_at=entry.at)
         if not same.gone:
-            self.known.put(_with_first_date(same, self._corrected(entry)))
+            self.known.put(with_first_date(same, self._corrected(entry)))
 
     def _end(self, end: Problem) -> None:
         """End what is known by then; a newer statement, too, that says nothing of the state."""
@@ -332,7 +332,7 @@ class _Taking:
                 gone=end.gone,
                 state_at=end.at,
             )
-            self.known.put(_with_first_date(ended, end))
+            self.known.put(with_first_date(ended, end))
         self.known.end(end)
 
     def _with_state(self, entry: Problem, known: Problem | None) -> Problem:
@@ -366,7 +366,7 @@ class _Taking:
         if before is not None:
             entry = _dated(entry, before)
         corrected = self._corrected(entry)
-        return corrected if known is None or corrected is not entry else _with_first_date(entry, known)
+        return corrected if known is None or corrected is not entry else with_first_date(entry, known)
 
     def _corrected(self, entry: Problem) -> Problem:
         """Marked, where its date corrects all that was stated before."""
@@ -437,51 +437,6 @@ class _Taking:
                 continue
             if other.listed == entry.listed and coded not in codes and other.at <= entry.at:
                 self.known.drop(place)
-
-
-def absorb_problems(chart: Chart, entries: list[Problem]) -> None:
-    """The problems of another chart of the same person join: the newer statement counts, the earliest date stays.
-
-    What one chart withholds stays withheld, whatever the other says.
-    """
-    known = KnownProblems(chart.problems)
-    for entry in entries:
-        _absorb(known, entry)
-    chart.problems = known.entries()
-
-
-def _absorb(known: KnownProblems, entry: Problem) -> None:
-    if entry.gone == "withheld":
-        known.withhold(entry)
-        return
-    if known.withheld(entry):
-        return
-    same = known.same(entry)
-    if same is not None and same.at > entry.at:
-        known.put(_with_first_date(_with_later_state(same, entry), entry))
-        return
-    if same is not None:
-        entry = _with_first_date(_with_later_state(entry, same), same)
-    if entry.ended is not None:
-        known.end(entry)
-    else:
-        known.put(known.as_ended_since(entry))
-
-
-def _with_later_state(entry: Problem, other: Problem) -> Problem:
-    """The newer statement of two, with the state that the other says where that was said later."""
-    said = other.state_at or other.at
-    if said <= (entry.state_at or entry.at):
-        return entry
-    stated: Problem = change(
-        entry,
-        ended=other.ended,
-        resolved=other.resolved,
-        active=other.active,
-        gone=other.gone,
-        state_at=said,
-    )
-    return stated
 
 
 def _said(fact: Fact) -> str:
