@@ -85,13 +85,16 @@ class Server:
                 cwd=self.folder, stdout=log, stderr=log, **self._as,
             )  # fmt: skip
         deadline = time.monotonic() + PATIENCE
-        while True:
+        while self._process.poll() is None:
             try:
                 psycopg.connect(self.dsn("postgres")).close()
                 return
             except psycopg.OperationalError:
                 assert time.monotonic() < deadline, (self.folder / "log").read_text()
                 time.sleep(0.02)
+        assert time.monotonic() < deadline, (self.folder / "log").read_text()
+        time.sleep(0.1)  # what is left of the one before, killed a moment ago, still has its memory
+        self.start(*options)
 
     def stop(self, number: int = signal.SIGINT) -> None:
         """End it: SIGINT as an administrator does, SIGQUIT or SIGKILL as a crash."""
