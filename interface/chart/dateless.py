@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from interface.chart.model import PERSON, Appointment, Chart
 from interface.chart.settle import Settling
-from interface.chart.update import clinician, merge, visit_of
+from interface.chart.update import clinician, goes_with, merge, visit_of
 from interface.chart.visits import same_number
 from interface.rules.facts import Reason, text_of
 from interface.rules.policy import Policy
@@ -40,17 +40,15 @@ def take_person(chart: Chart, reading: Reading) -> Appointment:
         if fact is not None:
             merge(facts, field, fact)
     before = old if old is not None else Appointment(PERSON, "", facts)
-    visit, account = visit_of(reading), text_of(reading.facts, "visit.account")
-    if reading.at < before.at:
-        visit, account = before.visit or visit, before.account or account
+    visit, account = goes_with(reading, before)
     entry = Appointment(
         PERSON,
         max(reading.at, before.at),
         facts,
         asked=before.asked,
-        account=account or before.account,
+        account=account,
         status_at=max(reading.at if reading.event.reopens else "", before.status_at),
-        visit=visit or before.visit,
+        visit=visit,
         trial=reading.is_trial,
     )
     chart.appointments[PERSON] = entry

@@ -35,7 +35,7 @@ def discharge_of(chart: Chart, order: Order) -> Discharge | None:
     """The discharge that ended an inpatient order; where a number is missing, any of an inpatient since it was opened."""
     if text_of(order.facts, "order.inpatient") != "inpatient":
         return None
-    since = order.state_at or order.at
+    since = order.state_since
     ended = [
         found
         for visit, found in chart.discharges.items()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from interface.chart.known_problems import KnownProblems
-from interface.chart.model import Chart, Problem, change
-from interface.chart.problems import with_first_date
+from interface.chart.model import Chart, Problem
+from interface.chart.problems import with_first_date, with_state_of
 
 
 def absorb_problems(chart: Chart, entries: list[Problem]) -> None:
@@ -38,15 +38,4 @@ def _absorb(known: KnownProblems, entry: Problem) -> None:
 
 def _with_later_state(entry: Problem, other: Problem) -> Problem:
     """The newer statement of two, with the state that the other says where that was said later."""
-    said = other.state_at or other.at
-    if said <= (entry.state_at or entry.at):
-        return entry
-    stated: Problem = change(
-        entry,
-        ended=other.ended,
-        resolved=other.resolved,
-        active=other.active,
-        gone=other.gone,
-        state_at=said,
-    )
-    return stated
+    return with_state_of(entry, other) if other.state_since > entry.state_since else entry

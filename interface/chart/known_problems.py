@@ -74,7 +74,7 @@ class KnownProblems:
         """
         free = -1
         newer = False
-        since = end.state_at or end.at
+        since = end.state_since
         for place, other in self.of_code(end.code):
             if other.gone == "withheld" and end.gone != "withheld":
                 continue
@@ -96,7 +96,7 @@ class KnownProblems:
     def as_ended_since(self, entry: Problem) -> Problem:
         """The entry, ended where a newer message said so before this one arrived."""
         for _, other in self.of_code(entry.code):
-            if other.ended is not None and (other.state_at or other.at) > entry.at and covers(other, entry):
+            if other.ended is not None and other.state_since > entry.at and covers(other, entry):
                 ended: Problem = change(entry, ended=other.ended, active=False, gone=other.gone)
                 return ended
         return entry

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from interface.chart.model import Chart, Order, Problem, change
-from interface.chart.orders import take_orders
+from interface.chart.orders import take_orders, with_state
 from interface.chart.problems import take_problems
 from interface.rules.facts import Leaf, LeftOut
 
@@ -64,15 +64,13 @@ def _states_all(chart: Chart, reading: Reading, found: SiteList) -> None:
         listed = name.message == reading.control_id
         if order.ended is not listed or (listed and _says_state(order, reading)):
             continue
-        chart.orders[index] = change(
-            order,
-            at=reading.at,
+        chart.orders[index] = with_state(
+            change(order, at=reading.at),
             ended=not listed,
-            ended_leaf=Leaf("", listed, name.leaves[0].source if listed else found.segment),
-            ended_message=reading.control_id,
-            ended_rule=name.rule,
-            state_at=reading.at,
-            unsaid=False,
+            leaf=Leaf("", listed, name.leaves[0].source if listed else found.segment),
+            message=reading.control_id,
+            rule=name.rule,
+            at=reading.at,
         )
 
 

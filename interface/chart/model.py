@@ -63,6 +63,16 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     dated_at: str = ""
     """When its date was last corrected (`CO` in PRB-1): no date from before that counts."""
 
+    @property
+    def state_since(self) -> str:
+        """When its state was said."""
+        return self.state_at or self.at
+
+    @property
+    def coding(self) -> str:
+        """System and code in one text, as `Chart.coded_together` has them."""
+        return f"{self.system}|{self.code}"
+
 
 class Order(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One pharmacy order through its life."""
@@ -84,6 +94,11 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Known by a dispense, or by what has no ORC-1: what opens or ends it counts, however late it comes."""
     replaces: Fact | None = None
     """The order that it has taken the place of (RO, ORC-8), whatever was said of it since."""
+
+    @property
+    def state_since(self) -> str:
+        """When its state was said."""
+        return self.state_at or self.at
 
 
 class Discharge(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

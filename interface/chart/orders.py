@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from interface.chart.model import Chart, Order, change
 from interface.chart.order_numbers import KnownOrders, ids_of, same_drug, text_label
-from interface.chart.update import merge, visit_of
+from interface.chart.update import goes_with, merge
 from interface.rules.facts import Fact, Item, Leaf, LeftOut, text_of, value_of
 from interface.rules.types.medication import NDC
 
@@ -140,7 +140,7 @@ class _Taking:
         facts = dict(self.item)
         if self.adds or (control is not None and control.value not in ("open", "replaces")):
             _keep_original_date(facts)
-        visit, account = self._goes_with(None)
+        visit, account = goes_with(self.reading, None)
         order = Order(
             ids=self.ids,
             facts=facts,
@@ -183,7 +183,7 @@ class _Taking:
         if self._stays_withheld(old):
             self.known.put(index, self._withheld(ids, old))
             return
-        visit, account = self._goes_with(old)
+        visit, account = goes_with(self.reading, old)
         changed = change(
             old,
             ids=ids,
@@ -193,15 +193,14 @@ class _Taking:
             account=account,
             replaces=_newer(self._replaces(), old.replaces),
         )
-        if self.effect and not self.adds and (old.unsaid or reading.at >= (old.state_at or old.at)):
-            changed = change(
+        if self.effect and not self.adds and (old.unsaid or reading.at >= old.state_since):
+            changed = with_state(
                 changed,
                 ended=self.effect == "end",
-                ended_leaf=self.leaf,
-                ended_message=reading.control_id,
-                ended_rule=self.rule,
-                state_at=reading.at,
-                unsaid=False,
+                leaf=self.leaf,
+                message=reading.control_id,
+                rule=self.rule,
+                at=reading.at,
             )
         elif is_withheld(old) and not is_withheld(changed):  # released by what has no ORC-1: it runs
             leaf = self._drug_leaf()
@@ -209,15 +208,6 @@ class _Taking:
                 changed, ended=False, ended_leaf=leaf, ended_message=reading.control_id, ended_rule=self.rule
             )
         self.known.put(index, changed)
-
-    def _goes_with(self, old: Order | None) -> tuple[str, str]:
-        """The visit and the account that it belongs to by now."""
-        visit, account = visit_of(self.reading), text_of(self.reading.facts, "visit.account")
-        if old is None:
-            return visit, account
-        if self.reading.at >= old.at:
-            return visit or old.visit, account or old.account
-        return old.visit or visit, old.account or account
 
     def _facts(self, old: Order, newer: bool) -> dict[str, Fact]:
         """Only what opens or changes an order states it anew; all else adds what was not known."""
@@ -318,7 +308,7 @@ class _Taking:
             self._leave_out(f"confidential: {own.leaves[0].source}")
             said = own if said is None or own.at >= said.at else said
         facts = {"order.confidential": said} if said is not None else {}
-        visit, account = self._goes_with(old)
+        visit, account = goes_with(self.reading, old)
         at = self.reading.at if old is None else max(old.at, self.reading.at)
         replaces = _newer(self._replaces(), old.replaces if old is not None else None)
         return Order(
@@ -340,7 +330,7 @@ class _Taking:
         for index in self.known.find({}, ids, frozenset()):
             order = self.known[index]
             own = not set(self.ids).isdisjoint(order.ids)
-            newer = not order.unsaid and (order.state_at or order.at) > self.reading.at
+            newer = not order.unsaid and order.state_since > self.reading.at
             if own or is_withheld(order) or newer:
                 continue
             self.known.put(index, _replaced(order, parent, self.reading.control_id, self.reading.at))
@@ -355,16 +345,21 @@ def _replaced(order: Order, parent: Fact, message: str, at: str) -> Order:
         again: Order = change(order, state_at=at, unsaid=False)
         return again
     leaf = change(parent.leaves[0], path="", value=False)
-    ended: Order = change(
+    return with_state(order, ended=True, leaf=leaf, message=message, rule=parent.rule, at=at)
+
+
+def with_state(order: Order, *, ended: bool, leaf: Leaf | None, message: str, rule: str, at: str) -> Order:
+    """The order, opened or ended by what says so: its place, message and rule, and when."""
+    stated: Order = change(
         order,
-        ended=True,
+        ended=ended,
         ended_leaf=leaf,
         ended_message=message,
-        ended_rule=parent.rule,
+        ended_rule=rule,
         state_at=at,
         unsaid=False,
     )
-    return ended
+    return stated
 
 
 def _newer(one: Fact | None, other: Fact | None) -> Fact | None:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from interface.chart.joined_problems import absorb_problems
 from interface.chart.model import OPEN, Appointment, Asked, Chart, Discharge, Order, Problem, change
-from interface.chart.orders import is_withheld
+from interface.chart.orders import is_withheld, with_state
 from interface.chart.update import VISIT_PROTECTED, absorb_protection, is_protection, leave_clinic, merge
 from interface.chart.visits import note_renumbered, number_now, same_number
 from interface.rules.facts import Fact, Item
@@ -61,14 +61,13 @@ def _absorb_order(chart: Chart, order: Order) -> None:
             withheld = [entry for entry in (known, order) if is_withheld(entry)]
             newer, older = (known, order) if known.at >= order.at else (order, known)
             if newer.unsaid and not older.unsaid:  # what says nothing of the state leaves it as it was
-                newer = change(
+                newer = with_state(
                     newer,
                     ended=older.ended,
-                    ended_leaf=older.ended_leaf,
-                    ended_message=older.ended_message,
-                    ended_rule=older.ended_rule,
-                    state_at=older.state_at or older.at,
-                    unsaid=False,
+                    leaf=older.ended_leaf,
+                    message=older.ended_message,
+                    rule=older.ended_rule,
+                    at=older.state_since,
                 )
             taken = max(withheld, key=lambda entry: entry.at) if withheld else newer
             numbers = tuple(dict.fromkeys((*taken.ids, *newer.ids, *older.ids)))
@@ -212,10 +211,10 @@ def move(
         gone = [entry for entry in entries if goes(number(entry), entry.account) and entry.at <= at]
         return gone, [entry for entry in entries if entry not in gone]
 
-    problems, kept_problems = split(source.problems, lambda entry: entry.withheld_in or entry.visit)
+    problems, _ = split(source.problems, lambda entry: entry.withheld_in or entry.visit)
     # what is confidential of the one is so of the other, too
     source.problems = [
-        entry for entry in source.problems if entry in kept_problems or entry.gone == "withheld"
+        entry for entry in source.problems if entry not in problems or entry.gone == "withheld"
     ]
     orders, source.orders = split(source.orders, lambda entry: entry.visit)
     moved, kept = split(list(source.appointments.values()), lambda entry: entry.visit_number)
@@ -273,7 +272,7 @@ def _not_released(entry: Appointment) -> Appointment:
 
 def _coded_together(chart: Chart, problems: list[Problem]) -> list[tuple[str, ...]]:
     """Which codes were sent with those of these problems: what withholds one withholds the other where they go, too."""
-    codes = {f"{entry.system}|{entry.code}" for entry in problems}
+    codes = {entry.coding for entry in problems}
     return [group for group in chart.coded_together if not codes.isdisjoint(group)]
 
 

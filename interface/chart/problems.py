@@ -207,6 +207,19 @@ def with_first_date(entry: Problem, other: Problem) -> Problem:
     return dated
 
 
+def with_state_of(entry: Problem, other: Problem) -> Problem:
+    """The statement, with the state that another one says."""
+    stated: Problem = change(
+        entry,
+        ended=other.ended,
+        resolved=other.resolved,
+        active=other.active,
+        gone=other.gone,
+        state_at=other.state_since,
+    )
+    return stated
+
+
 class _Taking:
     """One stated problem on its way into the chart."""
 
@@ -311,7 +324,7 @@ class _Taking:
     def _place_older(self, entry: Problem, same: Problem) -> None:
         """Something newer is known: the date counts, and the state, where the newer said nothing of it."""
         stated = self._with_state(entry, None)
-        if stated.state_at != STATE_UNSAID and entry.at >= (same.state_at or same.at):
+        if stated.state_at != STATE_UNSAID and entry.at >= same.state_since:
             if stated.ended is not None:
                 self._leave_out(entry, f"no longer active: {_said(stated.ended)}")
                 self._end(stated)
@@ -323,16 +336,8 @@ class _Taking:
     def _end(self, end: Problem) -> None:
         """End what is known by then; a newer statement, too, that says nothing of the state."""
         same = self.known.same(end)
-        if same is not None and same.at > end.at >= (same.state_at or same.at):
-            ended = change(
-                same,
-                ended=end.ended,
-                resolved=end.resolved,
-                active=False,
-                gone=end.gone,
-                state_at=end.at,
-            )
-            self.known.put(with_first_date(ended, end))
+        if same is not None and same.at > end.at >= same.state_since:
+            self.known.put(with_first_date(with_state_of(same, end), end))
         self.known.end(end)
 
     def _with_state(self, entry: Problem, known: Problem | None) -> Problem:
@@ -344,14 +349,7 @@ class _Taking:
         if stated.listed and not says and stated.action != "add":
             entry = change(entry, state_at=STATE_UNSAID)
             if known is not None:
-                entry = change(
-                    entry,
-                    ended=known.ended,
-                    resolved=known.resolved,
-                    active=known.active,
-                    gone=known.gone,
-                    state_at=known.state_at or known.at,
-                )
+                entry = with_state_of(entry, known)
         elif inactive is not None:
             entry = change(entry, ended=inactive, active=False)
         if resolved is not None and resolved.value is not None:

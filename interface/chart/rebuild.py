@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from interface.chart.decide import Engine
@@ -55,8 +56,6 @@ class Patient:
     """The patient's row; None: a new one."""
     arrived: set[str] = field(default_factory=set)
     """Appointments whose requests are another patient's rows so far."""
-    handed: set[str] = field(default_factory=set)
-    """Appointments that have got what was asked for them."""
     requests: list[RequestChange] = field(default_factory=list)
 
 
@@ -167,32 +166,36 @@ def _hand_over(patients: list[Patient], old: Mapping[int, Chart]) -> list[tuple[
         for key, appointment in chart.appointments.items():
             if appointment.asked is not None:
                 asked.setdefault(key, []).append((id_, appointment.asked))
+    places = [(patient, key) for patient in patients for key in patient.chart.appointments]
+    handed: dict[tuple[int, str], Asked] = {}
     # first to each what was its own: a person's key, and that of a visit without a number, stand in several charts
-    for own in (True, False):
-        for patient in patients:
-            for key, appointment in list(patient.chart.appointments.items()):
-                if not own and key in patient.handed:
-                    continue
-                known = asked.get(key, [])
-                found = next((entry for entry in known if _may_go(entry, patient, key, old, own=own)), None)
-                if found is not None:
-                    known.remove(found)
-                    patient.handed.add(key)
-                    if found[0] != patient.id:
-                        patient.arrived.add(key)
-                last = found[1] if found is not None else None
-                patient.chart.appointments[key] = change(appointment, asked=last)
+    for may_go in (_is_own, partial(_may_be_anothers, old=old)):
+        for patient, key in places:
+            known = asked.get(key, [])
+            found = next((entry for entry in known if may_go(entry, patient, key)), None)
+            if found is None or (id(patient), key) in handed:
+                continue
+            known.remove(found)
+            handed[id(patient), key] = found[1]
+            if found[0] != patient.id:
+                patient.arrived.add(key)
+    for patient, key in places:
+        appointments = patient.chart.appointments
+        appointments[key] = change(appointments[key], asked=handed.get((id(patient), key)))
     return [entry for known in asked.values() for entry in known if entry[1].state in OPEN]
 
 
-def _may_go(
-    asked: tuple[int, Asked], patient: Patient, key: str, old: Mapping[int, Chart], *, own: bool
+def _is_own(asked: tuple[int, Asked], patient: Patient, _key: str) -> bool:
+    """Whether it was asked for this patient's row."""
+    return asked[0] == patient.id
+
+
+def _may_be_anothers(
+    asked: tuple[int, Asked], patient: Patient, key: str, *, old: Mapping[int, Chart]
 ) -> bool:
-    """Whether what was asked is of this patient's appointment: his own row's; else another's that had the same key, and
-    his number where the key names no visit.
+    """Whether what was asked for another's row under the same key may be for this one: a key that names no visit must be
+    of the same number.
     """
-    if own or asked[0] == patient.id:
-        return asked[0] == patient.id
     return key not in (PERSON, NO_VISIT) or not set(patient.chart.keys).isdisjoint(old[asked[0]].keys)
 
 

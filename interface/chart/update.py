@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from interface.chart.model import Appointment, Chart, change
+from interface.chart.model import Appointment, Chart, Order, change
 from interface.rules.facts import Fact, Item, place_of, text_of, value_of
 
 if TYPE_CHECKING:
@@ -167,6 +167,16 @@ def visit_of(reading: Reading) -> str:
     return text_of(reading.facts, "visit.number")
 
 
+def goes_with(reading: Reading, old: Order | Appointment | None) -> tuple[str, str]:
+    """The visit and the account that something belongs to by now; `old`: what is known of it."""
+    visit, account = visit_of(reading), text_of(reading.facts, "visit.account")
+    if old is None:
+        return visit, account
+    if reading.at >= old.at:
+        return visit or old.visit, account or old.account
+    return old.visit or visit, old.account or account
+
+
 # ---------------------------------------------------------------- appointments
 
 
@@ -186,15 +196,16 @@ def take_appointment(chart: Chart, reading: Reading, key: str, status: str) -> b
         merge(facts, field, fact)
     leave_clinic(facts, reading.facts)
     _take_resources(facts, reading)
+    visit, account = goes_with(reading, old)
     chart.appointments[key] = Appointment(
         key,
         reading.at,
         facts,
         status,
         old.asked if old is not None else None,
-        text_of(reading.facts, "visit.account") or (old.account if old is not None else ""),
+        account,
         by_placer=named_by_placer(reading) and (old is None or old.by_placer),
-        visit=visit_of(reading) or (old.visit if old is not None else ""),
+        visit=visit,
         trial=reading.is_trial,
     )
     return True

@@ -64,7 +64,7 @@ def without_confidential(chart: Chart, source: Source, left_out: list[LeftOut]) 
     marks: dict[str, str] = {}
     for entry in chart.problems:
         if entry.gone == "withheld":
-            code = f"{entry.system}|{entry.code}"
+            code = entry.coding
             marks[code] = max(entry.at, marks.get(code, ""))
     if not marks:
         return chart.problems
@@ -75,7 +75,7 @@ def without_confidential(chart: Chart, source: Source, left_out: list[LeftOut]) 
     kept = []
     told = set()
     for entry in chart.problems:
-        code = f"{entry.system}|{entry.code}"
+        code = entry.coding
         if code not in since or entry.gone or entry.released_at >= since[code]:
             kept.append(entry)
         elif code not in told:
@@ -87,7 +87,7 @@ def without_confidential(chart: Chart, source: Source, left_out: list[LeftOut]) 
 
 def _problems(site: Site, chart: Chart, source: Source, left_out: list[LeftOut]) -> list[Problem]:
     """A code that is on the list, and the same diagnosis in another system: what was coded together goes together."""
-    codes = {f"{entry.system}|{entry.code}" for entry in chart.problems}.union(*chart.coded_together)
+    codes = {entry.coding for entry in chart.problems}.union(*chart.coded_together)
     listed = {code: row for code in codes if (row := site.withholds(*code.split("|", 1)))}
     if not listed:
         return chart.problems
@@ -99,7 +99,7 @@ def _problems(site: Site, chart: Chart, source: Source, left_out: list[LeftOut])
     kept = []
     told = set()
     for entry in chart.problems:
-        code = f"{entry.system}|{entry.code}"
+        code = entry.coding
         found = all_listed.get(code)
         if found is None:
             kept.append(entry)

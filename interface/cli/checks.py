@@ -218,11 +218,13 @@ def _server(facts: "ServerFacts") -> Found:
     for name, is_on in (("fsync", facts.fsync), ("full_page_writes", facts.full_page_writes)):
         if not is_on:
             yield "FAIL", f"{name} is off: what is acknowledged is lost when the server's machine stops"
-    if facts.encoding != "UTF8":
+    from interface.store.records.figures import SUITED
+
+    if facts.encoding != SUITED:
         yield (
             "FAIL",
             f"the database has the encoding {facts.encoding}: a message with another character in MSH is never stored. Move "
-            "the store to one of UTF8 (pg_dump, createdb --template=template0 --encoding=UTF8)",
+            f"the store to one of {SUITED} (pg_dump, createdb --template=template0 --encoding={SUITED})",
         )
     off = round(time.time() - facts.clock)
     if abs(off) > SERVER_CLOCK_SECONDS:

@@ -23,7 +23,7 @@ from interface.cli.stored import (
 )
 from interface.cli.webhooks import as_json as webhook_json
 from interface.errors import InterfaceError
-from interface.services.deeds import DEEDS, MOST_LOOKED_AT, done_to
+from interface.services.deeds import done_by_hand
 from interface.shown.stored import decoded
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def show(args: argparse.Namespace) -> int:
     with open_store_of(settings) as store:
         detail = store.views.request(args.id)
         destination = Destined.of(store.views.told())
-        by_hand = done_to(args.id, store.commands.done(tuple(DEEDS), MOST_LOOKED_AT))
+        by_hand = done_by_hand(store, args.id)
     if detail is None:
         raise InterfaceError(f"there is no request {args.id}")
     from interface.chart.kept import kept_beside

@@ -18,7 +18,7 @@ from interface.hl7.message import Message
 from interface.rules.policy import HISTORY
 from interface.services.answered import NOT_KEPT, Answered, answered
 from interface.services.charts_shown import chart_of, composed_by
-from interface.services.deeds import DEEDS, MOST_LOOKED_AT, Done, done_to
+from interface.services.deeds import Done, done_by_hand
 from interface.settings import Settings
 from interface.shown.stored import decoded
 from interface.store.database import Store
@@ -82,14 +82,9 @@ def read_record(store: Store, around: Around, message_id: int | None, request_id
         _in_chart(store, detail),
         tuple(raws),
         composed_by(store, detail.summary) if detail is not None else (),
-        _by_hand(store, request),
+        done_by_hand(store, request.summary.id) if request is not None else (),
         around.work_ahead,
     )
-
-
-def _by_hand(store: Store, request: RequestDetail | None) -> list[Done]:
-    commands = store.commands.done(tuple(DEEDS), MOST_LOOKED_AT) if request is not None else ()
-    return done_to(request.summary.id, commands) if request is not None else []
 
 
 def _just_before(store: Store, detail: MessageDetail | None) -> int | None:

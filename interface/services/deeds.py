@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from interface.store.database import Store
     from interface.store.records.lists import RequestSummary
     from interface.store.records.reading import Command
 
@@ -109,6 +110,11 @@ def done_to(request: int, commands: Iterable[Command]) -> list[Done]:
         ):
             found.append(Done(deed, command.created_at, str(command.arguments.get("who") or "a person")))
     return found
+
+
+def done_by_hand(store: Store, request: int) -> list[Done]:
+    """What was done to a request, as far as the store has the commands."""
+    return done_to(request, store.commands.done(tuple(DEEDS), MOST_LOOKED_AT))
 
 
 def reason_given(text: str) -> str:

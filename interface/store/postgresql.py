@@ -26,7 +26,7 @@ from sqlalchemy.pool import NullPool
 from interface.store.arrays import Encoded
 from interface.store.engine import Database
 from interface.store.errors import StoreError
-from interface.store.records.figures import ServerFacts, StoreStats
+from interface.store.records.figures import SUITED, ServerFacts, StoreStats
 from interface.store.schema import complete_for_postgresql
 
 complete_for_postgresql()
@@ -56,7 +56,7 @@ CHANGING = Patience(statement=0, lock=60, answer=0, idle=0)
 """For changes of the tables, which may take hours."""
 
 CONNECTING = {
-    "client_encoding": "UTF8",  # whatever the server, the role or the environment say
+    "client_encoding": SUITED,  # whatever the server, the role or the environment say
     "connect_timeout": "5",  # seconds, for each host
     "keepalives": "1",
     "keepalives_idle": "10",
@@ -90,7 +90,6 @@ _FACTS = text(
     "current_setting('server_encoding'), EXTRACT(EPOCH FROM clock_timestamp())"
 )
 _ENCODING = text("SELECT current_setting('server_encoding')")
-SUITED = "UTF8"
 _LOCK_SCHEMA = text(f"SELECT pg_advisory_xact_lock({_SCHEMA_LOCK})")
 
 _CAUSES = {

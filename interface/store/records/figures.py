@@ -31,6 +31,10 @@ class Backlog:
     """Those of them that are only held until a time: they need nobody."""
 
 
+SUITED = "UTF8"
+"""The encoding that a database must have, as the server names it."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
     """What there is to know of a database server."""
