@@ -91,16 +91,28 @@ class Block:
         else:
             # where a line stands counts: it is in the sources
             parts += [f"{entry.ordinal}{entry.line}" for entry in scope.segments if entry.name in own]
-            if self.beside:
-                if sum(len(message.all(name)) for name in self.beside) > _MOST_BESIDE:
-                    return None
-                parts.append(_BEHIND)
-                parts += [entry.line for entry in message.segments if entry.name in self.beside]
+        if (around := self._around(context)) is None:
+            return None
+        parts += around
+        whole = _BETWEEN.join(parts)
+        return whole if len(whole) <= LONGEST else None
+
+    def _around(self, context: Context) -> list[str] | None:
+        """What the rules read of the message around their scope; None: too much. For all parts of a message it is the same."""
+        known = context.around.get(self.mark)
+        if known is not None:
+            return known
+        message, parts = context.message, []
+        if self.part is not None and self.beside:
+            if sum(len(message.all(name)) for name in self.beside) > _MOST_BESIDE:
+                return None
+            parts.append(_BEHIND)
+            parts += [entry.line for entry in message.segments if entry.name in self.beside]
         if self.of_header:
             header = message.segments[0]
             parts += [header.raw(number) for number in self.of_header]
-        whole = _BETWEEN.join(parts)
-        return whole if len(whole) <= LONGEST else None
+        context.around[self.mark] = parts
+        return parts
 
     def read(self, context: Context, scope: Message | Group, memory: Memory) -> Item:
         """What the rules read, or what they read when the same lines came before; with what they leave out."""

@@ -185,7 +185,7 @@ def _rule(made: Definition, tables: Mapping[str, Table]) -> Rule:
         frozenset(spec.everywhere),
         _recurring(spec, read),
         (*paths, *spec.read_too),
-        tuple(dict.fromkeys((path.segment, path.field) for path in paths)) if _where_valued(read) else (),
+        _where_valued(spec, read),
     )
 
 
@@ -197,5 +197,8 @@ def _recurring(spec: Spec, read: Reader) -> tuple[Field, ...]:
     return tuple(dict.fromkeys((*fields, *beside)))
 
 
-def _where_valued(read: Reader) -> bool:
-    return bool(getattr(read, "where_valued", False))
+def _where_valued(spec: Spec, read: Reader) -> tuple[Field, ...]:
+    beside: tuple[Path, ...] | None = getattr(read, "where_valued", None)
+    if beside is None:
+        return ()
+    return tuple(dict.fromkeys((path.segment, path.field) for path in (*spec.paths, *beside)))

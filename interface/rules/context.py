@@ -44,6 +44,8 @@ class Context(msgspec.Struct, eq=False, gc=False):
     """How this sender's numbers become the site's."""
     fields: Memory | None = None
     """What was read of fields that patients have in common; None: nothing is remembered of this message."""
+    around: dict[str, list[str]] = {}
+    """What decides beside its own lines what a block reads (`Block.key`), by the block's mark."""
     shared: dict[str, Any] = {}
     """What a rule made of the whole message for the first of its parts, by the rule's name: for all others."""
     gone: frozenset[Segment] | None = None

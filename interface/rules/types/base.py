@@ -228,9 +228,11 @@ class Unfit(msgspec.Struct, frozen=True, gc=False):
 Convert = Callable[[Context, Path, Repetition], Value | Unfit | None]
 
 
-def where_valued(read: Reader) -> Reader:
-    """Mark a reader that has nothing to say where none of the rule's paths (`from:`) holds anything: it is spared."""
-    read.where_valued = True  # type: ignore[attr-defined]
+def where_valued(read: Reader, *beside: Path) -> Reader:
+    """Mark a reader that has nothing to say where none of the rule's paths (`from:`) holds anything, and none of `beside`:
+    it is spared.
+    """
+    read.where_valued = beside  # type: ignore[attr-defined]
     return read
 
 
@@ -244,7 +246,7 @@ def recurring(read: Reader, *beside: Field) -> Reader:
         return read(context, scope)
 
     remembered.recurring = beside  # type: ignore[attr-defined]
-    remembered.where_valued = getattr(read, "where_valued", False)  # type: ignore[attr-defined]
+    remembered.where_valued = getattr(read, "where_valued", None)  # type: ignore[attr-defined]
     return remembered
 
 

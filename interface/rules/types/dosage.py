@@ -423,7 +423,7 @@ def last_day(spec: Spec) -> Reader:
             )
         return deleted_fact(spec.name, context, deleted) if deleted else None
 
-    return read
+    return where_valued(read, *lengths.values())
 
 
 TYPES: dict[str, TypeMaker] = {

@@ -66,7 +66,9 @@ def numbers_of(path: Path, scope: Scope, form: MrnForm) -> list[Number]:
         sent, _, _, authority, kind, *_ = entry.texts(5)
         if sent:
             number = form.apply(sent) if form.changes else sent
-            names = (entry.sub(4, 1).strip(), entry.sub(4, 2).strip()) if authority else ("", "")
+            names = (authority, "")
+            if entry.segment.delimiters.subcomponent in entry.raw:
+                names = (entry.sub(4, 1).strip(), entry.sub(4, 2).strip()) if authority else ("", "")
             found.append(Number(entry, number, *names, kind.upper()))
     return found
 
@@ -373,6 +375,8 @@ def other_addresses(spec: Spec) -> Reader:
         first = next((place for place, (_, code) in enumerate(codes) if isinstance(code, str)), None)
         if first is None:
             return None
+        if first + 1 == len(codes):  # nearly always: one address and no more
+            return Fact([], (), rule, context.at, context.control_id)
         seen = [_written(codes[first][0])]
         found: list[object] = []
         leaves: list[Leaf] = []
