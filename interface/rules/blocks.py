@@ -98,7 +98,7 @@ class Block:
         return whole if len(whole) <= LONGEST else None
 
     def _around(self, context: Context) -> list[str] | None:
-        """What the rules read of the message around their scope; None: too much. For all parts of a message it is the same."""
+        """What the rules read around their scope; None: too much. It is the same for all parts of a message."""
         known = context.around.get(self.mark)
         if known is not None:
             return known
