@@ -199,6 +199,8 @@ def _move_number(people: People, group: Move, reading: Reading) -> list[Reason]:
         if before is not None:
             give_up_number(before.chart, prior, group.facts)
             note_moved(before.chart, group.key)
+            for left in before.chart.keys[:1]:  # the number leads here now: by another one he is found
+                note_moved(person.chart, left)
         people.give(prior, person)
         person.chart.gained[prior] = max(reading.at, person.chart.gained.get(prior, ""))
         reasons.append(
