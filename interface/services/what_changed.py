@@ -26,7 +26,7 @@ from interface.store.records.reading import ReplayRow
 MOST = 5000
 """Messages that are replayed for one, at most."""
 PAGE = 200
-_GONE = "Something moved to a patient of whom nothing is kept any more: what that took away is left out."
+_GONE = "Something of it moved to a patient of whom nothing is kept any more: what moved it is gone."
 KNOWN = "It changed nothing: no chart says anything else because of it."
 
 
@@ -78,17 +78,15 @@ def what_changed(
     if why := _nothing(row):
         return WhatChanged("nothing", why)
     together = _Together(views, engine.policy)
-    known = together.with_all_of({row.patient_id} if row.patient_id is not None else set())
+    known = {row.patient_id} if row.patient_id is not None else set()
     while True:
-        if len(known) > MOST_PATIENTS:
-            return WhatChanged("unknown", f"The charts of more than {MOST_PATIENTS} patients hang together.")
         try:
-            found = _Replaying(engine, views, number, now, most, over).run(known)
-            return replace(found, notes=(*found.notes, *together.notes()))
+            known = together.with_all_of(known)
+            return _Replaying(engine, views, number, now, most, over).run(known)
         except _CannotTellError as why_not:
             return WhatChanged("unknown", str(why_not))
         except _NotAloneError as more:
-            known = together.with_all_of(known | more.patients)
+            known |= more.patients
 
 
 def is_link(row: MessageSummary) -> bool:
@@ -123,22 +121,23 @@ class _Together:
         self._views = views
         self._policy = policy
         self._charts: dict[int, Chart | None] = {}
-        self._gone = False
-        self._unreadable: list[int] = []
 
     def with_all_of(self, patients: set[int]) -> set[int]:
-        """These patients and all that hang together with them; one more than `MOST_PATIENTS` are too many already."""
+        """These patients and all that hang together with them. Raises _CannotTellError."""
         known: set[int] = set()
         wanted = patients
-        while wanted and len(known) <= MOST_PATIENTS:
+        while wanted:
             known |= self._views.family(wanted)
+            if len(known) > MOST_PATIENTS:
+                raise _CannotTellError(f"The charts of more than {MOST_PATIENTS} patients hang together.")
             wanted = (self._moved_to(known) | self._moved_from(known)) - known
         return known
 
     def _moved_to(self, patients: set[int]) -> set[int]:
         led_to = {key for chart in self._load(patients).values() for key in chart.led_to}
         owners = self._owners(led_to)
-        self._gone = self._gone or not all(owners.values())
+        if not all(owners.values()):
+            raise _CannotTellError(_GONE)
         return set().union(*owners.values())
 
     def _moved_from(self, patients: set[int]) -> set[int]:
@@ -156,20 +155,15 @@ class _Together:
         return {key: {owners[name] for name in those if name in owners} for key, those in names.items()}
 
     def _load(self, patients: Iterable[int]) -> dict[int, Chart]:
-        """Their charts; those that have none, or one that can't be read, are left out."""
+        """Their charts; of who has none of his own there is none. Raises _CannotTellError."""
         ids = set(patients)
         for row in self._views.by_id(ids - self._charts.keys()).values():
             chart = self._charts[row.id] = chart_of(row)
             if chart is None and row.merged_into is None:
-                self._unreadable.append(row.id)
+                raise _CannotTellError(
+                    f"The chart of patient {row.id} can't be read, and with it what moved from there: rebuild it."
+                )
         return {id_: chart for id_ in ids if (chart := self._charts.get(id_)) is not None}
-
-    def notes(self) -> tuple[str, ...]:
-        """What could not be followed."""
-        damaged = [
-            f"What moved from patient {id_} is left out: his chart can't be read." for id_ in self._unreadable
-        ]
-        return (*damaged, *([_GONE] if self._gone else []))
 
 
 class _Replaying:
