@@ -96,6 +96,11 @@ def decide_identity(reading: Reading, charts: Mapping[str, Chart], settling_of: 
             reasons[_ANOTHERS] = None
             continue
         reasons.update(dict.fromkeys(_HOW[reading.event.identity](people, group, reading)))
+    if len(reading.moves) > 1:  # the message is its first person's: by him the others' charts lead to it
+        main = people.of(reading.moves[0].key)
+        for person in people.all:
+            if person is not main:
+                note_moved(person.chart, main.chart.keys[0])
     settled = [(person, *_settle(person, settling_of(person.chart))) for person in people.all]
     return _outcome(reading, people, known, tuple(reasons), settled)
 

@@ -69,6 +69,18 @@ def pid(patient):
     return f"PID|1||{patient}^^^LFC^MR||Sample^Robin||19700131|F|||12 Birch Ln^^Madison^WI^53703"
 
 
+def test_a_merge_that_stands_behind_another_in_one_message_is_kept_by_rebuilding(site):
+    for number in ("T1", "T2", "T3"):
+        site.tell("ADT^A08", patient=number)
+    site.tell("ADT^A08", DG1, patient="T4")
+    site.tell("ADT^A40", "MRG|T2^^^LFC^MR", pid("T3"), "MRG|T4^^^LFC^MR")
+    before = site.chart("T3")
+    assert (before.keys, codes(before)) == (["|T3", "|T4"], ["E11.9"])
+    patient = site.store.work.load_patients(["|T3"])["|T3"].id
+    assert "split" not in site.ask("rebuild", patients=[patient]).result
+    assert site.chart("T4") == before
+
+
 def test_numbers_that_move_one_after_the_other_in_one_message_leave_every_chart_its_own(site):
     site.tell("ADT^A08", DG1, patient="T1")
     site.tell("ADT^A43", "MRG|T1^^^LFC^MR", pid("T3"), "MRG|T2^^^LFC^MR", patient="T2")
