@@ -81,6 +81,13 @@ def test_a_merge_that_stands_behind_another_in_one_message_is_kept_by_rebuilding
     assert site.chart("T4") == before
 
 
+def test_who_has_a_chart_by_others_messages_alone_keeps_its_row_when_it_is_rebuilt(site):
+    site.tell("ADT^A40", "MRG|T2^^^LFC^MR", pid("T3"), "MRG|T4^^^LFC^MR")
+    before = {row.id: decode_chart(row.chart) for row in site.store.patients.patients()}
+    assert site.ask("rebuild", patients=[1]).state == "done"
+    assert {row.id: decode_chart(row.chart) for row in site.store.patients.patients()} == before
+
+
 def test_numbers_that_move_one_after_the_other_in_one_message_leave_every_chart_its_own(site):
     site.tell("ADT^A08", DG1, patient="T1")
     site.tell("ADT^A43", "MRG|T1^^^LFC^MR", pid("T3"), "MRG|T2^^^LFC^MR", patient="T2")
