@@ -5,13 +5,13 @@ Unlike every other message it may change several charts. Waiting requests go wit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from interface.chart.holds import hold
 from interface.chart.model import Asked, Chart
-from interface.chart.outcome import Other, Outcome
+from interface.chart.outcome import NOBODYS, Other, Outcome
 from interface.chart.people import absorb, give_up_number, move, note_moved, renumber, take_number
 from interface.chart.settle import Composed, Settling
 from interface.chart.update import take_patient
@@ -87,16 +87,22 @@ def decide_identity(reading: Reading, charts: Mapping[str, Chart], settling_of: 
     trouble = _trouble(reading)
     if trouble is not None:
         return Outcome("hold", (trouble,), request={}, left_out=reading.left_out, said=reading.said)
-    people = People({key: charts[key] for key in reading.keys if key in charts})
+    known = {key: charts[key] for key in reading.keys if key in charts}
+    people = People(known)
     reasons: dict[Reason, None] = {}
     for group in reading.moves:
-        known = people.get(group.key)
-        if known is not None and reading.at < known.chart.gained.get(group.key, ""):
+        person = people.get(group.key)
+        if person is not None and reading.at < person.chart.gained.get(group.key, ""):
             reasons[_ANOTHERS] = None
             continue
         reasons.update(dict.fromkeys(_HOW[reading.event.identity](people, group, reading)))
+    if len(reading.moves) > 1:  # the message is its first person's: by him the others' charts lead to it
+        main = people.of(reading.moves[0].key)
+        for person in people.all:
+            if person is not main:
+                note_moved(person.chart, main.chart.keys[0])
     settled = [(person, *_settle(person, settling_of(person.chart))) for person in people.all]
-    return _outcome(reading, people, tuple(reasons), settled)
+    return _outcome(reading, people, known, tuple(reasons), settled)
 
 
 def _trouble(reading: Reading) -> Reason | None:
@@ -198,6 +204,8 @@ def _move_number(people: People, group: Move, reading: Reading) -> list[Reason]:
         if before is not None:
             give_up_number(before.chart, prior, group.facts)
             note_moved(before.chart, group.key)
+            for left in before.chart.keys[:1]:  # the number leads here now: by another one he is found
+                note_moved(person.chart, left)
         people.give(prior, person)
         person.chart.gained[prior] = max(reading.at, person.chart.gained.get(prior, ""))
         reasons.append(
@@ -278,6 +286,7 @@ def _settle(person: _Person, settling: Settling) -> tuple[Settling, Composed | N
 def _outcome(
     reading: Reading,
     people: People,
+    known: Collection[str],
     reasons: tuple[Reason, ...],
     settled: list[tuple[_Person, Settling, Composed | None]],
 ) -> Outcome:
@@ -288,9 +297,10 @@ def _outcome(
         reasons = (Reason("completes-held", "completes a request that was held"), *reasons)
     changes = {id(person): tuple(settling.changes) for person, settling, _ in settled}
     others = tuple(
-        Other(_key_of(person), person.chart, changes[id(person)], tuple(person.origins[1:]))
+        Other(_key_of(person, known), person.chart, changes[id(person)], tuple(person.origins[1:]))
         for person in people.all
         if person is not main
+        and (person.origins or person.chart.keys)  # who is new and has no number is nobody
     )
     said = tuple(
         dict.fromkeys(text for group in reading.moves for fact in group.facts.values() for text in fact.said)
@@ -304,12 +314,14 @@ def _outcome(
         placed=tuple(draft.placed) if draft is not None else (),
         left_out=(*reading.left_out, *(draft.left_out if draft is not None else ())),
         said=(*reading.said, *said),
-        key=_key_of(main),
+        key=_key_of(main, known),
         absorbed=tuple(main.origins[1:]),
         others=others,
     )
 
 
-def _key_of(person: _Person) -> str:
-    """A key that leads to the chart as it is kept now; of a new person the one that will."""
-    return person.origins[0] if person.origins else person.chart.keys[0]
+def _key_of(person: _Person, known: Collection[str]) -> str:
+    """A key that leads to the chart as it is kept now; of a new person one that leads to nobody so far."""
+    if person.origins:
+        return person.origins[0]
+    return next((key for key in person.chart.keys if key not in known), NOBODYS)

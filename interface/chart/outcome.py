@@ -59,11 +59,15 @@ class Close(msgspec.Struct, frozen=True, gc=False):
 RequestChange = NewRequest | Rewrite | Close
 
 
+NOBODYS = "-"
+"""Stands for a key where a new patient has only numbers that were another's: no identity key."""
+
+
 class Other(msgspec.Struct, frozen=True, gc=False):
     """A further patient whose chart a merge or move changes."""
 
     key: str
-    """Leads to the chart as it was; of a new patient to the one made here."""
+    """Leads to the chart as it was; of a new patient one that led to nobody before, else `NOBODYS`."""
     chart: Chart
     requests: tuple[RequestChange, ...] = ()
     absorbed: tuple[str, ...] = ()

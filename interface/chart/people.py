@@ -112,7 +112,7 @@ def _absorb_appointment(chart: Chart, key: str, appointment: Appointment) -> Ask
 
 
 def note_moved(source: Chart, key: str) -> None:
-    """Something of this person is, from now on, that of the one with this key."""
+    """Among the messages of the one with this key is one that changed this chart: `Chart.led_to`."""
     if key not in source.led_to:
         source.led_to.append(key)
 

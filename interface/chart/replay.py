@@ -38,6 +38,8 @@ class ChartChanged:
     joined: tuple[tuple[str, ...], ...]
     """The keys of charts that became part of it (patient data)."""
     changes: tuple[Change, ...]
+    whose: int | None = None
+    """The patient for whom messages of this chart were taken; None: only other patients' messages have named it."""
 
 
 class Replay:
@@ -48,26 +50,37 @@ class Replay:
         self._engine = dataclasses.replace(engine, book=engine.book.unshared(), guard=no_guard)
         self._charts = Registry()
         self._nobody = itertools.count(1)
+        self._whose: dict[str, int | None] = {}
 
     def read(self, raw: bytes, received_at: datetime, listener: str) -> Reading:
         """What a message says."""
         return self._engine.read(raw, received_at=received_at, listener=listener)
 
-    def take(self, reading: Reading, at: datetime) -> None:
-        """Take a message in, as it was decided at that time."""
-        self._charts.keep(reading, self._decide(reading, self._charts.find(reading.keys), at))
+    def take(self, reading: Reading, at: datetime, whose: int | None = None) -> None:
+        """Take a message in, as it was decided at that time for that patient."""
+        self._keep(reading, self._decide(reading, self._charts.find(reading.keys), at), whose)
 
-    def last(self, reading: Reading, at: datetime) -> tuple[ChartChanged, ...]:
+    def last(self, reading: Reading, at: datetime, whose: int | None = None) -> tuple[ChartChanged, ...]:
         """Take a message in; gives the charts that it changes, its own patient's first."""
         before = self._charts.find(reading.keys)
         outcome = self._decide(reading, before, at)
-        self._charts.keep(reading, outcome)
-        if outcome.chart is None:
-            return ()
-        own = (outcome.key or reading.keys[0], outcome.chart, outcome.absorbed)
-        found = [own, *((other.key, other.chart, other.absorbed) for other in outcome.others)]
-        told = (self._changed(before, key, chart, absorbed, at) for key, chart, absorbed in found)
+        owners = self._keep(reading, outcome, whose)
+        told = (
+            self._changed(before, key, chart, absorbed, at, owner)
+            for (key, chart, absorbed), owner in zip(_charts(reading, outcome), owners, strict=True)
+        )
         return tuple(entry for entry in told if entry.changes or entry.joined)
+
+    def _keep(self, reading: Reading, outcome: Outcome, whose: int | None) -> list[int | None]:
+        """Keep the charts of an outcome; gives whose each is. A number may move, its chart's patient stays the same."""
+        self._charts.keep(reading, outcome)
+        charts = _charts(reading, outcome)
+        owners = [self._whose.get(key) for key, _, _ in charts]
+        if charts and whose is not None:
+            owners[0] = whose
+        for (_, chart, _), owner in zip(charts, owners, strict=True):
+            self._whose.update(dict.fromkeys(chart.keys, owner))
+        return owners
 
     @property
     def charts(self) -> list[Chart]:
@@ -80,7 +93,13 @@ class Replay:
         return self._engine.decide(told, charts, now=at, new_id=self._nobody.__next__)
 
     def _changed(
-        self, before: Mapping[str, Chart], key: str, chart: Chart, absorbed: tuple[str, ...], at: datetime
+        self,
+        before: Mapping[str, Chart],
+        key: str,
+        chart: Chart,
+        absorbed: tuple[str, ...],
+        at: datetime,
+        whose: int | None,
     ) -> ChartChanged:
         engine = self._engine
         old = before.get(key)
@@ -91,7 +110,16 @@ class Replay:
             old is None,
             tuple(tuple(before[gone].keys) for gone in absorbed if gone in before),
             tuple(_sourced(change) for change in found),
+            whose,
         )
+
+
+def _charts(reading: Reading, outcome: Outcome) -> list[tuple[str, Chart, tuple[str, ...]]]:
+    """The charts of an outcome with a key by which each was known before, and those that became part of it."""
+    if outcome.chart is None:
+        return []
+    own = (outcome.key or reading.keys[0], outcome.chart, outcome.absorbed)
+    return [own, *((other.key, other.chart, other.absorbed) for other in outcome.others)]
 
 
 def _sourced(change: Change) -> Change:

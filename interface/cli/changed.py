@@ -83,11 +83,9 @@ def show_changed(found: WhatChanged, row: MessageSummary) -> None:
     for note in found.notes:
         print(note)
     for chart, patient in zip(found.charts, found.patients, strict=True):
-        whose = (
-            f"chart of patient {patient}"
-            if patient is not None
-            else "a chart that no number leads to any more"
-        )
+        whose = f"chart of patient {patient}" if patient is not None else "a chart"
+        if chart.without_number:
+            whose += f"{',' if patient is not None else ''} that no number leads to any more"
         numbers = ", ".join(number_text(key) for key in chart.keys)
         heading(f"{whose} ({numbers}){', new' if chart.new else ''}:")
         for keys in chart.joined:

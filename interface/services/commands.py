@@ -170,7 +170,7 @@ class Commanding:
         again = _ids(arguments, "messages") if arguments.get("again") else set()
         aside, back = _ids(arguments, "set_aside"), _ids(arguments, "take_back")
         chosen = _ids(arguments, "messages") | aside | back
-        rows, readings = self._gather(_ids(arguments, "patients"), chosen)
+        rows, readings, known = self._gather(_ids(arguments, "patients"), chosen)
         unknown = chosen - rows.keys()
         if unknown:
             raise CannotError(f"there is no decided message {min(unknown)}")
@@ -191,11 +191,15 @@ class Commanding:
             for row in rows.values()
             if row.id in readings and row.id not in aside and (not row.set_aside or row.id in back)
         ]
-        old = self._charts(rows, _ids(arguments, "patients"))
+        old = self._charts(rows, known)
         return Rebuilding(old, rows, rebuild(self.engine, told, old, now=now, new_id=new_request))
 
-    def _gather(self, patients: set[int], messages: set[int]) -> tuple[dict[int, ReplayRow], dict[int, Any]]:
-        """Every message that has to do with these patients and messages, and what it says by today's rules."""
+    def _gather(
+        self, patients: set[int], messages: set[int]
+    ) -> tuple[dict[int, ReplayRow], dict[int, Any], set[int]]:
+        """Every message that has to do with these patients and messages, what it says by today's rules, and all whom they
+        concern: somebody may have a chart by others' messages alone.
+        """
         known: set[int] = set()
         wanted = set(patients)
         rows: dict[int, ReplayRow] = {}
@@ -217,7 +221,7 @@ class Commanding:
             led |= {row.patient_id for row in rows.values() if row.patient_id is not None}
             wanted = led - known
             if not wanted:
-                return dict(sorted(rows.items())), readings
+                return dict(sorted(rows.items())), readings, known
 
     def _led_to(self, patients: Collection[int]) -> set[str]:
         """Keys of those to whom something of these patients moved: the message that moved it was decided for them."""

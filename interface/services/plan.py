@@ -125,7 +125,9 @@ class Plan:
         elif before.keys != after.keys:
             if set(before.keys) != set(after.keys):
                 keys = tuple(after.keys)
-            self.ids.update(dict.fromkeys(key for key in before.keys if key not in after.keys))
+            given_up = [key for key in before.keys if key not in after.keys]
+            # one that leads to somebody else already has not been given up to nobody
+            self.ids.update((key, None) for key in given_up if self.ids.get(key, patient) == patient)
         is_new = before is None or (earlier is not None and earlier.new)
         self.patients[patient] = PatientWrite(patient, document, is_new, keys, into)
         self.charts[patient] = after

@@ -5,14 +5,17 @@ Reads only, in pages: nothing is written, and no read transaction stays open whi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
 from interface.chart.decide import Engine
+from interface.chart.model import Chart
 from interface.chart.replay import ChartChanged, Replay
+from interface.rules.policy import Policy
 from interface.rules.reading import Reading
+from interface.services.charts_shown import chart_of
 from interface.services.commands import MOST_PATIENTS, also_known_as
 from interface.services.logs import where
 from interface.services.mending import MESSAGE
@@ -23,6 +26,7 @@ from interface.store.records.reading import ReplayRow
 MOST = 5000
 """Messages that are replayed for one, at most."""
 PAGE = 200
+_GONE = "Something of it moved to a patient of whom nothing is kept any more: what moved it is gone."
 KNOWN = "It changed nothing: no chart says anything else because of it."
 
 
@@ -36,7 +40,7 @@ class WhatChanged:
     charts: tuple[ChartChanged, ...] = ()
     """Its own patient's first."""
     patients: tuple[int | None, ...] = ()
-    """Of each chart in whose it is now; None: no number leads to it."""
+    """Of each chart in whose it is now; None: that can't be told."""
     replayed: int = 0
     """Messages, with this one."""
     notes: tuple[str, ...] = ()
@@ -73,16 +77,16 @@ def what_changed(
         return WhatChanged("unknown", "There is no such message, or it is no longer kept.")
     if why := _nothing(row):
         return WhatChanged("nothing", why)
-    known = views.family((row.patient_id,)) if row.patient_id is not None else set()
+    together = _Together(views, engine.policy)
+    known = {row.patient_id} if row.patient_id is not None else set()
     while True:
-        if len(known) > MOST_PATIENTS:
-            return WhatChanged("unknown", f"The charts of more than {MOST_PATIENTS} patients hang together.")
         try:
+            known = together.with_all_of(known)
             return _Replaying(engine, views, number, now, most, over).run(known)
         except _CannotTellError as why_not:
             return WhatChanged("unknown", str(why_not))
         except _NotAloneError as more:
-            known |= views.family(more.patients)
+            known |= more.patients
 
 
 def is_link(row: MessageSummary) -> bool:
@@ -105,6 +109,61 @@ def _nothing(row: MessageSummary) -> str:
     if is_link(row):
         return "It changed nothing: that patients are linked or unlinked is noted, and no more."
     return "It changed nothing: whose it is can't be told."
+
+
+class _Together:
+    """Who must be looked at together: those who are one person by now, and those between whom something moved.
+
+    What moved something is among the messages of the person to whom it went; the chart that it left knows to whom.
+    """
+
+    def __init__(self, views: PatientViews, policy: Policy) -> None:
+        self._views = views
+        self._policy = policy
+        self._charts: dict[int, Chart | None] = {}
+
+    def with_all_of(self, patients: set[int]) -> set[int]:
+        """These patients and all that hang together with them. Raises _CannotTellError."""
+        known: set[int] = set()
+        wanted = patients
+        while wanted:
+            known |= self._views.family(wanted)
+            if len(known) > MOST_PATIENTS:
+                raise _CannotTellError(f"The charts of more than {MOST_PATIENTS} patients hang together.")
+            wanted = (self._moved_to(known) | self._moved_from(known)) - known
+        return known
+
+    def _moved_to(self, patients: set[int]) -> set[int]:
+        led_to = {key for chart in self._load(patients).values() for key in chart.led_to}
+        owners = self._owners(led_to)
+        if not all(owners.values()):
+            raise _CannotTellError(_GONE)
+        return set().union(*owners.values())
+
+    def _moved_from(self, patients: set[int]) -> set[int]:
+        """Those whose last number one of these has now: no key leads to them."""
+        if not any(chart.gained for chart in self._load(patients).values()):
+            return set()
+        charts = self._load(self._views.without_number())
+        owners = self._owners({key for chart in charts.values() for key in chart.led_to})
+        return {id_ for id_, chart in charts.items() if any(owners[key] & patients for key in chart.led_to)}
+
+    def _owners(self, keys: Iterable[str]) -> dict[str, set[int]]:
+        """Whose each of these is by now."""
+        names = {key: also_known_as((key,), self._policy) for key in keys}
+        owners = self._views.owners(name for those in names.values() for name in those)
+        return {key: {owners[name] for name in those if name in owners} for key, those in names.items()}
+
+    def _load(self, patients: Iterable[int]) -> dict[int, Chart]:
+        """Their charts; of who has none of his own there is none. Raises _CannotTellError."""
+        ids = set(patients)
+        for row in self._views.by_id(ids - self._charts.keys()).values():
+            chart = self._charts[row.id] = chart_of(row)
+            if chart is None and row.merged_into is None:
+                raise _CannotTellError(
+                    f"The chart of patient {row.id} can't be read, and with it what moved from there: rebuild it."
+                )
+        return {id_: chart for id_ in ids if (chart := self._charts.get(id_)) is not None}
 
 
 class _Replaying:
@@ -141,9 +200,9 @@ class _Replaying:
                 at = min(row.received_at, self._now)
                 try:
                     if row.id == self._number:
-                        found = self._replay.last(reading, at)
+                        found = self._replay.last(reading, at, row.patient_id)
                     else:
-                        self._replay.take(reading, at)
+                        self._replay.take(reading, at, row.patient_id)
                 except Exception as broken:  # its text may hold patient data
                     raise _CannotTellError(_broken(row, broken)) from None
         if found is None:
@@ -152,9 +211,26 @@ class _Replaying:
         return answer if found else replace(answer, told="nothing", why=KNOWN)
 
     def _owners(self, found: Sequence[ChartChanged]) -> tuple[int | None, ...]:
-        keys = {chart.keys[0] for chart in found if not chart.without_number}
+        """In whose chart each is now: the patient's for whom its messages were decided, unless only others' named it."""
+        now = self._views.survivors(chart.whose for chart in found if chart.whose is not None)
+        led = self._led(chart.keys[0] for chart in found if chart.whose is None)
+        # one that was made anew since may have gone
+        there = set(self._views.without_number()) if any(chart.without_number for chart in found) else set()
+        owners = (led.get(chart.keys[0]) if chart.whose is None else now.get(chart.whose) for chart in found)
+        return tuple(
+            None if chart.without_number and owner not in there else owner
+            for chart, owner in zip(found, owners, strict=True)
+        )
+
+    def _led(self, keys: Iterable[str]) -> dict[str, int]:
+        """Whose these are now, and have always been."""
         owners = self._views.owners(keys)
-        return tuple(None if chart.without_number else owners.get(chart.keys[0]) for chart in found)
+        charts = {id_: chart_of(row) for id_, row in self._views.by_id(owners.values()).items()}
+        return {
+            key: id_
+            for key, id_ in owners.items()
+            if (chart := charts.get(id_)) is not None and key not in chart.gained
+        }
 
     def _pages(self, known: set[int]) -> Iterator[list[ReplayRow]]:
         after = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, or_, select
+from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select
 
 from interface.store import replay, seen
 from interface.store.crypto import Keyring
@@ -53,6 +53,9 @@ _CHARTED = (
     .where(patients.c.id > bindparam("after"), patients.c.merged_into.is_(None))
     .order_by(patients.c.id)
     .limit(bindparam("count"))
+)
+_WITHOUT_NUMBER = select(patients.c.id).where(
+    patients.c.merged_into.is_(None), ~exists().where(patient_keys.c.patient_id == patients.c.id)
 )
 _CONDITIONS = {
     "since": patients.c.changed_at >= bindparam("since"),
@@ -120,6 +123,11 @@ class PatientViews(Part):
         """Patients with a chart of their own whose id is above `after`, by id."""
         with self._reading() as connection:
             return list(connection.execute(_CHARTED, {"after": after, "count": limit}).scalars())
+
+    def without_number(self) -> list[int]:
+        """Patients with a chart of their own to which no number leads any more (A43): few. Looks at every patient's row."""
+        with self._reading() as connection:
+            return list(connection.execute(_WITHOUT_NUMBER).scalars())
 
     def seen(self, name: str) -> str | None:
         """What the store remembers of the settings under a name (`Work.seen`)."""

@@ -28,21 +28,27 @@ STEP = st.one_of(
     st.tuples(st.sampled_from(("NW", "DC", "XO")), PEOPLE, st.sampled_from(("P1", "P2")), VISITS),
     st.tuples(st.just("merged"), PEOPLE, PEOPLE, VISITS),
     st.tuples(st.sampled_from(("A11", "A23", "A29", "A03")), PEOPLE, VISITS, VISITS),
-    st.tuples(st.just("A45"), PEOPLE, PEOPLE, VISITS),
+    st.tuples(st.sampled_from(("A44", "A45")), PEOPLE, PEOPLE, VISITS),
 )
 STORIES = st.lists(STEP, min_size=1, max_size=12)
-"""Patients named, seen, booked, given drugs, merged, moved and taken out."""
+"""Patients named, seen, booked, given drugs, merged and taken out; their visits and accounts move."""
+_MOVE = st.tuples(st.sampled_from(("A43", "A45")), PEOPLE, PEOPLE, VISITS)
+NUMBERS_MOVE = st.lists(st.one_of(STEP, _MOVE, _MOVE), min_size=5, max_size=14)
+"""The same, and their numbers move, too: a number does not tell any more whose a chart is."""
 
 
 def told_of(number: int, step: tuple[str, str, str, str]) -> bytes:
     """A step as a message."""
     kind, one, other, third = step
-    pid = f"PID|1||{one}^^^LFC^MR||Sample^Robin||19700131|F|||12 Birch Ln^^Madison^WI^53703"
+    account = third.replace("V", "A") if third in ("V1", "V2") else ""
+    pid = f"PID|1||{one}^^^LFC^MR||Sample^Robin||19700131|F|||12 Birch Ln^^Madison^WI^53703|||||||{account}"
     visit = f"PV1|1|I{'|' * 17}{third}"
     event, rest = {
         "named": ("ADT^A08", (pid.replace("Sample^Robin", f"{other}^Robin"), visit)),
         "seen": ("ADT^A08", (pid, visit, f"DG1|1||{other}^x^I10")),
         "merged": ("ADT^A40", (pid, f"MRG|{other}^^^LFC^MR")),
+        "A43": ("ADT^A43", (pid, f"MRG|{other}^^^LFC^MR")),
+        "A44": ("ADT^A44", (pid, f"MRG|{other}^^^LFC^MR||{account}")),
         "A45": ("ADT^A45", (pid, f"MRG|{other}^^^LFC^MR||||{third}", visit)),
         **{
             name: (f"SIU^{name}", (f"SCH||{third}|||||||||^^^{other}", pid, AIP))
@@ -62,6 +68,17 @@ def of_chart(engine: Engine, chart: Chart, today: date) -> Counter[Any]:
         for entry in entries(chart, engine.book, engine.policy, today)
         for field, value in entry.values.items()
     )
+
+
+def of_changes(changed: ChartChanged) -> Counter[Any]:
+    """Every value of a chart that came (1) or went (-1)."""
+    found: Counter[Any] = Counter()
+    for change in changed.changes:
+        assert change.kind in WORDS
+        for entry in change.fields:
+            for value, count in ((entry.after, 1), (entry.before, -1)):
+                found[change.part, entry.field, value] += count if value is not None else 0
+    return found
 
 
 def of_charts(engine: Engine, charts: Iterable[Chart], today: date) -> dict[tuple[str, ...], Counter[Any]]:
@@ -86,11 +103,7 @@ class Sums:
             )
             assert own is None or not chart.new
             own = Counter() if own is None else own
-            for change in chart.changes:
-                assert change.kind in WORDS
-                for entry in change.fields:
-                    for value, count in ((entry.after, 1), (entry.before, -1)):
-                        own[change.part, entry.field, value] += count if value is not None else 0
+            own.update(of_changes(chart))
             self._by_key.update(dict.fromkeys(chart.keys, own))
             self._keys[id(own)] = chart.keys
 

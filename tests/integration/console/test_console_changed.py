@@ -5,16 +5,19 @@ from __future__ import annotations
 import contextlib
 import re
 import sqlite3
+from collections import Counter
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
-from chart_stories import STORIES, Sums, of_charts, told_of
+from chart_stories import NUMBERS_MOVE, of_changes, of_chart, told_of
 from console_browser import NOW, arrival
 from console_told import BOOKED, PERSON, plain, rows_of, shown
 from hypothesis import HealthCheck, Phase, given, settings
 from made_up import AIP
 
 from interface.chart.decide import Engine
+from interface.chart.model import Chart
 from interface.console.pages import changed
 from interface.rules import Policy, load_rulebook
 from interface.services import what_changed as service
@@ -142,6 +145,47 @@ def test_what_moves_between_charts_is_told_of_both(analyst, store, tell) -> None
     assert noted == {"message 2", "patient 1", "patient 2"}
 
 
+def test_what_was_moved_away_is_no_longer_there_for_later_messages_of_the_patient(analyst, tell) -> None:
+    visit = "PV1|1|O" + "|" * 17 + "V1"
+    seen = PERSON.format("T1"), visit, "DG1|1||I10^Hypertension^I10"
+    tell(*seen, kind="ADT^A08")
+    tell(PERSON.format("T2"), "MRG|T1^^^LFC^MR||||V1", visit, kind="ADT^A45")
+    tell(*seen, kind="ADT^A08")
+    said = plain(shown(analyst, "/messages/3/changed"))
+    assert "Chart of patient 1" in said and "Problem added" in said
+    assert "3 messages were replayed" in said
+
+
+def test_a_number_that_moved_leaves_what_was_charted_under_it_with_its_patient(analyst, tell) -> None:
+    tell(PERSON.format("T1"), "DG1|1||I10^Hypertension^I10", kind="ADT^A08")
+    tell(PERSON.format("T2"), "MRG|T1^^^LFC^MR", kind="ADT^A43")
+    first = plain(shown(analyst, "/messages/1/changed"))
+    assert "Chart of patient 1" in first and "patient 2" not in first
+    said = plain(shown(analyst, "/messages/2/changed"))
+    assert re.search(r"Chart of patient 2 .*Retired number added", said)
+    assert re.search(r"Chart of patient 1 ?, that no number leads to any more .*Patient changed", said)
+    tell(PERSON.format("T3"), "MRG|T1^^^LFC^MR", kind="ADT^A43")
+    assert "Chart of patient 2" in plain(shown(analyst, "/messages/2/changed"))
+    assert re.search("Chart of patient 1 ?, that", plain(shown(analyst, "/messages/2/changed")))
+
+
+def test_who_has_another_number_left_is_found_from_the_one_who_has_it_now(analyst, tell) -> None:
+    tell(PERSON.format("T1"), kind="ADT^A08")
+    tell(PERSON.format("T1"), "MRG|T4^^^LFC^MR", kind="ADT^A40")
+    tell(PERSON.format("T2"), "MRG|T4^^^LFC^MR", kind="ADT^A43")
+    assert "Retired number no longer in the chart" in plain(shown(analyst, "/messages/3/changed"))
+
+
+def test_where_what_moved_can_not_be_followed_it_can_not_be_told(analyst, tell, tmp_path) -> None:
+    visit = "PV1|1|O" + "|" * 17 + "V1"
+    tell(PERSON.format("T1"), visit, "DG1|1||I10^Hypertension^I10", kind="ADT^A08")
+    tell(PERSON.format("T2"), "MRG|T1^^^LFC^MR||||V1", visit, kind="ADT^A45")
+    change(tmp_path, "DELETE FROM patient_keys WHERE patient_id = 2")
+    assert "to a patient of whom nothing is kept any more" in plain(shown(analyst, "/messages/1/changed"))
+    change(tmp_path, "UPDATE charts SET chart = x'00' WHERE patient_id = 1")
+    assert "The chart of patient 1 can&#39;t be read" in plain(shown(analyst, "/messages/1/changed"))
+
+
 @pytest.mark.parametrize(
     ("segments", "kind", "said"),
     [
@@ -205,33 +249,50 @@ def test_it_is_read_in_pages(store, settings, story, monkeypatch) -> None:
 
 
 @settings(max_examples=6, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
-@given(
-    STORIES.filter(lambda story: all(step[0] != "A45" for step in story))
-)  # moves are not followed to the end
-def test_the_changes_told_of_a_story_lead_from_nothing_to_the_charts_that_are_stored(
+@given(NUMBERS_MOVE)
+def test_what_each_message_of_a_story_changed_is_what_differs_in_the_stored_charts_of_those_it_names(
     tmp_path_factory, story
 ) -> None:
     folder = tmp_path_factory.mktemp("story")
     engine = Engine(load_rulebook(), Policy(mrn_authority=("LFC",)))
     at = datetime(2026, 3, 2, 15, tzinfo=UTC)
+    now = at + timedelta(minutes=1)
     with open_store(f"sqlite:///{folder}/i.db", Master(bytes(range(32)), source="env:K")) as store:
-        arrivals = [
-            arrival(
+        before: dict[int, Counter[Any]] = {}
+        differs = []
+        for number, step in enumerate(story):
+            row = arrival(
                 number,
                 raw=told_of(number, step),
                 control_id=f"M{number}",
                 message_type="ADT^A08",
                 received_at=at.timestamp() + number,
             )
-            for number, step in enumerate(story)
-        ]
-        store.journal.append(arrivals, at.timestamp())
-        now = at + timedelta(minutes=1)
-        work_off(store, engine, Clock(now, UTC))
-        sums = Sums()
-        for row in reversed(store.views.messages()):
+            store.journal.append([row], at.timestamp())
+            work_off(store, engine, Clock(now, UTC))
+            after = {
+                row.id: of_chart(engine, chart_of(row) or Chart([]), now.date())
+                for row in store.patients.patients()
+                if row.merged_into is None
+            }
+            differs.append({id_: _minus(after[id_], before.get(id_, Counter())) for id_ in after})
+            before = after
+        survivors = store.patients.survivors({id_ for those in differs for id_ in those})
+        for row, those in zip(reversed(store.views.messages()), differs, strict=True):
             found = what_changed(engine, store.patients, row.id, now)
             assert found.told in ("changed", "nothing")
-            sums.take(found.charts)
-        charts = [chart for row in store.patients.patients() if (chart := chart_of(row)) is not None]
-        assert sums.charts() == of_charts(engine, charts, now.date())
+            told = [
+                (patient, of_changes(chart))
+                for patient, chart in zip(found.patients, found.charts, strict=True)
+                if chart.changes
+            ]
+            stored = [(survivors[id_], content) for id_, content in those.items() if content]
+            assert len(told) == len(stored)
+            assert [entry for entry in told if entry not in stored] == []
+
+
+def _minus(after: Counter[Any], before: Counter[Any]) -> Counter[Any]:
+    """What came, and as less than nothing what went."""
+    found = Counter(after)
+    found.subtract(before)
+    return Counter({value: count for value, count in found.items() if count})

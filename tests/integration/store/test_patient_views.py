@@ -52,6 +52,14 @@ def test_patients_are_filtered(store, fill, where, expected):
     assert ids(store.patients.patients(where)) == expected
 
 
+def test_who_has_a_chart_but_no_number_is_found(store, fill):
+    for number in (1, 2, 3):
+        fill.patient(f"A|{number}")
+    change(store, fill, 1, 1.0, keys=(), merged_into=3)
+    change(store, fill, 2, 1.0, keys=())
+    assert store.patients.without_number() == [2]
+
+
 def test_a_number_of_before_a_merge_leads_to_the_survivor(store, fill):
     fill.patient("A|1")
     fill.patient("A|2")

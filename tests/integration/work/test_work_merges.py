@@ -4,8 +4,10 @@ import orjson
 import pytest
 from made_up import DG1
 
+from interface.chart.model import decode_chart
 from interface.delivery.verdict import Reply
 from interface.rules import Policy
+from interface.store.records.arrivals import Arrival
 
 TAKEN = Reply(200, is_json_object=True, correlation_id="c")
 
@@ -61,6 +63,68 @@ def test_a_merge_is_stored_whatever_was_made_in_the_same_turn(site):
     site.merge("T3", "T1")
     assert site.chart("T2").keys == ["|T3", "|T1", "|T2"]
     assert codes(site.chart("T1")) == ["E11.9"]
+
+
+def pid(patient):
+    return f"PID|1||{patient}^^^LFC^MR||Sample^Robin||19700131|F|||12 Birch Ln^^Madison^WI^53703"
+
+
+def test_a_merge_that_stands_behind_another_in_one_message_is_kept_by_rebuilding(site):
+    for number in ("T1", "T2", "T3"):
+        site.tell("ADT^A08", patient=number)
+    site.tell("ADT^A08", DG1, patient="T4")
+    site.tell("ADT^A40", "MRG|T2^^^LFC^MR", pid("T3"), "MRG|T4^^^LFC^MR")
+    before = site.chart("T3")
+    assert (before.keys, codes(before)) == (["|T3", "|T4"], ["E11.9"])
+    patient = site.store.work.load_patients(["|T3"])["|T3"].id
+    assert "split" not in site.ask("rebuild", patients=[patient]).result
+    assert site.chart("T4") == before
+
+
+def test_who_has_a_chart_by_others_messages_alone_keeps_its_row_when_it_is_rebuilt(site):
+    site.tell("ADT^A40", "MRG|T2^^^LFC^MR", pid("T3"), "MRG|T4^^^LFC^MR")
+    before = {row.id: decode_chart(row.chart) for row in site.store.patients.patients()}
+    assert site.ask("rebuild", patients=[1]).state == "done"
+    assert {row.id: decode_chart(row.chart) for row in site.store.patients.patients()} == before
+
+
+def test_numbers_that_move_one_after_the_other_in_one_message_leave_every_chart_its_own(site):
+    site.tell("ADT^A08", DG1, patient="T1")
+    site.tell("ADT^A43", "MRG|T1^^^LFC^MR", pid("T3"), "MRG|T2^^^LFC^MR", patient="T2")
+    charts = {row.id: decode_chart(row.chart) for row in site.store.patients.patients()}
+    assert (charts[1].keys, codes(charts[1])) == ([], ["E11.9"]), "what was charted under it stays"
+    assert site.chart("T1").keys == ["|T1"], "it is the second's, whose own went on to the third"
+    assert site.chart("T2").keys == ["|T3", "|T2"]
+    assert len(charts) == 3
+
+
+def test_who_is_new_and_whose_only_number_moves_on_in_the_same_message_is_nobody(site):
+    site.tell("ADT^A43", "MRG|T1^^^LFC^MR", pid("T2"), "MRG|T1^^^LFC^MR", patient="T1")
+    (row,) = site.store.views.messages()
+    assert (row.state, row.decision) == ("done", "chart")
+    assert site.chart("T1").keys == ["|T2", "|T1"]
+
+
+def test_a_number_that_moved_leads_to_who_has_it_in_the_same_turn(site):
+    site.tell("ADT^A08", patient="T1")
+    site.tell("ADT^A40", "MRG|T5^^^LFC^MR", patient="T2")
+    now = site.clock.now()
+    site.store.journal.append(
+        [
+            Arrival("main", "APP", "FAC", f"N{number}", kind, "P", "peer", text.encode(), "stored", now)
+            for number, (kind, text) in enumerate(
+                (kind, "\r".join((f"MSH|^~\\&|APP|FAC|R|R|2026030509{minute}||{kind}|N|P|2.5.1", *rest)))
+                for minute, kind, rest in (
+                    (10, "ADT^A43", (pid("T2"), "MRG|T1^^^LFC^MR", pid("T4"), "MRG|T2^^^LFC^MR")),
+                    (11, "ADT^A08", (pid("T1"), DG1)),
+                )
+            )
+        ],
+        now,
+    )
+    site.turn()
+    assert (site.chart("T5").keys, codes(site.chart("T5"))) == (["|T5", "|T1"], ["E11.9"])
+    assert site.chart("T1") == site.chart("T5")
 
 
 def test_rebuilding_a_chart_changes_nothing_when_the_rules_are_the_same(site):
