@@ -245,6 +245,13 @@ def _silence(feed: FeedLimit, at: float | None, facts: Facts) -> tuple[Case, str
     return case, f"{feed.name}: no message {since}, {span(silent)} of its hours"
 
 
+def _closed(code: str, facts: Facts, limits: Limits) -> Judged:
+    for where in limits.certificates:
+        why = None if facts.closed is None else facts.closed.get(where, "")
+        case: Case = _UNKNOWN if why is None else "bad" if why else "good"
+        yield Condition(code, case, f"{where} takes nobody: {why}", scope=where)
+
+
 def _certificates(code: str, facts: Facts, limits: Limits) -> Judged:
     found = {certificate.where: certificate for certificate in facts.certificates}
     for where in limits.certificates:
@@ -278,6 +285,7 @@ def _skew(code: str, facts: Facts, limits: Limits) -> Judged:
 
 JUDGES: Mapping[str, Callable[[str, Facts, Limits], Judged]] = {
     "journal-failing": _journal,
+    "listener-closed": _closed,
     "disk-low": _disk,
     "too-many-waiting": _waiting,
     "too-many-webhooks-waiting": _webhooks_waiting,

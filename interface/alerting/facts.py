@@ -160,6 +160,8 @@ class Facts:
     api_key: str | None = None
     """Why it can't be read; '': it can."""
     certificates: tuple[Certificate, ...] = ()
+    closed: Mapping[str, str] | None = None
+    """Why a listener takes nobody, by the section that names its certificate."""
     skews: Mapping[str, float] = field(default_factory=dict)
     """By how many seconds our clock is ahead, by whose."""
     heard: tuple[Heard, ...] | None = None

@@ -53,6 +53,17 @@ KINDS = (
         of_node=True,
     ),
     Kind(
+        "listener-closed",
+        "bad",
+        "A listener takes nobody",
+        "its certificate or key can't be used; its senders keep what they have, the other listeners go on",
+        "at a start, when what its TLS is made of can't be read, has ended or does not fit",
+        "SIGHUP finds what can be used",
+        "renew the certificate, or put back what the text names, then SIGHUP; `hl7-interface check` looks at it before",
+        settles=False,
+        of_node=True,
+    ),
+    Kind(
         "disk-low",
         "bad",
         "Room on the disk runs out",

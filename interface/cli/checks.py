@@ -53,7 +53,8 @@ def guarded(what: str, check: Callable[[Settings], Found], settings: Settings) -
     """Run one check; what it raises is a finding too, so that the others are still made."""
     findings: list[Finding] = []
     try:
-        findings += [Finding(level, what, detail) for level, detail in check(settings)]
+        for level, detail in check(settings):  # one by one: what was found before a fault counts, too
+            findings.append(Finding(level, what, detail))
     except SettingsError as error:
         findings += [Finding("FAIL", what, str(fault), about_settings=True) for fault in error.faults]
     except InterfaceError as error:

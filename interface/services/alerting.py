@@ -62,6 +62,8 @@ class DoorFacts:
     """Of the work, as it told them last."""
     certificates: Mapping[str, float] = field(default_factory=dict)
     """When those end that are served, by the sections that name them."""
+    closed: Mapping[str, str] = field(default_factory=dict)
+    """Why a listener takes nobody, by the sections of those that do not."""
 
 
 class Alerting:
@@ -194,6 +196,7 @@ class Alerting:
             destination=self._destination(door.destination),
             skews=_skews(door.gauges),
             certificates=tuple(Certificate(*item) for item in door.certificates.items()),
+            closed=door.closed,
         )
 
     def _seen(self, looked: Looked, known: Facts) -> Facts:

@@ -150,6 +150,24 @@ def test_clocks_are_held_against_each_other() -> None:
     assert case("clock-skew", "database", skews={"database": 30.0}) == "good"
 
 
+def test_a_listener_that_takes_nobody_is_told_with_why_until_it_does() -> None:
+    where = "[[listener]] adt"
+    limits = replace(LIMITS, certificates=(where, "[web]"))
+    found = {
+        one.scope: one
+        for one in conditions(replace(FACTS, closed={where: "c.pem has expired"}), limits)
+        if one.code == "listener-closed"
+    }
+    assert (found[where].case, found[where].text) == (
+        "bad",
+        "[[listener]] adt takes nobody: c.pem has expired",
+    )
+    assert found["[web]"].case == "good"
+    assert {
+        one.case for one in conditions(replace(FACTS, closed={}), limits) if one.code == "listener-closed"
+    } == {"good"}
+
+
 def silent(minutes: float, **facts: object) -> list[str]:
     heard = (Heard("main", NOW - minutes * 60), Heard("main: EPIC", NOW - 60))
     return [case("feed-silent", scope, heard=heard, **facts) for scope in ("main", "main: EPIC")]
