@@ -103,6 +103,9 @@ def check_mappings(settings: Settings) -> Found:
     folder = settings.resolve(settings.mappings.overlay)
     yield "ok", f"rules and tables load, with {folder}"
     yield from (("ok", change) for change in book.changes)
+    for name, rows in book.own_rows.items():
+        if not rows:
+            yield "warn", f"{folder}: {name} has no rows: nothing counts of it; is its file whole?"
     if not book.changes:
         yield "warn", f"{folder} changes nothing"
 

@@ -56,6 +56,8 @@ class Rulebook:
     """The overlay folder's name; empty: there is none."""
     changes: tuple[str, ...] = ()
     """What the overlay changes, a line for each, for people."""
+    own_rows: Mapping[str, int] = field(default_factory=dict)
+    """How many rows each of the site's own lists and tables has: `opt_out`, `routes`."""
     _ready: dict[tuple[str, ...], Rulebook] = field(default_factory=dict, compare=False, repr=False)
 
     def event(self, code: str, trigger: str) -> Event:
@@ -268,7 +270,14 @@ def read_rulebook(
     _check_own_tables(layers, own, shipped_tables, book)
     _check_listeners(layers, listeners)
     site = make_site(own.lists, Checks(tables, npi_check_digit, book.mrn_form))
-    return replace(book, site=site, folder=own.label, changes=tuple(_changes(own, layers, shipped_tables)))
+    return replace(
+        book,
+        site=site,
+        folder=own.label,
+        changes=tuple(_changes(own, layers, shipped_tables)),
+        own_rows={table.name: len(table.rows) for table in own.tables}
+        | {name: len(source.rows) for name, source in own.lists.items()},
+    )
 
 
 def _book(

@@ -11,7 +11,7 @@ import logging
 import os
 import random
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
@@ -22,7 +22,7 @@ from interface.contract.versions import version
 from interface.delivery.panel import alone, of_each
 from interface.delivery.schedule import DEFAULT
 from interface.errors import InterfaceError
-from interface.rules import Policy, RuleError
+from interface.rules import Policy, Rulebook, RuleError
 from interface.services import logs
 from interface.services.attempts import Ledger
 from interface.services.chores import Chores
@@ -199,7 +199,9 @@ def serve(settings_file: Path, now: str | None) -> None:
             with suppress(StoreError):  # the loop does it once more, and waits for the store
                 enter(store, engine.policy.environment, clock.now())
             note_and_say(store, engine, clock.now())
+            say_empty({}, engine.book)
             say_limits(settings)
+            running = engine
 
             def renew_key() -> None:
                 posting.use(with_fresh_key(lambda: settings, posting.target))
@@ -208,8 +210,11 @@ def serve(settings_file: Path, now: str | None) -> None:
                 with suppress(SettingsError):  # said below
                     use_log(load_settings(settings_file), lives)
                 posting.use(with_fresh_key(lambda: load_settings(settings_file), posting.target))
-                fresh = reloaded(settings_file, engine.policy)
+                nonlocal running
+                fresh = reloaded(settings_file, running.policy)
                 if fresh is not None:
+                    say_empty(running.book.own_rows, fresh.book)
+                    running = fresh
                     note_and_say(store, fresh, clock.now())
                 return fresh
 
@@ -283,6 +288,18 @@ def reloaded(settings_file: Path, policy: Policy) -> Engine | None:
     rules, tables = book.size
     event(log, logging.INFO, "mappings-reloaded", rules=rules, tables=tables, changes=len(book.changes))
     return Engine(book, replace(policy, **{name: getattr(fresh, name) for name in RELOADED}))
+
+
+def say_empty(before: Mapping[str, int], book: Rulebook) -> None:
+    """Say which of the site's lists and tables have no rows, or none any more: an export that failed leaves such a file,
+    and nothing of it is an error. `before`: how many rows they had.
+    """
+    for name in sorted({*before, *book.own_rows}):
+        now, was = book.own_rows.get(name), before.get(name)
+        if not now and was != 0:
+            had = {} if was is None else {"was": was}
+            problem = "the file is gone" if now is None else "the file has no rows"
+            event(log, logging.WARNING, "table-empty", table=name, **had, problem=problem)
 
 
 def clock_at(now: str | None, zone: tzinfo | None) -> Clock:
