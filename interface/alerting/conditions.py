@@ -14,6 +14,7 @@ from typing import Literal
 from interface.alerting.facts import Facts, FeedLimit, Limits
 
 MIB = 1024 * 1024
+WHY_AWAY = "`requests show` of a waiting request says what came; it is tried again and again"
 Case = Literal["bad", "between", "good"]
 
 
@@ -153,12 +154,17 @@ def _destination(code: str, facts: Facts, limits: Limits) -> Judged:
     if told is None:
         yield Condition(code, _UNKNOWN)
         return
+    by = f" by {told.node}" if told.node else ""
     if told.state != state:
-        yield Condition(code, "good")
+        if state != "open" or told.away_since is None or told.state == "paused":
+            yield Condition(code, "good")
+            return
+        for_long = facts.now - told.away_since >= least
+        text = f"every try{by} has failed for {span(facts.now - told.away_since)}, and nothing was taken: {WHY_AWAY}"
+        yield Condition(code, "bad" if for_long else "between", text)
         return
     for_long = told.since is not None and facts.now - told.since >= least
     since = "" if told.since is None else f" for {span(facts.now - told.since)}"
-    by = f" by {told.node}" if told.node else ""
     yield Condition(code, "bad" if for_long else "between", f"nothing is sent{by}{since}: {told.why}")
 
 

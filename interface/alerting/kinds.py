@@ -145,7 +145,8 @@ KINDS = (
         "bad",
         "The API is away",
         "it can't be reached, or fails; it is tried again and again, nothing is lost",
-        "nothing but probes goes out for `away_minutes` (5)",
+        "nothing but probes goes out for `away_minutes` (5), or for as long every try fails: those of two patients at "
+        "least, or of one where the API is not even reached",
         "a request is delivered",
         "network, DNS, proxy, TLS: `hl7-interface check`, and the code in `requests show`; else Connective Health. "
         "It goes on by itself",
