@@ -97,6 +97,8 @@ def check_mappings(settings: Settings) -> Found:
         book = settings.rulebook()
     except RuleError as error:
         raise SettingsError(str(error)) from None
+    for kind in book.unknown(settings.forward.decisions):
+        yield "warn", f'[forward] "{kind}": no message of this type is known; is it a slip?'
     if settings.mappings.overlay is None:
         yield "ok", "rules and tables load"
         return

@@ -13,7 +13,7 @@ from interface.hl7.message import Message
 from interface.rules.blocks import Block, Blocks, Marks
 from interface.rules.compiling import Fixed, Rule, SettingRule, Variant, compile_layers
 from interface.rules.conditions import Condition, plain
-from interface.rules.events import Event, changed_events, read_events
+from interface.rules.events import Event, changed_events, is_known, read_events
 from interface.rules.fields import ORDER, ORDERS, PROBLEM, SCOPES
 from interface.rules.groups import ORDER_SEGMENTS
 from interface.rules.layers import Definition, Layers, shipped_layer, with_site, written_rules
@@ -59,6 +59,10 @@ class Rulebook:
     own_rows: Mapping[str, int] = field(default_factory=dict)
     """How many rows each of the site's own lists and tables has: `opt_out`, `routes`."""
     _ready: dict[tuple[str, ...], Rulebook] = field(default_factory=dict, compare=False, repr=False)
+
+    def unknown(self, types: Iterable[str]) -> list[str]:
+        """Of the types that `[forward]` names those that no message is expected to have: a slip, mostly."""
+        return [key for key in types if not is_known(key, self.events)]
 
     def event(self, code: str, trigger: str) -> Event:
         """The row for a message type; a type's `*` row, else the default, when its trigger event has none."""

@@ -200,6 +200,8 @@ def serve(settings_file: Path, now: str | None) -> None:
                 enter(store, engine.policy.environment, clock.now())
             note_and_say(store, engine, clock.now())
             say_empty({}, engine.book)
+            if unknown := engine.book.unknown(engine.policy.decisions):
+                event(log, logging.WARNING, "forward-unknown-type", types=", ".join(unknown))
             say_limits(settings)
             running = engine
 
