@@ -172,12 +172,14 @@ def check_store(settings: Settings) -> Found:
     """The store opens with the key and takes a write, or may still be made."""
     from interface.store.database import no_store, open_store, presence_at, store_exists
     from interface.store.keys import load_or_create
+    from interface.store.sqlite import check_place
 
     path = settings.store_path
     if not store_exists(settings.store_url):
         if path is not None and presence_at(settings.store_url, "door").is_held():
             yield "FAIL", no_store(settings.store_url)
         elif path is not None:
+            check_place(path)
             yield _can_make(path), f"{path} will be made by the first start"
         else:
             yield "ok", "the database answers; the first start makes the tables"
@@ -402,7 +404,11 @@ def _can_make(path: Path) -> Level:
         InterfaceError: it may not.
 
     """
+    if path.is_symlink() and not path.exists():
+        raise InterfaceError(f"{path} is a link to {path.readlink()}, and that is not there")
     folder = _existing(path.parent)
+    if (between := next((above for above in path.parents if above.is_file()), None)) is not None:
+        raise InterfaceError(f"{path} cannot be made: {between} is a file")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InterfaceError(f"{path} cannot be made: no right to write in {folder}")
     return "ok"
