@@ -19,6 +19,7 @@ from interface.services.logs import event
 from interface.services.supervision import work_command
 from interface.services.systemd import Given, Teller, take
 from interface.settings import Settings, load_settings
+from interface.settings.reload import bearings
 from interface.store.database import Store, may_make_key, open_store, presence_at, store_exists
 from interface.store.errors import StoreError
 from interface.store.keys import key_file, load_or_create
@@ -84,7 +85,7 @@ def run_door(
         with _opened(attempt, Teller(given.address).tell) as store:
             if store.keyring.opens_clear:
                 event(log, logging.WARNING, "not-encrypted", values="new" if clear else "old")
-            own = work_command(str(settings_path), now, log_format=logs.format_used)
+            own = work_command(str(settings_path), now, log_format=logs.format_used, began=bearings(settings))
             child = own if command is None else lambda: command
             ahead = 0.0 if now is None else now.timestamp() - time.time()
             return _run(settings, store, child, console, ahead, given, hangups)

@@ -48,6 +48,7 @@ from interface.services.wakes import Wakes
 from interface.services.webhook_chores import WebhookChores
 from interface.services.work_stats import WorkStats, trouble_line, write_if_read
 from interface.settings import Settings, SettingsError, load_settings
+from interface.settings.reload import moved
 from interface.store.database import Store, database_at, open_store
 from interface.store.errors import StoreError
 from interface.store.keys import load_or_create
@@ -168,11 +169,15 @@ def take_up(
     return None
 
 
-def serve(settings_file: Path, now: str | None) -> None:
+def serve(settings_file: Path, now: str | None, began: str = "") -> None:
     """Do the work that a settings file describes. `now`: ISO 8601, where the clock starts; None: the real
-    time.
+    time. `began`: the door's bearings; the file may have changed since. Raises SettingsError where it leads elsewhere.
     """
     settings = load_settings(settings_file)
+    if began and (elsewhere := moved(settings, began)):
+        raise SettingsError(
+            f"{', '.join(elsewhere)}: changed since the daemon was started: restart the daemon, or put back what was there"
+        )
     lives = Lives()
     use_log(settings, lives)
     target = Target(
@@ -334,12 +339,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--log", choices=("text", "json"), default="text", help="how lines look until the settings are read"
     )
+    parser.add_argument("--began", default="", help="where the door is at work")
     options = parser.parse_args(arguments)
     give_way()
     logs.configure(process="work")
     logs.use(options.log, "info")
     try:
-        serve(options.settings, options.now)
+        serve(options.settings, options.now, options.began)
     except (SettingsError, RuleError, EnvironmentTakenError) as failed:
         event(log, logging.ERROR, "work-not-started", problem=failed)
         return 2
