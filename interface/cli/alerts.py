@@ -126,7 +126,7 @@ def _print(now: Sequence[tuple[str, Any]], latest: Sequence[tuple[str, Edge]], *
     if latest:
         heading("the latest:")
         said = [
-            (local_text(edge.at), edge.code, edge.scope, node, _verb(edge), words(edge))
+            (local_text(edge.at), edge.code, edge.scope, node, _verb(edge), edge.text)
             for node, edge in latest
         ]
         table(*_columns(("at", "alert", "scope", "node", "event", "text"), said))
