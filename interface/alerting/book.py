@@ -131,10 +131,11 @@ def _whole(value: object) -> int:
 def _destination(told: object) -> Destination | None:
     if not isinstance(told, dict) or told.get("state") not in STATES:
         return None
-    since = told.get("since")
+    since, away = told.get("since"), told.get("away_since")
     return Destination(
         told["state"],
         str(told.get("why", "")),
         float(since) if is_time(since) else None,
         str(told.get("node", "")),
+        float(away) if is_time(away) else None,
     )

@@ -14,6 +14,7 @@ from typing import Literal
 from interface.alerting.facts import Facts, FeedLimit, Limits
 
 MIB = 1024 * 1024
+WHY_AWAY = "`requests show` of a waiting request says what came; it is tried again and again"
 Case = Literal["bad", "between", "good"]
 
 
@@ -153,12 +154,17 @@ def _destination(code: str, facts: Facts, limits: Limits) -> Judged:
     if told is None:
         yield Condition(code, _UNKNOWN)
         return
+    by = f" by {told.node}" if told.node else ""
     if told.state != state:
-        yield Condition(code, "good")
+        if state != "open" or told.away_since is None or told.state == "paused":
+            yield Condition(code, "good")
+            return
+        for_long = facts.now - told.away_since >= least
+        text = f"every try{by} has failed for {span(facts.now - told.away_since)}, and nothing was taken: {WHY_AWAY}"
+        yield Condition(code, "bad" if for_long else "between", text)
         return
     for_long = told.since is not None and facts.now - told.since >= least
     since = "" if told.since is None else f" for {span(facts.now - told.since)}"
-    by = f" by {told.node}" if told.node else ""
     yield Condition(code, "bad" if for_long else "between", f"nothing is sent{by}{since}: {told.why}")
 
 
@@ -245,6 +251,13 @@ def _silence(feed: FeedLimit, at: float | None, facts: Facts) -> tuple[Case, str
     return case, f"{feed.name}: no message {since}, {span(silent)} of its hours"
 
 
+def _closed(code: str, facts: Facts, limits: Limits) -> Judged:
+    for where in limits.certificates:
+        why = None if facts.closed is None else facts.closed.get(where, "")
+        case: Case = _UNKNOWN if why is None else "bad" if why else "good"
+        yield Condition(code, case, f"{where} takes nobody: {why}", scope=where)
+
+
 def _certificates(code: str, facts: Facts, limits: Limits) -> Judged:
     found = {certificate.where: certificate for certificate in facts.certificates}
     for where in limits.certificates:
@@ -278,6 +291,7 @@ def _skew(code: str, facts: Facts, limits: Limits) -> Judged:
 
 JUDGES: Mapping[str, Callable[[str, Facts, Limits], Judged]] = {
     "journal-failing": _journal,
+    "listener-closed": _closed,
     "disk-low": _disk,
     "too-many-waiting": _waiting,
     "too-many-webhooks-waiting": _webhooks_waiting,

@@ -94,6 +94,8 @@ class Destination:
     """POSIX seconds, by our clock."""
     node: str = ""
     """Whose view it is, where there are several."""
+    away_since: float | None = None
+    """Since when every try fails, though too few are made to stop sending; None: they do not."""
 
 
 STATES = ("paused", "open", "slowed", "passing")
@@ -102,7 +104,12 @@ STATES = ("paused", "open", "slowed", "passing")
 
 def worst(views: Iterable[Destination]) -> Destination | None:
     """Of what several nodes see: where one of them is stopped that counts; None: nobody knows."""
-    return min(views, key=lambda one: STATES.index(one.state), default=None)
+
+    def how_bad(one: Destination) -> int:
+        stopped = STATES.index("open" if one.away_since is not None else one.state)
+        return min(stopped, STATES.index(one.state))
+
+    return min(views, key=how_bad, default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +167,8 @@ class Facts:
     api_key: str | None = None
     """Why it can't be read; '': it can."""
     certificates: tuple[Certificate, ...] = ()
+    closed: Mapping[str, str] | None = None
+    """Why a listener takes nobody, by the section that names its certificate."""
     skews: Mapping[str, float] = field(default_factory=dict)
     """By how many seconds our clock is ahead, by whose."""
     heard: tuple[Heard, ...] | None = None

@@ -53,6 +53,17 @@ KINDS = (
         of_node=True,
     ),
     Kind(
+        "listener-closed",
+        "bad",
+        "A listener takes nobody",
+        "its certificate or key can't be used; its senders keep what they have, the other listeners go on",
+        "at a start, when what its TLS is made of can't be read, has ended or does not fit",
+        "SIGHUP finds what can be used",
+        "renew the certificate, or put back what the text names, then SIGHUP; `hl7-interface check` looks at it before",
+        settles=False,
+        of_node=True,
+    ),
+    Kind(
         "disk-low",
         "bad",
         "Room on the disk runs out",
@@ -134,7 +145,8 @@ KINDS = (
         "bad",
         "The API is away",
         "it can't be reached, or fails; it is tried again and again, nothing is lost",
-        "nothing but probes goes out for `away_minutes` (5)",
+        "nothing but probes goes out for `away_minutes` (5), or for as long every try fails: those of two patients at "
+        "least, or of one where the API is not even reached",
         "a request is delivered",
         "network, DNS, proxy, TLS: `hl7-interface check`, and the code in `requests show`; else Connective Health. "
         "It goes on by itself",

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
+from interface.alerting.conditions import span
 from interface.alerting.kinds import BY_CODE
-from interface.alerting.state import EDGES, MOST_TEXT, Edge, is_time
+from interface.alerting.state import EDGES, MOST_TEXT, UNWATCHED, Edge, is_time
 
 FIRST_WAIT = 10.0
 LONGEST_WAIT = 600.0
@@ -125,6 +126,13 @@ class Sender:
     zone: tzinfo | None = None
 
 
+def words(edge: Edge) -> str:
+    """What is said of it. Of an end: that it is one, for what is known is how it was the last time it was bad."""
+    if edge.what != "ends" or edge.text == UNWATCHED:
+        return edge.text
+    return f"over after {span(edge.at - edge.since)}; it was: {edge.text}"
+
+
 def body(notice: Notice, sender: Sender) -> dict[str, Any]:
     """The JSON that a webhook and a command get."""
     edge, kind = notice.edge, BY_CODE.get(notice.edge.code)
@@ -135,7 +143,7 @@ def body(notice: Notice, sender: Sender) -> dict[str, Any]:
         "scope": edge.scope,
         "level": kind.level if kind else "warn",
         "title": kind.title if kind else "A test",
-        "text": edge.text,
+        "text": words(edge),
         "what_to_do": kind.todo if kind and edge.what != "ends" else "",
         "at": _utc(edge.at),
         "since": _utc(edge.since),
@@ -166,7 +174,7 @@ def text(notice: Notice, sender: Sender) -> str:
         ("site", ", ".join(filter(None, (sender.site, sender.environment)))),
         ("machine", sender.node),
     ]
-    lines = [f"{_HEADS[edge.what]}: {told['title']}.", "", edge.text]
+    lines = [f"{_HEADS[edge.what]}: {told['title']}.", "", words(edge)]
     if told["what_to_do"]:
         lines += ["", f"What to do: {told['what_to_do']}"]
     lines += ["", *(f"{name:<8} {value}" for name, value in rows if value)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from interface.alerting.book import Book
 from interface.alerting.on import on_of
 from interface.alerting.state import Edge
-from interface.alerting.telling import TEST, VERBS, Notice
+from interface.alerting.telling import TEST, VERBS, Notice, words
 from interface.cli.by_hand import who
 from interface.cli.common import UsageError, add_settings_option, local_text, settings_of, span_text, utc_text
 from interface.cli.output import heading, print_json, table, tell
@@ -158,7 +158,7 @@ def _edge_json(node: str, edge: Edge) -> dict[str, Any]:
         "scope": edge.scope,
         "node": node,
         "since": utc_text(edge.since),
-        "text": edge.text,
+        "text": words(edge),
     }
 
 

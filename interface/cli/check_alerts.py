@@ -115,14 +115,18 @@ def _feeds(settings: Settings) -> Found:
 
 
 def proposed(settings: Settings) -> list[Proposal]:
-    """What could be watched, by what is in the store; nothing where there is none."""
+    """What could be watched, by what is in the store; nothing where there is none, and nothing of a listener that the
+    settings have no more, or of history that was loaded: pasted, it would be a fault of the settings.
+    """
     from interface.cli.stored import open_store_of
     from interface.store.database import store_exists
 
     if not store_exists(settings.store_url):
         return []
     with open_store_of(settings) as store:
-        return proposals(list(_hours(store, time.time())), settings.site.zone)
+        found = proposals(list(_hours(store, time.time())), settings.site.zone)
+    names = {listener.name for listener in settings.listeners}
+    return [one for one in found if one.listener in names]
 
 
 def _hours(store: Store, now: float) -> Iterator[HourSeen]:

@@ -16,9 +16,17 @@ CERTIFICATE_DAYS = 21
 
 def check_listeners(settings: Settings) -> Found:
     """Each listener's certificate and key are a pair that is good today, the senders' authorities can be read."""
+    from interface.services.certificates import CertificateError
+
+    bad = []
     for section in settings.listeners:
-        yield from _one(settings, section)
+        try:
+            yield from _one(settings, section)
+        except CertificateError as error:
+            bad.append(f'"{section.name}" would take nobody: {error}')
     yield from _files(settings)
+    if bad:
+        raise CertificateError("\n".join(bad))
 
 
 def _one(settings: Settings, section: Listener) -> Found:
@@ -33,17 +41,13 @@ def _one(settings: Settings, section: Listener) -> Found:
                 "else docs/tls.md",
             )
         return
-    from interface.services.certificates import CertificateError
     from interface.services.listener_tls import mutual_of
 
     now = datetime.now(UTC)
-    try:
-        mutual = mutual_of(settings, section, now)
-        if mutual is None:
-            return
-        mutual.context()
-    except CertificateError as error:
-        raise CertificateError(f"{name}: {error}") from None
+    mutual = mutual_of(settings, section, now)
+    if mutual is None:
+        return
+    mutual.context()
     pair, clients = mutual.pair, mutual.clients
     yield _days(f"{name} speaks TLS; the certificate is for {pair.names}", pair.ends, now)
     yield from readable_key(settings.resolve(section.tls_key))

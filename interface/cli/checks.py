@@ -53,7 +53,8 @@ def guarded(what: str, check: Callable[[Settings], Found], settings: Settings) -
     """Run one check; what it raises is a finding too, so that the others are still made."""
     findings: list[Finding] = []
     try:
-        findings += [Finding(level, what, detail) for level, detail in check(settings)]
+        for level, detail in check(settings):  # one by one: what was found before a fault counts, too
+            findings.append(Finding(level, what, detail))
     except SettingsError as error:
         findings += [Finding("FAIL", what, str(fault), about_settings=True) for fault in error.faults]
     except InterfaceError as error:
@@ -96,12 +97,17 @@ def check_mappings(settings: Settings) -> Found:
         book = settings.rulebook()
     except RuleError as error:
         raise SettingsError(str(error)) from None
+    for kind in book.unknown(settings.forward.decisions):
+        yield "warn", f'[forward] "{kind}": no message of this type is known; is it a slip?'
     if settings.mappings.overlay is None:
         yield "ok", "rules and tables load"
         return
     folder = settings.resolve(settings.mappings.overlay)
     yield "ok", f"rules and tables load, with {folder}"
     yield from (("ok", change) for change in book.changes)
+    for name, rows in book.own_rows.items():
+        if not rows:
+            yield "warn", f"{folder}: {name} has no rows: nothing counts of it; is its file whole?"
     if not book.changes:
         yield "warn", f"{folder} changes nothing"
 
@@ -166,12 +172,14 @@ def check_store(settings: Settings) -> Found:
     """The store opens with the key and takes a write, or may still be made."""
     from interface.store.database import no_store, open_store, presence_at, store_exists
     from interface.store.keys import load_or_create
+    from interface.store.sqlite import check_place
 
     path = settings.store_path
     if not store_exists(settings.store_url):
         if path is not None and presence_at(settings.store_url, "door").is_held():
             yield "FAIL", no_store(settings.store_url)
         elif path is not None:
+            check_place(path)
             yield _can_make(path), f"{path} will be made by the first start"
         else:
             yield "ok", "the database answers; the first start makes the tables"
@@ -396,7 +404,11 @@ def _can_make(path: Path) -> Level:
         InterfaceError: it may not.
 
     """
+    if path.is_symlink() and not path.exists():
+        raise InterfaceError(f"{path} is a link to {path.readlink()}, and that is not there")
     folder = _existing(path.parent)
+    if (between := next((above for above in path.parents if above.is_file()), None)) is not None:
+        raise InterfaceError(f"{path} cannot be made: {between} is a file")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InterfaceError(f"{path} cannot be made: no right to write in {folder}")
     return "ok"

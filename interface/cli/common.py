@@ -52,6 +52,12 @@ def add_settings_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def check_listener(command: str, name: str, known: list[str]) -> None:
+    """Raise UsageError for a listener that the settings do not have; '' is none at all."""
+    if name and name not in known:
+        raise UsageError(f"{command}: no listener {name!r} in the settings; there are {', '.join(known)}")
+
+
 def find_settings(given: str | None) -> Path:
     """The settings file to use: the one given, else the environment's, the folder's, the system's.
 

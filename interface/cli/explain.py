@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from interface.chart.decide import Engine
-from interface.cli.common import LOCAL_SETTINGS, UsageError, read_file
+from interface.cli.common import LOCAL_SETTINGS, UsageError, check_listener, read_file
 from interface.cli.output import print_json, tell
 from interface.cli.run import a_time
 from interface.cli.screen import COLOUR_CHOICES, open_screen
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
         settings = load_settings(args.config)
         book, policy = settings.rulebook(), settings.policy()
-        check_listener(args.listener, [entry.name for entry in settings.listeners])
+        check_listener("explain", args.listener, [entry.name for entry in settings.listeners])
         engine = guarded(Engine(book, policy), settings)
     elif args.listener:
         raise UsageError("explain: --listener is one of the settings file's: give that too, by -c FILE")
@@ -82,12 +82,6 @@ def run(args: argparse.Namespace) -> int:
     if args.config is None and LOCAL_SETTINGS.is_file():
         tell(f"{LOCAL_SETTINGS} was not read: to go by it, give -c {LOCAL_SETTINGS}")
     return 1 if any(answer["decision"] == "reject" for answer in answers) else 0
-
-
-def check_listener(name: str, known: list[str]) -> None:
-    """Raise UsageError for a listener that the settings do not have."""
-    if name and name not in known:
-        raise UsageError(f"explain: no listener {name!r} in the settings; there are {', '.join(known)}")
 
 
 def read_messages(names: Iterable[str]) -> Iterator[tuple[str, bytes]]:

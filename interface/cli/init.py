@@ -134,8 +134,12 @@ def write(target: Path, text: str, *, force: bool) -> None:
             write_whole(target, text)
             return
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+        except OSError:  # a full disk: half of the settings would be read as all of them
+            target.unlink()
+            raise
     except FileExistsError:
         raise UsageError(f"init: {target} is already there; --force overwrites it") from None
     except OSError as error:

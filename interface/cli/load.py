@@ -12,14 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from interface.cli.common import add_settings_option, settings_of
+from interface.cli.common import add_settings_option, check_listener, settings_of
 from interface.cli.output import facts, heading, is_terminal, print_json, safe_text, table
 from interface.cli.run import a_time
 from interface.cli.said import work_says
 from interface.history.columns import KINDS
 
 if TYPE_CHECKING:
-    from interface.chart.decide import Engine
     from interface.cli.load_files import Bad, File
     from interface.cli.load_judge import Judge, Tally
     from interface.services.clock import Clock
@@ -59,6 +58,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="when what the tables say held, where no column as_of says it (default: the day the file was written)",
     )
     parser.add_argument(
+        "--listener",
+        metavar="NAME",
+        default="",
+        help="read as what comes on this listener of the settings: its rules, time zone, character set",
+    )
+    parser.add_argument(
         "--ignore",
         metavar="HEADING",
         action="append",
@@ -78,19 +83,24 @@ def run(args: argparse.Namespace) -> int:
     """Load everything; 1 when a line was bad or a message failed, else 0."""
     from interface.chart.decide import Engine
     from interface.cli.load_files import look_at
-    from interface.cli.load_judge import Tally
+    from interface.cli.load_judge import Judge, Tally
+    from interface.rules.policy import history_of
     from interface.services.clock import Clock
 
     settings = settings_of(args)
+    check_listener("load", args.listener, [entry.name for entry in settings.listeners])
     clock = Clock(args.now, settings.site.zone)
     engine = Engine(settings.rulebook(), settings.policy())
     files = [look_at(name, args.kind, args.ignore, args.as_of, clock.at()) for name in args.files]
     summary = Summary(Tally(), len(files), args.dry_run)
+    judge = Judge(engine, clock.at, summary.tally, history_of(args.listener))
     began = time.monotonic()
     with progress(sum(file.size for file in files)) as shown:
-        load = _try if args.dry_run else _load
         try:
-            load(settings, engine, clock, files, summary, shown)
+            if args.dry_run:
+                _try(settings, judge, files, shown)
+            else:
+                _load(settings, clock, judge, files, summary, shown)
         except KeyboardInterrupt:
             shown.say("interrupted; load the same files again: nothing is lost, nothing doubles")
             raise
@@ -102,16 +112,13 @@ def run(args: argparse.Namespace) -> int:
     return 1 if summary.tally.bad or summary.failed else 0
 
 
-def _try(
-    settings: Settings, engine: Engine, clock: Clock, files: list[File], summary: Summary, shown: Progress
-) -> None:
+def _try(settings: Settings, judge: Judge, files: list[File], shown: Progress) -> None:
     """Look at everything and store nothing. Who is known already is asked of the store, if there is one."""
-    from interface.cli.load_judge import Judge
     from interface.store.database import open_store, store_exists
     from interface.store.keys import load_or_create
 
     def look(known: Known) -> None:
-        for _ in _batches(Judge(engine, clock.at, summary.tally), known, files, shown):
+        for _ in _batches(judge, known, files, shown):
             pass
 
     if not store_exists(settings.store_url):
@@ -125,26 +132,27 @@ def _try(
 
 
 def _load(
-    settings: Settings, engine: Engine, clock: Clock, files: list[File], summary: Summary, shown: Progress
+    settings: Settings, clock: Clock, judge: Judge, files: list[File], summary: Summary, shown: Progress
 ) -> None:
     """Store everything and see it charted."""
-    from interface.cli.load_judge import Judge
-    from interface.rules.policy import HISTORY
+    from interface.rules.policy import reads_as
     from interface.services.history import HistoryStore
     from interface.services.taken import Source, arrival
 
     with open_or_make(settings, shown.say) as store, work_says(shown.say):
         history = HistoryStore(
             store,
-            engine,
+            judge.engine,
             clock,
+            judge.kept_under,
             waiting=shown.waiting,
             stalled=lambda: shown.say(STALLED),
         )
-        judge = Judge(engine, clock.at, summary.tally)
+        charset = judge.engine.policy.listener_charsets.get(reads_as(judge.kept_under))
         for batch in _batches(judge, store.patients.owners, files, shown):
             for place, raw in batch:
-                history.add(arrival(raw, Source(HISTORY, safe_text(place)), time.time())[1])
+                source = Source(judge.kept_under, safe_text(place), charset)
+                history.add(arrival(raw, source, time.time())[1])
         history.flush()
         history.chart()
         summary.take(history)

@@ -68,8 +68,12 @@ _CODINGS, _DRUG = "problem.codings", "medication.nameCode"
 class Judge:
     """Reads each message by the rules, without any chart. One thread's."""
 
-    def __init__(self, engine: Engine, now: Callable[[], datetime], tally: Tally) -> None:
-        self._engine, self._now, self.tally = engine, now, tally
+    def __init__(
+        self, engine: Engine, now: Callable[[], datetime], tally: Tally, kept_under: str = HISTORY
+    ) -> None:
+        """`kept_under`: the listener's name in the journal, which says as whose messages they are read."""
+        self._now, self.tally = now, tally
+        self.engine, self.kept_under = engine, kept_under
         self._ids = itertools.count(1)
         self._unasked: list[str] = []
 
@@ -104,8 +108,8 @@ class Judge:
 
     def _read(self, raw: bytes) -> tuple[Reading, Outcome]:
         now = self._now()
-        reading = self._engine.read(raw, received_at=now, listener=HISTORY)
-        return reading, self._engine.decide(reading, {}, now=now, new_id=self._ids.__next__)
+        reading = self.engine.read(raw, received_at=now, listener=self.kept_under)
+        return reading, self.engine.decide(reading, {}, now=now, new_id=self._ids.__next__)
 
     def _take(self, raw: bytes, reading: Reading, outcome: Outcome) -> bytes:
         tally = self.tally

@@ -15,7 +15,7 @@ from interface.console.segments import Laid, apart, lay_out
 from interface.console.whence import Beside, Whence, control_ids_in, excerpt, whence_of
 from interface.hl7.errors import NotHL7
 from interface.hl7.message import Message
-from interface.rules.policy import HISTORY
+from interface.rules.policy import is_history, reads_as
 from interface.services.answered import NOT_KEPT, Answered, answered
 from interface.services.charts_shown import chart_of, composed_by
 from interface.services.deeds import Done, done_by_hand
@@ -95,7 +95,7 @@ def _just_before(store: Store, detail: MessageDetail | None) -> int | None:
     before = next(iter(store.views.messages(before=row.id, limit=1)), None)
     if before is None or (before.listener, before.peer) != (row.listener, row.peer):
         return None
-    return before.id if before.received_at == row.received_at and row.listener != HISTORY else None
+    return before.id if before.received_at == row.received_at and not is_history(row.listener) else None
 
 
 def _in_chart(store: Store, detail: MessageDetail | None) -> tuple[str, ...] | None:
@@ -132,7 +132,7 @@ def _message(settings: Settings, detail: MessageDetail | None) -> Message | None
         return None
     charsets = {entry.name: entry.charset for entry in settings.listeners}
     try:
-        return Message(detail.raw, charsets.get(detail.summary.listener))
+        return Message(detail.raw, charsets.get(reads_as(detail.summary.listener)))
     except NotHL7:
         return None
 

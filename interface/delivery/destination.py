@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from interface.delivery.breaker import AWAY, REFUSALS, REFUSALS_IN_A_ROW, Breaker
+from interface.delivery.failing import Failing, failing_after, failing_restored
 from interface.delivery.pacing import Pacing
 from interface.delivery.schedule import DEFAULT, Schedule
 from interface.delivery.verdict import LONGEST_WAIT, NOT_AUTHORISED, Verdict
@@ -106,6 +107,7 @@ class Destination:
     breaker: Breaker = field(default_factory=Breaker)
     pacing: Pacing = field(default_factory=Pacing)
     passed: Passed = field(default_factory=Passed)
+    failing: Failing | None = None
 
     def after(
         self,
@@ -128,7 +130,13 @@ class Destination:
             self.breaker.after(verdict, patient, request, steady, rand, schedule),
             pacing,
             self.passed.after(verdict, patient, now),
+            failing_after(self.failing, verdict, patient, now),
         )
+
+    @property
+    def away_since(self) -> float | None:
+        """Since when every try fails, be the circuit open or not; None: they do not, or too little is known."""
+        return None if self.failing is None else self.failing.away_since
 
     def room(self, free: int, in_flight: int, steady: float, ahead: int = 0) -> Room:
         """What may be claimed when so many POSTs could start at once, so many are out, and so many more may wait."""
@@ -181,6 +189,7 @@ class Destination:
             self.pacing.held_until,
             passed.marks,
             passed.passing_since,
+            self.away_since,
         )
 
     def kept(self, now: float, steady: float) -> dict[str, Any]:
@@ -203,6 +212,7 @@ class Destination:
             "held_until": calendar(pacing.held_until) if pacing.held_until > steady else None,
             "marks": list(self.passed.marks),
             "passing_since": self.passed.passing_since,
+            "away_since": self.away_since,
         }
 
     @staticmethod
@@ -222,7 +232,7 @@ class Destination:
         breaker = Breaker()
         if state in ("open", "paused") and isinstance(reason, str) and isinstance(since, int | float):
             breaker = Breaker(state, reason, since=steady - max(0.0, now - since), next_probe=steady)
-        return Destination(breaker, pacing, passed)
+        return Destination(breaker, pacing, passed, failing_restored(told.get("away_since"), now))
 
 
 def _is_time(value: object) -> bool:

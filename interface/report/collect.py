@@ -19,6 +19,7 @@ from interface.report.model import Report
 from interface.report.privacy import sender_label, type_label
 from interface.report.seen import Entry, Seen
 from interface.report.sender import SenderTally
+from interface.rules.policy import reads_as
 from interface.rules.reading import event_time
 
 MOST_SENDERS = 200
@@ -84,8 +85,9 @@ class Collector:
         self.messages += 1
         self._journal |= entry.received_at is not None
         policy = self._engine.policy
-        charset = policy.listener_charsets.get(entry.listener) or None
-        zone = policy.listener_timezones.get(entry.listener) or policy.timezone
+        listener = reads_as(entry.listener)
+        charset = policy.listener_charsets.get(listener) or None
+        zone = policy.listener_timezones.get(listener) or policy.timezone
         try:
             message = Message(entry.raw, charset)
         except NotHL7:

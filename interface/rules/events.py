@@ -27,6 +27,11 @@ _EVENT_KEYS = (
     "cancels",
 )
 _SITE_KEYS = ("does", "about", "say", "reopens", "ends_inpatient_orders")
+_STANDARD = {
+    "ADT": frozenset(f"A{number:02}" for number in (*range(1, 56), 60, 61, 62)),
+    "SIU": frozenset(f"S{number:02}" for number in range(12, 28)),
+}
+"""HL7 table 0003: the trigger events of the two that appointments and visits come by."""
 _TYPE = re.compile(r"^[A-Z][A-Z0-9]{2}\^(?:[A-Z0-9]{3}|\*)$")
 
 
@@ -81,6 +86,18 @@ def forwarded(event: Event, wanted: str, key: str) -> Event:
     if "^" not in key and not usual and (wanted != "ignore" or event.does == "ignore"):
         return event
     return replace(event, does=wanted, default=event.does, forward=key)
+
+
+def is_known(key: str, events: Mapping[str, Event]) -> bool:
+    """Whether messages of a type (`ADT^A28`), or of a message code alone, can be expected: there are rows for it, and the
+    standard has the trigger event, or it is one of a sender's own (Z…).
+    """
+    code, _, trigger = key.partition("^")
+    if key in events:
+        return True
+    if not any(kind.startswith(f"{code}^") for kind in events):
+        return False
+    return not trigger or trigger.startswith("Z") or code not in _STANDARD or trigger in _STANDARD[code]
 
 
 def read_events(found: Lines, file: str) -> tuple[dict[str, Event], Event]:

@@ -8,7 +8,24 @@ from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 HISTORY = "load"
-"""The listener's name under which the journal keeps what `load` brings: it is charted, and nothing is requested."""
+"""The listener's name under which the journal keeps what `load` brings: it is charted, and nothing is requested. Behind a
+colon, which no listener's name has, stands the listener as whose it is read, where one was named.
+"""
+
+
+def history_of(listener: str) -> str:
+    """What the journal keeps history under that is read as this listener's messages are; '': as of none."""
+    return f"{HISTORY}:{listener}" if listener else HISTORY
+
+
+def is_history(listener: str) -> bool:
+    """Whether what the journal keeps under this name was loaded, not received."""
+    return listener.partition(":")[0] == HISTORY
+
+
+def reads_as(listener: str) -> str:
+    """The listener whose rules, time zone and character set count for what the journal keeps under this name."""
+    return listener.partition(":")[2] if is_history(listener) else listener
 
 
 @dataclass(frozen=True)

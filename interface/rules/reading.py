@@ -19,7 +19,7 @@ from interface.rules.events import Event, forwarded
 from interface.rules.facts import Fact, Item, LeftOut, Reason, text_of
 from interface.rules.groups import first_patient, merge_groups, order_groups
 from interface.rules.memory import Memory
-from interface.rules.policy import HISTORY, Policy
+from interface.rules.policy import Policy, is_history, reads_as
 from interface.rules.rulebook import MRN, Rulebook
 
 _CLOCK_SLACK = timedelta(days=1)
@@ -97,6 +97,7 @@ def read_message(
     book: Rulebook, policy: Policy, raw: bytes, *, received_at: datetime, listener: str = ""
 ) -> Reading:
     """Read a message by the rules. Never raises for what a sender can send: a Reading with `reject` says it is no HL7."""
+    history, listener = is_history(listener), reads_as(listener)
     try:
         message = Message(raw, policy.listener_charsets.get(listener) or None)
     except HeaderError as error:
@@ -140,7 +141,7 @@ def read_message(
         at=context.at,
         has_patient=message.first("PID") is not None,
         said=(*message.charset_notes, *notes),
-        history=listener == HISTORY,
+        history=history,
     )
     if event.does == "ignore" or not told.has_patient:
         return told

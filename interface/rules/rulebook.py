@@ -13,7 +13,7 @@ from interface.hl7.message import Message
 from interface.rules.blocks import Block, Blocks, Marks
 from interface.rules.compiling import Fixed, Rule, SettingRule, Variant, compile_layers
 from interface.rules.conditions import Condition, plain
-from interface.rules.events import Event, changed_events, read_events
+from interface.rules.events import Event, changed_events, is_known, read_events
 from interface.rules.fields import ORDER, ORDERS, PROBLEM, SCOPES
 from interface.rules.groups import ORDER_SEGMENTS
 from interface.rules.layers import Definition, Layers, shipped_layer, with_site, written_rules
@@ -56,7 +56,13 @@ class Rulebook:
     """The overlay folder's name; empty: there is none."""
     changes: tuple[str, ...] = ()
     """What the overlay changes, a line for each, for people."""
+    own_rows: Mapping[str, int] = field(default_factory=dict)
+    """How many rows each of the site's own lists and tables has: `opt_out`, `routes`."""
     _ready: dict[tuple[str, ...], Rulebook] = field(default_factory=dict, compare=False, repr=False)
+
+    def unknown(self, types: Iterable[str]) -> list[str]:
+        """Of the types that `[forward]` names those that no message is expected to have: a slip, mostly."""
+        return [key for key in types if not is_known(key, self.events)]
 
     def event(self, code: str, trigger: str) -> Event:
         """The row for a message type; a type's `*` row, else the default, when its trigger event has none."""
@@ -268,7 +274,14 @@ def read_rulebook(
     _check_own_tables(layers, own, shipped_tables, book)
     _check_listeners(layers, listeners)
     site = make_site(own.lists, Checks(tables, npi_check_digit, book.mrn_form))
-    return replace(book, site=site, folder=own.label, changes=tuple(_changes(own, layers, shipped_tables)))
+    return replace(
+        book,
+        site=site,
+        folder=own.label,
+        changes=tuple(_changes(own, layers, shipped_tables)),
+        own_rows={table.name: len(table.rows) for table in own.tables}
+        | {name: len(source.rows) for name, source in own.lists.items()},
+    )
 
 
 def _book(

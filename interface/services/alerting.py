@@ -62,6 +62,8 @@ class DoorFacts:
     """Of the work, as it told them last."""
     certificates: Mapping[str, float] = field(default_factory=dict)
     """When those end that are served, by the sections that name them."""
+    closed: Mapping[str, str] = field(default_factory=dict)
+    """Why a listener takes nobody, by the sections of those that do not."""
 
 
 class Alerting:
@@ -194,6 +196,7 @@ class Alerting:
             destination=self._destination(door.destination),
             skews=_skews(door.gauges),
             certificates=tuple(Certificate(*item) for item in door.certificates.items()),
+            closed=door.closed,
         )
 
     def _seen(self, looked: Looked, known: Facts) -> Facts:
@@ -224,9 +227,12 @@ class Alerting:
     def _destination(self, told: Mapping[str, Any] | None) -> Destination | None:
         if told is None:
             return None
-        since = told["since"]
-        at = None if since is None else datetime.fromisoformat(since).timestamp() - self._work_ahead
-        return Destination(told["state"], WHY.get(told["reason"], ""), at, self._looks.node)
+
+        def ours(text: str | None) -> float | None:
+            return None if text is None else datetime.fromisoformat(text).timestamp() - self._work_ahead
+
+        why, away = WHY.get(told["reason"], ""), ours(told.get("away_since"))
+        return Destination(told["state"], why, ours(told["since"]), self._looks.node, away)
 
     def _fill(self, facts: Facts) -> None:
         """What is too much to take more: with levels of begin and end, and nobody can turn it off."""

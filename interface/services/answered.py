@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from interface.hl7.ack import Receipt, ack_code, acknowledge
 from interface.hl7.header import Header, HeaderError, read_header
-from interface.rules.policy import HISTORY
+from interface.rules.policy import is_history
 from interface.settings import Settings
 from interface.settings.sections import Listener
 
@@ -39,7 +39,7 @@ _SILENCE = "Nothing was answered"
 
 def answered(settings: Settings, listener: str, raw: bytes | None, receipt: str) -> Answered:
     """What was answered to a message that came by this listener and was taken with this receipt."""
-    if listener == HISTORY:
+    if is_history(listener):
         return Answered(why="It was loaded and not received: there was nobody to answer.")
     if raw is None:
         return Answered(why="The message can't be read any more: what was answered can't be told.")

@@ -145,11 +145,11 @@ class Material(Protocol):
 class Renewable:
     """What a TLS port asks for each connection: a renewed certificate counts from the next one on."""
 
-    def __init__(self, material: Material) -> None:
-        """Raises CertificateError."""
-        self._context = material.context()
-        self.ends = material.ends
-        """Until when the certificate that is served is good."""
+    def __init__(self, material: Material | None) -> None:
+        """None: there is none that can be used yet, and the port must take nobody. Raises CertificateError."""
+        self._context: Any = None if material is None else material.context()
+        self.ends = None if material is None else material.ends
+        """Until when the certificate that is served is good; None: none is."""
 
     def use(self, material: Material) -> None:
         """Another from now on. Raises CertificateError, and then the old one stays."""

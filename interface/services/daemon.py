@@ -19,9 +19,10 @@ from interface.services.logs import event
 from interface.services.supervision import work_command
 from interface.services.systemd import Given, Teller, take
 from interface.settings import Settings, load_settings
+from interface.settings.reload import bearings
 from interface.store.database import Store, may_make_key, open_store, presence_at, store_exists
 from interface.store.errors import StoreError
-from interface.store.keys import load_or_create
+from interface.store.keys import key_file, load_or_create
 
 log = logging.getLogger(__name__)
 
@@ -55,27 +56,36 @@ def run_door(
     url = settings.store_url
     with presence_at(url, "door"):
         clear = settings.store.clear
+        key = key_file(settings.store.key, settings.directory)
+        # looked at once: of a start that waits for room the first attempt may have made the key, and begun the store
+        had_key = clear or key is None or key.exists()
+        had_store: bool | None = None
+        announced: list[str] = []
 
         def attempt() -> Store:
+            nonlocal had_store
             # a new key opens no store that is there already: then a missing one is said, not made
-            fresh, was_there = may_make_key(url), store_exists(url)
+            fresh = may_make_key(url)
+            had_store = store_exists(url) if had_store is None else had_store
             said: list[str] = []
             master = load_or_create(
                 settings.store.key, settings.directory, said.append, create=fresh, off=clear
             )
             for line in said:
-                _announce(line)
+                if line not in announced:  # of a start that waits each attempt reads the key
+                    announced.append(line)
+                    _announce(line)
             opened = open_store(url, master)
-            if not was_there:
+            if not had_store:
                 # A key without its store is no first start: a disk that is not mounted, a file that was taken away.
-                level = logging.INFO if said else logging.WARNING
+                level = logging.WARNING if had_key else logging.INFO
                 event(log, level, "store-made", store=opened.stats().path)
             return opened
 
         with _opened(attempt, Teller(given.address).tell) as store:
             if store.keyring.opens_clear:
                 event(log, logging.WARNING, "not-encrypted", values="new" if clear else "old")
-            own = work_command(str(settings_path), now, log_format=logs.format_used)
+            own = work_command(str(settings_path), now, log_format=logs.format_used, began=bearings(settings))
             child = own if command is None else lambda: command
             ahead = 0.0 if now is None else now.timestamp() - time.time()
             return _run(settings, store, child, console, ahead, given, hangups)

@@ -178,12 +178,13 @@ class Door:
             work.destination,
             work.gauges,
             self._certificates(),
+            {f"[[listener]] {name}": why for name, why in self.listeners_tls.closed.items()},
         )
 
     def _certificates(self) -> dict[str, float]:
         """When those end that are served."""
         own = {"[web]": self.web_certificate, "[webhooks]": self.certificate}
-        ends = {where: one.ends for where, one in own.items() if one is not None}
+        ends = {where: one.ends for where, one in own.items() if one is not None and one.ends is not None}
         ends |= {f"[[listener]] {name}": end for name, end in self.listeners_tls.ends.items()}
         return {where: end.timestamp() for where, end in ends.items()}
 
@@ -197,10 +198,11 @@ class Door:
         """Bind all ports; DoorError for the first that cannot be had, and then none stays open."""
         self.certificate = renewable(self.settings, self.settings.webhooks)
         self.web_certificate = renewable(self.settings, self.settings.web)
+        self.listeners_tls.make(self.settings)
         ports = Ports(self.reactor, self._given.ports)
         for section in self.settings.listeners:
             factory = self._factory(section)
-            tls = self.listeners_tls.of(self.settings, section)
+            tls = self.listeners_tls.of(section.name)
             what = f"listener {section.name}"
             self.ports[section.name] = ports.bind(
                 what, section.host, section.port, factory, BACKLOG, tls, name=section.name
@@ -269,6 +271,7 @@ class Door:
             charset=section.charset,
             control_ids=self._control_ids,
             now=WholeSeconds(self.settings.site.zone),
+            closed=lambda: self.listeners_tls.closed.get(section.name, ""),
         )
 
     def start(self) -> None:
@@ -282,6 +285,8 @@ class Door:
         self.held_reasons.start()
         for name, address in self._where.items():
             event(log, logging.INFO, "listening", listener=name, host=address.host, port=address.port)
+        for name, why in self.listeners_tls.closed.items():
+            event(log, logging.ERROR, "listener-closed", listener=name, problem=f"{why}; then SIGHUP")
         if self.webhooks_port is not None:
             address = self.webhooks_port.getHost()
             event(log, logging.INFO, "listening-for-webhooks", host=address.host, port=address.port)
@@ -310,7 +315,13 @@ class Door:
         """All of it, as a value."""
         return DoorState(
             listeners=tuple(
-                ListenerState(name, at.host, at.port, len(self.factories[name].connections))
+                ListenerState(
+                    name,
+                    at.host,
+                    at.port,
+                    len(self.factories[name].connections),
+                    self.listeners_tls.closed.get(name, ""),
+                )
                 for name, at in self._where.items()
             ),
             work_alive=self.supervisor.alive,

@@ -20,6 +20,8 @@ class ListenerState:
     port: int
     connections: int
     """Open now."""
+    closed: str = ""
+    """Why it takes nobody; empty: it does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ def healthz(state: DoorState, environment: str, rehearsal: bool) -> dict[str, An
         "pid": os.getpid(),
         "listeners": {
             one.name: {"host": one.host, "port": one.port, "connections": one.connections}
+            | ({"closed": one.closed} if one.closed else {})
             for one in state.listeners
         },
         "work": {"alive": state.work_alive, "pid": state.work_pid, "restarts": state.work_restarts},
@@ -32,6 +33,7 @@ def against(state: DoorState) -> list[str]:
     reasons = []
     if state.stopping:
         reasons.append("stopping")
+    reasons += [f"listener {one.name}: {one.closed}" for one in state.listeners if one.closed]
     if state.journal_failing:
         reasons.append(f"journal: {state.journal_failing}")
     if state.webhooks_failing and not state.journal_failing:

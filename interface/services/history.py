@@ -54,14 +54,18 @@ class HistoryStore:
         store: Store,
         engine: Engine,
         clock: Clock,
+        kept_under: str = HISTORY,
         *,
         waiting: Callable[[int], None] = lambda _: None,
         stalled: Callable[[], None] = lambda: None,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`waiting` is told how many rows are not charted yet; `stalled` when a daemon runs and charts none."""
+        """`kept_under`: the listener's name of these rows in the journal. `waiting` is told how many rows are not charted
+        yet; `stalled` when a daemon runs and charts none.
+        """
         self.came = Came()
         self._store, self._engine, self._clock = store, engine, clock
+        self._kept_under = kept_under
         self._door, self._work = store.presence("door"), store.presence("work")
         self._waiting, self._stalled, self._pause = waiting, stalled, pause
         self._batch: list[Arrival] = []
@@ -108,7 +112,7 @@ class HistoryStore:
                 self._pause(POLL_SECONDS)
 
     def _look(self) -> int:
-        number = self._store.views.waiting(HISTORY)
+        number = self._store.views.waiting(self._kept_under)
         self._waiting(number)
         return number
 

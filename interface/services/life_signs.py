@@ -79,7 +79,10 @@ def line_of(state: DoorState) -> str:
         return "stopping: answers what was taken, requests under way come to their end"
     if state.journal_failing:
         return f"stores no messages: {state.journal_failing}"
-    parts = [f"takes messages on {len(state.listeners)} port{'s' if len(state.listeners) != 1 else ''}"]
+    closed = [one for one in state.listeners if one.closed]
+    ports = len(state.listeners) - len(closed)
+    parts = [f"takes messages on {ports} port{'s' if ports != 1 else ''}"]
+    parts += [f"listener {one.name} takes nobody: {one.closed}" for one in closed]
     if not state.work_alive:
         parts.append("the work is down, and is started again")
     elif state.trouble:

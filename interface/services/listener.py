@@ -25,6 +25,9 @@ from interface.services.turned_away import TurnedAway
 log = logging.getLogger(__name__)
 
 
+CLOSED = "listener-closed"
+
+
 class MLLPFactory(ServerFactory):
     """One listener: accepts whom it may, and holds what its connections share."""
 
@@ -46,12 +49,13 @@ class MLLPFactory(ServerFactory):
         charset: str | None = None,
         control_ids: Callable[[], str],
         now: Callable[[], datetime],
+        closed: Callable[[], str] = str,
     ) -> None:
         """`name` as in the settings; `clock` is the reactor or a test's; `allow` empty means loopback only.
 
         `secured`: its connections are within TLS. `places`: those of all listeners together.
         `messages_per_second`: of one address. `charset`: of messages without MSH-18. `control_ids` and `now` (aware) give
-        each ACK its MSH-10 and MSH-7.
+        each ACK its MSH-10 and MSH-7. `closed` says why nobody may connect at the moment; '': they may.
         """
         self.name = name
         self.gate = gate
@@ -70,6 +74,7 @@ class MLLPFactory(ServerFactory):
         self._charset = charset
         self._control_ids = control_ids
         self._now = now
+        self._closed = closed
         self._stopping = False
         self._whenever_empty: Callable[[], None] | None = None
 
@@ -79,7 +84,7 @@ class MLLPFactory(ServerFactory):
         host, port = getattr(addr, "host", ""), getattr(addr, "port", 0)
         refused = self._refusal(host)
         if refused is not None:
-            self.refused(refused, host)
+            self.refused(refused, host, self._closed() if refused == CLOSED else "")
             return None
         self._accepted += 1
         self._places.taken += 1
@@ -90,6 +95,8 @@ class MLLPFactory(ServerFactory):
     def _refusal(self, host: str) -> str | None:
         if self._stopping:
             return "stopping"
+        if self._closed():
+            return CLOSED
         if not permits(self.allow, host):
             return "not-allowed"
         if self._accepted >= self.limits.max_connections:

@@ -31,23 +31,35 @@ class ListenersTLS:
 
     def __init__(self) -> None:
         self._made: dict[str, Renewable] = {}
+        self.closed: dict[str, str] = {}
+        """Listeners that take nobody, for what their TLS is made of can't be used: why."""
 
-    def of(self, settings: Settings, section: Listener) -> Renewable | None:
-        """For a listener's port; None: it speaks no TLS. Raises CertificateError, which names the listener."""
-        try:
-            mutual = mutual_of(settings, section, datetime.now(UTC))
-            if mutual is None:
-                return None
-            self._made[section.name] = Renewable(mutual)
-        except CertificateError as error:
-            raise CertificateError(f"listener {section.name}: {error}") from None
-        _say_old_list(section.name, mutual)
-        return self._made[section.name]
+    def make(self, settings: Settings) -> None:
+        """For the ports of a start. One listener's fault closes that one alone, until it is renewed. Raises
+        CertificateError, which names the listeners, where none is left that could take anything.
+        """
+        for section in settings.listeners:
+            try:
+                mutual = mutual_of(settings, section, datetime.now(UTC))
+                if mutual is None:
+                    continue
+                self._made[section.name] = Renewable(mutual)
+            except CertificateError as error:
+                self._made[section.name] = Renewable(None)
+                self.closed[section.name] = str(error)
+                continue
+            _say_old_list(section.name, mutual)
+        if len(self.closed) == len(settings.listeners):
+            raise CertificateError("\n".join(f"listener {name}: {why}" for name, why in self.closed.items()))
+
+    def of(self, name: str) -> Renewable | None:
+        """For a listener's port; None: it speaks no TLS."""
+        return self._made.get(name)
 
     @property
     def ends(self) -> dict[str, datetime]:
         """Until when the certificates that are served are good."""
-        return {name: made.ends for name, made in self._made.items()}
+        return {name: made.ends for name, made in self._made.items() if made.ends is not None}
 
     def renew(self, settings: Settings, section: Listener) -> None:
         """Certificate, key, senders' authorities, names and revoked certificates as they are now, from the next
@@ -63,7 +75,10 @@ class ListenersTLS:
             made.use(mutual)
         except CertificateError as error:
             event(log, logging.ERROR, "listener-not-reloaded", listener=section.name, error=error)
+            if section.name in self.closed:
+                self.closed[section.name] = str(error)
             return
+        self.closed.pop(section.name, None)
         pair = mutual.pair
         event(
             log,

@@ -57,6 +57,7 @@ REFUSALS = (
     "too-many-of-address",
     "too-many-files",
     "stopping",
+    "listener-closed",
     "not-mllp",
     "tls-on-plain-port",
     "not-tls",

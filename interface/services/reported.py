@@ -87,6 +87,8 @@ def _destination(told: Mapping[str, Any]) -> dict[str, Any]:
     """What the work said of it, with nothing in it that we do not know."""
     reason = told.get("reason")
     times = {name: told.get(name) for name in ("since", "next_at")}
+    if told.get("away_since") is not None:
+        times["away_since"] = told["away_since"]
     return {
         "state": told["state"],
         "reason": reason if reason in WHY else "",

@@ -222,11 +222,13 @@ def work_command(
     now: datetime | None = None,
     monotonic: Callable[[], float] = time.monotonic,
     log_format: Callable[[], str] = lambda: "text",
+    began: str = "",
 ) -> Callable[[], list[str]]:
     """The command that runs the work with the same Python, for each start of it.
 
     `now` (aware) sets the work's clock; one that is started again gets the time its predecessor had come to.
     `log_format`: how its lines are to look until it has read the settings, which may be at fault by then.
+    `began`: the door's bearings (`interface.settings.reload`); the work does not start elsewhere.
     """
     begun = monotonic()
 
@@ -234,6 +236,8 @@ def work_command(
         words = program("interface.services.work", settings_path)
         if (format_ := log_format()) != "text":
             words += ["--log", format_]
+        if began:
+            words += ["--began", began]
         if now is not None:
             words += ["--now", (now + timedelta(seconds=monotonic() - begun)).isoformat()]
         return words

@@ -11,7 +11,7 @@ import logging
 import os
 import random
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
@@ -22,7 +22,7 @@ from interface.contract.versions import version
 from interface.delivery.panel import alone, of_each
 from interface.delivery.schedule import DEFAULT
 from interface.errors import InterfaceError
-from interface.rules import Policy, RuleError
+from interface.rules import Policy, Rulebook, RuleError
 from interface.services import logs
 from interface.services.attempts import Ledger
 from interface.services.chores import Chores
@@ -48,6 +48,7 @@ from interface.services.wakes import Wakes
 from interface.services.webhook_chores import WebhookChores
 from interface.services.work_stats import WorkStats, trouble_line, write_if_read
 from interface.settings import Settings, SettingsError, load_settings
+from interface.settings.reload import moved
 from interface.store.database import Store, database_at, open_store
 from interface.store.errors import StoreError
 from interface.store.keys import load_or_create
@@ -168,11 +169,15 @@ def take_up(
     return None
 
 
-def serve(settings_file: Path, now: str | None) -> None:
+def serve(settings_file: Path, now: str | None, began: str = "") -> None:
     """Do the work that a settings file describes. `now`: ISO 8601, where the clock starts; None: the real
-    time.
+    time. `began`: the door's bearings; the file may have changed since. Raises SettingsError where it leads elsewhere.
     """
     settings = load_settings(settings_file)
+    if began and (elsewhere := moved(settings, began)):
+        raise SettingsError(
+            f"{', '.join(elsewhere)}: changed since the daemon was started: restart the daemon, or put back what was there"
+        )
     lives = Lives()
     use_log(settings, lives)
     target = Target(
@@ -199,7 +204,11 @@ def serve(settings_file: Path, now: str | None) -> None:
             with suppress(StoreError):  # the loop does it once more, and waits for the store
                 enter(store, engine.policy.environment, clock.now())
             note_and_say(store, engine, clock.now())
+            say_empty({}, engine.book)
+            if unknown := engine.book.unknown(engine.policy.decisions):
+                event(log, logging.WARNING, "forward-unknown-type", types=", ".join(unknown))
             say_limits(settings)
+            running = engine
 
             def renew_key() -> None:
                 posting.use(with_fresh_key(lambda: settings, posting.target))
@@ -208,8 +217,11 @@ def serve(settings_file: Path, now: str | None) -> None:
                 with suppress(SettingsError):  # said below
                     use_log(load_settings(settings_file), lives)
                 posting.use(with_fresh_key(lambda: load_settings(settings_file), posting.target))
-                fresh = reloaded(settings_file, engine.policy)
+                nonlocal running
+                fresh = reloaded(settings_file, running.policy)
                 if fresh is not None:
+                    say_empty(running.book.own_rows, fresh.book)
+                    running = fresh
                     note_and_say(store, fresh, clock.now())
                 return fresh
 
@@ -285,6 +297,18 @@ def reloaded(settings_file: Path, policy: Policy) -> Engine | None:
     return Engine(book, replace(policy, **{name: getattr(fresh, name) for name in RELOADED}))
 
 
+def say_empty(before: Mapping[str, int], book: Rulebook) -> None:
+    """Say which of the site's lists and tables have no rows, or none any more: an export that failed leaves such a file,
+    and nothing of it is an error. `before`: how many rows they had.
+    """
+    for name in sorted({*before, *book.own_rows}):
+        now, was = book.own_rows.get(name), before.get(name)
+        if not now and was != 0:
+            had = {} if was is None else {"was": was}
+            problem = "the file is gone" if now is None else "the file has no rows"
+            event(log, logging.WARNING, "table-empty", table=name, **had, problem=problem)
+
+
 def clock_at(now: str | None, zone: tzinfo | None) -> Clock:
     """The clock of a site. `now` without an offset is the site's time; InterfaceError when it is no time."""
     if now is None:
@@ -315,12 +339,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--log", choices=("text", "json"), default="text", help="how lines look until the settings are read"
     )
+    parser.add_argument("--began", default="", help="where the door is at work")
     options = parser.parse_args(arguments)
     give_way()
     logs.configure(process="work")
     logs.use(options.log, "info")
     try:
-        serve(options.settings, options.now)
+        serve(options.settings, options.now, options.began)
     except (SettingsError, RuleError, EnvironmentTakenError) as failed:
         event(log, logging.ERROR, "work-not-started", problem=failed)
         return 2

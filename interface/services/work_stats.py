@@ -28,7 +28,7 @@ from interface.store.records.turn import (
 )
 
 REPORT_SECONDS = 1.0
-SHOWN = ("state", "reason", "since", "next_at")
+SHOWN = ("state", "reason", "since", "next_at", "away_since")
 """What is told of the destination; times are POSIX seconds."""
 _NOT_IN_A_NAME = re.compile(r"[^a-z0-9]+")
 
@@ -153,7 +153,7 @@ class WorkStats:
             "histograms": {"post_seconds": posts},
         }
         if destination:
-            told["destination"] = {name: destination[name] for name in SHOWN}
+            told["destination"] = {name: destination.get(name) for name in SHOWN}
         return json.dumps(told, sort_keys=True).encode() + b"\n"
 
 

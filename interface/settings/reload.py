@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from hashlib import sha256
 
 from interface.settings.model import Settings, where
 from interface.settings.sections import Section
@@ -17,6 +18,25 @@ _TAKEN = {
     "webhooks": ("path", "tls_certificate", "tls_key", "secret", "allow", "proxies", "per_minute"),
 }
 """Of the others, what is."""
+
+
+_BEARINGS: dict[str, Callable[[Settings], str]] = {
+    "[store] url": lambda settings: settings.store.url,
+    "[site] environment": lambda settings: settings.site.environment,
+    "where [api] sends": lambda settings: settings.post_url,
+}
+"""What the door and the work must have in common, whichever of them was started anew."""
+
+
+def bearings(settings: Settings) -> str:
+    """Where a daemon is at work, for a command line: it tells nothing of what the settings say."""
+    return ",".join(sha256(value(settings).encode()).hexdigest()[:12] for value in _BEARINGS.values())
+
+
+def moved(settings: Settings, began: str) -> list[str]:
+    """What of it is another than `bearings` said when the daemon was started, as an operator names it."""
+    pairs = zip(_BEARINGS, began.split(","), bearings(settings).split(","), strict=False)
+    return [name for name, before, now in pairs if before != now]
 
 
 def needs_restart(running: Settings, wanted: Settings) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -112,7 +113,9 @@ def write_new(path: Path) -> None:
     except FileExistsError:
         raise
     except OSError as error:
-        raise KeyringError(f"the at-rest key file {path} cannot be made: {error.strerror}") from None
+        failed = KeyringError(f"the at-rest key file {path} cannot be made: {error.strerror}")
+        failed.disk_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise failed from None
 
 
 def sync_folder(path: Path) -> None:

@@ -214,17 +214,23 @@ def _inode(path: str) -> _Inode | None:
     return found.st_dev, found.st_ino
 
 
-def make_file(path: Path) -> None:
-    """An empty file that only we can read, for SQLite to fill (its -wal and -shm take the same mode). StoreError where
-    the file of before was taken away, but not its WAL, which belongs to it.
+def check_place(path: Path) -> None:
+    """Raise StoreError where no store may be made: what is there is no file, or the file of before was taken away, but not
+    its WAL, which belongs to it.
     """
     left = path.with_name(f"{path.name}-wal")
+    if left.exists() and left.stat().st_size and not (path.exists() and path.stat().st_size):
+        raise StoreError(
+            f"{left} is there, but the store {path} that it belongs to is not: bring that file back, or move both away"
+        )
+    if path.exists() and not path.is_file():  # to open a pipe would wait for ever
+        raise StoreError(f"the store {path} cannot be made: what is there is no file")
+
+
+def make_file(path: Path) -> None:
+    """An empty file that only we can read, for SQLite to fill (its -wal and -shm take the same mode). Raises StoreError."""
     try:
-        if left.exists() and left.stat().st_size and not (path.exists() and path.stat().st_size):
-            raise StoreError(
-                f"{left} is there, but the store {path} that it belongs to is not: bring that file back, "
-                "or move both away"
-            )
+        check_place(path)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
     except OSError as error:

@@ -183,6 +183,26 @@ def test_who_opts_out_has_his_open_requests_withdrawn_by_a_reload(site: Site, da
     until("it to be withdrawn", lambda: site.states() == ["withdrawn"])
 
 
+def test_a_list_that_lost_its_rows_or_its_file_is_said(site: Site, daemon: Program) -> None:
+    site.put("opt_out.csv", "mrn\nT1001\n")
+    site.put("tables/routes.csv", "sent,code,name\nXX,26643006,Oral\n")
+    hang_up(daemon)
+    daemon.says(r"event=mappings-reloaded")
+    assert "table-empty" not in daemon.text
+    site.put("providers.csv", "id,npi\n")
+    (site.overlay / "opt_out.csv").unlink()
+    site.put("tables/routes.csv", "sent,code,name\n")
+    hang_up(daemon)
+    for table, was in (("opt_out", "the file is gone"), ("providers", "no rows"), ("routes", "no rows")):
+        daemon.says(rf"level=WARNING event=table-empty table={table} was=1 problem=.*{was}")
+    said = daemon.text.count("event=table-empty")
+    hang_up(daemon)
+    until("the next one", lambda: daemon.text.count("event=mappings-reloaded") == 3)
+    assert daemon.text.count("event=table-empty") == said, "once"
+    checked = site.call("check", "-c", "site.toml")
+    assert "providers has no rows" in checked.stdout and "routes has no rows" in checked.stdout
+
+
 def test_filters_of_the_settings_are_reloaded_too(site: Site, daemon: Program) -> None:
     tell(site.port, message("M1", "D42^Quill^Avery"))
     until("a held request", lambda: site.states() == ["held"])

@@ -284,6 +284,36 @@ def test_a_daemon_that_is_started_on_a_full_disk_waits_for_room(
     assert "work-died" not in site.daemon.text
 
 
+@pytest.mark.parametrize("room", [0, 8192, 16384])
+def test_a_very_first_start_on_a_full_disk_waits_and_makes_key_and_store_when_there_is_room(
+    disk: SmallDisk, room: int
+) -> None:
+    settings = disk.folder / "site.toml"
+    port, web = free_port(), free_port()
+    settings.write_text(
+        f'[[listener]]\nport = {port}\n[web]\nport = {web}\n[store]\nurl = "sqlite:///store.db"\ndisk_low_mib = 0\n'
+    )
+    disk.fill(but=room)
+    daemon = Program("run", "-c", str(settings))
+    try:
+        daemon.says(r"event=store-failing problem=.*(No space left|the disk is full)")
+        disk.free()
+        daemon.says(r"\bready\b")
+        assert "level=INFO event=store-made" in daemon.text, "it is a first start, however long it took"
+        assert daemon.text.count("made a new at-rest key") == 1
+        assert daemon.text.count("event=store-failing") == daemon.text.count("event=store-well-again") == 1
+    finally:
+        daemon.end()
+
+
+def test_settings_that_do_not_fit_on_the_disk_are_not_half_written(disk: SmallDisk) -> None:
+    disk.fill(but=4096)
+    done = call("init", str(disk.folder / "site.toml"), "--yes")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith("site.toml: No space left on device\n") and done.stderr.count("\n") == 1
+    assert [found.name for found in disk.folder.iterdir()] == ["somebody-elses-file"]
+
+
 @pytest.mark.parametrize("name", ["store.db", "store.db-wal"])
 def test_a_store_file_that_is_taken_away_and_brought_back(
     tmp_path: Path, start: Callable[[Path], Site], name: str

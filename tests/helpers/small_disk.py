@@ -18,11 +18,12 @@ class SmallDisk:
         self.folder = folder
         self._filler = folder / "somebody-elses-file"
 
-    def fill(self) -> None:
-        """Leave not one byte free."""
+    def fill(self, but: int = 0) -> None:
+        """Leave not one byte free; `but`: or so many."""
         with self._filler.open("ab", buffering=0) as file, suppress(OSError):
             while True:
                 file.write(b"x" * 4096)
+        os.truncate(self._filler, self._filler.stat().st_size - but)
 
     def free(self) -> None:
         """Make room again."""

@@ -13,7 +13,7 @@ from interface.console.bars import HEIGHT, WIDTH, columns
 from interface.console.figures import Feed, HourCount, Summary
 from interface.console.rendering import clock, duration, number
 from interface.delivery.destination import WHY
-from interface.services.door_state import DoorState
+from interface.services.door_state import DoorState, ListenerState
 from interface.shown.fields import reason_text
 from interface.store.database import Store
 from interface.store.records.console import Grouped, Outcomes
@@ -285,7 +285,7 @@ def _listeners(asked: Asked, summary: Summary, state: DoorState) -> list[dict[st
         listener = named.get(name)
         feeds = [feed for feed in summary.feeds if feed.listener == name]
         busiest = sorted(feeds, key=lambda feed: -feed.day)[:MOST_SENDERS]
-        level, said = _listening(asked, feeds, listening=listener is not None)
+        level, said = _listening(asked, feeds, listener)
         found.append(
             {
                 "name": name,
@@ -300,9 +300,11 @@ def _listeners(asked: Asked, summary: Summary, state: DoorState) -> list[dict[st
     return found
 
 
-def _listening(asked: Asked, feeds: list[Feed], *, listening: bool) -> tuple[str, str]:
-    if not listening:
+def _listening(asked: Asked, feeds: list[Feed], listener: ListenerState | None) -> tuple[str, str]:
+    if listener is None:
         return "calm", "not a listener now"
+    if listener.closed:
+        return "bad", f"takes nobody: {listener.closed}"
     if not feeds:
         return "warn", "no message in 7 days"
     if all(_is_quiet(asked, feed) for feed in feeds):

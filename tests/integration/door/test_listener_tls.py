@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import select
@@ -454,6 +455,42 @@ def test_what_cannot_be_used_at_the_start_ends_it_in_one_line(
     assert door.process.wait(PATIENCE) == 2
     line = door.read_log(f"listener main: .*{said}.*\n")
     assert "Traceback" not in line.string
+
+
+def test_one_listeners_fault_at_the_start_closes_that_one_alone_until_it_is_mended(
+    start: Start, authority: Authority, tmp_path: Path
+) -> None:
+    authority.issue(HOST, into="other", not_after=NOW - DAY)
+    other = 'tls_certificate = "other.pem"\ntls_key = "other.key"\nallow = ["127.0.0.1"]\n'
+    door = start(TLS + '[[listener]]\nname = "adt"\nport = 0\n' + other)
+    said = door.read_log(r"event=listener-closed listener=adt problem=(.*)\n")[1]
+    assert "other.pem has expired on" in said and "SIGHUP" in said
+    healthy = connect(door, authority.trusting())
+    healthy.send(message("M1"))
+    assert healthy.answer() == ("AA", "M1")
+    for context in (None, authority.trusting()):  # in the clear, too, nobody is taken
+        with pytest.raises(OSError), socket.create_connection(("127.0.0.1", door.ports["adt"])) as plain:
+            sock = plain if context is None else context.wrap_socket(plain, server_hostname=HOST)
+            sock.sendall(b"\x0b" + message("M2") + b"\x1c\r")
+            assert sock.recv(1) == b""
+            raise OSError("closed")
+    assert "reason=listener-closed" in door.read_log(r"event=refused listener=adt (.*)\n")[1]
+    assert door.health()["listeners"]["adt"]["closed"].endswith("renew it")
+    assert [reason.partition(":")[0] for reason in json.loads(door.get("/readyz")[1])["reasons"]] == [
+        "listener adt"
+    ]
+    (tmp_path / "other.key").write_text("nothing")
+    hang_up(door)
+    assert "holds no private key" in door.health()["listeners"]["adt"]["closed"]
+    authority.issue(HOST, into="other")
+    hang_up(door)
+    assert "event=listener-reloaded listener=adt" in door.log
+    assert "closed" not in door.health()["listeners"]["adt"]
+    assert json.loads(door.get("/readyz")[1])["reasons"] == []
+    sender = connect(door, authority.trusting(), "adt")
+    sender.send(message("M3"))
+    assert sender.answer() == ("AA", "M3")
+    assert [row.control_id for row in door.rows()] == ["M1", "M3"]
 
 
 def test_tls_is_spoken_on_a_port_that_was_handed_over(

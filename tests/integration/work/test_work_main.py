@@ -1,6 +1,7 @@
 """The work as the door starts it: a settings file, a real message, the real mapping."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -9,6 +10,8 @@ import pytest
 from prepared import run_prepared
 
 from interface.services.work import GIVES_WAY
+from interface.settings import load_settings
+from interface.settings.reload import bearings
 from interface.store.database import open_store
 from interface.store.keys import load_or_create
 from interface.store.records.arrivals import Arrival
@@ -93,6 +96,22 @@ def test_settings_it_must_not_run_with_are_refused_in_one_line(settings, change,
     assert ended.returncode == 2
     assert says in ended.stderr
     assert b"Traceback" not in ended.stderr
+
+
+def test_started_anew_it_does_not_follow_settings_to_another_store_than_the_doors(settings):
+    began = bearings(load_settings(settings))
+    text = settings.read_text()
+    settings.write_text(re.sub(r'url = "sqlite.*"', 'url = "sqlite:///other.db"', text))
+    assert settings.read_text() != text
+    ended = run_prepared(
+        command(settings, "--began", began), env={**os.environ, "WORK_TEST_KEY": "k"}, text=False
+    )
+    assert ended.returncode == 2
+    assert (
+        b"work-not-started" in ended.stderr
+        and b"[store] url: changed since the daemon was started" in ended.stderr
+    )
+    assert ended.stderr.count(b"\n") == 1
 
 
 def test_without_the_stores_key_it_says_so_and_ends(settings):

@@ -11,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interface.alerting.conditions import JUDGES, Condition, conditions
-from interface.alerting.facts import Certificate, Destination, Facts, FeedLimit, Heard, Held, Limits, Refused
+from interface.alerting.facts import (
+    Certificate,
+    Destination,
+    Facts,
+    FeedLimit,
+    Heard,
+    Held,
+    Limits,
+    Refused,
+    worst,
+)
 from interface.alerting.kinds import KINDS
 from interface.alerting.week import Week, windows_of
 
@@ -90,6 +100,28 @@ def test_a_stopped_destination_counts_once_it_has_been_so_for_long_enough() -> N
     assert case("destination-away", **told("paused", 9999)) == "good"
 
 
+def test_an_api_that_takes_nothing_is_told_by_time_though_too_few_try_to_stop_sending() -> None:
+    def told(state: str, ago: float) -> dict[str, object]:
+        return {"destination": Destination(state, away_since=NOW - ago)}
+
+    assert case("destination-away", **told("passing", 299)) == "between"
+    assert case("destination-away", **told("passing", 300)) == "bad"
+    assert case("destination-away", **told("slowed", 300)) == "bad"
+    assert case("destination-away", **told("paused", 9999)) == "good", "that is said by itself"
+    (text,) = [
+        one.text
+        for one in conditions(replace(FACTS, **told("passing", 600)), LIMITS)  # type: ignore[arg-type]
+        if one.code == "destination-away"
+    ]
+    assert text.startswith("every try has failed for 10 min, and nothing was taken: ")
+
+
+def test_of_several_nodes_the_one_whose_tries_all_fail_counts_before_one_that_passes() -> None:
+    failing, passing = Destination("passing", away_since=NOW), Destination("passing")
+    assert worst([passing, failing]) == failing
+    assert worst([failing, Destination("paused")]) == Destination("paused")
+
+
 def test_the_work_dies_again_and_again_only_within_a_while() -> None:
     assert case("work-dying", deaths=(NOW - 500, NOW - 300, NOW - 1)) == "bad"
     assert case("work-dying", deaths=(NOW - 601, NOW - 300, NOW - 1)) == "between"
@@ -148,6 +180,24 @@ def test_clocks_are_held_against_each_other() -> None:
     assert one("clock-skew", "API", skews=skews).text == "this machine's clock is 60 s behind the API's"
     assert case("clock-skew", "database", skews=skews) == "between"
     assert case("clock-skew", "database", skews={"database": 30.0}) == "good"
+
+
+def test_a_listener_that_takes_nobody_is_told_with_why_until_it_does() -> None:
+    where = "[[listener]] adt"
+    limits = replace(LIMITS, certificates=(where, "[web]"))
+    found = {
+        one.scope: one
+        for one in conditions(replace(FACTS, closed={where: "c.pem has expired"}), limits)
+        if one.code == "listener-closed"
+    }
+    assert (found[where].case, found[where].text) == (
+        "bad",
+        "[[listener]] adt takes nobody: c.pem has expired",
+    )
+    assert found["[web]"].case == "good"
+    assert {
+        one.case for one in conditions(replace(FACTS, closed={}), limits) if one.code == "listener-closed"
+    } == {"good"}
 
 
 def silent(minutes: float, **facts: object) -> list[str]:

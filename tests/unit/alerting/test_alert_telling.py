@@ -9,7 +9,7 @@ from interface.alerting.book import MOST_SAID, Book
 from interface.alerting.conditions import Condition
 from interface.alerting.facts import Limits
 from interface.alerting.kinds import BY_CODE
-from interface.alerting.state import Edge
+from interface.alerting.state import UNWATCHED, Edge
 from interface.alerting.telling import (
     KEPT_SECONDS,
     LONGEST_WAIT,
@@ -146,6 +146,14 @@ def test_begin_and_end_have_one_key_and_scopes_have_different_ones() -> None:
     assert body(notice(1), SENDER)["dedup_key"] == body(notice(2, "ends"), SENDER)["dedup_key"]
     other = Notice("n", Edge("begins", "feed-silent", "main: A/B", AT, AT, "x"))
     assert body(other, SENDER)["dedup_key"] == "Lakeside Family Clinic/feed-silent/main: A/B"
+
+
+def test_an_end_does_not_say_what_was_as_if_it_were_so_still() -> None:
+    ended = body(notice(1, "ends"), SENDER)["text"]
+    assert ended == "over after 1 min; it was: 10 MiB are free"
+    assert ended in text(notice(1, "ends"), SENDER)
+    unwatched = Notice("n", Edge("ends", "feed-silent", "main", AT, AT - 60, UNWATCHED))
+    assert body(unwatched, SENDER)["text"] == UNWATCHED
 
 
 def test_a_mail_says_the_same_in_words() -> None:

@@ -89,10 +89,11 @@ def test_feeds_are_proposed_from_what_came_and_can_be_pasted(site: Any, tmp_path
     last = int(time.time() // HOUR) * HOUR
     with open_store(settings.store_url, master) as store:
         rows = [
-            Arrival("main", "EPIC", "LFC", f"C{hour}-{n}", "ADT^A08", "P", "x", b"MSH|", "stored", at)
+            Arrival(name, "EPIC", "LFC", f"C{hour}-{n}", "ADT^A08", "P", "x", b"MSH|", "stored", at)
             for hour in range(21 * 24, 0, -1)
             if 8 <= (at := float(last - hour * HOUR)) // HOUR % 24 < 16
             for n in range(15)
+            for name in ("main", "load", "of-before")  # history of each day, and a listener that is gone
         ]
         for place in range(0, len(rows), 500):
             store.journal.append(rows[place : place + 500], rows[place].received_at)

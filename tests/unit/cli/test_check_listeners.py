@@ -9,6 +9,7 @@ import pytest
 from authority import DAY, NOW, Authority
 
 from interface.cli.check_listeners import check_listeners
+from interface.cli.checks import guarded
 from interface.services import descriptors
 from interface.services.certificates import CertificateError
 from interface.settings import load_settings
@@ -66,8 +67,14 @@ def test_what_is_about_to_end_and_what_others_may_read_is_a_warning(
 @pytest.mark.parametrize(
     ("spoil", "problem"),
     [
-        (lambda folder: (folder / "server.key").unlink(), '"main": .*server.key cannot be read'),
-        (lambda folder: (folder / "ca.pem").write_text("x"), '"main": .*ca.pem holds no certificate'),
+        (
+            lambda folder: (folder / "server.key").unlink(),
+            '"main" would take nobody: .*server.key cannot be read',
+        ),
+        (
+            lambda folder: (folder / "ca.pem").write_text("x"),
+            '"main" would take nobody: .*ca.pem holds no certificate',
+        ),
         (
             lambda folder: Authority(folder).issue("i", into="server", not_after=NOW - timedelta(hours=1)),
             "has expired on",
@@ -81,6 +88,19 @@ def test_what_cannot_be_used_is_a_failure_that_names_the_listener(
     with pytest.raises(CertificateError, match=problem) as caught:
         said(tmp_path, TLS + 'tls_client_ca = "ca.pem"')
     assert caught.value.exit_code == 2
+
+
+def test_one_listeners_fault_does_not_hide_the_others(tmp_path: Path, authority: Authority) -> None:
+    other = '[[listener]]\nname = "adt"\nport = 2576\n'
+    (tmp_path / "settings.toml").write_text("[[listener]]\n" + TLS.replace("server.", "gone.") + other + TLS)
+    lines = guarded("listener", check_listeners, load_settings(tmp_path / "settings.toml"))
+    assert [(line.level, line.about_settings) for line in lines] == [
+        ("ok", False),
+        ("ok", False),
+        ("FAIL", True),
+    ]
+    assert '"adt" speaks TLS' in lines[0].detail
+    assert '"main" would take nobody' in lines[2].detail and "gone.pem cannot be read" in lines[2].detail
 
 
 def test_too_few_files_for_all_connections_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

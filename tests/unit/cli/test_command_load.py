@@ -223,3 +223,59 @@ def test_standard_input(
     answer = json.loads(capsys.readouterr().out)
     assert answer["patients"]["all"] == 3
     assert answer["bad"]["listed"][0]["place"] == "-:4"
+
+
+LISTENERS = """
+[mappings]
+overlay = "rules"
+[[listener]]
+name = "main"
+[[listener]]
+name = "clinic"
+port = 2576
+charset = "8859/2"
+timezone = "Pacific/Honolulu"
+"""
+OWN_RULE = "rules:\n  own_number: {field: patient.mrn.extension, from: [PID-4], for: {listener: clinic}}\n"
+
+
+def test_history_is_read_as_what_comes_on_the_listener_it_is_of(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "site.toml").write_text((folder / "site.toml").read_text() + LISTENERS)
+    (folder / "rules").mkdir()
+    (folder / "rules" / "own.yaml").write_text(OWN_RULE)
+    head, _, _ = MESSAGE.partition("PID|")
+    booking = (
+        head.replace("ADT^A08", "SIU^S12")
+        + "SCH||F1|||||||||^^^202603210930\rPID|1||7^^^LFC^MR|K-9|Dvořák^Robin\r"
+    )
+    (folder / "a.hl7").write_bytes(booking.encode("iso8859-2"))
+
+    def shown(*words: str) -> dict[str, object]:
+        assert main([*words, "-c", "site.toml", "--json"]) == 0
+        found: dict[str, object] = json.loads(capsys.readouterr().out)
+        return found
+
+    assert shown("load", "a.hl7", "--listener", "clinic", "--now", "2026-03-02T15:00Z")["decisions"] == {
+        "chart": 1
+    }
+    (row,) = shown("messages")["messages"]  # type: ignore[misc]
+    assert (row["listener"], [reason["code"] for reason in row["reasons"]]) == ("load:clinic", ["history"])
+    assert shown("requests")["requests"] == [], "nothing is requested"
+    for again in ((), ("patients", "rebuild", "--all", "--yes")):
+        if again:
+            shown(*again)
+        chart = json.dumps(shown("patients", "show", "K-9"), ensure_ascii=False)
+        assert "Dvořák" in chart and "2026-03-02T18:00:00" in chart
+    again = shown("load", "a.hl7", "--listener", "clinic", "--now", "2026-03-02T15:00Z")
+    assert again["messages"] == {"taken": 1, "ignored": 0, "new": 0, "loaded_before": 1}
+
+
+def test_a_listener_that_is_none_of_the_settings_is_wrong_usage(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "a.hl7").write_text(MESSAGE, newline="")
+    assert main(["load", "a.hl7", "-c", "site.toml", "--listener", "mian"]) == 2
+    assert "load: no listener 'mian' in the settings; there are main" in capsys.readouterr().err
+    assert not (folder / "store.db").exists()

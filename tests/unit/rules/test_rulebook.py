@@ -195,3 +195,12 @@ def test_what_is_no_mapping_is_told(text):
 def test_a_path(text, path):
     assert FieldPath.parse(text) == path
     assert path is None or str(path) == text
+
+
+def test_types_of_forward_that_no_message_has_are_told(tmp_path):
+    (tmp_path / "messages.yaml").write_text("events:\n  ZMD^Z01: {does: chart, about: medication}\n")
+    book = load_rulebook(tmp_path)
+    known = ["ADT", "ADT^A28", "ADT^A15", "ADT^ZA8", "SIU^S14", "ORU^R01", "MDM", "PPR^PC9", "ZMD^Z01", "ZMD"]
+    assert book.unknown(known) == []
+    slips = ["ADT^A99", "ADT^S12", "SIU^S42", "ADX", "XYZ^A01", "ZZZ^Z01"]
+    assert book.unknown(slips) == slips

@@ -211,6 +211,13 @@ def test_a_state_that_is_none_is_not_taken(line: bytes) -> None:
     assert stats.destination is None
 
 
+def test_since_when_every_try_fails_is_told_where_it_is_so() -> None:
+    stats = WorkStats()
+    stats.take_line(b'{"destination": {"state": "passing", "away_since": 1780000000.0}}')
+    assert stats.destination is not None
+    assert stats.destination["away_since"] == "2026-05-28T20:26:40+00:00"
+
+
 def test_a_reason_that_nobody_knows_is_not_shown() -> None:
     stats = WorkStats()
     stats.take_line(b'{"destination": {"state": "paused", "reason": "ANNA", "since": "x"}}')

@@ -5,7 +5,7 @@ import tomllib
 import pytest
 
 from interface.settings import Settings
-from interface.settings.reload import needs_restart
+from interface.settings.reload import bearings, moved, needs_restart
 
 RUNNING = """
 [site]
@@ -49,3 +49,21 @@ def test_what_changed_in_vain_is_named(old, new, named):
 
 def test_nothing_is_said_where_nothing_changed():
     assert needs_restart(settings(RUNNING), settings(RUNNING)) == []
+
+
+@pytest.mark.parametrize(
+    ("new", "named"),
+    [
+        ('[site]\nname = "B"\ntimezone = "America/Chicago"', []),
+        ('[store]\nurl = "sqlite:///var/other.db"', ["[store] url"]),
+        ('[api]\nbase_url = "http://127.0.0.1:9"', ["where [api] sends"]),
+        (
+            '[site]\nenvironment = "staging"\nmrn_root = "1.2.3"\n[api]\nkey = "env:K"',
+            ["[site] environment", "where [api] sends"],
+        ),
+    ],
+)
+def test_what_door_and_work_must_have_in_common_is_named_where_it_has_changed(new, named):
+    began = bearings(settings(""))
+    assert moved(settings(new), began) == named
+    assert "sqlite" not in began and "127" not in bearings(settings(new))

@@ -1,0 +1,48 @@
+"""`check` of a store that is not there yet: it says beforehand what would keep the first start from making it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from interface.cli.checks import check_key, check_store, guarded
+from interface.settings import load_settings
+
+
+def spoiled(folder: Path, spoil: Callable[[Path], object]) -> list[tuple[str, str]]:
+    (folder / "site.toml").write_text('[store]\nurl = "sqlite:///var/store.db"\n')
+    spoil(folder)
+    settings = load_settings(folder / "site.toml")
+    found = guarded("store", check_store, settings) + guarded("key", check_key, settings)
+    return [(one.level, one.detail) for one in found]
+
+
+def made(path: Path) -> Path:
+    path.parent.mkdir()
+    return path
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda folder: (folder / "var").write_text("x"), "var is a file"),
+        (lambda folder: made(folder / "var" / "store.db").mkdir(), "what is there is no file"),
+        (lambda folder: os.mkfifo(made(folder / "var" / "store.db")), "what is there is no file"),
+        (lambda folder: made(folder / "var" / "store.db-wal").write_text("x"), "bring that file back"),
+        (lambda folder: made(folder / "var" / "store.db").symlink_to("/nowhere/store.db"), "is a link to"),
+        (lambda folder: (folder / "at-rest.key").symlink_to("/nowhere/at.key"), "is a link to"),
+    ],
+)
+def test_what_keeps_it_from_being_made_is_a_failure(
+    tmp_path: Path, spoil: Callable[[Path], object], said: str
+) -> None:
+    (failure,) = [text for level, text in spoiled(tmp_path, spoil) if level == "FAIL"]
+    assert said in failure
+
+
+@pytest.mark.parametrize("spoil", [lambda _: None, lambda folder: made(folder / "var" / "store.db").touch()])
+def test_where_it_may_be_made_that_is_said(tmp_path: Path, spoil: Callable[[Path], object]) -> None:
+    assert {level for level, _ in spoiled(tmp_path, spoil)} == {"ok"}
