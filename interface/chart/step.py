@@ -78,7 +78,7 @@ class Step:
         self.about_appointment = reading.event.about == "appointment"
         self.key = self._key()
         self.known = self.key in self.chart.appointments
-        if reading.event.cancels_when_empty and self.does == "post" and self._nothing_is_left():
+        if reading.event.cancels_when_empty and reading.event.does == "post" and self._nothing_is_left():
             self.does = "cancel"
 
     def _nothing_is_left(self) -> bool:
@@ -99,8 +99,11 @@ class Step:
         if self.reading.at < self.chart.gained.get(next(iter(self.reading.keys), ""), ""):
             return self._outcome("chart", _ANOTHERS)
         if self.reading.event.identity == "remove" and self.does == "cancel":
-            person = self.reading.event.about == "person"
-            return self._with_rest(self._remove_person() if person else self._remove_visit())
+            if self.reading.event.about == "person":
+                return self._with_rest(self._remove_person())
+            # PID is not of the visit
+            take_patient(self.chart, self.reading.facts, self.reading.keys)
+            return self._with_rest(self._remove_visit())
         left = self._left()
         if left is not None:
             return left
