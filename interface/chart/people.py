@@ -88,9 +88,7 @@ def _absorb_appointment(chart: Chart, key: str, appointment: Appointment) -> Ask
         chart.appointments[key] = appointment
         return None
     older, newer = sorted((known, appointment), key=lambda entry: entry.at)
-    said_last = (
-        older if older.status_at > newer.status_at else newer
-    )  # of a visit: what opened or cancelled it
+    said_last = older if older.status_since > newer.status_since else newer
     facts = dict(older.facts)
     for field, fact in newer.facts.items():
         merge(facts, field, fact)
@@ -103,7 +101,7 @@ def _absorb_appointment(chart: Chart, key: str, appointment: Appointment) -> Ask
         newer,
         facts=facts,
         status=said_last.status,
-        status_at=said_last.status_at,
+        status_at=said_last.status_since,
         asked=asked[-1] if asked else None,
         account=newer.account or older.account,
         visit=newer.visit or older.visit,

@@ -23,6 +23,7 @@ from interface.chart.update import (
     forget_past,
     is_empty,
     lend_provider,
+    lists_since,
     resources_left,
     take_appointment,
     take_patient,
@@ -84,6 +85,8 @@ class Step:
     def _nothing_is_left(self) -> bool:
         """Whether S20 to S22 take the last resource out of the appointment."""
         known = self.chart.appointments.get(self.key)
+        if lists_since(known, self.reading.at):
+            return False
         return not resources_left(known.facts if known is not None else {}, self.reading.facts)
 
     def _key(self) -> str:
@@ -135,7 +138,9 @@ class Step:
         if known is not None and self.reading.at >= known.at:
             self.settling.close(known, "withdrawn", reason)
             known = self.chart.appointments[self.key]
-            self.chart.appointments[self.key] = change(known, status="other", at=self.reading.at)
+            self.chart.appointments[self.key] = change(
+                known, status="other", at=self.reading.at, status_at=self.reading.at
+            )
         return self._outcome("ignore", reason)
 
     def again(self) -> Outcome:
@@ -165,10 +170,7 @@ class Step:
         note_codings(chart, reading)
         note_discharge(chart, reading)
         if self.about_appointment and self.key:
-            status = {"post": "booked", "cancel": "cancelled"}.get(self.does, "other")
-            if self.does == "post" and self._stays_cancelled:
-                status = "cancelled"
-            return take_appointment(chart, reading, self.key, status)
+            return take_appointment(chart, reading, self.key, self._says)
         if self.key and self.does == "cancel" and reading.event.about == "visit":
             return note_cancelled(chart, self.key, reading.at)
         if self.key and self.does == "post":
@@ -179,17 +181,18 @@ class Step:
         return True
 
     @property
-    def _stays_cancelled(self) -> bool:
-        """Whether it is news of a cancelled appointment's resources.
+    def _says(self) -> str:
+        """The state of the appointment that the message tells of; empty: none, it is news of its resources.
 
-        SCH-25 could open it again, or a resource where it had ended because none was left.
+        Of such news SCH-25 could open it again, or a resource where it had ended because none was left.
         """
-        known = self.chart.appointments.get(self.key)
-        if self.reading.event.reopens or known is None or known.status != "cancelled":
-            return False
-        if is_empty(known) and resources_left(known.facts, self.reading.facts):
-            return False
-        return text_of(self.reading.facts, "appointment.status") != "booked"
+        if self.does != "post":
+            return "cancelled" if self.does == "cancel" else "other"
+        facts, known = self.reading.facts, self.chart.appointments.get(self.key)
+        if self.reading.event.reopens or text_of(facts, "appointment.status") == "booked":
+            return "booked"
+        emptied = known is not None and known.status == "cancelled" and is_empty(known)
+        return "booked" if known is not None and emptied and resources_left(known.facts, facts) else ""
 
     def _opens_none(self, cancelled: Appointment) -> bool:
         return cancelled.is_visit or not self.reading.event.reopens
