@@ -358,10 +358,13 @@ def clinician(facts: Item) -> Fact | None:
 
 
 def lend_provider(chart: Chart, reading: Reading, booked: Appointment) -> None:
-    """An appointment that names nobody takes the clinician of the patient's visit (PV1-7, PV1-17 of an ADT)."""
-    fact, known = reading.facts.get("visit.provider"), booked.facts.get("upcomingAppointmentProvider")
+    """An appointment that names nobody takes the clinician of the patient's visit (PV1-7, PV1-17 of an ADT), until it names
+    one.
+    """
+    fact, known = reading.facts.get("visit.provider"), booked.facts.get(_PROVIDER)
     if fact is not None and fact.value is not None and (known is None or known.value is None):
-        facts = {**booked.facts, "upcomingAppointmentProvider": fact}
+        facts = dict(booked.facts)
+        merge(facts, _PROVIDER, change(fact, weak=True))
         chart.appointments[booked.key] = change(booked, facts=facts)
 
 

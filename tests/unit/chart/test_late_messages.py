@@ -407,3 +407,11 @@ def test_so_it_is_with_a_visit(story, order):
     told = in_order(story, messages, order)
     visit = told.chart.appointments["V:V1"]
     assert (visit.date, visit.asked.state) == ("2026-03-12", "waiting")
+
+
+def test_the_clinician_whom_a_late_booking_names_goes_before_the_visits(told):
+    told.tell("SIU^S14", FIRST, PID, at=at(1))
+    visit = "PV1|1|O|||||1122334455^Other^Kim^^^^^^NPI" + "|" * 12 + "V1"
+    assert codes(told.tell("ADT^A08", PID, visit, at=at(3))) == ["completes-held"]
+    answer = told.tell("SIU^S12", NEWS, PID, AIP, at=at(0))
+    assert answer["request"]["upcomingAppointmentProvider"]["name"]["family"] == "Quill"
