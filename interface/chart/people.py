@@ -34,7 +34,7 @@ def absorb(chart: Chart, retired: Chart) -> list[Asked]:
     twice = [
         asked
         for key, appointment in retired.appointments.items()
-        if (asked := _absorb_appointment(chart, key, appointment)) is not None
+        if (asked := absorb_appointment(chart, key, appointment)) is not None
     ]
     chart.coded_together += [codes for codes in retired.coded_together if codes not in chart.coded_together]
     for visit, at in retired.snapshots.items():
@@ -82,7 +82,8 @@ def _absorb_discharge(chart: Chart, visit: str, discharge: Discharge) -> None:
         chart.discharges[visit] = discharge
 
 
-def _absorb_appointment(chart: Chart, key: str, appointment: Appointment) -> Asked | None:
+def absorb_appointment(chart: Chart, key: str, appointment: Appointment) -> Asked | None:
+    """Put an appointment where it may stand already; gives what was asked for it twice, and is to end."""
     known = chart.appointments.get(key)
     if known is None:
         chart.appointments[key] = appointment
@@ -175,7 +176,7 @@ def renumber(
         if key.startswith("V:") and same_number(key[2:], old_visit):
             touched = True
             kept = change(chart.appointments.pop(key), key=f"V:{new_visit}")
-            asked = _absorb_appointment(chart, kept.key, kept)
+            asked = absorb_appointment(chart, kept.key, kept)
             twice += [asked] if asked is not None else []
     for field in _protections(chart, old_visit if new_visit else ""):
         touched = True

@@ -12,10 +12,10 @@ from interface.chart.filters import appointment_left
 from interface.chart.holds import hold
 from interface.chart.lists import take_lists
 from interface.chart.model import Appointment, Chart, change
-from interface.chart.naming import appointment_key
+from interface.chart.naming import appointment_key, known_twice
 from interface.chart.orders import take_orders
 from interface.chart.outcome import NewRequest, Outcome
-from interface.chart.people import is_of_gone_account, remove_person, remove_visit
+from interface.chart.people import absorb_appointment, is_of_gone_account, remove_person, remove_visit
 from interface.chart.problems import take_problems
 from interface.chart.replaced import end_replaced
 from interface.chart.settle import Composed, Settling, is_true
@@ -49,6 +49,7 @@ _ANOTHERS = Reason(
 _GIVEN_UP = Reason(
     "discarded", "a person has given this request up, and it would say the same: it is not asked for again"
 )
+_TWICE = Reason("superseded", "the same appointment stood under the placer's number, too: one request stays")
 _HISTORY = Reason("history", "history: it adds to what is known, and nothing is requested")
 
 
@@ -79,6 +80,7 @@ class Step:
         self.about_appointment = reading.event.about == "appointment"
         self.key = self._key()
         self.known = self.key in self.chart.appointments
+        self._join()
         if reading.event.cancels_when_empty and reading.event.does == "post" and self._nothing_is_left():
             self.does = "cancel"
 
@@ -123,6 +125,16 @@ class Step:
         else:
             outcome = self._chart(*self._why_chart())
         return self._with_rest(outcome)
+
+    def _join(self) -> None:
+        """An appointment that was known by each of its numbers alone is one, now that the message names both."""
+        other = known_twice(self.chart, self.reading, self.key) if self.about_appointment else None
+        if other is None:
+            return
+        del self.chart.appointments[other.key]
+        twice = absorb_appointment(self.chart, self.key, change(other, key=self.key, by_placer=False))
+        if twice is not None:
+            self.settling.end(twice, "superseded", _TWICE)
 
     def _left(self) -> Outcome | None:
         """An appointment that `[filters]` leaves: nothing of the message is taken, what is open of it is withdrawn."""
