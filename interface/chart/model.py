@@ -155,13 +155,21 @@ class Appointment(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     account: str = ""
     """The account it is billed to (PID-18)."""
     status_at: str = ""
-    """Of a visit: when something opened or cancelled it last; empty: nothing that is known has. News of it do neither."""
+    """When something booked or cancelled it last, `STATE_UNSAID`: nothing has. News of it do neither.
+
+    Empty: of a visit that nothing has, and of an appointment in a chart of before.
+    """
     by_placer: bool = False
     """Known by the placer's number (SCH-1), since no message has given the filler's (SCH-2) yet."""
     visit: str = ""
     """The visit that the messages of an appointment name (PV1-19), or for which the person was asked for."""
     trial: bool = False
     """Its last message was none of production (MSH-11): it was taken elsewhere, where every value is."""
+
+    @property
+    def status_since(self) -> str:
+        """When its state was said; of an appointment in a chart of before when anything was."""
+        return self.status_at or ("" if self.is_visit or self.is_person else self.at)
 
     @property
     def is_visit(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from interface.chart.model import Chart, change
+from interface.chart.model import Appointment, Chart, change
 from interface.chart.update import named_by_placer
 from interface.rules.facts import text_of
 
@@ -40,6 +40,25 @@ def appointment_key(chart: Chart, reading: Reading) -> str:
         chart.appointments[key] = change(known[0], key=key, by_placer=False)
         return key
     return known[0].key
+
+
+def known_twice(chart: Chart, reading: Reading, key: str) -> Appointment | None:
+    """The other entry of an appointment that was told by its filler's number and by its placer's, each alone, until this
+    message names both. Where several appointments have the placer's number none is.
+    """
+    if len(chart.appointments) < 2 or key not in chart.appointments:
+        return None
+    placer = text_of(reading.facts, "appointment.placer")
+    if not placer or named_by_placer(reading):
+        return None
+    others = [
+        entry
+        for entry in chart.appointments.values()
+        if entry.key != key
+        and text_of(entry.facts, "appointment.placer") == placer
+        and _occurrence(entry.key) == _occurrence(key)
+    ]
+    return others[0] if len(others) == 1 and others[0].by_placer else None
 
 
 def _occurrence(key: str) -> str:

@@ -34,7 +34,7 @@ def absorb(chart: Chart, retired: Chart) -> list[Asked]:
     twice = [
         asked
         for key, appointment in retired.appointments.items()
-        if (asked := _absorb_appointment(chart, key, appointment)) is not None
+        if (asked := absorb_appointment(chart, key, appointment)) is not None
     ]
     chart.coded_together += [codes for codes in retired.coded_together if codes not in chart.coded_together]
     for visit, at in retired.snapshots.items():
@@ -82,15 +82,14 @@ def _absorb_discharge(chart: Chart, visit: str, discharge: Discharge) -> None:
         chart.discharges[visit] = discharge
 
 
-def _absorb_appointment(chart: Chart, key: str, appointment: Appointment) -> Asked | None:
+def absorb_appointment(chart: Chart, key: str, appointment: Appointment) -> Asked | None:
+    """Put an appointment where it may stand already; gives what was asked for it twice, and is to end."""
     known = chart.appointments.get(key)
     if known is None:
         chart.appointments[key] = appointment
         return None
     older, newer = sorted((known, appointment), key=lambda entry: entry.at)
-    said_last = (
-        older if older.status_at > newer.status_at else newer
-    )  # of a visit: what opened or cancelled it
+    said_last = older if older.status_since > newer.status_since else newer
     facts = dict(older.facts)
     for field, fact in newer.facts.items():
         merge(facts, field, fact)
@@ -103,7 +102,7 @@ def _absorb_appointment(chart: Chart, key: str, appointment: Appointment) -> Ask
         newer,
         facts=facts,
         status=said_last.status,
-        status_at=said_last.status_at,
+        status_at=said_last.status_since,
         asked=asked[-1] if asked else None,
         account=newer.account or older.account,
         visit=newer.visit or older.visit,
@@ -177,7 +176,7 @@ def renumber(
         if key.startswith("V:") and same_number(key[2:], old_visit):
             touched = True
             kept = change(chart.appointments.pop(key), key=f"V:{new_visit}")
-            asked = _absorb_appointment(chart, kept.key, kept)
+            asked = absorb_appointment(chart, kept.key, kept)
             twice += [asked] if asked is not None else []
     for field in _protections(chart, old_visit if new_visit else ""):
         touched = True

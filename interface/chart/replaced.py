@@ -21,8 +21,10 @@ def end_replaced(settling: Settling, reading: Reading, key: str) -> None:
         return
     for old in list(settling.chart.appointments.values()):
         named = f"A:{number}" == old.key or text_of(old.facts, "appointment.placer") == number
-        if not named or old.key == key or old.status == "cancelled" or old.at > reading.at:
+        if not named or old.key == key or old.status == "cancelled" or old.status_since > reading.at:
             continue
-        settling.chart.appointments[old.key] = change(old, status="cancelled", at=reading.at)
+        settling.chart.appointments[old.key] = change(
+            old, status="cancelled", at=max(old.at, reading.at), status_at=reading.at
+        )
         reason = Reason("replaced", f"{reading.type} books it anew under another number")
         settling.close(settling.chart.appointments[old.key], "withdrawn", reason)

@@ -253,7 +253,7 @@ class Settling:
         asked = appointment.asked
         if asked is None or asked.state not in OPEN:
             return None
-        left = self.left(appointment)
+        left = _CANCELLED if appointment.status == "cancelled" else self.left(appointment)
         if left is not None:
             self.close(appointment, "withdrawn", left)
             return None
@@ -370,4 +370,5 @@ def is_true(chart: Chart, field_name: str) -> bool:
     return fact is not None and fact.value is True
 
 
+_CANCELLED = Reason("cancelled", "the appointment is cancelled, said a message under its other number")
 _NO_DATE = Violation("upcomingAppointmentDate", "missing", "upcomingAppointmentDate is missing")

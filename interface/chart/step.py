@@ -12,10 +12,10 @@ from interface.chart.filters import appointment_left
 from interface.chart.holds import hold
 from interface.chart.lists import take_lists
 from interface.chart.model import Appointment, Chart, change
-from interface.chart.naming import appointment_key
+from interface.chart.naming import appointment_key, known_twice
 from interface.chart.orders import take_orders
 from interface.chart.outcome import NewRequest, Outcome
-from interface.chart.people import is_of_gone_account, remove_person, remove_visit
+from interface.chart.people import absorb_appointment, is_of_gone_account, remove_person, remove_visit
 from interface.chart.problems import take_problems
 from interface.chart.replaced import end_replaced
 from interface.chart.settle import Composed, Settling, is_true
@@ -23,6 +23,7 @@ from interface.chart.update import (
     forget_past,
     is_empty,
     lend_provider,
+    lists_since,
     resources_left,
     take_appointment,
     take_patient,
@@ -48,6 +49,7 @@ _ANOTHERS = Reason(
 _GIVEN_UP = Reason(
     "discarded", "a person has given this request up, and it would say the same: it is not asked for again"
 )
+_TWICE = Reason("superseded", "the same appointment stood under the placer's number, too: one request stays")
 _HISTORY = Reason("history", "history: it adds to what is known, and nothing is requested")
 
 
@@ -78,12 +80,15 @@ class Step:
         self.about_appointment = reading.event.about == "appointment"
         self.key = self._key()
         self.known = self.key in self.chart.appointments
-        if reading.event.cancels_when_empty and self.does == "post" and self._nothing_is_left():
+        self._join()
+        if reading.event.cancels_when_empty and reading.event.does == "post" and self._nothing_is_left():
             self.does = "cancel"
 
     def _nothing_is_left(self) -> bool:
         """Whether S20 to S22 take the last resource out of the appointment."""
         known = self.chart.appointments.get(self.key)
+        if lists_since(known, self.reading.at):
+            return False
         return not resources_left(known.facts if known is not None else {}, self.reading.facts)
 
     def _key(self) -> str:
@@ -99,8 +104,11 @@ class Step:
         if self.reading.at < self.chart.gained.get(next(iter(self.reading.keys), ""), ""):
             return self._outcome("chart", _ANOTHERS)
         if self.reading.event.identity == "remove" and self.does == "cancel":
-            person = self.reading.event.about == "person"
-            return self._with_rest(self._remove_person() if person else self._remove_visit())
+            if self.reading.event.about == "person":
+                return self._with_rest(self._remove_person())
+            # PID is not of the visit
+            take_patient(self.chart, self.reading.facts, self.reading.keys)
+            return self._with_rest(self._remove_visit())
         left = self._left()
         if left is not None:
             return left
@@ -118,6 +126,16 @@ class Step:
             outcome = self._chart(*self._why_chart())
         return self._with_rest(outcome)
 
+    def _join(self) -> None:
+        """An appointment that was known by each of its numbers alone is one, now that the message names both."""
+        other = known_twice(self.chart, self.reading, self.key) if self.about_appointment else None
+        if other is None:
+            return
+        del self.chart.appointments[other.key]
+        twice = absorb_appointment(self.chart, self.key, change(other, key=self.key, by_placer=False))
+        if twice is not None:
+            self.settling.end(twice, "superseded", _TWICE)
+
     def _left(self) -> Outcome | None:
         """An appointment that `[filters]` leaves: nothing of the message is taken, what is open of it is withdrawn."""
         filters = self.policy.filters
@@ -132,7 +150,9 @@ class Step:
         if known is not None and self.reading.at >= known.at:
             self.settling.close(known, "withdrawn", reason)
             known = self.chart.appointments[self.key]
-            self.chart.appointments[self.key] = change(known, status="other", at=self.reading.at)
+            self.chart.appointments[self.key] = change(
+                known, status="other", at=self.reading.at, status_at=self.reading.at
+            )
         return self._outcome("ignore", reason)
 
     def again(self) -> Outcome:
@@ -162,10 +182,7 @@ class Step:
         note_codings(chart, reading)
         note_discharge(chart, reading)
         if self.about_appointment and self.key:
-            status = {"post": "booked", "cancel": "cancelled"}.get(self.does, "other")
-            if self.does == "post" and self._stays_cancelled:
-                status = "cancelled"
-            return take_appointment(chart, reading, self.key, status)
+            return take_appointment(chart, reading, self.key, self._says)
         if self.key and self.does == "cancel" and reading.event.about == "visit":
             return note_cancelled(chart, self.key, reading.at)
         if self.key and self.does == "post":
@@ -176,17 +193,18 @@ class Step:
         return True
 
     @property
-    def _stays_cancelled(self) -> bool:
-        """Whether it is news of a cancelled appointment's resources.
+    def _says(self) -> str:
+        """The state of the appointment that the message tells of; empty: none, it is news of its resources.
 
-        SCH-25 could open it again, or a resource where it had ended because none was left.
+        Of such news SCH-25 could open it again, or a resource where it had ended because none was left.
         """
-        known = self.chart.appointments.get(self.key)
-        if self.reading.event.reopens or known is None or known.status != "cancelled":
-            return False
-        if is_empty(known) and resources_left(known.facts, self.reading.facts):
-            return False
-        return text_of(self.reading.facts, "appointment.status") != "booked"
+        if self.does != "post":
+            return "cancelled" if self.does == "cancel" else "other"
+        facts, known = self.reading.facts, self.chart.appointments.get(self.key)
+        if self.reading.event.reopens or text_of(facts, "appointment.status") == "booked":
+            return "booked"
+        emptied = known is not None and known.status == "cancelled" and is_empty(known)
+        return "booked" if known is not None and emptied and resources_left(known.facts, facts) else ""
 
     def _opens_none(self, cancelled: Appointment) -> bool:
         return cancelled.is_visit or not self.reading.event.reopens

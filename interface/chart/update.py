@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from interface.chart.model import Appointment, Chart, Order, change
+from interface.chart.model import STATE_UNSAID, Appointment, Chart, Order, change
 from interface.rules.facts import Fact, Item, place_of, text_of, value_of
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ _APPOINTMENT_FACTS = (
     "appointment.type",
     "appointment.placer",
 )
+_PROVIDER = "upcomingAppointmentProvider"
 _RESOURCES = "appointment.resources"
 PROTECTED = "patient.protected"
 """PD1-12."""
@@ -180,35 +181,58 @@ def goes_with(reading: Reading, old: Order | Appointment | None) -> tuple[str, s
 # ---------------------------------------------------------------- appointments
 
 
-def take_appointment(chart: Chart, reading: Reading, key: str, status: str) -> bool:
-    """An SIU's appointment; False when the message is older than what is known of it."""
+def take_appointment(chart: Chart, reading: Reading, key: str, says: str) -> bool:
+    """An SIU's appointment, value by value; False when all of it is older than what is known.
+
+    `says`: the state that the message tells of, as in `Appointment.status`; empty: none, it is news of the resources.
+    """
     old = chart.appointments.get(key)
-    if old is not None and reading.at < old.at:
-        return False
+    late = old is not None and reading.at < old.at
     facts = dict(old.facts) if old is not None else {}
     for field in _APPOINTMENT_FACTS:
         fact = reading.facts.get(field)
         if fact is None:
             continue
         known = facts.get(field)
-        if field == "upcomingAppointmentProvider" and known is not None and _same_person(known, fact):
-            continue  # the same person, now without the NPI that is known
+        if field == _PROVIDER and known is not None:
+            if _same_person(known, fact):
+                continue  # the same person, now without the NPI that is known
+            if late and _same_person(fact, known):
+                fact = change(fact, at=known.at)  # what is newer named him without it
         merge(facts, field, fact)
     leave_clinic(facts, reading.facts)
     _take_resources(facts, reading)
+    status, status_at = _state(old, reading.at, says)
     visit, account = goes_with(reading, old)
     chart.appointments[key] = Appointment(
         key,
-        reading.at,
+        old.at if late and old is not None else reading.at,
         facts,
         status,
         old.asked if old is not None else None,
         account,
+        status_at,
         by_placer=named_by_placer(reading) and (old is None or old.by_placer),
         visit=visit,
-        trial=reading.is_trial,
+        trial=old.trial if late and old is not None else reading.is_trial,
     )
-    return True
+    if old is None or not late:
+        return True
+    if says == "cancelled":
+        return status == says and status_at == reading.at
+    return status == "booked" and (facts != old.facts or status != old.status)
+
+
+def _state(old: Appointment | None, at: str, says: str) -> tuple[str, str]:
+    """The appointment's state when a message of that time has told of it, and since when something has said so."""
+    if old is None:
+        return says or "booked", at if says else STATE_UNSAID
+    late = at < old.at
+    if says and at >= old.status_since and not (late and says == "other"):
+        return says, at
+    if not says and not late and old.status == "other":
+        return "booked", at
+    return old.status, old.status_since
 
 
 def leave_clinic(facts: dict[str, Fact], told: Item) -> None:
@@ -231,6 +255,12 @@ def is_empty(appointment: Appointment) -> bool:
     return fact is not None and not fact.value["there"]
 
 
+def lists_since(appointment: Appointment | None, at: str) -> bool:
+    """Whether something newer has listed the appointment's resources."""
+    known = appointment.facts.get(_RESOURCES) if appointment is not None else None
+    return known is not None and at < known.at
+
+
 def resources_left(known: Item, facts: Item) -> list[str]:
     """What is left of an appointment's resources after a message that takes some out (S20 to S22)."""
     before, now = known.get(_RESOURCES), facts.get(_RESOURCES)
@@ -243,16 +273,22 @@ def resources_left(known: Item, facts: Item) -> list[str]:
 
 
 def _take_resources(facts: dict[str, Fact], reading: Reading) -> None:
-    """The resources that a message lists, or what S20 to S22 leave of them; with a clinician his part as provider goes."""
-    fact = reading.facts.get(_RESOURCES)
-    if fact is None:
+    """The resources that a message lists, or what S20 to S22 leave of them; with a clinician his part as provider goes.
+
+    The time of the fact is that of the last list.
+    """
+    fact, known = reading.facts.get(_RESOURCES), facts.get(_RESOURCES)
+    if fact is None or (known is not None and fact.at < known.at):
         return
     gone = {name.partition(":")[2] for name in fact.value["gone"]}
-    provider = facts.get("upcomingAppointmentProvider")
+    provider = facts.get(_PROVIDER)
     if provider is not None and provider.value is not None and provider.value.get("npi") in gone:
-        del facts["upcomingAppointmentProvider"]
-    left = resources_left(facts, reading.facts) if reading.event.cancels_when_empty else fact.value["there"]
-    facts[_RESOURCES] = change(fact, value={"there": left, "gone": []})
+        facts[_PROVIDER] = Fact(None, (), provider.rule, fact.at, fact.message, deleted=True)
+    there = fact.value["there"]
+    if reading.event.cancels_when_empty:
+        there = resources_left(facts, reading.facts)
+        fact = change(fact, at=known.at) if known is not None else fact
+    facts[_RESOURCES] = change(fact, value={"there": there, "gone": []})
 
 
 def _same_person(known: Fact, new: Fact) -> bool:
@@ -274,10 +310,6 @@ def take_visit(chart: Chart, reading: Reading, key: str, today: date) -> None:
     """
     old = chart.appointments.get(key)
     opens = reading.event.reopens and (old is None or reading.at >= old.status_at)
-    if old is not None and reading.at < old.at:
-        if opens:
-            chart.appointments[key] = change(old, status="booked", status_at=reading.at)
-        return
     expected, admitted = reading.facts.get("visit.expected"), reading.facts.get("visit.admitted")
     coming = [fact for fact in (expected, admitted) if value_of(fact) >= today.isoformat()]
     day = coming[0] if coming else expected if value_of(expected) else None
@@ -294,15 +326,16 @@ def take_visit(chart: Chart, reading: Reading, key: str, today: date) -> None:
         if fact is not None:
             merge(facts, field, fact)
     before = old or Appointment(key, reading.at, facts)
+    late, account = reading.at < before.at, text_of(reading.facts, "visit.account")
     chart.appointments[key] = Appointment(
         key,
-        reading.at,
+        before.at if late else reading.at,
         facts,
         "booked" if opens else before.status,
         before.asked,
-        text_of(reading.facts, "visit.account") or before.account,
+        before.account or account if late else account or before.account,
         reading.at if opens else before.status_at,
-        trial=reading.is_trial,
+        trial=before.trial if late else reading.is_trial,
     )
 
 
@@ -325,10 +358,13 @@ def clinician(facts: Item) -> Fact | None:
 
 
 def lend_provider(chart: Chart, reading: Reading, booked: Appointment) -> None:
-    """An appointment that names nobody takes the clinician of the patient's visit (PV1-7, PV1-17 of an ADT)."""
-    fact, known = reading.facts.get("visit.provider"), booked.facts.get("upcomingAppointmentProvider")
+    """An appointment that names nobody takes the clinician of the patient's visit (PV1-7, PV1-17 of an ADT), until it names
+    one.
+    """
+    fact, known = reading.facts.get("visit.provider"), booked.facts.get(_PROVIDER)
     if fact is not None and fact.value is not None and (known is None or known.value is None):
-        facts = {**booked.facts, "upcomingAppointmentProvider": fact}
+        facts = dict(booked.facts)
+        merge(facts, _PROVIDER, change(fact, weak=True))
         chart.appointments[booked.key] = change(booked, facts=facts)
 
 

@@ -191,6 +191,7 @@ def check_store(settings: Settings) -> Found:
         store.check_writable()
         stats, server = store.stats(), store.views.server()
         changed = _changed_under_charts(settings, store)
+        trained = _trained(settings, store)
         lived = list(check_life(settings, store))
         if store.keyring.opens_clear and not master.off:
             yield "warn", "values of before are still in the clear: `keys reseal` seals them"
@@ -204,6 +205,18 @@ def check_store(settings: Settings) -> Found:
             f"charts may stand under other numbers than messages lead to now ({', '.join(changed)} changed since they "
             "were made): restart the daemon, then run: hl7-interface patients rebuild --all",
         )
+    if trained:
+        yield (
+            "warn",
+            f"charts that took in messages of training (MSH-11 T or D) before production: {trained}. To take them out, "
+            "run: hl7-interface patients rebuild --all",
+        )
+
+
+def _trained(settings: Settings, store: "Store") -> int:
+    from interface.services.training import trained
+
+    return trained(store) if settings.site.environment == "production" else 0
 
 
 def _changed_under_charts(settings: Settings, store: "Store") -> tuple[str, ...]:

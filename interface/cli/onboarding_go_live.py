@@ -97,6 +97,8 @@ def _show(args: argparse.Namespace, found: Preview, choice: Choice, *, done: boo
     if wants_json(args):
         print_json(_as_json(found, choice, done=done))
         return
+    from interface.services.identity_settings import REBUILD
+
     stay = ", ".join(f"{code} {number}" for code, number in found.stay.most_common(8))
     minutes = max(1, round(found.seconds / 60)) if found.sent else 0
     dropped = []
@@ -117,6 +119,10 @@ def _show(args: argparse.Namespace, found: Preview, choice: Choice, *, done: boo
             "tested requests": f"{len(found.tested)} are asked for anew: so far they were only checked"
             if found.tested
             else "",
+            "training": f"{many(found.trained, 'chart')} took in messages of training (MSH-11 T or D): to take them out, "
+            f"run first: {REBUILD}"
+            if found.trained
+            else "",
         }
     )
 
@@ -136,6 +142,7 @@ def _as_json(found: Preview, choice: Choice, *, done: bool) -> dict[str, Any]:
         "stay_held": found.staying,
         "stay_held_by_reason": dict(found.stay),
         "tested_asked_anew": found.tested,
+        "charts_of_training": found.trained,
     }
 
 

@@ -20,6 +20,7 @@ from interface.chart.decide import Engine
 from interface.chart.model import OPEN, Chart, change
 from interface.chart.rebuild import Decided, Rebuilt, Told, rebuild
 from interface.chart.settle import digest_of
+from interface.delivery.guards.life import PRODUCTION
 from interface.rules.policy import Policy
 from interface.services import roster
 from interface.services.by_hand import ByHand, CannotError, HandStore, Waits
@@ -30,6 +31,7 @@ from interface.services.mending import MESSAGE, ask_again, chart_of_requests, ch
 from interface.services.plan import Plan, reasons
 from interface.services.production_test import CHOOSE
 from interface.services.purging import Purging
+from interface.services.training import TRAINING
 from interface.store.records.reading import AskedRow, Command, PatientRow, ReplayRow
 from interface.store.records.roster import RosterRow
 from interface.store.records.turn import CommandDone, MessageAgain, MessageDone
@@ -58,6 +60,9 @@ class CommandStore(HandStore, LiveStore, ChoosingStore, Protocol):
 
     def roster(self) -> list[RosterRow]:
         """The test patients, those removed too."""
+
+    def newest_message(self) -> int:
+        """The id of the newest message that was stored."""
 
 
 @dataclass(frozen=True)
@@ -289,7 +294,10 @@ class Commanding:
                 "the settings or the mapping changed while charts were rebuilt: do it once more"
             )
         done = CommandDone(command.id, "done", {})
-        return Plan(commands=[done], seen={IDENTITY: only(self.engine)})
+        seen = {IDENTITY: only(self.engine)}
+        if self.engine.policy.environment == PRODUCTION:
+            seen[TRAINING] = str(self._store.newest_message())
+        return Plan(commands=[done], seen=seen)
 
     # ------------------------------------------------------------------------------------------ release
 

@@ -17,6 +17,7 @@ from interface.services.by_hand import CannotError, Waits
 from interface.services.guarding import life_of
 from interface.services.mending import readable_chart
 from interface.services.plan import Plan
+from interface.services.training import trained
 from interface.store.database import Store
 from interface.store.environments import ENVIRONMENT
 from interface.store.records.reading import Command, PatientRow
@@ -147,6 +148,8 @@ class Preview:
     staying: int = 0
     tested: list[int] = field(default_factory=list)
     """Only checked by the vendor so far: asked for anew."""
+    trained: int = 0
+    """Charts that took in messages of training, and keep what these said until they are rebuilt."""
     drop_below: int = 0
 
     seconds: float = 0.0
@@ -176,6 +179,7 @@ def preview(store: Store, choice: Choice, now: datetime) -> Preview:
         else:
             found.sent += 1
     found.tested = store.environments.delivered_in("production-test", limit=MOST_TESTED)
+    found.trained = trained(store)
     found.seconds = found.sent * 60.0 / choice.per_minute
     return found
 

@@ -11,8 +11,9 @@ from interface.chart.holds import hold
 from interface.chart.model import OPEN
 from interface.chart.settle import Sent
 from interface.delivery.guards import guard_of
-from interface.delivery.guards.life import Life
+from interface.delivery.guards.life import PRODUCTION, Life
 from interface.errors import InterfaceError
+from interface.services import training
 from interface.services.logs import event
 from interface.services.production_test import ProductionTest, round_now
 from interface.services.roster import roster_of
@@ -78,6 +79,8 @@ def enter(store: Store, environment: str, now: float) -> None:
     store.environments.enter(life.as_text(), now)
     if was:
         event(log, logging.WARNING, "environment-changed", was=was, now=environment, live=life.live)
+        if environment == PRODUCTION:
+            training.say(store)
 
 
 class Guarding:

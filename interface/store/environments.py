@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, func, select, update
 
 from interface.store import counters, seen
 from interface.store.engine import Part
 from interface.store.records.reasons import reasons_of
-from interface.store.schema import ASKED_BEFORE_PRODUCTION, intake_turn, requests
+from interface.store.schema import ASKED_BEFORE_PRODUCTION, intake_turn, messages, requests
 
 ENVIRONMENT = "environment"
 """The name under which it is remembered."""
@@ -39,6 +39,17 @@ _DELIVERED_IN = (
     )
     .order_by(requests.c.environment, requests.c.id)
     .limit(bindparam("count"))
+)
+_OF_TRIALS = (
+    select(messages.c.patient_id)
+    .distinct()
+    .where(
+        messages.c.id > bindparam("after"),
+        func.upper(messages.c.processing_id).in_(("T", "D")),
+        messages.c.patient_id.is_not(None),
+        messages.c.decision.in_(("post", "chart", "hold", "cancel")),
+        messages.c.set_aside.is_(False),
+    )
 )
 _PAGE = 1000
 
@@ -98,3 +109,8 @@ class Environments(Part):
         wanted = {"environment": environment, "after": after, "count": limit}
         with self._reading() as connection:
             return list(connection.execute(_DELIVERED_IN, wanted).scalars())
+
+    def patients_of_trials(self, *, after: int = 0) -> set[int]:
+        """Patients in whose charts a message that is none of production (MSH-11 is T or D) was taken; ids above `after`."""
+        with self._reading() as connection:
+            return {int(found) for found in connection.execute(_OF_TRIALS, {"after": after}).scalars()}

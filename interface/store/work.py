@@ -295,6 +295,11 @@ class Work(Part):
         with self._reading() as connection:
             return counters.peek(connection, "patient"), counters.peek(connection, "request")
 
+    def newest_message(self) -> int:
+        """The id of the newest message that was stored; 0: none was."""
+        with self._reading() as connection:
+            return counters.peek(connection, "message") - 1
+
     def _among(self, statement: Select[Any], ids: Iterable[int]) -> list[Any]:
         """The rows of a statement whose IN list is `ids`."""
         wanted = set(ids)

@@ -95,15 +95,15 @@ class Site:
         self.keeper = deciding.keeper
         self.loop = WorkLoop(store.work, deciding, outgoing, self.clock, stats)
 
-    def tell(self, kind, *segments, patient="T1"):
+    def tell(self, kind, *segments, patient="T1", msh11="P"):
         number = next(self.numbers)
-        header = f"MSH|^~\\&|APP|FAC|R|R|2026030508{number:02d}||{kind}|M{number}|P|2.5.1"
-        self.raw(kind, f"M{number}", "\r".join((header, PID.format(patient=patient), *segments)))
+        header = f"MSH|^~\\&|APP|FAC|R|R|2026030508{number:02d}||{kind}|M{number}|{msh11}|2.5.1"
+        self.raw(kind, f"M{number}", "\r".join((header, PID.format(patient=patient), *segments)), msh11)
 
-    def raw(self, kind, control_id, text):
+    def raw(self, kind, control_id, text, msh11="P"):
         now = self.clock.now()
         self.arrival = Arrival(
-            "main", "APP", "FAC", control_id, kind, "P", "peer", text.encode(), "stored", now
+            "main", "APP", "FAC", control_id, kind, msh11, "peer", text.encode(), "stored", now
         )
         self.store.journal.append([self.arrival], now)
         self.turn()

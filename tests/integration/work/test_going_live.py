@@ -7,6 +7,8 @@ import pytest
 from interface.delivery.verdict import Reply
 from interface.rules import Policy
 from interface.services.going_live import Choice, arguments_of, preview
+from interface.services.roster import arguments
+from interface.staging.imported import Imported
 from interface.store.records.lists import RequestFilter
 
 TAKEN = Reply(200, is_json_object=True, correlation_id="c")
@@ -207,3 +209,33 @@ def test_what_waits_for_its_day_is_not_too_old_on_going_live_and_goes_out_on_its
     assert (site.states(), reasons(site)[0]) == (["held", "withdrawn"], ["lead-time"])
     site.set(2026, 4, 17, 8)
     assert site.states()[0] == "sending"
+
+
+def test_charts_that_took_in_training_are_counted_until_they_are_rebuilt(move, store, caplog):
+    staging = move("staging")
+    for msh11, patient, code in (
+        ("T", "T1", "I10"),
+        ("P", "T1", "E66.01"),
+        ("d", "T2", "I10"),
+        ("P", "T3", "I10"),
+    ):
+        staging.tell("ADT^A08", f"DG1|1||{code}^Label^I10", patient=patient, msh11=msh11)
+    caplog.clear()
+    site = move("production")
+    assert "event=training-in-charts charts=2" in caplog.text
+    site.tell("ADT^A08", "DG1|1||I10^Label^I10", patient="T4", msh11="T")  # ignored
+    assert preview(store, Choice(), site.clock.at()).trained == 2
+    done = site.ask("rebuild", patients=store.patients.charted()).result
+    assert [problem.code for problem in site.chart("T1").problems] == ["E66.01"]
+    assert site.ask("keyed", keys=[done["keys"]]).state == "done"
+    assert preview(store, Choice(), site.clock.at()).trained == 0
+
+
+def test_the_vendors_test_patients_are_no_charts_of_training(move, store):
+    staging = move("staging")
+    robin = Imported("T1", "Sample", "1970-01-31")
+    assert staging.ask("import-test-patients", **arguments([robin], "add", "x")).state == "done"
+    staging.tell("ADT^A08", msh11="T")
+    site = move("production")
+    assert len(store.patients.charted()) == 1
+    assert preview(store, Choice(), site.clock.at()).trained == 0

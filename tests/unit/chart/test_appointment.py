@@ -48,6 +48,41 @@ class TestIdentity:
             told.tell("SIU^S12", sch(**given), told.PID, told.AIP)
         assert len(told.chart.appointments) == (1 if same else 2)
 
+    def test_what_was_known_by_each_number_alone_is_one_when_a_message_names_both(self, story):
+        told = story()
+        told.tell("SIU^S12", sch(f2="F1"), told.PID, told.AIP)
+        told.tell("SIU^S13", sch(f1="P1", f2="", f11="^^^20260312"), told.PID, told.AIP)
+        told.tell("SIU^S19", sch(f1="P1", f2="F1", f11=""), told.PID, told.AIP)
+        assert ("Close", 1, "superseded") in told.states()
+        (known,) = told.chart.appointments.values()
+        assert (known.key, known.date) == ("A:F1", "2026-03-12")
+        told.tell("SIU^S15", sch(f1="P1", f2=""), told.PID)
+        assert told.states() == [("Close", 2, "withdrawn")]
+
+    def test_a_cancellation_that_names_both_ends_it_under_each(self, story):
+        told = story()
+        told.tell("SIU^S12", sch(f2="F1"), told.PID, told.AIP)
+        told.tell("SIU^S12", sch(f1="P1", f2=""), told.PID, told.AIP)
+        told.tell("SIU^S15", sch(f1="P1", f2="F1"), told.PID)
+        assert sorted(told.states()) == [("Close", 1, "superseded"), ("Close", 2, "withdrawn")]
+
+    @pytest.mark.parametrize("cancelled", [{"f2": "F1"}, {"f1": "P1", "f2": ""}])
+    def test_what_was_cancelled_under_one_of_them_is_cancelled(self, story, cancelled):
+        told = story()
+        for given in ({"f2": "F1"}, {"f1": "P1", "f2": ""}):
+            if given != cancelled:
+                told.tell("SIU^S12", sch(**given), told.PID, told.AIP)
+        told.tell("SIU^S15", sch(**cancelled), told.PID)
+        told.tell("SIU^S19", sch(f1="P1", f2="F1", f11=""), told.PID, told.AIP)
+        assert told.states() == [("Close", 1, "withdrawn")]
+
+    def test_a_placers_number_of_several_appointments_joins_none(self, story):
+        told = story()
+        told.tell("SIU^S12", sch(f1="P1", f2="F1"), told.PID, told.AIP)
+        told.tell("SIU^S12", sch(f2="F2"), told.PID, told.AIP)
+        told.tell("SIU^S12", sch(f1="P1", f2="F2"), told.PID, told.AIP)
+        assert len(told.chart.appointments) == 2
+
 
 class TestDate:
     @pytest.mark.parametrize(

@@ -325,6 +325,14 @@ def test_a23_takes_the_visit_out_of_the_chart_and_leaves_the_rest(story):
     assert diagnoses(told.book()) == ["I10"]
 
 
+def test_a23_feeds_the_chart_with_what_pid_says(story):
+    told = story()
+    told.tell("ADT^A23", told.pid(f8="M"), "PD1" + "|" * 12 + "Y", "PV1|1|O" + "|" * 17 + "V1")
+    answer = told.book(pid=told.pid(f8=""))
+    assert (answer["decision"], codes(answer)) == ("hold", ["protected"])
+    assert answer["request"]["patient"]["gender"] == "MALE"
+
+
 # ---------------------------------------------------------------- two people in one message
 
 

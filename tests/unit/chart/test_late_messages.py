@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from telling import AIP, codes, left, number, orc, problems, rxe, segment
+from telling import AIP, PID, codes, left, number, orc, problems, rxe, segment
 
 from interface.chart.model import change
 from interface.chart.rebuild import Told, rebuild
@@ -301,3 +301,117 @@ def test_rebuilding_leaves_each_patient_the_request_of_his_own_visit_without_a_n
         for patient in found.patients
     } == {"|T1001": [False], "|T2002": [True]}
     assert not found.closed
+
+
+# ---------------------------------------------------------------- appointments and visits, value by value
+
+FIRST = "SCH||F1|||||||||^^^20260310093000"
+NEWS = "SCH||F1"
+
+
+def _is_booked(told):
+    return told.chart.appointments["A:F1"].status == "booked"
+
+
+@any_order(3)
+@pytest.mark.parametrize(
+    ("last", "booked"),
+    [
+        (("SIU^S19", NEWS), False),
+        (("SIU^S27", NEWS), False),
+        (("SIU^S19", NEWS + "|" * 23 + "Booked"), True),
+        (("SIU^S14", NEWS), True),
+    ],
+)
+def test_a_cancellation_counts_unless_something_newer_books(story, order, last, booked):
+    news, sch = last
+    messages = [("SIU^S12", FIRST, PID, AIP), ("SIU^S15", NEWS, PID), (news, sch, PID, AIP)]
+    told = in_order(story, messages, order)
+    assert _is_booked(told) == booked
+    asked = told.chart.appointments["A:F1"].asked
+    assert (asked is not None and asked.state == "waiting") == booked
+
+
+def test_a_late_cancellation_behind_news_of_resources_withdraws(told):
+    told.book(at=at(1))
+    told.tell("SIU^S19", NEWS, PID, AIP, at=at(3))
+    answer = told.tell("SIU^S15", NEWS, PID, at=at(2))
+    assert (answer["decision"], codes(answer)) == ("cancel", ["cancelled", "withdrawn"])
+    again = told.tell("SIU^S15", NEWS, PID, at=at(0))
+    assert (again["decision"], codes(again)) == ("chart", ["older"])
+
+
+def test_a_late_cancellation_of_a_chart_of_before_leaves_what_is_newer(told):
+    told.book(at=at(1))
+    told.tell("SIU^S19", NEWS, PID, AIP, at=at(3))
+    (chart,) = told.charts.all()
+    chart.appointments["A:F1"] = change(chart.appointments["A:F1"], status_at="")
+    assert codes(told.tell("SIU^S15", NEWS, PID, at=at(2))) == ["older"]
+
+
+@any_order(3)
+def test_the_newest_day_counts_though_something_newer_names_none(story, order):
+    messages = [
+        ("SIU^S12", FIRST, PID, AIP),
+        ("SIU^S13", "SCH||F1|||||||||^^^20260312093000", PID, AIP),
+        ("SIU^S18", NEWS, PID),
+    ]
+    told = in_order(story, messages, order)
+    assert told.chart.appointments["A:F1"].date == "2026-03-12"
+    assert told.chart.appointments["A:F1"].asked.state == "waiting"
+
+
+def test_a_late_booking_completes_what_is_held_and_moves_nothing_back(told):
+    held = told.tell("SIU^S14", "SCH||F1|||||||||^^^20260312093000", PID, at=at(2))
+    assert held["decision"] == "hold"
+    answer = told.tell("SIU^S12", FIRST, PID, AIP, at=at(1))
+    assert (answer["decision"], codes(answer)) == ("post", ["completes-held"])
+    assert answer["request"]["upcomingAppointmentDate"] == "2026-03-12"
+
+
+def test_a_clinicians_npi_that_comes_late_is_his(told):
+    told.tell("SIU^S14", FIRST, PID, "AIP|1||D42^Quill^Avery^^^Dr|ATND", at=at(2))
+    answer = told.book(at=at(1))
+    assert answer["decision"] == "post"
+    assert answer["request"]["upcomingAppointmentProvider"]["npi"] == "1234567893"
+
+
+@any_order(3)
+def test_a_clinician_who_was_taken_out_stays_out(story, order):
+    nurse = "AIP|2||77^Help^Kim|RN"
+    messages = [
+        ("SIU^S12", FIRST, PID, AIP, nurse),
+        ("SIU^S22", NEWS, PID, AIP.replace("AIP|1|", "AIP|1|D"), nurse),
+        ("SIU^S14", NEWS, PID, "AIS|1||VISIT^Visit"),
+    ]
+    told = in_order(story, messages, order)
+    assert told.chart.appointments["A:F1"].asked.state == "held"
+
+
+def test_a_list_of_resources_that_is_newer_than_the_taking_out_stands(told):
+    told.book(at=at(1))
+    told.tell("SIU^S14", NEWS, PID, AIP, at=at(3))
+    late = told.tell("SIU^S22", NEWS, PID, AIP.replace("AIP|1|", "AIP|1|D"), at=at(2))
+    assert late["decision"] == "chart"
+    assert _is_booked(told)
+
+
+@any_order(3)
+def test_so_it_is_with_a_visit(story, order):
+    pv1 = "PV1|1|O|||||{}" + "|" * 12 + "V1"
+    messages = [
+        ("ADT^A05", PID, pv1.format("1234567893^Quill^Avery^^^^^^NPI"), "PV2||||||||20260310"),
+        ("ADT^A05", PID, pv1.format(""), "PV2||||||||20260312"),
+        ("ADT^A08", PID, pv1.format(""), "PV2||||||||"),
+    ]
+    told = in_order(story, messages, order)
+    visit = told.chart.appointments["V:V1"]
+    assert (visit.date, visit.asked.state) == ("2026-03-12", "waiting")
+
+
+def test_the_clinician_whom_a_late_booking_names_goes_before_the_visits(told):
+    told.tell("SIU^S14", FIRST, PID, at=at(1))
+    visit = "PV1|1|O|||||1122334455^Other^Kim^^^^^^NPI" + "|" * 12 + "V1"
+    assert codes(told.tell("ADT^A08", PID, visit, at=at(3))) == ["completes-held"]
+    answer = told.tell("SIU^S12", NEWS, PID, AIP, at=at(0))
+    assert answer["request"]["upcomingAppointmentProvider"]["name"]["family"] == "Quill"

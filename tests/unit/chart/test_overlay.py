@@ -101,6 +101,18 @@ def test_an_s13_under_a_new_number_ends_the_one_before_where_a_sites_rule_says_s
     assert ("Close", 1, "withdrawn") not in told.states()
     assert told.tell("SIU^S13", moved, PID, AIP)["decision"] == "post"
     assert ("Close", 1, "withdrawn") in told.states()
+    told.book(at="202603020700")  # as it was before
+    assert told.chart.appointments["A:F1"].status == "cancelled"
+
+
+def test_so_it_does_behind_newer_news_of_the_one_before(site, story):
+    rule = "rules:\n  replaces: {field: appointment.replaces, type: entity_identifier, from: [SCH-24]}\n"
+    told = story(site({"appointment.yaml": rule}))
+    told.book(at="202603020700")
+    told.tell("SIU^S19", "SCH||F1", PID, AIP, at="202603020900")
+    moved = "SCH||F2|||||||||^^^20260311093000" + "|" * 13 + "F1"
+    told.tell("SIU^S13", moved, PID, AIP, at="202603020800")
+    assert ("Close", 1, "withdrawn") in told.states()
 
 
 # ---------------------------------------------------------------- senders
@@ -774,6 +786,15 @@ def test_an_adt_of_a_visit_that_is_left_is_charted_and_requests_nothing(story):
     answer = told.tell("ADT^A05", PID, pv1, "PV2" + "|" * 8 + "20260309")
     assert (answer["decision"], codes(answer)) == ("chart", ["filtered"])
     assert told.chart.patient["patient.name"]
+
+
+def test_what_a_filter_has_left_is_not_booked_by_something_older(story):
+    told = story(filters=filters(leave_types=["LAB"]))
+    told.book(at="202603020700")
+    assert told.book("AIS|1||LAB", kind="SIU^S14", at="202603020900")["decision"] == "ignore"
+    assert told.states() == [("Close", 1, "withdrawn")]
+    late = told.book(kind="SIU^S13", at="202603020800")
+    assert (late["decision"], codes(late)) == ("chart", ["older"])
 
 
 @pytest.mark.parametrize("pid", [{"f5": "ZZTEST^Robin"}, {"f5": "zztest^Robin"}, {"f3": "ZZTEST7^^^LFC^MR"}])

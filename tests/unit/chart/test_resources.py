@@ -47,8 +47,10 @@ def test_a_clinician_who_is_taken_out_is_no_longer_the_provider(story):
     assert "npi" not in answer["request"].get("upcomingAppointmentProvider", {})
 
 
-def test_whatever_sch_25_says(story):
+@pytest.mark.parametrize("status", ["Booked", "Pending", "Complete", "Waitlist"])
+def test_whatever_sch_25_says(story, status):
     told = story()
     told.tell("SIU^S12", SCH, told.PID, AIP.format("A"))
-    booked = SCH + "|" * 14 + "Booked"
-    assert told.tell("SIU^S22", booked, told.PID, AIP.format("D"))["decision"] == "cancel"
+    said = SCH + "|" * 14 + status
+    assert told.tell("SIU^S22", said, told.PID, AIP.format("D"))["decision"] == "cancel"
+    assert told.states() == [("Close", 1, "withdrawn")]
