@@ -13,6 +13,7 @@ from interface.chart.model import OPEN, Appointment, Asked, Chart, Discharge, Or
 from interface.chart.orders import is_withheld, with_state
 from interface.chart.update import VISIT_PROTECTED, absorb_protection, is_protection, leave_clinic, merge
 from interface.chart.visits import note_renumbered, number_now, same_number
+from interface.chart.withhold import spread
 from interface.rules.facts import Fact, Item
 
 _Entry = TypeVar("_Entry", Problem, Order, Appointment)
@@ -272,7 +273,7 @@ def _not_released(entry: Appointment) -> Appointment:
 
 def _coded_together(chart: Chart, problems: list[Problem]) -> list[tuple[str, ...]]:
     """Which codes were sent with those of these problems: what withholds one withholds the other where they go, too."""
-    codes = {entry.coding for entry in problems}
+    codes = spread({entry.coding: True for entry in problems}, chart.coded_together).keys()
     return [group for group in chart.coded_together if not codes.isdisjoint(group)]
 
 
