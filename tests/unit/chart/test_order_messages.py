@@ -355,6 +355,12 @@ class TestOutOfOrder:
         assert (found["dosageInstruction"], found["initialFillQuantity"]) == ({"text": "as directed"}, 30)
         assert "timingEvent" not in found
 
+    @pytest.mark.parametrize("control", ["SC", "DC", "UX"])
+    def test_what_adds_brings_no_dose_beside_a_range(self, told, control):
+        told.tell("RDE^O11", told.PID, orc(), rxe(f3="1", f4="2", f5="TAB", f7="^one or two"))
+        told.tell("RDE^O11", told.PID, orc(control), rxe(f3="5", f5="TAB"))
+        assert prescription(told)["dosageInstruction"] == {"text": "one or two"}
+
     def test_the_end_of_an_order_nobody_told_of_is_no_noise(self, told):
         told.tell("RDE^O11", told.PID, orc("DC", placer="77"))
         assert told.book()["left_out"] == []
@@ -395,6 +401,32 @@ class TestConfidentialOrders:
         for place in order:
             told.tell("RDE^O11", told.PID, said[place], rxe(), at=f"2026022809{place}000")
         told.tell("RDE^O11", told.PID, orc(control), rxe(), at="20260228100000")
+        assert medications(told) == ["+metformin"]
+
+    @pytest.mark.parametrize("release", [orc("DC", f28="U"), orc("XO", status="DC", f28="U")])
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+    def test_what_ends_an_order_releases_it_too(self, told, release, order):
+        said = [orc("XO", f28="V"), release]
+        for place in order:
+            told.tell("RDE^O11", told.PID, said[place], rxe(), at=f"2026022809{place}000")
+        assert medications(told) == ["-metformin"]
+        told.tell("RDE^O11", told.PID, orc("XO"), rxe(), at="20260228100000")
+        assert medications(told) == ["+metformin"]
+
+    def test_a_report_releases_but_opens_nothing(self, told):
+        """Nothing was kept of the order, and so it is not known."""
+        told.tell("RDE^O11", told.PID, orc(f28="V"), rxe())
+        answer = told.tell("RDE^O11", told.PID, orc("SC", f28="U"), rxe())
+        assert left(answer) == [
+            ("ORC-1", "metformin 500 MG", "ORC-1 opens nothing, and the order is not known")
+        ]
+        assert medications(told) == []
+        told.tell("RDE^O11", told.PID, orc("XO"), rxe())
+        assert medications(told) == ["+metformin"]
+
+    def test_a_dispense_releases_and_shows_that_it_is_taken(self, told):
+        told.tell("RDE^O11", told.PID, orc(f28="V"), rxe())
+        told.tell("RDS^O13", told.PID, orc("RE", f28="U"), rxd(DRUG))
         assert medications(told) == ["+metformin"]
 
 
@@ -672,6 +704,26 @@ class TestDischarge:
         assert medications(told, at="202603021000") == ["+metformin"]
         told.tell("ADT^A03", told.PID, pv1("I", "V1"), at="202603021100")
         assert medications(told, at="202603021200") == ["-metformin"]
+
+    @pytest.mark.parametrize("control", ["SC", "UA", "HD", "DE"])
+    def test_what_only_reports_on_an_order_moves_it_to_no_other_visit(self, told, control):
+        told.tell("RDE^O11", told.PID, pv1("I", "V1"), orc(), rxe())
+        told.tell("RDE^O11", told.PID, pv1("O", "V2"), orc(control), rxe())
+        told.tell("ADT^A03", told.PID, pv1("I", "V1"))
+        assert medications(told) == ["-metformin"]
+
+    def test_a_dispense_neither_but_a_change_does(self, told):
+        told.tell("RDE^O11", told.PID, pv1("I", "V1"), orc(), rxe())
+        told.tell("RDS^O13", told.PID, pv1("O", "V3"), orc("RE"), rxd())
+        told.tell("RDE^O11", told.PID, pv1("O", "V2"), orc("XO"), rxe())
+        told.tell("ADT^A03", told.PID, pv1("I", "V1"))
+        assert medications(told) == ["+metformin"]
+
+    def test_a_report_tells_the_visit_where_none_is_known(self, told):
+        told.tell("RDE^O11", told.PID, orc(f29="I"), rxe())
+        told.tell("RDE^O11", told.PID, pv1("O", "V2"), orc("SC"), rxe())
+        told.tell("ADT^A03", told.PID, pv1("I", "V1"))
+        assert medications(told) == ["+metformin"]
 
     def test_a_status_or_dispense_after_it_does_not_open_them_again(self, told):
         told.tell("RDE^O11", told.PID, pv1("I", "V1"), orc(), rxe())
