@@ -148,6 +148,7 @@ class _Taking:
             state_at=self.reading.at,
             account=account,
             unsaid=self.adds or not self.effect,
+            added=not self.states,
             replaces=self._replaces(),
         )
         since = "" if order.unsaid else self.reading.at
@@ -193,11 +194,13 @@ class _Taking:
             facts = {"order.confidential": self.item["order.confidential"]}
             self.known.put(index, change(old, ids=ids, facts=facts, at=max(reading.at, old.at)))
             return
-        visit, account = goes_with(self.reading, old, adds=not self.states)
+        first = self.states and old.added
+        visit, account = goes_with(self.reading, old, adds=not self.states, first=first)
         changed = change(
             old,
             ids=ids,
-            facts=self._facts(old, newer),
+            facts=filled(self.item, old.facts) if first else self._facts(old, newer),
+            added=old.added and not self.states,
             at=reading.at if newer else old.at,
             visit=visit,
             account=account,
@@ -230,7 +233,7 @@ class _Taking:
                 _take_code(facts, fact, states=states, adds=self.adds)
             elif states or field == "order.confidential":
                 merge(facts, field, fact)
-            elif _is_empty(facts.get(field)) and not _contradicts(old, field):
+            elif _is_empty(facts.get(field)) and not _contradicts(old.facts, field):
                 facts[field] = fact
         return facts
 
@@ -346,6 +349,29 @@ class _Taking:
             self.known.put(index, _replaced(order, parent, self.reading.control_id, self.reading.at))
 
 
+def filled(facts: Item, more: Item) -> dict[str, Fact]:
+    """What is stated of an order, with what else is known of it and contradicts nothing."""
+    found = dict(facts)
+    known, other = facts.get("medication.nameCode"), more.get("medication.nameCode")
+    same = same_drug(other, known)
+    unsure = same is None and text_label(other) and text_label(known)
+    for field, fact in more.items():
+        given = field == "prescription.code" and any(leaf.source.startswith("RXD") for leaf in fact.leaves)
+        if not given and (
+            (same is False and _is_of_the_drug(field)) or (unsure and field == "prescription.code")
+        ):
+            continue
+        if field == "prescription.prescribedDate":
+            _take_date(found, fact, opens=True)
+        elif field == "prescription.code":
+            _take_code(found, fact, states=False, adds=given)
+        elif field == "order.confidential":
+            merge(found, field, fact)
+        elif _is_empty(found.get(field)) and not _contradicts(facts, field):
+            found[field] = fact
+    return found
+
+
 def _replaced(order: Order, parent: Fact, message: str, at: str) -> Order:
     """The order, ended by a replacement that names it. `parent`: the replacement's ORC-8.
 
@@ -381,11 +407,9 @@ def is_withheld(order: Order) -> bool:
     return text_of(order.facts, "order.confidential") == "withhold"
 
 
-def _contradicts(old: Order, field: str) -> bool:
+def _contradicts(known: Item, field: str) -> bool:
     """Whether a fact would stand beside others of its group, which state the whole without it."""
-    return any(
-        not _is_empty(old.facts.get(other)) for group in _TOGETHER if field in group for other in group
-    )
+    return any(not _is_empty(known.get(other)) for group in _TOGETHER if field in group for other in group)
 
 
 def _is_empty(fact: Fact | None) -> bool:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from interface.chart.joined_problems import absorb_problems
 from interface.chart.model import OPEN, Appointment, Asked, Chart, Discharge, Order, Problem, change
-from interface.chart.orders import is_withheld, with_state
+from interface.chart.orders import filled, is_withheld, with_state
 from interface.chart.update import VISIT_PROTECTED, absorb_protection, is_protection, leave_clinic, merge
 from interface.chart.visits import note_renumbered, number_now, same_number
 from interface.chart.withhold import spread
@@ -69,6 +69,15 @@ def _absorb_order(chart: Chart, order: Order) -> None:
                     message=older.ended_message,
                     rule=older.ended_rule,
                     at=older.state_since,
+                )
+            if not withheld:
+                base, more = (older, newer) if newer.added and not older.added else (newer, older)
+                newer = change(
+                    newer,
+                    facts=filled(base.facts, more.facts),
+                    added=base.added,
+                    visit=base.visit or more.visit,
+                    account=base.account or more.account,
                 )
             taken = max(withheld, key=lambda entry: entry.at) if withheld else newer
             numbers = tuple(dict.fromkeys((*taken.ids, *newer.ids, *older.ids)))

@@ -340,6 +340,39 @@ class TestOutOfOrder:
         said = [("RXE-2.2", "metformin 500 MG", "confidential: ORC-28")]
         assert left(answer) == ([] if found else said)
 
+    @pytest.mark.parametrize(
+        "adds",
+        [
+            ("RDS^O13", orc("RE"), rxd("00093-1048-01^METFORMIN TAB^NDC", f6="TAB", f7="RX7")),
+            ("RDE^O11", orc("DC"), rxe("^Metformin 500", f3="5", f5="ML", f7="^stopped", f6="SOL")),
+        ],
+    )
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+    def test_what_states_an_order_goes_before_what_only_adds_in_either_order(self, told, adds, order):
+        """A pharmacy's messages come on a port of their own, and may be there first."""
+        stated = (
+            "RDE^O11",
+            pv1("O", "V1"),
+            orc(f9="20260202"),
+            rxe(f1="^BID", f7="^one twice a day", f6="CAP", f10="60"),
+        )
+        for place in order:
+            kind, *segments = (stated, adds)[place]
+            told.tell(kind, told.PID, *segments, at=f"2026022809{place}000")
+        (found,) = booked(told)["request"]["medications"]
+        assert found["nameCode"] == {
+            "code": "860975",
+            "codeSystem": "2.16.840.1.113883.6.88",
+            "codeSystemName": "RxNorm",
+            "displayName": "metformin 500 MG",
+        }
+        (request,) = found["medicationRequests"]
+        assert request["code"]["code"] == ("00093104801" if adds[0] == "RDS^O13" else "860975")
+        assert (request["form"]["displayName"], request["timingEvent"]) == ("Capsule", "BID")
+        assert request["dosageInstruction"] == {"text": "one twice a day"}
+        assert (request["initialFillQuantity"], request["prescribedDate"]) == (60, "2026-02-02")
+        assert found["active"] == (adds[0] == "RDS^O13")
+
     @pytest.mark.parametrize("control", ["DC", "NW"])
     def test_an_order_without_number_and_drug_is_said(self, told, control):
         told.tell("RDE^O11", told.PID, orc(), rxe())
@@ -652,6 +685,27 @@ class TestConfidential:
 
 def pv1(kind, number):
     return f"PV1|1|{kind}{'|' * 17}{number}"
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+@pytest.mark.parametrize("dispensed", ["202602280900", "202602281100"])
+def test_an_order_that_two_numbers_of_a_person_know_is_one_with_all_that_is_known_of_it(
+    told, order, dispensed
+):
+    """The pharmacy has dispensed it under the number of before."""
+    said = [
+        ("RDE^O11", told.PID, "202602281000", (orc(f9="20260202"), rxe(f7="^one", f6="CAP", f10="60"))),
+        ("RDS^O13", told.pid(f3="T2^^^LFC^MR"), dispensed, (orc("RE"), rxd(f6="TAB"))),
+    ]
+    for place in order:
+        kind, pid, at, segments = said[place]
+        told.tell(kind, pid, *segments, at=at)
+    told.tell("ADT^A40", told.PID, "MRG|T2^^^LFC^MR", at="202603020802")
+    found = prescription(told)
+    assert found["code"]["code"] == "00093104801"
+    assert (found["form"]["displayName"], found["dosageInstruction"]["text"]) == ("Capsule", "one")
+    assert (found["prescribedDate"], found["initialFillQuantity"]) == ("2026-02-02", 60)
+    assert medications(told) == ["+metformin"]
 
 
 def test_a_merge_shows_no_order_that_one_chart_withholds(told):
