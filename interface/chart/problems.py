@@ -303,8 +303,10 @@ class _Taking:
         if self._is_withheld(entry):
             self._leave_out(entry, "confidential: an earlier message withheld it, and none has released it")
             return
-        if self._coded_otherwise_since(entry):
+        if newer := self._coded_otherwise_since(entry):
             self._leave_out(entry, "a newer message has coded this problem otherwise")
+            if newer.gone == "removed":
+                known.end(change(entry, at=newer.at, gone=newer.gone, ended=newer.ended, active=False))
             return
         same = known.same(entry)
         if same is not None and same.at > entry.at:
@@ -414,10 +416,12 @@ class _Taking:
             and (entry.listed or not entry.visit or other.withheld_in in (entry.visit, ""))
         ]
 
-    def _coded_otherwise_since(self, entry: Problem) -> bool:
-        """Whether a problem of the list has another code by now, so that this one, which comes late, has gone."""
+    def _coded_otherwise_since(self, entry: Problem) -> Problem | None:
+        """What is known of a problem of the list that has another code by now: this one, which comes late, has gone."""
         newer = self._newer_of_the_number(entry)
-        return bool(newer) and (entry.system, entry.code) not in [(one.system, one.code) for one in newer]
+        if not newer or (entry.system, entry.code) in [(one.system, one.code) for one in newer]:
+            return None
+        return max(newer, key=lambda one: one.at)
 
     def _newer_of_the_number(self, entry: Problem) -> list[Problem]:
         """What is known since of a problem of the list by its number."""

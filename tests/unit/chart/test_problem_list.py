@@ -231,7 +231,7 @@ class TestLife:
     @pytest.mark.parametrize(
         "end", [prb("DE", instance="5"), prb("UP", instance="5", f13="Entered in error")]
     )
-    @pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2)])
+    @pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (2, 1, 0), (2, 0, 1), (0, 2, 1)])
     def test_deleted_under_one_code_it_is_gone_under_the_others_of_its_number(self, told, end, order):
         """Also as visits said it before; what a visit says since counts."""
         told_of = [
