@@ -331,8 +331,13 @@ def remove_visit(chart: Chart, visit: str, at: str) -> bool:
 
 
 def remove_person(chart: Chart, at: str) -> None:
-    """A29: all that is known of the person but the numbers; nothing older comes back."""
-    chart.patient, chart.problems, chart.orders = {}, [], []
+    """A29: all that is known of the person but the numbers, and what withholds or protects; nothing older comes back."""
+    chart.patient = {
+        field: fact
+        for field, fact in chart.patient.items()
+        if is_protection(field) or field.startswith(VISIT_PROTECTED)
+    }
+    chart.problems = [entry for entry in chart.problems if entry.gone == "withheld"]
+    chart.orders = [entry for entry in chart.orders if is_withheld(entry)]
     chart.appointments, chart.snapshots, chart.discharges, chart.removed = {}, {}, {}, {"": at}
     chart.accounts_gone = {}
-    chart.coded_together = []
