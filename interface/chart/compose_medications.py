@@ -30,6 +30,9 @@ _PRESCRIPTION = tuple(
 """Fields of a MedicationRequest, and what an order has of each."""
 
 
+_SCHEDULE = "medication.scheduleCode"
+
+
 class Seen(msgspec.Struct, frozen=True, gc=False):
     """An order as it stands today, and what says so."""
 
@@ -54,15 +57,19 @@ def compose_medications(draft: Draft, chart: Chart, today: date) -> None:
         drugs.setdefault(_drug_key(name), []).append(order_state(draft, chart, order, today))
     medications: list[dict[str, Any]] = []
     for orders in drugs.values():
-        taken = [seen for seen in orders if seen.active] or [max(orders, key=lambda seen: seen.order.at)]
+        taken = [seen for seen in orders if seen.active] or [max(orders, key=_when)]
         where = f"medications[{len(medications)}]"
-        newest = max(taken, key=lambda seen: seen.order.at)
+        newest = max(taken, key=_when)
         active = taken[0].active
         medication: dict[str, Any] = {"active": active}
         draft.add(f"{where}.active", active, newest.source, newest.rule)
         facts = newest.order.facts
         draft.put(medication, "nameCode", f"{where}.nameCode", facts.get("medication.nameCode"))
-        draft.put(medication, "scheduleCode", f"{where}.scheduleCode", facts.get("medication.scheduleCode"))
+        schedule = facts.get(_SCHEDULE)
+        if schedule is None and len(taken) > 1:  # it is the drug's, whichever order says it
+            said = [seen for seen in taken if _SCHEDULE in seen.order.facts]
+            schedule = max(said, key=_when).order.facts[_SCHEDULE] if said else None
+        draft.put(medication, "scheduleCode", f"{where}.scheduleCode", schedule)
         prescriptions: list[dict[str, Any]] = []
         for seen in taken:
             if prescription := _prescription(
@@ -74,6 +81,10 @@ def compose_medications(draft: Draft, chart: Chart, today: date) -> None:
         medications.append(medication)
     if medications:
         draft.request["medications"] = medications
+
+
+def _when(seen: Seen) -> str:
+    return seen.order.at
 
 
 def _drug_key(name: Fact) -> tuple[str, str]:

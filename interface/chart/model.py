@@ -92,6 +92,8 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     account: str = ""
     unsaid: bool = False
     """Known by a dispense, or by what has no ORC-1: what opens or ends it counts, however late it comes."""
+    added: bool = False
+    """Nothing has stated it yet: what does goes before all that is known of it, however late it comes."""
     replaces: Fact | None = None
     """The order that it has taken the place of (RO, ORC-8), whatever was said of it since."""
 

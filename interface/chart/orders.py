@@ -81,6 +81,8 @@ class _Taking:
         self.adds = reading.event.adds_to_orders
         self.effect, says = _effect(item, adds=reading.event.adds_to_orders)
         self.rule = says.rule if says is not None else ""
+        self.states = not self.adds and (self.effect == "open" or _control(item) is None)
+        """Whether it states the order anew; all else adds what was not known."""
         self.leaf: Leaf | None = None
         if says is not None and says.leaves:
             self.leaf = change(says.leaves[0], value=self.effect != "end")
@@ -127,15 +129,8 @@ class _Taking:
             self.known.add(self._withheld(self.ids, None))
             return
         control = _control(self.item)
-        named = text_label(self.item.get("medication.nameCode"))
-        if self.adds and (self.effect == "end" or not named):
-            self._leave_out("the order is not known, and this message opens none")
-            return
-        if not self.effect and control is not None:
-            source = control.leaves[0].source
-            self.left_out.append(
-                LeftOut(source, named, f"{source} opens nothing, and the order is not known")
-            )
+        if _opens_none(self.item, adds=self.adds):
+            self._say_opens_none()
             return
         facts = dict(self.item)
         if self.adds or (control is not None and control.value not in ("open", "replaces")):
@@ -153,12 +148,22 @@ class _Taking:
             state_at=self.reading.at,
             account=account,
             unsaid=self.adds or not self.effect,
+            added=not self.states,
             replaces=self._replaces(),
         )
         since = "" if order.unsaid else self.reading.at
         if (parent := self.known.replaced(self.ids, since)) is not None:
             order = _replaced(order, parent, parent.message, parent.at)
         self.touched.add(self.known.add(order))
+
+    def _say_opens_none(self) -> None:
+        """Say why an order that is not known is not opened."""
+        control, named = _control(self.item), text_label(self.item.get("medication.nameCode"))
+        if control is None or (self.adds and (self.effect == "end" or not named)):
+            self._leave_out("the order is not known, and this message opens none")
+            return
+        source = control.leaves[0].source
+        self.left_out.append(LeftOut(source, named, f"{source} opens nothing, and the order is not known"))
 
     def _replaces(self) -> Fact | None:
         """What a replacement order (RO) names in ORC-8."""
@@ -183,11 +188,19 @@ class _Taking:
         if self._stays_withheld(old):
             self.known.put(index, self._withheld(ids, old))
             return
-        visit, account = goes_with(self.reading, old)
+        released = is_withheld(old)  # nothing was kept of it
+        if released and _opens_none(self.item, adds=self.adds):
+            self._say_opens_none()
+            facts = {"order.confidential": self.item["order.confidential"]}
+            self.known.put(index, change(old, ids=ids, facts=facts, at=max(reading.at, old.at)))
+            return
+        first = self.states and old.added
+        visit, account = goes_with(self.reading, old, adds=not self.states, first=first)
         changed = change(
             old,
             ids=ids,
-            facts=self._facts(old, newer),
+            facts=filled(self.item, old.facts) if first else self._facts(old, newer),
+            added=old.added and not self.states,
             at=reading.at if newer else old.at,
             visit=visit,
             account=account,
@@ -202,7 +215,7 @@ class _Taking:
                 rule=self.rule,
                 at=reading.at,
             )
-        elif is_withheld(old) and not is_withheld(changed):  # released by what has no ORC-1: it runs
+        elif released:  # by what has no ORC-1, or a dispense: it runs
             leaf = self._drug_leaf()
             changed = change(
                 changed, ended=False, ended_leaf=leaf, ended_message=reading.control_id, ended_rule=self.rule
@@ -212,15 +225,15 @@ class _Taking:
     def _facts(self, old: Order, newer: bool) -> dict[str, Fact]:
         """Only what opens or changes an order states it anew; all else adds what was not known."""
         facts = dict(old.facts)
-        states = not self.adds and (self.effect == "open" or _control(self.item) is None)
+        states = self.states
         for field, fact in (self._stated(facts) if states else self._added(facts)).items():
             if field == "prescription.prescribedDate":
                 _take_date(facts, fact, opens=states and not newer)
             elif field == "prescription.code":
                 _take_code(facts, fact, states=states, adds=self.adds)
-            elif states:
+            elif states or field == "order.confidential":
                 merge(facts, field, fact)
-            elif _is_empty(facts.get(field)) and not _contradicts(old, field):
+            elif _is_empty(facts.get(field)) and not _contradicts(old.facts, field):
                 facts[field] = fact
         return facts
 
@@ -336,6 +349,29 @@ class _Taking:
             self.known.put(index, _replaced(order, parent, self.reading.control_id, self.reading.at))
 
 
+def filled(facts: Item, more: Item) -> dict[str, Fact]:
+    """What is stated of an order, with what else is known of it and contradicts nothing."""
+    found = dict(facts)
+    known, other = facts.get("medication.nameCode"), more.get("medication.nameCode")
+    same = same_drug(other, known)
+    unsure = same is None and text_label(other) and text_label(known)
+    for field, fact in more.items():
+        given = field == "prescription.code" and any(leaf.source.startswith("RXD") for leaf in fact.leaves)
+        if not given and (
+            (same is False and _is_of_the_drug(field)) or (unsure and field == "prescription.code")
+        ):
+            continue
+        if field == "prescription.prescribedDate":
+            _take_date(found, fact, opens=True)
+        elif field == "prescription.code":
+            _take_code(found, fact, states=False, adds=given)
+        elif field == "order.confidential":
+            merge(found, field, fact)
+        elif _is_empty(found.get(field)) and not _contradicts(facts, field):
+            found[field] = fact
+    return found
+
+
 def _replaced(order: Order, parent: Fact, message: str, at: str) -> Order:
     """The order, ended by a replacement that names it. `parent`: the replacement's ORC-8.
 
@@ -371,11 +407,9 @@ def is_withheld(order: Order) -> bool:
     return text_of(order.facts, "order.confidential") == "withhold"
 
 
-def _contradicts(old: Order, field: str) -> bool:
+def _contradicts(known: Item, field: str) -> bool:
     """Whether a fact would stand beside others of its group, which state the whole without it."""
-    return field not in old.facts and any(
-        not _is_empty(old.facts.get(other)) for group in _TOGETHER if field in group for other in group
-    )
+    return any(not _is_empty(known.get(other)) for group in _TOGETHER if field in group for other in group)
 
 
 def _is_empty(fact: Fact | None) -> bool:

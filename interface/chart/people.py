@@ -10,9 +10,10 @@ from typing import TypeVar
 
 from interface.chart.joined_problems import absorb_problems
 from interface.chart.model import OPEN, Appointment, Asked, Chart, Discharge, Order, Problem, change
-from interface.chart.orders import is_withheld, with_state
+from interface.chart.orders import filled, is_withheld, with_state
 from interface.chart.update import VISIT_PROTECTED, absorb_protection, is_protection, leave_clinic, merge
 from interface.chart.visits import note_renumbered, number_now, same_number
+from interface.chart.withhold import spread
 from interface.rules.facts import Fact, Item
 
 _Entry = TypeVar("_Entry", Problem, Order, Appointment)
@@ -68,6 +69,15 @@ def _absorb_order(chart: Chart, order: Order) -> None:
                     message=older.ended_message,
                     rule=older.ended_rule,
                     at=older.state_since,
+                )
+            if not withheld:
+                base, more = (older, newer) if newer.added and not older.added else (newer, older)
+                newer = change(
+                    newer,
+                    facts=filled(base.facts, more.facts),
+                    added=base.added,
+                    visit=base.visit or more.visit,
+                    account=base.account or more.account,
                 )
             taken = max(withheld, key=lambda entry: entry.at) if withheld else newer
             numbers = tuple(dict.fromkeys((*taken.ids, *newer.ids, *older.ids)))
@@ -271,7 +281,7 @@ def _not_released(entry: Appointment) -> Appointment:
 
 def _coded_together(chart: Chart, problems: list[Problem]) -> list[tuple[str, ...]]:
     """Which codes were sent with those of these problems: what withholds one withholds the other where they go, too."""
-    codes = {entry.coding for entry in problems}
+    codes = spread({entry.coding: True for entry in problems}, chart.coded_together).keys()
     return [group for group in chart.coded_together if not codes.isdisjoint(group)]
 
 
@@ -320,8 +330,13 @@ def remove_visit(chart: Chart, visit: str, at: str) -> bool:
 
 
 def remove_person(chart: Chart, at: str) -> None:
-    """A29: all that is known of the person but the numbers; nothing older comes back."""
-    chart.patient, chart.problems, chart.orders = {}, [], []
+    """A29: all that is known of the person but the numbers, and what withholds or protects; nothing older comes back."""
+    chart.patient = {
+        field: fact
+        for field, fact in chart.patient.items()
+        if is_protection(field) or field.startswith(VISIT_PROTECTED)
+    }
+    chart.problems = [entry for entry in chart.problems if entry.gone == "withheld"]
+    chart.orders = [entry for entry in chart.orders if is_withheld(entry)]
     chart.appointments, chart.snapshots, chart.discharges, chart.removed = {}, {}, {}, {"": at}
     chart.accounts_gone = {}
-    chart.coded_together = []

@@ -66,6 +66,8 @@ def _take_out(chart: Chart, visit: str, at: str) -> dict[Coded, Fact]:
         if problem.listed or problem.visit != visit or problem.gone == "withheld" or problem.at > at:
             kept.append(problem)
             continue
+        if problem.gone:
+            continue
         key = (problem.system, problem.code)
         earliest = earliest_of(problem.date, dates.get(key))
         if earliest is not None:
@@ -198,7 +200,10 @@ def _dated(entry: Problem, *dates: Fact | None) -> Problem:
 
 
 def with_first_date(entry: Problem, other: Problem) -> Problem:
-    """With the earlier date of the two, of those that no correction (`CO` in PRB-1) has come behind."""
+    """With the earlier date of the two, of those that no correction (`CO` in PRB-1) and no deletion has come behind."""
+    if other.gone and not entry.gone:
+        since: Problem = change(entry, dated_at=max(entry.dated_at, other.at))
+        return since
     corrected = max(entry.dated_at, other.dated_at)
     if not corrected:
         return _dated(entry, other.date)
@@ -292,14 +297,16 @@ class _Taking:
         removed = stated.item["problem.action"] if stated.action == "delete" else stated.state("removed")
         if removed is not None:
             self._leave_out(entry, f"deleted: {_said(removed)}")
-            self._end(change(entry, gone="removed", ended=removed, active=False))
-            self._forget_other_codes(entry)  # a number is of one problem, whichever code its end names
+            for one in (entry, *self._other_codes(entry)):  # whichever code its end names
+                self._end(change(one, at=entry.at, gone="removed", ended=removed, active=False))
             return
         if self._is_withheld(entry):
             self._leave_out(entry, "confidential: an earlier message withheld it, and none has released it")
             return
-        if self._coded_otherwise_since(entry):
+        if newer := self._coded_otherwise_since(entry):
             self._leave_out(entry, "a newer message has coded this problem otherwise")
+            if newer.gone == "removed":
+                known.end(change(entry, at=newer.at, gone=newer.gone, ended=newer.ended, active=False))
             return
         same = known.same(entry)
         if same is not None and same.at > entry.at:
@@ -348,8 +355,9 @@ class _Taking:
         says = inactive is not None or resolved is not None or stated.state("active") is not None
         if stated.listed and not says and stated.action != "add":
             entry = change(entry, state_at=STATE_UNSAID)
-            if known is not None:
-                entry = with_state_of(entry, known)
+            stays = known if known is not None else self._ended_of_number(entry)
+            if stays is not None:
+                entry = with_state_of(entry, stays)
         elif inactive is not None:
             entry = change(entry, ended=inactive, active=False)
         if resolved is not None and resolved.value is not None:
@@ -408,10 +416,12 @@ class _Taking:
             and (entry.listed or not entry.visit or other.withheld_in in (entry.visit, ""))
         ]
 
-    def _coded_otherwise_since(self, entry: Problem) -> bool:
-        """Whether a problem of the list has another code by now, so that this one, which comes late, has gone."""
+    def _coded_otherwise_since(self, entry: Problem) -> Problem | None:
+        """What is known of a problem of the list that has another code by now: this one, which comes late, has gone."""
         newer = self._newer_of_the_number(entry)
-        return bool(newer) and (entry.system, entry.code) not in [(one.system, one.code) for one in newer]
+        if not newer or (entry.system, entry.code) in [(one.system, one.code) for one in newer]:
+            return None
+        return max(newer, key=lambda one: one.at)
 
     def _newer_of_the_number(self, entry: Problem) -> list[Problem]:
         """What is known since of a problem of the list by its number."""
@@ -426,15 +436,39 @@ class _Taking:
 
     def _forget_other_codes(self, entry: Problem) -> None:
         """The same problem under another code: it was coded anew."""
-        if not self.instance or not (entry.listed or self.stated.action == "update"):
-            return  # a visit's diagnoses are often numbered anew: only an update names the one before
-        codes = self.stated.codes or [(entry.system, entry.code)]
-        for place, other in self.known.of_instance(entry.instance):
-            coded = (other.system, other.code)
-            if other.gone == "withheld":
-                continue
-            if other.listed == entry.listed and coded not in codes and other.at <= entry.at:
+        for place, other in self._others(entry):
+            if other.at <= entry.at:
                 self.known.drop(place)
+
+    def _other_codes(self, entry: Problem) -> list[Problem]:
+        """What is known by then of the same problem under other codes."""
+        return [other for _, other in self._others(entry) if other.at <= entry.at and not other.gone]
+
+    def _ended_of_number(self, entry: Problem) -> Problem | None:
+        """The newest that is known of the problem by its number, where all of it has ended."""
+        if not self.instance:
+            return None
+        others = [
+            other
+            for _, other in self.known.of_instance(self.instance)
+            if other.listed and other.gone != "withheld" and other.at <= entry.at
+        ]
+        if not others or any(other.ended is None for other in others):
+            return None
+        return max(others, key=lambda other: other.at)
+
+    def _others(self, entry: Problem) -> list[Placed]:
+        """Entries of the same number under codes that this message does not state."""
+        if not self.instance or not (entry.listed or self.stated.action == "update"):
+            return []  # a visit's diagnoses are often numbered anew: only an update names the one before
+        codes = self.stated.codes or [(entry.system, entry.code)]
+        return [
+            (place, other)
+            for place, other in self.known.of_instance(self.instance)
+            if other.gone != "withheld"
+            and other.listed == entry.listed
+            and (other.system, other.code) not in codes
+        ]
 
 
 def _said(fact: Fact) -> str:

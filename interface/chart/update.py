@@ -168,12 +168,18 @@ def visit_of(reading: Reading) -> str:
     return text_of(reading.facts, "visit.number")
 
 
-def goes_with(reading: Reading, old: Order | Appointment | None) -> tuple[str, str]:
-    """The visit and the account that something belongs to by now; `old`: what is known of it."""
+def goes_with(
+    reading: Reading, old: Order | Appointment | None, *, adds: bool = False, first: bool = False
+) -> tuple[str, str]:
+    """The visit and the account that something belongs to by now. `old`: what is known of it; `adds`: of what says
+    nothing anew; `first`: of what is the first to do so.
+    """
     visit, account = visit_of(reading), text_of(reading.facts, "visit.account")
     if old is None:
         return visit, account
-    if reading.at >= old.at:
+    if adds and old.visit:
+        return old.visit, old.account or (account if visit in ("", old.visit) else "")
+    if first or reading.at >= old.at:
         return visit or old.visit, account or old.account
     return old.visit or visit, old.account or account
 

@@ -4,17 +4,19 @@ confidential. Looked at when a request is composed: the chart keeps all, so that
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from interface.chart.model import Chart, Order, Problem
 from interface.rules.facts import Fact, LeftOut
 from interface.rules.site import Site, Withheld
+from interface.rules.types.medication import NDC, ndc11
 
 if TYPE_CHECKING:
     from interface.rules.reading import Reading
     from interface.rules.rulebook import Rulebook
 
+_Why = TypeVar("_Why")
 Source = Callable[[str, str], str]
 """A path and the control id of the message that said it, as provenance shows it."""
 WITHHELD_BY = "withheld by "
@@ -39,6 +41,28 @@ def without_withheld(book: Rulebook, chart: Chart, source: Source, left_out: lis
 
 def _why(row: Withheld) -> str:
     return f"{WITHHELD_BY}{row.rule}" + (f": {row.reason}" if row.reason else "")
+
+
+def spread(marked: Mapping[str, _Why], groups: Iterable[Collection[str]]) -> dict[str, _Why]:
+    """What is marked, and what hangs together with it, over however many groups: each goes with the first that led to it."""
+    groups_of = _groups_of(groups)
+    found = dict(marked)
+    todo = list(marked)
+    for key in todo:  # grows
+        for group in groups_of.pop(key, ()):
+            for other in group:
+                if other not in found:
+                    found[other] = found[key]
+                    todo.append(other)
+    return found
+
+
+def _groups_of(groups: Iterable[Collection[str]]) -> dict[str, list[Collection[str]]]:
+    found: dict[str, list[Collection[str]]] = {}
+    for group in groups:
+        for key in group:
+            found.setdefault(key, []).append(group)
+    return found
 
 
 def note_codings(chart: Chart, reading: Reading) -> None:
@@ -68,15 +92,16 @@ def without_confidential(chart: Chart, source: Source, left_out: list[LeftOut]) 
             marks[code] = max(entry.at, marks.get(code, ""))
     if not marks:
         return chart.problems
-    since: dict[str, str] = {}
-    for group in chart.coded_together:
-        at = max((marks[code] for code in group if code in marks), default="")
-        since.update((code, max(at, since.get(code, ""))) for code in group if at and code not in marks)
+    released: dict[str, str] = {}
+    for entry in chart.problems:
+        if entry.released_at:
+            released[entry.coding] = max(entry.released_at, released.get(entry.coding, ""))
+    since = _withheld_since(marks, released, chart.coded_together)
     kept = []
     told = set()
     for entry in chart.problems:
         code = entry.coding
-        if code not in since or entry.gone or entry.released_at >= since[code]:
+        if code not in since or entry.gone:
             kept.append(entry)
         elif code not in told:
             told.add(code)
@@ -85,17 +110,31 @@ def without_confidential(chart: Chart, source: Source, left_out: list[LeftOut]) 
     return kept if len(kept) < len(chart.problems) else chart.problems
 
 
+def _withheld_since(
+    marks: Mapping[str, str], released: Mapping[str, str], groups: Iterable[Collection[str]]
+) -> dict[str, str]:
+    """Since when what is not marked itself is withheld with what is, by its code; what was released since tells nothing of
+    those behind it.
+    """
+    groups_of = _groups_of(groups)
+    since: dict[str, str] = {}
+    todo = list(marks.items())
+    for code, at in todo:  # grows; a code comes again only for a later time
+        for group in groups_of.get(code, ()):
+            for other in group:
+                if other not in marks and released.get(other, "") < at > since.get(other, ""):
+                    since[other] = at
+                    todo.append((other, at))
+    return since
+
+
 def _problems(site: Site, chart: Chart, source: Source, left_out: list[LeftOut]) -> list[Problem]:
     """A code that is on the list, and the same diagnosis in another system: what was coded together goes together."""
     codes = {entry.coding for entry in chart.problems}.union(*chart.coded_together)
     listed = {code: row for code in codes if (row := site.withholds(*code.split("|", 1)))}
     if not listed:
         return chart.problems
-    all_listed = dict(listed)
-    for group in chart.coded_together:
-        row = next((listed[code] for code in group if code in listed), None)
-        if row is not None:
-            all_listed.update((code, row) for code in group if code not in listed)
+    all_listed = spread(listed, chart.coded_together)
     kept = []
     told = set()
     for entry in chart.problems:
@@ -111,7 +150,7 @@ def _problems(site: Site, chart: Chart, source: Source, left_out: list[LeftOut])
 
 
 def _orders(book: Rulebook, orders: list[Order], source: Source, left_out: list[LeftOut]) -> list[Order]:
-    """An order whose drug or product is on the list, and all others of the same drug."""
+    """An order whose drug or product is on the list, and all others of the same drug: by its code, product or name."""
     keys = book.drug_keys
 
     def row_of(order: Order) -> Withheld | None:
@@ -124,13 +163,17 @@ def _orders(book: Rulebook, orders: list[Order], source: Source, left_out: list[
                     return found
         return None
 
-    drugs: dict[str, Withheld] = {}
-    for order in orders:
+    listed: dict[str, Withheld] = {}
+    drugs = [_names(order) for order in orders]
+    for order, names in zip(orders, drugs, strict=True):
         if found := row_of(order):
-            drugs.setdefault(_drug(order), found)
+            listed.update((name, found) for name in names if name not in listed)
+    if not listed:
+        return orders
+    all_listed = spread(listed, drugs)
     kept = []
-    for order in orders:
-        row = drugs.get(_drug(order))
+    for order, names in zip(orders, drugs, strict=True):
+        row = next((all_listed[name] for name in names if name in all_listed), None)
         if row is None:
             kept.append(order)
             continue
@@ -146,9 +189,14 @@ def _value(fact: Fact | None) -> dict[str, Any]:
     return fact.value if fact is not None and isinstance(fact.value, dict) else {}
 
 
-def _drug(order: Order) -> str:
-    """What tells one drug from another: its code with the system, else its name."""
-    value = _value(order.facts.get("medication.nameCode"))
-    if "code" in value:
-        return f"{value.get('codeSystem') or value.get('codeSystemName', '')}|{value['code']}"
-    return f"|{str(value.get('displayName', order.ids)).casefold()}"
+def _names(order: Order) -> tuple[str, ...]:
+    """What tells one drug from another: its code and product, each with its system, and its name; else the order alone."""
+    found: list[str] = []
+    for field in ("medication.nameCode", "prescription.code"):
+        value = _value(order.facts.get(field))
+        if code := value.get("code"):
+            system = value.get("codeSystem") or value.get("codeSystemName", "")
+            found.append(f"{system}|{(ndc11(code) if system == NDC else '') or code}")
+    if name := _value(order.facts.get("medication.nameCode")).get("displayName"):
+        found.append(f"|{str(name).casefold()}")
+    return tuple(dict.fromkeys(found)) or (f"|{order.ids}",)

@@ -309,6 +309,44 @@ def test_an_a29_older_than_what_is_known_deletes_nothing(story):
     assert diagnoses(told.book(at="202603020930")) == ["E11.9"]
 
 
+@pytest.mark.parametrize(
+    ("marks", "said"),
+    [
+        (("ADT^A08", DG1 + "|" * 15 + "Y"), ("ADT^A28", DG1)),
+        (
+            ("ADT^A08", "DG1|1||E11.9^D^I10^44054006^D^SCT" + "|" * 15 + "Y"),
+            ("ADT^A28", "DG1|1||44054006^D^SCT"),
+        ),
+        (("PPR^PC1", f"PRB|AD|2026|E11.9^D^I10|5{'|' * 21}R"), ("ADT^A28", DG1)),
+        (
+            ("RDE^O11", f"ORC|NW|1{'|' * 26}R", "RXE||1^metformin^L"),
+            ("RDE^O11", "ORC|XO|1", "RXE||1^metformin^L"),
+        ),
+    ],
+)
+def test_deleting_a_person_releases_nothing_that_is_confidential(story, marks, said):
+    """Who was deleted by mistake is added again, often by another system that knows nothing of it."""
+    told = story()
+    told.tell(marks[0], told.PID, *marks[1:], at="202603020800")
+    told.tell("ADT^A29", told.PID, at="202603020810")
+    told.tell("ADT^A28", told.PID, at="202603020815")
+    told.tell(said[0], told.PID, *said[1:], at="202603020820")
+    request = told.book(at="202603020830")["request"]
+    assert not {"activeIcd10Diagnoses", "activeSnomedDiagnoses", "medications"} & set(request)
+
+
+@pytest.mark.parametrize(
+    "protects", ["PD1" + "|" * 12 + "Y", "ARV|1|A|PSY", f"PV1|1|O{'|' * 17}V1\rPV2{'|' * 22}Y"]
+)
+def test_nor_does_it_let_go_who_is_protected(story, protects):
+    told = story()
+    told.tell("ADT^A08", told.PID, *protects.split("\r"), at="202603020800")
+    told.tell("ADT^A29", told.PID, at="202603020810")
+    told.tell("ADT^A28", told.PID, at="202603020820")
+    answer = told.book(at="202603020830")
+    assert (answer["decision"], codes(answer)) == ("hold", ["protected"])
+
+
 def test_a29_of_somebody_unknown(story):
     answer = story().tell("ADT^A29", OLD)
     assert (answer["decision"], codes(answer)) == ("cancel", ["cancelled", "not-known"])

@@ -534,6 +534,12 @@ class TestPrescription:
         (found,) = medications(told, orc(), rxe(f35="C2^Schedule II^DEA"))
         assert found["scheduleCode"]["displayName"] == "Schedule II"
 
+    def test_the_schedule_is_that_of_the_newest_order_of_the_drug_that_says_one(self, told):
+        medications(told, orc(placer="P1"), rxe(f35="III"))
+        medications(told, orc(placer="P2"), rxe(f35="II"))
+        (found,) = medications(told, orc(placer="P3"), rxe())
+        assert found["scheduleCode"]["code"] == "II"
+
     @pytest.mark.parametrize(
         "later", [orc("XO", f9="20260225"), orc("DC", f15="20260225"), orc("SC", f9="20260225")]
     )

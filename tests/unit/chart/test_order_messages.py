@@ -340,6 +340,39 @@ class TestOutOfOrder:
         said = [("RXE-2.2", "metformin 500 MG", "confidential: ORC-28")]
         assert left(answer) == ([] if found else said)
 
+    @pytest.mark.parametrize(
+        "adds",
+        [
+            ("RDS^O13", orc("RE"), rxd("00093-1048-01^METFORMIN TAB^NDC", f6="TAB", f7="RX7")),
+            ("RDE^O11", orc("DC"), rxe("^Metformin 500", f3="5", f5="ML", f7="^stopped", f6="SOL")),
+        ],
+    )
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+    def test_what_states_an_order_goes_before_what_only_adds_in_either_order(self, told, adds, order):
+        """A pharmacy's messages come on a port of their own, and may be there first."""
+        stated = (
+            "RDE^O11",
+            pv1("O", "V1"),
+            orc(f9="20260202"),
+            rxe(f1="^BID", f7="^one twice a day", f6="CAP", f10="60"),
+        )
+        for place in order:
+            kind, *segments = (stated, adds)[place]
+            told.tell(kind, told.PID, *segments, at=f"2026022809{place}000")
+        (found,) = booked(told)["request"]["medications"]
+        assert found["nameCode"] == {
+            "code": "860975",
+            "codeSystem": "2.16.840.1.113883.6.88",
+            "codeSystemName": "RxNorm",
+            "displayName": "metformin 500 MG",
+        }
+        (request,) = found["medicationRequests"]
+        assert request["code"]["code"] == ("00093104801" if adds[0] == "RDS^O13" else "860975")
+        assert (request["form"]["displayName"], request["timingEvent"]) == ("Capsule", "BID")
+        assert request["dosageInstruction"] == {"text": "one twice a day"}
+        assert (request["initialFillQuantity"], request["prescribedDate"]) == (60, "2026-02-02")
+        assert found["active"] == (adds[0] == "RDS^O13")
+
     @pytest.mark.parametrize("control", ["DC", "NW"])
     def test_an_order_without_number_and_drug_is_said(self, told, control):
         told.tell("RDE^O11", told.PID, orc(), rxe())
@@ -354,6 +387,12 @@ class TestOutOfOrder:
         found = prescription(told, at="202603021000")
         assert (found["dosageInstruction"], found["initialFillQuantity"]) == ({"text": "as directed"}, 30)
         assert "timingEvent" not in found
+
+    @pytest.mark.parametrize("control", ["SC", "DC", "UX"])
+    def test_what_adds_brings_no_dose_beside_a_range(self, told, control):
+        told.tell("RDE^O11", told.PID, orc(), rxe(f3="1", f4="2", f5="TAB", f7="^one or two"))
+        told.tell("RDE^O11", told.PID, orc(control), rxe(f3="5", f5="TAB"))
+        assert prescription(told)["dosageInstruction"] == {"text": "one or two"}
 
     def test_the_end_of_an_order_nobody_told_of_is_no_noise(self, told):
         told.tell("RDE^O11", told.PID, orc("DC", placer="77"))
@@ -395,6 +434,32 @@ class TestConfidentialOrders:
         for place in order:
             told.tell("RDE^O11", told.PID, said[place], rxe(), at=f"2026022809{place}000")
         told.tell("RDE^O11", told.PID, orc(control), rxe(), at="20260228100000")
+        assert medications(told) == ["+metformin"]
+
+    @pytest.mark.parametrize("release", [orc("DC", f28="U"), orc("XO", status="DC", f28="U")])
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+    def test_what_ends_an_order_releases_it_too(self, told, release, order):
+        said = [orc("XO", f28="V"), release]
+        for place in order:
+            told.tell("RDE^O11", told.PID, said[place], rxe(), at=f"2026022809{place}000")
+        assert medications(told) == ["-metformin"]
+        told.tell("RDE^O11", told.PID, orc("XO"), rxe(), at="20260228100000")
+        assert medications(told) == ["+metformin"]
+
+    def test_a_report_releases_but_opens_nothing(self, told):
+        """Nothing was kept of the order, and so it is not known."""
+        told.tell("RDE^O11", told.PID, orc(f28="V"), rxe())
+        answer = told.tell("RDE^O11", told.PID, orc("SC", f28="U"), rxe())
+        assert left(answer) == [
+            ("ORC-1", "metformin 500 MG", "ORC-1 opens nothing, and the order is not known")
+        ]
+        assert medications(told) == []
+        told.tell("RDE^O11", told.PID, orc("XO"), rxe())
+        assert medications(told) == ["+metformin"]
+
+    def test_a_dispense_releases_and_shows_that_it_is_taken(self, told):
+        told.tell("RDE^O11", told.PID, orc(f28="V"), rxe())
+        told.tell("RDS^O13", told.PID, orc("RE", f28="U"), rxd(DRUG))
         assert medications(told) == ["+metformin"]
 
 
@@ -622,6 +687,27 @@ def pv1(kind, number):
     return f"PV1|1|{kind}{'|' * 17}{number}"
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+@pytest.mark.parametrize("dispensed", ["202602280900", "202602281100"])
+def test_an_order_that_two_numbers_of_a_person_know_is_one_with_all_that_is_known_of_it(
+    told, order, dispensed
+):
+    """The pharmacy has dispensed it under the number of before."""
+    said = [
+        ("RDE^O11", told.PID, "202602281000", (orc(f9="20260202"), rxe(f7="^one", f6="CAP", f10="60"))),
+        ("RDS^O13", told.pid(f3="T2^^^LFC^MR"), dispensed, (orc("RE"), rxd(f6="TAB"))),
+    ]
+    for place in order:
+        kind, pid, at, segments = said[place]
+        told.tell(kind, pid, *segments, at=at)
+    told.tell("ADT^A40", told.PID, "MRG|T2^^^LFC^MR", at="202603020802")
+    found = prescription(told)
+    assert found["code"]["code"] == "00093104801"
+    assert (found["form"]["displayName"], found["dosageInstruction"]["text"]) == ("Capsule", "one")
+    assert (found["prescribedDate"], found["initialFillQuantity"]) == ("2026-02-02", 60)
+    assert medications(told) == ["+metformin"]
+
+
 def test_a_merge_shows_no_order_that_one_chart_withholds(told):
     told.tell("RDE^O11", told.PID, orc(f28="R"), rxe(), at="202603020800")
     told.tell("RDE^O11", told.pid(f3="T2^^^LFC^MR"), orc(), rxe(), at="202603020801")
@@ -672,6 +758,26 @@ class TestDischarge:
         assert medications(told, at="202603021000") == ["+metformin"]
         told.tell("ADT^A03", told.PID, pv1("I", "V1"), at="202603021100")
         assert medications(told, at="202603021200") == ["-metformin"]
+
+    @pytest.mark.parametrize("control", ["SC", "UA", "HD", "DE"])
+    def test_what_only_reports_on_an_order_moves_it_to_no_other_visit(self, told, control):
+        told.tell("RDE^O11", told.PID, pv1("I", "V1"), orc(), rxe())
+        told.tell("RDE^O11", told.PID, pv1("O", "V2"), orc(control), rxe())
+        told.tell("ADT^A03", told.PID, pv1("I", "V1"))
+        assert medications(told) == ["-metformin"]
+
+    def test_a_dispense_neither_but_a_change_does(self, told):
+        told.tell("RDE^O11", told.PID, pv1("I", "V1"), orc(), rxe())
+        told.tell("RDS^O13", told.PID, pv1("O", "V3"), orc("RE"), rxd())
+        told.tell("RDE^O11", told.PID, pv1("O", "V2"), orc("XO"), rxe())
+        told.tell("ADT^A03", told.PID, pv1("I", "V1"))
+        assert medications(told) == ["+metformin"]
+
+    def test_a_report_tells_the_visit_where_none_is_known(self, told):
+        told.tell("RDE^O11", told.PID, orc(f29="I"), rxe())
+        told.tell("RDE^O11", told.PID, pv1("O", "V2"), orc("SC"), rxe())
+        told.tell("ADT^A03", told.PID, pv1("I", "V1"))
+        assert medications(told) == ["+metformin"]
 
     def test_a_status_or_dispense_after_it_does_not_open_them_again(self, told):
         told.tell("RDE^O11", told.PID, pv1("I", "V1"), orc(), rxe())

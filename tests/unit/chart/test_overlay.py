@@ -472,6 +472,17 @@ def test_the_same_diagnosis_in_another_system_is_withheld_too(site, story):
     ]
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2)])
+def test_so_is_what_was_coded_together_with_that_other_code(site, story, order):
+    told = story(site({"withhold.csv": WITHHELD}))
+    said = [TWO, "7200002^Alcoholism^SCT^303.90^Alcoholism^I9", "303.90^Alcoholism^I9"]
+    for place in order:
+        told.tell("ADT^A08", told.PID, f"PV1|1|O{'|' * 17}V{place}", f"DG1|1||{said[place]}")
+    answer = told.book("DG1|1||44054006^DM^SCT")
+    assert lists(answer) == ["44054006"]
+    assert {value for _, value, _ in left(answer)} == {"F10.20", "7200002", "303.90"}
+
+
 @pytest.mark.parametrize(
     "move",
     [
@@ -509,6 +520,38 @@ def test_drugs_are_withheld_by_name_and_by_product(site, story, rxe):
     assert [m["nameCode"]["code"] for m in answer["request"]["medications"]] == ["860975"]
     assert "methadone" not in str(answer["request"])
     assert any("withheld by site-mappings/withhold.csv#" in entry for _, _, entry in left(answer))
+
+
+METHADONE = "methadone 10 MG Oral Tablet"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        f"00054457025^{METHADONE}^NDC",  # the product that was told with the listed code
+        f"0054-4570-25^{METHADONE}^NDC",
+        f"00054457025^MTHD^NDC^^{METHADONE}",
+        f"^{METHADONE.upper()}",
+        f"MTH10^{METHADONE}^ACMERX",
+    ],
+)
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_withheld_drug_is_withheld_under_its_other_codes_too(site, story, other, order):
+    told = story(site({"withhold.csv": WITHHELD}))
+    said = [f"RXE||7454^{METHADONE}^RXNORM^00054-4570-25^{METHADONE}^NDC", f"RXE||{other}"]
+    for place in order:
+        told.tell("RDE^O11", told.PID, f"ORC|NW|O{place}", said[place])
+    answer = told.book("ORC|NW|O9", "RXE||860975^metformin^RXNORM")
+    assert [m["nameCode"]["code"] for m in answer["request"]["medications"]] == ["860975"]
+    assert len(left(answer)) == 2
+
+
+def test_a_drug_that_is_told_as_a_withheld_one_and_as_another_is_withheld_as_both(site, story):
+    told = story(site({"withhold.csv": WITHHELD}))
+    told.tell("RDE^O11", told.PID, "ORC|NW|O1", "RXE||7454^methadone^RXNORM^00054457025^m^NDC")
+    told.tell("RDE^O11", told.PID, "ORC|NW|O2", "RXE||864706^dolophine^RXNORM^00054457025^m^NDC")
+    told.tell("RDE^O11", told.PID, "ORC|NW|O3", "RXE||864706^dolophine^RXNORM")
+    assert "medications" not in told.book()["request"]
 
 
 def test_a_changed_list_counts_at_once(site, story):

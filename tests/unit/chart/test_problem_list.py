@@ -228,6 +228,71 @@ class TestLife:
         assert [why for _, _, why in left(late)] == ["a newer message has coded this problem otherwise"]
         assert problems(booked(told, at="202603021000")) == ["10:J44.9"]
 
+    @pytest.mark.parametrize(
+        "end", [prb("DE", instance="5"), prb("UP", instance="5", f13="Entered in error")]
+    )
+    @pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (2, 1, 0), (2, 0, 1), (0, 2, 1)])
+    def test_deleted_under_one_code_it_is_gone_under_the_others_of_its_number(self, told, end, order):
+        """Also as visits said it before; what a visit says since counts."""
+        told_of = [
+            ("ADT^A08", visit("V1"), dg1(ASTHMA)),
+            ("PPR^PC1", prb(code=ASTHMA, instance="5")),
+            ("PPR^PC2", end),
+        ]
+        for place in order:
+            kind, *segments = told_of[place]
+            told.tell(kind, told.PID, *segments, at=f"20260302080{place}")
+        assert problems(booked(told, at="202603021000")) == []
+        told.tell("ADT^A08", told.PID, visit("V1"), dg1(ASTHMA), at="202603021100")
+        assert problems(booked(told, at="202603021200")) == ["10:J45.909"]
+
+    @pytest.mark.parametrize("end", [prb("UP", instance="5", f14="Resolved"), prb("DE", instance="5")])
+    @pytest.mark.parametrize(
+        ("later", "found"),
+        [
+            (prb("UP", ASTHMA, "5"), []),
+            (prb("UP", f"{DIABETES}^44054006^D^SCT", "5"), []),
+            (prb("UP", ASTHMA, "5", f14="Active"), ["10:J45.909"]),
+            (prb("AD", ASTHMA, "5"), ["10:J45.909"]),
+            (prb("UP", ASTHMA, "6"), ["10:J45.909"]),
+        ],
+    )
+    def test_a_problem_that_has_ended_keeps_its_end_under_another_code(self, told, end, later, found):
+        told.tell("PPR^PC1", told.PID, prb(instance="5"))
+        told.tell("PPR^PC2", told.PID, end)
+        told.tell("PPR^PC2", told.PID, later)
+        assert problems(booked(told)) == found
+
+    @pytest.mark.parametrize(
+        ("first", "end", "again"),
+        [
+            (
+                ("PPR^PC1", prb(f16="20100101")),
+                ("PPR^PC3", prb("DE", f16="20110101")),
+                ("PPR^PC1", prb(f16="20200101")),
+            ),
+            (
+                ("ADT^A08", visit("V1"), dg1(date="20100101", action="A")),
+                ("ADT^A08", visit("V1"), dg1(date="20110101", action="D")),
+                ("ADT^A08", visit("V1"), dg1(date="20200101", action="A")),
+            ),
+            (
+                ("ADT^A08", visit("V1"), dg1(date="20100101", action="A")),
+                ("ADT^A08", visit("V1"), dg1(date="20110101", action="D")),
+                ("ADT^A08", visit("V1"), dg1(date="20200101")),
+            ),
+        ],
+    )
+    @pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (1, 2, 0)])
+    def test_the_date_of_what_was_deleted_is_not_that_of_what_is_stated_anew(
+        self, told, first, end, again, order
+    ):
+        for place in order:
+            kind, *segments = (first, end, again)[place]
+            told.tell(kind, told.PID, *segments, at=f"20260302080{place}")
+        (found,) = booked(told, at="202603021000")["request"]["activeIcd10Diagnoses"]
+        assert found["date"] == "2020-01-01"
+
     def test_the_same_code_twice_in_the_list_is_active_while_one_is(self, told):
         told.tell("PPR^PC1", told.PID, prb(instance="5"), prb(instance="6"))
         told.tell("PPR^PC2", told.PID, prb("UP", instance="5", f14="Resolved"))

@@ -283,6 +283,32 @@ class TestConfidential:
         told.tell("ADT^A08", told.PID, dg1(released, f18="N"))
         assert problems(told.book()) == left
 
+    @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+    def test_nor_does_a_code_of_that_code(self, story, order):
+        """E11.9 was sent with 44054006, that with 250.00: all three are one diagnosis."""
+        told = story()
+        said = [dg1(TWO_CODES), dg1("44054006^D^SCT^250.00^D^I9"), dg1(f18="Y")]
+        for place in order:
+            told.tell("ADT^A08", told.PID, visit(f"V{place}"), said[place])
+        answer = told.book()
+        assert problems(answer) == []
+        assert {e["value"] for e in answer["left_out"]} == {"44054006", "250.00"}
+
+    def test_a_code_that_was_released_tells_nothing_of_those_behind_it(self, story):
+        told = story()
+        for said in (dg1(TWO_CODES), dg1("44054006^D^SCT^250.00^D^I9"), dg1(f18="Y")):
+            told.tell("ADT^A08", told.PID, said)
+        told.tell("ADT^A08", told.PID, dg1("44054006^D^SCT", f18="N"))
+        assert problems(told.book()) == ["9:250.00", "S:44054006"]
+
+    def test_a_release_counts_for_all_that_names_the_code(self, story):
+        told = story()
+        told.tell("ADT^A08", told.PID, visit("V1"), dg1(TWO_CODES, date="20190505"))
+        told.tell("ADT^A08", told.PID, visit("V2"), dg1(f18="Y"))
+        told.tell("ADT^A08", told.PID, visit("V3"), dg1("44054006^D^SCT", f18="N"))
+        (found,) = told.book()["request"]["activeSnomedDiagnoses"]
+        assert found["date"] == "2019-05-05"
+
     def test_a_visits_number_takes_it_under_its_other_code_too(self, story):
         told = story()
         told.tell("ADT^A08", told.PID, visit("V1"), dg1(f20="D1", action="A"))
