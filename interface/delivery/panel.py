@@ -6,6 +6,7 @@ again with fewer (`Verdict.kind` "apart"), down to one, and what is refused alon
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TypeVar
@@ -50,8 +51,18 @@ def of_each(reply: Reply, count: int) -> tuple[Reply, ...]:
             responses=(),
             excerpt=excerpt,
         )
-        for own in correlation_ids(reply.responses, count)
+        for own in _told_apart(correlation_ids(reply.responses, count), reply.correlation_id)
     )
+
+
+def _told_apart(ids: tuple[str, ...], panel_id: str) -> tuple[str, ...]:
+    """Without those that name several patients: each other's, or the panel's. A webhook about one would be taken for
+    all of theirs.
+    """
+    if len(ids) == 1:
+        return ids
+    times = Counter(ids)
+    return tuple("" if own == panel_id or times[own] > 1 else own for own in ids)
 
 
 def correlation_ids(responses: tuple[tuple[int | None, str], ...], count: int) -> tuple[str, ...]:

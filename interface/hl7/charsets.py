@@ -91,9 +91,13 @@ def decode(raw: bytes, declared: str = "", default: str | None = None, *, repeti
 
 
 def fits(raw: bytes, declared: str, repetition: str = "~") -> bool:
-    """Whether bytes are what MSH-18 declares; of ASCII (engines' default), absent and unknown always true."""
+    """Whether bytes are what MSH-18 declares; of ASCII (engines' default), absent and unknown always true, and of
+    Latin-1, in which each byte is a character: what is read as another set there is none the less readable.
+    """
     found = codecs_of(declared, repetition) if declared else ()
-    return not found or found == (ASCII,) or any(_as_declared(raw, codec) is not None for codec in found)
+    if not found or found == (ASCII,) or LATIN_1 in found:
+        return True
+    return any(_as_declared(raw, codec) is not None for codec in found)
 
 
 def decode_wide(raw: bytes, codec: str) -> Decoded:

@@ -10,6 +10,7 @@ import hmac
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import MAXYEAR, MINYEAR
 from math import ceil
 from typing import Any
 
@@ -228,9 +229,11 @@ def _as_id(text: str) -> str | None:
 
 
 def _as_time(value: object) -> float | None:
+    """The time it bears; None: none, or one that is none in some time zone, which no list could show."""
     if not isinstance(value, str) or len(value) > 64:
         return None
     try:
-        return read_timestamp(value).timestamp()
+        found = read_timestamp(value)
     except (ValueError, OverflowError):
         return None
+    return found.timestamp() if MINYEAR < found.year < MAXYEAR else None

@@ -63,6 +63,19 @@ def test_a_reply_is_told_apart_with_the_panels_id_beside_each_patients():
     assert of_each(reply, 1)[0].excerpt == b"PHI"
 
 
+def test_an_id_that_names_several_patients_is_nobodys_own():
+    reply = Reply(
+        200, is_json_object=True, correlation_id="p", responses=((0, "a"), (1, "a"), (2, "p"), (3, "d"))
+    )
+    assert [own.correlation_id for own in of_each(reply, 4)] == ["", "", "", "d"]
+    assert {own.panel_id for own in of_each(reply, 4)} == {"p"}
+
+
+def test_a_panel_of_one_may_bear_its_patients_id():
+    reply = Reply(200, is_json_object=True, correlation_id="p", responses=((0, "p"),))
+    assert of_each(reply, 1)[0].correlation_id == "p"
+
+
 def test_the_reply_to_a_single_request_is_its_own():
     reply = Reply(200, is_json_object=True, correlation_id="c")
     assert alone(reply, 1) == (reply,)

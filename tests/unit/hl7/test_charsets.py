@@ -187,6 +187,14 @@ def test_msh_that_declares_nothing_that_could_be_broken_is_read(name: str):
     assert Message(raw).sending_application == "Müller"
 
 
+@pytest.mark.parametrize(("sender", "written"), [("Müller", "utf-8"), ("Łódź", "utf-8"), ("A–B", "cp1252")])
+def test_msh_that_is_called_latin_1_and_is_not_is_read(sender: str, written: str):
+    """Each byte is a character in Latin-1: such a feed's messages must not all be refused."""
+    raw = made("8859/1", sender=sender).encode(written)
+    assert read_header(raw).sending_application == sender
+    assert Message(raw).sending_application == sender
+
+
 def test_a_chinese_character_that_holds_a_separator_does_not_hide_msh_18():
     sender = b"\x81\x7c".decode("gb18030")
     raw = made("GB 18030-2000", "王", sender=sender).encode("gb18030")
