@@ -172,9 +172,9 @@ def check_store(settings: Settings) -> Found:
     """The store opens with the key and takes a write, or may still be made."""
     from interface.store.database import no_store, open_store, presence_at, store_exists
     from interface.store.keys import load_or_create
-    from interface.store.sqlite import check_place
+    from interface.store.sqlite import check_place, sqlite_path
 
-    path = settings.store_path
+    path = None if settings.store_path is None else sqlite_path(settings.store_url)
     if not store_exists(settings.store_url):
         if path is not None and presence_at(settings.store_url, "door").is_held():
             yield "FAIL", no_store(settings.store_url)

@@ -189,7 +189,9 @@ class SQLite(Database):
 
 
 def sqlite_path(url: str) -> Path:
-    """The file that a `sqlite:///…` URL names; StoreError for every URL that is not one."""
+    """The file that a `sqlite:///…` URL names, where it is a link that which it leads to: locks and the WAL stand beside
+    the file itself, whatever it is called. StoreError for every URL that is not one.
+    """
     try:
         parsed = make_url(url)
     except ArgumentError:
@@ -202,7 +204,8 @@ def sqlite_path(url: str) -> Path:
         )
     if not parsed.database or parsed.database == ":memory:" or parsed.database.startswith("file:"):
         raise StoreError("[store] url names no file: write sqlite:///path/of/the/file.db")
-    return Path(parsed.database)
+    path = Path(parsed.database)
+    return path.resolve() if path.is_symlink() else path
 
 
 def _inode(path: str) -> _Inode | None:

@@ -306,6 +306,20 @@ def test_a_second_daemon_is_refused(sqlite_url):
         pass
 
 
+@pytest.mark.parametrize("made_first", [True, False])
+def test_a_second_daemon_that_names_the_store_by_a_link_is_refused(tmp_path, keyring, made_first):
+    (tmp_path / "elsewhere").mkdir()
+    if made_first:
+        open_store(f"sqlite:///{tmp_path}/store.db", keyring).close()
+    link = tmp_path / "elsewhere" / "link.db"
+    link.symlink_to("../store.db")
+    with StoreLock.beside(f"sqlite:///{link}"):
+        open_store(f"sqlite:///{link}", keyring).close()
+        with pytest.raises(StoreError, match="already runs on this store"):
+            StoreLock.beside(f"sqlite:///{tmp_path}/store.db").acquire()
+    assert [found.name for found in link.parent.iterdir()] == ["link.db"]
+
+
 def test_a_start_whose_folder_cannot_be_made_says_so(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="file of the store cannot be made: it is a file"):
