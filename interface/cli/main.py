@@ -93,6 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code.
 
     """
+    _open_what_is_closed()
     _tolerate_encodings()
     try:
         code = _dispatch(list(sys.argv[1:] if argv is None else argv))
@@ -196,6 +197,17 @@ def _report(error: Exception) -> None:
         f"{PROGRAM}: unexpected {place_of(error)}; "
         f"{DEBUG_VARIABLE}=1 shows the details (they may hold patient data)"
     )
+
+
+def _open_what_is_closed() -> None:
+    """Whoever starts us with a standard stream closed (`2>&-`) gets it nowhere: else the next file that is opened would be
+    that stream, and the log, or a child's, be written into it.
+    """
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: the stream's own
+            if name != "stdin":  # who wants to read it is told that it was closed
+                setattr(sys, name, open(nowhere, "w", encoding="utf-8", closefd=False))  # noqa: SIM115 - to the end
 
 
 def _tolerate_encodings() -> None:

@@ -190,6 +190,28 @@ def test_a_closed_standard_error_keeps_the_simulated_api_from_nothing(tmp_path: 
             process.terminate()
 
 
+def test_a_daemon_with_all_standard_streams_closed_takes_messages_and_writes_its_log_into_no_file(
+    tmp_path: Path,
+) -> None:
+    port, web = free_port(), free_port()
+    (tmp_path / "site.toml").write_text(
+        f'[[listener]]\nport = {port}\n[web]\nport = {web}\n[store]\nurl = "sqlite:///store.db"\n'
+    )
+    command = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *PROGRAM, "run", "-c", "site.toml"]
+    with subprocess.Popen(command, cwd=tmp_path) as process:
+        try:
+            retry = Retry(connect=8, read=False, backoff_factor=0.1)
+            with requests.Session() as session:
+                session.trust_env = False
+                session.mount("http://", HTTPAdapter(max_retries=retry))
+                assert session.get(f"http://127.0.0.1:{web}/healthz", timeout=30).json()["alive"]
+        finally:
+            process.terminate()
+    assert process.returncode == 0
+    for lock in tmp_path.glob("*.lock"):
+        assert lock.read_text().strip().isdigit(), "nothing but a process id"
+
+
 def test_a_terminal_that_lacks_a_character_gets_an_escape(tmp_path: Path) -> None:
     (tmp_path / "Łódź.toml").write_text("[api]\nversion = 9\n")
     done = call("check", "-c", "Łódź.toml", folder=tmp_path, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
