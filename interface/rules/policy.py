@@ -20,7 +20,7 @@ def history_of(listener: str) -> str:
 
 def is_history(listener: str) -> bool:
     """Whether what the journal keeps under this name was loaded, not received."""
-    return listener.partition(":")[0] == HISTORY
+    return listener.startswith(HISTORY) and listener.partition(":")[0] == HISTORY
 
 
 def reads_as(listener: str) -> str:

@@ -97,7 +97,9 @@ def read_message(
     book: Rulebook, policy: Policy, raw: bytes, *, received_at: datetime, listener: str = ""
 ) -> Reading:
     """Read a message by the rules. Never raises for what a sender can send: a Reading with `reject` says it is no HL7."""
-    history, listener = is_history(listener), reads_as(listener)
+    history = is_history(listener)
+    if history:
+        listener = reads_as(listener)
     try:
         message = Message(raw, policy.listener_charsets.get(listener) or None)
     except HeaderError as error:
