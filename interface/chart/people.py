@@ -40,6 +40,8 @@ def absorb(chart: Chart, retired: Chart) -> list[Asked]:
     chart.coded_together += [codes for codes in retired.coded_together if codes not in chart.coded_together]
     for visit, at in retired.snapshots.items():
         chart.snapshots[visit] = max(at, chart.snapshots.get(visit, ""))
+    if retired.snapshots or chart.snapshots:
+        chart.problems = [entry for entry in chart.problems if not _is_before_the_list(chart, entry)]
     for visit, discharge in retired.discharges.items():
         _absorb_discharge(chart, visit, discharge)
     for visit, at in retired.removed.items():
@@ -56,12 +58,26 @@ def absorb(chart: Chart, retired: Chart) -> list[Asked]:
     return twice
 
 
+def _stated_at(order: Order) -> tuple[bool, str]:
+    """When a message last stated the order; before all that: what was only added to it."""
+    stated = [order.facts.get(field) for field in ("order.control", "medication.nameCode")]
+    return not order.added, max((fact.at for fact in stated if fact is not None), default="")
+
+
+def _is_before_the_list(chart: Chart, entry: Problem) -> bool:
+    """Whether a visit's diagnosis is older than the visit's whole list, which does not have it."""
+    if entry.listed or not entry.visit or entry.gone == "withheld":
+        return False
+    return entry.at < chart.snapshots.get(entry.visit, "")
+
+
 def _absorb_order(chart: Chart, order: Order) -> None:
     for index, known in enumerate(chart.orders):
         if not set(known.ids).isdisjoint(order.ids):
             withheld = [entry for entry in (known, order) if is_withheld(entry)]
             newer, older = (known, order) if known.at >= order.at else (order, known)
-            if newer.unsaid and not older.unsaid:  # what says nothing of the state leaves it as it was
+            said = older if newer.unsaid or older.state_since > newer.state_since else newer
+            if said is older and not older.unsaid:  # a dispense since says nothing of the state
                 newer = with_state(
                     newer,
                     ended=older.ended,
@@ -71,7 +87,7 @@ def _absorb_order(chart: Chart, order: Order) -> None:
                     at=older.state_since,
                 )
             if not withheld:
-                base, more = (older, newer) if newer.added and not older.added else (newer, older)
+                more, base = sorted((older, newer), key=_stated_at)
                 newer = change(
                     newer,
                     facts=filled(base.facts, more.facts),

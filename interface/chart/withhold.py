@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from interface.chart.model import Chart, Order, Problem
 from interface.rules.facts import Fact, LeftOut
 from interface.rules.site import Site, Withheld
-from interface.rules.types.medication import NDC, ndc11
+from interface.rules.types.medication import NDC, ndc11, ndc_candidates
 
 if TYPE_CHECKING:
     from interface.rules.reading import Reading
@@ -71,9 +71,10 @@ def note_codings(chart: Chart, reading: Reading) -> None:
     known: set[tuple[str, ...]] | None = None
     for item in items:
         fact = item.get("problem.codings")
-        if fact is None or not fact.value or len(fact.value) < 2:
+        if fact is None or not fact.value or len(fact.value) + len(fact.ids) < 2:
             continue
-        codes = tuple(dict.fromkeys(f"{coding['system']}|{coding['code']}" for coding in fact.value))
+        sent = [f"{coding['system']}|{coding['code']}" for coding in fact.value]
+        codes = tuple(dict.fromkeys((*sent, *(f"{leaf.path}|{leaf.value}" for leaf in fact.ids))))
         if known is None:
             known = set(chart.coded_together)
         if len(codes) > 1 and codes not in known:
@@ -154,13 +155,12 @@ def _orders(book: Rulebook, orders: list[Order], source: Source, left_out: list[
     keys = book.drug_keys
 
     def row_of(order: Order) -> Withheld | None:
-        for name in ("medication.nameCode", "prescription.code"):
-            value = _value(order.facts.get(name))
-            if code := value.get("code"):
-                named = str(value.get("codeSystemName", ""))
-                system = keys.get(str(value.get("codeSystem", "")), keys.get(named, named.upper()))
-                if found := book.site.withholds(system, str(code)):
-                    return found
+        for field in ("medication.nameCode", "prescription.code"):
+            for named, code in _codes(order.facts.get(field)):
+                system = keys.get(named, named.upper())
+                for one in ndc_candidates(code) if system == "NDC" else (code,):
+                    if found := book.site.withholds(system, one):
+                        return found
         return None
 
     listed: dict[str, Withheld] = {}
@@ -187,6 +187,15 @@ def _orders(book: Rulebook, orders: list[Order], source: Source, left_out: list[
 
 def _value(fact: Fact | None) -> dict[str, Any]:
     return fact.value if fact is not None and isinstance(fact.value, dict) else {}
+
+
+def _codes(fact: Fact | None) -> list[tuple[str, str]]:
+    """OID or name of the system, and the code: as it is sent, and what it was coded as besides."""
+    value = _value(fact)
+    found = [(str(leaf.path), str(leaf.value)) for leaf in fact.ids] if fact is not None else []
+    if code := value.get("code"):
+        found.insert(0, (str(value.get("codeSystem") or value.get("codeSystemName", "")), str(code)))
+    return found
 
 
 def _names(order: Order) -> tuple[str, ...]:

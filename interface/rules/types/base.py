@@ -217,6 +217,8 @@ class Value(msgspec.Struct, frozen=True, gc=False):
     value: Any
     leaves: tuple[Leaf, ...]
     said: tuple[str, ...] = ()
+    ids: tuple[Leaf, ...] = ()
+    """`Fact.ids`."""
 
 
 class Unfit(msgspec.Struct, frozen=True, gc=False):
@@ -295,7 +297,15 @@ def first_valid(spec: Spec, convert: Convert, *, note_unfit: bool = False) -> Re
                 if found is None:
                     continue
                 if isinstance(found, Value):
-                    return Fact(found.value, found.leaves, rule, context.at, context.control_id, found.said)
+                    return Fact(
+                        found.value,
+                        found.leaves,
+                        rule,
+                        context.at,
+                        context.control_id,
+                        found.said,
+                        ids=found.ids,
+                    )
                 why = why or found.why
                 if note_unfit:
                     context.leave_out(path.source(repetition), path.text(repetition), found.why)
@@ -308,7 +318,18 @@ def first_valid(spec: Spec, convert: Convert, *, note_unfit: bool = False) -> Re
 
 def as_fact(found: Value, rule: str, context: Context) -> Fact:
     """The fact a value makes when this message says it."""
-    return Fact(found.value, found.leaves, rule, context.at, context.control_id, found.said)
+    return Fact(
+        found.value,
+        found.leaves,
+        rule,
+        context.at,
+        context.control_id,
+        found.said,
+        "",
+        False,
+        False,
+        found.ids,
+    )
 
 
 def one(value: str | int | float | bool, source: str, *said: str) -> Value:

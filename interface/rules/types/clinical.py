@@ -94,6 +94,7 @@ class _Diagnosis:
         found: list[dict[str, str]] = []
         leaves: list[Leaf] = []
         said: list[str] = []
+        also: list[Leaf] = []
         why = deleted = ""
         unwanted = self._unwanted(context, scope)
         shared = _elsewhere(self.system_from, scope)
@@ -113,6 +114,8 @@ class _Diagnosis:
                     why = why or trouble
                     said_at = coding.code_source if coding.code else coding.text_source
                     context.leave_out(said_at, coding.code or coding.text, trouble)
+                    if not unwanted and (other := self._other(sent)) and coding.code:
+                        also.append(Leaf(other, coding.code, coding.code_source))
                     continue
                 code = dotted(system, coding.code)
                 if code != coding.code:
@@ -131,7 +134,15 @@ class _Diagnosis:
                     named = sent_at if sent else _undeclared(context, coding)
                     leaves.append(Leaf(f"{where}.codeSystem", sent or system, named))
         if found:
-            return Fact(found, tuple(leaves), self.rule, context.at, context.control_id, tuple(said))
+            return Fact(
+                found,
+                tuple(leaves),
+                self.rule,
+                context.at,
+                context.control_id,
+                tuple(said),
+                ids=tuple(also),
+            )
         if not why:
             label, source = _elsewhere(self.label_from, scope)
             if label:
@@ -184,6 +195,11 @@ class _Diagnosis:
             return "", "text where a code belongs"
         shape = by_shape(code)
         return shape, "" if shape else "no coding system is declared, and the code could be of several"
+
+    def _other(self, sent: str) -> str:
+        """The OID of a system that version 1 has no list for: its codes say which others mean the same."""
+        row = system_row(self.systems, sent) if sent else None
+        return self._oid_of(sent) if row not in (None, "procedure", *LISTS) else ""
 
     def _oid_of(self, sent: str) -> str:
         """The OID of a system that is known and has no list: as it was sent, or by table; empty when there is none."""

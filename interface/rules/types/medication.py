@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from interface.contract.texts import is_clean
 from interface.hl7.message import Repetition
 from interface.rules.context import Context, clean_text
@@ -114,12 +116,29 @@ def drug(spec: Spec) -> Reader:
             if not label[0]:
                 label = (coding.code, coding.code_source)
                 said = (f"{coding.code_source} has no label: the code stands for it",)
-            return _code_value(
+            value = _code_value(
                 coding.code, coding.code_source, _system(context, systems, coding), label, said
             )
-        return _code_value("", "", {}, label) if label[0] else None
+            return _with_others(context, systems, value, [other for _, other in keyed])
+        if not label[0]:
+            return None
+        value = _code_value("", "", {}, label)
+        return _with_others(context, systems, value, [other for _, other in keyed])
 
     return recurring(first_valid(spec, convert))
+
+
+def _with_others(context: Context, systems: Table, value: Value, sent: Sequence[Coding]) -> Value:
+    """With the codes that are not sent, for the site's withhold list: all but the best, and an NDC that can't be told."""
+    if not context.keep_ids:
+        return value
+    ids = []
+    for coding in sent:
+        if usable(coding.code) and coding.code != value.value.get("code"):
+            row = system_row(systems, coding.system) if coding.system else None
+            named = coding.system if row is None else row.get("oid") or row.get("name", "")
+            ids.append(Leaf(named, coding.code, coding.code_source))
+    return msgspec.structs.replace(value, ids=tuple(ids)) if ids else value
 
 
 def ndc11(code: str) -> str | None:
@@ -138,6 +157,14 @@ def ndc11(code: str) -> str | None:
     if lengths in ((5, 4, 2), (4, 4, 2), (5, 3, 2), (5, 4, 1)):
         return parts[0].zfill(5) + parts[1].zfill(4) + parts[2].zfill(2)
     return None
+
+
+def ndc_candidates(code: str) -> tuple[str, ...]:
+    """The products that an NDC may be, each as eleven digits: of ten digits without dashes three."""
+    if len(code) == 10 and code.isascii() and code.isdigit():
+        return f"0{code}", f"{code[:5]}0{code[5:]}", f"{code[:9]}0{code[9:]}"
+    eleven = ndc11(code)
+    return (eleven,) if eleven else (code,)
 
 
 def product(spec: Spec) -> Reader:
@@ -189,7 +216,10 @@ def product(spec: Spec) -> Reader:
             ndc, second = search(context, wanted)
             rxnorm = rxnorm or second
         found = ndc or rxnorm
-        return as_fact(found, rule, context) if found is not None else None
+        if found is None:
+            return None
+        sent = [coding for coding, _ in (*encoded, *wanted)]
+        return as_fact(_with_others(context, systems, found, sent), rule, context)
 
     return recurring(read)
 

@@ -708,6 +708,31 @@ def test_an_order_that_two_numbers_of_a_person_know_is_one_with_all_that_is_know
     assert medications(told) == ["+metformin"]
 
 
+@pytest.mark.parametrize("number", ["T1001", "T2"])
+def test_of_two_numbers_the_one_that_stated_an_order_last_says_what_it_is(told, number):
+    """Not the one under which something was only reported since."""
+    other = "T2" if number == "T1001" else "T1001"
+    pids = {name: told.pid(f3=f"{name}^^^LFC^MR") for name in (number, other)}
+    told.tell("RDE^O11", pids[number], orc(), rxe(f1="^BID", f7="^one", f10="30"), at="202602280900")
+    told.tell("RDE^O11", pids[other], orc("XO"), rxe(f1="^TID", f7="^two"), at="202602281000")
+    told.tell("RDE^O11", pids[number], orc("HD"), at="202602281100")
+    told.tell("ADT^A40", told.PID, "MRG|T2^^^LFC^MR", at="202603020802")
+    found = prescription(told)
+    assert (found["timingEvent"], found["dosageInstruction"]["text"]) == ("TID", "two")
+    assert found["initialFillQuantity"] == 30
+
+
+@pytest.mark.parametrize("number", ["T1001", "T2"])
+def test_what_one_number_ended_does_not_run_on_by_a_later_dispense_under_the_other(told, number):
+    other = "T2" if number == "T1001" else "T1001"
+    pids = {name: told.pid(f3=f"{name}^^^LFC^MR") for name in (number, other)}
+    told.tell("RDE^O11", pids[number], orc(), rxe(), at="202602280900")
+    told.tell("RDE^O11", pids[other], orc("DC"), at="202602281000")
+    told.tell("RDS^O13", pids[number], orc("RE"), rxd(), at="202602281100")
+    told.tell("ADT^A40", told.PID, "MRG|T2^^^LFC^MR", at="202603020802")
+    assert medications(told) == ["-metformin"]
+
+
 def test_a_merge_shows_no_order_that_one_chart_withholds(told):
     told.tell("RDE^O11", told.PID, orc(f28="R"), rxe(), at="202603020800")
     told.tell("RDE^O11", told.pid(f3="T2^^^LFC^MR"), orc(), rxe(), at="202603020801")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from telling import AIP, PID, codes, left
+from telling import AIP, PID, codes, left, segment
 
 from interface.rules import Rulebook, RuleError, load_rulebook
 from interface.rules.policy import Filters, RequestDefaults
@@ -552,6 +552,41 @@ def test_a_drug_that_is_told_as_a_withheld_one_and_as_another_is_withheld_as_bot
     told.tell("RDE^O11", told.PID, "ORC|NW|O2", "RXE||864706^dolophine^RXNORM^00054457025^m^NDC")
     told.tell("RDE^O11", told.PID, "ORC|NW|O3", "RXE||864706^dolophine^RXNORM")
     assert "medications" not in told.book()["request"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "coded"),
+    [
+        # ten digits may be one of three products
+        ("NDC,0054-4570-25", {2: f"0054457025^{METHADONE}^NDC"}),
+        ("NDC,54457-025-01", {2: f"5445702501^{METHADONE}^NDC"}),
+        ("NDC,54457-0250-1", {2: f"5445702501^{METHADONE}^NDC"}),
+        ("NDC,0054-4570-25", {2: f"864706^{METHADONE}^RXNORM", 31: f"0054457025^{METHADONE}^NDC"}),
+        # a code that is not sent, for another is better
+        ("any,MTHD10", {2: f"MTHD10^{METHADONE}^L^864706^{METHADONE}^RXNORM"}),
+        ("any,MTHD10", {2: f"864706^{METHADONE}^RXNORM^MTHD10^{METHADONE}^L"}),
+        ("MEDCIN,4711", {2: f"864706^{METHADONE}^RXNORM^4711^{METHADONE}^MEDCIN"}),
+    ],
+)
+def test_a_code_on_the_list_counts_though_it_would_not_be_sent(site, story, rows, coded):
+    told = story(site({"withhold.csv": f"system,code\n{rows}\n"}))
+    told.tell(
+        "RDE^O11", told.PID, "ORC|NW|O1", segment("RXE", **{f"f{n}": text for n, text in coded.items()})
+    )
+    told.tell("RDE^O11", told.PID, "ORC|NW|O2", "RXE||0054457026^metformin^NDC")
+    answer = told.book()
+    assert [m["nameCode"]["displayName"] for m in answer["request"]["medications"]] == ["metformin"]
+    assert any("withheld by" in why for _, _, why in left(answer))
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_also_of_a_diagnosis_that_version_1_has_no_list_for(site, story, version):
+    told = story(site({"withhold.csv": "system,code\nany,8123\n"}), api_version=version)
+    told.tell("ADT^A08", told.PID, "DG1|1||8123^Drinks^IMO^F10.20^Alcohol dependence^I10")
+    told.tell("ADT^A08", told.PID, "DG1|1||F10.20^Alcohol dependence^I10")
+    answer = told.book("DG1|1||E11.9^DM^I10")
+    request = answer["request"]
+    assert [e["code"] for e in request.get("activeIcd10Diagnoses", request.get("diagnoses"))] == ["E11.9"]
 
 
 def test_a_changed_list_counts_at_once(site, story):

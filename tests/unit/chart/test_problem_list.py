@@ -411,6 +411,16 @@ class TestMerge:
         assert problems(booked(told, at="202603020803")) == codes
 
     @pytest.mark.parametrize("swapped", [False, True])
+    def test_of_a_visit_that_both_know_the_newer_list_is_the_list(self, told, swapped):
+        own, other = told.PID, told.pid(f3="T2^^^LFC^MR")
+        charts = (other, own) if swapped else (own, other)
+        told.tell("ADT^A01", charts[0], visit("V1"), dg1(), at="202603020800")
+        told.tell("ADT^A01", charts[0], visit("V2"), dg1("I10^H^I10"), at="202603020800")
+        told.tell("ADT^A08", charts[1], visit("V1"), dg1(ASTHMA), at="202603020801")
+        told.tell("ADT^A40", own, "MRG|T2^^^LFC^MR", at="202603020802")
+        assert set(problems(booked(told, at="202603020803"))) == {"10:J45.909", "10:I10"}
+
+    @pytest.mark.parametrize("swapped", [False, True])
     def test_a_dispense_in_one_opens_nothing_that_has_ended_in_the_other(self, told, swapped):
         own, other = told.PID, told.pid(f3="T2^^^LFC^MR")
         charts = (other, own) if swapped else (own, other)

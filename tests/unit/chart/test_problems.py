@@ -294,6 +294,17 @@ class TestConfidential:
         assert problems(answer) == []
         assert {e["value"] for e in answer["left_out"]} == {"44054006", "250.00"}
 
+    @pytest.mark.parametrize("version", [1, 2])
+    def test_nor_does_one_that_a_code_without_a_list_stands_beside(self, story, version):
+        """The sender's own term (IMO) says that both are one diagnosis."""
+        told = story(api_version=version)
+        told.tell("ADT^A08", told.PID, dg1("8123^HTN^IMO^I10^HTN^I10", f18="Y"))
+        told.tell("ADT^A08", told.PID, dg1("8123^HTN^IMO^401.1^HTN^I9"))
+        answer = told.book(dg1())
+        shared = answer["request"].get("diagnoses") or answer["request"]["activeIcd10Diagnoses"]
+        assert [entry["code"] for entry in shared] == ["E11.9"]
+        assert "activeIcd9Diagnoses" not in answer["request"]
+
     def test_a_code_that_was_released_tells_nothing_of_those_behind_it(self, story):
         told = story()
         for said in (dg1(TWO_CODES), dg1("44054006^D^SCT^250.00^D^I9"), dg1(f18="Y")):
