@@ -181,7 +181,7 @@ def test_where_what_moved_can_not_be_followed_it_can_not_be_told(analyst, tell, 
     tell(PERSON.format("T1"), visit, "DG1|1||I10^Hypertension^I10", kind="ADT^A08")
     tell(PERSON.format("T2"), "MRG|T1^^^LFC^MR||||V1", visit, kind="ADT^A45")
     change(tmp_path, "DELETE FROM patient_keys WHERE patient_id = 2")
-    assert "to a patient of whom nothing is kept any more" in plain(shown(analyst, "/messages/1/changed"))
+    assert "and one of whom nothing is kept any more" in plain(shown(analyst, "/messages/1/changed"))
     change(tmp_path, "UPDATE charts SET chart = x'00' WHERE patient_id = 1")
     assert "The chart of patient 1 can&#39;t be read" in plain(shown(analyst, "/messages/1/changed"))
 
