@@ -13,7 +13,13 @@ from interface.console.asked import Around, Asked, Page, RefusedError, Shown
 from interface.console.listing import reason_of
 from interface.console.pages.messages import decided
 from interface.console.sources import cut, request_cell, source_cell
-from interface.services.charts_shown import add_request_states, chart_of, family_of, merges_of
+from interface.services.charts_shown import (
+    add_request_states,
+    changed_with,
+    chart_of,
+    family_of,
+    merges_of,
+)
 from interface.services.mending import chart_text
 from interface.shown.charts import fact_text, state_text
 from interface.shown.fields import name_of
@@ -42,6 +48,7 @@ class What:
     named: Mapping[str, NamedMessage] = field(default_factory=dict)
     """The messages that the chart's sources name, by control id."""
     merges: Sequence[MessageSummary] = ()
+    changed_with: Sequence[int] = ()
 
 
 def read(store: Store, asked: Asked, around: Around) -> What:
@@ -59,7 +66,8 @@ def read(store: Store, asked: Asked, around: Around) -> What:
     family = family_of(store, row)
     messages = store.patients.messages_of(family, limit=MOST_MESSAGES)
     named = _named(store, document or {}, family, messages)
-    return What(row, chart, document, frozenset(family), messages, named, merges_of(store, family))
+    merges, others = merges_of(store, family), changed_with(store, chart, family)
+    return What(row, chart, document, frozenset(family), messages, named, merges, others)
 
 
 def _named(
@@ -104,6 +112,7 @@ def values(asked: Asked, what: What) -> Shown:
             "problem": chart_text(row.id) if what.document is None else "",
             "part_of": row.merged_into,
             "merged": sorted(what.family - {row.id}),
+            "changed_with": what.changed_with,
             "tables": []
             if what.document is None
             else _tables(asked, what.document, _Said(asked, what.named)),

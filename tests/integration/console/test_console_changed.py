@@ -145,6 +145,15 @@ def test_what_moves_between_charts_is_told_of_both(analyst, store, tell) -> None
     assert noted == {"message 2", "patient 1", "patient 2"}
 
 
+def test_who_something_was_taken_from_is_led_to_the_message_that_took_it(browser, tell) -> None:
+    visit = "PV1|1|O" + "|" * 17 + "V1"
+    tell(PERSON.format("T1"), visit, "DG1|1||I10^Hypertension^I10", kind="ADT^A08")
+    tell(PERSON.format("T2"), "MRG|T1^^^LFC^MR||||V1", visit, kind="ADT^A45")
+    browser.sign_in("vera")
+    assert '<a href="/patients/2#merges">patient 2</a>' in shown(browser, "/patients/1")
+    assert re.search(r'id="merges".*href="/messages/2"', shown(browser, "/patients/2"))
+
+
 def test_what_was_moved_away_is_no_longer_there_for_later_messages_of_the_patient(analyst, tell) -> None:
     visit = "PV1|1|O" + "|" * 17 + "V1"
     seen = PERSON.format("T1"), visit, "DG1|1||I10^Hypertension^I10"
