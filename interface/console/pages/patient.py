@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -73,20 +74,25 @@ def read(store: Store, asked: Asked, around: Around) -> What:
 def _named(
     store: Store, document: Mapping[str, Any], family: set[int], newest: Sequence[MessageSummary]
 ) -> dict[str, NamedMessage]:
-    """The messages that sources name: this patient's newest are known, the others are looked up all at once."""
+    """The messages that sources name, where one alone of this patient has the control id.
+
+    When the newest are all of his they need not be looked up.
+    """
+    times = Counter(row.control_id for row in newest)
+    whole = len(newest) < MOST_MESSAGES
     found = {
         row.control_id: NamedMessage(
             row.id, row.control_id, row.patient_id or 0, row.message_type, row.received_at
         )
-        for row in reversed(newest)
-        if row.control_id
+        for row in newest
+        if whole and row.control_id and times[row.control_id] == 1
     }
     sources = [entry["source"] or "" for part in PARTS for entry in document.get(part, ())]
     wanted = {control_id_of(source) for source in sources} - {""} - found.keys()
     for control_id, those in store.views.named(wanted).items() if wanted else ():
         own = [one for one in those if one.patient_id in family]
-        if own:
-            found[control_id] = own[-1]
+        if len(own) == 1:
+            found[control_id] = own[0]
     return found
 
 

@@ -154,6 +154,20 @@ def test_who_something_was_taken_from_is_led_to_the_message_that_took_it(browser
     assert re.search(r'id="merges".*href="/messages/2"', shown(browser, "/patients/2"))
 
 
+def test_a_source_leads_to_no_message_where_two_of_the_patient_have_its_control_id(browser, tell) -> None:
+    tell(PERSON.format("T1"), "DG1|1||I10^Hypertension^I10", kind="ADT^A08", control_id="X")
+    tell(PERSON.format("T1"), "DG1|1||E11.9^Diabetes^I10", kind="ADT^A08", control_id="X")
+    tell(PERSON.format("T1").replace("12 Birch Ln", '""'), kind="ADT^A08", control_id="Y")
+    browser.sign_in("vera")
+    page = shown(browser, "/patients/1")
+    assert 'href="/messages?control_id=X">DG1-3' in page
+    assert '#DG1-3"' not in page
+    assert 'href="/messages/3#PID-8"' in page
+    assert 'href="/messages/2#DG1-3"' in shown(browser, "/messages/2/changed"), "what came is its own"
+    gone = shown(browser, "/messages/3/changed")
+    assert 'href="/messages?control_id=X"' in gone and "#PID-11" not in gone.replace("/messages/3#PID-11", "")
+
+
 def test_what_was_moved_away_is_no_longer_there_for_later_messages_of_the_patient(analyst, tell) -> None:
     visit = "PV1|1|O" + "|" * 17 + "V1"
     seen = PERSON.format("T1"), visit, "DG1|1||I10^Hypertension^I10"
