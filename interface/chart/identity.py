@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from interface.chart.holds import hold
 from interface.chart.model import Asked, Chart
 from interface.chart.outcome import NOBODYS, Other, Outcome
-from interface.chart.people import absorb, give_up_number, move, note_moved, renumber, take_number
+from interface.chart.people import absorb, give_up_number, lead_to_each_other, move, renumber, take_number
 from interface.chart.settle import Composed, Settling
 from interface.chart.update import take_patient
 from interface.chart.visits import number_now
@@ -96,11 +96,10 @@ def decide_identity(reading: Reading, charts: Mapping[str, Chart], settling_of: 
             reasons[_ANOTHERS] = None
             continue
         reasons.update(dict.fromkeys(_HOW[reading.event.identity](people, group, reading)))
-    if len(reading.moves) > 1:  # the message is its first person's: by him the others' charts lead to it
-        main = people.of(reading.moves[0].key)
-        for person in people.all:
-            if person is not main:
-                note_moved(person.chart, main.chart.keys[0])
+    main = people.of(reading.moves[0].key)
+    for person in people.all:
+        if person is not main:  # the message will be the main person's
+            lead_to_each_other(person.chart, main.chart)
     settled = [(person, *_settle(person, settling_of(person.chart))) for person in people.all]
     return _outcome(reading, people, known, tuple(reasons), settled)
 
@@ -203,9 +202,6 @@ def _move_number(people: People, group: Move, reading: Reading) -> list[Reason]:
             continue
         if before is not None:
             give_up_number(before.chart, prior, group.facts)
-            note_moved(before.chart, group.key)
-            for left in before.chart.keys[:1]:  # the number leads here now: by another one he is found
-                note_moved(person.chart, left)
         people.give(prior, person)
         person.chart.gained[prior] = max(reading.at, person.chart.gained.get(prior, ""))
         reasons.append(
@@ -240,7 +236,6 @@ def _move_part(people: People, group: Move, reading: Reading) -> list[Reason]:
             continue
         number_before = len(person.chart.problems) + len(person.chart.orders) + len(person.chart.appointments)
         arrived, twice = move(before.chart, person.chart, reading.at, **what)
-        note_moved(before.chart, group.key)
         person.arrived |= set(arrived)
         person.twice += twice
         if number_before < len(person.chart.problems) + len(person.chart.orders) + len(

@@ -219,9 +219,8 @@ class Chart(msgspec.Struct, omit_defaults=True, gc=False):
     """Visit number to the one that took its place (A42, A50 …), and when: later messages may still bear the old one."""
 
     led_to: list[str] = []
-    """Keys of persons among whose messages is one that changed this chart: to whom a number, account or visit of this one
-    moved (A43 to A45), another number of who had one that came here, the first person of a message about several. Without
-    that message, this chart can't be made anew."""
+    """Keys of persons whose charts one message changed together with this one (A43 to A45, merges of several): that message
+    is among those of the first of them, and without it this chart can't be made anew."""
     accounts_gone: dict[str, str] = {}
     """Account to the time at which it moved to another person (A44): nothing older of it is taken here."""
 

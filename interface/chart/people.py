@@ -136,10 +136,10 @@ def absorb_appointment(chart: Chart, key: str, appointment: Appointment) -> Aske
     return asked[0] if len(asked) > 1 and asked[0].state in OPEN else None
 
 
-def note_moved(source: Chart, key: str) -> None:
-    """Among the messages of the one with this key is one that changed this chart: `Chart.led_to`."""
-    if key not in source.led_to:
-        source.led_to.append(key)
+def lead_to_each_other(one: Chart, other: Chart) -> None:
+    """One message changes both: neither can be made anew without what changed it, and so not without the other."""
+    for here, there in ((one, other), (other, one)):
+        here.led_to += [key for key in there.keys[:1] if key not in here.led_to]
 
 
 def take_number(chart: Chart, mrn: Fact | None, key: str) -> None:

@@ -30,6 +30,7 @@ def print_patient(answer: Mapping[str, Any]) -> None:
             "numbers": ", ".join(answer["numbers"]),
             "part of": f"the chart of patient {answer['merged_into']}" if answer["merged_into"] else "",
             "merged": ", ".join(f"patient {id_}" for id_ in answer["merged_patients"]),
+            "moves with": ", ".join(f"patient {id_}" for id_ in answer["changed_with"]),
             "open requests": str(answer["open_requests"]),
             "changed": _local(answer["changed_at"]),
             "problem": answer["problem"],

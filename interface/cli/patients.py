@@ -179,7 +179,13 @@ def show(args: argparse.Namespace) -> int:
 def _whole(site: Site, row: PatientSummary, limit: int) -> dict[str, Any]:
     from interface.chart.model import Chart
     from interface.chart.shown import shown
-    from interface.services.charts_shown import add_request_states, chart_of, family_of, merges_of
+    from interface.services.charts_shown import (
+        add_request_states,
+        changed_with,
+        chart_of,
+        family_of,
+        merges_of,
+    )
 
     store = site.store
     chart = chart_of(row) or Chart([])
@@ -195,6 +201,7 @@ def _whole(site: Site, row: PatientSummary, limit: int) -> dict[str, Any]:
         **head,
         **document,
         "merged_patients": sorted(family - {row.id}),
+        "changed_with": changed_with(store, chart, family),
         "merges": [message_lists.as_json(found) for found in merges_of(store, family)],
         "messages": [message_lists.as_json(found) for found in newest[:limit]],
         "more_messages": len(newest) > limit,

@@ -51,6 +51,12 @@ def family_of(store: Store, row: PatientSummary) -> set[int]:
     return store.patients.family((row.id,)) if row.merged_into is None else {row.id}
 
 
+def changed_with(store: Store, chart: Chart | None, family: set[int]) -> list[int]:
+    """Whose charts a merge or move changed together with this one: the message may be among theirs."""
+    owners = store.patients.owners(chart.led_to) if chart is not None and chart.led_to else {}
+    return sorted(set(owners.values()) - family)
+
+
 def merges_of(store: Store, family: Iterable[int]) -> list[MessageSummary]:
     """The messages that say whose chart things are in, oldest first."""
     found = [

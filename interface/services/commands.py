@@ -226,12 +226,23 @@ class Commanding:
             led |= {row.patient_id for row in rows.values() if row.patient_id is not None}
             wanted = led - known
             if not wanted:
+                self._must_be_there(known)
                 return dict(sorted(rows.items())), readings, known
 
     def _led_to(self, patients: Collection[int]) -> set[str]:
-        """Keys of those to whom something of these patients moved: the message that moved it was decided for them."""
+        """Keys of those whose charts a message changed together with theirs: it was decided for one of them."""
         charts = map(readable_chart, self._store.load_patients_by_id(patients).values())
         return {key for chart in charts if chart is not None for key in chart.led_to}
+
+    def _must_be_there(self, patients: Collection[int]) -> None:
+        """Raises CannotError when one of those has gone, and the message with him."""
+        names = [also_known_as((key,), self.engine.policy) for key in self._led_to(patients)]
+        found = self._store.load_patients(name for those in names for name in those)
+        if any(those.isdisjoint(found) for those in names):
+            raise CannotError(
+                "something of them moved from or to a patient of whom nothing is kept any more: without the"
+                " message that moved it the charts can't be made anew"
+            )
 
     def _charts(self, rows: Mapping[int, ReplayRow], patients: set[int]) -> dict[int, Chart]:
         ids = self._store.family(

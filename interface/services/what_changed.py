@@ -26,7 +26,7 @@ from interface.store.records.reading import ReplayRow
 MOST = 5000
 """Messages that are replayed for one, at most."""
 PAGE = 200
-_GONE = "Something of it moved to a patient of whom nothing is kept any more: what moved it is gone."
+_GONE = "Something moved between its patient and one of whom nothing is kept any more."
 KNOWN = "It changed nothing: no chart says anything else because of it."
 
 
@@ -114,7 +114,7 @@ def _nothing(row: MessageSummary) -> str:
 class _Together:
     """Who must be looked at together: those who are one person by now, and those between whom something moved.
 
-    What moved something is among the messages of the person to whom it went; the chart that it left knows to whom.
+    What moved something is among the messages of one of them; their charts know of each other by their numbers.
     """
 
     def __init__(self, views: PatientViews, policy: Policy) -> None:
@@ -130,17 +130,17 @@ class _Together:
             known |= self._views.family(wanted)
             if len(known) > MOST_PATIENTS:
                 raise _CannotTellError(f"The charts of more than {MOST_PATIENTS} patients hang together.")
-            wanted = (self._moved_to(known) | self._moved_from(known)) - known
+            wanted = (self._led_to(known) | self._without_number(known)) - known
         return known
 
-    def _moved_to(self, patients: set[int]) -> set[int]:
+    def _led_to(self, patients: set[int]) -> set[int]:
         led_to = {key for chart in self._load(patients).values() for key in chart.led_to}
         owners = self._owners(led_to)
         if not all(owners.values()):
             raise _CannotTellError(_GONE)
         return set().union(*owners.values())
 
-    def _moved_from(self, patients: set[int]) -> set[int]:
+    def _without_number(self, patients: set[int]) -> set[int]:
         """Those whose last number one of these has now: no key leads to them."""
         if not any(chart.gained for chart in self._load(patients).values()):
             return set()

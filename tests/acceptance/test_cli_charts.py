@@ -113,6 +113,17 @@ def test_a_number_that_nobody_has_is_said_without_the_number(clinic: Clinic, cap
         )
 
 
+def test_who_something_moved_to_is_named(clinic: Clinic, capsys: Capture) -> None:
+    visit = "PV1|1|O" + "|" * 17 + "V1"
+    clinic.tell("ADT^A08", visit, "DG1|1||I10^Hypertension^I10", pid="T8^^^LFC^MR")
+    clinic.tell("ADT^A45", "MRG|T8^^^LFC^MR||||V1", visit, pid="T9^^^LFC^MR")
+    to = answer(capsys, "patients", "show", "T9", "--now", NOW)["id"]
+    found = answer(capsys, "patients", "show", "T8", "--now", NOW)
+    assert (found["changed_with"], found["problems"]) == ([to], [])
+    out, _ = text(capsys, "patients", "show", "T8", "--now", NOW)
+    assert f"\nmoves with     patient {to}\n" in out
+
+
 def test_one_chart_whole(clinic: Clinic, capsys: Capture) -> None:
     found = answer(capsys, "patients", "show", "T1", "--now", NOW)
     facts = {entry["field"]: entry for entry in found["patient"]}

@@ -66,17 +66,16 @@ def read(store: Store, asked: Asked, around: Around) -> What:
 
 
 def _known(store: Store, row: MessageSummary, found: WhatChanged) -> dict[str, int]:
-    """Which messages the sources name: of these patients alone, of several the newest up to this one."""
+    """Which messages the sources name, where one alone of these patients has the control id up to this one."""
     sources = [entry.source for chart in found.charts for change in chart.changes for entry in change.fields]
     names = {name for source in sources if (name := source_of(source).control_id)}
     patients = {number for number in (row.patient_id, *found.patients) if number is not None}
     family = store.patients.family(patients) if names else set()
-    return {
-        name: one.id
+    own = {
+        name: [one.id for one in those if one.patient_id in family and one.id <= row.id]
         for name, those in store.views.named(names).items()
-        for one in those
-        if one.patient_id in family and one.id <= row.id
-    } | ({row.control_id: row.id} if row.control_id else {})
+    }
+    return {name: those[0] for name, those in own.items() if len(those) == 1}
 
 
 def values(asked: Asked, what: What) -> Shown:
@@ -150,9 +149,13 @@ def _source(asked: Asked, what: What, entry: Difference) -> dict[str, Any]:
     found = source_of(source)
     if not found.control_id and found.place:
         source = f"{row.control_id}:{source}" if row.control_id else source
-    own = source_of(source).control_id == row.control_id
-    cell = source_cell(asked, source, "", what.known)
-    other = "" if own else f"message {what.known.get(found.control_id, found.control_id)}"
+    known = dict(what.known)
+    if entry.after is not None and row.control_id:
+        known[row.control_id] = row.id  # what came is this message's, whoever else has its control id
+    named = source_of(source).control_id
+    own = named == row.control_id and known.get(named, row.id) == row.id
+    cell = source_cell(asked, source, "", known)
+    other = "" if own else f"message {known.get(named, named)}"
     said = f"it had come from {other or 'there'}" if entry.after is None else other
     return cell | {"small": cut(said)}
 

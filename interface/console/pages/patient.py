@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,7 +14,13 @@ from interface.console.asked import Around, Asked, Page, RefusedError, Shown
 from interface.console.listing import reason_of
 from interface.console.pages.messages import decided
 from interface.console.sources import cut, request_cell, source_cell
-from interface.services.charts_shown import add_request_states, chart_of, family_of, merges_of
+from interface.services.charts_shown import (
+    add_request_states,
+    changed_with,
+    chart_of,
+    family_of,
+    merges_of,
+)
 from interface.services.mending import chart_text
 from interface.shown.charts import fact_text, state_text
 from interface.shown.fields import name_of
@@ -42,6 +49,7 @@ class What:
     named: Mapping[str, NamedMessage] = field(default_factory=dict)
     """The messages that the chart's sources name, by control id."""
     merges: Sequence[MessageSummary] = ()
+    changed_with: Sequence[int] = ()
 
 
 def read(store: Store, asked: Asked, around: Around) -> What:
@@ -59,26 +67,32 @@ def read(store: Store, asked: Asked, around: Around) -> What:
     family = family_of(store, row)
     messages = store.patients.messages_of(family, limit=MOST_MESSAGES)
     named = _named(store, document or {}, family, messages)
-    return What(row, chart, document, frozenset(family), messages, named, merges_of(store, family))
+    merges, others = merges_of(store, family), changed_with(store, chart, family)
+    return What(row, chart, document, frozenset(family), messages, named, merges, others)
 
 
 def _named(
     store: Store, document: Mapping[str, Any], family: set[int], newest: Sequence[MessageSummary]
 ) -> dict[str, NamedMessage]:
-    """The messages that sources name: this patient's newest are known, the others are looked up all at once."""
+    """The messages that sources name, where one alone of this patient has the control id.
+
+    When the newest are all of his they need not be looked up.
+    """
+    times = Counter(row.control_id for row in newest)
+    whole = len(newest) < MOST_MESSAGES
     found = {
         row.control_id: NamedMessage(
             row.id, row.control_id, row.patient_id or 0, row.message_type, row.received_at
         )
-        for row in reversed(newest)
-        if row.control_id
+        for row in newest
+        if whole and row.control_id and times[row.control_id] == 1
     }
     sources = [entry["source"] or "" for part in PARTS for entry in document.get(part, ())]
     wanted = {control_id_of(source) for source in sources} - {""} - found.keys()
     for control_id, those in store.views.named(wanted).items() if wanted else ():
         own = [one for one in those if one.patient_id in family]
-        if own:
-            found[control_id] = own[-1]
+        if len(own) == 1:
+            found[control_id] = own[0]
     return found
 
 
@@ -104,6 +118,7 @@ def values(asked: Asked, what: What) -> Shown:
             "problem": chart_text(row.id) if what.document is None else "",
             "part_of": row.merged_into,
             "merged": sorted(what.family - {row.id}),
+            "changed_with": what.changed_with,
             "tables": []
             if what.document is None
             else _tables(asked, what.document, _Said(asked, what.named)),

@@ -69,12 +69,15 @@ def tell(store, work):
     """Messages, taken in and decided."""
     count = 0
 
-    def told(*segments: str, kind: str = "SIU^S12", by: Settings | None = None) -> None:
+    def told(*segments: str, kind: str = "SIU^S12", by: Settings | None = None, control_id: str = "") -> None:
         nonlocal count
         count += 1
-        head = f"MSH|^~\\&|APP|FAC|R|R|20270110||{kind}|C{count}|P|2.5.1"
+        name = control_id or f"C{count}"
+        head = f"MSH|^~\\&|APP|FAC|R|R|20270110||{kind}|{name}|P|2.5.1"
         raw = "\r".join((head, *segments, "")).encode()
-        store.journal.append([arrival(count, raw=raw, message_type=kind, received_at=NOW)], NOW)
+        store.journal.append(
+            [arrival(count, raw=raw, control_id=name, message_type=kind, received_at=NOW)], NOW
+        )
         work(*([by] if by else []))
 
     return told

@@ -145,6 +145,29 @@ def test_what_moves_between_charts_is_told_of_both(analyst, store, tell) -> None
     assert noted == {"message 2", "patient 1", "patient 2"}
 
 
+def test_who_something_was_taken_from_is_led_to_the_message_that_took_it(browser, tell) -> None:
+    visit = "PV1|1|O" + "|" * 17 + "V1"
+    tell(PERSON.format("T1"), visit, "DG1|1||I10^Hypertension^I10", kind="ADT^A08")
+    tell(PERSON.format("T2"), "MRG|T1^^^LFC^MR||||V1", visit, kind="ADT^A45")
+    browser.sign_in("vera")
+    assert '<a href="/patients/2#merges">patient 2</a>' in shown(browser, "/patients/1")
+    assert re.search(r'id="merges".*href="/messages/2"', shown(browser, "/patients/2"))
+
+
+def test_a_source_leads_to_no_message_where_two_of_the_patient_have_its_control_id(browser, tell) -> None:
+    tell(PERSON.format("T1"), "DG1|1||I10^Hypertension^I10", kind="ADT^A08", control_id="X")
+    tell(PERSON.format("T1"), "DG1|1||E11.9^Diabetes^I10", kind="ADT^A08", control_id="X")
+    tell(PERSON.format("T1").replace("12 Birch Ln", '""'), kind="ADT^A08", control_id="Y")
+    browser.sign_in("vera")
+    page = shown(browser, "/patients/1")
+    assert 'href="/messages?control_id=X">DG1-3' in page
+    assert '#DG1-3"' not in page
+    assert 'href="/messages/3#PID-8"' in page
+    assert 'href="/messages/2#DG1-3"' in shown(browser, "/messages/2/changed"), "what came is its own"
+    gone = shown(browser, "/messages/3/changed")
+    assert 'href="/messages?control_id=X"' in gone and "#PID-11" not in gone.replace("/messages/3#PID-11", "")
+
+
 def test_what_was_moved_away_is_no_longer_there_for_later_messages_of_the_patient(analyst, tell) -> None:
     visit = "PV1|1|O" + "|" * 17 + "V1"
     seen = PERSON.format("T1"), visit, "DG1|1||I10^Hypertension^I10"
@@ -181,7 +204,7 @@ def test_where_what_moved_can_not_be_followed_it_can_not_be_told(analyst, tell, 
     tell(PERSON.format("T1"), visit, "DG1|1||I10^Hypertension^I10", kind="ADT^A08")
     tell(PERSON.format("T2"), "MRG|T1^^^LFC^MR||||V1", visit, kind="ADT^A45")
     change(tmp_path, "DELETE FROM patient_keys WHERE patient_id = 2")
-    assert "to a patient of whom nothing is kept any more" in plain(shown(analyst, "/messages/1/changed"))
+    assert "and one of whom nothing is kept any more" in plain(shown(analyst, "/messages/1/changed"))
     change(tmp_path, "UPDATE charts SET chart = x'00' WHERE patient_id = 1")
     assert "The chart of patient 1 can&#39;t be read" in plain(shown(analyst, "/messages/1/changed"))
 

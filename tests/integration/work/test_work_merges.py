@@ -88,6 +88,19 @@ def test_who_has_a_chart_by_others_messages_alone_keeps_its_row_when_it_is_rebui
     assert {row.id: decode_chart(row.chart) for row in site.store.patients.patients()} == before
 
 
+def test_a_chart_is_not_made_anew_without_the_message_that_moved_something_of_it(site):
+    visit = "PV1|1|O" + "|" * 17 + "V1"
+    site.tell("ADT^A08", visit, DG1, patient="T1")
+    site.tell("ADT^A45", "MRG|T1^^^LFC^MR||||V1", visit, patient="T2")
+    before = site.chart("T1")
+    gone = site.store.work.load_patients(["|T2"])["|T2"].id
+    site.store.retention.delete("patients", [gone])
+    done = site.ask("rebuild", patients=[1])
+    assert done.state == "failed"
+    assert "of whom nothing is kept any more" in str(done.result)
+    assert site.chart("T1") == before
+
+
 def test_numbers_that_move_one_after_the_other_in_one_message_leave_every_chart_its_own(site):
     site.tell("ADT^A08", DG1, patient="T1")
     site.tell("ADT^A43", "MRG|T1^^^LFC^MR", pid("T3"), "MRG|T2^^^LFC^MR", patient="T2")

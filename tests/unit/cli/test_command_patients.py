@@ -71,7 +71,14 @@ def test_all_times_of_a_chart_are_the_sites(
     monkeypatch.setattr(common._People, "zone", ZoneInfo("America/Chicago"))
     message = {"id": 4, "received_at": ROW["changed_at"], "type": "ADT^A40", "state": "done"}
     message |= {"decision": "chart", "reasons": [], "set_aside": None}
-    lists = {"merged_patients": [], "patient": [], "problems": [], "medications": [], "appointments": []}
+    lists = {
+        "merged_patients": [],
+        "changed_with": [],
+        "patient": [],
+        "problems": [],
+        "medications": [],
+        "appointments": [],
+    }
     print_patient(ROW | lists | {"merges": [message], "messages": [message], "more_messages": False})
     out = capsys.readouterr().out
     assert out.count("2026-03-02 09:00") == 3
