@@ -22,6 +22,8 @@ _APPOINTMENT_FACTS = (
 )
 _PROVIDER = "upcomingAppointmentProvider"
 _RESOURCES = "appointment.resources"
+EMPTIED = "emptied"
+"""What S20 to S22 say of an appointment that they leave no resource: it is cancelled."""
 PROTECTED = "patient.protected"
 """PD1-12."""
 VISIT_PROTECTED = "patient.protectedVisit"
@@ -190,7 +192,8 @@ def goes_with(
 def take_appointment(chart: Chart, reading: Reading, key: str, says: str) -> bool:
     """An SIU's appointment, value by value; False when all of it is older than what is known.
 
-    `says`: the state that the message tells of, as in `Appointment.status`; empty: none, it is news of the resources.
+    `says`: the state that the message tells of, as in `Appointment.status`, or `EMPTIED`; empty: none, it is news of the
+    resources.
     """
     old = chart.appointments.get(key)
     late = old is not None and reading.at < old.at
@@ -207,8 +210,8 @@ def take_appointment(chart: Chart, reading: Reading, key: str, says: str) -> boo
                 fact = change(fact, at=known.at)  # what is newer named him without it
         merge(facts, field, fact)
     leave_clinic(facts, reading.facts)
-    _take_resources(facts, reading)
-    status, status_at = _state(old, reading.at, says)
+    _take_resources(facts, reading, late=late)
+    status, status_at = _state(old, reading.at, says, facts)
     visit, account = goes_with(reading, old)
     chart.appointments[key] = Appointment(
         key,
@@ -224,16 +227,26 @@ def take_appointment(chart: Chart, reading: Reading, key: str, says: str) -> boo
     )
     if old is None or not late:
         return True
-    if says == "cancelled":
-        return status == says and status_at == reading.at
+    if says in ("cancelled", EMPTIED):
+        return status == "cancelled" and status_at == reading.at
     return status == "booked" and (facts != old.facts or status != old.status)
 
 
-def _state(old: Appointment | None, at: str, says: str) -> tuple[str, str]:
-    """The appointment's state when a message of that time has told of it, and since when something has said so."""
+def _state(old: Appointment | None, at: str, says: str, facts: dict[str, Fact]) -> tuple[str, str]:
+    """The appointment's state when a message of that time has told of it, and since when something has said so.
+
+    Where nobody has listed the resources yet, `EMPTIED` is a guess: an older list that comes late may have more of them.
+    """
+    late = old is not None and at < old.at
+    if says == EMPTIED:
+        if not late and (old is None or not lists_since(old, STATE_UNSAID)):
+            return "cancelled", STATE_UNSAID
+        says = "cancelled"
     if old is None:
         return says or "booked", at if says else STATE_UNSAID
-    late = at < old.at
+    guessed = old.status == "cancelled" and old.status_at == STATE_UNSAID
+    if guessed and late and says == "booked" and not resources_left(facts, {}):
+        return old.status, old.status_at
     if says and at >= old.status_since and not (late and says == "other"):
         return says, at
     if not says and not late and old.status == "other":
@@ -278,23 +291,29 @@ def resources_left(known: Item, facts: Item) -> list[str]:
     return [name for name in dict.fromkeys(there) if name not in gone]
 
 
-def _take_resources(facts: dict[str, Fact], reading: Reading) -> None:
+def _take_resources(facts: dict[str, Fact], reading: Reading, *, late: bool) -> None:
     """The resources that a message lists, or what S20 to S22 leave of them; with a clinician his part as provider goes.
 
-    The time of the fact is that of the last list.
+    The time of the fact is that of the last list; `STATE_UNSAID`: there was none yet, and what was taken out is kept.
     """
     fact, known = reading.facts.get(_RESOURCES), facts.get(_RESOURCES)
     if fact is None or (known is not None and fact.at < known.at):
         return
-    gone = {name.partition(":")[2] for name in fact.value["gone"]}
+    unlisted = known is None or known.at == STATE_UNSAID
+    before = known.value["gone"] if known is not None else []
+    names = fact.value["gone"]
+    gone = {name.partition(":")[2] for name in ((*names, *before) if late and unlisted else names)}
     provider = facts.get(_PROVIDER)
     if provider is not None and provider.value is not None and provider.value.get("npi") in gone:
         facts[_PROVIDER] = Fact(None, (), provider.rule, fact.at, fact.message, deleted=True)
-    there = fact.value["there"]
+    there, kept = fact.value["there"], []
     if reading.event.cancels_when_empty:
         there = resources_left(facts, reading.facts)
-        fact = change(fact, at=known.at) if known is not None else fact
-    facts[_RESOURCES] = change(fact, value={"there": there, "gone": []})
+        at = STATE_UNSAID if known is None else known.at
+        fact, kept = change(fact, at=at), [*before, *names] if unlisted else []
+    elif late and known is not None and unlisted:
+        there = [name for name in dict.fromkeys((*there, *known.value["there"])) if name not in before]
+    facts[_RESOURCES] = change(fact, value={"there": there, "gone": kept})
 
 
 def _same_person(known: Fact, new: Fact) -> bool:
