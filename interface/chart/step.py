@@ -18,14 +18,12 @@ from interface.chart.outcome import NewRequest, Outcome
 from interface.chart.people import absorb_appointment, is_of_gone_account, remove_person, remove_visit
 from interface.chart.problems import take_problems
 from interface.chart.replaced import end_replaced
+from interface.chart.resources import is_empty, lists_since, resources_left
 from interface.chart.settle import Composed, Settling, is_true
 from interface.chart.update import (
     EMPTIED,
     forget_past,
-    is_empty,
     lend_provider,
-    lists_since,
-    resources_left,
     take_appointment,
     take_patient,
     take_visit,

@@ -446,3 +446,28 @@ def test_what_says_that_it_is_cancelled_is_no_guess(told, status):
     kind = "SIU^S22" if status else "SIU^S15"
     told.tell(kind, NEWS + "|" * 23 + status, PID, at=at(2))
     assert codes(told.book(at=at(1))) == ["older"]
+
+
+@any_order(3)
+def test_the_last_list_before_an_s22_says_what_is_left(story, order):
+    messages = [("SIU^S12", FIRST, PID, AIP, "AIS|1||VISIT^Visit"), ("SIU^S14", NEWS, PID, AIP), TAKES_OUT]
+    told = in_order(story, messages, order)
+    assert told.chart.appointments["A:F1"].status == "cancelled"
+    assert (
+        told.chart.appointments["A:F1"].asked is None
+        or told.chart.appointments["A:F1"].asked.state == "closed"
+    )
+
+
+@any_order(4)
+def test_a_clinician_who_is_back_since_stays(story, order):
+    visit = "AIS|1||VISIT^Visit"
+    messages = [
+        ("SIU^S12", FIRST, PID, AIP, visit),
+        ("SIU^S13", NEWS, PID, AIP, visit),
+        TAKES_OUT,
+        ("SIU^S14", NEWS, PID, "PV1|1|O|||||1234567893^Quill^Avery^^^^^^NPI"),
+    ]
+    told = in_order(story, messages, order)
+    known = told.chart.appointments["A:F1"]
+    assert (known.status, known.facts["upcomingAppointmentProvider"].value["npi"]) == ("booked", "1234567893")
