@@ -18,13 +18,12 @@ from interface.chart.outcome import NewRequest, Outcome
 from interface.chart.people import absorb_appointment, is_of_gone_account, remove_person, remove_visit
 from interface.chart.problems import take_problems
 from interface.chart.replaced import end_replaced
+from interface.chart.resources import is_empty, lists_since, resources_left
 from interface.chart.settle import Composed, Settling, is_true
 from interface.chart.update import (
+    EMPTIED,
     forget_past,
-    is_empty,
     lend_provider,
-    lists_since,
-    resources_left,
     take_appointment,
     take_patient,
     take_visit,
@@ -81,7 +80,9 @@ class Step:
         self.key = self._key()
         self.known = self.key in self.chart.appointments
         self._join()
-        if reading.event.cancels_when_empty and reading.event.does == "post" and self._nothing_is_left():
+        takes_out = reading.event.cancels_when_empty and reading.event.does == "post"
+        self.emptied = takes_out and does != "cancel" and self._nothing_is_left()
+        if self.emptied:
             self.does = "cancel"
 
     def _nothing_is_left(self) -> bool:
@@ -198,6 +199,8 @@ class Step:
 
         Of such news SCH-25 could open it again, or a resource where it had ended because none was left.
         """
+        if self.emptied:
+            return EMPTIED
         if self.does != "post":
             return "cancelled" if self.does == "cancel" else "other"
         facts, known = self.reading.facts, self.chart.appointments.get(self.key)

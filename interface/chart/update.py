@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from interface.chart.model import STATE_UNSAID, Appointment, Chart, Order, change
+from interface.chart.resources import PROVIDER, emptied_at, lists_since, resources_left, take_resources
 from interface.rules.facts import Fact, Item, place_of, text_of, value_of
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ _APPOINTMENT_FACTS = (
     "appointment.type",
     "appointment.placer",
 )
-_PROVIDER = "upcomingAppointmentProvider"
-_RESOURCES = "appointment.resources"
+EMPTIED = "emptied"
+"""What S20 to S22 say of an appointment that they leave no resource: it is cancelled."""
 PROTECTED = "patient.protected"
 """PD1-12."""
 VISIT_PROTECTED = "patient.protectedVisit"
@@ -190,7 +191,8 @@ def goes_with(
 def take_appointment(chart: Chart, reading: Reading, key: str, says: str) -> bool:
     """An SIU's appointment, value by value; False when all of it is older than what is known.
 
-    `says`: the state that the message tells of, as in `Appointment.status`; empty: none, it is news of the resources.
+    `says`: the state that the message tells of, as in `Appointment.status`, or `EMPTIED`; empty: none, it is news of the
+    resources.
     """
     old = chart.appointments.get(key)
     late = old is not None and reading.at < old.at
@@ -200,15 +202,17 @@ def take_appointment(chart: Chart, reading: Reading, key: str, says: str) -> boo
         if fact is None:
             continue
         known = facts.get(field)
-        if field == _PROVIDER and known is not None:
+        if field == PROVIDER and known is not None:
             if _same_person(known, fact):
                 continue  # the same person, now without the NPI that is known
             if late and _same_person(fact, known):
                 fact = change(fact, at=known.at)  # what is newer named him without it
         merge(facts, field, fact)
     leave_clinic(facts, reading.facts)
-    _take_resources(facts, reading)
-    status, status_at = _state(old, reading.at, says)
+    take_resources(facts, reading)
+    status, status_at = _state(old, reading.at, says, facts)
+    if late and status == "booked" and emptied_at(facts) > status_at:
+        status, status_at = "cancelled", emptied_at(facts)
     visit, account = goes_with(reading, old)
     chart.appointments[key] = Appointment(
         key,
@@ -224,16 +228,27 @@ def take_appointment(chart: Chart, reading: Reading, key: str, says: str) -> boo
     )
     if old is None or not late:
         return True
-    if says == "cancelled":
-        return status == says and status_at == reading.at
+    if says in ("cancelled", EMPTIED):
+        return status == "cancelled" and status_at == reading.at
     return status == "booked" and (facts != old.facts or status != old.status)
 
 
-def _state(old: Appointment | None, at: str, says: str) -> tuple[str, str]:
-    """The appointment's state when a message of that time has told of it, and since when something has said so."""
+def _state(old: Appointment | None, at: str, says: str, facts: dict[str, Fact]) -> tuple[str, str]:
+    """The appointment's state when a message of that time has told of it, and since when something has said so.
+
+    Where nobody has listed the resources yet, `EMPTIED` is a guess: an older list that comes late may have more of them.
+    """
+    late = old is not None and at < old.at
+    if says == EMPTIED:
+        if not late and (old is None or not lists_since(old, STATE_UNSAID)):
+            stated = old is not None and old.status == "cancelled"
+            return "cancelled", old.status_since if stated and old is not None else STATE_UNSAID
+        says = "cancelled"
     if old is None:
         return says or "booked", at if says else STATE_UNSAID
-    late = at < old.at
+    guessed = old.status == "cancelled" and old.status_at == STATE_UNSAID
+    if guessed and late and says == "booked" and not resources_left(facts, {}):
+        return old.status, old.status_at
     if says and at >= old.status_since and not (late and says == "other"):
         return says, at
     if not says and not late and old.status == "other":
@@ -253,48 +268,6 @@ def leave_clinic(facts: dict[str, Fact], told: Item) -> None:
 def named_by_placer(reading: Reading) -> bool:
     """Whether the message names its appointment by the placer's number (SCH-1) alone."""
     return place_of(reading.facts, "appointment.id") == "SCH-1"
-
-
-def is_empty(appointment: Appointment) -> bool:
-    """Whether its resources are known, and all of them were taken out."""
-    fact = appointment.facts.get(_RESOURCES)
-    return fact is not None and not fact.value["there"]
-
-
-def lists_since(appointment: Appointment | None, at: str) -> bool:
-    """Whether something newer has listed the appointment's resources."""
-    known = appointment.facts.get(_RESOURCES) if appointment is not None else None
-    return known is not None and at < known.at
-
-
-def resources_left(known: Item, facts: Item) -> list[str]:
-    """What is left of an appointment's resources after a message that takes some out (S20 to S22)."""
-    before, now = known.get(_RESOURCES), facts.get(_RESOURCES)
-    there = [
-        *(before.value["there"] if before is not None else ()),
-        *(now.value["there"] if now is not None else ()),
-    ]
-    gone = now.value["gone"] if now is not None else ()
-    return [name for name in dict.fromkeys(there) if name not in gone]
-
-
-def _take_resources(facts: dict[str, Fact], reading: Reading) -> None:
-    """The resources that a message lists, or what S20 to S22 leave of them; with a clinician his part as provider goes.
-
-    The time of the fact is that of the last list.
-    """
-    fact, known = reading.facts.get(_RESOURCES), facts.get(_RESOURCES)
-    if fact is None or (known is not None and fact.at < known.at):
-        return
-    gone = {name.partition(":")[2] for name in fact.value["gone"]}
-    provider = facts.get(_PROVIDER)
-    if provider is not None and provider.value is not None and provider.value.get("npi") in gone:
-        facts[_PROVIDER] = Fact(None, (), provider.rule, fact.at, fact.message, deleted=True)
-    there = fact.value["there"]
-    if reading.event.cancels_when_empty:
-        there = resources_left(facts, reading.facts)
-        fact = change(fact, at=known.at) if known is not None else fact
-    facts[_RESOURCES] = change(fact, value={"there": there, "gone": []})
 
 
 def _same_person(known: Fact, new: Fact) -> bool:
@@ -367,10 +340,10 @@ def lend_provider(chart: Chart, reading: Reading, booked: Appointment) -> None:
     """An appointment that names nobody takes the clinician of the patient's visit (PV1-7, PV1-17 of an ADT), until it names
     one.
     """
-    fact, known = reading.facts.get("visit.provider"), booked.facts.get(_PROVIDER)
+    fact, known = reading.facts.get("visit.provider"), booked.facts.get(PROVIDER)
     if fact is not None and fact.value is not None and (known is None or known.value is None):
         facts = dict(booked.facts)
-        merge(facts, _PROVIDER, change(fact, weak=True))
+        merge(facts, PROVIDER, change(fact, weak=True))
         chart.appointments[booked.key] = change(booked, facts=facts)
 
 

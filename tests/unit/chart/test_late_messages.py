@@ -415,3 +415,59 @@ def test_the_clinician_whom_a_late_booking_names_goes_before_the_visits(told):
     assert codes(told.tell("ADT^A08", PID, visit, at=at(3))) == ["completes-held"]
     answer = told.tell("SIU^S12", NEWS, PID, AIP, at=at(0))
     assert answer["request"]["upcomingAppointmentProvider"]["name"]["family"] == "Quill"
+
+
+TAKES_OUT = ("SIU^S22", NEWS, PID, AIP.replace("AIP|1|", "AIP|1|D"))
+
+
+@any_order(2)
+def test_what_a_booking_lists_and_s22_does_not_take_out_is_left(story, order):
+    told = in_order(story, [("SIU^S12", FIRST, PID, AIP, "AIS|1||VISIT^Visit"), TAKES_OUT], order)
+    assert told.chart.appointments["A:F1"].status == "booked"
+    assert told.chart.appointments["A:F1"].asked.state == "held"  # nobody is left whom it could be with
+
+
+@pytest.mark.parametrize("listed", [(AIP,), ()])
+@any_order(2)
+def test_what_s22_leaves_nothing_of_is_cancelled(story, listed, order):
+    told = in_order(story, [("SIU^S12", FIRST, PID, *listed), TAKES_OUT], order)
+    assert told.chart.appointments["A:F1"].status == "cancelled"
+
+
+def test_a_booking_that_comes_behind_an_s22_of_its_own_is_asked_for(told):
+    nurse = "AIP|2|D|77^Help^Kim|RN"
+    assert told.tell("SIU^S22", NEWS, PID, nurse, at=at(2))["decision"] == "cancel"
+    answer = told.book(nurse.replace("|D|", "||"), at=at(1))
+    assert (answer["decision"], codes(answer)) == ("post", ["request"])
+
+
+@pytest.mark.parametrize("status", ["", "Cancelled"])
+def test_what_says_that_it_is_cancelled_is_no_guess(told, status):
+    kind = "SIU^S22" if status else "SIU^S15"
+    told.tell(kind, NEWS + "|" * 23 + status, PID, at=at(2))
+    assert codes(told.book(at=at(1))) == ["older"]
+
+
+@any_order(3)
+def test_the_last_list_before_an_s22_says_what_is_left(story, order):
+    messages = [("SIU^S12", FIRST, PID, AIP, "AIS|1||VISIT^Visit"), ("SIU^S14", NEWS, PID, AIP), TAKES_OUT]
+    told = in_order(story, messages, order)
+    assert told.chart.appointments["A:F1"].status == "cancelled"
+    assert (
+        told.chart.appointments["A:F1"].asked is None
+        or told.chart.appointments["A:F1"].asked.state == "closed"
+    )
+
+
+@any_order(4)
+def test_a_clinician_who_is_back_since_stays(story, order):
+    visit = "AIS|1||VISIT^Visit"
+    messages = [
+        ("SIU^S12", FIRST, PID, AIP, visit),
+        ("SIU^S13", NEWS, PID, AIP, visit),
+        TAKES_OUT,
+        ("SIU^S14", NEWS, PID, "PV1|1|O|||||1234567893^Quill^Avery^^^^^^NPI"),
+    ]
+    told = in_order(story, messages, order)
+    known = told.chart.appointments["A:F1"]
+    assert (known.status, known.facts["upcomingAppointmentProvider"].value["npi"]) == ("booked", "1234567893")
