@@ -297,8 +297,8 @@ def _delimiters(header: Header) -> tuple[Delimiters, str]:
 
 
 def version_number(version: str) -> tuple[int, int]:
-    """MSH-12 as numbers: 2.5.1 is (2, 5); an empty or unreadable one counts as 2.5."""
-    parts = version.strip().split(".")
+    """MSH-12 as numbers: 2.5.1 is (2, 5), 2.0D (table 0104) is (2, 0); an empty or unreadable one counts as 2.5."""
+    parts = version.strip().rstrip("D").split(".")
     try:
         return int(parts[0]), int(parts[1])
     except (ValueError, IndexError):

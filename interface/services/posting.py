@@ -55,7 +55,11 @@ class Posting:
 
     def wait_until_up(self) -> None:
         """Until it can POST: what is put before leaves all at once then. Raises PostingEndedError."""
-        if not self._line.recv(1, socket.MSG_PEEK):
+        try:
+            came = self._line.recv(1, socket.MSG_PEEK)
+        except ConnectionError:  # it ended before it read what was put
+            came = b""
+        if not came:
             raise self._ended()
 
     def use(self, target: Target) -> None:

@@ -121,6 +121,14 @@ def test_one_that_was_killed_is_told_after_what_had_come_back(api):
         line.send_until(1.0)  # from another thread: the loop finds out
 
 
+def test_one_that_is_killed_before_it_is_up_is_said_to_have_ended(api):
+    with posting(api.url) as line:
+        os.kill(line._process.pid, signal.SIGKILL)
+        line._process.wait(PATIENCE)
+        with pytest.raises(PostingEndedError, match="SIGKILL"):
+            line.wait_until_up()
+
+
 def test_it_ends_with_the_work_and_sends_nothing_more(api):
     api.answer = lambda told, number: "hang"
     with posting(api.url, count=1) as line:

@@ -175,7 +175,7 @@ def test_an_error_from_2_5_on_has_err_2_3_4_and_8():
     assert b"ERR||MSH^1^10|101^" in raw
 
 
-@pytest.mark.parametrize("version", ["2.1", "2.2", "2.3", "2.3.1", "2.4"])
+@pytest.mark.parametrize("version", ["2.0D", "2.1", "2.2", "2.3", "2.3.1", "2.4"])
 def test_an_error_before_2_5_has_the_old_form(version: str):
     raw = answer(sent(version=version), Receipt.MISSING_TYPE)
     assert raw
@@ -192,6 +192,7 @@ def test_an_error_before_2_5_has_the_old_form(version: str):
     ("version", "kind"),
     [
         ("2.1", b"ACK"),
+        ("2.0D", b"ACK"),  # as table 0104 has it
         ("2.3.1", b"ACK"),
         ("2.4", b"ACK^S12^ACK"),
         ("2.5.1^USA", b"ACK^S12^ACK"),
