@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from interface.chart.known_problems import KnownProblems
 from interface.chart.model import Chart, Problem
-from interface.chart.problems import with_first_date, with_state_of
+from interface.chart.stated_problems import with_first_date, with_state_of
 
 
 def absorb_problems(chart: Chart, entries: list[Problem]) -> None:

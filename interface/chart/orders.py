@@ -5,29 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from interface.chart.model import Chart, Order, change
+from interface.chart.order_facts import (
+    DOSAGE,
+    TOGETHER,
+    contradicts,
+    filled,
+    is_empty,
+    is_of_the_drug,
+    keep_original_date,
+    take_code,
+    take_date,
+)
 from interface.chart.order_numbers import KnownOrders, ids_of, same_drug, text_label
 from interface.chart.update import goes_with, merge
-from interface.rules.facts import Fact, Item, Leaf, LeftOut, text_of, value_of
-from interface.rules.types.medication import NDC
+from interface.rules.facts import Fact, Item, Leaf, LeftOut, text_of
 
 if TYPE_CHECKING:
     from interface.rules.reading import Reading
-
-# What an order states as a whole: a change that brings one of them leaves no old one beside it to contradict it.
-_DOSAGE: tuple[str, ...] = ("prescription.text", "prescription.timing", "prescription.dose")
-_TOGETHER = (("order.start", "order.stop", "order.duration"), _DOSAGE)
-_OF_ANY_DRUG = ("prescription.prescribedDate", "prescription.prescriber", "prescription.facility")
-"""What an order keeps when it is changed to another drug."""
-
-
-def _is_of_the_drug(field: str) -> bool:
-    """Whether a field of an order goes with its drug. (Its name is replaced, and does not go.)"""
-    return (
-        field == "medication.scheduleCode"
-        or field in _TOGETHER[0]
-        or (field.startswith("prescription.") and field not in _OF_ANY_DRUG)
-    )
-
 
 # ---------------------------------------------------------------- taking
 
@@ -134,7 +128,7 @@ class _Taking:
             return
         facts = dict(self.item)
         if self.adds or (control is not None and control.value not in ("open", "replaces")):
-            _keep_original_date(facts)
+            keep_original_date(facts)
         visit, account = goes_with(self.reading, None)
         order = Order(
             ids=self.ids,
@@ -228,12 +222,12 @@ class _Taking:
         states = self.states
         for field, fact in (self._stated(facts) if states else self._added(facts)).items():
             if field == "prescription.prescribedDate":
-                _take_date(facts, fact, opens=states and not newer)
+                take_date(facts, fact, opens=states and not newer)
             elif field == "prescription.code":
-                _take_code(facts, fact, states=states, adds=self.adds)
+                take_code(facts, fact, states=states, adds=self.adds)
             elif states or field == "order.confidential":
                 merge(facts, field, fact)
-            elif _is_empty(facts.get(field)) and not _contradicts(old.facts, field):
+            elif is_empty(facts.get(field)) and not contradicts(old.facts, field):
                 facts[field] = fact
         return facts
 
@@ -246,9 +240,9 @@ class _Taking:
         same, named_since = same_drug(stated, known), known is not None and known.at > at
         gone: list[str] = []
         if same is False and named_since:
-            item = {field: fact for field, fact in item.items() if not _is_of_the_drug(field)}
+            item = {field: fact for field, fact in item.items() if not is_of_the_drug(field)}
         elif same is False:
-            gone = [field for field in facts if _is_of_the_drug(field)]
+            gone = [field for field in facts if is_of_the_drug(field)]
         elif same is None and text_label(stated) and text_label(known):
             self._say_forgotten(
                 (item if named_since else facts).get("prescription.code"), named_since=named_since
@@ -257,12 +251,12 @@ class _Taking:
                 item = {field: fact for field, fact in item.items() if field != "prescription.code"}
             else:
                 gone = ["prescription.code"]
-        for group in _TOGETHER:
+        for group in TOGETHER:
             stated_now = [item[field] for field in group if field in item]
-            if not stated_now or (group is _DOSAGE and all(fact.deleted for fact in stated_now)):
+            if not stated_now or (group is DOSAGE and all(fact.deleted for fact in stated_now)):
                 continue  # what is only deleted contradicts nothing
             since = [facts[field] for field in group if field in facts and facts[field].at > at]
-            if since and not (group is _DOSAGE and all(fact.deleted for fact in since)):
+            if since and not (group is DOSAGE and all(fact.deleted for fact in since)):
                 item = {field: fact for field, fact in item.items() if field not in group}
             else:
                 gone += group
@@ -284,7 +278,7 @@ class _Taking:
         return {
             field: fact
             for field, fact in item.items()
-            if not _is_of_the_drug(field) or (self.adds and field == "prescription.code")
+            if not is_of_the_drug(field) or (self.adds and field == "prescription.code")
         }
 
     def _say_forgotten(self, code: Fact | None, *, named_since: bool) -> None:
@@ -349,29 +343,6 @@ class _Taking:
             self.known.put(index, _replaced(order, parent, self.reading.control_id, self.reading.at))
 
 
-def filled(facts: Item, more: Item) -> dict[str, Fact]:
-    """What is stated of an order, with what else is known of it and contradicts nothing."""
-    found = dict(facts)
-    known, other = facts.get("medication.nameCode"), more.get("medication.nameCode")
-    same = same_drug(other, known)
-    unsure = same is None and text_label(other) and text_label(known)
-    for field, fact in more.items():
-        given = field == "prescription.code" and any(leaf.source.startswith("RXD") for leaf in fact.leaves)
-        if not given and (
-            (same is False and _is_of_the_drug(field)) or (unsure and field == "prescription.code")
-        ):
-            continue
-        if field == "prescription.prescribedDate":
-            _take_date(found, fact, opens=True)
-        elif field == "prescription.code":
-            _take_code(found, fact, states=False, adds=given)
-        elif field == "order.confidential":
-            merge(found, field, fact)
-        elif _is_empty(found.get(field)) and not _contradicts(facts, field):
-            found[field] = fact
-    return found
-
-
 def _replaced(order: Order, parent: Fact, message: str, at: str) -> Order:
     """The order, ended by a replacement that names it. `parent`: the replacement's ORC-8.
 
@@ -405,55 +376,6 @@ def _newer(one: Fact | None, other: Fact | None) -> Fact | None:
 def is_withheld(order: Order) -> bool:
     """Whether an order is confidential (ORC-28): then it is not shown."""
     return text_of(order.facts, "order.confidential") == "withhold"
-
-
-def _contradicts(known: Item, field: str) -> bool:
-    """Whether a fact would stand beside others of its group, which state the whole without it."""
-    return any(not _is_empty(known.get(other)) for group in _TOGETHER if field in group for other in group)
-
-
-def _is_empty(fact: Fact | None) -> bool:
-    return fact is None or (fact.value is None and not fact.deleted)
-
-
-def _is_ndc(fact: Fact | None) -> bool:
-    return fact is not None and fact.value is not None and fact.value.get("codeSystem") == NDC
-
-
-def _take_code(facts: dict[str, Fact], fact: Fact, *, states: bool, adds: bool) -> None:
-    """The product: RxNorm is for where there is no NDC, of whichever message; a dispense brings the NDC it gave out."""
-    known = facts.get("prescription.code")
-    if known is not None and not _is_empty(known):
-        if _is_ndc(known) and not _is_ndc(fact) and not fact.deleted:
-            return
-        if _is_ndc(fact) and known.value is not None and not _is_ndc(known) and (states or adds):
-            facts["prescription.code"] = fact
-            return
-        if not states:
-            return
-    merge(facts, "prescription.code", fact)
-
-
-def _is_original(fact: Fact) -> bool:
-    """Whether it is the original date by name (RXE-32), and not that of a message."""
-    return any(leaf.source.startswith("RXE") for leaf in fact.leaves)
-
-
-def _keep_original_date(facts: dict[str, Fact]) -> None:
-    """Of a message that did not prescribe it, an order has no date but the original one."""
-    stated = facts.get("prescription.prescribedDate")
-    if stated is not None and not _is_original(stated):
-        del facts["prescription.prescribedDate"]
-
-
-def _take_date(facts: dict[str, Fact], fact: Fact, *, opens: bool) -> None:
-    """RXE-32, else the date of the message that opened the order; later actions don't move it."""
-    known = facts.get("prescription.prescribedDate")
-    if _is_original(fact):
-        if known is None or not value_of(known) or not _is_original(known) or fact.at < known.at:
-            facts["prescription.prescribedDate"] = fact
-    elif opens and (known is None or (not _is_original(known) and fact.at < known.at)):
-        facts["prescription.prescribedDate"] = fact
 
 
 def _control(item: Item) -> Fact | None:

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from interface.chart.known_problems import KnownProblems, Placed
 from interface.chart.model import STATE_UNSAID, Chart, Problem, change
 from interface.chart.standing import Coded, earliest_of
+from interface.chart.stated_problems import (
+    VISIT_LIST,
+    Stated,
+    dated,
+    problems_of,
+    with_first_date,
+    with_state_of,
+)
 from interface.chart.update import visit_of
-from interface.rules.facts import Fact, Item, Leaf, LeftOut, text_of, value_of
+from interface.rules.facts import Fact, Leaf, LeftOut, text_of, value_of
 
 if TYPE_CHECKING:
     from interface.rules.reading import Reading
-
-_VISIT_LIST = "DG1"
-"""The segment of a visit's diagnoses; every other is a problem list."""
-_PLAIN = frozenset(("problem.codings", "problem.date"))
 
 
 def take_problems(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> None:
@@ -31,7 +33,7 @@ def take_problems(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> No
     visit = visit_of(reading)
     before: dict[Coded, Fact] = {}
     account = text_of(reading.facts, "visit.account")
-    stated = [_Stated.of(item, visit, account, reading) for item in reading.problems]
+    stated = [Stated.of(item, visit, account, reading) for item in reading.problems]
     diagnoses = [entry for entry in stated if not entry.listed and entry.fact is not None]
     if visit and diagnoses and reading.at < chart.snapshots.get(visit, ""):
         # older than the visit's whole list: only that something is confidential counts
@@ -76,160 +78,24 @@ def _take_out(chart: Chart, visit: str, at: str) -> dict[Coded, Fact]:
     return dates
 
 
-class _Stated(msgspec.Struct, frozen=True, gc=False):
-    """One DG1 or PRB as a message states it."""
-
-    fact: Fact | None
-    """Its codings; a Fact of no value: it has some, but none that can be sent."""
-    item: Item
-    listed: bool
-    visit: str
-    instance: str
-    action: str
-    at: str
-    account: str
-    plain: bool = False
-    """Whether it is a visit's diagnosis of which nothing is said but code and date: nearly all are."""
-
-    @classmethod
-    def of(cls, item: Item, visit: str, account: str, reading: Reading) -> _Stated:
-        listed = False
-        for fact in item.values():
-            if fact.leaves:
-                listed = not fact.leaves[0].source.startswith(_VISIT_LIST)
-                break
-        if not listed and item.keys() <= _PLAIN:
-            return cls(item.get("problem.codings"), item, False, visit, "", "", reading.at, account, True)
-        if listed and reading.event.deletes_problems and "problem.action" not in item:
-            leaves = (Leaf("", "delete", "MSH-9.2"),)
-            deleted = Fact("delete", leaves, reading.event.rule, reading.at, reading.control_id)
-            item = {**item, "problem.action": deleted}
-        return cls(
-            item.get("problem.codings"),
-            item,
-            listed,
-            "" if listed else visit,
-            text_of(item, "problem.instance"),
-            text_of(item, "problem.action"),
-            reading.at,
-            account,
-        )
-
-    @property
-    def is_by_number(self) -> bool:
-        """Whether it may say something of a diagnosis that its number alone names."""
-        return bool(self.instance) and self.action in ("update", "delete")
-
-    @property
-    def codes(self) -> list[Coded]:
-        """System and code of each coding."""
-        found = self.fact.value if self.fact is not None and self.fact.value else ()
-        return [(coding["system"], coding["code"]) for coding in found]
-
-    @property
-    def confidential(self) -> Fact | None:
-        """The fact that says it must be withheld."""
-        fact = self.item.get("problem.confidential")
-        return fact if fact is not None and fact.value in (True, "withhold") else None
-
-    @property
-    def released(self) -> bool:
-        """Whether the sender says that it is not, or no longer, confidential."""
-        fact = self.item.get("problem.confidential")
-        return fact is not None and fact.value in (False, "usual")
-
-    def state(self, *values: str) -> Fact | None:
-        """The fact of confirmation or life cycle that has one of these values."""
-        facts = (self.item.get("problem.confirmation"), self.item.get("problem.lifeCycle"))
-        return next((fact for fact in facts if fact is not None and fact.value in values), None)
-
-
 def _take_plain(
-    known: KnownProblems, stated: _Stated, left_out: list[LeftOut], before: dict[Coded, Fact]
+    known: KnownProblems, stated: Stated, left_out: list[LeftOut], before: dict[Coded, Fact]
 ) -> None:
     """A visit's diagnosis of which nothing is said but code and date; what is new of it is taken without a further look
     (2 us each).
     """
-    for entry in _problems_of(stated, ""):
+    for entry in problems_of(stated, ""):
         if known.knows(entry.code):
             _Taking(known, stated, left_out, before).place(entry)
         else:
-            known.add(_dated(entry, before.get((entry.system, entry.code))) if before else entry)
-
-
-def _problems_of(stated: _Stated, instance: str) -> list[Problem]:
-    """A problem for each coding that can be sent."""
-    fact = stated.fact
-    if fact is None or fact.value is None:
-        return []
-    date = stated.item.get("problem.date")
-    if not value_of(date):
-        date = None
-    found = []
-    for index, coding in enumerate(fact.value):
-        where = f"[{index}]"
-        start = len(where)
-        leaves = [
-            Leaf(leaf.path[start:], leaf.value, leaf.source, leaf.rule)
-            for leaf in fact.leaves
-            if leaf.path.startswith(where)
-        ]
-        found.append(
-            Problem(
-                coding["system"],
-                coding["code"],
-                coding["label"],
-                tuple(leaves),
-                fact.rule,
-                fact.at,
-                fact.message,
-                stated.visit,
-                date,
-                listed=stated.listed,
-                instance=instance,
-                account=stated.account,
-            )
-        )
-    return found
-
-
-def _dated(entry: Problem, *dates: Fact | None) -> Problem:
-    """With the earliest of its date and these."""
-    earliest = earliest_of(entry.date, *dates)
-    return entry if earliest is entry.date else change(entry, date=earliest)
-
-
-def with_first_date(entry: Problem, other: Problem) -> Problem:
-    """With the earlier date of the two, of those that no correction (`CO` in PRB-1) and no deletion has come behind."""
-    if other.gone and not entry.gone:
-        since: Problem = change(entry, dated_at=max(entry.dated_at, other.at))
-        return since
-    corrected = max(entry.dated_at, other.dated_at)
-    if not corrected:
-        return _dated(entry, other.date)
-    dates = [date for date in (entry.date, other.date) if date is not None and date.at >= corrected]
-    dated: Problem = change(entry, date=earliest_of(*dates), dated_at=corrected)
-    return dated
-
-
-def with_state_of(entry: Problem, other: Problem) -> Problem:
-    """The statement, with the state that another one says."""
-    stated: Problem = change(
-        entry,
-        ended=other.ended,
-        resolved=other.resolved,
-        active=other.active,
-        gone=other.gone,
-        state_at=other.state_since,
-    )
-    return stated
+            known.add(dated(entry, before.get((entry.system, entry.code))) if before else entry)
 
 
 class _Taking:
     """One stated problem on its way into the chart."""
 
     def __init__(
-        self, known: KnownProblems, stated: _Stated, left_out: list[LeftOut], before: dict[Coded, Fact]
+        self, known: KnownProblems, stated: Stated, left_out: list[LeftOut], before: dict[Coded, Fact]
     ):
         self.known = known
         self.stated = stated
@@ -253,7 +119,7 @@ class _Taking:
     def _entries(self) -> list[Problem]:
         stated = self.stated
         if stated.fact is not None and stated.fact.value is not None:
-            return _problems_of(stated, self.instance)
+            return problems_of(stated, self.instance)
         if not self.instance or not (stated.listed or stated.is_by_number):
             return []
         # no code that could be sent: what is known by the same number takes in what is said of it
@@ -370,7 +236,7 @@ class _Taking:
         """With the earliest date that was ever stated of it, unless this one corrects it."""
         before = self.before.get((entry.system, entry.code))
         if before is not None:
-            entry = _dated(entry, before)
+            entry = dated(entry, before)
         corrected = self._corrected(entry)
         return corrected if known is None or corrected is not entry else with_first_date(entry, known)
 
@@ -412,7 +278,7 @@ class _Taking:
             (place, other)
             for place, other in self.known.of_instance(entry.instance)
             if other.gone == "withheld"
-            and any(leaf.source.startswith(_VISIT_LIST) is not entry.listed for leaf in other.leaves[:1])
+            and any(leaf.source.startswith(VISIT_LIST) is not entry.listed for leaf in other.leaves[:1])
             and (entry.listed or not entry.visit or other.withheld_in in (entry.visit, ""))
         ]
 

@@ -1,0 +1,96 @@
+"""What an order states: which facts go together, which with its drug, and how those of two messages become one order's."""
+
+from __future__ import annotations
+
+from interface.chart.order_numbers import same_drug, text_label
+from interface.chart.update import merge
+from interface.rules.facts import Fact, Item, value_of
+from interface.rules.types.medication import NDC
+
+# What an order states as a whole: a change that brings one of them leaves no old one beside it to contradict it.
+DOSAGE: tuple[str, ...] = ("prescription.text", "prescription.timing", "prescription.dose")
+TOGETHER = (("order.start", "order.stop", "order.duration"), DOSAGE)
+_OF_ANY_DRUG = ("prescription.prescribedDate", "prescription.prescriber", "prescription.facility")
+"""What an order keeps when it is changed to another drug."""
+
+
+def is_of_the_drug(field: str) -> bool:
+    """Whether a field of an order goes with its drug. (Its name is replaced, and does not go.)"""
+    return (
+        field == "medication.scheduleCode"
+        or field in TOGETHER[0]
+        or (field.startswith("prescription.") and field not in _OF_ANY_DRUG)
+    )
+
+
+def filled(facts: Item, more: Item) -> dict[str, Fact]:
+    """What is stated of an order, with what else is known of it and contradicts nothing."""
+    found = dict(facts)
+    known, other = facts.get("medication.nameCode"), more.get("medication.nameCode")
+    same = same_drug(other, known)
+    unsure = same is None and text_label(other) and text_label(known)
+    for field, fact in more.items():
+        given = field == "prescription.code" and any(leaf.source.startswith("RXD") for leaf in fact.leaves)
+        if not given and (
+            (same is False and is_of_the_drug(field)) or (unsure and field == "prescription.code")
+        ):
+            continue
+        if field == "prescription.prescribedDate":
+            take_date(found, fact, opens=True)
+        elif field == "prescription.code":
+            take_code(found, fact, states=False, adds=given)
+        elif field == "order.confidential":
+            merge(found, field, fact)
+        elif is_empty(found.get(field)) and not contradicts(facts, field):
+            found[field] = fact
+    return found
+
+
+def contradicts(known: Item, field: str) -> bool:
+    """Whether a fact would stand beside others of its group, which state the whole without it."""
+    return any(not is_empty(known.get(other)) for group in TOGETHER if field in group for other in group)
+
+
+def is_empty(fact: Fact | None) -> bool:
+    """Whether nothing is known of a field, not even that it was deleted."""
+    return fact is None or (fact.value is None and not fact.deleted)
+
+
+def _is_ndc(fact: Fact | None) -> bool:
+    return fact is not None and fact.value is not None and fact.value.get("codeSystem") == NDC
+
+
+def take_code(facts: dict[str, Fact], fact: Fact, *, states: bool, adds: bool) -> None:
+    """The product: RxNorm is for where there is no NDC, of whichever message; a dispense brings the NDC it gave out."""
+    known = facts.get("prescription.code")
+    if known is not None and not is_empty(known):
+        if _is_ndc(known) and not _is_ndc(fact) and not fact.deleted:
+            return
+        if _is_ndc(fact) and known.value is not None and not _is_ndc(known) and (states or adds):
+            facts["prescription.code"] = fact
+            return
+        if not states:
+            return
+    merge(facts, "prescription.code", fact)
+
+
+def _is_original(fact: Fact) -> bool:
+    """Whether it is the original date by name (RXE-32), and not that of a message."""
+    return any(leaf.source.startswith("RXE") for leaf in fact.leaves)
+
+
+def keep_original_date(facts: dict[str, Fact]) -> None:
+    """Of a message that did not prescribe it, an order has no date but the original one."""
+    stated = facts.get("prescription.prescribedDate")
+    if stated is not None and not _is_original(stated):
+        del facts["prescription.prescribedDate"]
+
+
+def take_date(facts: dict[str, Fact], fact: Fact, *, opens: bool) -> None:
+    """RXE-32, else the date of the message that opened the order; later actions don't move it."""
+    known = facts.get("prescription.prescribedDate")
+    if _is_original(fact):
+        if known is None or not value_of(known) or not _is_original(known) or fact.at < known.at:
+            facts["prescription.prescribedDate"] = fact
+    elif opens and (known is None or (not _is_original(known) and fact.at < known.at)):
+        facts["prescription.prescribedDate"] = fact
