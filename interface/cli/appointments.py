@@ -168,7 +168,7 @@ class _Search:
                 if (day is None or entry.date == day.isoformat())
                 and (status is None or entry.status == status)
             ]
-            if len(rows) >= limit:
+            if len(rows) >= limit and self._where.key is None:  # of one patient there are no more
                 return self._with_states(rows), patient.cursor
         return self._with_states(rows), None
 

@@ -113,6 +113,12 @@ def test_a_number_that_nobody_has_is_said_without_the_number(clinic: Clinic, cap
         )
 
 
+def test_the_appointments_of_one_patient_do_not_go_on_for_ever(clinic: Clinic, capsys: Capture) -> None:
+    clinic.book("F8", day="20260412")
+    found = answer(capsys, "appointments", "--mrn", "T1", "--limit", "1")
+    assert (len(found["appointments"]), found["next_before"]) == (2, None)
+
+
 def test_who_something_moved_to_is_named(clinic: Clinic, capsys: Capture) -> None:
     visit = "PV1|1|O" + "|" * 17 + "V1"
     clinic.tell("ADT^A08", visit, "DG1|1||I10^Hypertension^I10", pid="T8^^^LFC^MR")
