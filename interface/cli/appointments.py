@@ -83,7 +83,7 @@ def list_appointments(args: argparse.Namespace) -> int:
 
 
 def _line(row: dict[str, Any]) -> tuple[object, ...]:
-    request = f"{row['request']} {row['request_state'] or ''}".strip() if row["request"] else ""
+    request = f"{row['request']} {row['request_state'] or 'no longer kept'}" if row["request"] else ""
     return (
         row["date"],
         row["status"],

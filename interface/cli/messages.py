@@ -154,7 +154,8 @@ def show(args: argparse.Namespace) -> int:
         print_json(told | ({"changed": changed_json(changed, detail.summary)} if changed else {}))
         return 0
     row = detail.summary
-    request = f"{detail.request.id} ({detail.request.state})" if detail.request else row.request_id
+    state = detail.request.state if detail.request else "no longer kept"
+    request = f"{row.request_id} ({state})" if row.request_id else None
     facts(
         {
             "message": row.id,

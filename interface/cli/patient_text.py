@@ -169,7 +169,7 @@ def _medication(entry: Mapping[str, Any]) -> tuple[object, ...]:
 
 
 def _appointment(entry: Mapping[str, Any]) -> tuple[object, ...]:
-    request = f"{entry['request']} {entry['request_state'] or ''}".strip() if entry["request"] else ""
+    request = f"{entry['request']} {entry['request_state'] or 'no longer kept'}" if entry["request"] else ""
     return entry["date"], entry["status"], entry["clinician"], request, entry["key"]
 
 

@@ -119,6 +119,18 @@ def test_the_appointments_of_one_patient_do_not_go_on_for_ever(clinic: Clinic, c
     assert (len(found["appointments"]), found["next_before"]) == (2, None)
 
 
+def test_a_request_that_is_no_longer_kept_is_said_to_be(clinic: Clinic, capsys: Capture) -> None:
+    with closing(sqlite3.connect(clinic.folder / "i.db")) as store, store:
+        store.execute("DELETE FROM requests WHERE id = 1")
+    message = next(m["id"] for m in answer(capsys, "messages")["messages"] if m["request_id"] == 1)
+    for arguments, said in (
+        (("messages", "show", str(message)), "1 (no longer kept)"),
+        (("patients", "show", "T1"), "1 no longer kept"),
+        (("appointments", "--mrn", "T1"), "1 no longer kept"),
+    ):
+        assert said in text(capsys, *arguments)[0]
+
+
 def test_who_something_moved_to_is_named(clinic: Clinic, capsys: Capture) -> None:
     visit = "PV1|1|O" + "|" * 17 + "V1"
     clinic.tell("ADT^A08", visit, "DG1|1||I10^Hypertension^I10", pid="T8^^^LFC^MR")
