@@ -110,7 +110,7 @@ def in_words(error: OSError) -> str:
     """What went wrong with a connection, in a few words."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return VERIFIED.get(error.verify_code, f"its certificate was not accepted: {error.verify_message}")
-    if isinstance(error, ssl.SSLEOFError):
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):  # which of them, Pythons differ in
         return SAID["UNEXPECTED_EOF_WHILE_READING"]
     if isinstance(error, ssl.SSLError):
         return SAID.get(error.reason or "", f"TLS failed: {error.reason or error.strerror}")
