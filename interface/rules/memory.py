@@ -15,7 +15,9 @@ from interface.recent import Recent
 from interface.rules.facts import Fact, Item, LeftOut
 
 MOST = 512
-"""Readings kept at least; at most twice as many. About 4 KB each of lines: where all repeat, 2,048 took 12 MB more."""
+"""Readings of lines kept at least; at most twice as many. About 4 KB each: where all repeat, 2,048 took 12 MB more."""
+MOST_FIELDS = 2048
+"""Fields kept at least, about 1 KB each. A message of 300 orders has more than 512."""
 MOST_PERSONS = 320
 """Persons kept at least, from the first time on: as many as charts are at hand, which share the facts."""
 LONGEST = 4096
@@ -64,7 +66,7 @@ class Memories:
     def __init__(self) -> None:
         self.lines = Memory(MOST)
         self.persons = Persons(MOST_PERSONS)
-        self.fields = Memory(MOST)
+        self.fields = Memory(MOST_FIELDS)
         """Of fields that patients have in common."""
         self._basis: object = None
 

@@ -166,6 +166,7 @@ def test_nobody_can_change_what_is_kept() -> None:
 def test_no_more_is_kept_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory_module, "MOST", 10)
     monkeypatch.setattr(memory_module, "MOST_PERSONS", 5)
+    monkeypatch.setattr(memory_module, "MOST_FIELDS", 10)
     remembering = book()
     for number in range(100):
         message = BOOKING.replace(b"T1001", b"T%d" % number).replace(b"Quill", b"Quill%d" % number)
