@@ -140,6 +140,19 @@ def test_up_to_three_addresses_where_the_patient_lives_each_once(v2):
     assert "CA" in left_out["PID-11[5]"]
 
 
+def test_an_address_written_in_two_ways_takes_the_place_of_no_other(v2):
+    told = v2()
+    answer = told.book(
+        pid=told.pid(
+            f11="12 Birch Ln^^Madison^WI^53703^USA^H~12 BIRCH LN&Birch Ln&12^^Madison^Wisconsin^53703-1234^US^L"
+            "~7 Lake Rd^^Madison^WI^53705^^C~7 Lake Rd;^^Madison^wi^537050000^^L~8 More St^^Madison^WI^53706^^L"
+        )
+    )
+    addresses = answer["request"]["patient"]["addresses"]
+    assert [address["zip"] for address in addresses] == ["53703", "53705", "53706"]
+    assert not answer["left_out"]
+
+
 def test_a_later_message_with_one_address_leaves_only_that_one(v2):
     told = v2()
     told.book(pid=told.pid(f11=FOUR_ADDRESSES))
