@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from interface.chart.model import STATE_UNSAID, Appointment, Chart, Order, change
 from interface.chart.resources import PROVIDER, emptied_at, lists_since, resources_left, take_resources
+from interface.chart.same_clinician import says_less
 from interface.rules.facts import Fact, Item, place_of, text_of, value_of
 
 if TYPE_CHECKING:
@@ -201,13 +202,10 @@ def take_appointment(chart: Chart, reading: Reading, key: str, says: str) -> boo
         fact = reading.facts.get(field)
         if fact is None:
             continue
-        known = facts.get(field)
-        if field == PROVIDER and known is not None:
-            if _same_person(known, fact):
-                continue  # the same person, now without the NPI that is known
-            if late and _same_person(fact, known):
-                fact = change(fact, at=known.at)  # what is newer named him without it
-        merge(facts, field, fact)
+        if field == PROVIDER:
+            _take_clinician(facts, fact, late=late)
+        else:
+            merge(facts, field, fact)
     leave_clinic(facts, reading.facts)
     take_resources(facts, reading)
     status, status_at = _state(old, reading.at, says, facts)
@@ -270,11 +268,17 @@ def named_by_placer(reading: Reading) -> bool:
     return place_of(reading.facts, "appointment.id") == "SCH-1"
 
 
-def _same_person(known: Fact, new: Fact) -> bool:
-    if known.value is None or new.value is None:
-        return False
-    same_name = known.value.get("name") is not None and known.value.get("name") == new.value.get("name")
-    return same_name and "npi" in known.value and "npi" not in new.value
+def _take_clinician(facts: dict[str, Fact], fact: Fact, *, late: bool) -> None:
+    """Whom a message names, unless it says less of the same person than is known. `late`: it is older than that."""
+    known = facts.get(PROVIDER)
+    if known is not None:
+        if says_less(fact, known):
+            if known.weak and not fact.weak:
+                facts[PROVIDER] = change(known, weak=False)  # the visit has named him, too
+            return
+        if late and says_less(known, fact):
+            fact = change(fact, at=known.at)  # what is newer named him with less
+    merge(facts, PROVIDER, fact)
 
 
 def visit_key(reading: Reading) -> str:
@@ -297,15 +301,17 @@ def take_visit(chart: Chart, reading: Reading, key: str, today: date) -> None:
     facts = dict(old.facts) if old is not None else {}
     if day is None:
         day = _deleted_day(facts, expected, admitted)
+    late = old is not None and reading.at < old.at
     for field, fact in (
         ("upcomingAppointmentDate", day),
-        ("upcomingAppointmentProvider", clinician(reading.facts)),
         ("clinicName", reading.facts.get("clinicName")),
     ):
         if fact is not None:
             merge(facts, field, fact)
+    if (named := clinician(reading.facts)) is not None:
+        _take_clinician(facts, named, late=late)
     before = old or Appointment(key, reading.at, facts)
-    late, account = reading.at < before.at, text_of(reading.facts, "visit.account")
+    account = text_of(reading.facts, "visit.account")
     chart.appointments[key] = Appointment(
         key,
         before.at if late else reading.at,
