@@ -8,7 +8,7 @@ from typing import Any
 from interface.rules.facts import Fact
 
 
-def says_less(new: Fact, known: Fact) -> bool:
+def names_with_less(new: Fact, known: Fact) -> bool:
     """Whether `new` names the clinician of `known`, without the NPI or without the whole name that is known.
 
     He is the same by his NPI, by his name, or by an id of the same authority; never where a name or an id tells two apart.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from interface.chart.model import STATE_UNSAID, Appointment, Chart, Order, change
 from interface.chart.resources import PROVIDER, emptied_at, lists_since, resources_left, take_resources
-from interface.chart.same_clinician import says_less
+from interface.chart.same_clinician import names_with_less
 from interface.rules.facts import Fact, Item, place_of, text_of, value_of
 
 if TYPE_CHECKING:
@@ -40,6 +40,12 @@ def merge(known: dict[str, Fact], field: str, new: Fact) -> None:
     """
     old = known.get(field)
     if old is not None:
+        if field == PROVIDER:
+            if names_with_less(new, old):  # he is known with more, and was named as late as this
+                known[field] = change(old, at=max(new.at, old.at), weak=new.weak and old.weak)
+                return
+            if names_with_less(old, new):
+                new = change(new, at=max(new.at, old.at), weak=new.weak and old.weak)
         since = old.deleted_at or (old.at if old.deleted else "")
         if new.at < old.at:
             _merge_late(known, field, new, since)
@@ -202,10 +208,7 @@ def take_appointment(chart: Chart, reading: Reading, key: str, says: str) -> boo
         fact = reading.facts.get(field)
         if fact is None:
             continue
-        if field == PROVIDER:
-            _take_clinician(facts, fact, late=late)
-        else:
-            merge(facts, field, fact)
+        merge(facts, field, fact)
     leave_clinic(facts, reading.facts)
     take_resources(facts, reading)
     status, status_at = _state(old, reading.at, says, facts)
@@ -268,19 +271,6 @@ def named_by_placer(reading: Reading) -> bool:
     return place_of(reading.facts, "appointment.id") == "SCH-1"
 
 
-def _take_clinician(facts: dict[str, Fact], fact: Fact, *, late: bool) -> None:
-    """Whom a message names, unless it says less of the same person than is known. `late`: it is older than that."""
-    known = facts.get(PROVIDER)
-    if known is not None:
-        if says_less(fact, known):
-            if known.weak and not fact.weak:
-                facts[PROVIDER] = change(known, weak=False)  # the visit has named him, too
-            return
-        if late and says_less(known, fact):
-            fact = change(fact, at=known.at)  # what is newer named him with less
-    merge(facts, PROVIDER, fact)
-
-
 def visit_key(reading: Reading) -> str:
     """The key of the visit an ADT is about."""
     return f"V:{visit_of(reading)}"
@@ -301,17 +291,15 @@ def take_visit(chart: Chart, reading: Reading, key: str, today: date) -> None:
     facts = dict(old.facts) if old is not None else {}
     if day is None:
         day = _deleted_day(facts, expected, admitted)
-    late = old is not None and reading.at < old.at
     for field, fact in (
         ("upcomingAppointmentDate", day),
+        ("upcomingAppointmentProvider", clinician(reading.facts)),
         ("clinicName", reading.facts.get("clinicName")),
     ):
         if fact is not None:
             merge(facts, field, fact)
-    if (named := clinician(reading.facts)) is not None:
-        _take_clinician(facts, named, late=late)
     before = old or Appointment(key, reading.at, facts)
-    account = text_of(reading.facts, "visit.account")
+    late, account = reading.at < before.at, text_of(reading.facts, "visit.account")
     chart.appointments[key] = Appointment(
         key,
         before.at if late else reading.at,

@@ -335,6 +335,14 @@ class TestProvider:
                 "name": {"family": "Quill", "given": ["Avery"]},
             }
 
+    def test_who_was_named_last_stays_when_an_older_message_names_another(self, story):
+        told = story()
+        told.tell("SIU^S12", sch(), told.PID, f"AIP|1||{QUILL}", at="20260301080000")
+        told.tell("SIU^S14", sch(f11="^^^20260311"), told.PID, f"AIP|1||{LOCAL}", at="20260301100000")
+        told.tell("SIU^S14", sch(), told.PID, f"AIP|1||{OTHER}^Other^Ann^^^^^^NPI", at="20260301090000")
+        answer = told.tell("ADT^A31", told.pid(f8="O"), at="20260301110000")
+        assert answer["request"]["upcomingAppointmentProvider"]["npi"] == NPI
+
     @pytest.mark.parametrize(
         "other",
         [

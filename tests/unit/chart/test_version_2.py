@@ -440,6 +440,27 @@ def test_a_named_clinician_without_an_npi_is_held_rather_than_replaced(dateless)
     assert (answer["decision"], codes(answer)) == ("hold", ["missing:requestingProvider.npi"])
 
 
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("own", [False, True])
+def test_a_message_that_says_less_of_the_clinician_takes_nothing_away(dateless, own, late):
+    told = dateless()
+    whole = OWN_DOCTOR if own else "PV1|1|O|||||1245319599^Rook^Casey^^^^^^NPI"
+    news = [(whole, "20260301080000"), ("PV1|1|O|||||777^ROOK^CASEY", "20260301090000")]
+    for segment, at in reversed(news) if late else news:
+        told.tell("ADT^A31", told.PID, segment, at=at)
+    answer = told.tell("ADT^A31", told.pid(f8="O"), VISIT.replace("1234567893", "888").replace("^NPI", ""))
+    assert (answer["decision"], answer["request"]["requestingProvider"]["name"]["family"]) == (
+        "hold",
+        "Quill",
+    )
+    told = dateless()
+    for segment, at in reversed(news) if late else news:
+        told.tell("ADT^A31", told.PID, segment, at=at)
+    answer = told.tell("ADT^A31", told.pid(f8="O"), at="20260301100000")
+    assert answer["decision"] == "post"
+    assert answer["request"]["requestingProvider"]["npi"] == "1245319599"
+
+
 def test_an_appointment_never_takes_the_patients_own_doctor(dateless):
     told = dateless()
     told.tell("SIU^S12", "SCH||F1|||||||||^^^20260310", told.PID, OWN_DOCTOR)
