@@ -160,6 +160,9 @@ class TestProvider:
             ("Quill CRNP, Avery", {"family": "Quill", "given": ["Avery"]}),
             ("Quill, Avery MSN APRN FNP-BC", {"family": "Quill", "given": ["Avery"]}),
             ("Dr. Quill, Avery", {"family": "Quill", "given": ["Avery"], "prefix": "Dr."}),
+            ("Maria de la Cruz MD", {"family": "de la Cruz", "given": ["Maria"]}),
+            ("Dr. Jo Ann van Quill", {"family": "van Quill", "given": ["Jo", "Ann"], "prefix": "Dr."}),
+            ("avery lee quill", {"family": "quill", "given": ["avery", "lee"]}),
         ],
     )
     def test_a_name_in_aig_3_without_its_titles(self, story, aig3, name):
