@@ -255,6 +255,12 @@ class TestProvider:
         found = provider(tell(story, sch(), *segments))
         assert (found.get("npi"), found.get("name", {}).get("family")) == (npi, family)
 
+    @pytest.mark.parametrize(("own", "lent"), [("Q7", True), ("Q9", False), ("Q8", True)])
+    def test_a_namesakes_npi_is_not_lent_though_it_stands_beside_his_id(self, story, own, lent):
+        both = f"Q7^Quill^Avery^^^^^^EPIC~Q8^Quill^Avery^^^^^^EPIC~{NPI}^Quill^Avery^^^^^^NPI"
+        answer = tell(story, sch(), f"AIP|1||{own}^Quill^Avery^^^^^^EPIC", f"PV1|1|O|||||{both}")
+        assert provider(answer).get("npi") == (NPI if lent else None)
+
     @pytest.mark.parametrize(
         "by", ["NPI Number", "npi", "NPPES", "National Provider ID", "urn:oid:2.16.840.1.113883.4.6"]
     )
