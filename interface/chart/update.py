@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from interface.chart.model import STATE_UNSAID, Appointment, Chart, Order, change
 from interface.chart.resources import PROVIDER, emptied_at, lists_since, resources_left, take_resources
+from interface.chart.same_clinician import names_with_less
 from interface.rules.facts import Fact, Item, place_of, text_of, value_of
 
 if TYPE_CHECKING:
@@ -39,6 +40,12 @@ def merge(known: dict[str, Fact], field: str, new: Fact) -> None:
     """
     old = known.get(field)
     if old is not None:
+        if field == PROVIDER:
+            if names_with_less(new, old):  # he is known with more, and was named as late as this
+                known[field] = change(old, at=max(new.at, old.at), weak=new.weak and old.weak)
+                return
+            if names_with_less(old, new):
+                new = change(new, at=max(new.at, old.at), weak=new.weak and old.weak)
         since = old.deleted_at or (old.at if old.deleted else "")
         if new.at < old.at:
             _merge_late(known, field, new, since)
@@ -201,12 +208,6 @@ def take_appointment(chart: Chart, reading: Reading, key: str, says: str) -> boo
         fact = reading.facts.get(field)
         if fact is None:
             continue
-        known = facts.get(field)
-        if field == PROVIDER and known is not None:
-            if _same_person(known, fact):
-                continue  # the same person, now without the NPI that is known
-            if late and _same_person(fact, known):
-                fact = change(fact, at=known.at)  # what is newer named him without it
         merge(facts, field, fact)
     leave_clinic(facts, reading.facts)
     take_resources(facts, reading)
@@ -268,13 +269,6 @@ def leave_clinic(facts: dict[str, Fact], told: Item) -> None:
 def named_by_placer(reading: Reading) -> bool:
     """Whether the message names its appointment by the placer's number (SCH-1) alone."""
     return place_of(reading.facts, "appointment.id") == "SCH-1"
-
-
-def _same_person(known: Fact, new: Fact) -> bool:
-    if known.value is None or new.value is None:
-        return False
-    same_name = known.value.get("name") is not None and known.value.get("name") == new.value.get("name")
-    return same_name and "npi" in known.value and "npi" not in new.value
 
 
 def visit_key(reading: Reading) -> str:

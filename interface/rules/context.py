@@ -97,12 +97,21 @@ def deleted_fact(rule: str, context: Context, source: str) -> Fact:
     return no_fact(rule, context, f"{source} says the value is deleted", deleted=True)
 
 
-_TO_BLANK = re.compile(rf"[\x00-\x1f\x7f{re.escape(CLEAN_TEXT_FORBIDDEN)}]")
-_BLANKED = dict.fromkeys((*range(32), 127, *map(ord, CLEAN_TEXT_FORBIDDEN)), " ")
+_UNSEEN = "\u200b\u200e\u200f\u2060\ufeff" + "".join(
+    map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
+)
+"""Blanks of no width and marks of direction: nobody sees them, and a name of them alone is none."""
+_TO_BLANK = re.compile(rf"[\x00-\x1f\x7f{re.escape(CLEAN_TEXT_FORBIDDEN)}{_UNSEEN}]")
+_BLANKED = dict.fromkeys((*range(32), 127, *map(ord, CLEAN_TEXT_FORBIDDEN)), " ") | dict.fromkeys(
+    map(ord, _UNSEEN), ""
+)
 
 
 def clean_text(text: str) -> str:
-    """Text for a field of the contract's clean-text kind: forbidden characters become a blank, runs of blanks one."""
+    """Text for a field of the contract's clean-text kind: forbidden characters become a blank, runs of blanks one.
+
+    What has no width goes without a trace.
+    """
     if text.isalnum():
         return text
     # `translate` asks its table for each letter that is not in it, and is told so by an exception: 2.5 us of 3

@@ -95,6 +95,7 @@ class _Diagnosis:
         leaves: list[Leaf] = []
         said: list[str] = []
         also: list[Leaf] = []
+        texts: list[tuple[str, str, str]] = []
         why = deleted = ""
         unwanted = self._unwanted(context, scope)
         shared = _elsewhere(self.system_from, scope)
@@ -112,9 +113,11 @@ class _Diagnosis:
                 trouble = trouble or unwanted
                 if trouble:
                     why = why or trouble
-                    said_at = coding.code_source if coding.code else coding.text_source
-                    context.leave_out(said_at, coding.code or coding.text, trouble)
-                    if not unwanted and (other := self._other(sent)) and coding.code:
+                    if not coding.code:
+                        texts.append((coding.text_source, coding.text, trouble))
+                        continue
+                    context.leave_out(coding.code_source, coding.code, trouble)
+                    if not unwanted and (other := self._other(sent)):
                         also.append(Leaf(other, coding.code, coding.code_source))
                     continue
                 code = dotted(system, coding.code)
@@ -133,6 +136,9 @@ class _Diagnosis:
                 if context.policy.api_version != 1:
                     named = sent_at if sent else _undeclared(context, coding)
                     leaves.append(Leaf(f"{where}.codeSystem", sent or system, named))
+        for source, text, trouble in texts:
+            if all(leaf.source != source for leaf in leaves):  # else it is the other coding's label
+                context.leave_out(source, text, trouble)
         if found:
             return Fact(
                 found,

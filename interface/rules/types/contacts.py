@@ -13,7 +13,9 @@ from interface.rules.paths import Scope
 from interface.rules.types.base import Reader, Spec, TypeMaker, Words, where_valued
 from interface.rules.types.base import Unfit as NoNumber
 
-_EMAIL = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
+_EMAIL = re.compile(r"^[^@\s<>(),;:\"]+@[^@\s<>(),;:\"]+\.[^@\s<>(),;:\"]+$")
+_AROUND = "<>,; "
+"""What senders put around an address and is no part of one."""
 _US = ("", "1", "01", "001")
 _PLAINLY = re.compile(r"[0-9 ().\-/]*")
 """A number with nothing but what divides its digits."""
@@ -168,7 +170,7 @@ def _first_number(context: Context, numbers: _Held) -> tuple[str, str]:
 
 def _first_mail(context: Context, mails: _Held) -> tuple[str, str]:
     for sent, source in mails:
-        mail = sent[7:] if sent.lower().startswith("mailto:") else sent
+        mail = sent[7:] if sent.lower().startswith("mailto:") else sent.strip(_AROUND)
         if _EMAIL.match(mail):
             return mail, source
     for sent, source in mails:

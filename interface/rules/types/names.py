@@ -143,7 +143,8 @@ def name_in_text(text: str, source: str, affixes: Words) -> Value | None:
         words, found, more = _trimmed(words, affixes, degrees=True, keep=2)
         if len(words) < 2:
             return None
-        family, words = words[-1], words[:-1]
+        at = _family_begins(words)
+        family, words = " ".join(words[at:]), words[:at]
     if not words:
         return None
     said = (f"{source}: a degree is not sent",) if dropped or more else ()
@@ -156,6 +157,15 @@ def name_in_text(text: str, source: str, affixes: Words) -> Value | None:
         (prefix, source),
         said,
     ).value()
+
+
+def _family_begins(words: Sequence[str]) -> int:
+    """Where in `Given Family` the family name begins: at its last word, or the small words before it (Maria de la Cruz)."""
+    at = len(words) - 1
+    if not words[0].islower():
+        while at > 1 and len(words[at - 1]) > 1 and words[at - 1].islower():
+            at -= 1
+    return at
 
 
 def _without_affixes(text: str, affixes: Words, degrees: bool) -> tuple[list[str], str, list[str]]:

@@ -272,6 +272,12 @@ class AddressTables:
             return Unfit(f"{repetition.at(5)} is no US ZIP")
         return match.group(1)
 
+    def written(self, repetition: Repetition, zip_code: str) -> tuple[str, ...]:
+        """A US address as the request has it, to tell two apart: not by their types, nor by how they are written."""
+        street, second, city, state = repetition.texts(4)[:4]
+        texts = (clean_text(text).casefold() for text in (_in_one(repetition, street), second, city))
+        return (*texts, str(self.states.get(state) or "") if state else "", zip_code)
+
     def knows(self, country: str) -> bool:
         """Whether a table has this country (XAD.6)."""
         return country in self.countries or (self.others is not None and country in self.others)
@@ -286,6 +292,17 @@ class AddressTables:
 
 
 def _street(context: Context, repetition: Repetition, whole: str) -> str:
+    """XAD.1 as `_in_one` has it; a street name that it does not hold is left out."""
+    street = _in_one(repetition, whole)
+    name = repetition.sub(1, 2).strip() if street is not whole else ""
+    if name and name.casefold() not in street.casefold():
+        context.leave_out(
+            repetition.at(1, 2), name, f"{repetition.at(1, 1)} is taken as the whole street address"
+        )
+    return street
+
+
+def _in_one(repetition: Repetition, whole: str) -> str:
     """XAD.1; of a street address in parts (SAD, HL7 2A.65) the whole of it, else the dwelling number and street name.
 
     A bare & between blanks is text.
@@ -293,13 +310,7 @@ def _street(context: Context, repetition: Repetition, whole: str) -> str:
     if "&" not in whole or " & " in whole:
         return whole
     street, name, number = (repetition.sub(1, sub).strip() for sub in (1, 2, 3))
-    if not street:
-        return f"{number} {name}".strip()
-    if name and name.casefold() not in street.casefold():
-        context.leave_out(
-            repetition.at(1, 2), name, f"{repetition.at(1, 1)} is taken as the whole street address"
-        )
-    return street
+    return street or f"{number} {name}".strip()
 
 
 def address(spec: Spec) -> Reader:
@@ -377,21 +388,23 @@ def other_addresses(spec: Spec) -> Reader:
             return None
         if first + 1 == len(codes):  # nearly always: one address and no more
             return Fact([], (), rule, context.at, context.control_id)
-        seen = [_written(codes[first][0])]
+        seen: set[tuple[str, ...]] = set()
         found: list[object] = []
         leaves: list[Leaf] = []
         said: list[str] = []
-        for entry, code in codes[first + 1 :]:
+        for place, (entry, code) in enumerate(codes[first:]):
             if not isinstance(code, str):
                 context.leave_out(entry.path, entry.text(), code.why)
-            elif _written(entry) in seen:
+            elif (written := tables.written(entry, code)) in seen:
                 continue
+            elif place == 0:
+                seen.add(written)
             elif len(found) == most:
                 context.leave_out(
                     entry.path, entry.text(), f"{path}: the request has no room for more addresses"
                 )
             else:
-                seen.append(_written(entry))
+                seen.add(written)
                 whole = tables.value(context, entry, code)
                 leaves += [
                     Leaf(f"[{len(found)}]{leaf.path}", leaf.value, leaf.source) for leaf in whole.leaves
@@ -401,11 +414,6 @@ def other_addresses(spec: Spec) -> Reader:
         return Fact(found, tuple(leaves), rule, context.at, context.control_id, tuple(said))
 
     return read
-
-
-def _written(entry: Repetition) -> list[str]:
-    """An address as far as the request has it, to tell two apart: not by their types."""
-    return [" ".join(entry.component(number).split()).casefold() for number in range(1, 7)]
 
 
 TYPES: dict[str, TypeMaker] = {

@@ -303,6 +303,24 @@ class _Lenders:
         return [found[number] for number in sorted(found)]
 
 
+def _is_namesakes(lender: Person, person: Person, alike: Iterable[Person]) -> bool:
+    """Whether `lender` stands in one field with ids of the person's authority, none of which is his: it is a namesake's."""
+    if not person.id or not person.authority or lender.id == person.id:
+        return False
+    field = _field_of(lender)
+    ids = {
+        other.id
+        for other in alike
+        if other.id and other.authority == person.authority and _field_of(other) == field
+    }
+    return bool(ids) and person.id not in ids
+
+
+def _field_of(person: Person) -> str:
+    """The path of the field that names him, whatever the repetition."""
+    return person.path.rpartition("[")[0] if person.path.endswith("]") else person.path
+
+
 def _known_by(person: Person) -> list[object]:
     return [key for key in (person.id, person.spelled) if key]
 
@@ -331,7 +349,12 @@ class _ProviderRule:
                 )
             if not npi:
                 whole = replace(person, name=name)
-                same = [lender for lender in lenders.like(whole) if lender.same_as(whole)]
+                alike = lenders.like(whole)
+                same = [
+                    lender
+                    for lender in alike
+                    if lender.same_as(whole) and not _is_namesakes(lender, whole, alike)
+                ]
                 for lender in same:
                     if lender.npi:
                         npi, source = lender.npi, lender.id_source

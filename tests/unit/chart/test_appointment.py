@@ -304,6 +304,62 @@ class TestProvider:
         answer = told.tell("SIU^S14", sch(f11="^^^20260311"), told.PID, f"AIP|1||{LOCAL}")
         assert (answer["decision"], answer["request"]["upcomingAppointmentProvider"]["npi"]) == ("post", NPI)
 
+    @pytest.mark.parametrize("late", [False, True])
+    @pytest.mark.parametrize(
+        ("whole", "part"),
+        [
+            (QUILL, f"{NPI}^^^^^^^^NPI"),
+            (QUILL, f"{NPI}^Quill^^^^^^^NPI"),
+            (QUILL, "D1^QUILL^AVERY"),
+            (QUILL, "D1^Quill^Avery^^^Dr."),
+            (f"D1^Quill^Avery^^^^^^EPIC~{QUILL}", "D1^^^^^^^^EPIC"),
+        ],
+    )
+    def test_a_message_that_says_less_of_him_takes_nothing_away(self, story, whole, part, late):
+        for visit in (False, True):
+            told = story()
+
+            def say(person, at, *, visit=visit, told=told):
+                if visit:
+                    pv1 = f"PV1|1|O|||||{person}{'|' * 12}V1{'|' * 25}20260311"
+                    return told.tell("ADT^A08", told.PID, pv1, at=at)
+                return told.tell("SIU^S14", sch(f11="^^^20260311"), told.PID, f"AIP|1||{person}", at=at)
+
+            news = [(whole, "20260301080000"), (part, "20260301090000")]
+            for person, at in reversed(news) if late else news:
+                say(person, at)
+            answer = told.tell("ADT^A31", told.pid(f8="O"), at="20260301100000")
+            assert answer["decision"] == "post"
+            assert answer["request"]["upcomingAppointmentProvider"] == {
+                "npi": NPI,
+                "name": {"family": "Quill", "given": ["Avery"]},
+            }
+
+    def test_who_was_named_last_stays_when_an_older_message_names_another(self, story):
+        told = story()
+        told.tell("SIU^S12", sch(), told.PID, f"AIP|1||{QUILL}", at="20260301080000")
+        told.tell("SIU^S14", sch(f11="^^^20260311"), told.PID, f"AIP|1||{LOCAL}", at="20260301100000")
+        told.tell("SIU^S14", sch(), told.PID, f"AIP|1||{OTHER}^Other^Ann^^^^^^NPI", at="20260301090000")
+        answer = told.tell("ADT^A31", told.pid(f8="O"), at="20260301110000")
+        assert answer["request"]["upcomingAppointmentProvider"]["npi"] == NPI
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            "D2^Quill^Avery^^^^^^EPIC",
+            "D1^Stone^^^^^^^EPIC",
+            "D1^^^^^^^^LAB",
+            "D3^Quill^Avery^^Jr^^^^EPIC",
+            f"{OTHER}^^^^^^^^NPI",
+        ],
+    )
+    def test_what_is_known_of_one_clinician_never_completes_another(self, story, other):
+        told = story()
+        told.tell("SIU^S12", sch(), told.PID, f"AIP|1||D1^Quill^Avery^^^^^^EPIC~{QUILL}")
+        answer = told.tell("SIU^S14", sch(f11="^^^20260311"), told.PID, f"AIP|1||{other}")
+        assert answer["decision"] == "hold"
+        assert answer["request"].get("upcomingAppointmentProvider", {}).get("npi") in (None, OTHER)
+
     def test_a_later_message_that_names_another_one_takes_his_place(self, story):
         told = story()
         told.tell("SIU^S12", sch(), told.PID, f"AIP|1||{QUILL}")

@@ -160,6 +160,9 @@ class TestProvider:
             ("Quill CRNP, Avery", {"family": "Quill", "given": ["Avery"]}),
             ("Quill, Avery MSN APRN FNP-BC", {"family": "Quill", "given": ["Avery"]}),
             ("Dr. Quill, Avery", {"family": "Quill", "given": ["Avery"], "prefix": "Dr."}),
+            ("Maria de la Cruz MD", {"family": "de la Cruz", "given": ["Maria"]}),
+            ("Dr. Jo Ann van Quill", {"family": "van Quill", "given": ["Jo", "Ann"], "prefix": "Dr."}),
+            ("avery lee quill", {"family": "quill", "given": ["avery", "lee"]}),
         ],
     )
     def test_a_name_in_aig_3_without_its_titles(self, story, aig3, name):
@@ -251,6 +254,12 @@ class TestProvider:
     def test_who_has_the_same_id_lends_his_name(self, story, segments, npi, family):
         found = provider(tell(story, sch(), *segments))
         assert (found.get("npi"), found.get("name", {}).get("family")) == (npi, family)
+
+    @pytest.mark.parametrize(("own", "lent"), [("Q7", True), ("Q9", False), ("Q8", True)])
+    def test_a_namesakes_npi_is_not_lent_though_it_stands_beside_his_id(self, story, own, lent):
+        both = f"Q7^Quill^Avery^^^^^^EPIC~Q8^Quill^Avery^^^^^^EPIC~{NPI}^Quill^Avery^^^^^^NPI"
+        answer = tell(story, sch(), f"AIP|1||{own}^Quill^Avery^^^^^^EPIC", f"PV1|1|O|||||{both}")
+        assert provider(answer).get("npi") == (NPI if lent else None)
 
     @pytest.mark.parametrize(
         "by", ["NPI Number", "npi", "NPPES", "National Provider ID", "urn:oid:2.16.840.1.113883.4.6"]

@@ -28,6 +28,9 @@ from telling import codes, patient
         ("O'Sam<ple> \\T\\ Co^Ro;bin", {"family": "O'Sam ple & Co", "given": ["Ro bin"]}),
         ("Müller-Łuk^Zoë", {"family": "Müller-Łuk", "given": ["Zoë"]}),
         ('Sample^Robin^""', {"family": "Sample", "given": ["Robin"]}),
+        # what nobody sees goes, and is no given name
+        ("\u202aSam\u200bple\u202c^Robin^\ufeff", {"family": "Sample", "given": ["Robin"]}),
+        ("Sample^\u200b^^^^^L~Display^Di^^^^^D", {"family": "Display", "given": ["Di"]}),
     ],
 )  # fmt: skip
 def test_a_name(story, pid5, name):
@@ -36,7 +39,8 @@ def test_a_name(story, pid5, name):
 
 
 @pytest.mark.parametrize(
-    "pid5", ["Sample", "", '""', '""^""', "Sample^<>", "^Robin", "Alias^Al^^^^^A~Maid^May^^^^^M"]
+    "pid5",
+    ["Sample", "", '""', '""^""', "Sample^<>", "Sample^\u200b", "^Robin", "Alias^Al^^^^^A~Maid^May^^^^^M"],
 )
 def test_without_a_family_and_a_given_name_it_is_held(story, pid5):
     answer, _ = patient(story, f5=pid5)
@@ -191,6 +195,9 @@ PHONE, HOME, WORK, MOBILE = "PHONE", "HOME", "WORK", "MOBILE"
         (13, "robin@example.org^NET^Internet", [("robin@example.org", "EMAIL", HOME)]),
         (13, "robin@example.org", [("robin@example.org", "EMAIL", HOME)]),
         (14, "^NET^X^robin@example.org", [("robin@example.org", "EMAIL", WORK)]),
+        *((13, f"^NET^Internet^{sent}", [("robin@example.org", "EMAIL", HOME)]) for sent in (
+            "<robin@example.org>", "robin@example.org;", "mailto:robin@example.org", " robin@example.org, ",
+        )),
         (13, "608.555.0142^PRN^PH^robin@example.org",
          [("6085550142", PHONE, HOME), ("robin@example.org", "EMAIL", HOME)]),
         # left out
@@ -199,6 +206,8 @@ PHONE, HOME, WORK, MOBILE = "PHONE", "HOME", "WORK", "MOBILE"
         (13, "none^PRN^PH", []),
         (13, "000-000-0000^PRN^PH", []),
         (13, "^NET^Internet^not an address", []),
+        (13, "^NET^Internet^Robin<robin@example.org>", []),
+        (13, "^NET^Internet^robin,lee@example.org", []),
         # no duplicates
         (13, "(608)555-0142~608-555-0142^PRN^PH~608-555-0143", [
             ("6085550142", PHONE, HOME), ("6085550143", PHONE, HOME)

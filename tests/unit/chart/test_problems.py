@@ -118,6 +118,16 @@ def test_a_label_is_as_sent(story, code, f4, label):
     assert entry == {"code": "E11.9", "displayName": label}
 
 
+@pytest.mark.parametrize(
+    ("code", "source"), [("E11.9^^I10^^Sugar^", "DG1-3.5"), ("^Sugar^^E11.9^^I10", "DG1-3.2")]
+)
+def test_a_text_that_is_the_label_of_the_other_coding_is_not_left_out(story, code, source):
+    answer = story().book(dg1(code))
+    (field,) = [entry for entry in answer["fields"] if entry["field"].endswith("displayName")]
+    assert (field["value"], field["source"]) == ("Sugar", source)
+    assert answer["left_out"] == []
+
+
 def test_a_diagnosis_without_a_code_is_left_out_and_said(story):
     answer = story().book(dg1("", f4="Sugar diabetes"))
     assert problems(answer) == []

@@ -140,6 +140,19 @@ def test_up_to_three_addresses_where_the_patient_lives_each_once(v2):
     assert "CA" in left_out["PID-11[5]"]
 
 
+def test_an_address_written_in_two_ways_takes_the_place_of_no_other(v2):
+    told = v2()
+    answer = told.book(
+        pid=told.pid(
+            f11="12 Birch Ln^^Madison^WI^53703^USA^H~12 BIRCH LN&Birch Ln&12^^Madison^Wisconsin^53703-1234^US^L"
+            "~7 Lake Rd^^Madison^WI^53705^^C~7 Lake Rd;^^Madison^wi^537050000^^L~8 More St^^Madison^WI^53706^^L"
+        )
+    )
+    addresses = answer["request"]["patient"]["addresses"]
+    assert [address["zip"] for address in addresses] == ["53703", "53705", "53706"]
+    assert not answer["left_out"]
+
+
 def test_a_later_message_with_one_address_leaves_only_that_one(v2):
     told = v2()
     told.book(pid=told.pid(f11=FOUR_ADDRESSES))
@@ -425,6 +438,27 @@ def test_a_named_clinician_without_an_npi_is_held_rather_than_replaced(dateless)
     told = dateless()
     answer = told.tell("ADT^A28", told.PID, OWN_DOCTOR, "PV1|1|O|||||777^Marsh^Dana")
     assert (answer["decision"], codes(answer)) == ("hold", ["missing:requestingProvider.npi"])
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("own", [False, True])
+def test_a_message_that_says_less_of_the_clinician_takes_nothing_away(dateless, own, late):
+    told = dateless()
+    whole = OWN_DOCTOR if own else "PV1|1|O|||||1245319599^Rook^Casey^^^^^^NPI"
+    news = [(whole, "20260301080000"), ("PV1|1|O|||||777^ROOK^CASEY", "20260301090000")]
+    for segment, at in reversed(news) if late else news:
+        told.tell("ADT^A31", told.PID, segment, at=at)
+    answer = told.tell("ADT^A31", told.pid(f8="O"), VISIT.replace("1234567893", "888").replace("^NPI", ""))
+    assert (answer["decision"], answer["request"]["requestingProvider"]["name"]["family"]) == (
+        "hold",
+        "Quill",
+    )
+    told = dateless()
+    for segment, at in reversed(news) if late else news:
+        told.tell("ADT^A31", told.PID, segment, at=at)
+    answer = told.tell("ADT^A31", told.pid(f8="O"), at="20260301100000")
+    assert answer["decision"] == "post"
+    assert answer["request"]["requestingProvider"]["npi"] == "1245319599"
 
 
 def test_an_appointment_never_takes_the_patients_own_doctor(dateless):
