@@ -43,6 +43,13 @@ def take_orders(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> None
             taking.say_unknown()
 
 
+def take_confidential_orders(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> None:
+    """Of a message that comes too late for all else: an order that it calls confidential is so."""
+    confidential = [item for item in reading.orders if text_of(item, "order.confidential") == "withhold"]
+    if confidential:
+        take_orders(chart, change(reading, orders=tuple(confidential)), left_out)
+
+
 def _opens_none(item: Item, *, adds: bool) -> bool:
     """Whether an item opens no order that is not known (`_Taking._open`); `adds`: of a message that adds to orders."""
     effect = _effect(item, adds=adds)[0]

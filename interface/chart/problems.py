@@ -46,6 +46,20 @@ def take_problems(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> No
     ):
         chart.snapshots[visit] = reading.at
         before = _take_out(chart, visit, reading.at)
+    _take_stated(chart, stated, left_out, before)
+
+
+def take_confidential(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> None:
+    """Of a message that comes too late for all else: what it calls confidential is so."""
+    visit, account = visit_of(reading), text_of(reading.facts, "visit.account")
+    stated = [Stated.of(item, visit, account, reading) for item in reading.problems]
+    if confidential := [entry for entry in stated if entry.confidential is not None]:
+        _take_stated(chart, confidential, left_out, {})
+
+
+def _take_stated(
+    chart: Chart, stated: list[Stated], left_out: list[LeftOut], before: dict[Coded, Fact]
+) -> None:
     numbers = [entry.instance for entry in stated if entry.instance]
     used = Counter(numbers) if numbers else None
     known = KnownProblems(chart.problems)
