@@ -410,6 +410,39 @@ class TestMerge:
         told.tell("ADT^A40", own, "MRG|T2^^^LFC^MR", at="202603020802")
         assert problems(booked(told, at="202603020803")) == codes
 
+    @pytest.mark.parametrize(
+        ("first", "second", "codes"),
+        [
+            ({}, {"action": "UP"}, ["10:J45.909"]),
+            ({}, {"action": "DE"}, []),
+            ({}, {"action": "UP", "f14": "Resolved"}, []),
+            ({"f14": "Resolved"}, {"action": "UP"}, []),
+            ({"f14": "Resolved"}, {"action": "AD"}, ["10:J45.909"]),
+            ({"action": "DE"}, {"action": "UP"}, []),
+            ({"f25": "R"}, {"action": "UP"}, []),
+            ({}, {"action": "UP", "f25": "R"}, []),
+            ({"f25": "R"}, {"action": "UP", "f25": "U"}, ["10:J45.909"]),
+        ],
+    )
+    @pytest.mark.parametrize("under", ["TT", "TO", "OT"])
+    def test_a_problem_that_was_coded_anew_under_the_other_number_is_one(
+        self, told, first, second, codes, under
+    ):
+        """As it is where both were told under one number."""
+        persons = {"T": told.PID, "O": told.pid(f3="T2^^^LFC^MR")}
+        number = {"instance": "5^LIST"}
+        told.tell("PPR^PC1", persons[under[0]], prb(**number, **first), at="202603020800")
+        told.tell("PPR^PC2", persons[under[1]], prb(code=ASTHMA, **number, **second), at="202603020801")
+        told.tell("ADT^A40", told.PID, "MRG|T2^^^LFC^MR", at="202603020802")
+        assert problems(booked(told, at="202603020803")) == codes
+
+    def test_a_number_that_does_not_say_whose_it_is_may_be_of_two_problems(self, told):
+        """Each record may have been counted by itself: none of its problems is lost."""
+        told.tell("PPR^PC1", told.PID, prb(instance="1"), at="202603020800")
+        told.tell("PPR^PC1", told.pid(f3="T2^^^LFC^MR"), prb(code=ASTHMA, instance="1"), at="202603020801")
+        told.tell("ADT^A40", told.PID, "MRG|T2^^^LFC^MR", at="202603020802")
+        assert problems(booked(told, at="202603020803")) == ["10:E11.9", "10:J45.909"]
+
     @pytest.mark.parametrize("swapped", [False, True])
     def test_of_a_visit_that_both_know_the_newer_list_is_the_list(self, told, swapped):
         own, other = told.PID, told.pid(f3="T2^^^LFC^MR")
