@@ -50,7 +50,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     ended: Fact | None = None
     """What said that it is not active, with its source."""
     resolved: Fact | None = None
-    """The day it was or will be resolved (PRB-9)."""
+    """The day it was or will be resolved (PRB-9); of no value: HL7 null took that day back."""
     gone: str = ""
     """`removed` (never was so) or `withheld` (confidential): it is not shown at all."""
     account: str = ""
@@ -67,6 +67,10 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     def state_since(self) -> str:
         """When its state was said."""
         return self.state_at or self.at
+
+    def is_over(self, day: str) -> bool:
+        """Whether the day on which it is resolved (PRB-9) has come by that day (`yyyy-MM-dd`)."""
+        return self.resolved is not None and self.resolved.value is not None and self.resolved.value <= day
 
     @property
     def coding(self) -> str:

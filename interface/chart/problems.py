@@ -17,7 +17,7 @@ from interface.chart.stated_problems import (
     with_state_of,
 )
 from interface.chart.update import visit_of
-from interface.rules.facts import Fact, Leaf, LeftOut, text_of, value_of
+from interface.rules.facts import Fact, Leaf, LeftOut, text_of
 
 if TYPE_CHECKING:
     from interface.rules.reading import Reading
@@ -211,12 +211,18 @@ class _Taking:
     def _place_older(self, entry: Problem, same: Problem) -> None:
         """Something newer is known: the date counts, and the state, where the newer said nothing of it."""
         stated = self._with_state(entry, None)
-        if stated.state_at != STATE_UNSAID and entry.at >= same.state_since:
+        day, newer_day = stated.resolved, same.resolved is not None and same.resolved.at > entry.at
+        outdated = newer_day and stated.ended is not None and stated.ended == day
+        if entry.at >= same.state_since and stated.state_at != STATE_UNSAID and not outdated:
             if stated.ended is not None:
                 self._leave_out(entry, f"no longer active: {_said(stated.ended)}")
                 self._end(stated)
                 return
-            same = change(same, ended=None, active=True, gone="", resolved=stated.resolved, state_at=entry.at)
+            if newer_day:
+                day = same.resolved
+            same = change(same, ended=None, active=True, gone="", resolved=day, state_at=entry.at)
+        elif entry.at >= same.state_since and day is not None and not newer_day:
+            same = change(same, resolved=day)
         if not same.gone:
             self.known.put(with_first_date(same, self._corrected(entry)))
 
@@ -228,21 +234,27 @@ class _Taking:
         self.known.end(end)
 
     def _with_state(self, entry: Problem, known: Problem | None) -> Problem:
-        """What is said of its state; where nothing is, a listed problem keeps the state it had."""
+        """What is said of its state; where nothing is, a listed problem keeps the state it had.
+
+        A day to come on which it ends, or none (HL7 null), says nothing of its state: it takes the place of another day.
+        """
         stated = self.stated
         resolved = stated.item.get("problem.resolved")
         inactive = stated.state("inactive")
-        says = inactive is not None or resolved is not None or stated.state("active") is not None
+        over = resolved is not None and change(entry, resolved=resolved).is_over(entry.at[:10])
+        says = over or inactive is not None or stated.state("active") is not None
         if stated.listed and not says and stated.action != "add":
             entry = change(entry, state_at=STATE_UNSAID)
             stays = known if known is not None else self._ended_of_number(entry)
             if stays is not None:
                 entry = with_state_of(entry, stays)
+                if resolved is not None and stays.ended == stays.resolved:
+                    entry = change(entry, ended=None, active=True)
         elif inactive is not None:
             entry = change(entry, ended=inactive, active=False)
-        if resolved is not None and resolved.value is not None:
+        if resolved is not None:
             entry = change(entry, resolved=resolved)
-            if entry.ended is None and value_of(resolved) <= entry.at[:10]:
+            if entry.ended is None and over:
                 entry = change(entry, ended=resolved, active=False)
         return self._with_date(entry, known)
 

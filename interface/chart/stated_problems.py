@@ -143,11 +143,12 @@ def with_first_date(entry: Problem, other: Problem) -> Problem:
 
 
 def with_state_of(entry: Problem, other: Problem) -> Problem:
-    """The statement, with the state that another one says."""
+    """The statement, with the state that another one says, and of the days on which it ends (PRB-9) the one said last."""
+    own, day = entry.resolved, other.resolved
     stated: Problem = change(
         entry,
         ended=other.ended,
-        resolved=other.resolved,
+        resolved=day if own is None or (day is not None and day.at > own.at) else own,
         active=other.active,
         gone=other.gone,
         state_at=other.state_since,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 
 import pytest
@@ -310,6 +311,50 @@ class TestLife:
         told.tell("PPR^PC1", told.PID, prb(f16="20200101"))
         told.tell("PPR^PC2", told.PID, prb(action, f16="20210101"))
         assert booked(told)["request"]["activeIcd10Diagnoses"][0]["date"] == date
+
+
+@pytest.mark.parametrize(
+    ("second", "third", "codes"),
+    [
+        ({"f14": "Resolved"}, {"f9": "20270101"}, []),
+        ({"f14": "Resolved"}, {"f9": '""'}, []),
+        ({"action": "DE"}, {"f9": "20270101"}, []),
+        ({"f9": "20260101"}, {"f9": "20270101"}, ["10:E11.9"]),
+        ({"f9": "20260101"}, {"f9": '""'}, ["10:E11.9"]),
+        ({"f9": "20270101"}, {"f14": "Resolved"}, []),
+        ({"f14": "Resolved"}, {"action": "AD", "f9": "20270101"}, ["10:E11.9"]),
+    ],
+)
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_a_day_on_which_it_ends_opens_no_problem_again_but_one_that_a_day_had_ended(
+    told, second, third, codes, order
+):
+    said = [prb(), *(prb(**{"action": "UP", **fields}) for fields in (second, third))]
+    for place in order:
+        told.tell("PPR^PC2", told.PID, said[place], at=f"20260302080{place}")
+    assert problems(booked(told, at="202603020900")) == codes
+
+
+@pytest.mark.parametrize("action", ["LI", "UN", "UC"])
+@pytest.mark.parametrize(
+    "stated", [{"f14": "Resolved"}, {"f13": "Refuted"}, {"f9": "20260101"}, {"f25": "R"}]
+)
+def test_what_names_a_known_problem_counts_by_what_it_states_of_it(told, action, stated):
+    told.tell("PPR^PC1", told.PID, prb())
+    told.tell("PPR^PC2", told.PID, prb(action, **stated))
+    assert problems(booked(told)) == []
+    told.tell("PPR^PC2", told.PID, prb(action))
+    assert problems(booked(told)) == []
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (2, 1, 0)])
+def test_a_day_to_come_stays_though_newer_news_say_nothing_of_it(told, order):
+    said = [prb(), prb("UP", f9="20260401"), prb("UP")]
+    for place in order:
+        told.tell("PPR^PC2", told.PID, said[place], at=f"20260302080{place}")
+    (entry,) = told.chart.problems
+    assert standing(entry, told.now.date(), 0).active
+    assert not standing(entry, told.now.date() + timedelta(days=30), 0).active
 
 
 class TestConfidential:
