@@ -189,10 +189,12 @@ class _Taking:
         if self._stays_withheld(old):
             self.known.put(index, self._withheld(ids, old))
             return
-        released = is_withheld(old)  # nothing was kept of it
+        released = is_withheld(old) or old.facts.keys() == {"order.confidential"}  # nothing was kept of it
         if released and _opens_none(self.item, adds=self.adds):
             self._say_opens_none()
-            facts = {"order.confidential": self.item["order.confidential"]}
+            facts = dict(old.facts)
+            if (said := self.item.get("order.confidential")) is not None:
+                facts["order.confidential"] = said
             self.known.put(index, change(old, ids=ids, facts=facts, at=max(reading.at, old.at)))
             return
         first = self.states and old.added
