@@ -153,6 +153,8 @@ def _merge(people: People, group: Move, reading: Reading) -> list[Reason]:
             )
         if _takes_over(person.chart, group.key, prior, reading.at):
             take_number(person.chart, group.facts.get("patient.mrn.extension"), group.key)
+        if person.chart.keys[0] == group.key:
+            person.chart.own_since = max(reading.at, person.chart.own_since)
     person = people.of(group.key)
     _take_patient(person, group, reading)
     if group.account:
@@ -169,8 +171,10 @@ def _takes_over(chart: Chart, key: str, prior: str, at: str) -> bool:
     if chart.keys[0] == key:
         return False  # it is already
     mrn = chart.patient.get("patient.mrn.extension")
-    known = mrn.at if mrn is not None else chart.removed.get("", "")
-    return chart.keys[0] == prior and known <= at
+    since = chart.own_since or (
+        mrn.at if mrn is not None else ""
+    )  # later news under it say nothing of the merges
+    return chart.keys[0] == prior and max(since, chart.removed.get("", "")) <= at
 
 
 def _renumber(people: People, group: Move, reading: Reading) -> list[Reason]:

@@ -227,6 +227,8 @@ class Chart(msgspec.Struct, omit_defaults=True, gc=False):
     is among those of the first of them, and without it this chart can't be made anew."""
     accounts_gone: dict[str, str] = {}
     """Account to the time at which it moved to another person (A44): nothing older of it is taken here."""
+    own_since: str = ""
+    """When a merge last made the first of `keys` the patient's own; empty: none has, or none since this is noted."""
 
     def copy(self) -> Chart:
         """A chart that can be changed without changing this one."""
@@ -245,6 +247,7 @@ class Chart(msgspec.Struct, omit_defaults=True, gc=False):
             dict(self.renumbered),
             list(self.led_to),
             dict(self.accounts_gone),
+            self.own_since,
         )
 
 
