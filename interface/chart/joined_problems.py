@@ -45,7 +45,7 @@ def _join_by_number(known: KnownProblems, number: str) -> None:
                 coded = {"system": entry.system, "code": entry.code, "label": entry.label}
                 known.withhold(change(mark, **coded, leaves=entry.leaves))
         return
-    newest = max(entry.at for _, entry in stated)
+    newest = max((entry.at for _, entry in stated), default="")
     now = [(place, entry) for place, entry in stated if entry.at == newest]
     codes = {entry.coding for _, entry in now}
     before = [(place, entry) for place, entry in stated if entry.coding not in codes]

@@ -481,6 +481,17 @@ class TestMerge:
         told.tell("ADT^A40", told.PID, "MRG|T2^^^LFC^MR", at="202603020802")
         assert problems(booked(told, at="202603020803")) == codes
 
+    def test_a_number_of_which_the_charts_withhold_all_from_each_other(self, told):
+        for person, listed, confidential in (
+            (told.PID, DIABETES, ASTHMA),
+            (told.pid(f3="T2^^^LFC^MR"), ASTHMA, DIABETES),
+        ):
+            told.tell("PPR^PC1", person, prb(code=listed, instance="5^LIST"))
+            told.tell("ADT^A08", person, segment(dg1(confidential), f18="Y"))
+        answer = told.tell("ADT^A40", told.PID, "MRG|T2^^^LFC^MR")
+        assert [reason["code"] for reason in answer["reasons"]] == ["merged"]
+        assert problems(booked(told)) == []
+
     def test_a_number_that_does_not_say_whose_it_is_may_be_of_two_problems(self, told):
         """Each record may have been counted by itself: none of its problems is lost."""
         told.tell("PPR^PC1", told.PID, prb(instance="1"), at="202603020800")
