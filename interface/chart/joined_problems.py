@@ -21,6 +21,26 @@ def absorb_problems(chart: Chart, entries: list[Problem]) -> None:
     chart.problems = known.entries()
 
 
+def _absorb(known: KnownProblems, entry: Problem) -> None:
+    if entry.gone == "withheld":
+        known.withhold(entry)
+        return
+    if known.withheld(entry):
+        return
+    same = known.same(entry)
+    if same is not None and same.at > entry.at:
+        known.put(with_first_date(_with_later_state(same, entry), entry))
+        if entry.ended is not None:
+            known.end(entry)  # what visits said before it
+        return
+    if same is not None:
+        entry = with_first_date(_with_later_state(entry, same), same)
+    if entry.ended is not None:
+        known.end(entry)
+    else:
+        known.put(known.as_ended_since(entry))
+
+
 def _numbers(entries: list[Problem]) -> set[str]:
     """The numbers (PRB-4) that say who gave them: one of them is one problem, whoever bears it. Without that each record may
     have been counted by itself.
@@ -49,37 +69,19 @@ def _join_by_number(known: KnownProblems, number: str) -> None:
     now = [(place, entry) for place, entry in stated if entry.at == newest]
     codes = {entry.coding for _, entry in now}
     before = [(place, entry) for place, entry in stated if entry.coding not in codes]
-    if not before:
-        return
     deleted = next((entry for _, entry in now if entry.gone == "removed"), None)
     for place, entry in before:
         if deleted is None:
             known.drop(place)
         elif not entry.gone:
             known.end(change(entry, at=newest, gone="removed", ended=deleted.ended, active=False))
-    last = max((entry for _, entry in before), key=lambda entry: entry.at)
-    if deleted is None and all(entry.ended is not None for _, entry in before):
+    over = [entry for _, entry in before] if all(entry.ended is not None for _, entry in before) else []
+    over += [entry for _, entry in now if entry.ended is not None]
+    last = max(over, key=lambda entry: entry.state_since, default=None)
+    if deleted is None and last is not None:
         for _, entry in now:
             stands = _with_later_state(entry, last)
             (known.put if stands.ended is None else known.end)(stands)
-
-
-def _absorb(known: KnownProblems, entry: Problem) -> None:
-    if entry.gone == "withheld":
-        known.withhold(entry)
-        return
-    if known.withheld(entry):
-        return
-    same = known.same(entry)
-    if same is not None and same.at > entry.at:
-        known.put(with_first_date(_with_later_state(same, entry), entry))
-        return
-    if same is not None:
-        entry = with_first_date(_with_later_state(entry, same), same)
-    if entry.ended is not None:
-        known.end(entry)
-    else:
-        known.put(known.as_ended_since(entry))
 
 
 def _with_later_state(entry: Problem, other: Problem) -> Problem:

@@ -244,12 +244,10 @@ class _Taking:
         over = resolved is not None and change(entry, resolved=resolved).is_over(entry.at[:10])
         says = over or inactive is not None or stated.state("active") is not None
         if stated.listed and not says and stated.action != "add":
-            entry = change(entry, state_at=STATE_UNSAID)
+            entry = change(entry, state_at=STATE_UNSAID, resolved=resolved)
             stays = known if known is not None else self._ended_of_number(entry)
             if stays is not None:
                 entry = with_state_of(entry, stays)
-                if resolved is not None and stays.ended == stays.resolved:
-                    entry = change(entry, ended=None, active=True)
         elif inactive is not None:
             entry = change(entry, ended=inactive, active=False)
         if resolved is not None:

@@ -481,6 +481,34 @@ class TestMerge:
         told.tell("ADT^A40", told.PID, "MRG|T2^^^LFC^MR", at="202603020802")
         assert problems(booked(told, at="202603020803")) == codes
 
+    @pytest.mark.parametrize("newer", [prb("UP"), prb("LI", f9="20270101")])
+    @pytest.mark.parametrize("swapped", [False, True])
+    def test_an_end_counts_for_what_visits_said_under_the_other_number(self, told, newer, swapped):
+        own, other = told.PID, told.pid(f3="T2^^^LFC^MR")
+        charts = (other, own) if swapped else (own, other)
+        told.tell("ADT^A08", charts[0], visit("V1"), dg1(), at="202603020800")
+        told.tell("PPR^PC2", charts[1], prb("UP", f14="Resolved"), at="202603020801")
+        told.tell("PPR^PC2", charts[0], newer, at="202603020802")
+        told.tell("ADT^A40", own, "MRG|T2^^^LFC^MR", at="202603020803")
+        assert problems(booked(told, at="202603020804")) == []
+
+    @pytest.mark.parametrize("under", ["TT", "TO", "OT"])
+    def test_a_day_to_come_takes_the_place_of_one_that_the_other_number_was_ended_by(self, told, under):
+        persons = {"T": told.PID, "O": told.pid(f3="T2^^^LFC^MR")}
+        told.tell("PPR^PC2", persons[under[0]], prb("UP", f9="20260101"), at="202603020801")
+        told.tell("PPR^PC2", persons[under[1]], prb("UP", f9="20270101"), at="202603020802")
+        told.tell("ADT^A40", told.PID, "MRG|T2^^^LFC^MR", at="202603020803")
+        assert problems(booked(told, at="202603020804")) == ["10:E11.9"]
+
+    @pytest.mark.parametrize("under", ["TT", "TO", "OT"])
+    def test_what_was_ended_under_the_other_number_is_so_in_a_second_code_that_came_since(self, told, under):
+        persons = {"T": told.PID, "O": told.pid(f3="T2^^^LFC^MR")}
+        both = prb("UP", code="E119^Diabetes^I10^44054006^Diabetes^SCT", instance="5^LIST")
+        told.tell("PPR^PC1", persons[under[0]], prb(instance="5^LIST", f14="Resolved"), at="202603020801")
+        told.tell("PPR^PC2", persons[under[1]], both, at="202603020802")
+        told.tell("ADT^A40", told.PID, "MRG|T2^^^LFC^MR", at="202603020803")
+        assert problems(booked(told, at="202603020804")) == []
+
     def test_a_number_of_which_the_charts_withhold_all_from_each_other(self, told):
         for person, listed, confidential in (
             (told.PID, DIABETES, ASTHMA),
