@@ -36,8 +36,12 @@ def take_problems(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> No
     stated = [Stated.of(item, visit, account, reading) for item in reading.problems]
     diagnoses = [entry for entry in stated if not entry.listed and entry.fact is not None]
     if visit and diagnoses and reading.at < chart.snapshots.get(visit, ""):
-        # older than the visit's whole list: only that something is confidential counts
-        stated = [entry for entry in stated if entry.listed or entry.confidential is not None]
+        # older than the visit's whole list: only that something is confidential, or deleted, counts
+        stated = [
+            entry
+            for entry in stated
+            if entry.listed or entry.confidential is not None or entry.action == "delete"
+        ]
     elif (
         reading.type.startswith("ADT")
         and visit
@@ -79,10 +83,8 @@ def _take_out(chart: Chart, visit: str, at: str) -> dict[Coded, Fact]:
     dates: dict[Coded, Fact] = {}
     kept = []
     for problem in chart.problems:
-        if problem.listed or problem.visit != visit or problem.gone == "withheld" or problem.at > at:
-            kept.append(problem)
-            continue
-        if problem.gone:
+        if problem.listed or problem.visit != visit or problem.gone or problem.at > at:
+            kept.append(problem)  # what was deleted stays so against what no visit said and comes late
             continue
         key = (problem.system, problem.code)
         earliest = earliest_of(problem.date, dates.get(key))

@@ -646,6 +646,20 @@ class TestDiagnoses:
         told.tell(kind, told.PID, *segments, at="202603020800")
         assert problems(booked(told, at="202603021000")) == ["10:E11.9"]
 
+    @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+    def test_what_a_visit_deletes_of_no_visit_stays_deleted_whatever_list_of_the_visit_comes_when(
+        self, told, order
+    ):
+        said = [
+            ("ADT^A28", dg1()),
+            ("ADT^A08", visit("V1"), dg1(action="D")),
+            ("ADT^A31", visit("V1"), dg1(ASTHMA)),
+        ]
+        for place in order:
+            kind, *segments = said[place]
+            told.tell(kind, told.PID, *segments, at=f"20260302080{place}")
+        assert problems(booked(told, at="202603020900")) == ["10:J45.909"]
+
     @pytest.mark.parametrize("second", ["20240201", ""])
     def test_what_is_listed_again_keeps_its_earliest_date(self, told, second):
         told.tell("ADT^A01", told.PID, visit("V1"), dg1(date="20240105"))
