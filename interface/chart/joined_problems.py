@@ -69,7 +69,8 @@ def _join_by_number(known: KnownProblems, number: str) -> None:
     now = [(place, entry) for place, entry in stated if entry.at == newest]
     codes = {entry.coding for _, entry in now}
     before = [(place, entry) for place, entry in stated if entry.coding not in codes]
-    deleted = next((entry for _, entry in now if entry.gone == "removed"), None)
+    gone = [entry for _, entry in now if entry.gone == "removed" and entry.state_since == newest]
+    deleted = gone[0] if gone else None
     for place, entry in before:
         if deleted is None:
             known.drop(place)

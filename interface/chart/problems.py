@@ -189,6 +189,8 @@ class _Taking:
             self._leave_out(entry, "a newer message has coded this problem otherwise")
             if newer.gone == "removed":
                 known.end(change(entry, at=newer.at, gone=newer.gone, ended=newer.ended, active=False))
+            else:
+                known.end_of_visits(self._with_state(entry, None))
             return
         same = known.same(entry)
         if same is not None and same.at > entry.at:

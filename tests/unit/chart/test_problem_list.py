@@ -223,6 +223,18 @@ class TestLife:
         told.tell("PPR^PC1", told.PID, prb(code=ASTHMA, instance="5"), at="202603020800")
         assert "10:J44.9" in problems(booked(told, at="202603021000"))
 
+    @pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (2, 0, 1)])
+    def test_what_ended_the_code_of_before_counts_for_visits_though_it_comes_late(self, told, order):
+        said = [
+            ("ADT^A08", dg1()),
+            ("PPR^PC2", prb("UP", instance="5", f14="Resolved")),
+            ("PPR^PC2", prb("UP", code=ASTHMA, instance="5", f14="Active")),
+        ]
+        for place in order:
+            kind, *segments = said[place]
+            told.tell(kind, told.PID, *segments, at=f"20260302080{place}")
+        assert problems(booked(told, at="202603020900")) == ["10:J45.909"]
+
     def test_the_code_of_before_does_not_come_back_late(self, told):
         recoded = prb("CO", code="J44.9^COPD^I10", instance="5")
         told.tell("PPR^PC2", told.PID, recoded, at="202603020900")
@@ -491,6 +503,17 @@ class TestMerge:
         told.tell("PPR^PC2", charts[1], prb("UP", f14="Resolved"), at="202603020801")
         told.tell("PPR^PC2", charts[0], newer, at="202603020802")
         told.tell("ADT^A40", own, "MRG|T2^^^LFC^MR", at="202603020803")
+        assert problems(booked(told, at="202603020804")) == []
+
+    @pytest.mark.parametrize("under", ["TT", "TO", "OT"])
+    def test_what_was_deleted_under_the_other_number_is_so_in_a_second_code_that_came_since(
+        self, told, under
+    ):
+        persons = {"T": told.PID, "O": told.pid(f3="T2^^^LFC^MR")}
+        both = prb("UC", code="E119^Diabetes^I10^44054006^Diabetes^SCT", instance="5^LIST")
+        told.tell("PPR^PC1", persons[under[0]], prb("DE", instance="5^LIST"), at="202603020801")
+        told.tell("PPR^PC2", persons[under[1]], both, at="202603020802")
+        told.tell("ADT^A40", told.PID, "MRG|T2^^^LFC^MR", at="202603020803")
         assert problems(booked(told, at="202603020804")) == []
 
     @pytest.mark.parametrize("under", ["TT", "TO", "OT"])
