@@ -14,7 +14,7 @@ from interface.chart.model import Asked, Chart
 from interface.chart.outcome import NOBODYS, Other, Outcome
 from interface.chart.people import absorb, give_up_number, lead_to_each_other, move, renumber, take_number
 from interface.chart.settle import Composed, Settling
-from interface.chart.update import take_patient
+from interface.chart.update import take_patient, take_protection
 from interface.chart.visits import number_now
 from interface.rules.facts import Reason, text_of
 
@@ -119,9 +119,11 @@ def _trouble(reading: Reading) -> Reason | None:
 
 
 def _take_patient(person: _Person, group: Move, reading: Reading) -> None:
-    """What PID says, unless it is older than the deletion of the person (A29)."""
+    """What PID says; older than the deletion of the person (A29) only that he is protected."""
     if reading.at >= person.chart.removed.get("", ""):
         take_patient(person.chart, group.facts, (group.key,))
+    else:
+        take_protection(person.chart, group.facts)
 
 
 def _merge(people: People, group: Move, reading: Reading) -> list[Reason]:
@@ -151,6 +153,8 @@ def _merge(people: People, group: Move, reading: Reading) -> list[Reason]:
             )
         if _takes_over(person.chart, group.key, prior, reading.at):
             take_number(person.chart, group.facts.get("patient.mrn.extension"), group.key)
+        if person.chart.keys[0] == group.key:
+            person.chart.own_since = max(reading.at, person.chart.own_since)
     person = people.of(group.key)
     _take_patient(person, group, reading)
     if group.account:
@@ -167,8 +171,10 @@ def _takes_over(chart: Chart, key: str, prior: str, at: str) -> bool:
     if chart.keys[0] == key:
         return False  # it is already
     mrn = chart.patient.get("patient.mrn.extension")
-    known = mrn.at if mrn is not None else chart.removed.get("", "")
-    return chart.keys[0] == prior and known <= at
+    since = chart.own_since or (
+        mrn.at if mrn is not None else ""
+    )  # later news under it say nothing of the merges
+    return chart.keys[0] == prior and max(since, chart.removed.get("", "")) <= at
 
 
 def _renumber(people: People, group: Move, reading: Reading) -> list[Reason]:

@@ -93,6 +93,17 @@ class KnownProblems:
         else:
             self._set(free, ended)
 
+    def end_of_visits(self, end: Problem) -> None:
+        """What ended a problem of the list that has another code by now ends what visits have said of it up to then."""
+        for place, other in self.of_code(end.code) if end.ended is not None else ():
+            if (
+                not other.listed
+                and other.ended is None
+                and other.at <= end.state_since
+                and covers(end, other)
+            ):
+                self._set(place, change(other, ended=end.ended, active=False))
+
     def as_ended_since(self, entry: Problem) -> Problem:
         """The entry, ended where a newer message said so before this one arrived."""
         for _, other in self.of_code(entry.code):

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from interface.chart.model import Chart, Order, Problem, change
-from interface.chart.orders import take_orders, with_state
-from interface.chart.problems import take_problems
+from interface.chart.orders import take_confidential_orders, take_orders, with_state
+from interface.chart.problems import take_confidential, take_problems
 from interface.rules.facts import Leaf, LeftOut
 
 if TYPE_CHECKING:
@@ -25,12 +25,24 @@ def take_lists(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> None:
         if found.problems:
             if found.snapshot:
                 chart.problems = [entry for entry in chart.problems if not _lists_problem(found, entry)]
-            facts = {name: fact for name, fact in reading.facts.items() if name != "visit.number"}
-            take_problems(chart, change(reading, problems=found.problems, facts=facts), left_out)
+            take_problems(chart, _of_no_visit(reading, found), left_out)
         else:
             take_orders(chart, change(reading, orders=found.orders), left_out)
             if found.snapshot:
                 _states_all(chart, reading, found)
+
+
+def take_confidential_lists(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> None:
+    """Of a message that comes too late for all else: what its lists call confidential is so."""
+    for found in reading.lists:
+        take_confidential(chart, _of_no_visit(reading, found), left_out)
+        take_confidential_orders(chart, change(reading, orders=found.orders), left_out)
+
+
+def _of_no_visit(reading: Reading, found: SiteList) -> Reading:
+    facts = {name: fact for name, fact in reading.facts.items() if name != "visit.number"}
+    listed: Reading = change(reading, problems=found.problems, facts=facts)
+    return listed
 
 
 def _is_newest(chart: Chart, reading: Reading, found: SiteList) -> bool:

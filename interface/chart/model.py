@@ -50,7 +50,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     ended: Fact | None = None
     """What said that it is not active, with its source."""
     resolved: Fact | None = None
-    """The day it was or will be resolved (PRB-9)."""
+    """The day it was or will be resolved (PRB-9); of no value: HL7 null took that day back."""
     gone: str = ""
     """`removed` (never was so) or `withheld` (confidential): it is not shown at all."""
     account: str = ""
@@ -67,6 +67,10 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     def state_since(self) -> str:
         """When its state was said."""
         return self.state_at or self.at
+
+    def is_over(self, day: str) -> bool:
+        """Whether the day on which it is resolved (PRB-9) has come by that day (`yyyy-MM-dd`)."""
+        return self.resolved is not None and self.resolved.value is not None and self.resolved.value <= day
 
     @property
     def coding(self) -> str:
@@ -223,6 +227,8 @@ class Chart(msgspec.Struct, omit_defaults=True, gc=False):
     is among those of the first of them, and without it this chart can't be made anew."""
     accounts_gone: dict[str, str] = {}
     """Account to the time at which it moved to another person (A44): nothing older of it is taken here."""
+    own_since: str = ""
+    """When a merge last made the first of `keys` the patient's own; empty: none has, or none since this is noted."""
 
     def copy(self) -> Chart:
         """A chart that can be changed without changing this one."""
@@ -241,6 +247,7 @@ class Chart(msgspec.Struct, omit_defaults=True, gc=False):
             dict(self.renumbered),
             list(self.led_to),
             dict(self.accounts_gone),
+            self.own_since,
         )
 
 

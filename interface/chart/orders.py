@@ -43,6 +43,13 @@ def take_orders(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> None
             taking.say_unknown()
 
 
+def take_confidential_orders(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> None:
+    """Of a message that comes too late for all else: an order that it calls confidential is so."""
+    confidential = [item for item in reading.orders if text_of(item, "order.confidential") == "withhold"]
+    if confidential:
+        take_orders(chart, change(reading, orders=tuple(confidential)), left_out)
+
+
 def _opens_none(item: Item, *, adds: bool) -> bool:
     """Whether an item opens no order that is not known (`_Taking._open`); `adds`: of a message that adds to orders."""
     effect = _effect(item, adds=adds)[0]
@@ -182,10 +189,12 @@ class _Taking:
         if self._stays_withheld(old):
             self.known.put(index, self._withheld(ids, old))
             return
-        released = is_withheld(old)  # nothing was kept of it
+        released = is_withheld(old) or old.facts.keys() == {"order.confidential"}  # nothing was kept of it
         if released and _opens_none(self.item, adds=self.adds):
             self._say_opens_none()
-            facts = {"order.confidential": self.item["order.confidential"]}
+            facts = dict(old.facts)
+            if (said := self.item.get("order.confidential")) is not None:
+                facts["order.confidential"] = said
             self.known.put(index, change(old, ids=ids, facts=facts, at=max(reading.at, old.at)))
             return
         first = self.states and old.added

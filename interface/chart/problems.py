@@ -17,7 +17,7 @@ from interface.chart.stated_problems import (
     with_state_of,
 )
 from interface.chart.update import visit_of
-from interface.rules.facts import Fact, Leaf, LeftOut, text_of, value_of
+from interface.rules.facts import Fact, Leaf, LeftOut, text_of
 
 if TYPE_CHECKING:
     from interface.rules.reading import Reading
@@ -36,8 +36,12 @@ def take_problems(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> No
     stated = [Stated.of(item, visit, account, reading) for item in reading.problems]
     diagnoses = [entry for entry in stated if not entry.listed and entry.fact is not None]
     if visit and diagnoses and reading.at < chart.snapshots.get(visit, ""):
-        # older than the visit's whole list: only that something is confidential counts
-        stated = [entry for entry in stated if entry.listed or entry.confidential is not None]
+        # older than the visit's whole list: only that something is confidential, or deleted, counts
+        stated = [
+            entry
+            for entry in stated
+            if entry.listed or entry.confidential is not None or entry.action == "delete"
+        ]
     elif (
         reading.type.startswith("ADT")
         and visit
@@ -46,6 +50,20 @@ def take_problems(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> No
     ):
         chart.snapshots[visit] = reading.at
         before = _take_out(chart, visit, reading.at)
+    _take_stated(chart, stated, left_out, before)
+
+
+def take_confidential(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> None:
+    """Of a message that comes too late for all else: what it calls confidential is so."""
+    visit, account = visit_of(reading), text_of(reading.facts, "visit.account")
+    stated = [Stated.of(item, visit, account, reading) for item in reading.problems]
+    if confidential := [entry for entry in stated if entry.confidential is not None]:
+        _take_stated(chart, confidential, left_out, {})
+
+
+def _take_stated(
+    chart: Chart, stated: list[Stated], left_out: list[LeftOut], before: dict[Coded, Fact]
+) -> None:
     numbers = [entry.instance for entry in stated if entry.instance]
     used = Counter(numbers) if numbers else None
     known = KnownProblems(chart.problems)
@@ -65,10 +83,8 @@ def _take_out(chart: Chart, visit: str, at: str) -> dict[Coded, Fact]:
     dates: dict[Coded, Fact] = {}
     kept = []
     for problem in chart.problems:
-        if problem.listed or problem.visit != visit or problem.gone == "withheld" or problem.at > at:
-            kept.append(problem)
-            continue
-        if problem.gone:
+        if problem.listed or problem.visit != visit or problem.gone or problem.at > at:
+            kept.append(problem)  # what was deleted stays so against what no visit said and comes late
             continue
         key = (problem.system, problem.code)
         earliest = earliest_of(problem.date, dates.get(key))
@@ -173,6 +189,8 @@ class _Taking:
             self._leave_out(entry, "a newer message has coded this problem otherwise")
             if newer.gone == "removed":
                 known.end(change(entry, at=newer.at, gone=newer.gone, ended=newer.ended, active=False))
+            else:
+                known.end_of_visits(self._with_state(entry, None))
             return
         same = known.same(entry)
         if same is not None and same.at > entry.at:
@@ -197,12 +215,18 @@ class _Taking:
     def _place_older(self, entry: Problem, same: Problem) -> None:
         """Something newer is known: the date counts, and the state, where the newer said nothing of it."""
         stated = self._with_state(entry, None)
-        if stated.state_at != STATE_UNSAID and entry.at >= same.state_since:
+        day, newer_day = stated.resolved, same.resolved is not None and same.resolved.at > entry.at
+        outdated = newer_day and stated.ended is not None and stated.ended == day
+        if entry.at >= same.state_since and stated.state_at != STATE_UNSAID and not outdated:
             if stated.ended is not None:
                 self._leave_out(entry, f"no longer active: {_said(stated.ended)}")
                 self._end(stated)
                 return
-            same = change(same, ended=None, active=True, gone="", resolved=stated.resolved, state_at=entry.at)
+            if newer_day:
+                day = same.resolved
+            same = change(same, ended=None, active=True, gone="", resolved=day, state_at=entry.at)
+        elif entry.at >= same.state_since and day is not None and not newer_day:
+            same = change(same, resolved=day)
         if not same.gone:
             self.known.put(with_first_date(same, self._corrected(entry)))
 
@@ -214,21 +238,25 @@ class _Taking:
         self.known.end(end)
 
     def _with_state(self, entry: Problem, known: Problem | None) -> Problem:
-        """What is said of its state; where nothing is, a listed problem keeps the state it had."""
+        """What is said of its state; where nothing is, a listed problem keeps the state it had.
+
+        A day to come on which it ends, or none (HL7 null), says nothing of its state: it takes the place of another day.
+        """
         stated = self.stated
         resolved = stated.item.get("problem.resolved")
         inactive = stated.state("inactive")
-        says = inactive is not None or resolved is not None or stated.state("active") is not None
+        over = resolved is not None and change(entry, resolved=resolved).is_over(entry.at[:10])
+        says = over or inactive is not None or stated.state("active") is not None
         if stated.listed and not says and stated.action != "add":
-            entry = change(entry, state_at=STATE_UNSAID)
+            entry = change(entry, state_at=STATE_UNSAID, resolved=resolved)
             stays = known if known is not None else self._ended_of_number(entry)
             if stays is not None:
                 entry = with_state_of(entry, stays)
         elif inactive is not None:
             entry = change(entry, ended=inactive, active=False)
-        if resolved is not None and resolved.value is not None:
+        if resolved is not None:
             entry = change(entry, resolved=resolved)
-            if entry.ended is None and value_of(resolved) <= entry.at[:10]:
+            if entry.ended is None and over:
                 entry = change(entry, ended=resolved, active=False)
         return self._with_date(entry, known)
 

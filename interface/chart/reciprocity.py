@@ -193,7 +193,7 @@ def _why_not(
 
 
 def _problem_over(problem: Problem, today: date, days: int) -> str:
-    if problem.resolved is not None and value_of(problem.resolved) <= today.isoformat():
+    if problem.is_over(today.isoformat()):
         return "over"
     if days and not problem.listed:
         return "not-seen" if problem.at[:10] < (today - timedelta(days=days)).isoformat() else ""

@@ -32,7 +32,7 @@ def standing(problem: Problem, today: date, days: int) -> Standing:
     """Judge a problem on a day. `days` is how long a visit's diagnosis counts unless seen again; 0: for ever."""
     if problem.ended is not None:
         return _ended(problem.ended)
-    if problem.resolved is not None and value_of(problem.resolved) <= today.isoformat():
+    if problem.resolved is not None and problem.is_over(today.isoformat()):
         return _ended(problem.resolved)
     own = problem.leaves[0].source
     if days and not problem.listed and problem.at[:10] < _day_before(today, days):

@@ -143,12 +143,19 @@ def with_first_date(entry: Problem, other: Problem) -> Problem:
 
 
 def with_state_of(entry: Problem, other: Problem) -> Problem:
-    """The statement, with the state that another one says."""
+    """The statement, with the state that another one says. Of the days on which it ends (PRB-9) the one said last counts,
+    and so does what that other one was ended by.
+    """
+    own, day = entry.resolved, other.resolved
+    ended = other.ended
+    if own is not None and (day is None or day.at <= own.at):
+        ended = None if ended == day else ended
+        day = own
     stated: Problem = change(
         entry,
-        ended=other.ended,
-        resolved=other.resolved,
-        active=other.active,
+        ended=ended,
+        resolved=day,
+        active=ended is None,
         gone=other.gone,
         state_at=other.state_since,
     )

@@ -10,13 +10,13 @@ from interface.chart.discharges import note_discharge
 from interface.chart.draft import Placed
 from interface.chart.filters import appointment_left
 from interface.chart.holds import hold
-from interface.chart.lists import take_lists
+from interface.chart.lists import take_confidential_lists, take_lists
 from interface.chart.model import Appointment, Chart, change
 from interface.chart.naming import appointment_key, known_twice
-from interface.chart.orders import take_orders
+from interface.chart.orders import take_confidential_orders, take_orders
 from interface.chart.outcome import NewRequest, Outcome
 from interface.chart.people import absorb_appointment, is_of_gone_account, remove_person, remove_visit
-from interface.chart.problems import take_problems
+from interface.chart.problems import take_confidential, take_problems
 from interface.chart.replaced import end_replaced
 from interface.chart.resources import is_empty, lists_since, resources_left
 from interface.chart.settle import Composed, Settling, is_true
@@ -26,6 +26,7 @@ from interface.chart.update import (
     lend_provider,
     take_appointment,
     take_patient,
+    take_protection,
     take_visit,
     visit_key,
     visit_of,
@@ -42,6 +43,7 @@ _RETIRED = Reason(
     "number-retired",
     "a merge has retired the number: what is known is the surviving patient's, and stays",
 )
+_DELETED = Reason("older", "older than the deletion of the person: only kept")
 _ANOTHERS = Reason(
     "older", "older than the move of the number to this person, and so perhaps another's: only kept"
 )
@@ -101,7 +103,9 @@ class Step:
         """The whole step."""
         forget_past(self.chart, self.today)
         if self.reading.at < self.chart.removed.get("", ""):
-            return self._outcome("chart", Reason("older", "older than the deletion of the person: only kept"))
+            take_protection(self.chart, self.reading.facts)
+            self._take_confidential()
+            return self._with_rest(self._outcome("chart", _DELETED))
         if self.reading.at < self.chart.gained.get(next(iter(self.reading.keys), ""), ""):
             return self._outcome("chart", _ANOTHERS)
         if self.reading.event.identity == "remove" and self.does == "cancel":
@@ -172,10 +176,12 @@ class Step:
         reading, chart = self.reading, self.chart
         take_patient(chart, reading.facts, reading.keys)
         if reading.at < chart.removed.get(visit_of(reading), ""):
+            self._take_confidential()
             return False  # of a visit that was taken out, or moved to another person, since
         if chart.accounts_gone and is_of_gone_account(
             chart, text_of(reading.facts, "visit.account"), reading.at
         ):
+            self._take_confidential()
             return False
         take_problems(chart, reading, self.left_out)
         take_orders(chart, reading, self.left_out)
@@ -192,6 +198,13 @@ class Step:
             if booked is not None:
                 lend_provider(chart, reading, booked)
         return True
+
+    def _take_confidential(self) -> None:
+        """What the message calls confidential is so, also where it is too old for all else: nothing releases it."""
+        take_confidential(self.chart, self.reading, self.left_out)
+        take_confidential_orders(self.chart, self.reading, self.left_out)
+        take_confidential_lists(self.chart, self.reading, self.left_out)
+        note_codings(self.chart, self.reading)
 
     @property
     def _says(self) -> str:

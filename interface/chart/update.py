@@ -119,6 +119,19 @@ def _take_restrictions(known: dict[str, Fact], new: Fact) -> None:
         merge(known, _ONE_RESTRICTION + code, change(new, value=None, deleted=True))
 
 
+def take_protection(chart: Chart, facts: Item) -> None:
+    """Of a message that is older than the person's deletion: whom it protects is protected; it takes nothing back."""
+    for field, fact in facts.items():
+        if not fact.value:
+            continue
+        if field == PROTECTED:
+            merge(chart.patient, field, fact)
+        elif field == VISIT_PROTECTED:
+            _take_protection(chart, fact, text_of(facts, "visit.number"))
+        elif field == RESTRICTED:
+            _take_restrictions(chart.patient, change(fact, value={**fact.value, "gone": []}))
+
+
 def is_protection(field: str) -> bool:
     """Whether a field says that the person is protected, be it from PD1-12 or ARV-3."""
     return field in (PROTECTED, RESTRICTED) or field.startswith(_ONE_RESTRICTION)

@@ -16,6 +16,7 @@ OTHER = "PID|1||T2002^^^LFC^MR||Else^Kim||19800101|M|||9 Oak^^Madison^WI^53703"
 THIRD = "PID|1||T3003^^^LFC^MR||Third^Lou||19810101|M|||7 Elm^^Madison^WI^53703"
 SNOMED = "44054006^Diabetes^SCT"
 NDC = "00093-1048-01^metformin^NDC"
+TOLD_OF_VISIT = f"PV1|1|O{'|' * 17}V1"
 
 
 def at(minute):
@@ -213,6 +214,38 @@ def test_a_merge_or_move_from_before_a_persons_deletion_brings_nothing_back(stor
     kind, *rest = late
     told.tell(kind, told.PID, *rest, at=at(3))
     assert "name" not in asked(told)["request"]["patient"]
+
+
+def test_a_merge_from_before_a_persons_deletion_protects_all_the_same(story):
+    told = story(mrn_authority=("LFC",))
+    told.tell("ADT^A08", told.PID, at=at(1))
+    told.tell("ADT^A29", told.PID, at=at(5))
+    told.tell("ADT^A40", told.PID, "PD1" + "|" * 12 + "Y", "MRG|T2002^^^LFC^MR", at=at(3))
+    assert codes(told.book(at=at(6))) == ["protected"]
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        ("ADT^A23", TOLD_OF_VISIT),
+        ("ADT^A45", TOLD_OF_VISIT, "MRG|T1001^^^LFC^MR||||V1"),
+        ("ADT^A44", "PID|1||T2002^^^LFC^MR|||||||||||||||ACC1", "MRG|T1001^^^LFC^MR||ACC1"),
+    ],
+    ids=["A23", "A45", "A44"],
+)
+def test_what_is_confidential_of_a_visit_that_went_stays_so_though_it_comes_late(story, gone):
+    """As it does where it came in time."""
+    told = story(mrn_authority=("LFC",))
+    pid = segment(told.PID, f18="ACC1")
+    kind, *segments = gone
+    if not segments[0].startswith("PID"):
+        segments.insert(0, pid if kind == "ADT^A23" else OTHER)
+    told.tell("ADT^A08", pid, TOLD_OF_VISIT, at=at(1))
+    told.tell(kind, *segments, at=at(5))
+    late = ("ADT^A08", pid, TOLD_OF_VISIT, f"DG1|1||E11.9^Diabetes^I10{'|' * 15}Y")
+    told.tell(*late, at=at(3))
+    told.tell("ADT^A08", told.PID, "DG1|1||E11.9^Diabetes^I10", at=at(6))
+    assert problems(told.book(at=at(7))) == []
 
 
 def test_what_was_deleted_does_not_come_back_under_a_number_that_a_merge_has_retired_since(story):

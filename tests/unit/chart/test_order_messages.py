@@ -457,6 +457,14 @@ class TestConfidentialOrders:
         told.tell("RDE^O11", told.PID, orc("XO"), rxe())
         assert medications(told) == ["+metformin"]
 
+    def test_a_dispense_behind_that_report_shows_that_it_is_taken(self, told):
+        told.tell("RDE^O11", told.PID, orc(f28="V"), rxe())
+        told.tell("RDE^O11", told.PID, orc("SC", f28="U"))
+        told.tell("RDE^O11", told.PID, orc("SC"), rxe())
+        assert medications(told) == []
+        told.tell("RDS^O13", told.PID, orc("RE"), rxd(DRUG))
+        assert medications(told) == ["+metformin"]
+
     def test_a_dispense_releases_and_shows_that_it_is_taken(self, told):
         told.tell("RDE^O11", told.PID, orc(f28="V"), rxe())
         told.tell("RDS^O13", told.PID, orc("RE", f28="U"), rxd(DRUG))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -298,9 +299,29 @@ def test_an_older_merge_that_comes_again_is_not_the_newest_word_on_the_number(st
     told = story()
     told.tell("ADT^A40", told.PID, mrg("T2002"), at=at(10))
     told.tell("ADT^A08", told.PID, at=at(30))
-    told.tell("ADT^A40", told.PID, mrg("T2002"), at=at(10))
-    told.tell("ADT^A40", pid("T2002"), mrg("T1001"), at=at(20))  # of a circle, and older than the A08
+    told.tell("ADT^A40", told.PID, mrg("T2002"), at=at(5))
+    told.tell("ADT^A40", pid("T2002"), mrg("T1001"), at=at(7))  # of a circle, and older than the newest merge
     assert number(told.book(at=at(40))) == "T1001"
+
+
+@pytest.mark.parametrize("news", ["T1001", "T2002"])
+@pytest.mark.parametrize("between", [15, 30])
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+def test_the_number_of_a_circle_is_that_of_its_newest_merge_whatever_came_between(
+    story, news, between, order
+):
+    """News under a number that is retired say nothing of which one is sent."""
+    said = [
+        ("ADT^A40", pid("T2002"), mrg("T1001")),
+        ("ADT^A40", pid("T1001"), mrg("T2002")),
+        ("ADT^A08", pid(news)),
+        ("ADT^A08", pid("T1001")),
+    ]
+    told = story()
+    for place in order:
+        kind, *segments = said[place]
+        told.tell(kind, *segments, at=at((10, 20, between, 40)[place]))
+    assert number(told.book(pid=pid("T2002"), at=at(50))) == "T1001"
 
 
 @pytest.mark.parametrize("both", ["T1001^^^LFC^MR~T2002^^^LFC^MR", "T2002^^^LFC^MR~T1001^^^LFC^MR"])

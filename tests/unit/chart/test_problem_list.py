@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 
 import pytest
@@ -48,6 +49,7 @@ def test_a_problem_list_comes_with_any_message_that_is_charted(told, kind):
         ({"f16": "20200101", "f7": "20190505"}, "2020-01-01"),
         ({"f7": "200603150625"}, "2006-03-15"),
         ({"f2": "20260101"}, None),
+        ({"f16": "20990101"}, "2099-01-01"),
     ],
 )
 def test_the_date_is_prb_16_then_prb_7(told, fields, date):
@@ -221,6 +223,18 @@ class TestLife:
         told.tell("PPR^PC1", told.PID, prb(code=ASTHMA, instance="5"), at="202603020800")
         assert "10:J44.9" in problems(booked(told, at="202603021000"))
 
+    @pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (2, 0, 1)])
+    def test_what_ended_the_code_of_before_counts_for_visits_though_it_comes_late(self, told, order):
+        said = [
+            ("ADT^A08", dg1()),
+            ("PPR^PC2", prb("UP", instance="5", f14="Resolved")),
+            ("PPR^PC2", prb("UP", code=ASTHMA, instance="5", f14="Active")),
+        ]
+        for place in order:
+            kind, *segments = said[place]
+            told.tell(kind, told.PID, *segments, at=f"20260302080{place}")
+        assert problems(booked(told, at="202603020900")) == ["10:J45.909"]
+
     def test_the_code_of_before_does_not_come_back_late(self, told):
         recoded = prb("CO", code="J44.9^COPD^I10", instance="5")
         told.tell("PPR^PC2", told.PID, recoded, at="202603020900")
@@ -310,6 +324,50 @@ class TestLife:
         told.tell("PPR^PC1", told.PID, prb(f16="20200101"))
         told.tell("PPR^PC2", told.PID, prb(action, f16="20210101"))
         assert booked(told)["request"]["activeIcd10Diagnoses"][0]["date"] == date
+
+
+@pytest.mark.parametrize(
+    ("second", "third", "codes"),
+    [
+        ({"f14": "Resolved"}, {"f9": "20270101"}, []),
+        ({"f14": "Resolved"}, {"f9": '""'}, []),
+        ({"action": "DE"}, {"f9": "20270101"}, []),
+        ({"f9": "20260101"}, {"f9": "20270101"}, ["10:E11.9"]),
+        ({"f9": "20260101"}, {"f9": '""'}, ["10:E11.9"]),
+        ({"f9": "20270101"}, {"f14": "Resolved"}, []),
+        ({"f14": "Resolved"}, {"action": "AD", "f9": "20270101"}, ["10:E11.9"]),
+    ],
+)
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_a_day_on_which_it_ends_opens_no_problem_again_but_one_that_a_day_had_ended(
+    told, second, third, codes, order
+):
+    said = [prb(), *(prb(**{"action": "UP", **fields}) for fields in (second, third))]
+    for place in order:
+        told.tell("PPR^PC2", told.PID, said[place], at=f"20260302080{place}")
+    assert problems(booked(told, at="202603020900")) == codes
+
+
+@pytest.mark.parametrize("action", ["LI", "UN", "UC"])
+@pytest.mark.parametrize(
+    "stated", [{"f14": "Resolved"}, {"f13": "Refuted"}, {"f9": "20260101"}, {"f25": "R"}]
+)
+def test_what_names_a_known_problem_counts_by_what_it_states_of_it(told, action, stated):
+    told.tell("PPR^PC1", told.PID, prb())
+    told.tell("PPR^PC2", told.PID, prb(action, **stated))
+    assert problems(booked(told)) == []
+    told.tell("PPR^PC2", told.PID, prb(action))
+    assert problems(booked(told)) == []
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (2, 1, 0)])
+def test_a_day_to_come_stays_though_newer_news_say_nothing_of_it(told, order):
+    said = [prb(), prb("UP", f9="20260401"), prb("UP")]
+    for place in order:
+        told.tell("PPR^PC2", told.PID, said[place], at=f"20260302080{place}")
+    (entry,) = told.chart.problems
+    assert standing(entry, told.now.date(), 0).active
+    assert not standing(entry, told.now.date() + timedelta(days=30), 0).active
 
 
 class TestConfidential:
@@ -409,6 +467,89 @@ class TestMerge:
         told.tell("ADT^A08", charts[1], second, at="202603020801")
         told.tell("ADT^A40", own, "MRG|T2^^^LFC^MR", at="202603020802")
         assert problems(booked(told, at="202603020803")) == codes
+
+    @pytest.mark.parametrize(
+        ("first", "second", "codes"),
+        [
+            ({}, {"action": "UP"}, ["10:J45.909"]),
+            ({}, {"action": "DE"}, []),
+            ({}, {"action": "UP", "f14": "Resolved"}, []),
+            ({"f14": "Resolved"}, {"action": "UP"}, []),
+            ({"f14": "Resolved"}, {"action": "AD"}, ["10:J45.909"]),
+            ({"action": "DE"}, {"action": "UP"}, []),
+            ({"f25": "R"}, {"action": "UP"}, []),
+            ({}, {"action": "UP", "f25": "R"}, []),
+            ({"f25": "R"}, {"action": "UP", "f25": "U"}, ["10:J45.909"]),
+        ],
+    )
+    @pytest.mark.parametrize("under", ["TT", "TO", "OT"])
+    def test_a_problem_that_was_coded_anew_under_the_other_number_is_one(
+        self, told, first, second, codes, under
+    ):
+        """As it is where both were told under one number."""
+        persons = {"T": told.PID, "O": told.pid(f3="T2^^^LFC^MR")}
+        number = {"instance": "5^LIST"}
+        told.tell("PPR^PC1", persons[under[0]], prb(**number, **first), at="202603020800")
+        told.tell("PPR^PC2", persons[under[1]], prb(code=ASTHMA, **number, **second), at="202603020801")
+        told.tell("ADT^A40", told.PID, "MRG|T2^^^LFC^MR", at="202603020802")
+        assert problems(booked(told, at="202603020803")) == codes
+
+    @pytest.mark.parametrize("newer", [prb("UP"), prb("LI", f9="20270101")])
+    @pytest.mark.parametrize("swapped", [False, True])
+    def test_an_end_counts_for_what_visits_said_under_the_other_number(self, told, newer, swapped):
+        own, other = told.PID, told.pid(f3="T2^^^LFC^MR")
+        charts = (other, own) if swapped else (own, other)
+        told.tell("ADT^A08", charts[0], visit("V1"), dg1(), at="202603020800")
+        told.tell("PPR^PC2", charts[1], prb("UP", f14="Resolved"), at="202603020801")
+        told.tell("PPR^PC2", charts[0], newer, at="202603020802")
+        told.tell("ADT^A40", own, "MRG|T2^^^LFC^MR", at="202603020803")
+        assert problems(booked(told, at="202603020804")) == []
+
+    @pytest.mark.parametrize("under", ["TT", "TO", "OT"])
+    def test_what_was_deleted_under_the_other_number_is_so_in_a_second_code_that_came_since(
+        self, told, under
+    ):
+        persons = {"T": told.PID, "O": told.pid(f3="T2^^^LFC^MR")}
+        both = prb("UC", code="E119^Diabetes^I10^44054006^Diabetes^SCT", instance="5^LIST")
+        told.tell("PPR^PC1", persons[under[0]], prb("DE", instance="5^LIST"), at="202603020801")
+        told.tell("PPR^PC2", persons[under[1]], both, at="202603020802")
+        told.tell("ADT^A40", told.PID, "MRG|T2^^^LFC^MR", at="202603020803")
+        assert problems(booked(told, at="202603020804")) == []
+
+    @pytest.mark.parametrize("under", ["TT", "TO", "OT"])
+    def test_a_day_to_come_takes_the_place_of_one_that_the_other_number_was_ended_by(self, told, under):
+        persons = {"T": told.PID, "O": told.pid(f3="T2^^^LFC^MR")}
+        told.tell("PPR^PC2", persons[under[0]], prb("UP", f9="20260101"), at="202603020801")
+        told.tell("PPR^PC2", persons[under[1]], prb("UP", f9="20270101"), at="202603020802")
+        told.tell("ADT^A40", told.PID, "MRG|T2^^^LFC^MR", at="202603020803")
+        assert problems(booked(told, at="202603020804")) == ["10:E11.9"]
+
+    @pytest.mark.parametrize("under", ["TT", "TO", "OT"])
+    def test_what_was_ended_under_the_other_number_is_so_in_a_second_code_that_came_since(self, told, under):
+        persons = {"T": told.PID, "O": told.pid(f3="T2^^^LFC^MR")}
+        both = prb("UP", code="E119^Diabetes^I10^44054006^Diabetes^SCT", instance="5^LIST")
+        told.tell("PPR^PC1", persons[under[0]], prb(instance="5^LIST", f14="Resolved"), at="202603020801")
+        told.tell("PPR^PC2", persons[under[1]], both, at="202603020802")
+        told.tell("ADT^A40", told.PID, "MRG|T2^^^LFC^MR", at="202603020803")
+        assert problems(booked(told, at="202603020804")) == []
+
+    def test_a_number_of_which_the_charts_withhold_all_from_each_other(self, told):
+        for person, listed, confidential in (
+            (told.PID, DIABETES, ASTHMA),
+            (told.pid(f3="T2^^^LFC^MR"), ASTHMA, DIABETES),
+        ):
+            told.tell("PPR^PC1", person, prb(code=listed, instance="5^LIST"))
+            told.tell("ADT^A08", person, segment(dg1(confidential), f18="Y"))
+        answer = told.tell("ADT^A40", told.PID, "MRG|T2^^^LFC^MR")
+        assert [reason["code"] for reason in answer["reasons"]] == ["merged"]
+        assert problems(booked(told)) == []
+
+    def test_a_number_that_does_not_say_whose_it_is_may_be_of_two_problems(self, told):
+        """Each record may have been counted by itself: none of its problems is lost."""
+        told.tell("PPR^PC1", told.PID, prb(instance="1"), at="202603020800")
+        told.tell("PPR^PC1", told.pid(f3="T2^^^LFC^MR"), prb(code=ASTHMA, instance="1"), at="202603020801")
+        told.tell("ADT^A40", told.PID, "MRG|T2^^^LFC^MR", at="202603020802")
+        assert problems(booked(told, at="202603020803")) == ["10:E11.9", "10:J45.909"]
 
     @pytest.mark.parametrize("swapped", [False, True])
     def test_of_a_visit_that_both_know_the_newer_list_is_the_list(self, told, swapped):
@@ -527,6 +668,20 @@ class TestDiagnoses:
         kind, *segments = late
         told.tell(kind, told.PID, *segments, at="202603020800")
         assert problems(booked(told, at="202603021000")) == ["10:E11.9"]
+
+    @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+    def test_what_a_visit_deletes_of_no_visit_stays_deleted_whatever_list_of_the_visit_comes_when(
+        self, told, order
+    ):
+        said = [
+            ("ADT^A28", dg1()),
+            ("ADT^A08", visit("V1"), dg1(action="D")),
+            ("ADT^A31", visit("V1"), dg1(ASTHMA)),
+        ]
+        for place in order:
+            kind, *segments = said[place]
+            told.tell(kind, told.PID, *segments, at=f"20260302080{place}")
+        assert problems(booked(told, at="202603020900")) == ["10:J45.909"]
 
     @pytest.mark.parametrize("second", ["20240201", ""])
     def test_what_is_listed_again_keeps_its_earliest_date(self, told, second):
