@@ -13,6 +13,7 @@ from interface.chart.stated_problems import (
     Stated,
     dated,
     problems_of,
+    unsent,
     with_first_date,
     with_state_of,
 )
@@ -113,6 +114,9 @@ class _Taking:
         self.instance = stated.instance if alone else ""
         for entry in self._entries():
             self.place(entry)
+        if stated.confidential is not None or stated.released:
+            for entry in unsent(stated):
+                self._mark_unsent(entry)
 
     # ------------------------------------------------------------ what is stated
 
@@ -262,6 +266,15 @@ class _Taking:
         mark = change(entry, visit="", listed=True, gone="withheld", ended=confidential)
         self.known.end(change(mark, withheld_in=visit))
         self.known.drop_shown(entry)
+
+    def _mark_unsent(self, entry: Problem) -> None:
+        """Only whether it is confidential counts of it: so is what it is coded together with."""
+        if self.stated.confidential is not None:
+            self.place(entry)
+            return
+        for place, mark in self.known.withheld(entry):
+            if mark.at <= entry.at:
+                self.known.drop(place)
 
     def _is_withheld(self, entry: Problem) -> bool:
         """Whether something withholds the problem, also under the code that it had before; a sender who says that it is not
