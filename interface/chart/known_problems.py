@@ -128,9 +128,9 @@ class KnownProblems:
         )
 
     def drop_shown(self, entry: Problem) -> None:
-        """Take out all that is known of a code but what withholds it: an empty field since then releases nothing."""
+        """Take out all that could be shown of a code: an empty field since then releases nothing."""
         for place, other in self.of_code(entry.code):
-            if other.system == entry.system and other.gone != "withheld":
+            if other.system == entry.system and not other.gone:
                 self.drop(place)
 
     def withhold(self, entry: Problem) -> None:

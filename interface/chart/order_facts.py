@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from interface.chart.model import Order
 from interface.chart.order_numbers import same_drug, text_label
 from interface.chart.update import merge
 from interface.rules.facts import Fact, Item, value_of
@@ -21,6 +22,15 @@ def is_of_the_drug(field: str) -> bool:
         or field in TOGETHER[0]
         or (field.startswith("prescription.") and field not in _OF_ANY_DRUG)
     )
+
+
+def stated_at(order: Order) -> str:
+    """When a message last stated the order; empty: nothing has, and what is known was only added."""
+    control, name = order.facts.get("order.control"), order.facts.get("medication.nameCode")
+    if control is not None and control.value not in ("open", "replaces"):
+        control = None  # what ended the order, or asked
+    stated = (fact.at for fact in (control, name) if fact is not None)
+    return "" if order.added else max(stated, default="")
 
 
 def filled(facts: Item, more: Item) -> dict[str, Fact]:

@@ -13,6 +13,7 @@ from interface.chart.order_facts import (
     is_empty,
     is_of_the_drug,
     keep_original_date,
+    stated_at,
     take_code,
     take_date,
 )
@@ -133,7 +134,7 @@ class _Taking:
         if _opens_none(self.item, adds=self.adds):
             self._say_opens_none()
             return
-        facts = dict(self.item)
+        facts = self._of_the_order()
         if self.adds or (control is not None and control.value not in ("open", "replaces")):
             keep_original_date(facts)
         visit, account = goes_with(self.reading, None)
@@ -156,6 +157,13 @@ class _Taking:
         if (parent := self.known.replaced(self.ids, since)) is not None:
             order = _replaced(order, parent, parent.message, parent.at)
         self.touched.add(self.known.add(order))
+
+    def _of_the_order(self) -> dict[str, Fact]:
+        """What is said of the order: of a dispense ORC-1 is not."""
+        facts = dict(self.item)
+        if self.adds:
+            facts.pop("order.control", None)
+        return facts
 
     def _say_opens_none(self) -> None:
         """Say why an order that is not known is not opened."""
@@ -198,7 +206,8 @@ class _Taking:
             self.known.put(index, change(old, ids=ids, facts=facts, at=max(reading.at, old.at)))
             return
         first = self.states and old.added
-        visit, account = goes_with(self.reading, old, adds=not self.states, first=first)
+        since = stated_at(old) if self.states and not released else None
+        visit, account = goes_with(self.reading, old, adds=not self.states, since=since)
         changed = change(
             old,
             ids=ids,
@@ -276,7 +285,7 @@ class _Taking:
 
     def _added(self, facts: dict[str, Fact]) -> Item:
         """What may be added: of another drug only the product that was given out; no product under another name."""
-        item, known = self.item, facts.get("medication.nameCode")
+        item, known = self._of_the_order(), facts.get("medication.nameCode")
         stated = item.get("medication.nameCode")
         same = same_drug(stated, known)
         if same is None and not self.adds and text_label(stated) and text_label(known):

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from interface.chart.joined_problems import absorb_problems
 from interface.chart.model import OPEN, Appointment, Asked, Chart, Discharge, Order, Problem, change
-from interface.chart.order_facts import filled
+from interface.chart.order_facts import filled, stated_at
 from interface.chart.orders import is_withheld, with_state
 from interface.chart.update import VISIT_PROTECTED, absorb_protection, is_protection, leave_clinic, merge
 from interface.chart.visits import note_renumbered, number_now, same_number
@@ -31,14 +31,14 @@ def absorb(chart: Chart, retired: Chart) -> list[Asked]:
             merge(chart.patient, field, fact)
     absorb_protection(chart.patient, retired.patient)
     absorb_problems(chart, retired.problems)
-    for order in retired.orders:
-        _absorb_order(chart, order)
+    _absorb_orders(chart, retired.orders)
     twice = [
         asked
         for key, appointment in retired.appointments.items()
         if (asked := absorb_appointment(chart, key, appointment)) is not None
     ]
-    chart.coded_together += [codes for codes in retired.coded_together if codes not in chart.coded_together]
+    coded_here = set(chart.coded_together)
+    chart.coded_together += [codes for codes in retired.coded_together if codes not in coded_here]
     for visit, at in retired.snapshots.items():
         chart.snapshots[visit] = max(at, chart.snapshots.get(visit, ""))
     if retired.snapshots or chart.snapshots:
@@ -59,12 +59,6 @@ def absorb(chart: Chart, retired: Chart) -> list[Asked]:
     return twice
 
 
-def _stated_at(order: Order) -> tuple[bool, str]:
-    """When a message last stated the order; before all that: what was only added to it."""
-    stated = [order.facts.get(field) for field in ("order.control", "medication.nameCode")]
-    return not order.added, max((fact.at for fact in stated if fact is not None), default="")
-
-
 def _is_before_the_list(chart: Chart, entry: Problem) -> bool:
     """Whether a visit's diagnosis is older than the visit's whole list, which does not have it."""
     if entry.listed or not entry.visit or entry.gone == "withheld":
@@ -72,35 +66,48 @@ def _is_before_the_list(chart: Chart, entry: Problem) -> bool:
     return entry.at < chart.snapshots.get(entry.visit, "")
 
 
-def _absorb_order(chart: Chart, order: Order) -> None:
-    for index, known in enumerate(chart.orders):
-        if not set(known.ids).isdisjoint(order.ids):
-            withheld = [entry for entry in (known, order) if is_withheld(entry)]
-            newer, older = (known, order) if known.at >= order.at else (order, known)
-            said = older if newer.unsaid or older.state_since > newer.state_since else newer
-            if said is older and not older.unsaid:  # a dispense since says nothing of the state
-                newer = with_state(
-                    newer,
-                    ended=older.ended,
-                    leaf=older.ended_leaf,
-                    message=older.ended_message,
-                    rule=older.ended_rule,
-                    at=older.state_since,
-                )
-            if not withheld:
-                more, base = sorted((older, newer), key=_stated_at)
-                newer = change(
-                    newer,
-                    facts=filled(base.facts, more.facts),
-                    added=base.added,
-                    visit=base.visit or more.visit,
-                    account=base.account or more.account,
-                )
-            taken = max(withheld, key=lambda entry: entry.at) if withheld else newer
-            numbers = tuple(dict.fromkeys((*taken.ids, *newer.ids, *older.ids)))
-            chart.orders[index] = change(taken, ids=numbers)
-            return
-    chart.orders.append(order)
+def _absorb_orders(chart: Chart, orders: list[Order]) -> None:
+    """Each becomes one with the first that has a number in common with it, if there is one."""
+    places: dict[str, int] = {}
+    for place, known in enumerate(chart.orders):
+        for number in known.ids:
+            places.setdefault(number, place)
+    for order in orders:
+        place = min((places[number] for number in order.ids if number in places), default=len(chart.orders))
+        if place < len(chart.orders):
+            order = chart.orders[place] = _joined_orders(chart.orders[place], order)
+        else:
+            chart.orders.append(order)
+        for number in order.ids:
+            places[number] = min(place, places.get(number, place))
+
+
+def _joined_orders(known: Order, order: Order) -> Order:
+    """What two charts know of one order."""
+    withheld = [entry for entry in (known, order) if is_withheld(entry)]
+    newer, older = (known, order) if known.at >= order.at else (order, known)
+    said = older if newer.unsaid or older.state_since > newer.state_since else newer
+    if said is older and not older.unsaid:  # a dispense since says nothing of the state
+        newer = with_state(
+            newer,
+            ended=older.ended,
+            leaf=older.ended_leaf,
+            message=older.ended_message,
+            rule=older.ended_rule,
+            at=older.state_since,
+        )
+    if not withheld:
+        more, base = sorted((older, newer), key=stated_at)
+        newer = change(
+            newer,
+            facts=filled(base.facts, more.facts),
+            added=base.added,
+            visit=base.visit or more.visit,
+            account=base.account or more.account,
+        )
+    taken = max(withheld, key=lambda entry: entry.at) if withheld else newer
+    joined: Order = change(taken, ids=tuple(dict.fromkeys((*taken.ids, *newer.ids, *older.ids))))
+    return joined
 
 
 def _absorb_discharge(chart: Chart, visit: str, discharge: Discharge) -> None:

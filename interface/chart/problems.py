@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from interface.chart.known_problems import KnownProblems, Placed
+from interface.chart.known_problems import KnownProblems, Placed, same_entry
 from interface.chart.model import STATE_UNSAID, Chart, Problem, change
 from interface.chart.standing import Coded, earliest_of
 from interface.chart.stated_problems import (
@@ -13,6 +13,7 @@ from interface.chart.stated_problems import (
     Stated,
     dated,
     problems_of,
+    unsent,
     with_first_date,
     with_state_of,
 )
@@ -129,6 +130,9 @@ class _Taking:
         self.instance = stated.instance if alone else ""
         for entry in self._entries():
             self.place(entry)
+        if stated.confidential is not None or stated.released:
+            for entry in unsent(stated):
+                self._mark_unsent(entry)
 
     # ------------------------------------------------------------ what is stated
 
@@ -181,6 +185,7 @@ class _Taking:
             self._leave_out(entry, f"deleted: {_said(removed)}")
             for one in (entry, *self._other_codes(entry)):  # whichever code its end names
                 self._end(change(one, at=entry.at, gone="removed", ended=removed, active=False))
+            self._tell_newer(change(entry, gone="removed", ended=removed, active=False))
             return
         if self._is_withheld(entry):
             self._leave_out(entry, "confidential: an earlier message withheld it, and none has released it")
@@ -189,8 +194,10 @@ class _Taking:
             self._leave_out(entry, "a newer message has coded this problem otherwise")
             if newer.gone == "removed":
                 known.end(change(entry, at=newer.at, gone=newer.gone, ended=newer.ended, active=False))
-            else:
-                known.end_of_visits(self._with_state(entry, None))
+            late = self._with_state(entry, None)
+            if newer.gone != "removed":
+                known.end_of_visits(late)
+            self._tell_newer(late)
             return
         same = known.same(entry)
         if same is not None and same.at > entry.at:
@@ -229,6 +236,14 @@ class _Taking:
             same = change(same, resolved=day)
         if not same.gone:
             self.known.put(with_first_date(same, self._corrected(entry)))
+
+    def _tell_newer(self, late: Problem) -> None:
+        """A problem of the list has ended: for the code that it has by now, too, of whose state nothing newer was said."""
+        if late.ended is None:
+            return
+        for other in self._newer_of_the_number(late):
+            if other.gone != "withheld" and other.state_since <= late.at and not same_entry(other, late):
+                self._end(with_state_of(change(other, at=late.at), late))
 
     def _end(self, end: Problem) -> None:
         """End what is known by then; a newer statement, too, that says nothing of the state."""
@@ -281,6 +296,15 @@ class _Taking:
         self.known.end(change(mark, withheld_in=visit))
         self.known.drop_shown(entry)
 
+    def _mark_unsent(self, entry: Problem) -> None:
+        """Only whether it is confidential counts of it: so is what it is coded together with."""
+        if self.stated.confidential is not None:
+            self.place(entry)
+            return
+        for place, mark in self.known.withheld(entry):
+            if mark.at <= entry.at:
+                self.known.drop(place)
+
     def _is_withheld(self, entry: Problem) -> bool:
         """Whether something withholds the problem, also under the code that it had before; a sender who says that it is not
         confidential releases it, unless the same message says that it is.
@@ -331,7 +355,7 @@ class _Taking:
     def _forget_other_codes(self, entry: Problem) -> None:
         """The same problem under another code: it was coded anew."""
         for place, other in self._others(entry):
-            if other.at <= entry.at:
+            if other.at <= entry.at and not other.gone:  # a deletion stays, against what is older
                 self.known.drop(place)
 
     def _other_codes(self, entry: Problem) -> list[Problem]:

@@ -44,7 +44,7 @@ def take_resources(facts: dict[str, Fact], reading: Reading) -> None:
     for an older list that comes late: `added` and `gone`, and when they did last (`gone_at`).
     """
     fact, known = reading.facts.get(_RESOURCES), facts.get(_RESOURCES)
-    if fact is None or (known is not None and fact.at < known.at):
+    if fact is None:
         return
     before = known.value if known is not None else {}
     there, names, gone_at = fact.value["there"], fact.value["gone"], before.get("gone_at", "")
@@ -56,6 +56,8 @@ def take_resources(facts: dict[str, Fact], reading: Reading) -> None:
     is_there = provider is not None and provider.value is not None and provider.at <= out_at
     if provider is not None and is_there and provider.value.get("npi") in gone:
         facts[PROVIDER] = Fact(None, (), provider.rule, out_at, fact.message, deleted=True)
+    if known is not None and fact.at < known.at:
+        return  # something newer has listed what is there
     value = {"there": there, "gone": []}
     if takes_out:
         value = {

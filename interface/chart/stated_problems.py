@@ -123,6 +123,29 @@ def problems_of(stated: Stated, instance: str) -> list[Problem]:
     return found
 
 
+def unsent(stated: Stated) -> list[Problem]:
+    """Where no coding can be sent: one for each that is known by its system all the same."""
+    fact = stated.fact
+    if fact is None or fact.value is not None:
+        return []
+    return [
+        Problem(
+            leaf.path,
+            str(leaf.value),
+            "",
+            (Leaf(".code", leaf.value, leaf.source),),
+            fact.rule,
+            fact.at,
+            fact.message,
+            stated.visit,
+            None,
+            listed=stated.listed,
+            account=stated.account,
+        )
+        for leaf in fact.ids
+    ]
+
+
 def dated(entry: Problem, *dates: Fact | None) -> Problem:
     """With the earliest of its date and these."""
     earliest = earliest_of(entry.date, *dates)

@@ -190,17 +190,17 @@ def visit_of(reading: Reading) -> str:
 
 
 def goes_with(
-    reading: Reading, old: Order | Appointment | None, *, adds: bool = False, first: bool = False
+    reading: Reading, old: Order | Appointment | None, *, adds: bool = False, since: str | None = None
 ) -> tuple[str, str]:
     """The visit and the account that something belongs to by now. `old`: what is known of it; `adds`: of what says
-    nothing anew; `first`: of what is the first to do so.
+    nothing anew; `since`: when what is known was said, where that is not when `old` was told of last.
     """
     visit, account = visit_of(reading), text_of(reading.facts, "visit.account")
     if old is None:
         return visit, account
     if adds and old.visit:
         return old.visit, old.account or (account if visit in ("", old.visit) else "")
-    if first or reading.at >= old.at:
+    if reading.at >= (old.at if since is None else since):
         return visit or old.visit, account or old.account
     return old.visit or visit, old.account or account
 
@@ -254,19 +254,25 @@ def _state(old: Appointment | None, at: str, says: str, facts: dict[str, Fact]) 
     """
     late = old is not None and at < old.at
     if says == EMPTIED:
+        if not late and old is not None and old.status == "cancelled":
+            return old.status, old.status_since
         if not late and (old is None or not lists_since(old, STATE_UNSAID)):
-            stated = old is not None and old.status == "cancelled"
-            return "cancelled", old.status_since if stated and old is not None else STATE_UNSAID
+            return "cancelled", STATE_UNSAID
         says = "cancelled"
     if old is None:
         return says or "booked", at if says else STATE_UNSAID
     guessed = old.status == "cancelled" and old.status_at == STATE_UNSAID
-    if guessed and late and says == "booked" and not resources_left(facts, {}):
+    emptied = old.status == "cancelled" and old.status_at and old.status_at == emptied_at(old.facts)
+    if late and says == "booked" and (guessed or emptied):
+        if resources_left(facts, {}):
+            return says, at
         return old.status, old.status_at
+    if late and says == "cancelled" and emptied:
+        return says, at  # whatever was listed before it
     if says and at >= old.status_since and not (late and says == "other"):
         return says, at
     if not says and not late and old.status == "other":
-        return "booked", at
+        return "booked", old.status_since
     return old.status, old.status_since
 
 

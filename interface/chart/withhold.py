@@ -119,13 +119,16 @@ def _withheld_since(
     """
     groups_of = _groups_of(groups)
     since: dict[str, str] = {}
-    todo = list(marks.items())
-    for code, at in todo:  # grows; a code comes again only for a later time
-        for group in groups_of.get(code, ()):
-            for other in group:
-                if other not in marks and released.get(other, "") < at > since.get(other, ""):
-                    since[other] = at
-                    todo.append((other, at))
+    for marked, at in sorted(
+        marks.items(), key=lambda mark: mark[1], reverse=True
+    ):  # so the first that comes is the latest
+        todo = [marked]
+        for code in todo:  # grows
+            for group in groups_of.get(code, ()):
+                for other in group:
+                    if other not in marks and other not in since and released.get(other, "") < at:
+                        since[other] = at
+                        todo.append(other)
     return since
 
 

@@ -38,6 +38,8 @@ def failing_after(before: Failing | None, verdict: Verdict, patient: int, now: f
     if verdict.kind == "retry" and verdict.suspect:
         if before is None or now < before.last:  # the clock was set back
             return Failing(now, now, frozenset((patient,)), verdict.code in UNREACHED)
+        if before.away_since is not None:  # until it answers: a failure of another kind takes nothing back
+            return replace(before, last=now)
         patients = before.patients if len(before.patients) >= LEAST_PATIENTS else before.patients | {patient}
         unreached = before.unreached and verdict.code in UNREACHED
         return replace(before, last=now, patients=patients, unreached=unreached)

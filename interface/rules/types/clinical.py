@@ -154,6 +154,8 @@ class _Diagnosis:
             if label:
                 why = f"{self.path} has no code, and a label alone is no diagnosis"
                 context.leave_out(source, label, why)
+        if also:
+            return Fact(None, (), self.rule, context.at, context.control_id, (), why, ids=tuple(also))
         if why:
             return no_fact(self.rule, context, why)
         return deleted_fact(self.rule, context, deleted) if deleted else None

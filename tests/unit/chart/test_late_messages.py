@@ -110,6 +110,62 @@ def test_a_problem_deleted_by_its_number_goes_with_all_its_codes(story, order):
 
 
 @any_order(2)
+@pytest.mark.parametrize(
+    "end", ["PRB|DE||E11.9^Diabetes^I10|P1", "PRB|UC||E11.9^Diabetes^I10|P1" + "|" * 10 + "resolved"]
+)
+def test_an_end_counts_for_the_code_that_its_number_has_since(story, order, end):
+    pid = f"PID|1||T1001^^^LFC^MR||Sample^Robin||19700131|F|||{ADDRESS}"
+    anew = "PRB|UC||I10^Hypertension^I10|P1"
+    told = in_order(story, [("PPR^PC2", pid, end), ("PPR^PC2", pid, anew)], order)
+    assert problems(asked(told)) == []
+
+
+@any_order(3)
+@pytest.mark.parametrize(
+    ("first", "since"),
+    [
+        (
+            "PRB|UC||E11.9^Diabetes^I10|P1" + "|" * 21 + "R",
+            "DG1|1||E11.9^Diabetes^I10||20250101|||||||||||||N",
+        ),
+        ("DG1|1||E11.9^Diabetes^I10||20250101", "DG1|1||E11.9^Diabetes^I10||20250101"),
+    ],
+    ids=["confidential for a while", "of a visit"],
+)
+def test_what_the_problem_list_has_deleted_stays_so(story, order, first, since):
+    pid = f"PID|1||T1001^^^LFC^MR||Sample^Robin||19700131|F|||{ADDRESS}"
+    visit = f"PV1|1|O{'|' * 17}V1"
+    messages = [
+        ("ADT^A08", pid, visit, first),
+        ("ADT^A08", pid, visit, since),
+        ("PPR^PC3", pid, "PRB|DE||E11.9^Diabetes^I10|P1"),
+    ]
+    assert problems(asked(in_order(story, messages, order))) == []
+
+
+@any_order(3)
+def test_a_deleted_problem_stays_deleted_when_its_number_is_anothers(story, order):
+    pid = f"PID|1||T1001^^^LFC^MR||Sample^Robin||19700131|F|||{ADDRESS}"
+    messages = [
+        ("ADT^A08", pid, f"PV1|1|O{'|' * 17}V1", "DG1|1||I10^Hypertension^I10"),
+        ("PPR^PC3", pid, "PRB|DE||I10^Hypertension^I10|P1"),
+        ("PPR^PC1", pid, "PRB|AD||E11.9^Diabetes^I10|P1"),
+    ]
+    assert problems(asked(in_order(story, messages, order))) == ["10:E11.9"]
+
+
+@any_order(3)
+def test_an_end_of_a_number_counts_not_for_what_was_added_since(story, order):
+    pid = f"PID|1||T1001^^^LFC^MR||Sample^Robin||19700131|F|||{ADDRESS}"
+    messages = [
+        ("PPR^PC1", pid, "PRB|AD||E11.9^Diabetes^I10|P1"),
+        ("PPR^PC2", pid, "PRB|UC||E11.9^Diabetes^I10|P1" + "|" * 10 + "resolved"),
+        ("PPR^PC1", pid, "PRB|AD||I10^Hypertension^I10|P1"),
+    ]
+    assert len(problems(asked(in_order(story, messages, order)))) == 1
+
+
+@any_order(2)
 def test_what_names_one_code_and_no_number_takes_no_other_code_away(story, order):
     pid = f"PID|1||T1001^^^LFC^MR||Sample^Robin||19700131|F|||{ADDRESS}"
     told = in_order(
@@ -419,6 +475,48 @@ def test_a_clinician_who_was_taken_out_stays_out(story, order):
     ]
     told = in_order(story, messages, order)
     assert told.chart.appointments["A:F1"].asked.state == "held"
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1)])
+def test_so_does_one_whom_a_newer_list_does_not_have(story, order):
+    room, out = "AIL|1||ROOM1", AIP.replace("AIP|1|", "AIP|1|D")
+    messages = [
+        ("SIU^S12", FIRST, PID, AIP, room),
+        ("SIU^S22", NEWS, PID, out),
+        ("SIU^S14", NEWS, PID, room),
+    ]
+    told = in_order(story, messages, order)
+    assert told.chart.appointments["A:F1"].asked.state == "held"
+
+
+@any_order(3)
+def test_news_behind_a_status_that_books_nothing_outlives_no_cancellation(story, order):
+    pending = NEWS + "|" * 23 + "Pending"
+    messages = [("SIU^S14", pending, PID, AIP), ("SIU^S15", NEWS, PID), ("SIU^S18", NEWS, PID, AIP)]
+    assert not _is_booked(in_order(story, messages, order))
+
+
+@any_order(3)
+def test_a_list_that_comes_behind_the_taking_out_of_an_older_one_loses_no_appointment(story, order):
+    nurse, room = "AIP|2|{}|77^Help^Kim|RN", "AIL|1||ROOM1"
+    messages = [
+        ("SIU^S12", FIRST, PID, AIP, nurse.format("")),
+        ("SIU^S13", NEWS, PID, AIP, room),
+        ("SIU^S22", NEWS, PID, AIP.replace("AIP|1|", "AIP|1|D"), nurse.format("D")),
+    ]
+    assert _is_booked(in_order(story, messages, order))
+
+
+@any_order(4)
+def test_nor_does_it_open_what_was_cancelled(story, order):
+    nurse, room = "AIP|2|{}|77^Help^Kim|RN", "AIL|1||ROOM1"
+    messages = [
+        ("SIU^S12", FIRST, PID, AIP, nurse.format("")),
+        ("SIU^S13", NEWS, PID, AIP, room),
+        ("SIU^S15", NEWS, PID),
+        ("SIU^S22", NEWS, PID, AIP.replace("AIP|1|", "AIP|1|D"), nurse.format("D")),
+    ]
+    assert not _is_booked(in_order(story, messages, order))
 
 
 def test_a_list_of_resources_that_is_newer_than_the_taking_out_stands(told):

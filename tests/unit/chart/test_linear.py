@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from interface.chart.decide import Engine
-from interface.chart.model import Chart
+from interface.chart.model import Chart, Order, Problem
+from interface.chart.people import absorb
+from interface.chart.withhold import without_confidential
 from interface.rules import Policy, load_rulebook
 
 NOW = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
@@ -25,6 +27,8 @@ BOOKING = (
     HEAD.format(kind="SIU^S12", id="B", visit="", at="201901020900") + "SCH||F1|||||||||^^^20260310093000\r"
 )
 """Each message after it composes the request anew."""
+COUNTS = (0, 30, 90)
+"""All of what is read of them is still remembered at the second message, or of none."""
 
 
 def diagnoses(count: int) -> str:
@@ -124,5 +128,36 @@ def test_three_times_as_many_segments_are_three_times_the_work(
     kind: str, segments: Callable[[int], str], at: str
 ) -> None:
     cost(kind, segments(3), at)  # what is made once is made
-    none, some, many = (cost(kind, segments(count), at) for count in (0, 60, 180))
+    none, some, many = (cost(kind, segments(count), at) for count in COUNTS)
+    assert (many - none) / (some - none) < 3.05
+
+
+def merged(count: int) -> int:
+    """Instructions for two charts with the same orders, and codes that were sent together, that become one."""
+    one, other = (
+        Chart(
+            [f"|{name}"],
+            orders=[Order((f"P:{n}",), {}, at) for n in range(count)],
+            coded_together=[(f"ICD10|{name}{n}", f"SNOMED|{n}") for n in range(count)],
+        )
+        for name, at in (("A", "20260301"), ("B", "20260302"))
+    )
+    return steps(lambda: absorb(one, other))
+
+
+def withheld(count: int) -> int:
+    """Instructions for a chart in which so many confidential codes, one after the other, were sent with one that is not."""
+    marks = [
+        Problem("ICD10", f"A{n}", "x", (), "", f"2026030{n:05d}", "", "", None, listed=True, gone="withheld")
+        for n in range(count)
+    ]
+    together = [("SNOMED|1", f"ICD10|A{n}") for n in range(count)]
+    chart = Chart(["|A"], problems=marks, coded_together=together)
+    return steps(lambda: without_confidential(chart, "{}:{}".format, []))
+
+
+@pytest.mark.parametrize("work", [merged, withheld])
+def test_three_times_as_long_a_history_is_three_times_the_work(work: Callable[[int], int]) -> None:
+    work(3)
+    none, some, many = (work(count) for count in (0, 60, 180))
     assert (many - none) / (some - none) < 3.05

@@ -291,6 +291,16 @@ class TestNumbers:
 
 
 class TestOutOfOrder:
+    @pytest.mark.parametrize("since", [("RDS^O13", orc("RE"), rxd()), ("RDE^O11", orc("HD"))])
+    def test_what_is_only_reported_keeps_no_change_from_its_visit(self, told, since):
+        kind, *segments = since
+        told.tell("RDE^O11", told.PID, pv1("O", "V1"), orc(), rxe(), at="202603020800")
+        told.tell(kind, told.PID, *segments, at="202603020900")
+        told.tell("RDE^O11", told.PID, pv1("I", "V2"), orc("XO"), rxe(), at="202603020830")
+        assert told.chart.orders[0].visit == "V2"
+        told.tell("RDE^O11", told.PID, pv1("I", "V3"), orc("XO"), rxe(), at="202603020820")
+        assert told.chart.orders[0].visit == "V2"
+
     def test_an_order_placed_before_its_end_but_told_after_it_has_ended(self, told):
         told.tell("RDE^O11", told.PID, orc("DC"), at="202603020900")
         assert medications(told, at="202603020901") == []
@@ -728,6 +738,19 @@ def test_of_two_numbers_the_one_that_stated_an_order_last_says_what_it_is(told, 
     found = prescription(told)
     assert (found["timingEvent"], found["dosageInstruction"]["text"]) == ("TID", "two")
     assert found["initialFillQuantity"] == 30
+
+
+@pytest.mark.parametrize("number", ["T1001", "T2"])
+@pytest.mark.parametrize(("kind", "since"), [("RDS^O13", (orc("RE"), rxd())), ("RDE^O11", (orc("DC"),))])
+def test_what_is_only_reported_of_an_order_without_orc_1_is_no_newer_statement(told, number, kind, since):
+    other = "T2" if number == "T1001" else "T1001"
+    pids = {name: told.pid(f3=f"{name}^^^LFC^MR") for name in (number, other)}
+    told.tell("RDE^O11", pids[number], orc(""), rxe(f7="^one"), at="202602280900")
+    told.tell("RDE^O11", pids[other], orc("XO"), rxe(f7="^two"), at="202602281000")
+    told.tell(kind, pids[number], *since, at="202602281100")
+    told.tell("ADT^A40", told.PID, "MRG|T2^^^LFC^MR", at="202603020802")
+    (order,) = told.chart.orders
+    assert order.facts["prescription.text"].value == "two"
 
 
 @pytest.mark.parametrize("number", ["T1001", "T2"])

@@ -315,6 +315,25 @@ class TestConfidential:
         assert [entry["code"] for entry in shared] == ["E11.9"]
         assert "activeIcd9Diagnoses" not in answer["request"]
 
+    @pytest.mark.parametrize("version", [1, 2])
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+    def test_nor_does_one_whose_code_without_a_list_was_confidential_alone(self, story, version, order):
+        told = story(api_version=version)
+        said = [dg1("8123^HTN^IMO", f18="Y"), dg1("8123^HTN^IMO^I10^HTN^I10")]
+        for place in order:
+            told.tell("ADT^A08", told.PID, visit(f"V{place}"), said[place])
+
+        def shared(answer):
+            request = answer["request"]
+            return {e["code"] for e in request.get("diagnoses") or request["activeIcd10Diagnoses"]} & {
+                "I10",
+                "E11.9",
+            }
+
+        assert shared(told.book(dg1())) == {"E11.9"}
+        told.tell("ADT^A08", told.PID, visit("V3"), dg1("8123^HTN^IMO", f18="N"))
+        assert shared(told.book(kind="SIU^S13", start="20260311093000")) == {"E11.9", "I10"}
+
     def test_a_code_that_was_released_tells_nothing_of_those_behind_it(self, story):
         told = story()
         for said in (dg1(TWO_CODES), dg1("44054006^D^SCT^250.00^D^I9"), dg1(f18="Y")):

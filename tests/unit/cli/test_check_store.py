@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from interface.cli.checks import check_key, check_store, guarded
+from interface.cli.check_store import check_disk, check_key, check_store
+from interface.cli.checks import guarded
 from interface.settings import load_settings
 
 
@@ -45,3 +46,11 @@ def test_what_keeps_it_from_being_made_is_a_failure(
 @pytest.mark.parametrize("spoil", [lambda _: None, lambda folder: made(folder / "var" / "store.db").touch()])
 def test_where_it_may_be_made_that_is_said(tmp_path: Path, spoil: Callable[[Path], object]) -> None:
     assert {level for level, _ in spoiled(tmp_path, spoil)} == {"ok"}
+
+
+def test_the_room_that_counts_is_that_of_the_file_a_link_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "store.db").symlink_to("disk/store.db")
+    (tmp_path / "site.toml").write_text('[store]\nurl = "sqlite:///store.db"\n')
+    ((_, said),) = check_disk(load_settings(tmp_path / "site.toml"))
+    assert said.endswith(f" free at {tmp_path / 'disk'}")

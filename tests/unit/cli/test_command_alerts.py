@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from interface.cli.checks import check_store
+from interface.cli.check_store import check_store
 from interface.cli.main import main
 from interface.settings import load_settings
 from interface.store.database import Store, open_store

@@ -40,6 +40,11 @@ def test_what_the_api_fails_on_may_be_one_requests_own_fault_and_is_not_twos() -
     assert since((SERVER, 1, 0), (SERVER, 2, 61)) == 0
 
 
+def test_what_is_known_no_further_failure_takes_back() -> None:
+    """The alert ends when a request is delivered."""
+    assert since((REFUSED, 1, 0), (REFUSED, 1, 90), (SERVER, 1, 300)) == 0
+
+
 @pytest.mark.parametrize("answer", [TAKEN, Reply(400), Reply(401)])
 def test_an_answer_of_the_api_ends_it(answer: Reply) -> None:
     assert tried((REFUSED, 1, 0), (REFUSED, 2, 900), (answer, 3, 901)) is None
@@ -64,6 +69,7 @@ def test_it_is_told_once_and_outlives_a_restart() -> None:
     kept = json.loads(json.dumps(destination.kept(NOW + 300, 300.0)))
     again = Destination.restored(kept, Pacing(), NOW + 400, 0.0)
     assert again.away_since == NOW
+    assert again.after(judge(SERVER), 1, 1, now=NOW + 401, steady=1.0).away_since == NOW
     assert again.after(judge(TAKEN), 1, 1, now=NOW + 401, steady=1.0).away_since is None
 
 
