@@ -9,8 +9,8 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from interface.cli.chosen import a_day
-from interface.cli.common import PROGRAM, add_settings_option, settings_of
-from interface.cli.output import facts, print_json, table, tell
+from interface.cli.common import add_settings_option, settings_of
+from interface.cli.output import cut, facts, print_json, table, tell
 from interface.cli.patients import add_place, place_text
 from interface.cli.stored import (
     PAGE,
@@ -78,7 +78,7 @@ def list_appointments(args: argparse.Namespace) -> int:
         return 0
     columns = ("date", "status", "clinician", "clinic", "patient", "MRN", "last request", "key")
     table(columns, [_line(row) for row in rows], right=("patient",))
-    hint_more(f"{PROGRAM} appointments", place_text(more))
+    hint_more(args, place_text(more))
     return 0
 
 
@@ -87,10 +87,10 @@ def _line(row: dict[str, Any]) -> tuple[object, ...]:
     return (
         row["date"],
         row["status"],
-        row["clinician"],
-        row["clinic"],
+        cut(row["clinician"]),
+        cut(row["clinic"]),
         row["patient_id"],
-        row["mrn"],
+        cut(row["mrn"]),
         request,
         row["key"],
     )

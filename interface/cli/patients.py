@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from interface.cli import messages as message_lists
 from interface.cli.asking import Site, add_site_arguments, open_site
-from interface.cli.common import PROGRAM, UsageError, add_settings_option, settings_of, utc_text
+from interface.cli.common import UsageError, add_settings_option, settings_of, utc_text
 from interface.cli.output import print_json, tell
 from interface.cli.patient_text import print_list, print_patient
 from interface.cli.rebuild import add_rebuild
@@ -108,7 +108,7 @@ def list_patients(args: argparse.Namespace) -> int:
         tell(nobody(settings.policy(), args.authority) if key is not None else "no patients")
         return 0
     print_list([as_json(row) for row in rows])
-    hint_more(f"{PROGRAM} patients", place_text(more))
+    hint_more(args, place_text(more))
     return 0
 
 
