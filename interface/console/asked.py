@@ -7,6 +7,7 @@ says what is to be done; it does nothing itself.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -26,6 +27,8 @@ from interface.store.texts import clear
 MOST_TEXT = 200
 """Characters of a query's or a form's value, unless a page asks for more."""
 MOST_ID = 2**62
+_ODD_BLANK = re.compile(r"[\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+"""Not-breaking, thin, wide: they come with what is pasted from elsewhere."""
 LIVE = "live"
 """The parameter by which a script says that it asks, and not a person."""
 
@@ -49,8 +52,8 @@ class Fields:
             self._values.setdefault(name, value)
 
     def text(self, name: str, most: int = MOST_TEXT) -> str:
-        """Text in one line without outer blanks; '' when it is not there."""
-        value = self._values.get(name, "").strip()
+        """Text in one line without outer blanks, any blank a plain one; '' when it is not there."""
+        value = _ODD_BLANK.sub(" ", self._values.get(name, "").strip())
         if len(value) > most:
             raise RefusedError(400, f"{name}: at most {most} characters")
         if not value.isprintable():
