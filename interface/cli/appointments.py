@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from interface.cli.chosen import a_day
-from interface.cli.common import add_settings_option, settings_of
+from interface.cli.common import add_settings_option, local_text, settings_of
 from interface.cli.output import cut, facts, print_json, table, tell
 from interface.cli.patients import add_place, place_text
 from interface.cli.stored import (
@@ -123,13 +123,18 @@ def show(args: argparse.Namespace) -> int:
                 "clinic": row["clinic"],
                 "patient": f"{row['patient_id']}  {row['mrn'] or ''}",
                 "last request": _line(row)[6],
-                "told at": row["at"],
+                "told at": _local(row["at"]),
             }
         )
         print()
         columns = ("field", "value", "source", "rule")
         table(columns, [[entry[name] for name in columns] for entry in row["facts"]])
     return 0
+
+
+def _local(text: str) -> str:
+    """A time of the chart, which is in UTC, as the site's clocks show it."""
+    return local_text(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) if text else ""
 
 
 def _search(args: argparse.Namespace) -> _Search:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from clinic import NOW, Clinic
 
+from interface.cli import common
 from interface.cli.main import main
 
 NASTY = "D\x1b[2Je\u202e"
@@ -239,6 +240,16 @@ def test_one_appointment_whole(clinic: Clinic, capsys: Capture) -> None:
     assert "last request  1 waiting" in out and "M3:SCH-11.4" in out
     _, err = text(capsys, "appointments", "show", "A:F9", code=1)
     assert err.startswith("hl7-interface: there is no such appointment")
+
+
+def test_an_appointment_says_when_it_was_told_as_the_sites_clocks_have_it(
+    clinic: Clinic, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(common._People, "zone", None)  # put back behind us
+    clinic.set('["LFC"]\ntimezone = "Asia/Tokyo"')
+    minute = clinic.book("F7", pid="T7^^^LFC^MR")
+    out, _ = text(capsys, "appointments", "show", "A:F7", "--mrn", "T7")
+    assert f"told at       2026-03-02 08:{minute:02d}:00\n" in out  # MSH-7, which names no zone
 
 
 def test_hostile_content_does_a_terminal_no_harm(clinic: Clinic, capsys: Capture) -> None:
