@@ -186,6 +186,13 @@ def any_filter(args: argparse.Namespace) -> bool:
     return any(filters) or bool(getattr(args, "unanswered", False))
 
 
+def refuse_of_list(args: argparse.Namespace, command: str, *names: str) -> None:
+    """Raise UsageError for what narrows the list alone, given before a subcommand: it would do more than is meant."""
+    words = {word.partition("=")[0] for word in args.given}
+    if found := [name for name in names if name in words]:
+        raise UsageError(f"{command}: {found[0]} is for the list, this has no such option")
+
+
 def _key(args: argparse.Namespace, settings: Settings, store: Store) -> str | None:
     if args.mrn is None:
         return None

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
-from interface.cli.chosen import add_message_filters_again, any_filter, message_filter
+from interface.cli.chosen import add_message_filters_again, any_filter, message_filter, refuse_of_list
 from interface.cli.common import UsageError, settings_of, utc_text
 from interface.cli.output import many, print_json, tell
 from interface.cli.stored import PAGE, add_json_argument, add_settings_again, open_store_of, wants_json, whole
@@ -49,6 +49,7 @@ def add_export(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def export(args: argparse.Namespace) -> int:
     """Write them; 1 when one could not be."""
+    refuse_of_list(args, "messages export", "--limit", "--before")
     if bool(args.ids) + bool(args.all) + any_filter(args) != 1:
         raise UsageError(
             "messages export: say which: IDs, filters as `messages` has them (--type SIU^S12), or --all"

@@ -51,7 +51,8 @@ def whole_file(target: Path, *, mode: int | None = MODE, new: bool = False) -> I
     if mode is None and target.exists():
         mode = stat.S_IMODE(target.stat().st_mode)
     made = target.with_name(f".{target.name}.{os.getpid()}")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    made.unlink(missing_ok=True)  # of one that was killed
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL  # where others write, too, it must be no link of theirs
     file = os.fdopen(os.open(made, flags, 0o666 if mode is None else MODE), "wb")
     try:
         yield file

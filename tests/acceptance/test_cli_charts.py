@@ -321,6 +321,27 @@ def test_rebuilding_everybody_with_the_same_rules_changes_nothing(clinic: Clinic
         ),
         (["messages", "reprocess"], "messages reprocess: say which: IDs, filters"),
         (
+            ["messages", "reprocess", "1", "--type", "SIU^S12"],
+            "messages reprocess: give IDs, filters, or --all",
+        ),
+        (
+            ["messages", "--limit=1", "reprocess", "--type", "SIU^S12", "--yes"],
+            "messages reprocess: --limit is for the list, this has no such option",
+        ),
+        (
+            ["messages", "--before", "2", "export", "--all", "--to", "x.hl7"],
+            "messages export: --before is for the list",
+        ),
+        (
+            ["requests", "--limit", "1", "discard", "--state", "held", "--reason", "x", "--yes"],
+            "requests discard: --limit is for the list",
+        ),
+        (
+            ["patients", "--mrn", "T1", "rebuild", "--all", "--yes"],
+            "patients rebuild: --mrn is for the list, this has no such option",
+        ),
+        (["patients", "--since", "2h", "rebuild", "--all", "--yes"], "patients rebuild: --since is for"),
+        (
             ["messages", "reprocess", "1"],
             "1 chart to be rebuilt from 4 messages; 1 message to be decided again.",
         ),

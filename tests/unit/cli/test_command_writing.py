@@ -104,3 +104,12 @@ def test_init_prints_the_settings_where_a_dash_is_the_file(
     assert main(["init", "s.toml", "--yes"]) == 0
     assert (printed.out, printed.err) == (Path("s.toml").read_text("utf-8"), "")
     assert [found.name for found in tmp_path.iterdir()] == ["s.toml"]
+
+
+def test_what_lies_in_the_place_beside_is_not_written_into(tmp_path: Path) -> None:
+    page, theirs = tmp_path / "page.html", tmp_path / "theirs"
+    theirs.write_text("theirs")
+    (tmp_path / f".page.html.{os.getpid()}").symlink_to(theirs)
+    write_whole(page, "ours")
+    assert (page.read_text(), theirs.read_text()) == ("ours", "theirs")
+    assert not page.is_symlink()
