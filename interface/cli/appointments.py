@@ -21,7 +21,7 @@ from interface.cli.stored import (
     open_store_of,
     wants_json,
 )
-from interface.cli.whose import add_authority, nobody
+from interface.cli.whose import add_authority, key_asked_for, nobody
 from interface.errors import InterfaceError
 
 if TYPE_CHECKING:
@@ -139,10 +139,9 @@ def _local(text: str) -> str:
 
 def _search(args: argparse.Namespace) -> _Search:
     settings = settings_of(args)
-    from interface.services.charts_shown import key_of
     from interface.store.records.lists import PatientFilter
 
-    key = key_of(settings.policy(), args.mrn, args.authority) if args.mrn is not None else None
+    key = key_asked_for(args, settings)
     return _Search(open_store_of(settings), PatientFilter(key=key), nobody(settings.policy(), args.authority))
 
 

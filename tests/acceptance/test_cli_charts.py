@@ -340,6 +340,16 @@ def test_rebuilding_everybody_with_the_same_rules_changes_nothing(clinic: Clinic
             ["patients", "--mrn", "T1", "rebuild", "--all", "--yes"],
             "patients rebuild: --mrn is for the list, this has no such option",
         ),
+        (
+            ["requests", "--authority", "X", "discard", "--state", "held", "--reason", "x", "--yes"],
+            "--authority says whose number --mrn is: give --mrn, too",
+        ),
+        (
+            ["messages", "reprocess", "--authority", "X", "--type", "SIU^S12", "--yes"],
+            "--authority says whose number --mrn is: give --mrn, too",
+        ),
+        (["patients", "--authority", "X"], "--authority says whose number --mrn is: give --mrn, too"),
+        (["appointments", "--authority", "X"], "--authority says whose number --mrn is: give --mrn, too"),
         (["patients", "--since", "2h", "rebuild", "--all", "--yes"], "patients rebuild: --since is for"),
         (
             ["messages", "reprocess", "1"],
