@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from interface.cli.chosen import a_day
-from interface.cli.common import PROGRAM, add_settings_option, settings_of
-from interface.cli.output import facts, print_json, table, tell
+from interface.cli.common import add_settings_option, local_text, settings_of
+from interface.cli.output import cut, facts, print_json, table, tell
 from interface.cli.patients import add_place, place_text
 from interface.cli.stored import (
     PAGE,
@@ -21,7 +21,7 @@ from interface.cli.stored import (
     open_store_of,
     wants_json,
 )
-from interface.cli.whose import add_authority, nobody
+from interface.cli.whose import add_authority, key_asked_for, nobody
 from interface.errors import InterfaceError
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def list_appointments(args: argparse.Namespace) -> int:
         return 0
     columns = ("date", "status", "clinician", "clinic", "patient", "MRN", "last request", "key")
     table(columns, [_line(row) for row in rows], right=("patient",))
-    hint_more(f"{PROGRAM} appointments", place_text(more))
+    hint_more(args, place_text(more))
     return 0
 
 
@@ -87,10 +87,10 @@ def _line(row: dict[str, Any]) -> tuple[object, ...]:
     return (
         row["date"],
         row["status"],
-        row["clinician"],
-        row["clinic"],
+        cut(row["clinician"]),
+        cut(row["clinic"]),
         row["patient_id"],
-        row["mrn"],
+        cut(row["mrn"]),
         request,
         row["key"],
     )
@@ -123,7 +123,7 @@ def show(args: argparse.Namespace) -> int:
                 "clinic": row["clinic"],
                 "patient": f"{row['patient_id']}  {row['mrn'] or ''}",
                 "last request": _line(row)[6],
-                "told at": row["at"],
+                "told at": _local(row["at"]),
             }
         )
         print()
@@ -132,12 +132,16 @@ def show(args: argparse.Namespace) -> int:
     return 0
 
 
+def _local(text: str) -> str:
+    """A time of the chart, which is in UTC, as the site's clocks show it."""
+    return local_text(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) if text else ""
+
+
 def _search(args: argparse.Namespace) -> _Search:
     settings = settings_of(args)
-    from interface.services.charts_shown import key_of
     from interface.store.records.lists import PatientFilter
 
-    key = key_of(settings.policy(), args.mrn, args.authority) if args.mrn is not None else None
+    key = key_asked_for(args, settings)
     return _Search(open_store_of(settings), PatientFilter(key=key), nobody(settings.policy(), args.authority))
 
 

@@ -19,7 +19,13 @@ from interface.cli.asking import (
     open_site,
     progress,
 )
-from interface.cli.chosen import add_request_filters_again, any_filter, held_by, request_filter
+from interface.cli.chosen import (
+    add_request_filters_again,
+    any_filter,
+    held_by,
+    refuse_of_list,
+    request_filter,
+)
 from interface.cli.common import UsageError
 from interface.cli.output import many, print_json, safe_text, tell
 from interface.cli.stored import PAGE, reasons_text, releases_text, wants_json, whole
@@ -136,6 +142,7 @@ def who() -> str:
 
 def _check(deed: Deed, args: argparse.Namespace) -> None:
     """Raise UsageError for what can't be meant."""
+    refuse_of_list(args, f"requests {deed.kind}", "--limit", "--before")
     if args.ids and any_filter(args):
         raise UsageError(f"requests {deed.kind}: give IDs or filters, not both")
     if not args.ids and not any_filter(args):

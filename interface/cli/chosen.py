@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from interface.cli.common import UsageError
 from interface.cli.stored import add_times, whole
-from interface.cli.whose import add_authority, nobody
+from interface.cli.whose import add_authority, key_asked_for, nobody
 from interface.delivery.outcomes import NAMES
 from interface.errors import InterfaceError
 
@@ -186,13 +186,15 @@ def any_filter(args: argparse.Namespace) -> bool:
     return any(filters) or bool(getattr(args, "unanswered", False))
 
 
-def _key(args: argparse.Namespace, settings: Settings, store: Store) -> str | None:
-    if args.mrn is None:
-        return None
-    from interface.services.charts_shown import key_of
+def refuse_of_list(args: argparse.Namespace, command: str, *names: str) -> None:
+    """Raise UsageError for what narrows the list alone, given before a subcommand: it would do more than is meant."""
+    words = {word.partition("=")[0] for word in args.given}
+    if found := [name for name in names if name in words]:
+        raise UsageError(f"{command}: {found[0]} is for the list, this has no such option")
 
-    policy = settings.policy()
-    key = key_of(policy, args.mrn, args.authority)
-    if not store.patients.owners((key,)):
-        raise InterfaceError(nobody(policy, args.authority))
+
+def _key(args: argparse.Namespace, settings: Settings, store: Store) -> str | None:
+    key = key_asked_for(args, settings)
+    if key is not None and not store.patients.owners((key,)):
+        raise InterfaceError(nobody(settings.policy(), args.authority))
     return key

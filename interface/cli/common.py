@@ -150,9 +150,8 @@ def moment(text: str, now: datetime) -> float | datetime:
         UsageError: it is none of these.
 
     """
-    number, unit = text[:-1], text[-1:]
-    if number.isdecimal() and unit in _UNITS and len(number) <= 6:
-        return (now - timedelta(seconds=int(number) * _UNITS[unit])).timestamp()
+    if is_age(text):
+        return (now - timedelta(seconds=int(text[:-1]) * _UNITS[text[-1]])).timestamp()
     try:
         given = datetime.fromisoformat(text)
         seconds = given.astimezone().timestamp()  # whether it is one at all
@@ -161,6 +160,12 @@ def moment(text: str, now: datetime) -> float | datetime:
             f"cannot read the time {text!r}: write 30m, 2h, 3d (ago), 2026-03-05 or 2026-03-05T10:00"
         ) from None
     return given if given.tzinfo is None else seconds
+
+
+def is_age(text: str) -> bool:
+    """Whether a time of the command line is told from now: `2h`."""
+    number, unit = text[:-1], text[-1:]
+    return number.isdecimal() and unit in _UNITS and len(number) <= 6
 
 
 def utc_text(seconds: float | None) -> str | None:

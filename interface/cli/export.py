@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
-from interface.cli.chosen import add_message_filters_again, any_filter, message_filter
+from interface.cli.chosen import add_message_filters_again, any_filter, message_filter, refuse_of_list
 from interface.cli.common import UsageError, settings_of, utc_text
 from interface.cli.output import many, print_json, tell
 from interface.cli.stored import PAGE, add_json_argument, add_settings_again, open_store_of, wants_json, whole
+from interface.cli.writing import whole_file
 from interface.errors import InterfaceError
 from interface.paths import at_home
 
@@ -49,6 +49,7 @@ def add_export(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def export(args: argparse.Namespace) -> int:
     """Write them; 1 when one could not be."""
+    refuse_of_list(args, "messages export", "--limit", "--before")
     if bool(args.ids) + bool(args.all) + any_filter(args) != 1:
         raise UsageError(
             "messages export: say which: IDs, filters as `messages` has them (--type SIU^S12), or --all"
@@ -66,14 +67,11 @@ def export(args: argparse.Namespace) -> int:
                 why = "its body is no longer kept, or can't be opened" if row.raw is None else into.write(row)
                 (lost if why else written).append((row.summary, why or into.name(row.summary)))
             into.done()
+            opened.close()
         except BrokenPipeError:
             raise
         except OSError as error:
-            with suppress(OSError):  # closing tries once more to write what it has
-                opened.close()
-            raise InterfaceError(
-                f"{into.where} cannot be written: {error.strerror}; what is there is not whole"
-            ) from None
+            raise InterfaceError(f"{into.where} cannot be written: {error.strerror}; {into.left}") from None
     return _told(args, into, written, lost)
 
 
@@ -113,6 +111,8 @@ def _bodies(store: Store, rows: list[MessageSummary]) -> Iterator[StoredMessage]
 
 class _Into(Protocol):
     where: str
+    left: str
+    """What there is when it could not be written to the end."""
 
     def write(self, row: StoredMessage) -> str:
         """Write one; gives why not, or nothing."""
@@ -127,8 +127,8 @@ class _Into(Protocol):
 class _One:
     """One file, or standard output: a message behind the other, each ended by a segment's end."""
 
-    def __init__(self, where: str, stream: IO[bytes]) -> None:
-        self.where, self._stream = where, stream
+    def __init__(self, where: str, stream: IO[bytes], left: str) -> None:
+        self.where, self._stream, self.left = where, stream, left
 
     def write(self, row: StoredMessage) -> str:
         from interface.hl7.batch import messages_in_file
@@ -150,13 +150,15 @@ class _One:
 class _Each:
     """One file each: names are row ids, for control ids may be made of patients' numbers."""
 
+    left = "what is there is not all"
+
     def __init__(self, folder: Path) -> None:
         self.where, self._folder = str(folder), folder
 
     def write(self, row: StoredMessage) -> str:
         path = self._folder / self._file(row.summary)
         try:
-            with _new(path) as stream:
+            with whole_file(path, new=True) as stream:
                 stream.write(row.raw or b"")
         except FileExistsError:
             return f"{path.name} is there already"
@@ -172,30 +174,26 @@ class _Each:
         return
 
 
-def _new(path: Path) -> IO[bytes]:
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
-
-
 def _into(to: str, opened: ExitStack) -> _Into:
     """Raises InterfaceError: the file is there already, or can't be made."""
     if to == "-":
         if sys.stdout is None:
             raise UsageError("messages export: there is no standard output to write to: name a file")
-        return _One("standard output", sys.stdout.buffer)
+        return _One("standard output", sys.stdout.buffer, "what is there is not whole")
     path = at_home(to)
     if path.is_dir():
         return _Each(path)
     if to.endswith("/"):
         raise InterfaceError(f"there is no folder {to}: make it first")
     try:
-        stream = opened.enter_context(_new(path))
+        stream = opened.enter_context(whole_file(path, new=True))
     except FileExistsError:
         raise InterfaceError(
             f"{path} is there already, and nothing is overwritten: name another file"
         ) from None
     except OSError as error:
         raise InterfaceError(f"{path} cannot be made: {error.strerror}") from None
-    return _One(str(path), stream)
+    return _One(str(path), stream, "nothing is left behind")
 
 
 # ---------------------------------------------------------------- what came of it

@@ -17,6 +17,7 @@ from interface.cli.feed_source import FileSource
 from interface.cli.output import is_terminal, print_json, tell
 from interface.cli.run import a_time
 from interface.cli.stored import ago, whole
+from interface.cli.writing import write_whole
 from interface.errors import InterfaceError
 from interface.rules import Policy, Rulebook, load_rulebook
 from interface.services.feed_source import JournalSource, Source
@@ -36,7 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_settings_option(parser)
     parser.add_argument("--json", action="store_true", help="the answer as JSON")
-    parser.add_argument("--html", metavar="FILE", type=Path, help="write one page that can be mailed")
+    parser.add_argument(
+        "--html", metavar="FILE", type=Path, help="write one page that can be mailed; - is standard output"
+    )
     parser.add_argument("--sender", metavar="NAME", help="only messages whose MSH-3 or MSH-4 is NAME")
     parser.add_argument(
         "--no-control-ids", action="store_true", help="leave MSH-10 out, where it may hold patients' numbers"
@@ -69,6 +72,8 @@ def run(args: argparse.Namespace) -> int:
     """Make the report. Exit 0 whatever the feed is like; 1 only when not one message could be read."""
     if args.files and (given := [name for name in _JOURNAL_ONLY if getattr(args, name) is not None]):
         raise UsageError(f"feed-report: --{given[0]} is for the journal: leave FILE out")
+    if str(args.html) == "-" and args.json:
+        raise UsageError("feed-report: --html - writes the page to standard output: no --json")
     if args.html is not None and not args.html.absolute().parent.is_dir():
         raise UsageError(f"feed-report: cannot write {args.html}: there is no such folder")
     report = make(args)
@@ -151,8 +156,11 @@ def _write_page(report: Report, target: Path) -> None:
     from interface.report.as_html import as_html
 
     page = as_html(report)
+    if str(target) == "-":
+        print(page)
+        return
     try:
-        target.write_text(page, "utf-8")
+        write_whole(target, page, mode=None)  # it has no value of a message: to be passed on
     except OSError as error:
         raise InterfaceError(f"feed-report: cannot write {target}: {error.strerror}") from None
     tell(f"wrote {target} ({len(page) // 1024 + 1} KB)")

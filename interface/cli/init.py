@@ -1,7 +1,6 @@
 """`init`: writes a commented settings file."""
 
 import argparse
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 from interface.cli.common import LOCAL_SETTINGS, PROGRAM, UsageError
 from interface.cli.output import is_terminal
 from interface.cli.template import Answers, render
-from interface.cli.writing import MODE, write_whole
+from interface.cli.writing import whole_file, write_whole
 
 DEFAULTS = Answers(name="")
 
@@ -17,7 +16,11 @@ DEFAULTS = Answers(name="")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument(
-        "file", nargs="?", metavar="FILE", default=str(LOCAL_SETTINGS), help="default: %(default)s"
+        "file",
+        nargs="?",
+        metavar="FILE",
+        default=str(LOCAL_SETTINGS),
+        help="default: %(default)s; - is standard output",
     )
     parser.add_argument("--name", help="the clinic's name")
     parser.add_argument("--environment", help="sandbox (default), staging, production-test or production")
@@ -45,12 +48,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Ask for what the flags left open (on a terminal), write the file, say what to do next."""
     target = Path(args.file)
-    if target.exists() and not args.force:
+    to_output = args.file == "-"
+    if not to_output and target.exists() and not args.force:
         raise UsageError(f"init: {target} is already there; --force overwrites it")
     ask = None if args.yes or not (is_terminal(sys.stdin) and is_terminal(sys.stderr)) else ask_on_terminal
     answers = gather(args, ask)
     text = render(answers)
     check(text, target)
+    if to_output:
+        print(text, end="")
+        return 0
     write(target, text, force=args.force)
     print(f"wrote {target} (environment {answers.environment}); next:")
     print(f"  {PROGRAM} check -c {target}")
@@ -133,13 +140,8 @@ def write(target: Path, text: str, *, force: bool) -> None:
         if force:
             write_whole(target, text)
             return
-        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-        except OSError:  # a full disk: half of the settings would be read as all of them
-            target.unlink()
-            raise
+        with whole_file(target, new=True) as file:  # half of the settings would be read as all of them
+            file.write(text.encode())
     except FileExistsError:
         raise UsageError(f"init: {target} is already there; --force overwrites it") from None
     except OSError as error:

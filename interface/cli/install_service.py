@@ -21,6 +21,7 @@ from interface.cli.unit_files import (
     needs,
     units,
 )
+from interface.cli.writing import whole_file
 from interface.settings import Settings
 from interface.store.keys import key_file
 
@@ -129,11 +130,9 @@ def _read(path: Path) -> str | None:
 
 def _write(path: Path, text: str) -> None:
     """Whole or not at all. Raises UsageError."""
-    new = path.with_name(f".{path.name}.new")
     try:
-        new.write_text(text, "utf-8")
-        new.chmod(MODE)
-        new.replace(path)
+        with whole_file(path, mode=MODE) as file:
+            file.write(text.encode())
     except OSError as error:
         raise UsageError(
             f"install-service: cannot write {path}: {error.strerror}; call it as root, or name a folder by --dir, "

@@ -154,6 +154,7 @@ def _run(command: Command, rest: list[str]) -> int:
         return int(end.code or 0)
     if unknown:
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    args.given = (command.name, *rest)
     return int(module.run(args))
 
 

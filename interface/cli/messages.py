@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from interface.cli.changed import changed_json, show_changed, what_it_changed
 from interface.cli.chosen import add_message_filters, message_filter
-from interface.cli.common import PROGRAM, local_text, settings_of, utc_text
+from interface.cli.common import local_text, settings_of, utc_text
 from interface.cli.export import add_export
 from interface.cli.output import facts, heading, print_json, safe_lines, table, tell
 from interface.cli.rebuild import add_reprocess
@@ -73,7 +73,7 @@ def list_messages(args: argparse.Namespace) -> int:
         return 0
     columns = ("id", "received", "listener", "type", "control id", "state", "decision", "request", "reasons")
     table(columns, [_line(row) for row in rows], right=("id", "request"))
-    hint_more(f"{PROGRAM} messages", more)
+    hint_more(args, more)
     return 0
 
 

@@ -12,6 +12,7 @@ from typing import Any, TextIO
 from interface.shown.text import HARMFUL, safe_lines, safe_text
 
 __all__ = [
+    "cut",
     "facts",
     "heading",
     "is_terminal",
@@ -24,6 +25,8 @@ __all__ = [
 ]
 
 UNLIMITED = 1_000_000
+MOST_LISTED = 60
+"""Characters of a name in a list: one that is longer would make every line as wide."""
 
 
 def _plain(value: Any) -> Any:
@@ -102,6 +105,12 @@ def facts(pairs: Mapping[str, object]) -> None:
     width = max((len(name) for name in shown), default=0)
     for name, value in shown.items():
         print(f"{name.ljust(width)}  {value}")
+
+
+def cut(value: object) -> str:
+    """A text of a message as lists have it: the beginning of one that is very long; `show` and JSON have it whole."""
+    text = safe_text(value)
+    return text if len(text) <= MOST_LISTED else f"{text[: MOST_LISTED - 1]}…"
 
 
 def many(number: int, what: str) -> str:

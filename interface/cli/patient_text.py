@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from interface.cli.common import local_text
-from interface.cli.output import facts, is_terminal, many, table
+from interface.cli.output import cut, facts, is_terminal, many, table
 from interface.cli.screen import Cell, Screen, open_screen
 from interface.cli.stored import reasons_text
 from interface.shown.charts import fact_text, state_text
@@ -120,8 +120,8 @@ def print_list(rows: Sequence[Mapping[str, Any]]) -> None:
 def _line(row: Mapping[str, Any]) -> tuple[object, ...]:
     return (
         row["id"],
-        row["mrn"] or row["problem"],
-        row["name"],
+        cut(row["mrn"]) or row["problem"],
+        cut(row["name"]),
         row["birth_date"],
         len(row["numbers"]),
         *(row[name] for name in ("problems", "medications", "appointments", "open_requests")),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from interface.cli import messages as message_lists
 from interface.cli.asking import Site, add_site_arguments, open_site
-from interface.cli.common import PROGRAM, UsageError, add_settings_option, settings_of, utc_text
+from interface.cli.common import UsageError, add_settings_option, settings_of, utc_text
 from interface.cli.output import print_json, tell
 from interface.cli.patient_text import print_list, print_patient
 from interface.cli.rebuild import add_rebuild
@@ -22,7 +22,7 @@ from interface.cli.stored import (
     wants_json,
     whole,
 )
-from interface.cli.whose import add_authority, nobody, patient_of
+from interface.cli.whose import add_authority, key_asked_for, nobody, patient_of
 from interface.errors import InterfaceError
 
 if TYPE_CHECKING:
@@ -94,10 +94,9 @@ def run(args: argparse.Namespace) -> int:
 def list_patients(args: argparse.Namespace) -> int:
     """Print the patients that changed last and that the filters take."""
     settings = settings_of(args)
-    from interface.services.charts_shown import key_of
     from interface.store.records.lists import PatientFilter
 
-    key = key_of(settings.policy(), args.mrn, args.authority) if args.mrn is not None else None
+    key = key_asked_for(args, settings)
     where = PatientFilter(key=key, merged=args.merged, since=args.since, until=args.until)
     with open_store_of(settings) as store:
         rows, more = patient_pages(store, where, args.before, args.limit)
@@ -108,7 +107,7 @@ def list_patients(args: argparse.Namespace) -> int:
         tell(nobody(settings.policy(), args.authority) if key is not None else "no patients")
         return 0
     print_list([as_json(row) for row in rows])
-    hint_more(f"{PROGRAM} patients", place_text(more))
+    hint_more(args, place_text(more))
     return 0
 
 

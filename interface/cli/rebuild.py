@@ -19,7 +19,7 @@ from interface.cli.asking import (
     progress,
     rebuild,
 )
-from interface.cli.chosen import add_message_filters_again, any_filter, message_filter
+from interface.cli.chosen import add_message_filters_again, any_filter, message_filter, refuse_of_list
 from interface.cli.common import UsageError
 from interface.cli.output import is_terminal, many, print_json, tell
 from interface.cli.screen import open_screen
@@ -83,6 +83,8 @@ def add_reprocess(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def rebuild_patients(args: argparse.Namespace) -> int:
     """Rebuild charts; 1 when one could not be, or the person said no."""
+    of_list = ("--mrn", "--merged", "--since", "--until", "--limit", "--before")
+    refuse_of_list(args, "patients rebuild", *of_list)
     aside, back = set(args.without_messages), set(args.with_messages)
     if not (args.mrns or args.id or args.all or aside or back):
         raise UsageError("patients rebuild: say whose charts: MRNs, --id N, --without MESSAGE, or --all")
@@ -102,6 +104,9 @@ def rebuild_patients(args: argparse.Namespace) -> int:
 
 def reprocess(args: argparse.Namespace) -> int:
     """Decide messages again; 1 when one could not be, or the person said no."""
+    refuse_of_list(args, "messages reprocess", "--limit", "--before")
+    if args.ids and (args.all or any_filter(args)):
+        raise UsageError("messages reprocess: give IDs, filters, or --all, not both")
     if not (args.ids or args.all or any_filter(args)):
         raise UsageError(
             "messages reprocess: say which: IDs, filters as `messages` has them (--decision hold), or --all"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from interface.cli.by_hand import add_by_hand
 from interface.cli.chosen import add_request_filters, request_filter
-from interface.cli.common import PROGRAM, local_text, settings_of, span_text, utc_text
+from interface.cli.common import local_text, settings_of, span_text, utc_text
 from interface.cli.destined import Destined
 from interface.cli.output import facts, heading, print_json, safe_lines, table, tell
 from interface.cli.stored import (
@@ -83,7 +83,7 @@ def list_requests(args: argparse.Namespace) -> int:
     )
     lines = [_line(row, timed=timed) for row in rows]
     table(columns, lines, right=("id", "message", "attempts"))
-    hint_more(f"{PROGRAM} requests", more)
+    hint_more(args, more)
     return 0
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from interface.cli.common import UsageError, add_settings_option, moment, settings_of
-from interface.cli.output import heading, safe_text, table, tell
+from interface.cli.output import heading, is_terminal, table, tell
 from interface.errors import InterfaceError
 
 if TYPE_CHECKING:
@@ -198,7 +199,10 @@ def _value(value: Any) -> str:
     return value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)
 
 
-def hint_more(command: str, before: object) -> None:
-    """Say on standard error how the list goes on."""
+def hint_more(args: argparse.Namespace, before: object) -> None:
+    """Say on standard error how the list goes on: with all that it was asked for."""
     if before is not None:
-        tell(f"there are more: {safe_text(command)} --before {before}")
+        from interface.cli.going_on import going_on
+
+        times = {f"--{name}": getattr(args, name, None) for name in ("since", "until")}
+        tell(f"there are more: {going_on(args.given, before, times, kept=not is_terminal(sys.stderr))}")

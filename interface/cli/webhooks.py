@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
-from interface.cli.common import PROGRAM, local_text, settings_of, utc_text
+from interface.cli.common import local_text, settings_of, utc_text
 from interface.cli.output import facts, heading, print_json, safe_lines, table, tell
 from interface.cli.stored import (
     add_list_arguments,
@@ -79,7 +79,7 @@ def list_webhooks(args: argparse.Namespace) -> int:
         return 0
     columns = ("id", "received", "type", "says it was at", "correlation id", "state", "requests", "repeats")
     table(columns, [_line(row) for row in rows], right=("id", "repeats"))
-    hint_more(f"{PROGRAM} webhooks", more)
+    hint_more(args, more)
     return 0
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from interface.cli.common import UsageError
 from interface.errors import InterfaceError
 
 if TYPE_CHECKING:
     from interface.cli.asking import Site
     from interface.rules import Policy
+    from interface.settings import Settings
 
 
 def add_authority(parser: argparse.ArgumentParser, *, default: str = argparse.SUPPRESS) -> None:
@@ -20,6 +22,17 @@ def add_authority(parser: argparse.ArgumentParser, *, default: str = argparse.SU
         default=default or None,
         help="whose number it is (PID-3.4), where it is not the site's own",
     )
+
+
+def key_asked_for(args: argparse.Namespace, settings: Settings) -> str | None:
+    """The identity key of `--mrn` and `--authority`; None: no number was given. Raises UsageError."""
+    if args.mrn is None:
+        if args.authority:  # alone it would narrow nothing
+            raise UsageError("--authority says whose number --mrn is: give --mrn, too")
+        return None
+    from interface.services.charts_shown import key_of
+
+    return key_of(settings.policy(), args.mrn, args.authority)
 
 
 def patient_of(site: Site, mrn: str, authority: str | None) -> int:

@@ -58,7 +58,7 @@ NAVIGATION = (
     ("Settings", "/settings"),
     ("Audit", "/audit"),
 )
-"""Entries in their order; those without a page are not shown."""
+"""Entries in their order; those without a page, or whose page is for another role, are not shown."""
 MOST_FORM_BYTES = 64 * 1024
 """Of a form, unless its action takes more."""
 MOST_SENT = 500
@@ -336,7 +336,7 @@ class Answering:
             "viewer": viewer,
             "entry": entry,
             "here": here,
-            "navigation": [(name, path) for name, path in NAVIGATION if path in self._paths],
+            "navigation": [(name, path) for name, path in NAVIGATION if self._leads(viewer, path)],
             "site_name": site.name,
             "environment": site.environment,
             "now": now,
@@ -344,6 +344,10 @@ class Answering:
             "work_time": clock(now + ahead, now, zone) if (ahead := self._around.work_ahead) else "",
             "zone": zone_name(now, zone),
         }
+
+    def _leads(self, viewer: Viewer | None, path: str) -> bool:
+        page = self._pages.get(_pattern(path))
+        return page is not None and viewer is not None and viewer.may(page.role)
 
 
 def _is_good(session: Session, now: float) -> bool:

@@ -7,9 +7,10 @@ says what is to be done; it does nothing itself.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from interface.console.figures import Figures
@@ -18,13 +19,16 @@ from interface.errors import InterfaceError
 from interface.services.door_state import DoorState
 from interface.settings import Settings
 from interface.shown.mask import shape
-from interface.shown.text import safe_text
+from interface.shown.text import from_shown, safe_text
 from interface.store.database import Store
 from interface.store.records.console import ROLES, Role
+from interface.store.texts import clear
 
 MOST_TEXT = 200
 """Characters of a query's or a form's value, unless a page asks for more."""
 MOST_ID = 2**62
+_ODD_BLANK = re.compile(r"[\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+"""Not-breaking, thin, wide: they come with what is pasted from elsewhere."""
 LIVE = "live"
 """The parameter by which a script says that it asks, and not a person."""
 
@@ -48,12 +52,21 @@ class Fields:
             self._values.setdefault(name, value)
 
     def text(self, name: str, most: int = MOST_TEXT) -> str:
-        """Text in one line without outer blanks; '' when it is not there."""
-        value = self._values.get(name, "").strip()
+        """Text in one line without outer blanks, any blank a plain one; '' when it is not there."""
+        value = _ODD_BLANK.sub(" ", self._values.get(name, "").strip())
         if len(value) > most:
             raise RefusedError(400, f"{name}: at most {most} characters")
         if not value.isprintable():
             raise RefusedError(400, f"{name}: must be one line without control characters")
+        return value
+
+    def sent(self, name: str, most: int = MOST_TEXT) -> str:
+        """What is looked for in messages: as `text`, with whatever characters a sender may have put there, as they are
+        or as the pages show them.
+        """
+        value = clear(from_shown(self._values.get(name, "").strip()))
+        if len(value) > most:
+            raise RefusedError(400, f"{name}: at most {most} characters")
         return value
 
     def secret(self, name: str) -> str:
@@ -313,16 +326,27 @@ class Action:
     """Of the form."""
 
 
+_END = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
+
+
 def day_of(asked: Asked, name: str, more: int = 0) -> float | None:
     """The beginning of a day that the address names, at the site, `more` days later; None when it is not there."""
     text = asked.query.text(name, 10)
     if not text:
         return None
     try:
-        day = datetime.strptime(text, "%Y-%m-%d") + timedelta(days=more)  # noqa: DTZ007 - the site's zone follows
-        return (day.replace(tzinfo=asked.zone) if asked.zone else day.astimezone()).timestamp()
-    except (ValueError, OverflowError, OSError):
+        day = datetime.strptime(text, "%Y-%m-%d")  # noqa: DTZ007 - the site's zone follows
+    except ValueError:
         raise RefusedError(400, f"{name}: write a day as 2026-03-05") from None
+    try:
+        day += timedelta(days=more)
+        return (day.replace(tzinfo=asked.zone) if asked.zone else day.astimezone()).timestamp()
+    except (
+        ValueError,
+        OverflowError,
+        OSError,
+    ):  # at an end of the calendar: before or after all that there is
+        return 0.0 if day.year < 1970 else _END
 
 
 def local_path(text: str) -> str:

@@ -35,7 +35,7 @@ class Listed(Generic[Row]):
 
 def address_of(asked: Asked, path: str, filters: Iterable[str], **more: int) -> str:
     """The list's address with the filters that were asked for."""
-    given = [(name, asked.query.text(name)) for name in filters]
+    given = [(name, asked.query.sent(name)) for name in filters]
     query = urlencode([(name, value) for name, value in (*given, *more.items()) if value])
     return f"{path}?{query}" if query else path
 

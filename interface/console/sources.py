@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
-from interface.console.asked import Asked
+from interface.console.asked import Asked, Veiled
 from interface.console.segments import field_anchor
 from interface.shown.sources import source_of
 
@@ -20,6 +21,13 @@ def cut(text: object, most: int = MOST_TEXT) -> str:
     if len(whole) <= most:
         return whole
     return f"{whole[:most]} … ({len(whole):,} characters; the message has them all)"
+
+
+def veil(asked: Asked, text: object, most: int = MOST_TEXT) -> Veiled:
+    """Patient data as a table has it; what is said of its length is not masked."""
+    shown = cut(text, most)
+    value = asked.viewer.veil(shown[:most])
+    return replace(value, text=value.text + shown[most:])
 
 
 def source_cell(asked: Asked, source: str, rule: str, known: Mapping[str, int]) -> dict[str, Any]:

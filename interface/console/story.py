@@ -11,6 +11,7 @@ from interface.console.listing import reason_of
 from interface.console.rendering import duration
 from interface.services.deeds import DISCARD, Done
 from interface.services.taken import STORED
+from interface.shown.mask import shape
 from interface.store.records.lists import AttemptView, MessageSummary, RequestDetail, RequestSummary
 
 _ENDS = {
@@ -36,9 +37,12 @@ def story(
     request: RequestDetail | None,
     work_ahead: float = 0.0,
     by_hand: Sequence[Done] = (),
+    *,
+    shows: bool = False,
 ) -> list[dict[str, Any]]:
     """The entries of the time line, oldest first, all by the clock that messages and webhooks are received by; that of
-    decisions and requests is ahead of it by `work_ahead` seconds (`run --now`).
+    decisions and requests is ahead of it by `work_ahead` seconds (`run --now`). Unless it `shows` patient data, the
+    appointment's day is masked.
     """
     entries = [
         *(_of_message(message, ack) if message else ()),
@@ -49,7 +53,7 @@ def story(
     if message and message.receipt != STORED and message.decision == "reject":
         entries += decided  # by the door, when it was received
         decided = []
-    done = [*decided, *(_of_request(request, now + work_ahead) if request else ())]
+    done = [*decided, *(_of_request(request, now + work_ahead, shows=shows) if request else ())]
     if work_ahead:
         # the clock was set a moment after the door's start: nothing is done before the message is there
         first = message.received_at if message else float("-inf")
@@ -80,9 +84,11 @@ def _of_decision(row: MessageSummary) -> Iterator[dict[str, Any]]:
         yield _entry(row.processed_at, title, reason_of(row.reasons), level if row.decision else "bad")
 
 
-def _of_request(detail: RequestDetail, now: float) -> Iterator[dict[str, Any]]:
+def _of_request(detail: RequestDetail, now: float, *, shows: bool) -> Iterator[dict[str, Any]]:
     row = detail.summary
-    yield _entry(row.created_at, f"Request {row.id} composed", _for_what(row), href=f"/requests/{row.id}")
+    yield _entry(
+        row.created_at, f"Request {row.id} composed", _for_what(row, shows=shows), href=f"/requests/{row.id}"
+    )
     for number, attempt in enumerate(detail.attempts, 1):
         yield from _of_attempt(number, attempt)
     if row.taken_at is not None:
@@ -118,9 +124,10 @@ def _by_hand(detail: RequestDetail, by_hand: Sequence[Done]) -> Iterator[dict[st
         yield _entry(done.at, _DEEDS[done.deed.kind].format(done.who))
 
 
-def _for_what(row: RequestSummary) -> str:
+def _for_what(row: RequestSummary, *, shows: bool) -> str:
     said = [f"for {row.environment}"] if row.environment else []
-    said += [f"for the appointment of {row.appointment_date.isoformat()}"] if row.appointment_date else []
+    day = row.appointment_date.isoformat() if row.appointment_date else ""
+    said += [f"for the appointment of {day if shows else shape(day)}"] if day else []
     said += [f"in place of request {row.supersedes}"] if row.supersedes else []
     return ", ".join(said)
 

@@ -25,6 +25,16 @@ def safe_text(value: object) -> str:
     return HARMFUL.sub(_escape, "" if value is None else str(value))
 
 
+def from_shown(text: str) -> str:
+    """Undoes `safe_text` for one who types, or copies, what was shown; not of line ends and tabs: `LAB\\north` is a name."""
+    return re.sub(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U000([0-9a-f]{5}))", _character, text)
+
+
+def _character(found: re.Match[str]) -> str:
+    character = chr(int(found[1] or found[2] or found[3], 16))
+    return character if HARMFUL.match(character) else found.group()
+
+
 def safe_lines(value: str) -> str:
     """Like `safe_text`, but line ends (CR, LF, CRLF) stay line ends."""
     return "\n".join(safe_text(line) for line in re.split("\r\n|\r|\n", value))

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from clinic import NOW, Clinic
 
+from interface.cli import common
 from interface.cli.main import main
 
 NASTY = "D\x1b[2Je\u202e"
@@ -241,6 +242,16 @@ def test_one_appointment_whole(clinic: Clinic, capsys: Capture) -> None:
     assert err.startswith("hl7-interface: there is no such appointment")
 
 
+def test_an_appointment_says_when_it_was_told_as_the_sites_clocks_have_it(
+    clinic: Clinic, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(common._People, "zone", None)  # put back behind us
+    clinic.set('["LFC"]\ntimezone = "Asia/Tokyo"')
+    minute = clinic.book("F7", pid="T7^^^LFC^MR")
+    out, _ = text(capsys, "appointments", "show", "A:F7", "--mrn", "T7")
+    assert f"told at       2026-03-02 08:{minute:02d}:00\n" in out  # MSH-7, which names no zone
+
+
 def test_hostile_content_does_a_terminal_no_harm(clinic: Clinic, capsys: Capture) -> None:
     clinic.book("F6\x1b[2J", pid="T6^^^LFC^MR", name=f"{NASTY}^{NASTY}")
     out = text(capsys, "patients")[0] + text(capsys, "patients", "show", "T6", "--now", NOW)[0]
@@ -309,6 +320,37 @@ def test_rebuilding_everybody_with_the_same_rules_changes_nothing(clinic: Clinic
             "1 chart to be rebuilt from 4 messages. There is no terminal to ask on",
         ),
         (["messages", "reprocess"], "messages reprocess: say which: IDs, filters"),
+        (
+            ["messages", "reprocess", "1", "--type", "SIU^S12"],
+            "messages reprocess: give IDs, filters, or --all",
+        ),
+        (
+            ["messages", "--limit=1", "reprocess", "--type", "SIU^S12", "--yes"],
+            "messages reprocess: --limit is for the list, this has no such option",
+        ),
+        (
+            ["messages", "--before", "2", "export", "--all", "--to", "x.hl7"],
+            "messages export: --before is for the list",
+        ),
+        (
+            ["requests", "--limit", "1", "discard", "--state", "held", "--reason", "x", "--yes"],
+            "requests discard: --limit is for the list",
+        ),
+        (
+            ["patients", "--mrn", "T1", "rebuild", "--all", "--yes"],
+            "patients rebuild: --mrn is for the list, this has no such option",
+        ),
+        (
+            ["requests", "--authority", "X", "discard", "--state", "held", "--reason", "x", "--yes"],
+            "--authority says whose number --mrn is: give --mrn, too",
+        ),
+        (
+            ["messages", "reprocess", "--authority", "X", "--type", "SIU^S12", "--yes"],
+            "--authority says whose number --mrn is: give --mrn, too",
+        ),
+        (["patients", "--authority", "X"], "--authority says whose number --mrn is: give --mrn, too"),
+        (["appointments", "--authority", "X"], "--authority says whose number --mrn is: give --mrn, too"),
+        (["patients", "--since", "2h", "rebuild", "--all", "--yes"], "patients rebuild: --since is for"),
         (
             ["messages", "reprocess", "1"],
             "1 chart to be rebuilt from 4 messages; 1 message to be decided again.",

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from small_disk import small_disk
 
 from interface.cli.main import main
 from interface.services import feed_source
@@ -213,3 +214,23 @@ def test_wrong_usage(
     assert out == ""
     assert text in err
     assert err.count("\n") == 1
+
+
+def test_a_full_disk_leaves_the_older_page(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with small_disk(site / "disk", mib=1) as disk:
+        page = site / "disk" / "feed.html"
+        page.write_text("the older one")
+        disk.fill()
+        assert main(["feed-report", "--html", str(page)]) == 1
+        assert capsys.readouterr().err.endswith(f"cannot write {page}: No space left on device\n")
+        assert page.read_text() == "the older one"
+        assert not [found for found in page.parent.iterdir() if found.name.startswith(".")]
+
+
+def test_the_page_goes_to_standard_output_where_a_dash_is_the_file(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["feed-report", "--html", "-"]) == 0
+    assert capsys.readouterr().out.startswith("<!doctype html>")
+    assert not (site / "-").exists()
+    assert main(["feed-report", "--html", "-", "--json"]) == 2

@@ -1,6 +1,7 @@
 """`messages` and `requests` over a real store: lists, filters, pages, details, and text that does no harm."""
 
 import json
+import shlex
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -134,9 +135,22 @@ def test_messages_in_pages(site: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert [row["control_id"] for row in first["messages"] + rest["messages"]] == ["M4", "M3", "M2", "M1"]
     assert rest["next_before"] is None
     assert main(["messages", "--limit", "3"]) == 0
-    assert (
-        capsys.readouterr().err == f"there are more: hl7-interface messages --before {first['next_before']}\n"
-    )
+    going_on = f"hl7-interface messages --limit 3 --before {first['next_before']}"
+    assert capsys.readouterr().err == f"there are more: {going_on}\n"
+
+
+def test_the_line_that_says_how_a_list_goes_on_keeps_what_it_was_asked_for(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["messages", "--type", "SIU^S12", "--since", "9000d", "-c", "site.toml", "--limit", "1"]
+    found = []
+    while asked:
+        assert main(asked) == 0
+        out, err = capsys.readouterr()
+        found.append(out.splitlines()[1].split()[5])
+        asked = shlex.split(err.removeprefix("there are more: "))[1:]
+        assert err.count("--before") <= 1
+    assert found == ["M4", "M2", "M1"]
 
 
 def test_the_note_of_a_decided_message_has_its_lists_though_nothing_is_kept(

@@ -79,11 +79,11 @@ def test_a_disk_that_is_full_is_said_in_one_line(
 ) -> None:
     with small_disk(tmp_path / "disk", mib=1) as disk:
         disk.fill()
+        before = sorted(found.name for found in (tmp_path / "disk").iterdir())
         assert main(["messages", "export", "--all", "--to", "disk/out.hl7"]) == 1
         said = capsys.readouterr().err
-        assert said.endswith(
-            "out.hl7 cannot be written: No space left on device; what is there is not whole\n"
-        )
+        assert said.endswith("out.hl7 cannot be written: No space left on device; nothing is left behind\n")
+        assert sorted(found.name for found in (tmp_path / "disk").iterdir()) == before
 
 
 def test_one_file_each_in_a_folder(site: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ from interface.chart.replay import BY_ITSELF, ChartChanged
 from interface.chart.shown import number_text
 from interface.console.asked import Around, Asked, Page, RefusedError, Shown, Veiled
 from interface.console.pages.message import patient_link
-from interface.console.sources import cut, source_cell
+from interface.console.sources import cut, source_cell, veil
 from interface.errors import InterfaceError
 from interface.services.engines import engine_now
 from interface.services.what_changed import WhatChanged, what_changed
@@ -105,10 +105,10 @@ def values(asked: Asked, what: What) -> Shown:
 def _chart(asked: Asked, what: What, chart: ChartChanged, patient: int | None) -> dict[str, Any]:
     return {
         "patient": patient_link(asked, patient),
-        "numbers": [asked.viewer.veil(cut(number_text(key), HEAD)) for key in chart.keys],
+        "numbers": [veil(asked, number_text(key), HEAD) for key in chart.keys],
         "new": chart.new,
         "without_number": chart.without_number,
-        "joined": [[asked.viewer.veil(cut(number_text(key), HEAD)) for key in keys] for keys in chart.joined],
+        "joined": [[veil(asked, number_text(key), HEAD) for key in keys] for keys in chart.joined],
         "changes": [_change(asked, what, change) for change in chart.changes[:MOST_CHANGES]],
         "more": max(0, len(chart.changes) - MOST_CHANGES),
     }
@@ -117,7 +117,7 @@ def _chart(asked: Asked, what: What, chart: ChartChanged, patient: int | None) -
 def _change(asked: Asked, what: What, change: Change) -> dict[str, Any]:
     return {
         "said": change.said,
-        "about": asked.viewer.veil(cut(change.about, HEAD)) if change.about else None,
+        "about": veil(asked, change.about, HEAD) if change.about else None,
         "rows": [_row(asked, what, change, entry) for entry in change.fields],
     }
 
@@ -126,8 +126,8 @@ def _row(asked: Asked, what: What, change: Change, entry: Difference) -> dict[st
     def shown(value: Any) -> Veiled | None:
         if value is None:
             return None
-        text = cut(value_text(value))
-        return Veiled(text, masked=False) if entry.field in STATES else asked.viewer.veil(text)
+        text = value_text(value)
+        return Veiled(cut(text), masked=False) if entry.field in STATES else veil(asked, text)
 
     return {
         "field": field_text(change, entry.field),

@@ -22,7 +22,7 @@ _NOTHING = (
 
 def act(store: Store, asked: Asked, around: Around) -> Go:
     """Where it leads. RefusedError (404) when to nothing; it does not repeat what was typed."""
-    text = asked.form.text("q")
+    text = asked.form.sent("q")
     if not text:
         return Go(
             "/requests" if asked.form.choice("from", ("messages", "requests")) == "requests" else "/messages"

@@ -80,7 +80,13 @@ def values(asked: Asked, what: Record) -> Shown:
             "with_others": what.with_others,
             "attempts": list(attempts_of(what.request, viewer)) if what.request is not None else [],
             "story": story(
-                asked.now, summary, what.answered.said, what.request, what.work_ahead, what.by_hand
+                asked.now,
+                summary,
+                what.answered.said,
+                what.request,
+                what.work_ahead,
+                what.by_hand,
+                shows=viewer.shows,
             ),
         },
         seen=tuple(seen),

@@ -54,10 +54,10 @@ def filter_of(asked: Asked) -> MessageFilter:
     return MessageFilter(
         state=query.choice("state", STATES) or None,
         decision=query.choice("decision", DECISIONS) or None,
-        message_type=query.text("type").upper() or None,
-        control_id=query.text("control_id") or None,
+        message_type=query.sent("type").upper() or None,
+        control_id=query.sent("control_id") or None,
         listener=query.text("listener") or None,
-        sender=query.text("sender") or None,
+        sender=query.sent("sender") or None,
         code=query.text("code") or None,
         patient_id=query.whole("patient"),
         since=day_of(asked, "since"),
@@ -98,7 +98,7 @@ FILTERS = (
 
 def _fields(asked: Asked, listeners: Iterable[str]) -> list[dict[str, Any]]:
     def field(name: str, label: str, **more: Any) -> dict[str, Any]:
-        return {"name": name, "label": label, "value": asked.query.text(name), "type": "text"} | more
+        return {"name": name, "label": label, "value": asked.query.sent(name), "type": "text"} | more
 
     return [
         field("control_id", "control id"),

@@ -13,7 +13,7 @@ from interface.chart.shown import head_of, shown
 from interface.console.asked import Around, Asked, Page, RefusedError, Shown
 from interface.console.listing import reason_of
 from interface.console.pages.messages import decided
-from interface.console.sources import cut, request_cell, source_cell
+from interface.console.sources import cut, request_cell, source_cell, veil
 from interface.services.charts_shown import (
     add_request_states,
     changed_with,
@@ -196,14 +196,13 @@ def _table(title: str, columns: Sequence[Mapping[str, Any]], rows: list[dict[str
 
 
 def _head(asked: Asked, what: What, row: PatientSummary) -> list[tuple[str, Any]]:
-    veil = asked.viewer.veil
     head = head_of(what.chart or Chart([]))
     numbers = (what.document or {}).get("numbers", [])
     return [
-        ("name", veil(cut(head.name, HEAD))),
-        ("MRN", veil(cut(head.mrn, HEAD))),
-        ("born", veil(cut(head.birth_date, HEAD))),
-        ("numbers", veil(cut(", ".join(numbers), HEAD))),
+        ("name", veil(asked, head.name, HEAD)),
+        ("MRN", veil(asked, head.mrn, HEAD)),
+        ("born", veil(asked, head.birth_date, HEAD)),
+        ("numbers", veil(asked, ", ".join(numbers), HEAD)),
         ("open requests", row.open_requests),
         ("changed", {"at": row.changed_at}),
         ("known since", {"at": row.created_at}),
@@ -234,7 +233,7 @@ class _Said:
 def _fact(asked: Asked, entry: Mapping[str, Any], said: _Said) -> dict[str, Any]:
     return {
         "field": {"text": name_of(entry["field"]), "small": entry["field"].removeprefix("patient.")},
-        "value": asked.viewer.veil(cut(fact_text(entry))),
+        "value": veil(asked, fact_text(entry)),
         "source": said.where(entry, entry["rule"]),
         "at": said.when(entry),
     }
@@ -248,11 +247,10 @@ def _state(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _problem(asked: Asked, entry: Mapping[str, Any], said: _Said) -> dict[str, Any]:
-    veil = asked.viewer.veil
     return {
-        "code": veil(cut(f"{entry['system']} {entry['code']}".strip())),
-        "label": veil(cut(entry["label"])),
-        "date": veil(cut(entry["date"])),
+        "code": veil(asked, f"{entry['system']} {entry['code']}".strip()),
+        "label": veil(asked, entry["label"]),
+        "date": veil(asked, entry["date"]),
         "state": _state(entry),
         "source": said.where(entry),
         "at": said.when(entry),
@@ -260,28 +258,26 @@ def _problem(asked: Asked, entry: Mapping[str, Any], said: _Said) -> dict[str, A
 
 
 def _order(asked: Asked, entry: Mapping[str, Any], said: _Said) -> dict[str, Any]:
-    veil = asked.viewer.veil
     drug = " · ".join(str(part) for part in (entry["drug"], entry["code"], entry["text"]) if part)
     return {
-        "drug": veil(cut(drug)),
-        "period": veil(cut(" – ".join(str(part) for part in (entry["start"], entry["stop"]) if part))),
+        "drug": veil(asked, drug),
+        "period": veil(asked, " – ".join(str(part) for part in (entry["start"], entry["stop"]) if part)),
         "state": _state(entry),
-        "order": veil(cut(entry["key"])),
+        "order": veil(asked, entry["key"]),
         "source": said.where(entry),
         "at": said.when(entry),
     }
 
 
 def _visit(asked: Asked, entry: Mapping[str, Any], said: _Said) -> dict[str, Any]:
-    veil = asked.viewer.veil
     where = ", ".join(str(part) for part in (entry["clinician"], entry["clinic"], entry["type"]) if part)
     return {
-        "date": veil(cut(entry["date"])),
+        "date": veil(asked, entry["date"]),
         "kind": entry["kind"],
         "status": cut(entry["status"]),
-        "clinician": veil(cut(where)),
+        "clinician": veil(asked, where),
         "request": request_cell(asked, entry["request"], entry["request_state"]),
-        "number": veil(cut(entry["key"])),
+        "number": veil(asked, entry["key"]),
         "source": said.where(entry),
         "at": said.when(entry),
     }

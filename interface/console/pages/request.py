@@ -69,7 +69,7 @@ def values(asked: Asked, what: Record) -> Shown:
             "to_do": _to_do(row),
             "commands": [f"hl7-interface requests {name} {row.id}" for name in _commands(row)],
             "holds": "/holds" if row.state in ("held", "dead") and asked.has("/holds") else "",
-            "facts": _facts(request),
+            "facts": _facts(asked, request),
             "patient": patient_link(asked, row.patient_id),
             "complete": _complete(request),
             "problem": request.problem or "",
@@ -78,7 +78,15 @@ def values(asked: Asked, what: Record) -> Shown:
             "attempts": list(attempts_of(request, viewer)),
             "webhooks": _webhooks(request),
             "led": _led(what),
-            "story": story(asked.now, message, what.answered.said, request, what.work_ahead, what.by_hand),
+            "story": story(
+                asked.now,
+                message,
+                what.answered.said,
+                request,
+                what.work_ahead,
+                what.by_hand,
+                shows=asked.viewer.shows,
+            ),
         },
         seen=tuple(seen),
     )
@@ -99,13 +107,16 @@ def _to_do(row: RequestSummary) -> str:
     return TO_DO.get(row.state, "")
 
 
-def _facts(request: RequestDetail) -> list[tuple[str, Any]]:
+def _facts(asked: Asked, request: RequestDetail) -> list[tuple[str, Any]]:
     row = request.summary
     facts: list[tuple[str, Any]] = [
         ("made", {"at": row.created_at}),
         ("changed", {"at": row.changed_at}),
         ("made for", row.environment),
-        ("appointment", row.appointment_date.isoformat() if row.appointment_date else "without a date"),
+        (
+            "appointment",
+            asked.viewer.veil(row.appointment_date) if row.appointment_date else "without a date",
+        ),
         ("attempts", row.attempts),
         ("correlation id", row.correlation_id),
         ("panel", row.panel_id),

@@ -84,11 +84,12 @@ def values(asked: Asked, what: Listed[RequestSummary]) -> Shown:
         "Requests",
         {
             "columns": COLUMNS,
-            "rows": [_row(row) for row in what.rows[:ROWS]],
+            "rows": [_row(asked, row) for row in what.rows[:ROWS]],
             "fields": _fields(asked),
             "of_patient": patient_of(asked, "/requests", FILTERS),
             **page_links(asked, "/requests", FILTERS, what.rows),
         },
+        seen=tuple(f"request {row.id}" for row in what.rows[:ROWS] if row.appointment_date),
     )
 
 
@@ -113,7 +114,7 @@ def _fields(asked: Asked) -> list[dict[str, Any]]:
     ]
 
 
-def _row(row: RequestSummary) -> dict[str, Any]:
+def _row(asked: Asked, row: RequestSummary) -> dict[str, Any]:
     answer = " ".join(str(part) for part in (row.last_status, row.last_verdict) if part)
     return {
         "key": f"request-{row.id}",
@@ -121,7 +122,7 @@ def _row(row: RequestSummary) -> dict[str, Any]:
         "id": str(row.id),
         "made": {"at": row.created_at},
         "state": state_of(row),
-        "date": row.appointment_date.isoformat() if row.appointment_date else "",
+        "date": asked.viewer.veil(row.appointment_date) if row.appointment_date else "",
         "last": {"text": answer, "small": row.correlation_id or ""},
         "outcome": row.outcome.text,
         "why": "; ".join(

@@ -106,6 +106,13 @@ def test_patient_data_is_masked_until_it_is_shown_with_a_reason_and_that_is_note
     assert b"Smith" not in browser.get("/patient/7").body
 
 
+def test_a_pasted_reason_may_hold_other_blanks_than_plain_ones(browser) -> None:
+    browser.sign_in("mary")
+    assert browser.post("/show", why="Dr.\xa0Quill\u2009called\u202f").status == 303
+    assert browser.audit()[-1][3] == "Dr. Quill called"
+    assert browser.post("/show", why="one\ntwo").status == 400
+
+
 def test_each_record_is_noted_once_for_each_time_that_data_is_shown(browser, clock) -> None:
     browser.sign_in()
     browser.post("/show", why="x")

@@ -86,6 +86,14 @@ def test_the_audit_is_for_admins_alone(browser) -> None:
     assert browser.get("/audit").status == 403
 
 
+@pytest.mark.parametrize(("name", "led"), [("vera", False), ("mary", False), ("adam", True)])
+def test_the_navigation_leads_to_what_one_may_see(browser, name: str, led: bool) -> None:
+    browser.sign_in(name)
+    links = re.findall(r'<li><a href="(/[a-z]*)"', browser.get("/").body.decode())
+    assert ("/audit" in links) == led
+    assert all(browser.get(link).status == 200 for link in links)
+
+
 @pytest.mark.parametrize("query", ["kind=x", "since=x", "before=0", "user=%07"])
 def test_a_filter_that_is_none_is_a_clear_error(noted, browser, query: str) -> None:
     reply = browser.get(f"/audit?{query}")

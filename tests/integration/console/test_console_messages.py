@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlencode
 
 import pytest
-from console_browser import NOW, arrival
+from console_browser import NOW, arrival, location
 
+from interface.settings import Settings
 from interface.store.records.turn import MessageDone, Turn
 
 
@@ -159,3 +161,37 @@ def test_a_message_that_is_in_no_chart_says_why(browser, tell, segments, kind, s
     tell(*segments, kind=kind)
     browser.sign_in("vera")
     assert f"It changed nothing in the chart: {said}." in browser.get("/messages/1").body.decode()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Settings(),
+        *(
+            Settings.model_validate({"site": {"timezone": zone}})
+            for zone in ("America/Chicago", "Asia/Tokyo")
+        ),
+    ],
+)
+def test_the_first_and_the_last_day_of_the_calendar_are_days(browser, store) -> None:
+    browser.sign_in("vera")
+    store.journal.append([arrival(1)], NOW)
+    for path in ("/messages", "/requests"):
+        assert browser.get(f"{path}?since=0001-01-01&until=9999-12-31").status == 200
+    assert b"/messages/1" in browser.get("/messages?since=0001-01-01&until=9999-12-31").body
+    assert b"/messages/1" not in browser.get("/messages?since=9999-12-31").body
+    assert b"/messages/1" not in browser.get("/messages?until=0001-01-01").body
+
+
+def test_a_control_id_with_a_direction_character_is_found_as_it_is_and_as_it_is_shown(browser, store) -> None:
+    browser.sign_in("vera")
+    odd = "A\u202eB\xa0C"
+    store.journal.append([arrival(1, control_id=odd), arrival(2), arrival(3, control_id="LAB\\north")], NOW)
+    for typed in (odd, "A\\u202eB\xa0C"):
+        page = browser.get(f"/messages?{urlencode({'control_id': typed})}").body.decode()
+        assert re.findall(r'href="/messages/(\d+)"', page) == ["1"]
+        assert 'value="A\\u202eB\xa0C"' in page  # what is sent again with the form
+        assert location(browser.post("/find", q=typed)) == "/messages/1"
+    page = browser.get("/messages?control_id=LAB%5Cnorth").body.decode()
+    assert re.findall(r'href="/messages/(\d+)"', page) == ["3"]
+    assert browser.get("/messages?control_id=%00").status == 200

@@ -126,6 +126,10 @@ def test_hostile_content_of_a_chart_is_text_and_long_content_is_cut(browser, sto
     assert "&lt;script&gt;alert(1)&lt;/script&gt;\\u202e" in page
     assert len(reply.body) < 200_000
     assert "characters; the message has them all" in page
+    browser.post("/mask")
+    masked = flat(browser.get("/patients/1"))
+    assert "characters; the message has them all" in masked  # what is ours is not masked
+    assert "WWW" not in masked
 
 
 def as_of(page: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 
 import pytest
 from console_browser import NOW, arrival, location
@@ -128,3 +129,19 @@ def test_a_search_from_requests_leads_to_the_patients_requests(browser, store) -
     page = browser.get(address).body.decode()
     assert "Only of patient 1" in re.sub(r"<[^>]+>", "", page)
     assert "778899" not in page
+
+
+def test_the_appointments_day_is_masked_until_it_is_shown_and_that_is_noted(browser, store) -> None:
+    browser.sign_in("mary")
+    fill(store)
+    dated = NewRequestRow(9, 1, 1, "A", "held", b"{}", b"{}", date(2026, 3, 12))
+    store.work.commit(Turn(NOW, requests=[dated]))
+    pages = ("/requests", "/requests/9")
+    for address in pages:
+        page = browser.get(address).body.decode()
+        assert "2026-03-12" not in page and "9999-99-99" in page, address
+    browser.post("/show", why="a call")
+    for address in pages:
+        assert "2026-03-12" in browser.get(address).body.decode(), address
+    seen = [subject for _, action, subject, _ in browser.audit() if action == "saw"]
+    assert "request 9" in seen and "request 3" not in seen  # without a day a row tells nothing of a person

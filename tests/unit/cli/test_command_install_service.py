@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import stat
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from small_disk import small_disk
 
 from interface.cli import main as program
 from interface.cli.unit_files import SERVICE, SOCKET, changed_by_hand
@@ -243,3 +245,22 @@ def test_the_units_are_well_formed(call: Call, site: Callable[..., Path], tmp_pa
     )
     ours = [line for line in done.stderr.splitlines() if "hl7-interface" in line]
     assert (done.returncode, ours) == (0, []), done.stderr
+
+
+def test_a_unit_that_cannot_be_written_leaves_nothing_behind(
+    call: Call, site: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = site("")
+    with small_disk(tmp_path / "units", mib=1) as disk:
+        disk.fill()
+        before = sorted(found.name for found in (tmp_path / "units").iterdir())
+        code, _, err = call("-c", str(path), "--dir", str(tmp_path / "units"))
+        assert code == 2
+        assert "No space left on device" in err
+        assert sorted(found.name for found in (tmp_path / "units").iterdir()) == before
+
+
+def test_a_unit_is_read_by_all(call: Call, site: Callable[..., Path], tmp_path: Path) -> None:
+    (tmp_path / "units").mkdir()
+    assert call("-c", str(site("")), "--dir", str(tmp_path / "units"))[0] == 0
+    assert {stat.S_IMODE(found.stat().st_mode) for found in (tmp_path / "units").iterdir()} == {0o644}

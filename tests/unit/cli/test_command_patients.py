@@ -126,3 +126,23 @@ def test_what_came_of_many_commands_names_the_first_and_counts_the_rest(
     assert "patient 19 has a chart of its own and 20 more (--json names all)" in out
     assert "nothing is left of patient 7" in out
     assert "requests  none changed" in out
+
+
+def test_a_very_long_name_widens_no_line_of_the_list(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    long = ROW | {"id": 14, "name": "A" * 12_000, "mrn": "7" * 3_000}
+    print_list([ROW, long])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) < 300
+    assert "A" * 59 + "…  " in lines[2]
+    terminal(monkeypatch, 80)
+    print_list([long])
+    assert len(capsys.readouterr().out.splitlines()) <= 5
+
+
+def test_an_unreadable_chart_is_said_whole_in_the_list(capsys: pytest.CaptureFixture[str]) -> None:
+    why = "unreadable: " + "x" * 200
+    print_list([GONE | {"problem": why}])
+    assert why in capsys.readouterr().out
