@@ -253,7 +253,7 @@ def test_an_appointment_says_when_it_was_told_as_the_sites_clocks_have_it(
 
 
 def test_hostile_content_does_a_terminal_no_harm(clinic: Clinic, capsys: Capture) -> None:
-    clinic.book("F6\x1b[2J", pid="T6^^^LFC^MR", name=f"{NASTY}^{NASTY}")
+    clinic.book("F6\u202e\x1b[2J", pid="T6^^^LFC^MR", name=f"{NASTY}^{NASTY}")
     out = text(capsys, "patients")[0] + text(capsys, "patients", "show", "T6", "--now", NOW)[0]
     out += text(capsys, "appointments")[0]
     out += text(capsys, "patients", "rebuild", "T6", "--dry-run", "--now", NOW)[0]
