@@ -35,7 +35,6 @@ def _at_least(words: str, bound: float) -> Goal:
 
 
 GOALS: dict[str, Goal] = {
-    "engine_ratio": Goal("engine to python-hl7's parse", 0.33),
     "ack_still_64": _at_least("ACKs, still, 64 connections", 8000),
     "ack_still_64_p99": Goal("ACKs, still, 64 connections: p99", 25),
     "ack_still_1_p50": Goal("ACKs, still, 1 connection: p50", 1),
