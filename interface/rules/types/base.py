@@ -297,15 +297,7 @@ def first_valid(spec: Spec, convert: Convert, *, note_unfit: bool = False) -> Re
                 if found is None:
                     continue
                 if isinstance(found, Value):
-                    return Fact(
-                        found.value,
-                        found.leaves,
-                        rule,
-                        context.at,
-                        context.control_id,
-                        found.said,
-                        ids=found.ids,
-                    )
+                    return as_fact(found, rule, context)
                 why = why or found.why
                 if note_unfit:
                     context.leave_out(path.source(repetition), path.text(repetition), found.why)
@@ -318,18 +310,8 @@ def first_valid(spec: Spec, convert: Convert, *, note_unfit: bool = False) -> Re
 
 def as_fact(found: Value, rule: str, context: Context) -> Fact:
     """The fact a value makes when this message says it."""
-    return Fact(
-        found.value,
-        found.leaves,
-        rule,
-        context.at,
-        context.control_id,
-        found.said,
-        "",
-        False,
-        False,
-        found.ids,
-    )
+    at, message = context.at, context.control_id
+    return Fact(found.value, found.leaves, rule, at, message, found.said, ids=found.ids)
 
 
 def one(value: str | int | float | bool, source: str, *said: str) -> Value:
