@@ -119,11 +119,12 @@ def drug(spec: Spec) -> Reader:
             value = _code_value(
                 coding.code, coding.code_source, _system(context, systems, coding), label, said
             )
-            return _with_others(context, systems, value, [other for _, other in keyed])
-        if not label[0]:
-            return None
-        value = _code_value("", "", {}, label)
-        return _with_others(context, systems, value, [other for _, other in keyed])
+            break
+        else:
+            if not label[0]:
+                return None
+            value = _code_value("", "", {}, label)
+        return _with_others(context, systems, value, [coding for _, coding in keyed])
 
     return recurring(first_valid(spec, convert))
 
