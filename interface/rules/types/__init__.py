@@ -5,17 +5,20 @@ A type is made once for each rule (`make(spec)` checks its options and gives a r
 """
 
 from interface.rules.types import (
+    address,
     appointment,
     clinical,
     contacts,
     dosage,
+    duration,
     identity,
     medication,
     names,
     orders,
     patient,
-    person,
     places,
+    provider,
+    timing,
     values,
 )
 from interface.rules.types.base import Reader, Spec, TypeMaker
@@ -24,14 +27,17 @@ TYPES: dict[str, TypeMaker] = {
     **values.TYPES,
     **names.TYPES,
     **patient.TYPES,
+    **address.TYPES,
     **contacts.TYPES,
     **appointment.TYPES,
-    **person.TYPES,
+    **provider.TYPES,
     **identity.TYPES,
     **places.TYPES,
     **clinical.TYPES,
     **medication.TYPES,
     **dosage.TYPES,
+    **timing.TYPES,
+    **duration.TYPES,
     **orders.TYPES,
 }
 

@@ -14,9 +14,9 @@ from interface.rules.context import Context, clean_text
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
 from interface.rules.tables import Table
+from interface.rules.types.address import AddressTables
 from interface.rules.types.base import Reader, Spec, TypeMaker, Unfit, Value, as_fact, first_valid, recurring
 from interface.rules.types.coding import Coding, codings, system_row
-from interface.rules.types.patient import AddressTables
 from interface.rules.types.values import hd_name
 
 NDC = "2.16.840.1.113883.6.69"

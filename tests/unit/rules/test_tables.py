@@ -11,8 +11,8 @@ from hl7apy.v2_8_2.tables import TABLES
 from interface.contract import texts
 from interface.rules import load_rulebook
 from interface.rules.types.base import loose
-from interface.rules.types.dosage import pattern_row
 from interface.rules.types.patient import other_kind
+from interface.rules.types.timing import pattern_row
 
 VERSIONS = ("2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.8", "2.8.1")
 
