@@ -12,7 +12,7 @@ from interface.alerting.state import Edge
 from interface.alerting.telling import KEPT_SECONDS, MOST_NOTICES, Notice, Sender, body, subject, text
 from interface.services.alert_channels import COMMAND_SECONDS, SECONDS
 from interface.services.measures import PREFIX
-from interface.settings.sections import Alerts
+from interface.settings.alert_sections import Alerts
 from pages.markdown import MADE, table
 
 _ZONE = ZoneInfo("America/Chicago")

@@ -9,12 +9,13 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from interface.settings.alert_sections import AlertFeed, AlertMail
 from interface.settings.checks import nearest
 from interface.settings.errors import Fault, SettingsError
 from interface.settings.locate import Path as KeyPath
 from interface.settings.locate import index_lines
 from interface.settings.model import TABLES_WITHIN, Settings, where
-from interface.settings.sections import MESSAGE_TYPE, MESSAGE_TYPES, AlertFeed, AlertMail, Listener
+from interface.settings.sections import MESSAGE_TYPE, MESSAGE_TYPES, Listener
 from interface.settings.together import InconsistentError
 
 MAX_FILE_BYTES = 4 * 1024 * 1024

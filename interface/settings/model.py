@@ -13,13 +13,12 @@ from interface.paths import at_home
 from interface.rules.policy import Filters as FilterPolicy
 from interface.rules.policy import Policy, RequestDefaults
 from interface.settings import checks, together
+from interface.settings.alert_sections import AlertFeed, Alerts
 from interface.settings.errors import Fault, SettingsError
 from interface.settings.locate import LineIndex
 from interface.settings.locate import Path as KeyPath
 from interface.settings.secrets import resolve_secret
 from interface.settings.sections import (
-    AlertFeed,
-    Alerts,
     Api,
     Filters,
     Forward,

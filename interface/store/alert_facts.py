@@ -9,9 +9,9 @@ from sqlalchemy import Select, and_, bindparam, case, func, select
 
 from interface.store.clock import DatabaseNow
 from interface.store.engine import Part
+from interface.store.filtering import without_codes
 from interface.store.records.figures import HeldShare
 from interface.store.schema import messages, requests, webhooks
-from interface.store.views import without_codes
 
 MOST_COUNTED = 1000
 """Dead requests and failed messages are counted no further."""

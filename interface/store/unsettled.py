@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, Table, bindparam, case, func, literal, null, select
 
 from interface.store.engine import Part
+from interface.store.filtering import code_pattern, without_codes
 from interface.store.records.console import LookedAt, Reason, Several, Stretch, Trouble
 from interface.store.records.lists import MessageSummary, RequestSummary
 from interface.store.records.reasons import reasons_of
@@ -19,10 +20,8 @@ from interface.store.schema import messages, requests
 from interface.store.views import (
     MESSAGE_COLUMNS,
     REQUEST_COLUMNS,
-    code_pattern,
     message_summary,
     request_summary,
-    without_codes,
 )
 
 MOST_LOOKED_AT = 100_000

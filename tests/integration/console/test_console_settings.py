@@ -15,7 +15,7 @@ from interface.console.pages.settings import setting_text
 from interface.console.site import MisshapenError, parts_of
 from interface.services.door_state import DoorState, Surroundings
 from interface.settings import load_settings
-from interface.settings.sections import AlertMail
+from interface.settings.alert_sections import AlertMail
 
 SECRETS = ("k3y-of-the-api", "w3bhook-s3cret", "at-r3st-key", "pass-0f-the-database")
 STORY = sample("problem-list-and-dispense")
