@@ -47,10 +47,6 @@ class Week:
         since = max(since, until - MOST_DAYS * 86400.0)
         return sum(max(0.0, min(until, end) - max(since, start)) for start, end in self._spans(since, until))
 
-    def open_at(self, moment: float) -> bool:
-        """Whether the feed is expected to speak just then."""
-        return any(start <= moment < end for start, end in self._spans(moment, moment))
-
     def _spans(self, since: float, until: float) -> Iterator[tuple[float, float]]:
         """The windows that touch a time, as POSIX seconds, none twice: those that overlap are one."""
         spans: list[tuple[float, float]] = []

@@ -56,9 +56,8 @@ class Traffic:
     """Delivered ones whose answer gave no correlation id."""
     waiting: int = 0
     held: int = 0
-    first_at: float | None = None
     last_at: float | None = None
-    """When the oldest and the newest delivered one was made."""
+    """When the newest delivered one was made."""
     newest: tuple[tuple[int, str], ...] = ()
     """Ids and correlation ids of some delivered ones."""
     sharing: Mapping[str, int] = field(default_factory=Counter)

@@ -167,7 +167,6 @@ def traffic_of(store: Store, environment: str, current: str, zone: tzinfo, overd
         without_id=sum(row.correlation_id is None for row in delivered),
         waiting=states["waiting"] + states["sending"],
         held=states["held"],
-        first_at=delivered[-1].created_at if delivered else None,
         last_at=delivered[0].created_at if delivered else None,
         newest=tuple((row.id, row.correlation_id) for row in delivered if row.correlation_id)[:NAMED],
         sharing=sums.sharing,

@@ -5,29 +5,21 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from sqlalchemy import Connection, bindparam, make_url, update
+from sqlalchemy import bindparam, make_url, update
 from sqlalchemy.exc import ArgumentError
 
-from interface.store import key_rows
 from interface.store.crypto import Keyring, Master
 from interface.store.engine import Database, Part
 from interface.store.errors import StoreError
 from interface.store.key_look import KeyLook
 from interface.store.lock import Role
-from interface.store.migrations import (
-    ENVELOPE,
-    MIGRATIONS,
-    Migration,
-    check_key,
-    check_version,
-    migrate,
-    stored_version,
-)
+from interface.store.migrations import MIGRATIONS
+from interface.store.opening import Opening, said_of_none
 from interface.store.presence import Presence, presence
 from interface.store.records.figures import StoreStats
 from interface.store.schema import liveness
@@ -94,8 +86,8 @@ def open_store(url: str, master: Master, *, create: bool = True) -> Store:
     """
     database = database_at(url)
     if not database.prepare(create=create):
-        raise StoreError(_no_store(database))
-    version = _Opening(database.changing() if create else database).prepare(master, MIGRATIONS, change=create)
+        raise StoreError(said_of_none(database))
+    version = Opening(database.changing() if create else database).prepare(master, MIGRATIONS, change=create)
     return Store(database, KeyLook(database, master).keyring(), version)
 
 
@@ -104,12 +96,12 @@ def store_exists(url: str) -> bool:
     database = database_at(url)
     if database.path is not None:
         return database.path.is_file() and database.path.stat().st_size > 0
-    return _Opening(database).exists()
+    return Opening(database).exists()
 
 
 def may_make_key(url: str) -> bool:
     """Whether a key may be made for the store at `url`: there is no store yet, or no key opens it (all is in the clear)."""
-    return not store_exists(url) or _Opening(database_at(url)).is_bare()
+    return not store_exists(url) or Opening(database_at(url)).is_bare()
 
 
 def presence_at(url: str, role: Role) -> Presence:
@@ -119,79 +111,7 @@ def presence_at(url: str, role: Role) -> Presence:
 
 def no_store(url: str) -> str:
     """What to say of a store that is not there: not yet, or not any more."""
-    return _no_store(database_at(url))
-
-
-def _no_store(database: Database) -> str:
-    if database.path is not None and presence(database, "door").is_held():
-        return (
-            f"there is no store at {database.name}, and a daemon runs that had one there: bring the file back, with its "
-            "-wal; do not restart the daemon, which would begin a new store"
-        )
-    return f"there is no store at {database.name}: start the daemon first, or correct [store] url"
-
-
-class _Opening(Part):
-    """Checks a store and brings it up to date."""
-
-    def exists(self) -> bool:
-        """Whether it has tables."""
-        try:
-            with self._reading() as connection:
-                return stored_version(connection, self._database.name) > 0
-        finally:
-            self.close()
-
-    def is_bare(self) -> bool:
-        """Whether no master key wraps its keys."""
-        try:
-            with self._reading() as connection:
-                version = stored_version(connection, self._database.name)
-                return version == 0 or (version >= ENVELOPE and key_rows.is_bare(connection))
-        finally:
-            self.close()
-
-    def prepare(self, master: Master, migrations: Sequence[Migration], *, change: bool) -> int:
-        """Give the version that the store then has; each step is a transaction, so that two may open at
-        once.
-        """
-        name = self._database.name
-        try:
-            with self._reading() as connection:
-                version = _checked_version(connection, master, name, migrations)
-            while version < migrations[-1].version:
-                if not change:
-                    raise StoreError(
-                        f"the store {name} is of version {version} and must become {migrations[-1].version}: "
-                        "start the daemon once, it brings the store up to date"
-                        if version
-                        else _no_store(self._database)
-                    )
-                with self._writing() as connection:
-                    # again, under the lock: another process may have been here first
-                    self._database.lock_schema(connection)
-                    version = _checked_version(connection, master, name, migrations)
-                    if not version:
-                        self._database.check_suited(connection)
-                    if version < migrations[-1].version:
-                        version = migrate(connection, master, version, migrations)
-            if change:
-                with self._writing() as connection:
-                    self._database.lock_schema(connection)
-                    key_rows.fit(connection, master, time.time())
-            return version
-        finally:
-            self.close()
-
-
-def _checked_version(
-    connection: Connection, master: Master, name: str, migrations: Sequence[Migration]
-) -> int:
-    version = stored_version(connection, name)
-    check_version(version, name, migrations)
-    if version:
-        check_key(connection, master, name, version)
-    return version
+    return said_of_none(database_at(url))
 
 
 class _Probe(Part):
@@ -216,13 +136,8 @@ class Store:
         self._parts = contextlib.ExitStack()
         self._making = threading.Lock()
         self._probing = threading.Lock()
-        self._journal: Journal | None = None
-        self._work: Work | None = None
-        self._views: Views | None = None
-        self._patients: PatientViews | None = None
-        self._commands: Commands | None = None
         self._probe: _Probe | None = None
-        self._seldom: dict[type[Part], Part] = {}
+        self._made: dict[type[Part], Part] = {}
 
     @property
     def keyring(self) -> Keyring:
@@ -239,176 +154,161 @@ class Store:
         """The door's writer."""
         from interface.store.journal import Journal
 
-        with self._making:
-            if self._journal is None:
-                self._journal = self._keep(Journal(self._database, self._keyring))
-            return self._journal
+        return self._part(Journal, lambda: Journal(self._database, self._keyring))
 
     @property
     def work(self) -> Work:
         """What the work's loop reads and commits."""
         from interface.store.work import Work
 
-        with self._making:
-            if self._work is None:
-                self._work = self._keep(Work(self._database, self._keyring))
-            return self._work
+        return self._part(Work, lambda: Work(self._database, self._keyring))
 
     @property
     def views(self) -> Views:
         """Lists, details and counts; reads only."""
         from interface.store.views import Views
 
-        with self._making:
-            if self._views is None:
-                self._views = self._keep(Views(self._database, self._keyring))
-            return self._views
+        return self._part(Views, lambda: Views(self._database, self._keyring))
 
     @property
     def patients(self) -> PatientViews:
         """Patients and what is theirs; reads only."""
         from interface.store.patient_views import PatientViews
 
-        with self._making:
-            if self._patients is None:
-                self._patients = self._keep(PatientViews(self._database, self._keyring))
-            return self._patients
+        return self._part(PatientViews, lambda: PatientViews(self._database, self._keyring))
 
     @property
     def commands(self) -> Commands:
         """What persons ask of the work."""
         from interface.store.commands import Commands
 
-        with self._making:
-            if self._commands is None:
-                self._commands = self._keep(Commands(self._database, self._keyring))
-            return self._commands
+        return self._part(Commands, lambda: Commands(self._database, self._keyring))
 
     @property
     def inbox(self) -> Inbox:
         """The door's writer for webhooks."""
         from interface.store.inbox import Inbox
 
-        return self._seldom_used(Inbox, lambda: Inbox(self._database, self._keyring))
+        return self._part(Inbox, lambda: Inbox(self._database, self._keyring))
 
     @property
     def webhooks(self) -> WebhookViews:
         """Webhooks, and requests that none has answered; reads only."""
         from interface.store.webhook_views import WebhookViews
 
-        return self._seldom_used(WebhookViews, lambda: WebhookViews(self._database, self._keyring))
+        return self._part(WebhookViews, lambda: WebhookViews(self._database, self._keyring))
 
     @property
     def rotation(self) -> Rotation:
         """What replaces the master key."""
         from interface.store.rotation import Rotation
 
-        return self._seldom_used(Rotation, lambda: Rotation(self._database))
+        return self._part(Rotation, lambda: Rotation(self._database))
 
     @property
     def resealing(self) -> Resealing:
         """What seals values of older keys anew."""
         from interface.store.resealing import Resealing
 
-        return self._seldom_used(Resealing, lambda: Resealing(self._database, self._keyring))
+        return self._part(Resealing, lambda: Resealing(self._database, self._keyring))
 
     @property
     def backup(self) -> Backup:
         """What copies it."""
         from interface.store.backup import Backup
 
-        return self._seldom_used(Backup, lambda: Backup(self._database))
+        return self._part(Backup, lambda: Backup(self._database))
 
     @property
     def checkpoints(self) -> Checkpoints:
         """What brings commits into a SQLite file from its log."""
         from interface.store.checkpoints import Checkpoints
 
-        return self._seldom_used(Checkpoints, lambda: Checkpoints(self._database))
+        return self._part(Checkpoints, lambda: Checkpoints(self._database))
 
     @property
     def environments(self) -> Environments:
         """Where the store lives, and what going live finds there."""
         from interface.store.environments import Environments
 
-        return self._seldom_used(Environments, lambda: Environments(self._database))
+        return self._part(Environments, lambda: Environments(self._database))
 
     @property
     def onboarding(self) -> OnboardingViews:
         """Evidence of the steps to production; reads only."""
         from interface.store.onboarding_views import OnboardingViews
 
-        return self._seldom_used(OnboardingViews, lambda: OnboardingViews(self._database, self._keyring))
+        return self._part(OnboardingViews, lambda: OnboardingViews(self._database, self._keyring))
 
     @property
     def confirmations(self) -> Confirmations:
         """What persons have seen done."""
         from interface.store.confirmations import Confirmations
 
-        return self._seldom_used(Confirmations, lambda: Confirmations(self._database, self._keyring))
+        return self._part(Confirmations, lambda: Confirmations(self._database, self._keyring))
 
     @property
     def roster(self) -> RosterRows:
         """The vendor's test patients."""
         from interface.store.roster import RosterRows
 
-        return self._seldom_used(RosterRows, lambda: RosterRows(self._database, self._keyring))
+        return self._part(RosterRows, lambda: RosterRows(self._database, self._keyring))
 
     @property
     def rounds(self) -> Rounds:
         """How the production test stands."""
         from interface.store.rounds import Rounds
 
-        return self._seldom_used(Rounds, lambda: Rounds(self._database, self._keyring))
+        return self._part(Rounds, lambda: Rounds(self._database, self._keyring))
 
     @property
     def retention(self) -> Retention:
         """What finds and deletes rows that are kept no longer."""
         from interface.store.retention import Retention
 
-        return self._seldom_used(Retention, lambda: Retention(self._database, self._keyring))
+        return self._part(Retention, lambda: Retention(self._database, self._keyring))
 
     @property
     def users(self) -> Users:
         """Who may use the console, and who is signed in."""
         from interface.store.users import Users
 
-        return self._seldom_used(Users, lambda: Users(self._database))
+        return self._part(Users, lambda: Users(self._database))
 
     @property
     def audit(self) -> Audit:
         """Who saw and did what in the console."""
         from interface.store.audit import Audit
 
-        return self._seldom_used(Audit, lambda: Audit(self._database, self._keyring))
+        return self._part(Audit, lambda: Audit(self._database, self._keyring))
 
     @property
     def overview(self) -> Overview:
         """Counts for people, at a glance; reads only."""
         from interface.store.overview import Overview
 
-        return self._seldom_used(Overview, lambda: Overview(self._database))
+        return self._part(Overview, lambda: Overview(self._database))
 
     @property
     def unsettled(self) -> Unsettled:
         """What waits for a person, by reason; reads only."""
         from interface.store.unsettled import Unsettled
 
-        return self._seldom_used(Unsettled, lambda: Unsettled(self._database))
+        return self._part(Unsettled, lambda: Unsettled(self._database))
 
     @property
     def alert_books(self) -> AlertBooks:
         """What alerts are on; the daemon's, and for who lists them."""
         from interface.store.alerts import AlertBooks
 
-        return self._seldom_used(AlertBooks, lambda: AlertBooks(self._database))
+        return self._part(AlertBooks, lambda: AlertBooks(self._database))
 
     @property
     def alert_facts(self) -> AlertFacts:
         """What alerts are judged by; reads only."""
         from interface.store.alert_facts import AlertFacts
 
-        return self._seldom_used(AlertFacts, lambda: AlertFacts(self._database))
+        return self._part(AlertFacts, lambda: AlertFacts(self._database))
 
     @property
     def shared(self) -> bool:
@@ -420,7 +320,7 @@ class Store:
         """Which processes use the store; the pulse's."""
         from interface.store.nodes import Nodes
 
-        return self._seldom_used(Nodes, lambda: Nodes(self._database))
+        return self._part(Nodes, lambda: Nodes(self._database))
 
     def presence(self, role: Role) -> Presence:
         """The store's door or work, as others see it. One thread's; ends with the store."""
@@ -428,11 +328,11 @@ class Store:
         self._parts.callback(made.release)
         return made
 
-    def _seldom_used(self, kind: type[_PartT], make: Callable[[], _PartT]) -> _PartT:
+    def _part(self, kind: type[_PartT], make: Callable[[], _PartT]) -> _PartT:
         with self._making:
-            found = self._seldom.get(kind)
+            found = self._made.get(kind)
             if not isinstance(found, kind):
-                found = self._seldom[kind] = self._keep(make())
+                found = self._made[kind] = self._keep(make())
             return found
 
     def _keep(self, part: _PartT) -> _PartT:
@@ -455,8 +355,8 @@ class Store:
     def close(self) -> None:
         """Close every part; what was not committed is undone."""
         self._parts.close()
-        self._journal = self._work = self._views = self._patients = self._commands = self._probe = None
-        self._seldom.clear()
+        self._probe = None
+        self._made.clear()
         if self._whole:
             self._database.engine.dispose()
 
@@ -467,19 +367,7 @@ class Store:
     def interrupt(self) -> None:
         """Have what its parts are reading or writing just now fail with StoreError. From any thread."""
         with self._making:
-            made = [
-                part
-                for part in (
-                    self._journal,
-                    self._work,
-                    self._views,
-                    self._patients,
-                    self._commands,
-                    self._probe,
-                    *self._seldom.values(),
-                )
-                if part is not None
-            ]
+            made = [part for part in (self._probe, *self._made.values()) if part is not None]
         for part in made:
             part.interrupt()
 

@@ -19,15 +19,8 @@ from sqlalchemy import (
     select,
 )
 
-from interface.store.records.lists import (
-    MessageFilter,
-    RequestFilter,
-)
-from interface.store.schema import (
-    messages,
-    request_ids,
-    requests,
-)
+from interface.store.records.lists import MessageFilter, RequestFilter
+from interface.store.schema import messages, request_ids, requests
 
 _ESCAPE = "\\"
 _FROM_SENDER = or_(

@@ -146,10 +146,6 @@ class Prepared:
         if rows:
             self.start_many(connection, rows)
 
-    def count_many(self, connection: Connection, rows: Sequence[Parameters]) -> int:
-        """The same; gives how many rows of the table it changed."""
-        return changed(connection, self.start_many(connection, rows)) if rows else 0
-
     def start_many(self, connection: Connection, rows: Sequence[Parameters]) -> Cursor:
         """The same for some rows; `changed` says how many rows of the table it changed."""
         dialect = connection.dialect

@@ -135,10 +135,6 @@ def _facts(asked: Asked, request: RequestDetail) -> list[tuple[str, Any]]:
     return [(name, value) for name, value in facts if value not in (None, "", {"at": None})]
 
 
-def _request_link(number: int | None) -> dict[str, str] | None:
-    return None if number is None else {"text": f"request {number}", "href": f"/requests/{number}"}
-
-
 def _complete(request: RequestDetail) -> list[tuple[str, str]]:
     """How much of the contract it fills, and whether all that was known went with it."""
     found = completeness(decoded(request.body), kept_beside(request.detail))

@@ -58,7 +58,6 @@ def test_nights_and_weekends_do_not_count() -> None:
 def test_windows_that_overlap_count_once_and_may_reach_into_the_next_day() -> None:
     hospital = week("22:00-06:00", "Mon 05:00-08:00")
     assert hospital.expected(at(2026, 3, 1, 20), at(2026, 3, 2, 12)) == 10 * 3600
-    assert hospital.open_at(at(2026, 3, 2, 3)) and not hospital.open_at(at(2026, 3, 2, 9))
 
 
 def test_the_day_on_which_clocks_go_forward_is_an_hour_shorter() -> None:

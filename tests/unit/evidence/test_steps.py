@@ -30,7 +30,6 @@ STAGING = Traffic(
     delivered=4,
     waiting=3,
     held=2,
-    first_at=AT - 60,
     last_at=AT,
     newest=((7, "c-7"), (6, "c-6")),
     sharing=Counter(both=1, problems=2, none=1),
