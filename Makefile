@@ -55,7 +55,8 @@ $(READY): setup.cfg pyproject.toml requirements.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
 		{ echo "$(PYTHON) can't make a venv; on Debian: apt-get install python3-venv" >&2; rm -rf $(VENV); exit 2; }
 	@sed -n 's/^\([a-z0-9-]*==[^ ;\\]*\).*/\1/p' requirements.lock > $(VENV)/constraints.txt
-	$(INSTALL) --constraint $(VENV)/constraints.txt $(EDITABLE) || \
+	@echo "packages are installed into $(VENV), once" >&2
+	@$(INSTALL) --constraint $(VENV)/constraints.txt $(EDITABLE) || \
 		{ echo "The pinned versions can't be had here: the newest that fit are installed" >&2; $(INSTALL) $(EDITABLE); }
 	@touch $(READY)
 

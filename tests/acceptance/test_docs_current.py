@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import runpy
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,14 @@ def test_every_event_in_the_code_is_in_the_docs() -> None:
     assert len(said) > 20
     text = (ROOT / "docs" / "operating.md").read_text("utf-8")
     assert {name for name in said if f"`event={name}" not in text} == set()
+
+
+def test_each_event_has_one_row() -> None:
+    text = (ROOT / "docs" / "operating.md").read_text("utf-8")
+    first_cells = re.findall(r"^\| (`event=[^|]*) \|", text, re.MULTILINE)
+    events = Counter(name for cell in first_cells for name in re.findall(r"`event=([a-z-]+)", cell))
+    assert len(events) > 20
+    assert [name for name, rows in events.items() if rows > 1] == []
 
 
 def test_the_page_of_the_simulated_api_has_its_options_and_their_shares() -> None:
