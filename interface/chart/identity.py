@@ -171,9 +171,8 @@ def _takes_over(chart: Chart, key: str, prior: str, at: str) -> bool:
     if chart.keys[0] == key:
         return False  # it is already
     mrn = chart.patient.get("patient.mrn.extension")
-    since = chart.own_since or (
-        mrn.at if mrn is not None else ""
-    )  # later news under it say nothing of the merges
+    # later news under it say nothing of the merges
+    since = chart.own_since or (mrn.at if mrn is not None else "")
     return chart.keys[0] == prior and max(since, chart.removed.get("", "")) <= at
 
 

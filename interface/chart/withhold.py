@@ -119,9 +119,8 @@ def _withheld_since(
     """
     groups_of = _groups_of(groups)
     since: dict[str, str] = {}
-    for marked, at in sorted(
-        marks.items(), key=lambda mark: mark[1], reverse=True
-    ):  # so the first that comes is the latest
+    # the latest first
+    for marked, at in sorted(marks.items(), key=lambda mark: mark[1], reverse=True):
         todo = [marked]
         for code in todo:  # grows
             for group in groups_of.get(code, ()):

@@ -45,9 +45,8 @@ def guarded(what: str, check: Callable[[Settings], Found], settings: Settings) -
     except SettingsError as error:
         findings += [Finding("FAIL", what, str(fault), about_settings=True) for fault in error.faults]
     except InterfaceError as error:
-        named = (
-            getattr(error, "exit_code", 1) == 2
-        )  # as every other command has it: a key that the settings name
+        # as every other command has it: a key that the settings name
+        named = getattr(error, "exit_code", 1) == 2
         findings += [Finding("FAIL", what, line, about_settings=named) for line in str(error).splitlines()]
     except OSError as error:
         said = error.strerror or type(error).__name__

@@ -341,11 +341,8 @@ def day_of(asked: Asked, name: str, more: int = 0) -> float | None:
     try:
         day += timedelta(days=more)
         return (day.replace(tzinfo=asked.zone) if asked.zone else day.astimezone()).timestamp()
-    except (
-        ValueError,
-        OverflowError,
-        OSError,
-    ):  # at an end of the calendar: before or after all that there is
+    except (ValueError, OverflowError, OSError):
+        # at an end of the calendar: before or after all that there is
         return 0.0 if day.year < 1970 else _END
 
 

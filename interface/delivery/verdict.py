@@ -292,7 +292,7 @@ def retry_after_seconds(text: str, now: float | None = None) -> float | None:
     """
     text = text.strip()
     if text.isascii() and text.isdigit():
-        return LONGEST_WAIT if len(text) > 6 else min(float(text), LONGEST_WAIT)
+        return min(float(text), LONGEST_WAIT)
     until = _posix(text)
     return None if until is None or now is None else min(max(0.0, until - now), LONGEST_WAIT)
 

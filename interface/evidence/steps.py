@@ -225,9 +225,8 @@ def _all_sent(facts: Facts) -> Finding:
 
 def _answered(facts: Facts) -> Finding:
     found = facts.of("staging")
-    ids = [
-        f"request {number}: {correlation}" for number, correlation in found.newest[:3]
-    ]  # the report has them all
+    # the report has them all
+    ids = [f"request {number}: {correlation}" for number, correlation in found.newest[:3]]
     without = [f"{found.without_id} answered without a correlation id"] if found.without_id else []
     data = {
         "made": found.made,

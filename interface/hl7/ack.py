@@ -275,10 +275,8 @@ def _stamp(now: datetime, zone: tzinfo | None, fold: int) -> str:  # noqa: ARG00
 
 def _err(fault: Fault, number: tuple[int, int], delimiters: Delimiters) -> list[str]:
     text = escape(fault.text, delimiters)
-    if number < (
-        2,
-        5,
-    ):  # ERR-1 (ELD): segment, sequence, field, and the code with its text and table as subcomponents
+    if number < (2, 5):
+        # ERR-1 (ELD): segment, sequence, field, and the code with its text and table as subcomponents
         where = (*fault.where, "", "", "")[:3]
         problem = delimiters.subcomponent.join((fault.code, text, "HL70357"))
         return ["ERR", delimiters.component.join((*where, problem))]

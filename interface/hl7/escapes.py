@@ -26,9 +26,8 @@ def unescape(text: str, delimiters: Delimiters, charset: str = "utf-8") -> str:
         if match[2] is not None:
             run = match[2].replace(escape, "").replace("X", "")
             return charsets.decode_fragment(bytes.fromhex(run), charset)
-        return match[
-            0
-        ]  # a known form without a plain-text meaning (\.sp\ \C..\ \M..\ \Z..\): kept, and not torn apart
+        # a known form without a plain-text meaning (\.sp\ \C..\ \M..\ \Z..\): kept, and not torn apart
+        return match[0]
 
     return pattern.sub(meant, text)
 

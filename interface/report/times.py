@@ -137,8 +137,7 @@ def _time(message: Message, name: str, field: int, zone: ZoneInfo | None) -> tup
         ).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    if (
-        not 1900 <= moment.year <= 9000
-    ):  # what can't be moved to another zone any more is no time of a message
+    # what can't be moved to another zone any more is no time of a message
+    if not 1900 <= moment.year <= 9000:
         return None
     return moment, offset is not None or zone is not None

@@ -277,10 +277,8 @@ _FAILURES: tuple[tuple[type[BaseException], Failure], ...] = (
     (urllib3.exceptions.ReadTimeoutError, "timeout-read"),
     (requests.exceptions.ReadTimeout, "timeout-read"),
     (TimeoutError, "timeout-read"),
-    (
-        ConnectionError,
-        "reset",
-    ),  # the built-in one: reset, aborted, broken pipe, http.client.RemoteDisconnected
+    # the built-in one: reset, aborted, broken pipe, http.client.RemoteDisconnected
+    (ConnectionError, "reset"),
     (urllib3.exceptions.ProtocolError, "reset"),
     (HTTPException, "reset"),
 )

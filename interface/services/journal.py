@@ -96,9 +96,8 @@ class JournalThread(Generic[Item]):
         self._probe = probe
         self._rest = rest
         self._fails, self._works_again = said
-        self._submitted: SimpleQueue[Sequence[Item]] = (
-            SimpleQueue()
-        )  # 5 us a hand-over less than by a condition
+        # 5 us a hand-over less than by a condition
+        self._submitted: SimpleQueue[Sequence[Item]] = SimpleQueue()
         self._waiting: deque[Item] = deque()
         self._committed: list[tuple[int, float]] = []
         self._lanes: list[int] = []

@@ -12,9 +12,8 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
-_HEAD = struct.Struct(
-    "!iiIii"
-)  # dimensions, whether there are NULLs, the elements' type, how many, the first one's number
+# dimensions, whether there are NULLs, the elements' type, how many, the first one's number
+_HEAD = struct.Struct("!iiIii")
 _NULL = struct.pack("!i", -1)
 _LENGTH = struct.Struct("!i").pack
 _FLOAT = struct.Struct("!id").pack

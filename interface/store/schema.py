@@ -197,9 +197,7 @@ patients = Table(
     Column("fence", BigInteger, nullable=False, server_default="0"),  # how often something was claimed
     Column("created_at", Double, nullable=False),
     Column("changed_at", Double, nullable=False),
-    Column(
-        "merged_into", BigInteger
-    ),  # the patient whose chart this one's is part of; NULL: a chart of its own
+    Column("merged_into", BigInteger),  # whose chart this one's is part of; NULL: a chart of its own
 )
 _filled_index("patients_merged", patients.c.merged_into)
 Index("patients_changed", patients.c.changed_at, patients.c.id)  # the list, newest changed first

@@ -132,9 +132,8 @@ def mrn(spec: Spec) -> Reader:
     def choose(path: Path, numbers: list[Number], authorities: Sequence[str]) -> Number | Unfit | None:
         if authorities:
             mine = sorted((e for e in numbers if e.kind in own), key=lambda entry: own.index(entry.kind))
-            bare = (
-                mine if path == paths[0] else []
-            )  # PID-2 may be another's number: only where it names the site's
+            # PID-2 may be another's number: only where it names the site's
+            bare = mine if path == paths[0] else []
             for name in authorities:
                 if wanted := [e for e in mine if e.of((name,))]:
                     return _unaltered(wanted[0])

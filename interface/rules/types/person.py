@@ -165,9 +165,8 @@ class Readings:
         if not typed and self._is_thing(f"{second} {third}"):
             return None
         number = repetition.component(1).strip()
-        if (
-            not second and context.site.provider(number) is not None
-        ):  # an id alone, which the site's table knows
+        # an id alone, which the site's table knows
+        if not second and context.site.provider(number) is not None:
             return Person(repetition.path, number, repetition.at(1), _NOTHING, "")
         if (
             third
