@@ -261,6 +261,19 @@ def test_a_whole_msh_11_is_given_back():
     assert raw.split(b"|")[10] == b"P^T"
 
 
+def test_all_of_msh_18_is_given_back():
+    raw = answer(sent(charset="8859/1~UNICODE UTF-8"))
+    assert raw
+    assert raw.split(b"\r")[0].split(b"|")[17] == b"8859/1~UNICODE UTF-8"
+
+
+@pytest.mark.parametrize(
+    ("accept", "application", "expected"), [("ne", "al", "AA"), ("al", "ne", "CA"), ("ne", "ne", None)]
+)
+def test_msh_15_and_msh_16_may_be_small_letters(accept: str, application: str, expected: str | None):
+    assert code(sent(accept, application), Receipt.STORED) == expected
+
+
 @pytest.mark.parametrize(
     ("charset", "codec"),
     [
