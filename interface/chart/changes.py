@@ -223,6 +223,8 @@ def _problem(problem: Problem, told: Mapping[str, Any]) -> Entry:
     hidden = told["why"] in HIDDEN
     if not hidden:
         values |= _leaves("problem", problem.leaves, problem.message)
+        if (named := problem.named) is not None:
+            values |= _leaves("problem", named.leaves, named.message)
         values["problem.system"] = Value(
             problem.system, source_text(problem.leaves[0].source, problem.message)
         )

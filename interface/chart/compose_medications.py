@@ -9,6 +9,7 @@ import msgspec
 
 from interface.chart.discharges import discharge_of
 from interface.chart.draft import Draft
+from interface.chart.labels import label_of, labelled
 from interface.chart.model import Chart, Order
 from interface.chart.orders import is_withheld
 from interface.rules.facts import Fact, LeftOut
@@ -64,7 +65,11 @@ def compose_medications(draft: Draft, chart: Chart, today: date) -> None:
         medication: dict[str, Any] = {"active": active}
         draft.add(f"{where}.active", active, newest.source, newest.rule)
         facts = newest.order.facts
-        draft.put(medication, "nameCode", f"{where}.nameCode", facts.get("medication.nameCode"))
+        name = facts["medication.nameCode"]
+        if label_of(name) is None:
+            for seen in orders:
+                name = labelled(name, seen.order.facts["medication.nameCode"])
+        draft.put(medication, "nameCode", f"{where}.nameCode", name)
         schedule = facts.get(_SCHEDULE)
         if schedule is None and len(taken) > 1:  # it is the drug's, whichever order says it
             said = [seen for seen in taken if _SCHEDULE in seen.order.facts]

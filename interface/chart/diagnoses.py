@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from interface.chart.draft import Draft, Placed
+from interface.chart.labels import LABEL, label_of
 from interface.chart.model import Chart, Problem
 from interface.chart.standing import Standing, by_code, first_date, standing
+from interface.chart.stated_problems import with_label
 from interface.rules.facts import Fact, LeftOut
 from interface.rules.policy import Policy
 
@@ -25,7 +27,7 @@ class Known(msgspec.Struct, frozen=True, gc=False):
     """One code with all that is known of it today."""
 
     shown: Problem
-    """The sighting that label and sources are taken from: the first active one, else the newest."""
+    """The sighting that sources are taken from: the first active one, else the newest. Its label, too, where it has one."""
     standing: Standing
     date: Fact | None
     """The earliest."""
@@ -44,6 +46,9 @@ def _known(sightings: list[Problem], today: date, days: int) -> Known:
     standings = [(entry, standing(entry, today, days)) for entry in sightings]
     active = [pair for pair in standings if pair[1].active]
     shown, judged = active[0] if active else max(standings, key=lambda pair: pair[0].at)
+    if label_of(shown) is None:
+        for entry in sightings:
+            shown = with_label(shown, entry)
     return Known(shown, judged, first_date(sightings) or shown.date)
 
 
@@ -55,8 +60,10 @@ def _source(draft: Draft, problem: Problem, part: str = ".code") -> str:
 
 def _put_texts(draft: Draft, where: str, problem: Problem) -> None:
     """The provenance of code and label."""
-    leaves = tuple([leaf for leaf in problem.leaves if leaf.path in (".code", ".displayName")])
+    leaves = tuple([leaf for leaf in problem.leaves if leaf.path in (".code", LABEL)])
     draft.placed.append(Placed(where, leaves, problem.rule, draft.earlier(problem.message)))
+    if (named := problem.named) is not None:
+        draft.placed.append(Placed(where, named.leaves, named.rule, draft.earlier(named.message)))
 
 
 def _put_active(draft: Draft, where: str, judged: Standing) -> None:

@@ -81,8 +81,9 @@ class Draft(msgspec.Struct):
         """The provenance of a fact that now stands at `where`."""
         if fact.said:
             self.repaired += [(where, text) for text in fact.said]
-        if fact.leaves:
-            self.placed.append(Placed(where, fact.leaves, fact.rule, self.earlier(fact.message)))
+        for said in (fact, fact.named):
+            if said is not None and said.leaves:
+                self.placed.append(Placed(where, said.leaves, said.rule, self.earlier(said.message)))
 
     def put(self, holder: dict[str, Any], key: str, where: str, fact: Fact | None) -> None:
         """Put a fact's value at `where`; note why when it has none."""

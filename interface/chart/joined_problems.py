@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from interface.chart.known_problems import KnownProblems
 from interface.chart.model import Chart, Problem, change
-from interface.chart.stated_problems import VISIT_LIST, with_first_date, with_state_of
+from interface.chart.stated_problems import VISIT_LIST, joined, with_state_of
 
 
 def absorb_problems(chart: Chart, entries: list[Problem]) -> None:
@@ -29,12 +29,12 @@ def _absorb(known: KnownProblems, entry: Problem) -> None:
         return
     same = known.same(entry)
     if same is not None and same.at > entry.at:
-        known.put(with_first_date(_with_later_state(same, entry), entry))
+        known.put(joined(_with_later_state(same, entry), entry))
         if entry.ended is not None:
             known.end(entry)  # what visits said before it
         return
     if same is not None:
-        entry = with_first_date(_with_later_state(entry, same), same)
+        entry = joined(_with_later_state(entry, same), same)
     if entry.ended is not None:
         known.end(entry)
     else:
@@ -63,7 +63,7 @@ def _join_by_number(known: KnownProblems, number: str) -> None:
         for _, entry in stated:
             if entry.released_at <= mark.at:
                 coded = {"system": entry.system, "code": entry.code, "label": entry.label}
-                known.withhold(change(mark, **coded, leaves=entry.leaves))
+                known.withhold(change(mark, **coded, leaves=entry.leaves, named=entry.named))
         return
     newest = max((entry.at for _, entry in stated), default="")
     now = [(place, entry) for place, entry in stated if entry.at == newest]

@@ -6,11 +6,12 @@ message has the whole list: a problem that is no longer on it is gone, a medicat
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from interface.chart.model import Chart, Order, Problem, change
 from interface.chart.orders import take_confidential_orders, take_orders, with_state
-from interface.chart.problems import take_confidential, take_problems
+from interface.chart.problems import Before, take_confidential, take_out, take_problems
 from interface.rules.facts import Leaf, LeftOut
 
 if TYPE_CHECKING:
@@ -20,12 +21,14 @@ if TYPE_CHECKING:
 def take_lists(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> None:
     """Every list of the message, each segment an entry of its own."""
     for found in reading.lists:
-        if found.snapshot and not _is_newest(chart, reading, found):
-            continue
+        late = found.snapshot and not _is_newest(chart, reading, found)
         if found.problems:
-            if found.snapshot:
-                chart.problems = [entry for entry in chart.problems if not _lists_problem(found, entry)]
-            take_problems(chart, _of_no_visit(reading, found), left_out)
+            before: Before = {}
+            if found.snapshot and not late:
+                before = take_out(chart, partial(_lists_problem, found))
+            take_problems(chart, _of_no_visit(reading, found), left_out, before, late=late)
+        elif late:
+            take_confidential_orders(chart, change(reading, orders=found.orders), left_out)
         else:
             take_orders(chart, change(reading, orders=found.orders), left_out)
             if found.snapshot:

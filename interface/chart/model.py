@@ -62,6 +62,8 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Of one that is withheld, in whichever visit: the visit whose message said that it is confidential."""
     dated_at: str = ""
     """When its date was last corrected (`CO` in PRB-1): no date from before that counts."""
+    named: Fact | None = None
+    """As `Fact.named`."""
 
     @property
     def state_since(self) -> str:

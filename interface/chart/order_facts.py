@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from interface.chart.labels import labelled
 from interface.chart.model import Order
 from interface.chart.order_numbers import same_drug, text_label
 from interface.chart.update import merge
@@ -11,6 +12,15 @@ from interface.rules.types.medication import NDC
 # What an order states as a whole: a change that brings one of them leaves no old one beside it to contradict it.
 DOSAGE: tuple[str, ...] = ("prescription.text", "prescription.timing", "prescription.dose")
 TOGETHER = (("order.start", "order.stop", "order.duration"), DOSAGE)
+_CODED = frozenset(
+    (
+        "medication.nameCode",
+        "medication.scheduleCode",
+        "prescription.code",
+        "prescription.form",
+        "prescription.route",
+    )
+)
 _OF_ANY_DRUG = ("prescription.prescribedDate", "prescription.prescriber", "prescription.facility")
 """What an order keeps when it is changed to another drug."""
 
@@ -40,6 +50,7 @@ def filled(facts: Item, more: Item) -> dict[str, Fact]:
     same = same_drug(other, known)
     unsure = same is None and text_label(other) and text_label(known)
     for field, fact in more.items():
+        stated = found.get(field)
         given = field == "prescription.code" and any(leaf.source.startswith("RXD") for leaf in fact.leaves)
         if not given and (
             (same is False and is_of_the_drug(field)) or (unsure and field == "prescription.code")
@@ -53,7 +64,15 @@ def filled(facts: Item, more: Item) -> dict[str, Fact]:
             merge(found, field, fact)
         elif is_empty(found.get(field)) and not contradicts(facts, field):
             found[field] = fact
+        complete(found, field, stated, fact)
     return found
+
+
+def complete(facts: dict[str, Fact], field: str, known: Fact | None, fact: Fact) -> None:
+    """A coded fact of an order, with what the other of the two that met says more. `known`: what stood there before."""
+    if known is not None and field in _CODED:
+        stands = facts[field]
+        facts[field] = labelled(stands, fact if stands is known else known)
 
 
 def contradicts(known: Item, field: str) -> bool:

@@ -8,6 +8,7 @@ from interface.chart.model import Chart, Order, change
 from interface.chart.order_facts import (
     DOSAGE,
     TOGETHER,
+    complete,
     contradicts,
     filled,
     is_empty,
@@ -239,14 +240,16 @@ class _Taking:
         facts = dict(old.facts)
         states = self.states
         for field, fact in (self._stated(facts) if states else self._added(facts)).items():
+            known = facts.get(field)
             if field == "prescription.prescribedDate":
                 take_date(facts, fact, opens=states and not newer)
             elif field == "prescription.code":
                 take_code(facts, fact, states=states, adds=self.adds)
             elif states or field == "order.confidential":
                 merge(facts, field, fact)
-            elif is_empty(facts.get(field)) and not contradicts(old.facts, field):
+            elif is_empty(known) and not contradicts(old.facts, field):
                 facts[field] = fact
+            complete(facts, field, known, fact)
         return facts
 
     def _stated(self, facts: dict[str, Fact]) -> Item:

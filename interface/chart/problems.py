@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from interface.chart.known_problems import KnownProblems, Placed, same_entry
+from interface.chart.labels import label_of
 from interface.chart.model import STATE_UNSAID, Chart, Problem, change
-from interface.chart.standing import Coded, earliest_of
+from interface.chart.standing import Coded
 from interface.chart.stated_problems import (
     VISIT_LIST,
     Stated,
     dated,
+    joined,
     problems_of,
     unsent,
-    with_first_date,
+    with_label,
     with_state_of,
 )
 from interface.chart.update import visit_of
@@ -23,26 +26,31 @@ from interface.rules.facts import Fact, Leaf, LeftOut, text_of
 if TYPE_CHECKING:
     from interface.rules.reading import Reading
 
+Before = dict[Coded, Problem]
+"""What was known of each code of a list that is stated anew."""
 
-def take_problems(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> None:
+
+def take_problems(
+    chart: Chart,
+    reading: Reading,
+    left_out: list[LeftOut],
+    before: Before | None = None,
+    *,
+    late: bool = False,
+) -> None:
     """DG1: without action codes those of an ADT replace what the same visit said before; else they only add.
 
-    Problems of a list (PRB) change one by one, each by its action code.
+    Problems of a list (PRB) change one by one, each by its action code. `before`: what was known of a site's whole list that
+    is stated anew; `late`: a newer one is known.
     """
     if not reading.problems:
         return
     visit = visit_of(reading)
-    before: dict[Coded, Fact] = {}
     account = text_of(reading.facts, "visit.account")
     stated = [Stated.of(item, visit, account, reading) for item in reading.problems]
     diagnoses = [entry for entry in stated if not entry.listed and entry.fact is not None]
-    if visit and diagnoses and reading.at < chart.snapshots.get(visit, ""):
-        # older than the visit's whole list: only that something is confidential, or deleted, counts
-        stated = [
-            entry
-            for entry in stated
-            if entry.listed or entry.confidential is not None or entry.action == "delete"
-        ]
+    if late or (visit and diagnoses and reading.at < chart.snapshots.get(visit, "")):
+        stated = [change(entry, late=True) if late or not entry.listed else entry for entry in stated]
     elif (
         reading.type.startswith("ADT")
         and visit
@@ -50,8 +58,8 @@ def take_problems(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> No
         and not any(entry.action for entry in diagnoses)
     ):
         chart.snapshots[visit] = reading.at
-        before = _take_out(chart, visit, reading.at)
-    _take_stated(chart, stated, left_out, before)
+        before = take_out(chart, lambda entry: _is_of_list(entry, visit, reading.at))
+    _take_stated(chart, stated, left_out, before or {})
 
 
 def take_confidential(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> None:
@@ -62,9 +70,7 @@ def take_confidential(chart: Chart, reading: Reading, left_out: list[LeftOut]) -
         _take_stated(chart, confidential, left_out, {})
 
 
-def _take_stated(
-    chart: Chart, stated: list[Stated], left_out: list[LeftOut], before: dict[Coded, Fact]
-) -> None:
+def _take_stated(chart: Chart, stated: list[Stated], left_out: list[LeftOut], before: Before) -> None:
     numbers = [entry.instance for entry in stated if entry.instance]
     used = Counter(numbers) if numbers else None
     known = KnownProblems(chart.problems)
@@ -77,43 +83,46 @@ def _take_stated(
     chart.problems = known.entries()
 
 
-def _take_out(chart: Chart, visit: str, at: str) -> dict[Coded, Fact]:
-    """Take a visit's diagnoses out of the chart, but what was said after `at`; the earliest date of each code, for those
-    that come again.
-    """
-    dates: dict[Coded, Fact] = {}
+def _is_of_list(entry: Problem, visit: str, at: str) -> bool:
+    """Whether a visit's list replaces it. What was deleted stays so against what no visit said and comes late."""
+    return not entry.listed and entry.visit == visit and not entry.gone and entry.at <= at
+
+
+def take_out(chart: Chart, goes: Callable[[Problem], bool]) -> Before:
+    """Take the entries of a list out of the chart; what was known of each code, for those that come again."""
+    before: Before = {}
     kept = []
     for problem in chart.problems:
-        if problem.listed or problem.visit != visit or problem.gone or problem.at > at:
-            kept.append(problem)  # what was deleted stays so against what no visit said and comes late
-            continue
-        key = (problem.system, problem.code)
-        earliest = earliest_of(problem.date, dates.get(key))
-        if earliest is not None:
-            dates[key] = earliest
+        if not goes(problem):
+            kept.append(problem)
+        elif not problem.gone:
+            key = (problem.system, problem.code)
+            before[key] = _as_before(problem, before[key]) if key in before else problem
     chart.problems = kept
-    return dates
+    return before
 
 
-def _take_plain(
-    known: KnownProblems, stated: Stated, left_out: list[LeftOut], before: dict[Coded, Fact]
-) -> None:
+def _as_before(entry: Problem, before: Problem) -> Problem:
+    """A diagnosis that comes again with its list: with the earliest date, and the label that it has lost."""
+    return with_label(dated(entry, before.date), before)
+
+
+def _take_plain(known: KnownProblems, stated: Stated, left_out: list[LeftOut], before: Before) -> None:
     """A visit's diagnosis of which nothing is said but code and date; what is new of it is taken without a further look
     (2 us each).
     """
     for entry in problems_of(stated, ""):
         if known.knows(entry.code):
             _Taking(known, stated, left_out, before).place(entry)
-        else:
-            known.add(dated(entry, before.get((entry.system, entry.code))) if before else entry)
+        elif not stated.late:
+            again = before.get((entry.system, entry.code))
+            known.add(entry if again is None else _as_before(entry, again))
 
 
 class _Taking:
     """One stated problem on its way into the chart."""
 
-    def __init__(
-        self, known: KnownProblems, stated: Stated, left_out: list[LeftOut], before: dict[Coded, Fact]
-    ):
+    def __init__(self, known: KnownProblems, stated: Stated, left_out: list[LeftOut], before: Before):
         self.known = known
         self.stated = stated
         self.left_out = left_out
@@ -144,7 +153,15 @@ class _Taking:
             return []
         # no code that could be sent: what is known by the same number takes in what is said of it
         return [
-            change(known, at=stated.at, ended=None, resolved=None, active=True, state_at="")
+            change(
+                known,
+                at=stated.at,
+                ended=None,
+                resolved=None,
+                active=True,
+                state_at="",
+                named=label_of(known),
+            )
             for _, known in self.known.of_instance(self.instance)
             if known.at <= stated.at and not known.gone and self._is_of_the_same(known)
         ]
@@ -200,6 +217,10 @@ class _Taking:
             self._tell_newer(late)
             return
         same = known.same(entry)
+        if stated.late:
+            if same is not None and not same.gone:
+                known.put(joined(same, entry))
+            return
         if same is not None and same.at > entry.at:
             self._place_older(entry, same)
             return
@@ -235,7 +256,7 @@ class _Taking:
         elif entry.at >= same.state_since and day is not None and not newer_day:
             same = change(same, resolved=day)
         if not same.gone:
-            self.known.put(with_first_date(same, self._corrected(entry)))
+            self.known.put(joined(same, self._corrected(entry)))
 
     def _tell_newer(self, late: Problem) -> None:
         """A problem of the list has ended: for the code that it has by now, too, of whose state nothing newer was said."""
@@ -249,7 +270,7 @@ class _Taking:
         """End what is known by then; a newer statement, too, that says nothing of the state."""
         same = self.known.same(end)
         if same is not None and same.at > end.at >= same.state_since:
-            self.known.put(with_first_date(with_state_of(same, end), end))
+            self.known.put(joined(with_state_of(same, end), end))
         self.known.end(end)
 
     def _with_state(self, entry: Problem, known: Problem | None) -> Problem:
@@ -273,15 +294,13 @@ class _Taking:
             entry = change(entry, resolved=resolved)
             if entry.ended is None and over:
                 entry = change(entry, ended=resolved, active=False)
-        return self._with_date(entry, known)
-
-    def _with_date(self, entry: Problem, known: Problem | None) -> Problem:
-        """With the earliest date that was ever stated of it, unless this one corrects it."""
         before = self.before.get((entry.system, entry.code))
         if before is not None:
-            entry = dated(entry, before)
+            entry = _as_before(entry, before)
         corrected = self._corrected(entry)
-        return corrected if known is None or corrected is not entry else with_first_date(entry, known)
+        if known is None or (corrected is not entry and known.gone):
+            return corrected
+        return joined(entry, known) if corrected is entry else with_label(corrected, known)
 
     def _corrected(self, entry: Problem) -> Problem:
         """Marked, where its date corrects all that was stated before."""

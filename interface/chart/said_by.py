@@ -14,7 +14,8 @@ def said_by(chart: Chart, control_id: str) -> tuple[str, ...]:
         return ()
     names = sorted(name for name, fact in chart.patient.items() if fact.message == control_id)
     problems = sum(
-        control_id == problem.message or _any((problem.date, problem.ended, problem.resolved), control_id)
+        control_id == problem.message
+        or _any((problem.date, problem.ended, problem.resolved, problem.named), control_id)
         for problem in chart.problems
     )
     orders = sum(
@@ -26,4 +27,8 @@ def said_by(chart: Chart, control_id: str) -> tuple[str, ...]:
 
 
 def _any(facts: Iterable[Fact | None], control_id: str) -> bool:
-    return any(fact is not None and fact.message == control_id for fact in facts)
+    return any(
+        control_id in (fact.message, fact.named.message if fact.named is not None else "")
+        for fact in facts
+        if fact is not None
+    )

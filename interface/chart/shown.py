@@ -85,18 +85,21 @@ def _field(name: str) -> str:
 
 def facts_shown(field: str, fact: Fact) -> Iterable[dict[str, Any]]:
     """A fact leaf by leaf; one without a value says why."""
-    whence = {"rule": fact.rule, "at": fact.at}
     if fact.value is None:
         why = fact.why or "deleted by the sender"
-        return [{"field": field, "value": None, "source": fact.message, "why": why, **whence}]
+        whence = {"source": fact.message, "why": why, "rule": fact.rule, "at": fact.at}
+        return [{"field": field, "value": None, **whence}]
     return [
         {
             "field": field + leaf.path,
             "value": leaf.value,
-            "source": source_text(leaf.source, fact.message),
-            **whence,
+            "source": source_text(leaf.source, said.message),
+            "rule": said.rule,
+            "at": said.at,
         }
-        for leaf in fact.leaves
+        for said in (fact, fact.named)
+        if said is not None
+        for leaf in said.leaves
     ]
 
 

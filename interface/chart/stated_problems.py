@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from interface.chart.labels import other_label, without_label
 from interface.chart.model import Problem, change
 from interface.chart.standing import Coded, earliest_of
 from interface.rules.facts import Fact, Item, Leaf, text_of, value_of
@@ -32,6 +33,8 @@ class Stated(msgspec.Struct, frozen=True, gc=False):
     account: str
     plain: bool = False
     """Whether it is a visit's diagnosis of which nothing is said but code and date: nearly all are."""
+    late: bool = False
+    """Older than the whole list that is known: to what stands there it adds a date or label, and nothing else."""
 
     @classmethod
     def of(cls, item: Item, visit: str, account: str, reading: Reading) -> Stated:
@@ -152,11 +155,23 @@ def dated(entry: Problem, *dates: Fact | None) -> Problem:
     return entry if earliest is entry.date else change(entry, date=earliest)
 
 
-def with_first_date(entry: Problem, other: Problem) -> Problem:
-    """With the earlier date of the two, of those that no correction (`CO` in PRB-1) and no deletion has come behind."""
+def with_label(entry: Problem, other: Problem) -> Problem:
+    """With the label that another statement of the same code gives, where this one has none, or an older."""
+    label = other_label(entry, other)
+    if label is None:
+        return entry
+    named: Problem = change(entry, label=str(label.value), leaves=without_label(entry.leaves), named=label)
+    return named
+
+
+def joined(entry: Problem, other: Problem) -> Problem:
+    """The newer of two statements of a problem, with what the older says more: a label, and the earlier date of those that
+    no correction (`CO` in PRB-1) and no deletion has come behind.
+    """
     if other.gone and not entry.gone:
         since: Problem = change(entry, dated_at=max(entry.dated_at, other.at))
         return since
+    entry = with_label(entry, other)
     corrected = max(entry.dated_at, other.dated_at)
     if not corrected:
         return dated(entry, other.date)

@@ -51,6 +51,8 @@ class Fact(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The sender's own ids and names of what it is about, for the site's tables, which may change; `path`: who gave it."""
     deleted_at: str = ""
     """When `deleted` was said, where it was by an older message than this."""
+    named: Fact | None = None
+    """The label of a coded value, where another message gave it than the one that gave the code: `leaves` has none then."""
 
 
 class LeftOut(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -126,7 +126,9 @@ class _Diagnosis:
                 label, source = self._label(repetition, coding, scope)
                 if not label:
                     label, source = code, coding.code_source
-                    said.append(f"{source} has no label: the code stands for it")
+                    said.append(
+                        f"{source} has no label: the code stands for it where no other message gives one"
+                    )
                 where = f"[{len(found)}]"
                 found.append({"system": system, "code": code, "label": label})
                 leaves += [

@@ -115,7 +115,9 @@ def drug(spec: Spec) -> Reader:
             said: tuple[str, ...] = ()
             if not label[0]:
                 label = (coding.code, coding.code_source)
-                said = (f"{coding.code_source} has no label: the code stands for it",)
+                said = (
+                    f"{coding.code_source} has no label: the code stands for it where no other message gives one",
+                )
             value = _code_value(
                 coding.code, coding.code_source, _system(context, systems, coding), label, said
             )
