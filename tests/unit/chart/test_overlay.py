@@ -8,9 +8,11 @@ import pytest
 from telling import AIP, PID, codes, left, segment
 
 from interface.rules import Rulebook, RuleError, load_rulebook
+from interface.rules.fields import ORDER, PROBLEM
 from interface.rules.policy import Filters, RequestDefaults
 
 NPI, OTHER = "1234567893", "1245319599"
+NEEDED = {"problem.codings": PROBLEM, "medication.nameCode": ORDER}
 SCH = "SCH||F1||||||NEW^New patient|||^^^20260310093000"
 
 
@@ -754,6 +756,24 @@ def test_a_z_segment_lists_medications_each_segment_an_order(site, story):
     found = told.book(key="F2")["request"]["medications"]
     assert len(found) == 2
     assert found[0]["medicationRequests"][0]["dosageInstruction"]["text"] == "two a day"
+
+
+@pytest.mark.parametrize("field", [name for name in (*PROBLEM, *ORDER) if name not in NEEDED])
+def test_a_rule_for_a_list_needs_only_its_path_whatever_its_field(site, field):
+    needed = next(name for name, fields in NEEDED.items() if field in fields)
+    site(
+        {
+            "lists.yaml": f"rules:\n  code: {{each: ZLI, field: {needed}, from: [ZLI-1]}}\n"
+            f"  other: {{each: ZLI, field: {field}, from: [ZLI-2]}}\n"
+        }
+    )
+
+
+def test_the_product_of_an_order_from_a_field_of_the_sites_alone(site, story):
+    told = story(site({"medications.yaml": "rules:\n  product: {from: [ZRX-1]}\n"}))
+    told.tell("RDE^O11", PID, "ORC|NW|1", "RXE||861007^metformin^RXNORM", "ZRX|00093-1048-01^metformin^NDC")
+    code = "medications[0].medicationRequests[0].code.code"
+    assert field(told.book(), code)[::2] == ("00093104801", "site-mappings/medications.yaml#product")
 
 
 def test_a_medication_that_a_snapshot_no_longer_has_has_ended(site, story):
