@@ -746,6 +746,20 @@ def test_a_snapshot_takes_the_place_of_what_the_list_said_and_of_nothing_else(si
     assert sorted(lists(told.book(key="F2"))) == ["E11.65", "I10"]
 
 
+@pytest.mark.parametrize(
+    ("segments", "left"),
+    [(["ZPL|", "ZMD|"], True), (["ZPL|1|", "ZMD||DC"], True), (['ZPL|1|""', 'ZMD|""'], False)],
+)
+def test_segments_without_a_code_are_no_list_and_null_is_an_empty_one(site, story, segments, left):
+    whole = {"problems.yaml": PROBLEMS.replace("[ZPL-2]", "[ZPL-2], snapshot: true")}
+    told = story(site({**whole, "lists.yaml": DRUGS.replace("[ZMD-1]", "[ZMD-1], snapshot: true")}))
+    told.tell("ADT^A08", PID, "ZPL|1|E66.01^O^I10", "ZMD|860975^metformin^RXNORM")
+    told.tell("ADT^A08", PID, *segments)
+    answer = told.book()
+    assert lists(answer) == (["E66.01"] if left else [])
+    assert [drug["active"] for drug in answer["request"]["medications"]] == [left]
+
+
 def test_a_z_segment_lists_medications_each_segment_an_order(site, story):
     told = story(site({"lists.yaml": DRUGS}))
     told.tell("ADT^A08", PID, "ZMD|860975^metformin^RXNORM||one a day", "ZMD|197361^amlodipine^RXNORM|DC")
