@@ -102,8 +102,8 @@ class Checks:
 
     tables: Mapping[str, Table]
     npi_check_digit: bool
-    form: MrnForm
-    """Of the site's numbers, as its rule of the MRN says."""
+    forms: tuple[MrnForm, ...]
+    """What becomes of the site's numbers, as its rules of the MRN say for all and for some senders."""
 
 
 def make_site(sources: Mapping[str, Source], checks: Checks) -> Site:
@@ -272,6 +272,6 @@ def _opted_out(source: Source, checks: Checks) -> dict[str, tuple[tuple[str, Row
         sent, authority = str(entry["mrn"]), plain(entry.get("authority", ""))
         once.take((normal(sent), authority), entry, "mrn")
         row = Row(f"{source.label}#line {entry.line}", f"{source.label.rpartition('/')[2]}:{entry.line}")
-        for number in {normal(sent), normal(checks.form.apply(sent))}:
+        for number in {normal(sent), *(normal(form.apply(sent)) for form in checks.forms)}:
             found[number] = (*found.get(number, ()), (authority, row))
     return found

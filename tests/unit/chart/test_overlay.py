@@ -614,6 +614,13 @@ def test_nothing_of_who_opted_out_is_kept_or_requested(site, story, sent, listed
     assert told.book(pid=told.pid(f3="OTHER^^^LFC^MR"))["decision"] == "post"
 
 
+@pytest.mark.parametrize("listed", ["66", "00000066"])
+def test_who_opted_out_may_be_listed_by_the_number_as_any_sender_has_it(site, story, listed):
+    rule = "rules:\n  west: {field: patient.mrn.extension, from: [PID-3], pad_to: 8, for: {facility: FAC}}\n"
+    told = story(site({"patient.yaml": rule, "opt_out.csv": f"mrn\n{listed}\n"}))
+    assert codes(told.book(pid=told.pid(f3="66^^^LFC^MR"))) == ["opted-out"]
+
+
 def test_open_requests_of_who_opts_out_are_withdrawn_at_the_next_settling_and_by_a_message(site, story):
     for way in ("settle", "message"):
         told = story()
