@@ -1,7 +1,8 @@
 """Problems and medications that a site's own segments list (Z-segments, `each: ZPL` in its overlay).
 
 A list belongs to the patient, not to a visit: its problems do not grow old. Where the rule says `snapshot: true` each
-message has the whole list: a problem that is no longer on it is gone, a medication has ended.
+message has the whole list: a problem that is no longer on it is gone, a medication has ended. Segments without a code
+are no list; one with HL7 null there is an empty one.
 """
 
 from __future__ import annotations
@@ -21,17 +22,18 @@ if TYPE_CHECKING:
 def take_lists(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> None:
     """Every list of the message, each segment an entry of its own."""
     for found in reading.lists:
-        late = found.snapshot and not _is_newest(chart, reading, found)
+        whole = found.snapshot and _has_codes(found)
+        late = whole and not _is_newest(chart, reading, found)
         if found.problems:
             before: Before = {}
-            if found.snapshot and not late:
+            if whole and not late:
                 before = take_out(chart, partial(_lists_problem, found))
             take_problems(chart, _of_no_visit(reading, found), left_out, before, late=late)
         elif late:
             take_confidential_orders(chart, change(reading, orders=found.orders), left_out)
         else:
             take_orders(chart, change(reading, orders=found.orders), left_out)
-            if found.snapshot:
+            if whole:
                 _states_all(chart, reading, found)
 
 
@@ -46,6 +48,13 @@ def _of_no_visit(reading: Reading, found: SiteList) -> Reading:
     facts = {name: fact for name, fact in reading.facts.items() if name != "visit.number"}
     listed: Reading = change(reading, problems=found.problems, facts=facts)
     return listed
+
+
+def _has_codes(found: SiteList) -> bool:
+    """Whether a segment says which problem or drug it is about, or deletes that; engines fill in empty ones."""
+    return any("problem.codings" in item for item in found.problems) or any(
+        "medication.nameCode" in item for item in found.orders
+    )
 
 
 def _is_newest(chart: Chart, reading: Reading, found: SiteList) -> bool:

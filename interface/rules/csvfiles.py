@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 
 from interface.rules.source import Lines, RuleError, nearest
 
 _SEPARATORS = ",;\t"
+_SHORTENED = re.compile(r"\d(?:[.,]\d+)?E\+\d+", re.ASCII | re.IGNORECASE)
+"""How spreadsheets write numbers of more than eleven digits: those that are lost here may be whose chart it is."""
 
 
 class _Feed:
@@ -46,7 +49,8 @@ def read_csv(
     no error quotes anything.
 
     Raises:
-        RuleError: file, line and what: no header, an unknown or missing column, a row that is too long, open quotes.
+        RuleError: file, line and what: no header, an unknown or missing column, a row that is too long, open quotes, a
+            number that a spreadsheet has shortened.
 
     """
     columns: list[str] = []
@@ -62,6 +66,12 @@ def read_csv(
             )
         row = Lines(file=file, line=line)
         for name, cell in zip(columns, cells, strict=False):
+            if _SHORTENED.fullmatch(cell):
+                shown = "" if private else f" to {cell}"
+                raise RuleError(
+                    f"{file}:{line}: {name}: a spreadsheet has shortened the number{shown}; "
+                    "format the column as text, and enter it again"
+                )
             if cell:
                 row.put(name, cell, line)
         rows.append(row)

@@ -74,6 +74,8 @@ def _files(folder: Path, shown: str) -> Iterator[tuple[Path, str]]:
                 if inner.is_dir() or inner.suffix not in (".yaml", ".csv"):
                     raise RuleError(f"{file}/{inner.name}:1: a table is a .yaml or .csv file")
                 yield inner, f"{file}/{inner.name}"
+        elif path.exists() and not path.is_file():
+            raise RuleError(f"{file}:1: is no file that could be read")
         elif path.suffix == ".yaml" or path.name in lists:
             yield path, file
         else:

@@ -201,6 +201,12 @@ class Rulebook:
         return MrnForm.of(rule.body, rule.name) if rule is not None else AS_SENT
 
     @cached_property
+    def mrn_forms(self) -> tuple[MrnForm, ...]:
+        """What becomes of the numbers of all senders, and of those with a rule of their own."""
+        of_some = (each.rule for each in self.variants if each.rule is not None and each.field == MRN)
+        return (self.mrn_form, *(MrnForm.of(rule.body, rule.name) for rule in of_some))
+
+    @cached_property
     def has_overlay(self) -> bool:
         """Whether a site's folder says anything that counts when a request is composed."""
         return bool(self.fixed) or self.site != NOTHING
@@ -273,7 +279,7 @@ def read_rulebook(
     book = _book(layers, tables, events, default)
     _check_own_tables(layers, own, shipped_tables, book)
     _check_listeners(layers, listeners)
-    site = make_site(own.lists, Checks(tables, npi_check_digit, book.mrn_form))
+    site = make_site(own.lists, Checks(tables, npi_check_digit, book.mrn_forms))
     return replace(
         book,
         site=site,
@@ -298,10 +304,7 @@ def _book(
         variants=compiled.variants,
     )
     _check_lists(book)
-    for variant in book.variants:  # what their numbers look like is checked now, not with the first message
-        if variant.rule is not None and variant.field == MRN:
-            MrnForm.of(variant.rule.body, variant.rule.name)
-    assert book.mrn_form is not None  # noqa: S101 - reads it, so that a slip is told now
+    assert book.mrn_forms  # noqa: S101 - reads them, so that a slip is told now, not with the first message
     return book
 
 

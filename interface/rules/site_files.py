@@ -14,7 +14,7 @@ from interface.rules.mrn_form import MrnForm
 from interface.rules.site import Location, Provider, Root, Row, Site, Withheld, bare_code
 from interface.rules.source import Lines, RuleError, check_keys, nearest, read_yaml
 from interface.rules.tables import Table, name_of, normal
-from interface.rules.types.clinical import LISTS
+from interface.rules.types.clinical import LISTS, form_trouble
 from interface.rules.types.medication import ndc11
 from interface.rules.types.person import npi_check
 
@@ -32,6 +32,8 @@ COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 _PRIVATE = ("opt_out",)
 """What stands in them is patient data: errors quote nothing of them."""
+_DIGITS = re.compile(r"\d+", re.ASCII)
+_NDC_LIKE = re.compile(r"\d+(?:-\d*)*", re.ASCII)
 _OID = re.compile(r"[0-2](?:\.(?:0|[1-9][0-9]*))+")
 
 
@@ -100,8 +102,8 @@ class Checks:
 
     tables: Mapping[str, Table]
     npi_check_digit: bool
-    form: MrnForm
-    """Of the site's numbers, as its rule of the MRN says."""
+    forms: tuple[MrnForm, ...]
+    """What becomes of the site's numbers, as its rules of the MRN say for all and for some senders."""
 
 
 def make_site(sources: Mapping[str, Source], checks: Checks) -> Site:
@@ -215,18 +217,38 @@ def _withheld(source: Source, checks: Checks) -> tuple[Codes, Codes]:
         text = (code or prefix).rstrip("*")
         is_prefix = bool(prefix) or code.endswith("*")
         wanted = bare_code(text)
+        if trouble := _no_code(system, text, is_prefix=is_prefix):
+            raise RuleError(f"{entry.place(column)}: {column}: {trouble}")
         if system == "NDC" and not is_prefix:
             wanted = ndc11(text) or ""
             if not wanted:
                 raise RuleError(
                     f"{entry.place(column)}: {column}: write an NDC as eleven digits, or with its dashes"
                 )
-        if not wanted or "*" in wanted:
-            raise RuleError(f"{entry.place(column)}: {column}: a * stands at the end, behind a beginning")
         once.take((system, wanted, is_prefix), entry, column)
         row = Withheld(**source.row(entry, code or prefix), reason=str(entry.get("reason", "")))
         (prefixes if is_prefix else exact)[system, wanted] = row
     return exact, prefixes
+
+
+def _no_code(system: str, text: str, *, is_prefix: bool) -> str:
+    """Why a text is neither a code of the system nor a beginning of some: a range would withhold nothing, unseen."""
+    if "*" in text or not bare_code(text):
+        return "a * stands at the end, behind a beginning"
+    trouble = form_trouble(system, text, beginning=is_prefix)
+    if system == "RXNORM" and not _DIGITS.fullmatch(text):
+        trouble = "no code of RxNorm has this form"
+    if not system and "-" in text and not _NDC_LIKE.fullmatch(text):
+        trouble = "this is no code"
+    if not trouble:
+        return ""
+    zeros = system == "ICD9" and not is_prefix and _DIGITS.fullmatch(text)
+    hint = (
+        "a spreadsheet takes zeros off (042, not 42)"
+        if zeros
+        else "a row has one code, or a beginning such as F10*"
+    )
+    return f"{trouble}; {hint}"
 
 
 def _system(entry: Lines, tables: Mapping[str, Table]) -> str:
@@ -250,6 +272,6 @@ def _opted_out(source: Source, checks: Checks) -> dict[str, tuple[tuple[str, Row
         sent, authority = str(entry["mrn"]), plain(entry.get("authority", ""))
         once.take((normal(sent), authority), entry, "mrn")
         row = Row(f"{source.label}#line {entry.line}", f"{source.label.rpartition('/')[2]}:{entry.line}")
-        for number in {normal(sent), normal(checks.form.apply(sent))}:
+        for number in {normal(sent), *(normal(form.apply(sent)) for form in checks.forms)}:
             found[number] = (*found.get(number, ()), (authority, row))
     return found

@@ -105,6 +105,8 @@ def read_yaml(text: str, file_name: str, *, private: bool = False) -> Lines:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         said = "" if private else f": {error.problem}"
+        if any("\t" in _margin(found) for found in text.splitlines()[line - 1 : line]):
+            said = ": a tab; lines are indented by blanks"
         raise RuleError(f"{file_name}:{line}: not YAML{said}") from None
     except yaml.reader.ReaderError as error:
         at = error.position if isinstance(error.position, int) else 0
@@ -115,9 +117,16 @@ def read_yaml(text: str, file_name: str, *, private: bool = False) -> Lines:
     finally:
         if loader is not None:
             loader.dispose()
+    if found is None:
+        raise RuleError(f"{file_name}:1: nothing is in it; take the file away, or fill it")
     if not isinstance(found, Lines):
         raise RuleError(f"{file_name}:1: a mapping file is a list of 'key: value'")
     return found
+
+
+def _margin(line: str) -> str:
+    """What stands before the text of a line."""
+    return line[: len(line) - len(line.lstrip())]
 
 
 def read_text(entry: Traversable, file_name: str) -> str:

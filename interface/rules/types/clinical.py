@@ -40,9 +40,24 @@ _FORMS = {
     "SNOMED": re.compile(r"^[1-9]\d{5,17}$"),
 }
 """What a code must look like to be one at all; text in a code's place is none (release formats of the three systems)."""
+_BEGINNINGS = {
+    "ICD10": re.compile(r"^[A-Z](?:\d(?:[0-9A-Z]{1,5})?)?$", re.ASCII),
+    "ICD9": re.compile(r"^(?:\d{1,5}|V\d{0,4}|E\d{0,5})$", re.ASCII),
+    "SNOMED": re.compile(r"^[1-9]\d{0,17}$", re.ASCII),
+}
+"""What codes of these systems may begin with, without dots."""
 _ANY_FORM = re.compile(r"^\S+$")
 """Of a system whose codes are not known here: text has blanks, a code has none."""
 _OID = re.compile(r"^(?:urn:oid:)?([0-2](?:\.(?:0|[1-9]\d*)){3,})$", re.ASCII | re.IGNORECASE)
+
+
+def form_trouble(system: str, code: str, *, beginning: bool = False) -> str:
+    """Why no code of a system (ICD10, ICD9, SNOMED) looks so, or begins so; empty when one may, and of other systems."""
+    upper = code.upper()
+    form = _BEGINNINGS.get(system) if beginning else _FORMS.get(system)
+    if form is None or form.match(upper.replace(".", "") if beginning else upper.rstrip(".")):
+        return ""
+    return f"no code of {_NAMES[system]} {'begins so' if beginning else 'has this form'}"
 
 
 def dotted(system: str, code: str) -> str:

@@ -174,17 +174,14 @@ def product(spec: Spec) -> Reader:
     """The exact product (contract: MedicationRequest.code): an NDC as eleven digits, else RxNorm.
 
     What was asked for (segment `asked:`) may be another drug than the pharmacy has encoded or given out: it counts only
-    where the other fields name none, or name it alike.
+    where the other fields name none, or name it alike. A site's rule without a path of that segment reads none of it.
     """
     spec.options("systems", "asked")
     systems, rule, segment = spec.needed_table("systems"), spec.name, str(spec.body.get("asked", ""))
     paths = tuple(path for path in spec.paths if path.segment != segment)
     asked = tuple(path for path in spec.paths if path.segment == segment)
-    if segment and not asked:
-        # at 'from:', which is what a site changes
-        raise spec.error(
-            "from", f"'asked:' is the segment of one of the paths of 'from:'; none is of '{segment}'"
-        )
+    if segment and (trouble := Path(segment, 1).trouble):
+        raise spec.error("asked", f"asked: {trouble}")
 
     def search(context: Context, sent: list[_Sent]) -> tuple[Value | None, Value | None]:
         """The first NDC; without one the first RxNorm code."""

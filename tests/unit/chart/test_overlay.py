@@ -8,9 +8,11 @@ import pytest
 from telling import AIP, PID, codes, left, segment
 
 from interface.rules import Rulebook, RuleError, load_rulebook
+from interface.rules.fields import ORDER, PROBLEM
 from interface.rules.policy import Filters, RequestDefaults
 
 NPI, OTHER = "1234567893", "1245319599"
+NEEDED = {"problem.codings": PROBLEM, "medication.nameCode": ORDER}
 SCH = "SCH||F1||||||NEW^New patient|||^^^20260310093000"
 
 
@@ -612,6 +614,13 @@ def test_nothing_of_who_opted_out_is_kept_or_requested(site, story, sent, listed
     assert told.book(pid=told.pid(f3="OTHER^^^LFC^MR"))["decision"] == "post"
 
 
+@pytest.mark.parametrize("listed", ["66", "00000066"])
+def test_who_opted_out_may_be_listed_by_the_number_as_any_sender_has_it(site, story, listed):
+    rule = "rules:\n  west: {field: patient.mrn.extension, from: [PID-3], pad_to: 8, for: {facility: FAC}}\n"
+    told = story(site({"patient.yaml": rule, "opt_out.csv": f"mrn\n{listed}\n"}))
+    assert codes(told.book(pid=told.pid(f3="66^^^LFC^MR"))) == ["opted-out"]
+
+
 def test_open_requests_of_who_opts_out_are_withdrawn_at_the_next_settling_and_by_a_message(site, story):
     for way in ("settle", "message"):
         told = story()
@@ -744,6 +753,20 @@ def test_a_snapshot_takes_the_place_of_what_the_list_said_and_of_nothing_else(si
     assert sorted(lists(told.book(key="F2"))) == ["E11.65", "I10"]
 
 
+@pytest.mark.parametrize(
+    ("segments", "left"),
+    [(["ZPL|", "ZMD|"], True), (["ZPL|1|", "ZMD||DC"], True), (['ZPL|1|""', 'ZMD|""'], False)],
+)
+def test_segments_without_a_code_are_no_list_and_null_is_an_empty_one(site, story, segments, left):
+    whole = {"problems.yaml": PROBLEMS.replace("[ZPL-2]", "[ZPL-2], snapshot: true")}
+    told = story(site({**whole, "lists.yaml": DRUGS.replace("[ZMD-1]", "[ZMD-1], snapshot: true")}))
+    told.tell("ADT^A08", PID, "ZPL|1|E66.01^O^I10", "ZMD|860975^metformin^RXNORM")
+    told.tell("ADT^A08", PID, *segments)
+    answer = told.book()
+    assert lists(answer) == (["E66.01"] if left else [])
+    assert [drug["active"] for drug in answer["request"]["medications"]] == [left]
+
+
 def test_a_z_segment_lists_medications_each_segment_an_order(site, story):
     told = story(site({"lists.yaml": DRUGS}))
     told.tell("ADT^A08", PID, "ZMD|860975^metformin^RXNORM||one a day", "ZMD|197361^amlodipine^RXNORM|DC")
@@ -754,6 +777,24 @@ def test_a_z_segment_lists_medications_each_segment_an_order(site, story):
     found = told.book(key="F2")["request"]["medications"]
     assert len(found) == 2
     assert found[0]["medicationRequests"][0]["dosageInstruction"]["text"] == "two a day"
+
+
+@pytest.mark.parametrize("field", [name for name in (*PROBLEM, *ORDER) if name not in NEEDED])
+def test_a_rule_for_a_list_needs_only_its_path_whatever_its_field(site, field):
+    needed = next(name for name, fields in NEEDED.items() if field in fields)
+    site(
+        {
+            "lists.yaml": f"rules:\n  code: {{each: ZLI, field: {needed}, from: [ZLI-1]}}\n"
+            f"  other: {{each: ZLI, field: {field}, from: [ZLI-2]}}\n"
+        }
+    )
+
+
+def test_the_product_of_an_order_from_a_field_of_the_sites_alone(site, story):
+    told = story(site({"medications.yaml": "rules:\n  product: {from: [ZRX-1]}\n"}))
+    told.tell("RDE^O11", PID, "ORC|NW|1", "RXE||861007^metformin^RXNORM", "ZRX|00093-1048-01^metformin^NDC")
+    code = "medications[0].medicationRequests[0].code.code"
+    assert field(told.book(), code)[::2] == ("00093104801", "site-mappings/medications.yaml#product")
 
 
 def test_a_medication_that_a_snapshot_no_longer_has_has_ended(site, story):

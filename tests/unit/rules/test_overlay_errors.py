@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from interface.rules import RuleError, load_rulebook
@@ -116,7 +118,7 @@ def rule(text):
             {"patient.yaml": "rulez:\n  x: {}\n"},
             "patient.yaml:1: mapping file: unknown key 'rulez'; did you mean 'rules'?",
         ),
-        ({"patient.yaml": ""}, "patient.yaml:1: a mapping file is a list of 'key: value'"),
+        ({"patient.yaml": ""}, "patient.yaml:1: nothing is in it; take the file away, or fill it"),
         ({"patient.yaml": "rules: [\n"}, "patient.yaml:2: not YAML"),
         ({"patient.yaml": b"rules:\n  x\xff"}, "patient.yaml:2: not UTF-8 text; save it as UTF-8"),
         ({"patient.yaml": "rules:\n  \x01: 3\n"}, "patient.yaml:2: not YAML"),
@@ -311,12 +313,49 @@ def rule(text):
         ),
         ({"withhold.csv": "system,code\nany,*\n"}, "withhold.csv:2: code: a * stands at the end"),
         (
+            {"withhold.csv": "system,code\nICD10,F10-F19\n"},
+            "withhold.csv:2: code: no code of ICD-10 has this form; a row has one code, or a beginning such as F10*",
+        ),
+        (
+            {"withhold.csv": "code\nF10-F19\n"},
+            "withhold.csv:2: code: this is no code; a row has one code, or a beginning such as F10*",
+        ),
+        (
+            {"withhold.csv": "system,prefix\nICD10,HIV\n"},
+            "withhold.csv:2: prefix: no code of ICD-10 begins so; a row has one code, or a beginning",
+        ),
+        (
+            {"withhold.csv": "system,code\nICD9,42\n"},
+            "withhold.csv:2: code: no code of ICD-9 has this form; a spreadsheet takes zeros off (042, not 42)",
+        ),
+        (
+            {"withhold.csv": "system,code\nRXNORM,methadone\n"},
+            "withhold.csv:2: code: no code of RxNorm has this form; a row has one code",
+        ),
+        (
             {"opt_out.csv": "mrn\nT1\nt1\n"},
             "opt_out.csv:3: this number stands twice (first on line 2); keep one",
         ),
         (
             {"opt_out.csv": "mrn\nT1\n", "tables/opt_out.yaml": "rows: [{mrn: T2}]\n"},
             "tables/opt_out.yaml:1: the list opt_out is there already, in another file; keep one",
+        ),
+        # what spreadsheets and editors do
+        (
+            {"opt_out.csv": "mrn\n1.23457E+11\n"},
+            "opt_out.csv:2: mrn: a spreadsheet has shortened the number; format the column as text, and enter it again",
+        ),
+        (
+            {"providers.csv": 'id,npi\nD1,"1,23E+09"\n'},
+            "providers.csv:2: npi: a spreadsheet has shortened the number to 1,23E+09; format the column as text",
+        ),
+        (
+            {"patient.yaml": "rules:\n\tgender:\n\t\tfrom: [PID-8]\n"},
+            "patient.yaml:2: not YAML: a tab; lines are indented by blanks",
+        ),
+        (
+            {"patient.yaml": "# rules:\n"},
+            "patient.yaml:1: nothing is in it; take the file away, or fill it",
         ),
         # files
         ({"provider.csv": "id,npi\n"}, "provider.csv:1: unknown file; did you mean 'providers.csv'?"),
@@ -333,6 +372,13 @@ def test_a_slip_is_told_with_file_line_and_the_nearest_name(tmp_path, files, err
     assert told.startswith(f"site-mappings/{error}"), told
     assert "\n" not in told
     assert caught.value.exit_code == 2
+
+
+def test_a_pipe_in_the_folder_is_refused_and_not_waited_for(tmp_path):
+    (tmp_path / "site-mappings").mkdir()
+    os.mkfifo(tmp_path / "site-mappings" / "opt_out.csv")
+    with pytest.raises(RuleError, match=r"site-mappings/opt_out\.csv:1: is no file that could be read"):
+        load_rulebook(tmp_path / "site-mappings", shown="site-mappings")
 
 
 @pytest.mark.parametrize(

@@ -118,8 +118,8 @@ def test_an_event_takes_its_row_then_its_types_then_the_default(code, trigger, d
         (
             "medications.yaml",
             "    asked: RXO",
-            "    asked: RXA",
-            "product: 'asked:' is the segment of one of the paths",
+            "    asked: RXQ",
+            "product: asked: HL7 has no segment RXQ; did you mean '",
         ),
         ("medications.yaml", "    quiet: true", "    quiet: maybe", "'quiet:' is true or false"),
         (
