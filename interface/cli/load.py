@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from interface.cli.common import add_settings_option, check_listener, settings_of
+from interface.cli.common import UsageError, add_settings_option, check_listener, settings_of
 from interface.cli.output import facts, heading, is_terminal, print_json, safe_text, table
 from interface.cli.run import a_time
 from interface.cli.said import work_says
@@ -82,12 +82,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Load everything; 1 when a line was bad or a message failed, else 0."""
     from interface.chart.decide import Engine
-    from interface.cli.load_files import look_at
+    from interface.cli.load_files import STDIN, look_at
     from interface.cli.load_judge import Judge, Tally
     from interface.rules.policy import history_of
     from interface.services.clock import Clock
 
     settings = settings_of(args)
+    if args.files.count(STDIN) > 1:
+        raise UsageError("load: standard input can be read once only; give `-` once")
     check_listener("load", args.listener, [entry.name for entry in settings.listeners])
     clock = Clock(args.now, settings.site.zone)
     engine = Engine(settings.rulebook(), settings.policy())

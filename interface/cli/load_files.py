@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import itertools
+import os
+import stat
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,13 +16,19 @@ from interface.cli.common import UsageError, standard_input
 from interface.history.columns import HeadingError, Layout, read_layout
 from interface.history.messages import Built, build_messages
 from interface.history.rows import BadRow, Row, read_rows
-from interface.hl7.opening import find_msh, utf16_of
+from interface.hl7.opening import find_msh, openings, utf16_of
 from interface.hl7.stream import PORTION, NoMessageEndsError, stream_messages
 
 HEAD_BYTES = 64 * 1024
 """What is looked at to tell what a file is; a table's headings end within."""
 STDIN = "-"
 _MARKS = (b"\xff\xfe", b"\xfe\xff")
+_PACKED = {
+    b"\x1f\x8b": "it is packed by gzip: give it as `gzip -dc FILE | hl7-interface load -`",
+    b"PK\x03\x04": "it is an Excel workbook or a ZIP archive: save the sheet as CSV (UTF-8), or unpack it",
+    b"\xd0\xcf\x11\xe0": "it is an Excel workbook: save the sheet as CSV (UTF-8)",
+}
+"""How files begin that are often given in the place of what they hold."""
 
 
 @dataclass(frozen=True)
@@ -63,15 +70,16 @@ class File:
     table: Table | None
     """None: it holds messages."""
     size: int
-    """Bytes; 0 for standard input."""
+    """Bytes; 0 for what can be read once only."""
     as_of: str
     """An HL7 time: when what a table says held, where its rows do not say so themselves."""
+    _stream: BinaryIO | None = None
+    """Standard input, or a pipe: it can't be opened anew, and goes on behind `_begun`."""
     _begun: bytes = b""
-    """What was read of standard input."""
 
     def pieces(self, advance: Callable[[int], None]) -> Iterator[Piece | Bad]:
         """What the file holds, in its order; `advance` is told of bytes that were read. Raises UsageError."""
-        with _opened(self.name) as file:
+        with self._stream or _opened(self.name) as file:
             portions = itertools.chain([self._begun], iter(lambda: file.read(PORTION), b""))
             counted = _counted((portion for portion in portions if portion), advance)
             try:
@@ -134,42 +142,49 @@ def look_at(
         UsageError: it cannot be read, or is neither messages nor a table that can be taken.
 
     """
+    file = _opened(name)
+    status = None if name == STDIN else os.fstat(file.fileno())
+    if status is not None and not stat.S_ISREG(status.st_mode):
+        status = None  # a pipe, as of `<(…)`: opened anew it goes on where it was left
     try:
-        with _opened(name) as file:
-            head = file.read(HEAD_BYTES)
-        written, size = (now, 0) if name == STDIN else _written(Path(name), now)
+        head = file.read(HEAD_BYTES)
     except OSError as error:
         raise UsageError(f"cannot read {name}: {error.strerror}") from None
+    written = now if status is None else min(now, datetime.fromtimestamp(status.st_mtime, now.tzinfo))
     # the day alone: a file that is corrected and loaded again makes the same messages of what has stayed
     at = as_of.astimezone(UTC).strftime("%Y%m%d%H%M%S+0000") if as_of else written.strftime("%Y%m%d")
-    begun = head if name == STDIN else b""
+    if status is None:
+        return File(name, _table_of(name, head, kind, ignore), 0, at, file, head)
+    file.close()
+    return File(name, _table_of(name, head, kind, ignore), status.st_size, at)
+
+
+def _table_of(name: str, head: bytes, kind: str | None, ignore: Collection[str]) -> Table | None:
+    """The table that a file holds; None: it holds messages. Raises UsageError: neither."""
     if not head.strip():
         raise UsageError(f"load: {name} is empty")
+    for start, what in _PACKED.items():
+        if head.startswith(start):
+            raise UsageError(f"load: {name}: {what}")
     if (
         head[:1] == b"\x0b"
         or utf16_of(head[2:] if head[:2] in _MARKS else head) is not None
-        or find_msh(head) >= 0
+        or any(True for _ in openings(head.decode("latin-1")))
     ):
-        return File(name, None, size, at, begun)
+        return None
     try:
-        return File(name, _table(head, kind, ignore), size, at, begun)
+        return _table(head, kind, ignore)
     except HeadingError as error:
+        if (
+            find_msh(head) >= 0
+        ):  # a mangled one; in a table it is a cell (`MSH1234` may be a patient's number)
+            return None
         raise UsageError(f"load: {name}: no MSH, so it is taken for a table, but {error}") from None
 
 
-def _written(path: Path, now: datetime) -> tuple[datetime, int]:
-    found = path.stat()
-    return min(now, datetime.fromtimestamp(found.st_mtime, now.tzinfo)), found.st_size
-
-
-@contextmanager
-def _opened(name: str) -> Iterator[BinaryIO]:
+def _opened(name: str) -> BinaryIO:
     try:
-        if name == STDIN:
-            yield standard_input().buffer
-            return
-        with Path(name).open("rb") as file:
-            yield file
+        return standard_input().buffer if name == STDIN else Path(name).open("rb")
     except OSError as error:
         raise UsageError(f"cannot read {name}: {error.strerror}") from None
 

@@ -119,11 +119,14 @@ def read_layout(line: str, kind: str | None = None, ignore: Collection[str] = ()
     """
     passed = {normal(name) for name in ignore}
     kinds = KINDS if kind is None else (kind,)
-    found = [
-        (delimiter, tuple(normal(cell) for cell in cells))
-        for delimiter in DELIMITERS
-        for cells in csv.reader([line], delimiter=delimiter)
-    ]
+    try:
+        found = [
+            (delimiter, tuple(normal(cell) for cell in cells))
+            for delimiter in DELIMITERS
+            for cells in csv.reader([line], delimiter=delimiter)
+        ]
+    except csv.Error:
+        raise HeadingError("its first line can't be read as headings") from None
     delimiter, headings = max(found, key=lambda entry: max(_known(entry[1], NAMES[name]) for name in kinds))
     wanted = tuple("" if heading in passed else heading for heading in headings)
     fitting = [name for name in kinds if all(not heading or heading in NAMES[name] for heading in wanted)]

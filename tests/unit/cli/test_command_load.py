@@ -1,9 +1,11 @@
 """What `load` makes of files: what kind they are, their lines, what is bad where; and the summary."""
 
+import gzip
 import io
 import json
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -116,11 +118,42 @@ def test_a_corrected_file_brings_only_what_is_new(folder: Path, capsys: pytest.C
         ("", "is empty"),
         ("hello\nworld\n", "names no column"),
         ("mrn,label,sgi\n", "did you mean 'sig'?"),
+        (gzip.compress(MESSAGE.encode()), "packed by gzip: give it as `gzip -dc FILE"),
+        (b"PK\x03\x04\x14\x00", "an Excel workbook or a ZIP archive: save the sheet as CSV"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "an Excel workbook: save the sheet as CSV"),
+        (b"mrn\rlabel,\x00\xff\n", "can't be read as headings"),
     ],
 )
-def test_what_is_neither_messages_nor_a_table(tmp_path: Path, data: str, said: str) -> None:
+def test_what_is_neither_messages_nor_a_table(tmp_path: Path, data: bytes | str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         look(tmp_path / "f.csv", data)
+
+
+def test_a_number_that_begins_as_a_message_does_is_a_cell(tmp_path: Path) -> None:
+    (piece,) = pieces(tmp_path / "f", "mrn,icd10\nMSH0012,I10\n")
+    assert isinstance(piece, Piece) and piece.built is not None
+    # where there are no headings it is a message that a sender has mangled
+    (piece,) = pieces(tmp_path / "f", MESSAGE.replace("|^~\\&", "0^~"))
+    assert isinstance(piece, Piece) and piece.built is None
+
+
+@pytest.mark.parametrize("data", [MESSAGE, TABLE])
+def test_a_pipe_is_read_once(tmp_path: Path, data: str) -> None:
+    expected = [piece.raw for piece in pieces(tmp_path / "f", data * 2_000) if isinstance(piece, Piece)]
+    os.mkfifo(tmp_path / "pipe")
+    with ThreadPoolExecutor() as writer:
+        writer.submit((tmp_path / "pipe").write_text, data * 2_000)
+        file = look_at(str(tmp_path / "pipe"), None, (), None, NOW)
+        found = [piece.raw for piece in file.pieces(lambda _: None) if isinstance(piece, Piece)]
+    assert len(found) == len(expected)
+
+
+def test_standard_input_is_not_read_twice(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["load", "-", "-", "-c", "site.toml"]) == 2
+    assert (
+        capsys.readouterr().err
+        == "hl7-interface: load: standard input can be read once only; give `-` once\n"
+    )
 
 
 def test_a_file_that_is_not_there_stops_all(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
