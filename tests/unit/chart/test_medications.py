@@ -124,11 +124,33 @@ class TestDose:
             (["RXO|||||||^Take 2", rxe()], {"text": "Take 2"}),
             ([rxe(), "TQ1|1||||||||||Take 3"], {"text": "Take 3"}),
             ([rxe(f21="^Brand only")], {}),
+            ([rxe(f3="0", f5="MG", f7="^As directed")], {"text": "As directed"}),
+            ([rxe(f3="0.0", f4="0", f5="MG")], {}),
+            ([rxe(f25="0", f26="MG")], {}),
         ],
     )
     def test_amount_strength_and_text(self, told, segments, dosage):
         more = segments if any(entry.startswith("RXE") for entry in segments) else [*segments, rxe()]
         assert prescription(told, orc(), *more).get("dosageInstruction", {}) == dosage
+
+    @pytest.mark.parametrize(
+        ("dose", "why"),
+        [
+            ({"f3": "1", "f4": "2", "f5": "TAB"}, "RXE-3 and RXE-4 are a range: no single amount"),
+            (
+                {"f3": "500", "f4": "MG", "f5": "CAP"},
+                "RXE-4 is not a number: whether the amount is a single one can't be told",
+            ),
+        ],
+    )
+    def test_why_there_is_no_amount(self, told, dose, why):
+        answer = told.tell("RDE^O11", told.PID, orc(), rxe(**dose))
+        assert [entry["why"] for entry in answer["left_out"]] == [why, why]
+        assert "amountValue" not in prescription(told).get("dosageInstruction", {})
+
+    def test_an_amount_of_zero_is_said(self, told):
+        answer = told.tell("RDE^O11", told.PID, orc(), rxe(f3="0", f5="MG"))
+        assert [(e["value"], e["why"]) for e in answer["left_out"]] == [("0", "an amount of zero is none")]
 
 
 TIMINGS = [
