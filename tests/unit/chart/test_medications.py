@@ -34,6 +34,9 @@ class TestDrug:
             ("41^Metformin^LOCAL;RX", ("41", "LOCAL RX", "Metformin")),
             ("41^Metformin^@", ("41", None, "Metformin")),
             ("41^Metformin", ("41", None, "Metformin")),
+            ("00093-1048-01^Metformin", ("00093-1048-01", "NDC", "Metformin")),
+            ("00093104801^Metformin", ("00093104801", None, "Metformin")),
+            ("93-1048-01^Metformin", ("93-1048-01", None, "Metformin")),
             ("^Metformin", (None, None, "Metformin")),
             ("860975^^RXNORM^^Glucophage", ("860975", "RxNorm", "Glucophage")),
             ("860975^^RXNORM^^^^^^As written", ("860975", "RxNorm", "As written")),
@@ -87,6 +90,19 @@ class TestDrug:
         assert (code or {}).get("code") == eleven
         assert eleven is None or (code["codeSystem"], code["displayName"]) == (NDC, "Met")
         assert said == []
+
+    @pytest.mark.parametrize(
+        ("sent", "eleven"),
+        [
+            ("00093-1048-01", "00093104801"),
+            ("0093-1048-01", "00093104801"),
+            ("00093104801", None),
+            ("93-1048", None),
+        ],
+    )
+    def test_without_a_coding_system_the_dashes_make_it_an_ndc(self, told, sent, eleven):
+        code = prescription(told, orc(), rxe(f2=f"{sent}^Met")).get("code", {})
+        assert (code.get("code"), code.get("codeSystem")) == (eleven, NDC if eleven else None)
 
     def test_the_ndc_that_cant_be_told_is_said_with_its_message(self, told):
         answer = told.tell("RDE^O11", told.PID, orc(), rxe(f31="0093104801^Met^NDC"))
@@ -200,6 +216,18 @@ def test_a_pattern_in_the_senders_words(told, sent, found):
     assert timed(asked) == found
     assert ("dosageInstruction" in asked) == (not found)
     assert found or asked["dosageInstruction"]["text"] == sent
+
+
+@pytest.mark.parametrize("sent", ["0", "1", "12"])
+def test_a_bare_number_is_no_timing(told, sent):
+    answer = told.tell("RDE^O11", told.PID, orc(), f"TQ1|1||{sent}", rxe())
+    assert [(e["source"], e["value"]) for e in answer["left_out"]] == [("TQ1-3.1", sent)]
+    (found,) = booked(told)["request"]["medications"]
+    assert "dosageInstruction" not in found["medicationRequests"][0]
+
+
+def test_times_of_day_stay_in_the_text(told):
+    assert prescription(told, orc(), "TQ1|1||0900,2100", rxe())["dosageInstruction"] == {"text": "0900,2100"}
 
 
 class TestSeveralTimings:
