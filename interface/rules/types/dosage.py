@@ -23,6 +23,7 @@ from interface.rules.types.values import number_of
 _NUMBERED = re.compile(r"^(?:[A-Z]{1,3}:)?\d+$")
 """A key of the sender's own file (43, CD:14093882), which is no unit; its text is."""
 _DIGIT = re.compile(r"\d")
+_ZERO = "an amount of zero is none"
 
 
 def quantity(spec: Spec) -> Reader:
@@ -54,11 +55,16 @@ def quantity(spec: Spec) -> Reader:
         if amount is None:
             return deleted_fact(spec.name, context, deleted) if deleted else None
         most, most_source = _first_text(beside(maximum, source), scope)
-        if most and number_of(most) != amount:
+        if most and (ceiling := number_of(most)) != amount:
             why = f"{source} and {most_source} are a range: no single amount"
+            if ceiling is None:  # often the unit: then the unit's field holds something else
+                why = f"{most_source} is not a number: whether the amount is a single one can't be told"
             context.leave_out(source, sent, why)
             context.leave_out(most_source, most, why)
             return no_fact(spec.name, context, why)
+        if not amount:
+            context.leave_out(source, sent, _ZERO)
+            return no_fact(spec.name, context, _ZERO)
         value: dict[str, Any] = {value_to: amount}
         leaves = [Leaf(f".{value_to}", amount, source)]
         said: tuple[str, ...] = ()

@@ -70,9 +70,16 @@ def _code_value(
     return Value(value, tuple(leaves), said)
 
 
+def _row(systems: Table, coding: Coding) -> Any:
+    """The row of the coding's system; None when it is unknown. Undeclared, a code with an NDC's dashes is one."""
+    if coding.system:
+        return system_row(systems, coding.system)
+    return systems.get("NDC") if "-" in coding.code and ndc11(coding.code) else None
+
+
 def _system(context: Context, systems: Table, coding: Coding) -> Mapping[str, str]:
     """OID and name of a coding's system; of an unknown one the name as sent, which is noted."""
-    row = system_row(systems, coding.system) if coding.system else None
+    row = _row(systems, coding)
     if row is not None:
         return row  # type: ignore[no-any-return]
     if not coding.system:
@@ -85,7 +92,7 @@ def _system(context: Context, systems: Table, coding: Coding) -> Mapping[str, st
 
 
 def _key(systems: Table, coding: Coding) -> str:
-    row = system_row(systems, coding.system) if coding.system else None
+    row = _row(systems, coding)
     return row["key"] if row is not None else ""
 
 
@@ -138,7 +145,7 @@ def _with_others(context: Context, systems: Table, value: Value, sent: Sequence[
     ids = []
     for coding in sent:
         if usable(coding.code) and coding.code != value.value.get("code"):
-            row = system_row(systems, coding.system) if coding.system else None
+            row = _row(systems, coding)
             named = coding.system if row is None else row.get("oid") or row.get("name", "")
             ids.append(Leaf(named, coding.code, coding.code_source))
     return msgspec.structs.replace(value, ids=tuple(ids)) if ids else value
@@ -192,7 +199,7 @@ def product(spec: Spec) -> Reader:
                 continue
             text = usable(coding.text)
             label = (text, coding.text_source) if text else label_of(repetition)
-            row = system_row(systems, coding.system)
+            row = _row(systems, coding)
             if key == "NDC":
                 found = _ndc(context, coding, row, label)
                 if found is not None:
@@ -256,6 +263,8 @@ def _ndc(context: Context, coding: Coding, system: Mapping[str, str], label: tup
         )
         return None
     said = () if eleven == coding.code else (f"{coding.code_source} written as eleven digits",)
+    if not coding.system:
+        said = (*said, f"{coding.code_source}: no coding system is declared, and the form is that of an NDC")
     shown = label if label[0] else (eleven, coding.code_source)
     return _code_value(eleven, coding.code_source, system, shown, said)
 

@@ -42,6 +42,8 @@ _TEXT_FORMS = re.compile(
     r"|^(?:\d{1,2}|TWO|THREE|FOUR|FIVE|SIX) ?(?:X|TIMES) ?(?:A|PER|EVERY|EACH|/)? ?(?:WEEK|WEEKLY|WK|MONTH|MONTHLY|YEAR)$"
 )
 """0335's <n>ID, Q<n>J<day>, PRN<x> and U <spec>, PRN behind a pattern, and rates that are no interval."""
+_BARE = re.compile(r"^\d{1,2}$")
+"""A number alone, where a pattern belongs: it says nothing to a person either."""
 _ABBREVIATED = re.compile(r"(?<!\d)\.|\.(?!\d)")
 
 
@@ -88,11 +90,12 @@ class _Timing:
                     row = pattern_row(code, self.table)
                     sent.append((_words(path, repetition), path.source(repetition), row))
             if any(row is not None for _, _, row in sent):
-                for words, source in unknown:
-                    context.leave_out(source, words, f"table {self.table.name} has no such timing")
+                self._pass_over(context, unknown)
                 return self._fact(context, scope, sent)
             unknown += [(words, source) for words, source, _ in sent]
-        if unknown:
+        bare = [(words, source) for words, source in unknown if _BARE.match(words)]
+        self._pass_over(context, bare)
+        if unknown := [pair for pair in unknown if pair not in bare]:
             return self._in_text(
                 context,
                 unknown,
@@ -100,6 +103,10 @@ class _Timing:
             )
         self._note_misplaced(context, scope)
         return deleted_fact(self.rule, context, deleted) if deleted else None
+
+    def _pass_over(self, context: Context, unknown: list[tuple[str, str]]) -> None:
+        for words, source in unknown:
+            context.leave_out(source, words, f"table {self.table.name} has no such timing")
 
     def _note_misplaced(self, context: Context, scope: Scope) -> None:
         """A timing where the priority belongs may be one, or not: it is not taken, but said."""

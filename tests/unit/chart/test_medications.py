@@ -34,6 +34,9 @@ class TestDrug:
             ("41^Metformin^LOCAL;RX", ("41", "LOCAL RX", "Metformin")),
             ("41^Metformin^@", ("41", None, "Metformin")),
             ("41^Metformin", ("41", None, "Metformin")),
+            ("00093-1048-01^Metformin", ("00093-1048-01", "NDC", "Metformin")),
+            ("00093104801^Metformin", ("00093104801", None, "Metformin")),
+            ("93-1048-01^Metformin", ("93-1048-01", None, "Metformin")),
             ("^Metformin", (None, None, "Metformin")),
             ("860975^^RXNORM^^Glucophage", ("860975", "RxNorm", "Glucophage")),
             ("860975^^RXNORM^^^^^^As written", ("860975", "RxNorm", "As written")),
@@ -88,6 +91,19 @@ class TestDrug:
         assert eleven is None or (code["codeSystem"], code["displayName"]) == (NDC, "Met")
         assert said == []
 
+    @pytest.mark.parametrize(
+        ("sent", "eleven"),
+        [
+            ("00093-1048-01", "00093104801"),
+            ("0093-1048-01", "00093104801"),
+            ("00093104801", None),
+            ("93-1048", None),
+        ],
+    )
+    def test_without_a_coding_system_the_dashes_make_it_an_ndc(self, told, sent, eleven):
+        code = prescription(told, orc(), rxe(f2=f"{sent}^Met")).get("code", {})
+        assert (code.get("code"), code.get("codeSystem")) == (eleven, NDC if eleven else None)
+
     def test_the_ndc_that_cant_be_told_is_said_with_its_message(self, told):
         answer = told.tell("RDE^O11", told.PID, orc(), rxe(f31="0093104801^Met^NDC"))
         assert ("RXE-31", "0093104801") in [(e["source"][:6], e["value"]) for e in answer["left_out"]]
@@ -124,11 +140,33 @@ class TestDose:
             (["RXO|||||||^Take 2", rxe()], {"text": "Take 2"}),
             ([rxe(), "TQ1|1||||||||||Take 3"], {"text": "Take 3"}),
             ([rxe(f21="^Brand only")], {}),
+            ([rxe(f3="0", f5="MG", f7="^As directed")], {"text": "As directed"}),
+            ([rxe(f3="0.0", f4="0", f5="MG")], {}),
+            ([rxe(f25="0", f26="MG")], {}),
         ],
     )
     def test_amount_strength_and_text(self, told, segments, dosage):
         more = segments if any(entry.startswith("RXE") for entry in segments) else [*segments, rxe()]
         assert prescription(told, orc(), *more).get("dosageInstruction", {}) == dosage
+
+    @pytest.mark.parametrize(
+        ("dose", "why"),
+        [
+            ({"f3": "1", "f4": "2", "f5": "TAB"}, "RXE-3 and RXE-4 are a range: no single amount"),
+            (
+                {"f3": "500", "f4": "MG", "f5": "CAP"},
+                "RXE-4 is not a number: whether the amount is a single one can't be told",
+            ),
+        ],
+    )
+    def test_why_there_is_no_amount(self, told, dose, why):
+        answer = told.tell("RDE^O11", told.PID, orc(), rxe(**dose))
+        assert [entry["why"] for entry in answer["left_out"]] == [why, why]
+        assert "amountValue" not in prescription(told).get("dosageInstruction", {})
+
+    def test_an_amount_of_zero_is_said(self, told):
+        answer = told.tell("RDE^O11", told.PID, orc(), rxe(f3="0", f5="MG"))
+        assert [(e["value"], e["why"]) for e in answer["left_out"]] == [("0", "an amount of zero is none")]
 
 
 TIMINGS = [
@@ -178,6 +216,18 @@ def test_a_pattern_in_the_senders_words(told, sent, found):
     assert timed(asked) == found
     assert ("dosageInstruction" in asked) == (not found)
     assert found or asked["dosageInstruction"]["text"] == sent
+
+
+@pytest.mark.parametrize("sent", ["0", "1", "12"])
+def test_a_bare_number_is_no_timing(told, sent):
+    answer = told.tell("RDE^O11", told.PID, orc(), f"TQ1|1||{sent}", rxe())
+    assert [(e["source"], e["value"]) for e in answer["left_out"]] == [("TQ1-3.1", sent)]
+    (found,) = booked(told)["request"]["medications"]
+    assert "dosageInstruction" not in found["medicationRequests"][0]
+
+
+def test_times_of_day_stay_in_the_text(told):
+    assert prescription(told, orc(), "TQ1|1||0900,2100", rxe())["dosageInstruction"] == {"text": "0900,2100"}
 
 
 class TestSeveralTimings:
