@@ -91,7 +91,7 @@ class WorkLoop:
         self._stats = stats
         self._may_judge = may_judge
         self._timekeeping = Timekeeping(clock)
-        self._messages = NewMessages(store, deciding.intake)
+        self._messages = NewMessages(store, deciding.intake, panels=outgoing.batch > 1)
         self._joining = Joining(store, lambda seconds: outgoing.look_again(clock.now() + seconds))
         self._resettling = Resettling(store, deciding, outgoing, clock)
         self._committing = Committing(

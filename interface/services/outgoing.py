@@ -44,7 +44,7 @@ class Outgoing:
         self._couriers = couriers
         self._ledger = ledger
         self._clock = clock
-        self._batch = batch
+        self.batch = batch
         self.passage = ledger.passage
         self.sending: dict[int, int] = {}
         """Patient id by request id, for every request handed out and not yet back."""
@@ -106,7 +106,7 @@ class Outgoing:
 
     def claims(self, room: Room) -> int:
         """How many requests to claim: what is due now goes now, whether it fills a panel or not. A probe goes alone."""
-        return 1 if room.probe else min(room.posts * self._batch, max(self._batch, MOST_CLAIMED))
+        return 1 if room.probe else min(room.posts * self.batch, max(self.batch, MOST_CLAIMED))
 
     def hand_out(self, turn: Turn, claimed: Sequence[Claimed]) -> set[int]:
         """Send what a turn has claimed, but for what cannot be read, and what was for a day that has passed since it was
@@ -136,7 +136,7 @@ class Outgoing:
                 past.add(one.patient_id)
         if turn.probe and jobs:
             self.passage.about_to_probe()
-        handed = list(parcels(jobs, lambda job: self._ledger.most_together(job.request_id, self._batch)))
+        handed = list(parcels(jobs, lambda job: self._ledger.most_together(job.request_id, self.batch)))
         if handed:
             self._couriers.put(handed)
         self.passage.sent(len(handed), jobs[0].request_id if turn.probe and jobs else None)

@@ -319,6 +319,12 @@ def test_a_turn_takes_as_many_messages_as_it_has_time_for(parts):
     assert messages.at_once == FEWEST_ROWS
 
 
+def test_a_turn_takes_twice_as_many_where_requests_go_in_panels(parts):
+    messages = NewMessages(parts.store, parts.intake, panels=True)
+    messages.took(10, 0.0001)
+    assert messages.at_once == 2 * ROWS
+
+
 @pytest.fixture
 def panels(parts):
     """The same with two couriers that take panels of three."""
