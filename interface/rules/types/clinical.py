@@ -40,6 +40,8 @@ _FORMS = {
     "SNOMED": re.compile(r"^[1-9]\d{5,17}$"),
 }
 """What a code must look like to be one at all; text in a code's place is none (release formats of the three systems)."""
+_MOST_CODINGS = 50
+"""Of one diagnosis: each is held against each other that the chart has by its number."""
 _ANY_FORM = re.compile(r"^\S+$")
 """Of a system whose codes are not known here: text has blanks, a code has none."""
 _OID = re.compile(r"^(?:urn:oid:)?([0-2](?:\.(?:0|[1-9]\d*)){3,})$", re.ASCII | re.IGNORECASE)
@@ -104,6 +106,12 @@ class _Diagnosis:
                 deleted = deleted or self.path.source(repetition)
                 continue
             for coding in codings(repetition):
+                if len(found) >= _MOST_CODINGS:
+                    sent = coding.code or coding.text
+                    context.leave_out(
+                        coding.code_source, sent, f"of one diagnosis {_MOST_CODINGS} codes count"
+                    )
+                    continue
                 sent, sent_at = (
                     shared
                     if not coding.system and coding.number == 1
