@@ -398,7 +398,7 @@ class _Taking:
         """Entries of the same number under codes that this message does not state."""
         if not self.instance or not (entry.listed or self.stated.action == "update"):
             return []  # a visit's diagnoses are often numbered anew: only an update names the one before
-        codes = self.stated.codes or [(entry.system, entry.code)]
+        codes = set(self.stated.codes) or {(entry.system, entry.code)}
         return [
             (place, other)
             for place, other in self.known.of_instance(self.instance)

@@ -85,11 +85,26 @@ def _split(text: str) -> list[str]:
 
 
 def _without_trailers(message: str) -> str:
-    for match in _BATCH_LINE.finditer(message):
-        if match.start() and _only_batch_lines(message[match.start() :]):
-            return message[: match.start() + 1]  # the line end before it is the last segment's own
-    return message
+    if not _BATCH_LINE.search(message):
+        return message
+    own, at = (
+        1,
+        0,
+    )  # where the last line ends that is no batch line: found in one pass, however many of both there are
+    for line in _LINE_END.split(message):
+        at += len(line)
+        if not _is_batch_line(line):
+            own = at
+        at += 1
+    trailer = _BATCH_LINE.search(message, own)
+    return (
+        message[: trailer.start() + 1] if trailer else message
+    )  # the line end before it is the last segment's own
 
 
 def _only_batch_lines(text: str) -> bool:
-    return all(not line.strip(_BLANK) or _BATCH_LINE.match(line) for line in _LINE_END.split(text))
+    return all(map(_is_batch_line, _LINE_END.split(text)))
+
+
+def _is_batch_line(line: str) -> bool:
+    return not line.strip(_BLANK) or _BATCH_LINE.match(line) is not None

@@ -46,6 +46,8 @@ _BEGINNINGS = {
     "SNOMED": re.compile(r"^[1-9]\d{0,17}$", re.ASCII),
 }
 """What codes of these systems may begin with, without dots."""
+_MOST_CODINGS = 50
+"""Of one diagnosis: each is held against each other that the chart has by its number."""
 _ANY_FORM = re.compile(r"^\S+$")
 """Of a system whose codes are not known here: text has blanks, a code has none."""
 _OID = re.compile(r"^(?:urn:oid:)?([0-2](?:\.(?:0|[1-9]\d*)){3,})$", re.ASCII | re.IGNORECASE)
@@ -119,6 +121,12 @@ class _Diagnosis:
                 deleted = deleted or self.path.source(repetition)
                 continue
             for coding in codings(repetition):
+                if len(found) >= _MOST_CODINGS:
+                    sent = coding.code or coding.text
+                    context.leave_out(
+                        coding.code_source, sent, f"of one diagnosis {_MOST_CODINGS} codes count"
+                    )
+                    continue
                 sent, sent_at = (
                     shared
                     if not coding.system and coding.number == 1

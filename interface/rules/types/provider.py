@@ -29,6 +29,8 @@ from interface.rules.types.person import Person, Readings, looks_like_npi
 _PERSONS, _OTHERS = "AIP", "AIG"
 _UNRANKED = 4
 _NOT_TREATING, _NO_PERSON = 98, 99
+_LONGEST_ROLE = 500
+"""Characters of a role that is remembered: a sender must not fill the memory with what is none."""
 
 
 class _Roles:
@@ -37,10 +39,14 @@ class _Roles:
     def __init__(self, table: Table):
         self.name = table.name
         self._ranks = {" ".join(_words(code)): int(rank) for code, rank in table.rows.items()}
-        self.rank = lru_cache(maxsize=1024)(self._rank)  # feeds have few roles, and each message has them
+        self._most_words = max((role.count(" ") + 1 for role in self._ranks), default=0)
+        self._known = lru_cache(maxsize=1024)(self._rank)  # feeds have few roles, and each message has them
+
+    def rank(self, *texts: str) -> int | None:
+        """Of the first text that says one; a text whole before its parts."""
+        return self._known(*texts) if sum(map(len, texts)) <= _LONGEST_ROLE else self._rank(*texts)
 
     def _rank(self, *texts: str) -> int | None:
-        """Of the first text that says one; a text whole before its parts."""
         for text in texts:
             found = self._ranks.get(" ".join(_words(text)))
             if found is not None:
@@ -48,7 +54,7 @@ class _Roles:
         return next((found for text in texts if (found := self._within(_words(text))) is not None), None)
 
     def _within(self, words: Sequence[str]) -> int | None:
-        for length in range(len(words) - 1, 0, -1):
+        for length in range(min(len(words) - 1, self._most_words), 0, -1):
             for start in range(len(words) - length, -1, -1):
                 found = self._ranks.get(" ".join(words[start : start + length]))
                 if found is not None:
