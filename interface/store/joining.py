@@ -127,6 +127,14 @@ _NAME = Prepared(
     )
 )
 _NEW_AGAIN = Prepared(update(webhooks).where(webhooks.c.correlation_id.in_(_IDS)).values(state="new"))
+_NAMED_AFTER_ALL = (
+    update(webhooks)
+    .where(
+        webhooks.c.state == "unmatched",
+        exists().where(request_ids.c.correlation_id == webhooks.c.correlation_id),
+    )
+    .values(state="new")
+)
 
 
 def name_requests(connection: Connection, attempts: Iterable[AttemptDone]) -> None:
@@ -150,3 +158,11 @@ def name_requests(connection: Connection, attempts: Iterable[AttemptDone]) -> No
                 }
     _NAME.execute_many(connection, list(rows.values()))
     _NEW_AGAIN.change_among(connection, (text for text, _ in rows))
+
+
+def look_again(connection: Connection) -> None:
+    """Have those joined that were found to be nobody's while another node was storing the reply that names them.
+
+    That node had looked for them before they came, and who joins did not see its reply yet.
+    """
+    connection.execute(_NAMED_AFTER_ALL)
