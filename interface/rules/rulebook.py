@@ -13,7 +13,7 @@ from interface.hl7.message import Message
 from interface.rules.blocks import Block, Blocks, Marks
 from interface.rules.compiling import Fixed, Rule, SettingRule, Variant, compile_layers
 from interface.rules.conditions import Condition, plain
-from interface.rules.events import Event, changed_events, is_known, read_events
+from interface.rules.events import Event, changed_events, is_known, read_alike, read_events
 from interface.rules.fields import ORDER, ORDERS, PROBLEM, SCOPES
 from interface.rules.groups import ORDER_SEGMENTS
 from interface.rules.layers import Definition, Layers, shipped_layer, with_site, written_rules
@@ -274,9 +274,12 @@ def read_rulebook(
     layers = with_site(
         layers, [rule for found in own.rules for rule in written_rules(found, own.file_label(found.file))]
     )
+    alike: Mapping[str, frozenset[str]] = {}
     if own.events is not None:
         events = changed_events(events, messages, own.events, own.file_label(own.events.file))
-    book = _book(layers, tables, events, default)
+        alike = read_alike(events, own.events["events"])
+    _check_messages(layers, events)
+    book = _book(layers, tables, events, default, alike)
     _check_own_tables(layers, own, shipped_tables, book)
     _check_listeners(layers, listeners)
     site = make_site(own.lists, Checks(tables, npi_check_digit, book.mrn_forms))
@@ -291,9 +294,13 @@ def read_rulebook(
 
 
 def _book(
-    layers: Layers, tables: Mapping[str, Table], events: Mapping[str, Event], default: Event
+    layers: Layers,
+    tables: Mapping[str, Table],
+    events: Mapping[str, Event],
+    default: Event,
+    alike: Mapping[str, frozenset[str]] | None = None,
 ) -> Rulebook:
-    compiled = compile_layers(layers, tables)
+    compiled = compile_layers(layers, tables, alike)
     book = Rulebook(
         events=events,
         default=default,
@@ -388,6 +395,21 @@ def _check_listeners(layers: Layers, listeners: Iterable[str] | None) -> None:
         for name in sorted(wanted - known.keys()):
             hint = nearest(name.lower(), known.values()) or f"; there are {', '.join(known.values())}"
             raise made.written.error("for", f"no listener '{name.lower()}'{hint}")
+
+
+def _check_messages(layers: Layers, events: Mapping[str, Event]) -> None:
+    """A rule for messages that are not read at all does nothing: its code is a slip."""
+    known = {kind.partition("^")[0] for kind in events}
+    for made in (*layers.general, *layers.variants):
+        only = made.body.get("only", [])
+        wanted = made.sender.wanted.get("message", frozenset()) if made.sender is not None else frozenset()
+        named = [("only", str(code)) for code in (only if isinstance(only, list) else [only])]
+        named += [("for", kind.partition("^")[0]) for kind in sorted(wanted)]
+        for key, code in named:
+            if code not in known:
+                hint = nearest(code, sorted(known)) or "; messages.yaml may say what they do"
+                place = made.written if key in made.written.body else made
+                raise place.error(key, f"{key}: no messages of type '{code}' are read{hint}")
 
 
 def _changes(own: Overlay, layers: Layers, shipped: Mapping[str, Table]) -> Iterable[str]:

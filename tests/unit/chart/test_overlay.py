@@ -222,6 +222,20 @@ def test_what_a_message_does_is_changed(site, story):
     assert told.book()["decision"] == "post"
 
 
+def test_a_type_of_the_senders_own_is_read_as_what_the_standard_has_for_what_it_is_about(site, story):
+    events = "  ZSU^Z01: {does: post, about: appointment}\n  ZAD^Z02: {does: post, about: visit}\n"
+    told = story(site({"messages.yaml": f"events:\n{events}"}))
+    assert told.tell("ZSU^Z01", SCH, PID, AIP)["decision"] == "post"
+    visit = segment("PV1", f2="O", f7=f"{NPI}^Quill^Avery^^^^^^NPI", f19="V1", f44="20260320")
+    answer = told.tell("ZAD^Z02", told.pid(f3="T7^^^LFC^MR"), visit)
+    assert answer["decision"] == "post"
+    assert field(answer, "upcomingAppointmentProvider.npi")[1:] == (
+        "PV1-7.1",
+        "appointment.yaml#visit_provider",
+    )
+    assert told.tell("ZSU^Z02", SCH, PID, AIP)["decision"] == "ignore"
+
+
 # ---------------------------------------------------------------- clinicians
 
 PROVIDERS = f"""id,npi,family,given
