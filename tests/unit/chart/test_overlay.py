@@ -236,6 +236,48 @@ def test_a_type_of_the_senders_own_is_read_as_what_the_standard_has_for_what_it_
     assert told.tell("ZSU^Z02", SCH, PID, AIP)["decision"] == "ignore"
 
 
+@pytest.mark.parametrize(
+    ("rule", "told", "said", "release"),
+    [
+        (
+            "born: {field: patient.birthDate, from: [ZPI-3, PID-7]}",
+            {"f7": ""},
+            "no message says it in ZPI-3, PID-7 (site-mappings/ours.yaml#born)",
+            "a message that says it there, as that rule wants it",
+        ),
+        (
+            "card: {field: patient.mrn.extension, from: [PID-4]}",
+            {},
+            "PID-4 is empty (site-mappings/ours.yaml#card)",
+            "a message with the number there; or site.mrn_authority",
+        ),
+        (
+            "whole: {field: patient.name, from: [PID-9]}",
+            {"f9": "Sample"},
+            "PID-9.2 is empty: no given name; it is looked for in PID-9 (site-mappings/ours.yaml#whole)",
+            "a message that says it there",
+        ),
+        (
+            "born: {field: patient.birthDate, from: [PID-30], for: {facility: ELSEWHERE}}",
+            {"f7": ""},
+            "no message says it in PID-7 (patient.yaml#birth_date) or PID-30 (site-mappings/ours.yaml#born)",
+            "a message that says it there",
+        ),
+        (
+            "whose: {field: patient.mrn.extension, strip_leading_zeros: true}",
+            {"f3": ""},
+            "PID-3 is empty",
+            "a message with the number in PID-3 (CX.1)",
+        ),
+    ],
+)
+def test_a_hold_names_where_the_sites_rule_looks(site, story, rule, told, said, release):
+    teller = story(site({"ours.yaml": f"rules:\n  {rule}\n"}))
+    (reason,) = teller.book(pid=teller.pid(**told))["reasons"]
+    assert reason["text"].endswith(f": {said}"), reason["text"]
+    assert reason["release"].startswith(release)
+
+
 # ---------------------------------------------------------------- clinicians
 
 PROVIDERS = f"""id,npi,family,given
