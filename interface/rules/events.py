@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from interface.rules.facts import Reason
 from interface.rules.source import Lines, RuleError, check_keys, nearest
 
 DOES = ("post", "chart", "cancel", "ignore")
@@ -69,6 +70,13 @@ class Event:
     def books(self) -> bool:
         """Whether it is about an appointment that is or was booked, so that SCH-25 may say what it does."""
         return self.about == "appointment" and (self.default or self.does) == "post"
+
+    def by_site(self, reason: Reason) -> Reason:
+        """A reason, with what of the site's says that messages of the type do so: `[forward]`, or a row of messages.yaml."""
+        named = self.rule if "/" in self.rule else ""
+        if self.forward:
+            named = f'[forward] "{self.forward}" = "{self.does}"' if self.default != self.does else ""
+        return Reason(reason.code, f"{reason.text} ({named})") if named else reason
 
     @property
     def without(self) -> Event:

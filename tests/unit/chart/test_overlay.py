@@ -101,7 +101,11 @@ def test_an_s13_under_a_new_number_ends_the_one_before_where_a_sites_rule_says_s
     told.book()
     assert told.tell("SIU^S14", moved.replace("F2", "F3"), PID, AIP)["decision"] == "post"
     assert ("Close", 1, "withdrawn") not in told.states()
-    assert told.tell("SIU^S13", moved, PID, AIP)["decision"] == "post"
+    answer = told.tell("SIU^S13", moved, PID, AIP)
+    assert answer["decision"] == "post"
+    assert answer["reasons"][1]["text"] == (
+        "the appointment in SCH-24 is cancelled: it is booked anew (site-mappings/appointment.yaml#replaces)"
+    )
     assert ("Close", 1, "withdrawn") in told.states()
     told.book(at="202603020700")  # as it was before
     assert told.chart.appointments["A:F1"].status == "cancelled"
@@ -217,7 +221,9 @@ def test_a_table_of_several_columns_as_csv(site, story):
 
 def test_what_a_message_does_is_changed(site, story):
     told = story(site({"messages.yaml": "events:\n  SIU^S14: {does: chart}\n  ZSU^Z01: {does: chart}\n"}))
-    assert told.book(kind="SIU^S14")["decision"] == "chart"
+    answer = told.book(kind="SIU^S14")
+    assert answer["decision"] == "chart"
+    assert answer["reasons"][0]["text"].endswith(" (site-mappings/messages.yaml#SIU^S14)")
     assert told.tell("ZSU^Z01", PID)["decision"] == "chart"
     assert told.book()["decision"] == "post"
 
