@@ -335,6 +335,11 @@ def test_an_id_with_an_authority_is_that_authoritys(site, story):
         )
         found = field(answer, "upcomingAppointmentProvider.npi")
         assert (found and found[0]) == npi
+        if found is not None:
+            assert found[2] == f"site-mappings/providers.csv#7 of {authority}"
+        else:
+            said = "providers.csv:2 has this id of an authority that the message does not name"
+            assert answer["reasons"][0]["text"].endswith(f"no NPI for the person in AIP-3: {said}")
 
 
 @pytest.mark.parametrize("rxe", ["RXE||860975^metformin^RXNORM" + "|" * 11 + "AQ1234563^Stone^Kim"])
