@@ -18,7 +18,7 @@ from interface.rules.facts import Fact, Leaf, LeftOut
 from interface.rules.fields import SETTING
 from interface.rules.policy import Policy
 from interface.rules.site import Site
-from interface.rules.types.clinician import by_table, completed, disagrees
+from interface.rules.types.clinician import by_table, completed, passed_over
 
 if TYPE_CHECKING:
     from interface.rules.rulebook import Rulebook
@@ -88,9 +88,8 @@ def _clinician(site: Site, fact: Fact) -> Fact:
     name = given.get("name", {})
     found = by_table(site, name, fact.ids)
     if found is None:
-        place = disagrees(site, name, fact.ids)
-        if place and "npi" not in given:
-            return change(fact, why=f"{fact.why}: {place} has another family name for this id")
+        if "npi" not in given and (row_said := passed_over(site, name, fact.ids)):
+            return change(fact, why=f"{fact.why}: {row_said}")
         return fact
     row, leaf = found
     leaves = [

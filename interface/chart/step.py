@@ -118,7 +118,7 @@ class Step:
         if left is not None:
             return left
         in_time = self._take()
-        end_replaced(self.settling, self.reading, self.key)
+        replaced = end_replaced(self.settling, self.reading, self.key)
         if self.does == "cancel":
             outcome = self._cancel(in_time)
         elif self.does == "post" and in_time and self.reading.history:
@@ -129,7 +129,7 @@ class Step:
             outcome = self._chart(self._older())
         else:
             outcome = self._chart(*self._why_chart())
-        return self._with_rest(outcome)
+        return self._with_rest(change(outcome, reasons=outcome.reasons + replaced) if replaced else outcome)
 
     def _join(self) -> None:
         """An appointment that was known by each of its numbers alone is one, now that the message names both."""
@@ -258,14 +258,15 @@ class Step:
         if self.about_appointment and status == "chart":
             where = place_of(self.reading.facts, "appointment.status")
             return (Reason("status", f"{where} says complete, pending or wait-listed: nothing to request"),)
-        return (Reason("charted", f"{self.reading.type} adds to what is known of the patient"),)
+        charted = Reason("charted", f"{self.reading.type} adds to what is known of the patient")
+        return (self.reading.event.by_site(charted),)
 
     def _why_cancelled(self, what: str) -> Reason:
         facts = self.reading.facts
         if self.reading.event.books and text_of(facts, "appointment.status") == "cancelled":
             where = place_of(facts, "appointment.status")
             return Reason("cancelled", f"{where} of {self.reading.type} says that the {what} is cancelled")
-        return Reason("cancelled", f"{self.reading.type} cancels the {what}")
+        return self.reading.event.by_site(Reason("cancelled", f"{self.reading.type} cancels the {what}"))
 
     def _cancel(self, in_time: bool) -> Outcome:
         if not in_time:
@@ -373,7 +374,7 @@ class Step:
             why = why_person(self.reading)
         if asked is not None and asked.state == "held":
             why = Reason("completes-held", f"{self.reading.type} completes a request that was held")
-        return self._outcome("post", why, composed=composed)
+        return self._outcome("post", self.reading.event.by_site(why), composed=composed)
 
     def _why_no_date(self) -> Reason:
         admitted = text_of(self.reading.facts, "visit.admitted")

@@ -216,7 +216,7 @@ def _move(book: Rulebook, context: Context, group: Group) -> Move:
     retired = [] if prior is None else _of_one_authority(context, mrn, prior.value or ())
     if mrn is not None and not set(_keys(mrn)).isdisjoint(map(_key, retired)):
         mrn = facts[MRN] = _without(book, context, group, retired) or mrn
-    why = [fact.why for fact in (mrn, prior) if fact is not None and fact.why]
+    why = [book.why_of(fact) for fact in (mrn, prior) if fact is not None and fact.why]
     if prior is None:
         why.append("MRG-1 and MRG-4 are empty")
     return Move(

@@ -164,8 +164,9 @@ def _providers(source: Source, checks: Checks) -> dict[str, tuple[Provider, ...]
     for entry in source.rows:
         key, authority = normal(entry["id"]), plain(entry.get("authority", ""))
         once.take((key, authority), entry, "id")
+        named = f"{entry['id']} of {entry['authority']}" if authority else entry["id"]
         provider = Provider(
-            **source.row(entry, entry["id"]),
+            **source.row(entry, named),
             npi=_npi(entry, checks),
             family=_clean(entry, "family"),
             given=tuple(_clean(entry, "given").split()),

@@ -101,7 +101,11 @@ def test_an_s13_under_a_new_number_ends_the_one_before_where_a_sites_rule_says_s
     told.book()
     assert told.tell("SIU^S14", moved.replace("F2", "F3"), PID, AIP)["decision"] == "post"
     assert ("Close", 1, "withdrawn") not in told.states()
-    assert told.tell("SIU^S13", moved, PID, AIP)["decision"] == "post"
+    answer = told.tell("SIU^S13", moved, PID, AIP)
+    assert answer["decision"] == "post"
+    assert answer["reasons"][1]["text"] == (
+        "the appointment in SCH-24 is cancelled: it is booked anew (site-mappings/appointment.yaml#replaces)"
+    )
     assert ("Close", 1, "withdrawn") in told.states()
     told.book(at="202603020700")  # as it was before
     assert told.chart.appointments["A:F1"].status == "cancelled"
@@ -217,9 +221,67 @@ def test_a_table_of_several_columns_as_csv(site, story):
 
 def test_what_a_message_does_is_changed(site, story):
     told = story(site({"messages.yaml": "events:\n  SIU^S14: {does: chart}\n  ZSU^Z01: {does: chart}\n"}))
-    assert told.book(kind="SIU^S14")["decision"] == "chart"
+    answer = told.book(kind="SIU^S14")
+    assert answer["decision"] == "chart"
+    assert answer["reasons"][0]["text"].endswith(" (site-mappings/messages.yaml#SIU^S14)")
     assert told.tell("ZSU^Z01", PID)["decision"] == "chart"
     assert told.book()["decision"] == "post"
+
+
+def test_a_type_of_the_senders_own_is_read_as_what_the_standard_has_for_what_it_is_about(site, story):
+    events = "  ZSU^Z01: {does: post, about: appointment}\n  ZAD^Z02: {does: post, about: visit}\n"
+    told = story(site({"messages.yaml": f"events:\n{events}"}))
+    assert told.tell("ZSU^Z01", SCH, PID, AIP)["decision"] == "post"
+    visit = segment("PV1", f2="O", f7=f"{NPI}^Quill^Avery^^^^^^NPI", f19="V1", f44="20260320")
+    answer = told.tell("ZAD^Z02", told.pid(f3="T7^^^LFC^MR"), visit)
+    assert answer["decision"] == "post"
+    assert field(answer, "upcomingAppointmentProvider.npi")[1:] == (
+        "PV1-7.1",
+        "appointment.yaml#visit_provider",
+    )
+    assert told.tell("ZSU^Z02", SCH, PID, AIP)["decision"] == "ignore"
+
+
+@pytest.mark.parametrize(
+    ("rule", "told", "said", "release"),
+    [
+        (
+            "born: {field: patient.birthDate, from: [ZPI-3, PID-7]}",
+            {"f7": ""},
+            "no message says it in ZPI-3, PID-7 (site-mappings/ours.yaml#born)",
+            "a message that says it there, as that rule wants it",
+        ),
+        (
+            "card: {field: patient.mrn.extension, from: [PID-4]}",
+            {},
+            "PID-4 is empty (site-mappings/ours.yaml#card)",
+            "a message with the number there; or site.mrn_authority",
+        ),
+        (
+            "whole: {field: patient.name, from: [PID-9]}",
+            {"f9": "Sample"},
+            "PID-9.2 is empty: no given name; it is looked for in PID-9 (site-mappings/ours.yaml#whole)",
+            "a message that says it there",
+        ),
+        (
+            "born: {field: patient.birthDate, from: [PID-30], for: {facility: ELSEWHERE}}",
+            {"f7": ""},
+            "no message says it in PID-7 (patient.yaml#birth_date) or PID-30 (site-mappings/ours.yaml#born)",
+            "a message that says it there",
+        ),
+        (
+            "whose: {field: patient.mrn.extension, strip_leading_zeros: true}",
+            {"f3": ""},
+            "PID-3 is empty",
+            "a message with the number in PID-3 (CX.1)",
+        ),
+    ],
+)
+def test_a_hold_names_where_the_sites_rule_looks(site, story, rule, told, said, release):
+    teller = story(site({"ours.yaml": f"rules:\n  {rule}\n"}))
+    (reason,) = teller.book(pid=teller.pid(**told))["reasons"]
+    assert reason["text"].endswith(f": {said}"), reason["text"]
+    assert reason["release"].startswith(release)
 
 
 # ---------------------------------------------------------------- clinicians
@@ -273,6 +335,11 @@ def test_an_id_with_an_authority_is_that_authoritys(site, story):
         )
         found = field(answer, "upcomingAppointmentProvider.npi")
         assert (found and found[0]) == npi
+        if found is not None:
+            assert found[2] == f"site-mappings/providers.csv#7 of {authority}"
+        else:
+            said = "providers.csv:2 has this id of an authority that the message does not name"
+            assert answer["reasons"][0]["text"].endswith(f"no NPI for the person in AIP-3: {said}")
 
 
 @pytest.mark.parametrize("rxe", ["RXE||860975^metformin^RXNORM" + "|" * 11 + "AQ1234563^Stone^Kim"])

@@ -340,6 +340,15 @@ def rule(text):
             {"opt_out.csv": "mrn\nT1\n", "tables/opt_out.yaml": "rows: [{mrn: T2}]\n"},
             "tables/opt_out.yaml:1: the list opt_out is there already, in another file; keep one",
         ),
+        # whose messages
+        (
+            {"appointment.yaml": "rules:\n  date: {only: [SIU, SUI]}\n"},
+            "appointment.yaml:2: date: only: no messages of type 'SUI' are read; did you mean 'SIU'?",
+        ),
+        (
+            {"appointment.yaml": "rules:\n  date: {for: {message: ATD^A08}}\n"},
+            "appointment.yaml:2: date: for: no messages of type 'ATD' are read; did you mean 'ADT'?",
+        ),
         # what spreadsheets and editors do
         (
             {"opt_out.csv": "mrn\n1.23457E+11\n"},
