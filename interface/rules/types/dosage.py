@@ -21,9 +21,10 @@ from interface.rules.types.medication import label_of, usable
 from interface.rules.types.values import number_of
 
 _NUMBERED = re.compile(r"^(?:[A-Z]{1,3}:)?\d+$")
-"""A key of the sender's own file (43, CD:14093882), which is no unit; its text is."""
+"""A key of the sender's own file (43, CD:14093882), which is no unit and no instruction; its text is."""
 _DIGIT = re.compile(r"\d")
 _ZERO = "an amount of zero is none"
+_MAXIMUM_ALONE = "a maximum without a minimum is no single amount"
 
 
 def quantity(spec: Spec) -> Reader:
@@ -53,6 +54,9 @@ def quantity(spec: Spec) -> Reader:
         if passed and (amount is None or amount < 0):
             return no_fact(spec.name, context, f"{passed} is not a number")
         if amount is None:
+            alone, alone_source = _first_text(maximum, scope)
+            if alone:
+                context.leave_out(alone_source, alone, _MAXIMUM_ALONE)
             return deleted_fact(spec.name, context, deleted) if deleted else None
         most, most_source = _first_text(beside(maximum, source), scope)
         if most and (ceiling := number_of(most)) != amount:
@@ -79,7 +83,7 @@ def quantity(spec: Spec) -> Reader:
                 said = (f"{unit_source}: a unit without forbidden characters",)
         return Fact(value, tuple(leaves), spec.name, context.at, context.control_id, said)
 
-    return recurring(where_valued(read))
+    return recurring(where_valued(read, *maximum))
 
 
 def _first_text(paths: tuple[Path, ...], scope: Scope) -> tuple[str, str]:
@@ -122,7 +126,7 @@ def sig(spec: Spec) -> Reader:
                 label = label_of(repetition)
                 if label[0]:
                     found.append(label)
-                elif text := usable(path.text(repetition)):
+                elif (text := usable(path.text(repetition))) and not _NUMBERED.match(text):
                     found.append((text, repetition.at(1)))
             if found:
                 whole, source = " ".join(text for text, _ in found), found[0][1]

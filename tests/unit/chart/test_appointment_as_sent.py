@@ -30,12 +30,13 @@ class TestStatus:
                 (sent, "post")
                 for sent in ("Booked", "checked-in", "CheckedIn", "ARRIVED", "Rescheduled", "Overbook")
             ),
+            *((sent, "post") for sent in ("1^SCH", "SCHED", "Conf", "Resched", "RESCH", "Arr")),
             *((sent, "post") for sent in ("Started", "Not Confirmed", "In Progress", "C^Confirmed", "")),
             *(
                 (sent, "chart")
                 for sent in ("Complete", "COMPLETED", "Checked Out", "Pending", "Waitlist", "wait-listed")
             ),
-            *((sent, "chart") for sent in ("Proposed", "fulfilled", "X^Pending")),
+            *((sent, "chart") for sent in ("Proposed", "fulfilled", "X^Pending", "PEND")),
             *(
                 (sent, "cancel")
                 for sent in ("Cancelled", "canceled", "Dc", "Discontinued", "Deleted", "Noshow")
@@ -48,7 +49,7 @@ class TestStatus:
                 (sent, "cancel")
                 for sent in ("Cancelled by patient", "Cancelled - Provider", "Canceled (weather)")
             ),
-            *((sent, "cancel") for sent in ("CANC", "Canc'd", "X^CXL", "CNCL")),
+            *((sent, "cancel") for sent in ("CANC", "Canc'd", "X^CXL", "CNCL", "3^CAN")),
             *((sent, "cancel") for sent in ("CANCELLED_BY_CLINIC", "Patient Cancelled", "entered-in-error")),
             ("Blocked", "ignore"),
         ],
