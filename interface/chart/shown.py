@@ -11,7 +11,7 @@ from interface.chart.compose_medications import order_state
 from interface.chart.discharges import discharge_of
 from interface.chart.draft import Draft
 from interface.chart.model import Appointment, Chart, Order, Problem
-from interface.chart.orders import is_withheld
+from interface.chart.order_states import is_withheld
 from interface.chart.standing import standing
 from interface.chart.withhold import without_confidential, without_withheld
 from interface.rules.facts import Fact, Item, text_of
