@@ -13,6 +13,9 @@ from interface.chart.model import Problem, change
 
 Placed = tuple[int, Problem]
 """An entry and its place."""
+RECODED = "recoded"
+_APART = frozenset(("withheld", RECODED))
+"""Why an entry is gone that goes on saying something of its code: nothing that is stated takes its place."""
 
 
 class KnownProblems:
@@ -43,11 +46,11 @@ class KnownProblems:
                 yield place, entry
 
     def of_instance(self, instance: str) -> list[Placed]:
-        """Those that the sender knows by a number, in their order."""
+        """Those that the sender knows by a number, in their order; without the codes that a problem no longer has."""
         found = []
         for place in sorted(set(self._by_instance.get(instance, ()))):
             entry = self._places[place]
-            if entry is not None and entry.instance == instance:
+            if entry is not None and entry.instance == instance and entry.gone != RECODED:
                 found.append((place, entry))
         return found
 
@@ -80,7 +83,7 @@ class KnownProblems:
                 continue
             if other.at > (end.at if same_entry(other, end) else since) or not covers(end, other):
                 newer = newer or (other.at > end.at and same_entry(other, end))
-            elif not end.gone and not same_entry(other, end):
+            elif end.gone in ("", RECODED) and not same_entry(other, end) and other.gone != RECODED:
                 self._set(place, change(other, ended=end.ended, active=False))
             else:
                 self.drop(place)
@@ -93,22 +96,19 @@ class KnownProblems:
         else:
             self._set(free, ended)
 
-    def end_of_visits(self, end: Problem) -> None:
-        """What ended a problem of the list that has another code by now ends what visits have said of it up to then."""
-        for place, other in self.of_code(end.code) if end.ended is not None else ():
-            if (
-                not other.listed
-                and other.ended is None
-                and other.at <= end.state_since
-                and covers(end, other)
-            ):
-                self._set(place, change(other, ended=end.ended, active=False))
+    def recode(self, place: int) -> None:
+        """A problem of the list has another code by now: this one goes, but for what its end says of what visits said."""
+        entry = self._places[place]
+        if entry is not None:
+            over = entry.listed and entry.ended is not None
+            self._places[place] = change(entry, gone=RECODED) if over else None
 
     def as_ended_since(self, entry: Problem) -> Problem:
         """The entry, ended where a newer message said so before this one arrived."""
         for _, other in self.of_code(entry.code):
             if other.ended is not None and other.state_since > entry.at and covers(other, entry):
-                ended: Problem = change(entry, ended=other.ended, active=False, gone=other.gone)
+                gone = "" if other.gone == RECODED else other.gone
+                ended: Problem = change(entry, ended=other.ended, active=False, gone=gone)
                 return ended
         return entry
 
@@ -165,7 +165,9 @@ def _same_instance(one: Problem, other: Problem) -> bool:
 
 def same_entry(one: Problem, other: Problem) -> bool:
     """Whether one takes the place of the other: the same code of the same visit, or of the list by its number."""
-    if not _same_code(one, other) or one.listed != other.listed or "withheld" in (one.gone, other.gone):
+    if not _same_code(one, other) or one.listed != other.listed:
+        return False
+    if not _APART.isdisjoint((one.gone, other.gone)):
         return False
     return _same_instance(one, other) if one.listed else one.visit == other.visit
 

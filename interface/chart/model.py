@@ -52,7 +52,8 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     resolved: Fact | None = None
     """The day it was or will be resolved (PRB-9); of no value: HL7 null took that day back."""
     gone: str = ""
-    """`removed` (never was so) or `withheld` (confidential): it is not shown at all."""
+    """`removed` (never was so), `withheld` (confidential), or `recoded` (an end under a code that it no longer has): it is
+    not shown at all."""
     account: str = ""
     released_at: str = ""
     """When the sender last said that it is not confidential."""
