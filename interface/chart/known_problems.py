@@ -14,6 +14,9 @@ from interface.chart.model import Problem, change
 
 Placed = tuple[int, Problem]
 """An entry and its place."""
+RECODED = "recoded"
+_APART = frozenset(("withheld", RECODED))
+"""Why an entry is gone that goes on saying something of its code: nothing that is stated takes its place."""
 
 
 class KnownProblems:
@@ -69,8 +72,9 @@ class KnownProblems:
         return found
 
     def of_instance(self, instance: str) -> list[Placed]:
-        """Those that the sender knows by a number, in their order."""
-        return self._at((self._by_instance.get(instance, ()),))
+        """Those that the sender knows by a number, in their order; without the codes that a problem no longer has."""
+        found = self._at((self._by_instance.get(instance, ()),))
+        return [placed for placed in found if placed[1].gone != RECODED]
 
     def drop(self, place: int) -> None:
         """Take an entry out."""
@@ -107,7 +111,7 @@ class KnownProblems:
                 continue
             if other.at > (end.at if same_entry(other, end) else since) or not covers(end, other):
                 newer = newer or (other.at > end.at and same_entry(other, end))
-            elif not end.gone and not same_entry(other, end):
+            elif end.gone in ("", RECODED) and not same_entry(other, end) and other.gone != RECODED:
                 self._set(place, change(other, ended=end.ended, active=False))
             else:
                 self.drop(place)
@@ -122,17 +126,20 @@ class KnownProblems:
         else:
             self._set(free, ended)
 
-    def end_of_visits(self, end: Problem) -> None:
-        """What ended a problem of the list that has another code by now ends what visits have said of it up to then."""
-        for place, other in self._of_visits(end.code) if end.ended is not None else ():
-            if other.ended is None and other.at <= end.state_since and covers(end, other):
-                self._set(place, change(other, ended=end.ended, active=False))
+    def recode(self, place: int) -> None:
+        """A problem of the list has another code by now: this one goes, but for what its end says of what visits said."""
+        entry = self._places[place]
+        if entry is not None and entry.listed and entry.ended is not None:
+            self._set(place, change(entry, gone=RECODED))
+        else:
+            self.drop(place)
 
     def as_ended_since(self, entry: Problem) -> Problem:
         """The entry, ended where a newer message said so before this one arrived."""
         for _, other in self.of_code(entry.code) if entry.code in self._ended else ():
             if other.ended is not None and other.state_since > entry.at and covers(other, entry):
-                ended: Problem = change(entry, ended=other.ended, active=False, gone=other.gone)
+                gone = "" if other.gone == RECODED else other.gone
+                ended: Problem = change(entry, ended=other.ended, active=False, gone=gone)
                 return ended
         return entry
 
@@ -202,7 +209,9 @@ def _same_instance(one: Problem, other: Problem) -> bool:
 
 def same_entry(one: Problem, other: Problem) -> bool:
     """Whether one takes the place of the other: the same code of the same visit, or of the list by its number."""
-    if not _same_code(one, other) or one.listed != other.listed or "withheld" in (one.gone, other.gone):
+    if not _same_code(one, other) or one.listed != other.listed:
+        return False
+    if not _APART.isdisjoint((one.gone, other.gone)):
         return False
     return _same_instance(one, other) if one.listed else one.visit == other.visit
 

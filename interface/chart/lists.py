@@ -11,7 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from interface.chart.model import Chart, Order, Problem, change
-from interface.chart.orders import take_confidential_orders, take_orders, with_state
+from interface.chart.order_states import with_state
+from interface.chart.orders import take_confidential_orders, take_orders
 from interface.chart.problems import Before, take_confidential, take_out, take_problems
 from interface.rules.facts import Leaf, LeftOut
 

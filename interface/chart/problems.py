@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from interface.chart.known_problems import KnownProblems, Placed, same_entry
+from interface.chart.known_problems import RECODED, KnownProblems, Placed, same_entry
 from interface.chart.labels import label_of
 from interface.chart.model import STATE_UNSAID, Chart, Problem, change
 from interface.chart.standing import Coded
@@ -212,8 +212,8 @@ class _Taking:
             if newer.gone == "removed":
                 known.end(change(entry, at=newer.at, gone=newer.gone, ended=newer.ended, active=False))
             late = self._with_state(entry, None)
-            if newer.gone != "removed":
-                known.end_of_visits(late)
+            if newer.gone != "removed" and late.ended is not None:
+                known.end(change(late, gone=RECODED))
             self._tell_newer(late)
             return
         same = known.same(entry)
@@ -259,12 +259,18 @@ class _Taking:
             self.known.put(joined(same, self._corrected(entry)))
 
     def _tell_newer(self, late: Problem) -> None:
-        """A problem of the list has ended: for the code that it has by now, too, of whose state nothing newer was said."""
-        if late.ended is None:
+        """The state of a problem of the list counts for the code that it has by now, too, of whose state nothing newer was
+        said.
+        """
+        if late.ended is None and late.state_at == STATE_UNSAID:
             return
         for other in self._newer_of_the_number(late):
-            if other.gone != "withheld" and other.state_since <= late.at and not same_entry(other, late):
+            if other.gone == "withheld" or other.state_since > late.at or same_entry(other, late):
+                continue
+            if late.ended is not None:
                 self._end(with_state_of(change(other, at=late.at), late))
+            elif not other.gone:
+                self.known.put(with_state_of(other, late))
 
     def _end(self, end: Problem) -> None:
         """End what is known by then; a newer statement, too, that says nothing of the state."""
@@ -285,7 +291,7 @@ class _Taking:
         says = over or inactive is not None or stated.state("active") is not None
         if stated.listed and not says and stated.action != "add":
             entry = change(entry, state_at=STATE_UNSAID, resolved=resolved)
-            stays = known if known is not None else self._ended_of_number(entry)
+            stays = known if known is not None else self._stated_of_number(entry)
             if stays is not None:
                 entry = with_state_of(entry, stays)
         elif inactive is not None:
@@ -375,14 +381,14 @@ class _Taking:
         """The same problem under another code: it was coded anew."""
         for place, other in self._others(entry):
             if other.at <= entry.at and not other.gone:  # a deletion stays, against what is older
-                self.known.drop(place)
+                self.known.recode(place)
 
     def _other_codes(self, entry: Problem) -> list[Problem]:
         """What is known by then of the same problem under other codes."""
         return [other for _, other in self._others(entry) if other.at <= entry.at and not other.gone]
 
-    def _ended_of_number(self, entry: Problem) -> Problem | None:
-        """The newest that is known of the problem by its number, where all of it has ended."""
+    def _stated_of_number(self, entry: Problem) -> Problem | None:
+        """What says the state of the problem by its number: what is not ended, else the newest."""
         if not self.instance:
             return None
         others = [
@@ -390,9 +396,10 @@ class _Taking:
             for _, other in self.known.of_instance(self.instance)
             if other.listed and other.gone != "withheld" and other.at <= entry.at
         ]
-        if not others or any(other.ended is None for other in others):
-            return None
-        return max(others, key=lambda other: other.at)
+        running = [other for other in others if other.ended is None]
+        if running:
+            return max(running, key=lambda other: other.state_since)
+        return max(others, key=lambda other: other.at, default=None)
 
     def _others(self, entry: Problem) -> list[Placed]:
         """Entries of the same number under codes that this message does not state."""

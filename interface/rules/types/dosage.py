@@ -17,7 +17,7 @@ from interface.rules.types.base import (
     recurring,
     where_valued,
 )
-from interface.rules.types.medication import label_of, usable
+from interface.rules.types.medication import label_of
 from interface.rules.types.values import number_of
 
 _NUMBERED = re.compile(r"^(?:[A-Z]{1,3}:)?\d+$")
@@ -89,7 +89,7 @@ def quantity(spec: Spec) -> Reader:
 def _first_text(paths: tuple[Path, ...], scope: Scope) -> tuple[str, str]:
     for path in paths:
         for repetition in path.repetitions(scope):
-            if found := usable(path.text(repetition)):
+            if found := path.text(repetition):
                 return found, path.source(repetition)
     return "", ""
 
@@ -103,7 +103,7 @@ def _unit_text(paths: tuple[Path, ...], scope: Scope) -> tuple[str, str]:
     """A unit's code; its text where the code is missing or a key of the sender's own file."""
     for path in paths:
         for repetition in path.repetitions(scope):
-            code, label = usable(path.text(repetition)), label_of(repetition)
+            code, label = path.text(repetition), label_of(repetition)
             if code and not (label[0] and _NUMBERED.match(code)):
                 return code, path.source(repetition)
             if label[0]:
@@ -126,7 +126,7 @@ def sig(spec: Spec) -> Reader:
                 label = label_of(repetition)
                 if label[0]:
                     found.append(label)
-                elif (text := usable(path.text(repetition))) and not _NUMBERED.match(text):
+                elif (text := path.text(repetition)) and not _NUMBERED.match(text):
                     found.append((text, repetition.at(1)))
             if found:
                 whole, source = " ".join(text for text, _ in found), found[0][1]

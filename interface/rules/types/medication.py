@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,14 +20,8 @@ from interface.rules.types.values import hd_name
 
 NDC = "2.16.840.1.113883.6.69"
 """OID of the National Drug Code."""
-_MACRO = re.compile(r"##.*##")
 _FORBIDDEN = "the code holds a character that is forbidden in codes"
 _OTHERWISE_NAMED = "asked for under another name than the pharmacy encoded: it may be another drug"
-
-
-def usable(text: str) -> str:
-    """The text, or nothing when it is an unfilled macro (`##…##`)."""
-    return "" if "##" in text and _MACRO.search(text) else text
 
 
 def _may_be_sent(code: str) -> bool:
@@ -39,7 +32,7 @@ def _may_be_sent(code: str) -> bool:
 def label_of(repetition: Repetition) -> tuple[str, str]:
     """CWE.2, .5, .9, in that order, and where it stands."""
     for component in (2, 5, 9):
-        text = usable(repetition.component(component).strip())
+        text = repetition.component(component).strip()
         if text:
             return text, repetition.at(component)
     return "", ""
@@ -111,7 +104,7 @@ def drug(spec: Spec) -> Reader:
         return len(prefer) + (2 if key in skip else 0 if key else 1)
 
     def convert(context: Context, _: Path, repetition: Repetition) -> Value | Unfit | None:
-        keyed = [(_key(systems, coding), coding) for coding in codings(repetition) if usable(coding.code)]
+        keyed = [(_key(systems, coding), coding) for coding in codings(repetition) if coding.code]
         label = label_of(repetition)
         for key, coding in sorted(keyed, key=lambda pair: rank(pair[0])):
             if key == "NDC" and ndc11(coding.code) is None:
@@ -144,7 +137,7 @@ def _with_others(context: Context, systems: Table, value: Value, sent: Sequence[
         return value
     ids = []
     for coding in sent:
-        if usable(coding.code) and coding.code != value.value.get("code"):
+        if coding.code and coding.code != value.value.get("code"):
             row = _row(systems, coding)
             named = coding.system if row is None else row.get("oid") or row.get("name", "")
             ids.append(Leaf(named, coding.code, coding.code_source))
@@ -195,10 +188,9 @@ def product(spec: Spec) -> Reader:
         rxnorm: Value | None = None
         for coding, repetition in sent:
             key = _key(systems, coding)
-            if key not in ("NDC", "RXNORM") or not usable(coding.code):
+            if key not in ("NDC", "RXNORM") or not coding.code:
                 continue
-            text = usable(coding.text)
-            label = (text, coding.text_source) if text else label_of(repetition)
+            label = (coding.text, coding.text_source) if coding.text else label_of(repetition)
             row = _row(systems, coding)
             if key == "NDC":
                 found = _ndc(context, coding, row, label)
@@ -217,7 +209,7 @@ def product(spec: Spec) -> Reader:
         wanted = _sent_at(asked, scope) if ndc is None else []
         if wanted and _may_differ(encoded, wanted):
             for coding, _ in wanted:
-                if _key(systems, coding) in ("NDC", "RXNORM") and usable(coding.code):
+                if _key(systems, coding) in ("NDC", "RXNORM") and coding.code:
                     context.leave_out(coding.code_source, coding.code, _OTHERWISE_NAMED)
         elif wanted:
             ndc, second = search(context, wanted)
@@ -250,7 +242,7 @@ def _names(sent: list[_Sent]) -> set[str]:
     texts = (
         text for coding, entry in sent for text in (coding.code, coding.text, entry.component(9).strip())
     )
-    return {text.casefold() for text in texts if usable(text)}
+    return {text.casefold() for text in texts if text}
 
 
 def _ndc(context: Context, coding: Coding, system: Mapping[str, str], label: tuple[str, str]) -> Value | None:
@@ -283,7 +275,7 @@ def coded(spec: Spec) -> Reader:
 
     def convert(context: Context, _: Path, repetition: Repetition) -> Value | None:
         label = label_of(repetition)
-        sent = [coding for coding in codings(repetition) if usable(coding.code)]
+        sent = [coding for coding in codings(repetition) if coding.code]
         for coding in sent:
             row = system_row(systems, coding.system) if coding.system else None
             if to and row is not None and row.get("oid") == to["oid"] and _may_be_sent(coding.code):

@@ -33,6 +33,7 @@ KINDS_OF_THE_CORPUS = {
     "blanks at the end",
     "lower-case segment",
     "reading stopped",
+    "unfilled macro",
 }
 """Why the two differ in the corpus: nothing else may turn up, and each does."""
 
