@@ -115,9 +115,8 @@ class KnownProblems:
                 self._set(place, change(other, ended=end.ended, active=False))
             else:
                 self.drop(place)
-                free = (
-                    place if free < 0 else min(free, place)
-                )  # in its place: the same message again changes no order
+                # in its place: the same message again changes no order
+                free = place if free < 0 else min(free, place)
         if newer:
             return
         ended: Problem = change(end, active=False)

@@ -87,19 +87,15 @@ def _split(text: str) -> list[str]:
 def _without_trailers(message: str) -> str:
     if not _BATCH_LINE.search(message):
         return message
-    own, at = (
-        1,
-        0,
-    )  # where the last line ends that is no batch line: found in one pass, however many of both there are
+    own, at = 1, 0  # own: where the last line ends that is none, found in one pass
     for line in _LINE_END.split(message):
         at += len(line)
         if not _is_batch_line(line):
             own = at
         at += 1
     trailer = _BATCH_LINE.search(message, own)
-    return (
-        message[: trailer.start() + 1] if trailer else message
-    )  # the line end before it is the last segment's own
+    # the line end before it is the last segment's own
+    return message[: trailer.start() + 1] if trailer else message
 
 
 def _only_batch_lines(text: str) -> bool:
