@@ -703,6 +703,14 @@ def test_open_requests_of_who_opts_out_are_withdrawn_at_the_next_settling_and_by
             assert told.states() == [("Close", 1, "withdrawn")]
 
 
+def test_deletions_of_who_opted_out_are_carried_out(site, story):
+    told = story()
+    told.tell("ADT^A08", told.PID, "DG1|1||E11.9^DM^I10")
+    told.engine = type(told.engine)(site({"opt_out.csv": "mrn\nT1001\n"}), told.engine.policy)
+    assert told.tell("ADT^A29", told.PID)["decision"] == "cancel"
+    assert (told.chart.problems, told.chart.patient) == ([], {})
+
+
 def test_a_number_of_another_authority_has_not_opted_out(site, story):
     told = story(site({"opt_out.csv": "mrn,authority\nT1001,ELSEWHERE\n"}))
     assert told.book()["decision"] == "post"
