@@ -105,12 +105,18 @@ class DTM(msgspec.Struct, frozen=True, gc=False):
             return day
 
 
-@lru_cache(maxsize=1024)
 def parse_dtm(text: str) -> DTM | None:
     """Read a date or time; None when it is none or impossible (30 February, hour 24).
 
     HL7's own forms with fractions, and offsets behind any precision; ISO 8601; month first, with slashes.
     """
+    return _parsed(
+        text if len(text) <= _LONGEST else text.strip()[: _LONGEST + 1]
+    )  # nothing longer is remembered
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str) -> DTM | None:
     text = text.strip()
     if len(text) in (8, 14) and text.isascii() and text.isdigit():
         return _of_digits(text)  # nearly all are: a fourth of the time

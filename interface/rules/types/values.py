@@ -24,6 +24,8 @@ from interface.rules.types.base import (
 
 _LARGEST_EXACT = 2**53
 _OID = re.compile(r"^(?:urn:oid:)?[0-2](?:\.\d+)+$", re.IGNORECASE)
+_LONGEST_IDENTIFIER = 250
+"""Characters of a visit's or account's number, which the chart keeps with each diagnosis and order of it."""
 _NUMBER = re.compile(r"^[+-]?(\d+(\.\d*)?|\.\d+)$")
 
 
@@ -257,17 +259,20 @@ def entity_identifier(spec: Spec) -> Reader:
 
 
 def identifier(spec: Spec) -> Reader:
-    """The number of a CX with its assigning authority, as one text."""
+    """The number of a CX with its assigning authority, as one text of at most 250 characters."""
     spec.options()
 
-    def convert(_: Context, path: Path, repetition: Repetition) -> Value | None:
+    def convert(_: Context, path: Path, repetition: Repetition) -> Value | Unfit | None:
         found = repetition.component(1).strip()
         if not found:
             return None
         authority = repetition.sub(4, 1).strip()
-        return one(f"{found}^{authority}" if authority else found, path.source(repetition))
+        whole = f"{found}^{authority}" if authority else found
+        if len(whole) > _LONGEST_IDENTIFIER:
+            return Unfit(f"{path.source(repetition)} has more than {_LONGEST_IDENTIFIER} characters")
+        return one(whole, path.source(repetition))
 
-    return first_valid(spec, convert)
+    return first_valid(spec, convert, note_unfit=True)
 
 
 TYPES: dict[str, TypeMaker] = {

@@ -196,6 +196,14 @@ def test_restrictions_take_no_more_room_than_they_say() -> None:
     assert size(300) < 3.2 * size(100)
 
 
+@pytest.mark.parametrize("long", ["id", "visit", "account"])
+def test_a_name_of_a_megabyte_does_not_stand_with_each_order(long: str) -> None:
+    named = {"id": "K", "visit": "V", "account": "A", long: "n" * 1_000_000}
+    head = HEAD.format(kind="RDE^O11", id=named["id"], visit=named["visit"], at=TODAY)
+    chart = decided(head.replace("19700131|F", f"19700131|F{'|' * 10}{named['account']}") + orders(20))
+    assert len(encode_chart(chart)) < 100_000
+
+
 def merged(count: int) -> int:
     """Instructions for two charts with the same orders, and codes that were sent together, that become one."""
     one, other = (

@@ -161,3 +161,8 @@ def test_every_time_in_digits_alone_is_read(time, form):
     found = parse_dtm(time.strftime(form))
     assert found is not None
     assert found.moment(UTC).strftime(form) == time.strftime(form)
+
+
+def test_long_text_is_no_time_unless_it_is_blanks():
+    assert parse_dtm("2026" * 1000) is None
+    assert parse_dtm(" " * 1000 + "20260305" + " " * 1000) == parse_dtm("20260305")
