@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from interface.rules.reading import Reading, SiteList
 
 
-def take_lists(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> None:
-    """Every list of the message, each segment an entry of its own."""
+def take_lists(chart: Chart, reading: Reading, left_out: list[LeftOut], *, sends_ended: bool) -> None:
+    """Every list of the message, each segment an entry of its own. `sends_ended`: see `take_problems`."""
     for found in reading.lists:
         if found.snapshot and not _is_newest(chart, reading, found):
             continue
         if found.problems:
             if found.snapshot:
                 chart.problems = [entry for entry in chart.problems if not _lists_problem(found, entry)]
-            take_problems(chart, _of_no_visit(reading, found), left_out)
+            take_problems(chart, _of_no_visit(reading, found), left_out, sends_ended=sends_ended)
         else:
             take_orders(chart, change(reading, orders=found.orders), left_out)
             if found.snapshot:
