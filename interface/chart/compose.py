@@ -32,6 +32,8 @@ class Shape:
     summary_period: str
     """Of which object `medicalSummaryPeriod` is a field; empty: of the request itself."""
     problems: Callable[[Draft, Rulebook, Sequence[Known]], None]
+    ended_problems: bool = False
+    """Problems that have ended are sent, too."""
     no_fax: bool = False
     """The fax number has no place."""
     batch_outside: bool = False
@@ -40,7 +42,9 @@ class Shape:
 
 SHAPES = {
     1: Shape(0, "upcomingAppointmentProvider", "", lists_by_system),
-    2: Shape(3, "requestingProvider", "directives", diagnoses, no_fax=True, batch_outside=True),
+    2: Shape(
+        3, "requestingProvider", "directives", diagnoses, ended_problems=True, no_fax=True, batch_outside=True
+    ),
 }
 """By version of the API."""
 _NAMED = tuple((name, f"patient.{name}") for name in ("name", "gender", "birthDate"))

@@ -37,11 +37,13 @@ def take_problems(
     before: Before | None = None,
     *,
     late: bool = False,
+    sends_ended: bool = False,
 ) -> None:
     """DG1: without action codes those of an ADT replace what the same visit said before; else they only add.
 
     Problems of a list (PRB) change one by one, each by its action code. `before`: what was known of a site's whole list that
-    is stated anew; `late`: a newer one is known.
+    is stated anew; `late`: a newer one is known. `sends_ended`: the request has those that have ended, too; else they are
+    said to be left out.
     """
     if not reading.problems:
         return
@@ -59,7 +61,7 @@ def take_problems(
     ):
         chart.snapshots[visit] = reading.at
         before = take_out(chart, lambda entry: _is_of_list(entry, visit, reading.at))
-    _take_stated(chart, stated, left_out, before or {})
+    _take_stated(chart, stated, left_out, before or {}, sends_ended=sends_ended)
 
 
 def take_confidential(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> None:
@@ -70,16 +72,18 @@ def take_confidential(chart: Chart, reading: Reading, left_out: list[LeftOut]) -
         _take_stated(chart, confidential, left_out, {})
 
 
-def _take_stated(chart: Chart, stated: list[Stated], left_out: list[LeftOut], before: Before) -> None:
+def _take_stated(
+    chart: Chart, stated: list[Stated], left_out: list[LeftOut], before: Before, *, sends_ended: bool = False
+) -> None:
     numbers = [entry.instance for entry in stated if entry.instance]
     used = Counter(numbers) if numbers else None
     known = KnownProblems(chart.problems)
     for entry in stated:
         if entry.plain:
-            _take_plain(known, entry, left_out, before)
+            _take_plain(known, entry, left_out, before, sends_ended)
         elif entry.fact is not None or entry.listed or entry.is_by_number:
             alone = used is None or used[entry.instance] == 1
-            _Taking(known, entry, left_out, before).take(alone=alone)
+            _Taking(known, entry, left_out, before, sends_ended).take(alone=alone)
     chart.problems = known.entries()
 
 
@@ -107,13 +111,15 @@ def _as_before(entry: Problem, before: Problem) -> Problem:
     return with_label(dated(entry, before.date), before)
 
 
-def _take_plain(known: KnownProblems, stated: Stated, left_out: list[LeftOut], before: Before) -> None:
+def _take_plain(
+    known: KnownProblems, stated: Stated, left_out: list[LeftOut], before: Before, sends_ended: bool
+) -> None:
     """A visit's diagnosis of which nothing is said but code and date; what is new of it is taken without a further look
     (2 us each).
     """
     for entry in problems_of(stated, ""):
         if known.knows(entry.code):
-            _Taking(known, stated, left_out, before).place(entry)
+            _Taking(known, stated, left_out, before, sends_ended).place(entry)
         elif not stated.late:
             again = before.get((entry.system, entry.code))
             known.add(entry if again is None else _as_before(entry, again))
@@ -122,11 +128,19 @@ def _take_plain(known: KnownProblems, stated: Stated, left_out: list[LeftOut], b
 class _Taking:
     """One stated problem on its way into the chart."""
 
-    def __init__(self, known: KnownProblems, stated: Stated, left_out: list[LeftOut], before: Before):
+    def __init__(
+        self,
+        known: KnownProblems,
+        stated: Stated,
+        left_out: list[LeftOut],
+        before: Before,
+        sends_ended: bool,
+    ):
         self.known = known
         self.stated = stated
         self.left_out = left_out
         self.before = before
+        self.sends_ended = sends_ended
         self.instance = ""
 
     def take(self, *, alone: bool) -> None:
@@ -171,6 +185,10 @@ class _Taking:
         if known.listed or self.stated.listed:
             return known.listed == self.stated.listed
         return not self.stated.visit or known.visit in (self.stated.visit, "")
+
+    def _say_ended(self, told: Problem, ended: Fact) -> None:
+        if not self.sends_ended:
+            self._leave_out(told, f"no longer active: {_said(ended)}")
 
     def _leave_out(self, told: Fact | Problem, why: str) -> None:
         """Say so of its codes, and of which message they are where it is an earlier one."""
@@ -234,8 +252,10 @@ class _Taking:
         entry = self._with_state(entry, same)
         self._forget_other_codes(entry)
         if entry.ended is not None:
-            why = "deleted" if entry.gone else "no longer active"
-            self._leave_out(entry, f"{why}: {_said(entry.ended)}")
+            if entry.gone:
+                self._leave_out(entry, f"deleted: {_said(entry.ended)}")
+            else:
+                self._say_ended(entry, entry.ended)
             known.end(entry)
             return
         known.put(known.as_ended_since(entry))
@@ -247,7 +267,7 @@ class _Taking:
         outdated = newer_day and stated.ended is not None and stated.ended == day
         if entry.at >= same.state_since and stated.state_at != STATE_UNSAID and not outdated:
             if stated.ended is not None:
-                self._leave_out(entry, f"no longer active: {_said(stated.ended)}")
+                self._say_ended(entry, stated.ended)
                 self._end(stated)
                 return
             if newer_day:

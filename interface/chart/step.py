@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from interface.chart.by_hand import given_up
+from interface.chart.compose import SHAPES
 from interface.chart.dateless import asks_without_date, take_person, why_person, withdraw_person
 from interface.chart.discharges import note_discharge
 from interface.chart.draft import Placed
@@ -183,9 +184,10 @@ class Step:
         ):
             self._take_confidential()
             return False
-        take_problems(chart, reading, self.left_out)
+        ended = SHAPES[self.policy.api_version].ended_problems
+        take_problems(chart, reading, self.left_out, sends_ended=ended)
         take_orders(chart, reading, self.left_out)
-        take_lists(chart, reading, self.left_out)
+        take_lists(chart, reading, self.left_out, sends_ended=ended)
         note_codings(chart, reading)
         note_discharge(chart, reading)
         if self.about_appointment and self.key:
