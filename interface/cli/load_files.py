@@ -8,7 +8,7 @@ import os
 import stat
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -126,7 +126,7 @@ def look_at(
     name: str,
     kind: str | None,
     ignore: Collection[str],
-    as_of: datetime | None,
+    as_of: str | None,
     now: datetime,
 ) -> File:
     """Tell what a file is by how it begins.
@@ -135,7 +135,7 @@ def look_at(
         name: the file; `-` is standard input.
         kind: what a table holds, where it can't be told by its headings.
         ignore: headings to pass over.
-        as_of: when what a table says held; None: on the day on which the file was written.
+        as_of: when what a table says held, an HL7 time; None: on the day on which the file was written.
         now: the time, in the zone whose days count; no table says what will be.
 
     Raises:
@@ -152,7 +152,7 @@ def look_at(
         raise UsageError(f"cannot read {name}: {error.strerror}") from None
     written = now if status is None else min(now, datetime.fromtimestamp(status.st_mtime, now.tzinfo))
     # the day alone: a file that is corrected and loaded again makes the same messages of what has stayed
-    at = as_of.astimezone(UTC).strftime("%Y%m%d%H%M%S+0000") if as_of else written.strftime("%Y%m%d")
+    at = as_of or written.strftime("%Y%m%d")
     if status is None:
         return File(name, _table_of(name, head, kind, ignore), 0, at, file, head)
     file.close()

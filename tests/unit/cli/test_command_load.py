@@ -90,10 +90,30 @@ def test_what_a_table_says_held_when_it_was_written(tmp_path: Path) -> None:
     written = datetime(2026, 2, 1, 6, 30, tzinfo=UTC).timestamp()
     os.utime(path, (written, written))
     assert look_at(str(path), None, (), None, NOW).as_of == "20260201"
-    assert look_at(str(path), None, (), NOW, NOW).as_of == "20260302150000+0000"
+    assert look_at(str(path), None, (), "20260228", NOW).as_of == "20260228"
     future = datetime(2027, 1, 1, tzinfo=UTC).timestamp()
     os.utime(path, (future, future))
     assert look_at(str(path), None, (), None, NOW).as_of == "20260302", "nobody knows the future"
+
+
+@pytest.mark.parametrize("given", ["2026-03-01", "20260301", "3/1/2026"])
+def test_a_day_that_is_given_is_the_site_s_as_in_the_column(
+    folder: Path, capsys: pytest.CaptureFixture[str], given: str
+) -> None:
+    """Not midnight of the machine's zone, which may be the day before at the site."""
+    (folder / "day.csv").write_text(TABLE)
+    written = datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp()
+    os.utime(folder / "day.csv", (written, written))
+    for arguments, new in ((["day.csv"], 2), (["day.csv", "--as-of", given], 0)):
+        assert main(["load", *arguments, "-c", "site.toml", "--now", NOW.isoformat(), "--json"]) == 1
+        assert json.loads(capsys.readouterr().out)["messages"]["new"] == new
+
+
+@pytest.mark.parametrize("given", ["2026", "yesterday", "2026-02-30", ""])
+def test_what_is_no_day_is_wrong_usage(folder: Path, capsys: pytest.CaptureFixture[str], given: str) -> None:
+    (folder / "a.csv").write_text(TABLE)
+    assert main(["load", "a.csv", "--as-of", given, "-c", "site.toml"]) == 2
+    assert "is no day; write 2026-03-05" in capsys.readouterr().err
 
 
 def test_a_corrected_file_brings_only_what_is_new(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
