@@ -16,7 +16,7 @@ from interface.cli.common import UsageError, standard_input
 from interface.history.columns import HeadingError, Layout, read_layout
 from interface.history.messages import Built, build_messages
 from interface.history.rows import BadRow, Row, read_rows
-from interface.hl7.opening import find_msh, openings, utf16_of
+from interface.hl7.opening import find_msh, utf16_of
 from interface.hl7.stream import PORTION, NoMessageEndsError, stream_messages
 
 HEAD_BYTES = 64 * 1024
@@ -166,18 +166,12 @@ def _table_of(name: str, head: bytes, kind: str | None, ignore: Collection[str])
     for start, what in _PACKED.items():
         if head.startswith(start):
             raise UsageError(f"load: {name}: {what}")
-    if (
-        head[:1] == b"\x0b"
-        or utf16_of(head[2:] if head[:2] in _MARKS else head) is not None
-        or any(True for _ in openings(head.decode("latin-1")))
-    ):
-        return None
     try:
+        # headings first: what looks like a message below them is a cell (`MSH1234` may be a patient's number)
         return _table(head, kind, ignore)
     except HeadingError as error:
-        if (
-            find_msh(head) >= 0
-        ):  # a mangled one; in a table it is a cell (`MSH1234` may be a patient's number)
+        wide = head[2:] if head[:2] in _MARKS else head
+        if head[:1] == b"\x0b" or utf16_of(wide) is not None or find_msh(head) >= 0:
             return None
         raise UsageError(f"load: {name}: no MSH, so it is taken for a table, but {error}") from None
 

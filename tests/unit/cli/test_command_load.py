@@ -149,10 +149,14 @@ def test_what_is_neither_messages_nor_a_table(tmp_path: Path, data: bytes | str,
         look(tmp_path / "f.csv", data)
 
 
-def test_a_number_that_begins_as_a_message_does_is_a_cell(tmp_path: Path) -> None:
-    (piece,) = pieces(tmp_path / "f", "mrn,icd10\nMSH0012,I10\n")
+@pytest.mark.parametrize("cell", ["MSH0012", "MSH|^~\\\\&|"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_what_begins_as_a_message_does_is_a_cell(tmp_path: Path, cell: str, encoding: str) -> None:
+    (piece,) = pieces(tmp_path / "f", f"mrn,icd10\n{cell},I10\n".encode(encoding))
     assert isinstance(piece, Piece) and piece.built is not None
-    # where there are no headings it is a message that a sender has mangled
+
+
+def test_a_message_that_a_sender_has_mangled_is_none_of_a_table(tmp_path: Path) -> None:
     (piece,) = pieces(tmp_path / "f", MESSAGE.replace("|^~\\&", "0^~"))
     assert isinstance(piece, Piece) and piece.built is None
 
