@@ -68,8 +68,7 @@ def check_messages(layers: Layers, events: Mapping[str, Event]) -> None:
         for key, code in named:
             if code not in known:
                 hint = nearest(code, sorted(known)) or "; messages.yaml may say what they do"
-                place = made.written if key in made.written.body else made
-                raise place.error(key, f"{key}: no messages of type '{code}' are read{hint}")
+                raise made.error(key, f"{key}: no messages of type '{code}' are read{hint}")
 
 
 def own_sources(layers: Layers) -> dict[str, str]:

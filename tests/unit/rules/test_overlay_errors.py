@@ -340,6 +340,15 @@ def rule(text):
             {"opt_out.csv": "mrn\nT1\n", "tables/opt_out.yaml": "rows: [{mrn: T2}]\n"},
             "tables/opt_out.yaml:1: the list opt_out is there already, in another file; keep one",
         ),
+        # a key of the shipped rule that no longer fits: it is the site's rule that is to be mended
+        (
+            rule("gender: {type: fixed, value: MALE}"),
+            "patient.yaml:3: gender: 'patient.gender' takes no fixed value",
+        ),
+        (
+            {"request.yaml": "rules:\n  batch_id: {type: text, from: [PV1-3]}\n"},
+            "request.yaml:2: batch_id: 'batchId' is read of no message: it comes from the settings, or by 'type: fixed'",
+        ),
         # whose messages
         (
             {"appointment.yaml": "rules:\n  date: {only: [SIU, SUI]}\n"},
