@@ -154,6 +154,9 @@ def _rule(made: Definition, tables: Mapping[str, Table], alike: Mapping[str, fro
     fields = fields_of(made.scope, made.field)
     if fields is None:
         raise made.error("each", f"each: '{made.scope}' is unknown{nearest(made.scope, SCOPES)}")
+    if made.field not in fields and made.field in SETTING:
+        said = f"'{made.field}' is read of no message: it comes from the settings, or by 'type: fixed'"
+        raise made.error("type", said)
     if made.field not in fields:
         raise made.error("field", f"unknown field '{made.field}'{nearest(made.field, fields)}")
     if kind not in TYPES:

@@ -74,9 +74,8 @@ class Definition:
         return self.scope, self.field, is_composed(self.body)
 
     def error(self, key: str, text: str) -> RuleError:
-        """The error to raise for one of its keys, at the file that has it."""
-        place = self.body.place(key) if key in self.body.lines else self.written.place
-        return RuleError(f"{place}: {self.written.name}: {text}")
+        """The error to raise for one of its keys: at the rule itself where it has the key from the one it changes."""
+        return self.written.error(key, text)
 
 
 @dataclass(frozen=True)

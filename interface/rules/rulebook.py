@@ -23,8 +23,15 @@ from interface.rules.mrn_form import AS_SENT, MrnForm
 from interface.rules.overlay import Overlay, read_overlay
 from interface.rules.site import NOTHING, Site
 from interface.rules.site_files import Checks, make_site
-from interface.rules.site_rules import changes, check_listeners, check_messages, check_tables, own_sources
-from interface.rules.source import Lines, RuleError, read_text, read_yaml
+from interface.rules.site_rules import (
+    changes,
+    check_listeners,
+    check_lists,
+    check_messages,
+    check_tables,
+    own_sources,
+)
+from interface.rules.source import Lines, read_text, read_yaml
 from interface.rules.tables import Table, read_table, with_values
 
 MRN = "patient.mrn.extension"
@@ -321,7 +328,7 @@ def _book(
         fixed=compiled.fixed,
         variants=compiled.variants,
     )
-    _check_lists(book)
+    check_lists(book.lists, book.variants)
     assert book.mrn_forms  # noqa: S101 - reads them, so that a slip is told now, not with the first message
     return book
 
@@ -350,17 +357,3 @@ def _changed_tables(shipped: Mapping[str, Table], own: Overlay) -> dict[str, Tab
         else:
             tables[table.name] = known.changed_by(table)
     return tables
-
-
-def _check_lists(book: Rulebook) -> None:
-    """A Z-segment lists problems or medications, and says which."""
-    for name, rules in book.lists.items():
-        groups = {rule.field.partition(".")[0] == "problem" for rule in rules}
-        if len(groups) > 1:
-            raise RuleError(
-                f"{rules[0].place}: {name} can't list problems and medications; use two Z-segments"
-            )
-        wanted = "problem.codings" if groups == {True} else "medication.nameCode"
-        everywhere = [*rules, *(v.rule for v in book.variants if v.scope == name and v.rule is not None)]
-        if not any(rule.field == wanted for rule in everywhere):
-            raise RuleError(f"{rules[0].place}: nothing comes of {name} without a rule for {wanted}")

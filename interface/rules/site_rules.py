@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
 
+from interface.rules.compiling import Rule, Variant
 from interface.rules.conditions import Condition, plain
 from interface.rules.events import Event
-from interface.rules.layers import Definition, Layers, is_composed
+from interface.rules.layers import Z_SEGMENT, Definition, Layers, is_composed
 from interface.rules.overlay import Overlay
 from interface.rules.source import RuleError, nearest
 from interface.rules.tables import Table
@@ -45,6 +47,31 @@ def _check_words(made: Definition, tables: Mapping[str, Table]) -> None:
                 raise made.error(key, f"{key}: {trouble}")
 
 
+def check_lists(lists: Mapping[str, Sequence[Rule]], variants: Iterable[Variant]) -> None:
+    """A Z-segment lists problems or medications, and says which; that of some senders may list the others'."""
+    found: dict[str, list[tuple[Rule, Condition | None]]] = {
+        name: [(rule, None) for rule in rules] for name, rules in lists.items()
+    }
+    for each in variants:
+        if each.rule is not None and Z_SEGMENT.match(each.scope):
+            found.setdefault(each.scope, []).append((each.rule, each.condition))
+    for name, rules in found.items():
+        for (rule, mine), (other, theirs) in combinations(rules, 2):
+            if _of_problems(rule) != _of_problems(other) and (
+                not mine or not theirs or mine.may_join(theirs)
+            ):
+                said = f"{name} can't list problems and medications; use two Z-segments"
+                raise RuleError(f"{rules[0][0].place}: {said}")
+        for rule, _ in rules:
+            wanted = "problem.codings" if _of_problems(rule) else "medication.nameCode"
+            if not any(other.field == wanted for other, _ in rules):
+                raise RuleError(f"{rule.place}: nothing comes of {name} without a rule for {wanted}")
+
+
+def _of_problems(rule: Rule) -> bool:
+    return rule.field.startswith("problem.")
+
+
 def check_listeners(layers: Layers, listeners: Iterable[str] | None) -> None:
     """`for:` names listeners of the settings."""
     if listeners is None:
@@ -68,8 +95,7 @@ def check_messages(layers: Layers, events: Mapping[str, Event]) -> None:
         for key, code in named:
             if code not in known:
                 hint = nearest(code, sorted(known)) or "; messages.yaml may say what they do"
-                place = made.written if key in made.written.body else made
-                raise place.error(key, f"{key}: no messages of type '{code}' are read{hint}")
+                raise made.error(key, f"{key}: no messages of type '{code}' are read{hint}")
 
 
 def own_sources(layers: Layers) -> dict[str, str]:

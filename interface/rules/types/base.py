@@ -48,8 +48,9 @@ class Spec:
         check_keys(self.body, (*COMMON_KEYS, *allowed), self.name.split("#")[-1])
 
     def error(self, key: str, text: str) -> RuleError:
-        """The error to raise for an option's value."""
-        place = self.body.place(key) if key in self.body.lines else self.place
+        """The error to raise for an option's value: at the rule itself where it has that from the one it changes."""
+        own = key in self.body.lines and key not in self.body.files
+        place = self.body.place(key) if own else self.place
         return RuleError(f"{place}: {self.name.split('#')[-1]}: {text}")
 
     def table(self, key: str, default: str | None = None) -> Table | None:

@@ -471,6 +471,25 @@ def test_of_several_own_numbers_the_first_named_authority_counts_wherever_it_sta
         assert field(told.book(pid=told.pid(f3=numbers)), "patient.mrn.extension")[0] == "9"
 
 
+def test_numbers_of_a_type_of_the_senders_own_in_pid_and_mrg(site, story):
+    types = 'own_types: [EPI, ""]'
+    rules = f"rules:\n  mrn: {{{types}}}\n  prior_mrn: {{{types}}}\n"
+    told = story(site({"patient.yaml": rules}), mrn_authority=("LFC",))
+    assert told.book(pid=told.pid(f3="T1^^^LFC^EPI"))["decision"] == "post"
+    answer = told.tell("ADT^A40", told.pid(f3="T9^^^LFC^EPI"), "MRG|T1^^^LFC^EPI")
+    assert codes(answer) == ["merged"]
+    answer = told.book(pid=told.pid(f3="T1^^^LFC^MR"))
+    assert answer["reasons"][0]["text"].endswith("of another type (CX.5) than EPI, none")
+
+
+@pytest.mark.parametrize("authority", [(), ("LFC",)])
+def test_a_type_that_the_sites_table_calls_another_kind_is_never_the_mrn(site, story, authority):
+    told = story(site({"tables/identifier_types.csv": "code,value\nMR,other\n"}), mrn_authority=authority)
+    answer = told.book(pid=told.pid(f3="1^^^LFC^MR~2^^^LFC^MRN"))
+    assert answer["request"]["patient"]["mrn"]["extension"] == "2"
+    assert codes(told.book(pid=told.pid(f3="1^^^LFC^MR"))) == ["no-mrn"]
+
+
 @pytest.mark.parametrize(
     ("options", "sent", "number"),
     [

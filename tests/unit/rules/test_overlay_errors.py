@@ -340,6 +340,30 @@ def rule(text):
             {"opt_out.csv": "mrn\nT1\n", "tables/opt_out.yaml": "rows: [{mrn: T2}]\n"},
             "tables/opt_out.yaml:1: the list opt_out is there already, in another file; keep one",
         ),
+        # lists of some senders
+        (
+            {
+                "l.yaml": "rules:\n  b: {each: ZPL, field: problem.date, from: [ZPL-3], for: {application: A}}\n"
+            },
+            "l.yaml:2: nothing comes of ZPL without a rule for problem.codings",
+        ),
+        (
+            {
+                "l.yaml": "rules:\n"
+                "  b: {each: ZPL, field: problem.codings, from: [ZPL-3], for: {application: A}}\n"
+                "  c: {each: ZPL, field: medication.nameCode, from: [ZPL-3], for: {facility: A}}\n"
+            },
+            "l.yaml:2: ZPL can't list problems and medications; use two Z-segments",
+        ),
+        # a key of the shipped rule that no longer fits: it is the site's rule that is to be mended
+        (
+            rule("gender: {type: fixed, value: MALE}"),
+            "patient.yaml:3: gender: 'patient.gender' takes no fixed value",
+        ),
+        (
+            {"request.yaml": "rules:\n  batch_id: {type: text, from: [PV1-3]}\n"},
+            "request.yaml:2: batch_id: 'batchId' is read of no message: it comes from the settings, or by 'type: fixed'",
+        ),
         # whose messages
         (
             {"appointment.yaml": "rules:\n  date: {only: [SIU, SUI]}\n"},
