@@ -190,6 +190,10 @@ PHONE, HOME, WORK, MOBILE = "PHONE", "HOME", "WORK", "MOBILE"
         (13, "(608)555-0142X123Cfront desk", [("6085550142", PHONE, HOME)]),
         (13, "608-555-0142 ext. 12", [("6085550142", PHONE, HOME)]),
         (13, "^PRN^PH^^1^608^5550142^123", [("6085550142", PHONE, HOME)]),
+        # a number alone in the place of the e-mail address
+        (13, "^PRN^PH^(608)555-0142", [("6085550142", PHONE, HOME)]),
+        (13, "^^CP^6085550142", [("6085550142", PHONE, MOBILE)]),
+        (13, "none^PRN^PH^6085550142", []),
         # e-mail
         (13, "^NET^Internet^robin@example.org", [("robin@example.org", "EMAIL", HOME)]),
         (13, "robin@example.org^NET^Internet", [("robin@example.org", "EMAIL", HOME)]),
