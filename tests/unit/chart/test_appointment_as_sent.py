@@ -195,6 +195,11 @@ class TestProvider:
             ("QUILL^AVERY^^III^Dr.^MD", {"suffix": "III", "prefix": "Dr."}),
             ("QUILL MD^AVERY", {}),
             ("QUILL JR MD^AVERY", {"suffix": "JR"}),
+            ("QUILL^AVERY^MD", {}),
+            ("QUILL^AVERY^L MD", {"given": ["AVERY", "L"]}),
+            ("QUILL^AVERY^L PA-C", {"given": ["AVERY", "L"]}),
+            ("QUILL^AVERY^DO", {"given": ["AVERY", "DO"]}),
+            ("QUILL^AVERY^P.A.", {"given": ["AVERY", "P.A."]}),
         ],
     )
     def test_a_degree_in_another_part_of_the_name_is_not_sent(self, story, xcn, more):
