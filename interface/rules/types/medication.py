@@ -21,6 +21,7 @@ from interface.rules.types.values import hd_name
 NDC = "2.16.840.1.113883.6.69"
 """OID of the National Drug Code."""
 _FORBIDDEN = "the code holds a character that is forbidden in codes"
+_ONE_CODE = "another code of the same:"
 _OTHERWISE_NAMED = "asked for under another name than the pharmacy encoded: it may be another drug"
 
 
@@ -36,6 +37,17 @@ def label_of(repetition: Repetition) -> tuple[str, str]:
         if text:
             return text, repetition.at(component)
     return "", ""
+
+
+def note_others(context: Context, taken: Repetition, others: Sequence[Repetition]) -> None:
+    """Say what else stands in a field of which the request has one value."""
+    for entry in others:
+        text, source = next(
+            (found for n in (2, 1, 5, 4, 9) if (found := (entry.component(n).strip(), entry.at(n)))[0]),
+            ("", ""),
+        )
+        if text and entry.raw != taken.raw:
+            context.leave_out(source, text, f"the request has room for one: {taken.path} is sent")
 
 
 def _code_value(
@@ -114,6 +126,11 @@ def drug(spec: Spec) -> Reader:
             value = _code_value(
                 coding.code, coding.code_source, _system(context, systems, coding), label, said
             )
+            for other_key, other in keyed:  # another NDC is the product's
+                if other is not coding and other_key != "NDC" and other.code != coding.code:
+                    context.leave_out(
+                        other.code_source, other.code, f"{_ONE_CODE} {coding.code_source} is sent"
+                    )
             break
         else:
             if not label[0]:
@@ -121,7 +138,7 @@ def drug(spec: Spec) -> Reader:
             value = _code_value("", "", {}, label)
         return _with_others(context, systems, value, [coding for _, coding in keyed])
 
-    return recurring(first_valid(spec, convert))
+    return recurring(first_valid(spec, convert, others=note_others))
 
 
 def _with_others(context: Context, systems: Table, value: Value, sent: Sequence[Coding]) -> Value:
@@ -213,6 +230,7 @@ def product(spec: Spec) -> Reader:
         found = ndc or rxnorm
         if found is None:
             return None
+        _note_unsent(context, systems, found, encoded)
         sent = [coding for coding, _ in (*encoded, *wanted)]
         return as_fact(_with_others(context, systems, found, sent), rule, context)
 
@@ -220,6 +238,19 @@ def product(spec: Spec) -> Reader:
 
 
 _Sent = tuple[Coding, Repetition]
+_NAMES = ("RXE-2", "RXD-2")
+"""What names the drug: `drug` says which of its codes is not sent."""
+
+
+def _note_unsent(context: Context, systems: Table, found: Value, sent: list[_Sent]) -> None:
+    """Say which products, and other codes of the fields that hold no name, are not sent."""
+    code, source = found.value["code"], found.leaves[0].source
+    for coding, entry in sent:
+        key = _key(systems, coding)
+        if not coding.code or coding.code == code or (key == "NDC" and ndc11(coding.code) in (code, None)):
+            continue  # an NDC that can't be told was said
+        if key == "NDC" or f"{entry.segment.name}-{entry.field}" not in _NAMES:
+            context.leave_out(coding.code_source, coding.code, f"{_ONE_CODE} {source} is sent")
 
 
 def _sent_at(paths: Sequence[Path], scope: Scope) -> list[_Sent]:
@@ -285,7 +316,7 @@ def coded(spec: Spec) -> Reader:
                 return found
         return _as_sent(context, table, systems, sent, label)
 
-    return recurring(first_valid(spec, convert))
+    return recurring(first_valid(spec, convert, others=note_others))
 
 
 def _translated(
@@ -352,7 +383,7 @@ def facility(spec: Spec) -> Reader:
         leaves += [Leaf(f".address{leaf.path}", leaf.value, leaf.source) for leaf in where.leaves]
         return Value(value, tuple(leaves), where.said)
 
-    return recurring(first_valid(spec, convert))
+    return recurring(first_valid(spec, convert, others=note_others))
 
 
 TYPES: dict[str, TypeMaker] = {"drug": drug, "product": product, "coded": coded, "facility": facility}

@@ -404,7 +404,14 @@ class _ProviderRule:
         for path in self.paths:
             ranked = sorted(self._candidates(context, scope, path), key=lambda entry: entry[0])
             if ranked:
-                return ranked[0][1]
+                person = ranked[0][1]
+                for _, other in ranked[1:] if self.needs_npi else ():
+                    if not other.same_as(person):
+                        why = f"the request has room for one: {person.path} is sent"
+                        context.leave_out(
+                            other.path, other.id or str(other.name.value.get("family", "")), why
+                        )
+                return person
         return None
 
     def _candidates(self, context: Context, scope: Scope, path: Path) -> Iterator[tuple[int, Person]]:
