@@ -22,24 +22,16 @@ from interface.rules.types.base import (
     one_by_one,
     recurring,
 )
-from interface.rules.types.coding import Coding, codings, system_row
+from interface.rules.types.coding import ICD10_FORM, Coding, codings, misfit, system_row
 
-_ICD10_SHAPE = re.compile(r"^[A-Z]\d[0-9A-Z](?:\.?[0-9A-Z]{1,4})?$")
-_ICD9_SHAPE = re.compile(r"^\d{3}\.\d{1,2}$")
+_ICD9_SHAPE = re.compile(r"^\d{3}\.\d{1,2}$", re.ASCII)
 _UNDOTTED = {
     "ICD10": re.compile(r"^([A-Z]\d[0-9A-Z])([0-9A-Z]{1,4})$", re.ASCII),
     "ICD9": re.compile(r"^(E\d{3}|V\d{2}|\d{3})(\d{1,2})$", re.ASCII),
 }
-_ICD9_LETTER = re.compile(r"^(?:V\d{2}|E\d{3})(?:\.?\d{1,2})?$")
+_ICD9_LETTER = re.compile(r"^(?:V\d{2}|E\d{3})(?:\.?\d{1,2})?$", re.ASCII)
 
 LISTS = ("ICD10", "ICD9", "SNOMED")
-_NAMES = {"ICD10": "ICD-10", "ICD9": "ICD-9", "SNOMED": "SNOMED CT"}
-_FORMS = {
-    "ICD10": _ICD10_SHAPE,
-    "ICD9": re.compile(r"^(?:\d{3}|V\d{2}|E\d{3})(?:\.?\d{1,2})?$"),
-    "SNOMED": re.compile(r"^[1-9]\d{5,17}$"),
-}
-"""What a code must look like to be one at all; text in a code's place is none (release formats of the three systems)."""
 _ANY_FORM = re.compile(r"^\S+$")
 """Of a system whose codes are not known here: text has blanks, a code has none."""
 _OID = re.compile(r"^(?:urn:oid:)?([0-2](?:\.(?:0|[1-9]\d*)){3,})$", re.ASCII | re.IGNORECASE)
@@ -62,7 +54,7 @@ def by_shape(code: str) -> str:
     upper = code.upper()
     if _ICD9_SHAPE.match(upper):
         return "ICD9"
-    if _ICD10_SHAPE.match(upper) and not _ICD9_LETTER.match(upper):
+    if ICD10_FORM.fullmatch(upper) and not _ICD9_LETTER.match(upper):
         return "ICD10"
     return ""
 
@@ -182,8 +174,10 @@ class _Diagnosis:
             return "", trouble
         if not (is_clean(code) and code.isprintable()):
             return "", "the code holds a character that is forbidden in codes"
-        if not _FORMS.get(system, _ANY_FORM).match(code.upper().rstrip(".")):
-            return "", f"no code of {_NAMES.get(system, system)} has this form"
+        if system not in LISTS and not _ANY_FORM.match(code):
+            return "", f"no code of {system} has this form"
+        if trouble := misfit(system, code.upper().rstrip(".")):
+            return "", trouble
         return system, ""
 
     def _system_of(self, context: Context, sent: str, code: str) -> tuple[str, str]:

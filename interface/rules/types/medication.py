@@ -14,20 +14,21 @@ from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
 from interface.rules.tables import Table
 from interface.rules.types.base import Reader, Spec, TypeMaker, Unfit, Value, as_fact, first_valid, recurring
-from interface.rules.types.coding import Coding, codings, system_row
+from interface.rules.types.coding import Coding, codings, misfit, system_row
 from interface.rules.types.patient import AddressTables
 from interface.rules.types.values import hd_name
 
 NDC = "2.16.840.1.113883.6.69"
 """OID of the National Drug Code."""
 _FORBIDDEN = "the code holds a character that is forbidden in codes"
-_ONE_CODE = "another code of the same:"
 _OTHERWISE_NAMED = "asked for under another name than the pharmacy encoded: it may be another drug"
 
 
-def _may_be_sent(code: str) -> bool:
-    """Whether a code holds nothing that is forbidden in codes, and no character that nobody sees."""
-    return is_clean(code) and code.isprintable()
+def _trouble(system: str, code: str) -> str:
+    """Why a code of that system (its key or OID) is not sent; empty: it may be."""
+    if not (is_clean(code) and code.isprintable()):  # nor may it hold what nobody sees
+        return _FORBIDDEN
+    return misfit(system, code.upper())
 
 
 def label_of(repetition: Repetition) -> tuple[str, str]:
@@ -94,6 +95,11 @@ def _key(systems: Table, coding: Coding) -> str:
     return row["key"] if row is not None else ""
 
 
+def _oid(systems: Table, coding: Coding) -> str:
+    row = system_row(systems, coding.system) if coding.system else None
+    return str(row.get("oid", "")) if row is not None else ""
+
+
 def drug(spec: Spec) -> Reader:
     """The drug's name (contract: Medication.nameCode): of the codings the preferred system's, else what there is.
 
@@ -111,11 +117,12 @@ def drug(spec: Spec) -> Reader:
     def convert(context: Context, _: Path, repetition: Repetition) -> Value | Unfit | None:
         keyed = [(_key(systems, coding), coding) for coding in codings(repetition) if coding.code]
         label = label_of(repetition)
-        for key, coding in sorted(keyed, key=lambda pair: rank(pair[0])):
+        ranked = sorted(keyed, key=lambda pair: rank(pair[0]))
+        for place, (key, coding) in enumerate(ranked, 1):
             if key == "NDC" and ndc11(coding.code) is None:
                 continue
-            if not _may_be_sent(coding.code):
-                context.leave_out(coding.code_source, coding.code, _FORBIDDEN)
+            if trouble := _trouble(key, coding.code):
+                context.leave_out(coding.code_source, coding.code, trouble)
                 continue
             said: tuple[str, ...] = ()
             if not label[0]:
@@ -126,10 +133,12 @@ def drug(spec: Spec) -> Reader:
             value = _code_value(
                 coding.code, coding.code_source, _system(context, systems, coding), label, said
             )
-            for other_key, other in keyed:  # another NDC is the product's
-                if other is not coding and other_key != "NDC" and other.code != coding.code:
+            for other_key, other in ranked[place:]:  # another NDC is the product's
+                if other_key != "NDC" and other.code != coding.code:
                     context.leave_out(
-                        other.code_source, other.code, f"{_ONE_CODE} {coding.code_source} is sent"
+                        other.code_source,
+                        other.code,
+                        f"another code of the same: {coding.code_source} is sent",
                     )
             break
         else:
@@ -209,8 +218,8 @@ def product(spec: Spec) -> Reader:
                 found = _ndc(context, coding, row, label)
                 if found is not None:
                     return found, None
-            elif not _may_be_sent(coding.code):
-                context.leave_out(coding.code_source, coding.code, _FORBIDDEN)
+            elif trouble := _trouble(key, coding.code):
+                context.leave_out(coding.code_source, coding.code, trouble)
             elif rxnorm is None:
                 shown = label if label[0] else (coding.code, coding.code_source)
                 rxnorm = _code_value(coding.code, coding.code_source, row, shown)
@@ -250,7 +259,7 @@ def _note_unsent(context: Context, systems: Table, found: Value, sent: list[_Sen
         if not coding.code or coding.code == code or (key == "NDC" and ndc11(coding.code) in (code, None)):
             continue  # an NDC that can't be told was said
         if key == "NDC" or f"{entry.segment.name}-{entry.field}" not in _NAMES:
-            context.leave_out(coding.code_source, coding.code, f"{_ONE_CODE} {source} is sent")
+            context.leave_out(coding.code_source, coding.code, f"another code of the same: {source} is sent")
 
 
 def _sent_at(paths: Sequence[Path], scope: Scope) -> list[_Sent]:
@@ -302,8 +311,8 @@ def coded(spec: Spec) -> Reader:
         label = label_of(repetition)
         sent = [coding for coding in codings(repetition) if coding.code]
         for coding in sent:
-            row = system_row(systems, coding.system) if coding.system else None
-            if to and row is not None and row.get("oid") == to["oid"] and _may_be_sent(coding.code):
+            oid = _oid(systems, coding)
+            if to and oid == to["oid"] and not _trouble(oid, coding.code):
                 return _code_value(
                     coding.code,
                     coding.code_source,
@@ -334,14 +343,20 @@ def _translated(
 def _as_sent(
     context: Context, table: Table | None, systems: Table, sent: list[Coding], label: tuple[str, str]
 ) -> Value | None:
-    coding = sent[0] if sent else None
+    coding = None
+    for entry in sent:
+        trouble = _trouble(_oid(systems, entry), entry.code)
+        if not trouble:
+            coding = entry
+            break
+        context.leave_out(entry.code_source, entry.code, trouble)
     known = table.get(coding.code) if table is not None and coding is not None else None
-    if coding is not None and not label[0]:
-        label = (known["name"] if known else coding.code, coding.code_source)
+    if sent and not label[0]:
+        first = coding or sent[0]
+        label = (known["name"] if known else first.code, first.code_source)
     if not label[0]:
         return None
-    if coding is not None and not _may_be_sent(coding.code):
-        context.leave_out(coding.code_source, coding.code, _FORBIDDEN)
+    if sent and coding is None:
         return _code_value("", "", {}, label)
     if table is not None and known is None:
         source, value = (coding.code_source, coding.code) if coding is not None else (label[1], label[0])
