@@ -7,7 +7,7 @@ import re
 from interface.contract.texts import is_clean
 from interface.hl7.datatypes.dtm import parse_dtm
 from interface.hl7.message import Repetition
-from interface.rules.context import Context, deleted_fact, no_fact
+from interface.rules.context import Context, deleted_fact, no_fact, visible
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
 from interface.rules.tables import normal
@@ -217,17 +217,17 @@ class _Diagnosis:
         if coding.text:
             return coding.text, coding.text_source
         for component in (5, 2):
-            if component != coding.number + 1 and (text := repetition.component(component).strip()):
+            if component != coding.number + 1 and (text := visible(repetition.component(component).strip())):
                 return text, repetition.at(component)
         elsewhere = _elsewhere(self.label_from, scope)
-        return elsewhere if elsewhere[0] else (repetition.component(9).strip(), repetition.at(9))
+        return elsewhere if elsewhere[0] else (visible(repetition.component(9).strip()), repetition.at(9))
 
 
 def _elsewhere(paths: tuple[Path, ...], scope: Scope) -> tuple[str, str]:
     """The first text at one of the paths, and where it stands."""
     for path in paths:
         for repetition in path.repetitions(scope):
-            if found := path.text(repetition):
+            if found := visible(path.text(repetition)):
                 return found, path.source(repetition)
     return "", ""
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from interface.hl7.message import Repetition
+from interface.rules.context import visible
 from interface.rules.tables import Table
 
 TRIPLETS = ((1, 14), (4, 17), (10, 20))
@@ -57,7 +58,7 @@ def codings(repetition: Repetition) -> Iterator[Coding]:
     for number, oid in TRIPLETS:
         if number > count:
             return
-        code, text = repetition.component(number).strip(), repetition.component(number + 1).strip()
+        code, text = repetition.component(number).strip(), visible(repetition.component(number + 1).strip())
         if not code and not text:
             continue
         place, system = number + 2, repetition.component(number + 2).strip()

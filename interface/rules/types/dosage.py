@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from interface.hl7.message import Repetition, Segment
-from interface.rules.context import Context, clean_text, deleted_fact, no_fact
+from interface.rules.context import Context, clean_text, deleted_fact, no_fact, visible
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
 from interface.rules.source import RuleError
@@ -102,7 +102,7 @@ def _unit_text(paths: tuple[Path, ...], scope: Scope) -> tuple[str, str]:
     """A unit's code; its text where the code is missing or a key of the sender's own file."""
     for path in paths:
         for repetition in path.repetitions(scope):
-            code, label = path.text(repetition), label_of(repetition)
+            code, label = visible(path.text(repetition)), label_of(repetition)
             if code and not (label[0] and _NUMBERED.match(code)):
                 return code, path.source(repetition)
             if label[0]:
@@ -125,7 +125,7 @@ def sig(spec: Spec) -> Reader:
                 label = label_of(repetition)
                 if label[0]:
                     found.append(label)
-                elif text := path.text(repetition):
+                elif text := visible(path.text(repetition)):
                     found.append((text, repetition.at(1)))
             if found:
                 whole, source = " ".join(text for text, _ in found), found[0][1]

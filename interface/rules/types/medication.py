@@ -9,7 +9,7 @@ import msgspec
 
 from interface.contract.texts import is_clean
 from interface.hl7.message import Repetition
-from interface.rules.context import Context, clean_text
+from interface.rules.context import Context, clean_text, visible
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
 from interface.rules.tables import Table
@@ -34,7 +34,7 @@ def _trouble(system: str, code: str) -> str:
 def label_of(repetition: Repetition) -> tuple[str, str]:
     """CWE.2, .5, .9, in that order, and where it stands."""
     for component in (2, 5, 9):
-        text = repetition.component(component).strip()
+        text = visible(repetition.component(component).strip())
         if text:
             return text, repetition.at(component)
     return "", ""
@@ -376,7 +376,7 @@ def facility(spec: Spec) -> Reader:
     address_path, own = spec.path("address"), (spec.paths[0].segment, spec.paths[0].field)
 
     def convert(context: Context, path: Path, repetition: Repetition) -> Value | None:
-        name = hd_name(path, repetition)
+        name = visible(hd_name(path, repetition))
         if not name:
             return None
         value: dict[str, Any] = {"name": name}
