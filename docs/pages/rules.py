@@ -47,6 +47,7 @@ _OPTIONS = {
     "unknown": "a code no table knows is",
     "quiet": "a code no table knows is passed over",
     "say_out": "what is no date is left out, said",
+    "happened": "a day to come is left out, too",
     "maybe": "only some senders have a time in",
     "occurrence": "with",
     "system_from": "without CWE.3 the system of",

@@ -14,7 +14,8 @@ from interface.rules.mrn_form import MrnForm
 from interface.rules.site import Location, Provider, Root, Row, Site, Withheld, bare_code
 from interface.rules.source import Lines, RuleError, check_keys, nearest, read_yaml
 from interface.rules.tables import Table, name_of, normal
-from interface.rules.types.clinical import LISTS, form_trouble
+from interface.rules.types.clinical import LISTS
+from interface.rules.types.coding import misfit, no_beginning
 from interface.rules.types.medication import ndc11
 from interface.rules.types.person import npi_check
 
@@ -236,9 +237,11 @@ def _no_code(system: str, text: str, *, is_prefix: bool) -> str:
     """Why a text is neither a code of the system nor a beginning of some: a range would withhold nothing, unseen."""
     if "*" in text or not bare_code(text):
         return "a * stands at the end, behind a beginning"
-    trouble = form_trouble(system, text, beginning=is_prefix)
-    if system == "RXNORM" and not _DIGITS.fullmatch(text):
-        trouble = "no code of RxNorm has this form"
+    upper = text.upper()
+    if is_prefix:
+        trouble = no_beginning(system, upper.replace(".", ""))
+    else:
+        trouble = misfit(system, upper.rstrip("."))
     if not system and "-" in text and not _NDC_LIKE.fullmatch(text):
         trouble = "this is no code"
     if not trouble:

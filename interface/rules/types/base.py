@@ -229,6 +229,8 @@ class Unfit(msgspec.Struct, frozen=True, gc=False):
 
 
 Convert = Callable[[Context, Path, Repetition], Value | Unfit | None]
+NoteOthers = Callable[[Context, Repetition, Sequence[Repetition]], None]
+"""Notes the repetitions behind the one that is taken."""
 
 
 def where_valued(read: Reader, *beside: Path) -> Reader:
@@ -279,10 +281,13 @@ def one_by_one(make: TypeMaker) -> TypeMaker:
     return made
 
 
-def first_valid(spec: Spec, convert: Convert, *, note_unfit: bool = False) -> Reader:
+def first_valid(
+    spec: Spec, convert: Convert, *, note_unfit: bool = False, others: NoteOthers | None = None
+) -> Reader:
     """A reader that takes the candidates in order; the first that yields a valid value wins.
 
-    When none does, the first unfit one's reason is kept; `note_unfit` also lists each in `left_out`.
+    When none does, the first unfit one's reason is kept; `note_unfit` also lists each in `left_out`. `others` notes what
+    stands behind the one that wins, in the same field.
     """
     rule = spec.name
     paths = [(path, path.segment in RESOURCES) for path in spec.paths]
@@ -290,7 +295,8 @@ def first_valid(spec: Spec, convert: Convert, *, note_unfit: bool = False) -> Re
     def read(context: Context, scope: Scope) -> Fact | None:
         why = deleted = ""
         for path, resource in paths:
-            for repetition in repetitions(path, context, scope) if resource else path.repetitions(scope):
+            sent = repetitions(path, context, scope) if resource else path.repetitions(scope)
+            for number, repetition in enumerate(sent, 1):
                 if repetition.raw == NULL:
                     deleted = deleted or path.source(repetition)
                     continue
@@ -298,6 +304,8 @@ def first_valid(spec: Spec, convert: Convert, *, note_unfit: bool = False) -> Re
                 if found is None:
                     continue
                 if isinstance(found, Value):
+                    if others is not None and number < len(sent):
+                        others(context, repetition, sent[number:])
                     return as_fact(found, rule, context)
                 why = why or found.why
                 if note_unfit:

@@ -7,7 +7,7 @@ import re
 from interface.contract.texts import is_clean
 from interface.hl7.datatypes.dtm import parse_dtm
 from interface.hl7.message import Repetition
-from interface.rules.context import Context, deleted_fact, no_fact
+from interface.rules.context import Context, deleted_fact, no_fact, visible
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
 from interface.rules.tables import normal
@@ -22,44 +22,21 @@ from interface.rules.types.base import (
     one_by_one,
     recurring,
 )
-from interface.rules.types.coding import Coding, codings, system_row
+from interface.rules.types.coding import ICD10_FORM, Coding, codings, misfit, system_row
 
-_ICD10_SHAPE = re.compile(r"^[A-Z]\d[0-9A-Z](?:\.?[0-9A-Z]{1,4})?$")
-_ICD9_SHAPE = re.compile(r"^\d{3}\.\d{1,2}$")
+_ICD9_SHAPE = re.compile(r"^\d{3}\.\d{1,2}$", re.ASCII)
 _UNDOTTED = {
     "ICD10": re.compile(r"^([A-Z]\d[0-9A-Z])([0-9A-Z]{1,4})$", re.ASCII),
     "ICD9": re.compile(r"^(E\d{3}|V\d{2}|\d{3})(\d{1,2})$", re.ASCII),
 }
-_ICD9_LETTER = re.compile(r"^(?:V\d{2}|E\d{3})(?:\.?\d{1,2})?$")
+_ICD9_LETTER = re.compile(r"^(?:V\d{2}|E\d{3})(?:\.?\d{1,2})?$", re.ASCII)
 
 LISTS = ("ICD10", "ICD9", "SNOMED")
-_NAMES = {"ICD10": "ICD-10", "ICD9": "ICD-9", "SNOMED": "SNOMED CT"}
-_FORMS = {
-    "ICD10": _ICD10_SHAPE,
-    "ICD9": re.compile(r"^(?:\d{3}|V\d{2}|E\d{3})(?:\.?\d{1,2})?$"),
-    "SNOMED": re.compile(r"^[1-9]\d{5,17}$"),
-}
-"""What a code must look like to be one at all; text in a code's place is none (release formats of the three systems)."""
-_BEGINNINGS = {
-    "ICD10": re.compile(r"^[A-Z](?:\d(?:[0-9A-Z]{1,5})?)?$", re.ASCII),
-    "ICD9": re.compile(r"^(?:\d{1,5}|V\d{0,4}|E\d{0,5})$", re.ASCII),
-    "SNOMED": re.compile(r"^[1-9]\d{0,17}$", re.ASCII),
-}
-"""What codes of these systems may begin with, without dots."""
 _MOST_CODINGS = 50
 """Of one diagnosis: each is held against each other that the chart has by its number."""
 _ANY_FORM = re.compile(r"^\S+$")
 """Of a system whose codes are not known here: text has blanks, a code has none."""
 _OID = re.compile(r"^(?:urn:oid:)?([0-2](?:\.(?:0|[1-9]\d*)){3,})$", re.ASCII | re.IGNORECASE)
-
-
-def form_trouble(system: str, code: str, *, beginning: bool = False) -> str:
-    """Why no code of a system (ICD10, ICD9, SNOMED) looks so, or begins so; empty when one may, and of other systems."""
-    upper = code.upper()
-    form = _BEGINNINGS.get(system) if beginning else _FORMS.get(system)
-    if form is None or form.match(upper.replace(".", "") if beginning else upper.rstrip(".")):
-        return ""
-    return f"no code of {_NAMES[system]} {'begins so' if beginning else 'has this form'}"
 
 
 def dotted(system: str, code: str) -> str:
@@ -79,7 +56,7 @@ def by_shape(code: str) -> str:
     upper = code.upper()
     if _ICD9_SHAPE.match(upper):
         return "ICD9"
-    if _ICD10_SHAPE.match(upper) and not _ICD9_LETTER.match(upper):
+    if ICD10_FORM.fullmatch(upper) and not _ICD9_LETTER.match(upper):
         return "ICD10"
     return ""
 
@@ -205,8 +182,10 @@ class _Diagnosis:
             return "", trouble
         if not (is_clean(code) and code.isprintable()):
             return "", "the code holds a character that is forbidden in codes"
-        if not _FORMS.get(system, _ANY_FORM).match(code.upper().rstrip(".")):
-            return "", f"no code of {_NAMES.get(system, system)} has this form"
+        if system not in LISTS and not _ANY_FORM.match(code):
+            return "", f"no code of {system} has this form"
+        if trouble := misfit(system, code.upper().rstrip(".")):
+            return "", trouble
         return system, ""
 
     def _system_of(self, context: Context, sent: str, code: str) -> tuple[str, str]:
@@ -246,17 +225,17 @@ class _Diagnosis:
         if coding.text:
             return coding.text, coding.text_source
         for component in (5, 2):
-            if component != coding.number + 1 and (text := repetition.component(component).strip()):
+            if component != coding.number + 1 and (text := visible(repetition.component(component).strip())):
                 return text, repetition.at(component)
         elsewhere = _elsewhere(self.label_from, scope)
-        return elsewhere if elsewhere[0] else (repetition.component(9).strip(), repetition.at(9))
+        return elsewhere if elsewhere[0] else (visible(repetition.component(9).strip()), repetition.at(9))
 
 
 def _elsewhere(paths: tuple[Path, ...], scope: Scope) -> tuple[str, str]:
     """The first text at one of the paths, and where it stands."""
     for path in paths:
         for repetition in path.repetitions(scope):
-            if found := path.text(repetition):
+            if found := visible(path.text(repetition)):
                 return found, path.source(repetition)
     return "", ""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from interface.rules.context import Context, clean_text, deleted_fact, no_fact
+from interface.rules.context import Context, clean_text, deleted_fact, no_fact, visible
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
 from interface.rules.types.base import (
@@ -103,7 +103,7 @@ def _unit_text(paths: tuple[Path, ...], scope: Scope) -> tuple[str, str]:
     """A unit's code; its text where the code is missing or a key of the sender's own file."""
     for path in paths:
         for repetition in path.repetitions(scope):
-            code, label = path.text(repetition), label_of(repetition)
+            code, label = visible(path.text(repetition)), label_of(repetition)
             if code and not (label[0] and _NUMBERED.match(code)):
                 return code, path.source(repetition)
             if label[0]:
@@ -126,7 +126,7 @@ def sig(spec: Spec) -> Reader:
                 label = label_of(repetition)
                 if label[0]:
                     found.append(label)
-                elif (text := path.text(repetition)) and not _NUMBERED.match(text):
+                elif (text := visible(path.text(repetition))) and not _NUMBERED.match(text):
                     found.append((text, repetition.at(1)))
             if found:
                 whole, source = " ".join(text for text, _ in found), found[0][1]

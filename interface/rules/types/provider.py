@@ -85,6 +85,11 @@ def table_ids(person: Person) -> tuple[Leaf, ...]:
     return tuple(Leaf(name, person.id, person.id_source) for name in person.authorities or ("",))
 
 
+def lent_npi(source: str) -> str:
+    """What is said of an NPI that another field names the person with."""
+    return f"the NPI of the same person in {source}"
+
+
 class _Lenders:
     """The clinicians whom a message names elsewhere, who may lend what a field lacks."""
 
@@ -166,9 +171,12 @@ class _ProviderRule:
                         break
                 else:
                     ids += tuple(leaf for lender in same for leaf in table_ids(lender) if leaf not in ids)
-        if self.needs_npi and ids and not person.declared:
-            found = by_table(context.site, name.value, ids)
-            if found is not None:
+        found = by_table(context.site, name.value, ids) if ids and not person.declared else None
+        if found is not None:
+            if npi and npi != found[0].npi:
+                why = f"{found[0].place} has another NPI for the person in {person.path}"
+                context.leave_out(source, npi, why)
+            if self.needs_npi:
                 return self._of_table(context, replace(person, name=name), *found)
         value: dict[str, object] = {"npi": npi} if npi else {}
         leaves = [Leaf(".npi", npi, source)] if npi else []
@@ -184,8 +192,8 @@ class _ProviderRule:
                 person.id_source, person.id, "called an NPI, but an NPI has ten digits and begins with 1 or 2"
             )
         said = name.said
-        if npi and source != person.id_source:
-            said = (*said, f"the NPI of the same person in {source}")
+        if npi and source != person.id_source and found is None:
+            said = (*said, lent_npi(source))
         if name is not person.name:
             said = (*said, f"the name of the same person in {name.leaves[0].source}")
         why = "" if npi else f"no NPI for the person in {person.path}"
@@ -209,7 +217,14 @@ class _ProviderRule:
         for path in self.paths:
             ranked = sorted(self._candidates(context, scope, path), key=lambda entry: entry[0])
             if ranked:
-                return ranked[0][1]
+                person = ranked[0][1]
+                for _, other in ranked[1:] if self.needs_npi else ():
+                    if not other.same_as(person):
+                        why = f"the request has room for one: {person.path} is sent"
+                        context.leave_out(
+                            other.path, other.id or str(other.name.value.get("family", "")), why
+                        )
+                return person
         return None
 
     def _candidates(self, context: Context, scope: Scope, path: Path) -> Iterator[tuple[int, Person]]:

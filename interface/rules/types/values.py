@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, timedelta
 
 from interface.hl7.datatypes.dtm import DTM, parse_dtm
 from interface.hl7.message import Repetition
@@ -22,6 +22,8 @@ from interface.rules.types.base import (
     where_valued,
 )
 
+_ELSEWHERE = timedelta(days=1)
+"""A day may have begun in the sender's zone already."""
 _LARGEST_EXACT = 2**53
 _OID = re.compile(r"^(?:urn:oid:)?[0-2](?:\.\d+)+$", re.IGNORECASE)
 _LONGEST_IDENTIFIER = 250
@@ -163,13 +165,19 @@ def full_day(path: Path, repetition: Repetition) -> tuple[DTM, date] | Unfit | N
 
 
 def day(spec: Spec) -> Reader:
-    """The day of a time, cut, never shifted. `say_out: true` lists what is no date in `left_out`."""
-    spec.options("say_out")
+    """The day of a time, cut, never shifted. `say_out: true` lists what is no date in `left_out`.
 
-    def convert(_: Context, path: Path, repetition: Repetition) -> Value | Unfit | None:
+    `happened: true`: of what has happened; a day to come is none, beyond the one that has begun somewhere.
+    """
+    spec.options("say_out", "happened")
+    happened = spec.flag("happened")
+
+    def convert(context: Context, path: Path, repetition: Repetition) -> Value | Unfit | None:
         found = full_day(path, repetition)
         if not isinstance(found, tuple):
             return found
+        if happened and found[1] > context.today and found[1] - context.today > _ELSEWHERE:
+            return Unfit(f"{path.source(repetition)} lies in the future")
         return one(found[1].isoformat(), path.source(repetition))
 
     return first_valid(spec, convert, note_unfit=spec.flag("say_out"))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from telling import AIP, PID, codes, left, segment
 
+from interface.chart.by_site import with_tables
 from interface.rules import Rulebook, RuleError, load_rulebook
 from interface.rules.fields import ORDER, PROBLEM
 from interface.rules.policy import Filters, RequestDefaults
@@ -319,6 +320,41 @@ def test_a_declared_npi_counts_before_the_table_and_a_bare_one_after_it(site, st
     assert field(declared, "upcomingAppointmentProvider.npi")[0] == NPI
     bare = story(book).tell("SIU^S12", SCH, PID, f"AIP|1||{NPI}^Quill^Avery")
     assert field(bare, "upcomingAppointmentProvider.npi")[0] == OTHER
+
+
+LENT = "the NPI of the same person in AIP-3[2].1"
+
+
+@pytest.mark.parametrize("table", [True, False])
+def test_where_the_table_says_the_npi_no_other_field_is_named_for_it(site, story, table):
+    book = site({"providers.csv": PROVIDERS}) if table else None
+    answer = story(book).tell("SIU^S12", SCH, PID, f"AIP|1||D42^Quill^Avery~{OTHER}^Quill^Avery^^^^^^NPI")
+    rule = "site-mappings/providers.csv#D42"
+    npi = (NPI, "AIP-3.1", rule) if table else (OTHER, "AIP-3[2].1", "appointment.yaml#provider")
+    assert field(answer, "upcomingAppointmentProvider.npi") == npi
+    assert (LENT in answer["said"]) is not table
+    assert left(answer) == (
+        [("AIP-3[2].1", OTHER, "providers.csv:2 has another NPI for the person in AIP-3")] if table else []
+    )
+
+
+def test_nor_by_a_row_that_is_added_later(site, story):
+    told = story()
+    told.tell("SIU^S12", SCH, PID, f"AIP|1||D42^Quill^Avery~{OTHER}^Quill^Avery^^^^^^NPI")
+    (booked,) = told.chart.appointments.values()
+    assert LENT in booked.facts["upcomingAppointmentProvider"].said
+    shown = with_tables(site({"providers.csv": PROVIDERS}).site, booked).facts["upcomingAppointmentProvider"]
+    assert (shown.value["npi"], shown.said) == (NPI, ())
+
+
+def test_an_npi_of_the_prescriber_that_the_table_contradicts_is_said(site, story):
+    told = story(site({"providers.csv": PROVIDERS}))
+    order = f"ORC|NW|O1||||||||||D42^Quill^Avery~{OTHER}^Quill^Avery^^^^^^NPI"
+    answer = told.tell("RDE^O11", PID, order, "RXE||860975^metformin^RXNORM")
+    assert left(answer) == [
+        ("ORC-12[2].1", OTHER, "providers.csv:2 has another NPI for the person in ORC-12")
+    ]
+    assert answer.get("said", []) == []
 
 
 def test_an_id_whose_row_has_another_family_name_is_nobodys_npi(site, story):

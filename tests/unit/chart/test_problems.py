@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from telling import problems, visit
+from telling import left, problems, visit
 
 from interface.chart.shown import shown
 
@@ -364,3 +364,26 @@ def test_problems_of_earlier_messages_are_in_the_booking(story):
     told.tell("ADT^A28", told.PID, dg1())
     told.tell("RDE^O11", told.PID, dg1("401.1^H^I9"))
     assert problems(told.book(dg1("44054006^D^SCT"))) == ["10:E11.9", "9:401.1", "S:44054006"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "date"),
+    [
+        ("20260302", "2026-03-02"),
+        ("20260303235959", "2026-03-03"),
+        ("20260304", None),
+        ("20990101", None),
+        ("99991231", None),
+    ],
+)
+def test_a_day_to_come_is_no_onset(story, sent, date):
+    answer = story().book(dg1(date=sent))
+    assert answer["request"]["activeIcd10Diagnoses"][0].get("date") == date
+    assert left(answer) == ([("DG1-5", sent, "DG1-5 lies in the future")] if date is None else [])
+
+
+def test_nor_does_it_take_the_place_of_a_day_that_is_known(story):
+    told = story()
+    told.tell("ADT^A08", told.PID, visit("V1"), dg1(date="20200101"))
+    told.tell("ADT^A08", told.PID, visit("V1"), dg1(date="20990101"))
+    assert told.book()["request"]["activeIcd10Diagnoses"][0]["date"] == "2020-01-01"
