@@ -1046,6 +1046,15 @@ def test_what_a_filter_has_left_is_not_booked_by_something_older(story):
     assert (late["decision"], codes(late)) == ("chart", ["older"])
 
 
+def test_something_older_that_a_filter_leaves_takes_nothing_back(story):
+    told = story(filters=filters(leave_types=["LAB"]))
+    assert told.book("AIS|1||NEW", at="202603020900")["decision"] == "post"
+    late = told.book("AIS|1||LAB", kind="SIU^S14", at="202603020800")
+    assert (late["decision"], told.states()) == ("ignore", [])
+    (appointment,) = told.chart.appointments.values()
+    assert appointment.status == "booked"
+
+
 @pytest.mark.parametrize("pid", [{"f5": "ZZTEST^Robin"}, {"f5": "zztest^Robin"}, {"f3": "ZZTEST7^^^LFC^MR"}])
 def test_a_test_patient_is_left_alone(story, pid):
     import re
