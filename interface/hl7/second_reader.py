@@ -72,7 +72,10 @@ def differences(message: Message) -> Iterator[Difference]:
 def second_reading(message: Message) -> Any:
     """What python-hl7 makes of the message: it is given characters and CR, as it takes no other line end."""
     import hl7
+    from hl7 import containers, util
 
+    for quoting in (containers, util):  # what it can't decode it logs, with the value: a patient's
+        quoting.logger.disabled = True
     raw = message.raw.removeprefix(b"\xef\xbb\xbf").lstrip(b"\x0b")
     text = charsets.cp1252_text(raw) if message.charset == charsets.CP1252 else raw.decode(message.charset)
     return hl7.parse(text.replace("\r\n", "\r").replace("\n", "\r"))
