@@ -127,11 +127,16 @@ _NAME = Prepared(
     )
 )
 _NEW_AGAIN = Prepared(update(webhooks).where(webhooks.c.correlation_id.in_(_IDS)).values(state="new"))
+# of each that is nobody's, never of each id there is: no planner turns a scalar subquery round
 _NAMED_AFTER_ALL = (
     update(webhooks)
     .where(
         webhooks.c.state == "unmatched",
-        exists().where(request_ids.c.correlation_id == webhooks.c.correlation_id),
+        select(request_ids.c.request_id)
+        .where(request_ids.c.correlation_id == webhooks.c.correlation_id)
+        .limit(1)
+        .scalar_subquery()
+        .is_not(None),
     )
     .values(state="new")
 )
