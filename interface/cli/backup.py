@@ -98,17 +98,18 @@ def _make(args: argparse.Namespace, settings: Settings) -> int:
         found = opened.backup.make(target, _master(settings))
     gone: list[Path] = []
     if into_folder and args.keep is not None:
-        gone = _older(folder, store.stem)[args.keep :]
+        # never the one that was just made: others may bear the time of a clock that was wrong
+        gone = [path for path in _named(folder, store.stem) if path != target][args.keep - 1 :]
         for path in gone:
             path.unlink(missing_ok=True)
     _told(args, found, gone, "made and verified")
     return 0
 
 
-def _older(folder: Path, stem: str) -> list[Path]:
+def _named(folder: Path, stem: str) -> list[Path]:
     """Backups in the folder by the names we give, newest first."""
-    named = (path for path in folder.glob(f"{stem}-*.db") if _STAMP.fullmatch(path.name.removeprefix(stem)))
-    return sorted(named, reverse=True)
+    found = (path for path in folder.glob(f"{stem}-*.db") if _STAMP.fullmatch(path.name.removeprefix(stem)))
+    return sorted(found, reverse=True)
 
 
 def _told(args: argparse.Namespace, found: Verified, gone: list[Path], said: str) -> None:

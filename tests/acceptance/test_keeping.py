@@ -179,6 +179,21 @@ def test_backups_in_a_folder_bear_their_time_and_the_oldest_go(
     assert "the at-rest key is not in it" in said.err
 
 
+def test_the_backup_that_was_just_made_stays_though_older_ones_bear_a_later_time(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Made while the machine's clock was years ahead."""
+    folder = site / "backups"
+    folder.mkdir()
+    later = [folder / f"interface-2099010{day}T000000Z.db" for day in (1, 2)]
+    for path in later:
+        path.write_text("")
+    assert main(["backup", "backups", "--keep", "2", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["deleted"] == [str(Path("backups") / later[0].name)]
+    assert sorted(folder.iterdir()) == sorted([site / answer["file"], later[1]])
+
+
 def test_a_bad_backup_is_exit_1_and_one_line(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["backup", "copy.db"]) == 0
     good = (site / "copy.db").read_bytes()

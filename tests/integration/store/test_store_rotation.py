@@ -474,8 +474,9 @@ def test_a_full_disk_leaves_no_file_that_is_no_key(tmp_path):
     with small_disk(tmp_path / "disk", mib=1) as disk:
         path = disk.folder / "new.key"
         disk.fill()
-        with pytest.raises(KeyringError, match="No space left on device"):
+        with pytest.raises(KeyringError, match="No space left on device") as caught:
             write_new(path)
+        assert (caught.value.disk_full, caught.value.exit_code) == (True, 1), "no fault of the settings"
         assert not path.exists()
         disk.free()
         write_new(path)
