@@ -212,6 +212,15 @@ def says_deleted(entry: Repetition) -> bool:
     return any(entry.null_component(number) for number in parts) and not says_something(entry)
 
 
+def elsewhere(paths: Sequence[Path], scope: Scope) -> tuple[str, str]:
+    """The first text at one of the paths, and where it stands."""
+    for path in paths:
+        for repetition in path.repetitions(scope):
+            if found := path.text(repetition):
+                return found, path.source(repetition)
+    return "", ""
+
+
 class Value(msgspec.Struct, frozen=True, gc=False):
     """What one candidate yields: the value, its scalars with their sources, and what was repaired."""
 

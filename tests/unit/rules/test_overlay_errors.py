@@ -340,6 +340,12 @@ def rule(text):
             {"opt_out.csv": "mrn\nT1\n", "tables/opt_out.yaml": "rows: [{mrn: T2}]\n"},
             "tables/opt_out.yaml:1: the list opt_out is there already, in another file; keep one",
         ),
+        (
+            {
+                "l.yaml": "rules:\n  a: {each: ZMD, field: medication.nameCode, from: [ZMD-3], system: RXNROM}\n"
+            },
+            "l.yaml:2: a: table drug_systems has no coding system 'RXNROM'; did you mean 'RXNORM'?",
+        ),
         # lists of some senders
         (
             {
