@@ -346,6 +346,11 @@ def rule(text):
             },
             "l.yaml:2: a: table drug_systems has no coding system 'RXNROM'; did you mean 'RXNORM'?",
         ),
+        (
+            {"ours.yaml": "rules:\n  mrn: {pad_to: 8}\n"},
+            "ours.yaml:2: mrn: no shipped rule of ours.yaml has this name; patient.yaml has one: write it into a file of "
+            "that name",
+        ),
         # lists of some senders
         (
             {
