@@ -321,6 +321,10 @@ def rule(text):
             "withhold.csv:2: code: this is no code; a row has one code, or a beginning such as F10*",
         ),
         (
+            {"withhold.csv": "system,code\nICD10,T40.1X1A\nICD10,F10 *\nICD10,F10.x\n"},
+            "withhold.csv:4: code: the x stands for nothing; a row has one code, or a beginning such as F10*",
+        ),
+        (
             {"withhold.csv": "system,prefix\nICD10,HIV\n"},
             "withhold.csv:2: prefix: no code of ICD-10 begins so; a row has one code, or a beginning",
         ),
