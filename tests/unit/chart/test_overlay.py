@@ -284,6 +284,15 @@ def test_a_hold_names_where_the_sites_rule_looks(site, story, rule, told, said, 
     assert reason["release"].startswith(release)
 
 
+def test_a_status_of_the_sites_own_table_is_named_by_its_row(site, story):
+    told = story(site({"tables/appointment_status.csv": "code,value\nR/S,cancelled\n"}))
+    sch = "SCH||F1|||||||||^^^20260310" + "|" * 14
+    answer = told.tell("SIU^S12", sch + "r/s", PID, AIP)
+    assert answer["decision"] == "cancel"
+    assert answer["said"] == ["SCH-25.1 is cancelled by site-mappings/tables/appointment_status.csv#R/S"]
+    assert told.tell("SIU^S12", sch + "cancelled", PID, AIP)["said"] == []
+
+
 # ---------------------------------------------------------------- clinicians
 
 PROVIDERS = f"""id,npi,family,given
