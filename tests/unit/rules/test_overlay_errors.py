@@ -355,6 +355,10 @@ def rule(text):
             "ours.yaml:2: mrn: no shipped rule of ours.yaml has this name; patient.yaml has one: write it into a file of "
             "that name",
         ),
+        (
+            {"appointment.yaml": "rules:\n  provider: {only_roles: [AT]}\n"},
+            "appointment.yaml:2: provider: only_roles: says which of ROL and PRT count, and 'from:' has neither",
+        ),
         # lists of some senders
         (
             {
