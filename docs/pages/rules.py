@@ -51,6 +51,7 @@ _OPTIONS = {
     "maybe": "only some senders have a time in",
     "occurrence": "with",
     "system_from": "without CWE.3 the system of",
+    "system": "of a code that names none:",
     "label_from": "without CWE.2 the label of",
     "address": "with the address of",
     "asked": "only where the others name no drug, or name it alike:",

@@ -45,17 +45,15 @@ def run(args: argparse.Namespace) -> int:
     """Exit 1 only when a message was rejected."""
     now = args.now or datetime.now(UTC).astimezone()
     book, policy = load_rulebook(), Policy()
-    engine = Engine(book, policy)
+    engine, listeners = Engine(book, policy), list[str]()
     if args.config is not None:
         from interface.cli.explain_staging import guarded
         from interface.settings import load_settings
 
         settings = load_settings(args.config)
         book, policy = settings.rulebook(), settings.policy()
-        names = [entry.name for entry in settings.listeners]
-        check_listener("explain", args.listener, names)
-        if not args.listener and (own := _of_listeners(book, policy)):
-            tell(f"{own} of a listener count with --listener NAME alone; there are {', '.join(names)}")
+        listeners = [entry.name for entry in settings.listeners]
+        check_listener("explain", args.listener, listeners)
         engine = guarded(Engine(book, policy), settings)
     elif args.listener:
         raise UsageError("explain: --listener is one of the settings file's: give that too, by -c FILE")
@@ -82,6 +80,8 @@ def run(args: argparse.Namespace) -> int:
             print_explained(screen, answer, file if told and not args.mask else "")
         if len(answers) > 1:
             print_summary(screen, answers)
+    if not args.listener and (own := _of_listeners(book, policy)):
+        tell(f"{own} of a listener count with --listener NAME alone; there are {', '.join(listeners)}")
     if args.config is None and LOCAL_SETTINGS.is_file():
         tell(f"{LOCAL_SETTINGS} was not read: to go by it, give -c {LOCAL_SETTINGS}")
     return 1 if any(answer["decision"] == "reject" for answer in answers) else 0

@@ -246,8 +246,10 @@ def _base(
                 raise rule.error(key, said)
         return general[named.slot]
     if "field" not in rule.body:
-        names = [name for file, name in by_name if file == rule.file]
-        hint = nearest(rule.name, names)
+        hint = nearest(rule.name, [name for file, name in by_name if file == rule.file])
+        files = [file for file, name in by_name if name == rule.name]
+        if files:
+            hint = f"; {' and '.join(files)} has one: write it into a file of that name"
         said = f"no shipped rule of {rule.file} has this name{hint}"
         raise RuleError(
             f"{rule.place}: {rule.name}: {said}" + ("" if hint else "; a new rule needs 'field:'")

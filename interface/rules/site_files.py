@@ -34,6 +34,8 @@ COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 _PRIVATE = ("opt_out",)
 """What stands in them is patient data: errors quote nothing of them."""
 _DIGITS = re.compile(r"\d+", re.ASCII)
+_WILD = re.compile(r"^[A-Z]\d[0-9A-Z]?\.?x+$", re.ASCII | re.IGNORECASE)
+"""F10.x, as people write all that begin so: in ICD-10-CM an X only holds a place before others."""
 _NDC_LIKE = re.compile(r"\d+(?:-\d*)*", re.ASCII)
 _OID = re.compile(r"[0-2](?:\.(?:0|[1-9][0-9]*))+")
 
@@ -216,7 +218,7 @@ def _withheld(source: Source, checks: Checks) -> tuple[Codes, Codes]:
             raise RuleError(f"{entry.place()}: a row has a code, or a prefix such as F10*")
         column = "code" if code else "prefix"
         system = _system(entry, checks.tables)
-        text = (code or prefix).rstrip("*")
+        text = (code or prefix).rstrip("*").strip()
         is_prefix = bool(prefix) or code.endswith("*")
         wanted = bare_code(text)
         if trouble := _no_code(system, text, is_prefix=is_prefix):
@@ -240,6 +242,8 @@ def _no_code(system: str, text: str, *, is_prefix: bool) -> str:
     upper = text.upper()
     if is_prefix:
         trouble = no_beginning(system, upper.replace(".", ""))
+    elif system in ("ICD10", "") and _WILD.search(text):
+        trouble = "the x stands for nothing"
     else:
         trouble = misfit(system, upper.rstrip("."))
     if not system and "-" in text and not _NDC_LIKE.fullmatch(text):

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from interface.hl7.message import NULL, Message, Repetition, Segment
-from interface.rules.context import Context, deleted_fact, no_fact
+from interface.rules.context import Context, deleted_fact, no_fact, visible
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope, read_path
 from interface.rules.source import Lines, RuleError, check_keys, nearest
@@ -210,6 +210,15 @@ def says_deleted(entry: Repetition) -> bool:
     """Whether all that it says is HL7 null, as a whole or component by component."""
     parts = range(1, entry.component_count + 1)
     return any(entry.null_component(number) for number in parts) and not says_something(entry)
+
+
+def elsewhere(paths: Sequence[Path], scope: Scope) -> tuple[str, str]:
+    """The first text at one of the paths, and where it stands."""
+    for path in paths:
+        for repetition in path.repetitions(scope):
+            if found := visible(path.text(repetition)):
+                return found, path.source(repetition)
+    return "", ""
 
 
 class Value(msgspec.Struct, frozen=True, gc=False):

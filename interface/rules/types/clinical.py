@@ -17,12 +17,13 @@ from interface.rules.types.base import (
     TypeMaker,
     Unfit,
     Value,
+    elsewhere,
     first_valid,
     one,
     one_by_one,
     recurring,
 )
-from interface.rules.types.coding import ICD10_FORM, Coding, codings, misfit, system_row
+from interface.rules.types.coding import ICD10_FORM, Coding, codings, misfit, named_system, system_row
 
 _ICD9_SHAPE = re.compile(r"^\d{3}\.\d{1,2}$", re.ASCII)
 _UNDOTTED = {
@@ -67,11 +68,11 @@ def diagnosis(spec: Spec) -> Reader:
     Version 1 has lists for ICD-10, ICD-9 and SNOMED CT. Version 2 takes every other system that `systems:` knows and that
     has an OID, by `oids:` or as it was sent; the OID is then its name.
 
-    The system is named by CWE.3/.6, else by `system_from:`; undeclared it is the site's default, else told by shape
-    only where no other system could have the code. What is left out is noted with its reason. `kind_from:` is the
-    diagnosis' type (DG1-6), for sites that take some types only (`[mappings] diagnosis_types`).
+    The system is named by CWE.3/.6, else by `system_from:`, else by `system:`; undeclared it is the site's default, else
+    told by shape only where no other system could have the code. What is left out is noted with its reason. `kind_from:` is
+    the diagnosis' type (DG1-6), for sites that take some types only (`[mappings] diagnosis_types`).
     """
-    spec.options("systems", "oids", "system_from", "label_from", "kind_from")
+    spec.options("systems", "oids", "system_from", "system", "label_from", "kind_from")
     return recurring(_Diagnosis(spec).read)
 
 
@@ -83,6 +84,7 @@ class _Diagnosis:
         self.systems, self.oids = spec.needed_table("systems"), spec.table("oids")
         self.system_from, self.label_from = spec.path_list("system_from"), spec.path_list("label_from")
         self.kind_from = spec.path_list("kind_from")
+        self.system = named_system(spec, self.systems)
 
     def read(self, context: Context, scope: Scope) -> Fact | None:
         found: list[dict[str, str]] = []
@@ -92,7 +94,9 @@ class _Diagnosis:
         texts: list[tuple[str, str, str]] = []
         why = deleted = ""
         unwanted = self._unwanted(context, scope)
-        shared = _elsewhere(self.system_from, scope)
+        shared = elsewhere(self.system_from, scope)
+        if not shared[0]:
+            shared = (self.system, "")
         for repetition in self.path.repetitions(scope):
             if repetition.is_null:
                 deleted = deleted or self.path.source(repetition)
@@ -136,7 +140,7 @@ class _Diagnosis:
                     Leaf(f"{where}.displayName", label, source),
                 ]
                 if context.policy.api_version != 1:
-                    named = sent_at if sent else _undeclared(context, coding)
+                    named = (sent_at or coding.code_source) if sent else _undeclared(context, coding)
                     leaves.append(Leaf(f"{where}.codeSystem", sent or system, named))
         for source, text, trouble in texts:
             if all(leaf.source != source for leaf in leaves):  # else it is the other coding's label
@@ -152,7 +156,7 @@ class _Diagnosis:
                 ids=tuple(also),
             )
         if not why:
-            label, source = _elsewhere(self.label_from, scope)
+            label, source = elsewhere(self.label_from, scope)
             if label:
                 why = f"{self.path} has no code, and a label alone is no diagnosis"
                 context.leave_out(source, label, why)
@@ -167,7 +171,7 @@ class _Diagnosis:
         wanted = context.policy.diagnosis_types
         if not wanted or not self.kind_from:
             return ""
-        kind, source = _elsewhere(self.kind_from, scope)
+        kind, source = elsewhere(self.kind_from, scope)
         if not kind or normal(kind) in {normal(entry) for entry in wanted}:
             return ""
         return f"{source} is a type that [mappings] diagnosis_types does not take"
@@ -227,17 +231,8 @@ class _Diagnosis:
         for component in (5, 2):
             if component != coding.number + 1 and (text := visible(repetition.component(component).strip())):
                 return text, repetition.at(component)
-        elsewhere = _elsewhere(self.label_from, scope)
-        return elsewhere if elsewhere[0] else (visible(repetition.component(9).strip()), repetition.at(9))
-
-
-def _elsewhere(paths: tuple[Path, ...], scope: Scope) -> tuple[str, str]:
-    """The first text at one of the paths, and where it stands."""
-    for path in paths:
-        for repetition in path.repetitions(scope):
-            if found := visible(path.text(repetition)):
-                return found, path.source(repetition)
-    return "", ""
+        beside = elsewhere(self.label_from, scope)
+        return beside if beside[0] else (visible(repetition.component(9).strip()), repetition.at(9))
 
 
 def _undeclared(context: Context, coding: Coding) -> str:

@@ -10,7 +10,9 @@ import msgspec
 
 from interface.hl7.message import Repetition
 from interface.rules.context import visible
+from interface.rules.source import nearest
 from interface.rules.tables import Table
+from interface.rules.types.base import Spec
 
 TRIPLETS = ((1, 14), (4, 17), (10, 20))
 """Where the code of each coding stands (text and system follow), and the OID of its system."""
@@ -88,6 +90,16 @@ def codings(repetition: Repetition) -> Iterator[Coding]:
             repetition.at(place),
             number,
         )
+
+
+def named_system(spec: Spec, systems: Table) -> str:
+    """The coding system that `system:` names for codes that name none; empty: there is no such option."""
+    name = str(spec.body.get("system", ""))
+    if name and system_row(systems, name) is None:
+        raise spec.error(
+            "system", f"table {systems.name} has no coding system '{name}'{nearest(name, systems.rows)}"
+        )
+    return name
 
 
 def system_row(systems: Table, sent: str) -> Any:

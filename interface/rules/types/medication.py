@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -14,8 +15,19 @@ from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
 from interface.rules.tables import Table
 from interface.rules.types.address import AddressTables
-from interface.rules.types.base import Reader, Spec, TypeMaker, Unfit, Value, as_fact, first_valid, recurring
-from interface.rules.types.coding import Coding, codings, misfit, system_row
+from interface.rules.types.base import (
+    Reader,
+    Spec,
+    TypeMaker,
+    Unfit,
+    Value,
+    as_fact,
+    elsewhere,
+    first_valid,
+    recurring,
+    where_valued,
+)
+from interface.rules.types.coding import Coding, codings, misfit, named_system, system_row
 from interface.rules.types.values import hd_name
 
 NDC = "2.16.840.1.113883.6.69"
@@ -110,20 +122,27 @@ def _oid(systems: Table, coding: Coding) -> str:
 def drug(spec: Spec) -> Reader:
     """The drug's name (contract: Medication.nameCode): of the codings the preferred system's, else what there is.
 
-    An NDC that can't be told apart is no code of it either (`product` says so); the label stays.
+    An NDC that can't be told apart is no code of it either (`product` says so); the label stays. `system:` is that of codes
+    that name none; where no text goes with the code, or there is no code, the label is at `label_from:`.
     """
-    spec.options("systems", "prefer", "skip")
+    spec.options("systems", "prefer", "skip", "system", "label_from")
     systems = spec.needed_table("systems")
     prefer, skip = spec.strings("prefer"), spec.strings("skip")
+    system, label_from = named_system(spec, systems), spec.path_list("label_from")
 
     def rank(key: str) -> int:
         if key in prefer:
             return prefer.index(key)
         return len(prefer) + (2 if key in skip else 0 if key else 1)
 
-    def convert(context: Context, _: Path, repetition: Repetition) -> Value | Unfit | None:
-        keyed = [(_key(systems, coding), coding) for coding in codings(repetition) if coding.code]
+    def convert(
+        context: Context, _: Path, repetition: Repetition, beside: tuple[str, str] = ("", "")
+    ) -> Value | Unfit | None:
+        sent = declared(codings(repetition), system)
+        keyed = [(_key(systems, coding), coding) for coding in sent if coding.code]
         label = label_of(repetition)
+        if not label[0]:
+            label = beside
         ranked = sorted(keyed, key=lambda pair: rank(pair[0]))
         for place, (key, coding) in enumerate(ranked, 1):
             if key == "NDC" and ndc11(coding.code) is None:
@@ -154,7 +173,24 @@ def drug(spec: Spec) -> Reader:
             value = _code_value("", "", {}, label)
         return _with_others(context, systems, value, [coding for _, coding in keyed])
 
-    return recurring(first_valid(spec, convert, others=note_others))
+    if not label_from:
+        return recurring(first_valid(spec, convert, others=note_others))
+
+    def read(context: Context, scope: Scope) -> Fact | None:
+        beside = elsewhere(label_from, scope)
+        found = first_valid(spec, partial(convert, beside=beside), others=note_others)(context, scope)
+        if found is None and beside[0]:
+            return as_fact(_code_value("", "", {}, beside), spec.name, context)
+        return found
+
+    return recurring(where_valued(read, *label_from))
+
+
+def declared(sent: Iterable[Coding], system: str) -> Iterable[Coding]:
+    """The codings, those that name no system as of this one; none: as sent."""
+    if not system:
+        return sent
+    return [coding if coding.system else msgspec.structs.replace(coding, system=system) for coding in sent]
 
 
 def _with_others(context: Context, systems: Table, value: Value, sent: Sequence[Coding]) -> Value:
@@ -201,15 +237,20 @@ def product(spec: Spec) -> Reader:
 
     What was asked for (segment `asked:`) may be another drug than the pharmacy has encoded or given out: it counts only
     where the other fields name none, or name it alike. A site's rule without a path of that segment reads none of it.
+    `system:` and `label_from:` as those of the drug's name.
     """
-    spec.options("systems", "asked")
+    spec.options("systems", "asked", "system", "label_from")
     systems, rule, segment = spec.needed_table("systems"), spec.name, str(spec.body.get("asked", ""))
     paths = tuple(path for path in spec.paths if path.segment != segment)
     asked = tuple(path for path in spec.paths if path.segment == segment)
     if segment and (trouble := Path(segment, 1).trouble):
         raise spec.error("asked", f"asked: {trouble}")
 
-    def search(context: Context, sent: list[_Sent]) -> tuple[Value | None, Value | None]:
+    system, label_from = named_system(spec, systems), spec.path_list("label_from")
+
+    def search(
+        context: Context, sent: list[_Sent], beside: tuple[str, str]
+    ) -> tuple[Value | None, Value | None]:
         """The first NDC; without one the first RxNorm code."""
         rxnorm: Value | None = None
         for coding, repetition in sent:
@@ -217,6 +258,7 @@ def product(spec: Spec) -> Reader:
             if key not in ("NDC", "RXNORM") or not coding.code:
                 continue
             label = (coding.text, coding.text_source) if coding.text else label_of(repetition)
+            label = label if label[0] else beside
             row = _row(systems, coding)
             if key == "NDC":
                 found = _ndc(context, coding, row, label)
@@ -230,15 +272,16 @@ def product(spec: Spec) -> Reader:
         return None, rxnorm
 
     def read(context: Context, scope: Scope) -> Fact | None:
-        encoded = _sent_at(paths, scope)
-        ndc, rxnorm = search(context, encoded)
-        wanted = _sent_at(asked, scope) if ndc is None else []
+        encoded = _sent_at(paths, scope, system)
+        beside = elsewhere(label_from, scope)
+        ndc, rxnorm = search(context, encoded, beside)
+        wanted = _sent_at(asked, scope, system) if ndc is None else []
         if wanted and _may_differ(encoded, wanted):
             for coding, _ in wanted:
                 if _key(systems, coding) in ("NDC", "RXNORM") and coding.code:
                     context.leave_out(coding.code_source, coding.code, _OTHERWISE_NAMED)
         elif wanted:
-            ndc, second = search(context, wanted)
+            ndc, second = search(context, wanted, beside)
             rxnorm = rxnorm or second
         found = ndc or rxnorm
         if found is None:
@@ -266,9 +309,12 @@ def _note_unsent(context: Context, systems: Table, found: Value, sent: list[_Sen
             context.leave_out(coding.code_source, coding.code, f"another code of the same: {source} is sent")
 
 
-def _sent_at(paths: Sequence[Path], scope: Scope) -> list[_Sent]:
+def _sent_at(paths: Sequence[Path], scope: Scope, system: str) -> list[_Sent]:
     return [
-        (coding, entry) for path in paths for entry in path.repetitions(scope) for coding in codings(entry)
+        (coding, entry)
+        for path in paths
+        for entry in path.repetitions(scope)
+        for coding in declared(codings(entry), system)
     ]
 
 

@@ -299,7 +299,9 @@ def provider(spec: Spec) -> Reader:
     spec.options(
         "roles", "not_persons", "npi_names", "affixes", "lenders", "needs_npi", "by_table", "only_roles"
     )
-    roles = spec.table("roles")
+    roles, only_roles = spec.table("roles"), frozenset(map(normal, spec.strings("only_roles")))
+    if only_roles and not any(path.segment in _ROLES for path in spec.paths):
+        raise spec.error("only_roles", "only_roles: says which of ROL and PRT count, and 'from:' has neither")
     rule = _ProviderRule(
         rule=spec.name,
         paths=spec.paths,
@@ -312,7 +314,7 @@ def provider(spec: Spec) -> Reader:
         roles=_Roles(roles) if roles is not None else None,
         lenders=spec.path_list("lenders", everywhere=True),
         needs_npi=spec.flag("needs_npi"),
-        only_roles=frozenset(map(normal, spec.strings("only_roles"))),
+        only_roles=only_roles,
     )
     return recurring(rule.read, *(field for path in spec.paths for field in _BESIDE.get(path.segment, ())))
 

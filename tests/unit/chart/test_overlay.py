@@ -285,6 +285,15 @@ def test_a_hold_names_where_the_sites_rule_looks(site, story, rule, told, said, 
     assert reason["release"].startswith(release)
 
 
+def test_a_status_of_the_sites_own_table_is_named_by_its_row(site, story):
+    told = story(site({"tables/appointment_status.csv": "code,value\nR/S,cancelled\n"}))
+    sch = "SCH||F1|||||||||^^^20260310" + "|" * 14
+    answer = told.tell("SIU^S12", sch + "r/s", PID, AIP)
+    assert answer["decision"] == "cancel"
+    assert answer["said"] == ["SCH-25.1 is cancelled by site-mappings/tables/appointment_status.csv#R/S"]
+    assert told.tell("SIU^S12", sch + "cancelled", PID, AIP)["said"] == []
+
+
 # ---------------------------------------------------------------- clinicians
 
 PROVIDERS = f"""id,npi,family,given
@@ -925,6 +934,33 @@ def test_the_product_of_an_order_from_a_field_of_the_sites_alone(site, story):
     told.tell("RDE^O11", PID, "ORC|NW|1", "RXE||861007^metformin^RXNORM", "ZRX|00093-1048-01^metformin^NDC")
     code = "medications[0].medicationRequests[0].code.code"
     assert field(told.book(), code)[::2] == ("00093104801", "site-mappings/medications.yaml#product")
+
+
+APART = """
+rules:
+  drug: {each: ZMD, field: medication.nameCode, from: [ZMD-3], system: RXNORM, label_from: ZMD-2}
+  product: {each: ZMD, field: prescription.code, from: [ZMD-4], system: NDC, label_from: ZMD-2}
+  problem: {each: ZPL, field: problem.codings, from: [ZPL-2], system: SNOMED, label_from: ZPL-3}
+"""
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_code_system_and_label_in_fields_of_their_own(site, story, version):
+    told = story(site({"lists.yaml": APART}), api_version=version)
+    drugs = ("ZMD|1|metformin 500 mg|860975|00093-1048-01", "ZMD|2|aspirin 81 mg", "ZMD|3||861007^x^LOCAL")
+    told.tell("ADT^A08", PID, *drugs, "ZPL|1|73211009|Diabetes", "ZPL|2|E11.9^D^I10")
+    answer = told.book()
+    found = [drug["nameCode"] for drug in answer["request"]["medications"]]
+    rxnorm = {"codeSystem": "2.16.840.1.113883.6.88", "codeSystemName": "RxNorm"}
+    assert found[0] == {"code": "860975", "displayName": "metformin 500 mg"} | rxnorm
+    assert found[1] == {"displayName": "aspirin 81 mg"}
+    assert found[2]["codeSystemName"] == "LOCAL"
+    product = answer["request"]["medications"][0]["medicationRequests"][0]["code"]
+    assert (product["code"], product["displayName"]) == ("00093104801", "metformin 500 mg")
+    if version == 1:
+        assert lists(answer) == ["E11.9", "73211009"]
+    source = field(answer, "medications[0].nameCode.displayName")[1]
+    assert source == "M1:ZMD-2"
 
 
 def test_a_medication_that_a_snapshot_no_longer_has_has_ended(site, story):

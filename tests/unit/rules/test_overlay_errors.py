@@ -321,6 +321,10 @@ def rule(text):
             "withhold.csv:2: code: this is no code; a row has one code, or a beginning such as F10*",
         ),
         (
+            {"withhold.csv": "system,code\nICD10,T40.1X1A\nICD10,F10 *\nICD10,F10.x\n"},
+            "withhold.csv:4: code: the x stands for nothing; a row has one code, or a beginning such as F10*",
+        ),
+        (
             {"withhold.csv": "system,prefix\nICD10,HIV\n"},
             "withhold.csv:2: prefix: no code of ICD-10 begins so; a row has one code, or a beginning",
         ),
@@ -339,6 +343,21 @@ def rule(text):
         (
             {"opt_out.csv": "mrn\nT1\n", "tables/opt_out.yaml": "rows: [{mrn: T2}]\n"},
             "tables/opt_out.yaml:1: the list opt_out is there already, in another file; keep one",
+        ),
+        (
+            {
+                "l.yaml": "rules:\n  a: {each: ZMD, field: medication.nameCode, from: [ZMD-3], system: RXNROM}\n"
+            },
+            "l.yaml:2: a: table drug_systems has no coding system 'RXNROM'; did you mean 'RXNORM'?",
+        ),
+        (
+            {"ours.yaml": "rules:\n  mrn: {pad_to: 8}\n"},
+            "ours.yaml:2: mrn: no shipped rule of ours.yaml has this name; patient.yaml has one: write it into a file of "
+            "that name",
+        ),
+        (
+            {"appointment.yaml": "rules:\n  provider: {only_roles: [AT]}\n"},
+            "appointment.yaml:2: provider: only_roles: says which of ROL and PRT count, and 'from:' has neither",
         ),
         # lists of some senders
         (
