@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import msgspec
+
 from interface.contract.texts import is_clean
 from interface.hl7.datatypes.dtm import parse_dtm
 from interface.hl7.message import Repetition
@@ -30,6 +32,8 @@ _UNDOTTED = {
     "ICD10": re.compile(r"^([A-Z]\d[0-9A-Z])([0-9A-Z]{1,4})$", re.ASCII),
     "ICD9": re.compile(r"^(E\d{3}|V\d{2}|\d{3})(\d{1,2})$", re.ASCII),
 }
+_IN_BRACKETS = re.compile(r"^(.*\S)\s*\[([A-Z]\d\d|[A-Z0-9]{3}\.[A-Z0-9]{1,4})\]$", re.ASCII)
+"""A label with its code; without a dot only I10 and its like: H1N1 is none."""
 _ICD9_LETTER = re.compile(r"^(?:V\d{2}|E\d{3})(?:\.?\d{1,2})?$", re.ASCII)
 
 LISTS = ("ICD10", "ICD9", "SNOMED")
@@ -69,8 +73,9 @@ def diagnosis(spec: Spec) -> Reader:
     has an OID, by `oids:` or as it was sent; the OID is then its name.
 
     The system is named by CWE.3/.6, else by `system_from:`, else by `system:`; undeclared it is the site's default, else
-    told by shape only where no other system could have the code. What is left out is noted with its reason. `kind_from:` is
-    the diagnosis' type (DG1-6), for sites that take some types only (`[mappings] diagnosis_types`).
+    told by shape only where no other system could have the code. A label alone that ends with such a code in brackets
+    (`Low back pain [M54.50]`) has it. What is left out is noted with its reason. `kind_from:` is the diagnosis' type
+    (DG1-6), for sites that take some types only (`[mappings] diagnosis_types`).
     """
     spec.options("systems", "oids", "system_from", "system", "label_from", "kind_from")
     return recurring(_Diagnosis(spec).read)
@@ -101,7 +106,7 @@ class _Diagnosis:
             if repetition.is_null:
                 deleted = deleted or self.path.source(repetition)
                 continue
-            for coding in codings(repetition):
+            for coding in _bracketed(list(codings(repetition)), said):
                 if len(found) >= _MOST_CODINGS:
                     sent = coding.code or coding.text
                     context.leave_out(
@@ -233,6 +238,18 @@ class _Diagnosis:
                 return text, repetition.at(component)
         beside = elsewhere(self.label_from, scope)
         return beside if beside[0] else (visible(repetition.component(9).strip()), repetition.at(9))
+
+
+def _bracketed(sent: list[Coding], said: list[str]) -> list[Coding]:
+    """With the ICD code that the only text ends with, in brackets, where no coding has one (`Low back pain [M54.50]`)."""
+    if len(sent) != 1 or sent[0].code:
+        return sent
+    coding = sent[0]
+    match = _IN_BRACKETS.match(coding.text)
+    if match is None or not by_shape(match[2]):
+        return sent
+    said.append(f"{coding.text_source}: the code in brackets")
+    return [msgspec.structs.replace(coding, code=match[2], code_source=coding.text_source, text=match[1])]
 
 
 def _undeclared(context: Context, coding: Coding) -> str:

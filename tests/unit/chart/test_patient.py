@@ -196,6 +196,7 @@ PHONE, HOME, WORK, MOBILE = "PHONE", "HOME", "WORK", "MOBILE"
         (13, "^PRN^PH^(608)555-0142", [("6085550142", PHONE, HOME)]),
         (13, "^^CP^6085550142", [("6085550142", PHONE, MOBILE)]),
         (13, "none^PRN^PH^6085550142", []),
+        (13, "^NET^Internet^6085550142", []),
         # e-mail
         (13, "^NET^Internet^robin@example.org", [("robin@example.org", "EMAIL", HOME)]),
         (13, "robin@example.org^NET^Internet", [("robin@example.org", "EMAIL", HOME)]),

@@ -70,6 +70,12 @@ SNOMED = ["SCT", "SNM", "SNOMED", "SNOMED-CT", "SNOMED CT", "SNOMEDCT_US", "SCTI
         ("E849.0^At home", "", []),
         ("4011^Hypertension", "", []),
         ("DIABETES^Diabetes", "", []),
+        # a label alone that ends with a code in brackets
+        ("^Low back pain [M54.50]", "", ["10:M54.50"]),
+        ("^Hypertension [I10]^I10", "", ["10:I10"]),
+        ("^Flu [H1N1]", "", []),
+        ("^Check [V70.0]", "", []),
+        ("4711^Low back pain [M54.50]", "", []),
         # dots where ICD needs them, upper case
         ("E6601^Obesity^I10", "", ["10:E66.01"]),
         ("e66.01^Obesity^I10", "", ["10:E66.01"]),
@@ -125,6 +131,13 @@ def test_a_text_that_is_the_label_of_the_other_coding_is_not_left_out(story, cod
     answer = story().book(dg1(code))
     (field,) = [entry for entry in answer["fields"] if entry["field"].endswith("displayName")]
     assert (field["value"], field["source"]) == ("Sugar", source)
+    assert answer["left_out"] == []
+
+
+def test_the_code_in_brackets_is_not_part_of_the_label(story):
+    answer = story().book(dg1("^Low back pain [M54.50]"))
+    assert answer["request"]["activeIcd10Diagnoses"] == [{"code": "M54.50", "displayName": "Low back pain"}]
+    assert {f["source"] for f in answer["fields"] if "Diagnoses" in f["field"]} == {"DG1-3.2"}
     assert answer["left_out"] == []
 
 
