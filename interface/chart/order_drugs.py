@@ -81,8 +81,10 @@ def with_product(order: Order, given: Given | None) -> Order:
         known = given
     if known is None:
         return order
-    stated = order.facts.get(PRODUCT)
+    stated, name = order.facts.get(PRODUCT), order.facts.get(NAME)
     facts = dict(order.facts)
+    if name is not None:
+        facts[NAME] = labelled(name, known.name, added=True)
     newer = stated is not None and stated.at > known.product.at and (is_ndc(stated) or stated.deleted)
     if not newer and not is_of_other_drug(order, known):
         facts[PRODUCT] = labelled(known.product, stated)

@@ -43,8 +43,8 @@ def stated_at(order: Order) -> str:
     return "" if order.added else max(stated, default="")
 
 
-def filled(facts: Item, more: Item) -> dict[str, Fact]:
-    """What is stated of an order, with what else is known of it and contradicts nothing."""
+def filled(facts: Item, more: Item, *, added: bool) -> dict[str, Fact]:
+    """What is stated of an order, with what else is known of it and contradicts nothing. `added`: that was only added."""
     found = dict(facts)
     known, other = facts.get("medication.nameCode"), more.get("medication.nameCode")
     same = same_drug(other, known)
@@ -61,15 +61,17 @@ def filled(facts: Item, more: Item) -> dict[str, Fact]:
             merge(found, field, fact)
         elif is_empty(found.get(field)) and not contradicts(facts, field):
             found[field] = fact
-        complete(found, field, stated, fact)
+        complete(found, field, stated, fact, added=added)
     return found
 
 
-def complete(facts: dict[str, Fact], field: str, known: Fact | None, fact: Fact) -> None:
-    """A coded fact of an order, with what the other of the two that met says more. `known`: what stood there before."""
+def complete(facts: dict[str, Fact], field: str, known: Fact | None, fact: Fact, *, added: bool) -> None:
+    """A coded fact of an order, with what the other of the two that met says more. `known`: what stood there before;
+    `added`: `fact` only adds, and gives no label where one is stated.
+    """
     if known is not None and field in _CODED:
         stands = facts[field]
-        facts[field] = labelled(stands, fact if stands is known else known)
+        facts[field] = labelled(stands, fact, added=added) if stands is known else labelled(stands, known)
 
 
 def contradicts(known: Item, field: str) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from interface.chart.labels import unlabelled
 from interface.chart.model import Chart, Order, change
 from interface.chart.order_drugs import (
+    NAME,
     PRODUCT,
     as_stated,
     given_out,
@@ -65,7 +67,7 @@ def take_confidential_orders(chart: Chart, reading: Reading, left_out: list[Left
 def _opens_none(item: Item, *, adds: bool) -> bool:
     """Whether an item opens no order that is not known (`_Taking._open`); `adds`: of a message that adds to orders."""
     effect = effect_of(item, adds=adds)[0]
-    if adds and (effect == "end" or not text_label(item.get("medication.nameCode"))):
+    if adds and (effect == "end" or not text_label(item.get(NAME))):
         return True
     return not effect and control_of(item) is not None
 
@@ -105,7 +107,7 @@ class _Taking:
         """Take it in."""
         found = self.known.find(self.item, self.ids, self.touched)
         if len(found) > 1 and not self._all_are_meant(found):
-            if self.effect != "open" or not text_label(self.item.get("medication.nameCode")):
+            if self.effect != "open" or not text_label(self.item.get(NAME)):
                 self._leave_out("several orders have this number: which is meant can't be told")
                 return
             found = []
@@ -126,12 +128,12 @@ class _Taking:
         named = set(self.ids)
         return (
             self.effect == "end"
-            and self.item.get("medication.nameCode") is None
+            and self.item.get(NAME) is None
             and all(named & set(self.known[index].ids) for index in found)
         )
 
     def _leave_out(self, why: str) -> None:
-        name = self.item.get("medication.nameCode") or self.given
+        name = self.item.get(NAME) or self.given
         leaf = name.leaves[-1] if name is not None and name.leaves else self.leaf
         source = leaf.source if leaf is not None else "ORC-1"
         self.left_out.append(LeftOut(source, text_label(name), why))
@@ -181,7 +183,7 @@ class _Taking:
 
     def _say_opens_none(self) -> None:
         """Say why an order that is not known is not opened."""
-        control, named = control_of(self.item), text_label(self.item.get("medication.nameCode"))
+        control, named = control_of(self.item), text_label(self.item.get(NAME))
         if control is None or (self.adds and (self.effect == "end" or not named)):
             self._leave_out("the order is not known, and this message opens none")
             return
@@ -195,7 +197,7 @@ class _Taking:
 
     def _drug_leaf(self) -> Leaf | None:
         """That there is an order says that it runs, where no field does."""
-        name = self.item.get("medication.nameCode")
+        name = self.item.get(NAME)
         if name is None or not name.leaves:
             return None
         self.rule = name.rule
@@ -221,14 +223,15 @@ class _Taking:
             return
         first = self.states and old.added
         old = as_stated(old)
+        before = self.item if first else self._first_told(old)
         if self.states and not first:
-            old = since_stated(old, self.item.get("medication.nameCode"), reading.at)
+            old = since_stated(old, self.item.get(NAME), reading.at)
         since = stated_at(old) if self.states and not released else None
         visit, account = goes_with(self.reading, old, adds=not self.states, since=since)
         changed = change(
             old,
             ids=ids,
-            facts=filled(self.item, old.facts) if first else self._facts(old, newer),
+            facts=self._facts(old, newer) if before is None else filled(before, old.facts, added=True),
             added=old.added and not self.states,
             at=reading.at if newer else old.at,
             visit=visit,
@@ -254,6 +257,14 @@ class _Taking:
             self._say_forgotten(self.dispensed.product, named_since=True)
         self.known.put(index, changed)
 
+    def _first_told(self, old: Order) -> Item | None:
+        """What it says of an order that nothing has stated yet, where it names the drug before all that has named it."""
+        at, item, known = self.reading.at, self._of_the_order(), old.facts.get(NAME)
+        if self.states or not old.added or NAME not in item or known is None or known.at <= at:
+            return None
+        keep_original_date(item)
+        return {f: fact for f, fact in item.items() if f not in old.facts or old.facts[f].at > at}
+
     def _facts(self, old: Order, newer: bool) -> dict[str, Fact]:
         """Only what opens or changes an order states it anew; all else adds what was not known."""
         facts = dict(old.facts)
@@ -268,7 +279,7 @@ class _Taking:
                 merge(facts, field, fact)
             elif is_empty(known) and not contradicts(old.facts, field):
                 facts[field] = fact
-            complete(facts, field, known, fact)
+            complete(facts, field, known, fact, added=not states)
         return facts
 
     def _stated(self, old: Order, facts: dict[str, Fact]) -> Item:
@@ -276,9 +287,11 @@ class _Taking:
         what went with another drug; where a newer message has stated it, that of this one is left off.
         """
         at, item = self.reading.at, self.item
-        stated, known = item.get("medication.nameCode"), facts.get("medication.nameCode")
+        stated, known = item.get(NAME), facts.get(NAME)
         same, named_since = same_drug(stated, known), known is not None and known.at > at
         gone: list[str] = []
+        if is_of_before(old.name_since, at):
+            item = {field: fact for field, fact in item.items() if field != NAME}  # nor its label
         if is_of_before(old.drug_since, at) or (same is False and named_since):
             item = {field: fact for field, fact in item.items() if not is_of_the_drug(field)}
         elif same is False:
@@ -306,6 +319,9 @@ class _Taking:
 
     def _forget_of_before(self, old: Order, facts: dict[str, Fact]) -> None:
         """What was told of the drug of before, when nothing had said yet that it was another."""
+        name = facts.get(NAME)
+        if name is not None and name.named is not None and is_of_before(old.name_since, name.named.at):
+            facts[NAME] = unlabelled(name)
         for field in [name for name in facts if is_of_the_drug(name)]:
             product = field == PRODUCT
             if is_of_before(old.name_since if product else old.drug_since, facts[field].at):
@@ -315,8 +331,8 @@ class _Taking:
 
     def _added(self, old: Order) -> Item:
         """What may be added: nothing of another drug, nor of that which it was before; no product under another name."""
-        at, item, known = self.reading.at, self._of_the_order(), old.facts.get("medication.nameCode")
-        stated = item.get("medication.nameCode")
+        at, item, known = self.reading.at, self._of_the_order(), old.facts.get(NAME)
+        stated = item.get(NAME)
         same = same_drug(stated, known)
         if same is False or is_of_before(old.drug_since, at):
             return {field: fact for field, fact in item.items() if not is_of_the_drug(field)}

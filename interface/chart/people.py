@@ -104,7 +104,7 @@ def _joined_orders(known: Order, order: Order) -> Order:
             base = since_stated(base, other, other.at)
         joined = change(
             newer,
-            facts=filled(base.facts, more.facts),
+            facts=filled(base.facts, more.facts, added=more.added),
             added=base.added,
             drug_since=base.drug_since,
             name_since=base.name_since,

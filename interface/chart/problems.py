@@ -47,9 +47,7 @@ def take_problems(
     """
     if not reading.problems:
         return
-    visit = visit_of(reading)
-    account = text_of(reading.facts, "visit.account")
-    stated = [Stated.of(item, visit, account, reading) for item in reading.problems]
+    visit, stated = _stated(reading)
     diagnoses = [entry for entry in stated if not entry.listed and entry.fact is not None]
     if late or (visit and diagnoses and reading.at < chart.snapshots.get(visit, "")):
         stated = [change(entry, late=True) if late or not entry.listed else entry for entry in stated]
@@ -66,10 +64,14 @@ def take_problems(
 
 def take_confidential(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> None:
     """Of a message that comes too late for all else: what it calls confidential is so."""
-    visit, account = visit_of(reading), text_of(reading.facts, "visit.account")
-    stated = [Stated.of(item, visit, account, reading) for item in reading.problems]
-    if confidential := [entry for entry in stated if entry.confidential is not None]:
+    if confidential := [entry for entry in _stated(reading)[1] if entry.confidential is not None]:
         _take_stated(chart, confidential, left_out, {})
+
+
+def _stated(reading: Reading) -> tuple[str, list[Stated]]:
+    """The visit of a message, and what it states of problems."""
+    visit, account = visit_of(reading), text_of(reading.facts, "visit.account")
+    return visit, [Stated.of(item, visit, account, reading) for item in reading.problems]
 
 
 def _take_stated(
@@ -227,10 +229,10 @@ class _Taking:
             return
         if newer := self._coded_otherwise_since(entry):
             self._leave_out(entry, "a newer message has coded this problem otherwise")
+            late = self._with_state(entry, None)
             if newer.gone == "removed":
                 known.end(change(entry, at=newer.at, gone=newer.gone, ended=newer.ended, active=False))
-            late = self._with_state(entry, None)
-            if newer.gone != "removed" and late.ended is not None:
+            elif late.ended is not None:
                 known.end(change(late, gone=RECODED))
             self._tell_newer(late)
             return

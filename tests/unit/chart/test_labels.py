@@ -211,6 +211,47 @@ def test_charts_are_shown_with_the_message_a_label_came_from(story):
     assert (problem.message, problem.named.message, problem.label) == ("THEN", "FIRST", "Type 2 diabetes")
 
 
+@both
+@pytest.mark.parametrize("numbers", [("V1", "V2"), ("", "V1"), ("V2", "")])
+def test_of_the_labels_of_several_visits_the_newest_counts(story, numbers, order):
+    told = [dg1(f"E11.9^{label}^I10") for label in ("First", "Second")]
+    messages = [("ADT^A08", visit(number), entry) for number, entry in zip(numbers, told, strict=True)]
+    assert shown(told_in(story, messages, order), PROBLEM) == ("Second", "M1:DG1-3.2")
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+@pytest.mark.parametrize("last", [DRUG_BARE, "861007^As stated^RXNORM"])
+def test_a_dispense_gives_a_label_only_where_none_is_stated(story, order, last):
+    messages = [
+        ("RDE^O11", "ORC|NW|P1", rxe(last)),
+        ("RDS^O13", "ORC|RE|P1", "RXD|1|861007^As dispensed^RXNORM^00093-1048-01^Met^NDC"),
+        ("RDE^O11", "ORC|XO|P1", rxe(DRUG_BARE)),
+    ]
+    named = ("As dispensed", "M1:RXD-2.2") if last == DRUG_BARE else ("As stated", "M0:RXE-2.2")
+    assert shown(told_in(story, messages, order), NAME) == named
+
+
+@both
+def test_of_what_is_only_added_the_oldest_names_the_drug(story, order):
+    messages = [
+        ("RDS^O13", "ORC|RE|P1", "RXD|1|00093-1048-01^Met^NDC"),
+        ("RDE^O11", "ORC|DC|P1", rxe("D1^Metformin^L", f6="TAB")),
+    ]
+    answer = told_in(story, messages, order)
+    assert shown(answer, NAME) == ("Met", "M0:RXD-2.2")
+    (medication,) = answer["request"]["medications"]
+    assert (medication["active"], medication["medicationRequests"][0]["form"]["displayName"]) == (
+        False,
+        "Tablet",
+    )
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_a_drug_that_an_order_comes_back_to_has_no_label_of_before(story, order):
+    messages = [("RDE^O11", "ORC|XO|P1", rxe(drug)) for drug in (DRUG, "314076^Lisinopril^RXNORM", DRUG_BARE)]
+    assert shown(told_in(story, messages, order), NAME) == ("861007", "M2:RXE-2.1")
+
+
 UNSEEN = pytest.mark.parametrize(
     "unseen",
     [
