@@ -6,7 +6,7 @@ What was given out is kept beside what is stated: what comes late may say that t
 from __future__ import annotations
 
 from interface.chart.labels import labelled
-from interface.chart.model import NEVER_ANOTHER, Given, Order, Since, change
+from interface.chart.model import Given, Order, Since, change
 from interface.chart.order_numbers import same_drug, text_label
 from interface.rules.facts import Fact, Item
 from interface.rules.types.medication import NDC
@@ -37,13 +37,11 @@ def since_stated(order: Order, named: Fact | None, at: str) -> Order:
     if known is None or not text_label(known) or not text_label(named):
         return order
     same = same_drug(named, known)
-    if same and order.name_since == NEVER_ANOTHER and at == known.at:
+    drug = stated_again(order.drug_since, known.at, at, another=same is False)
+    name = stated_again(order.name_since, known.at, at, another=not same)
+    if (drug, name) == (order.drug_since, order.name_since):
         return order
-    again: Order = change(
-        order,
-        drug_since=stated_again(order.drug_since, known.at, at, another=same is False),
-        name_since=stated_again(order.name_since, known.at, at, another=not same),
-    )
+    again: Order = change(order, drug_since=drug, name_since=name)
     return again
 
 

@@ -305,7 +305,7 @@ def first_valid(
         why = deleted = ""
         for path, resource in paths:
             sent = repetitions(path, context, scope) if resource else path.repetitions(scope)
-            for number, repetition in enumerate(sent, 1):
+            for repetition in sent:
                 if repetition.raw == NULL:
                     deleted = deleted or path.source(repetition)
                     continue
@@ -313,8 +313,8 @@ def first_valid(
                 if found is None:
                     continue
                 if isinstance(found, Value):
-                    if others is not None and number < len(sent):
-                        others(context, repetition, sent[number:])
+                    if others is not None and len(sent) > 1:
+                        others(context, repetition, sent[sent.index(repetition) + 1 :])
                     return as_fact(found, rule, context)
                 why = why or found.why
                 if note_unfit:
