@@ -30,7 +30,7 @@ from interface.services.clock import Clock
 from interface.services.courier import ONE, Couriers, Envelope
 from interface.services.deciding import Deciding
 from interface.services.garbage import all_is_set_up
-from interface.services.guarding import EnvironmentTakenError, enter
+from interface.services.guarding import EnvironmentTakenError, enter, enter_version
 from interface.services.identity_settings import note_and_say
 from interface.services.limits import Limits, limits_of, say_limits
 from interface.services.lives import Lives
@@ -205,6 +205,7 @@ def serve(settings_file: Path, now: str | None, began: str = "") -> None:
             clock = clock_at(now, settings.site.zone)
             with suppress(StoreError):  # the loop does it once more, and waits for the store
                 enter(store, engine.policy.environment, clock.now())
+                enter_version(store, engine.policy.api_version, clock.now())
             note_and_say(store, engine, clock.now())
             say_emptied({}, engine.book)
             if unknown := engine.book.unknown(engine.policy.decisions):
