@@ -161,12 +161,7 @@ class _Opening(Part):
                 version = _checked_version(connection, master, name, migrations)
             while version < migrations[-1].version:
                 if not change:
-                    raise StoreError(
-                        f"the store {name} is of version {version} and must become {migrations[-1].version}: "
-                        "start the daemon once, it brings the store up to date"
-                        if version
-                        else _no_store(self._database)
-                    )
+                    raise _to_be_changed(self._database, version, migrations[-1].version)
                 with self._writing() as connection:
                     # again, under the lock: another process may have been here first
                     self._database.lock_schema(connection)
@@ -182,6 +177,17 @@ class _Opening(Part):
             return version
         finally:
             self.close()
+
+
+def _to_be_changed(database: Database, version: int, newest: int) -> StoreError:
+    if not version:
+        return StoreError(_no_store(database))
+    failed = StoreError(
+        f"the store {database.name} is of version {version} and must become {newest}: "
+        "start the daemon once, it brings the store up to date"
+    )
+    failed.older = True
+    return failed
 
 
 def _checked_version(
