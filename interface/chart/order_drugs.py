@@ -17,6 +17,8 @@ NAME, PRODUCT = "medication.nameCode", "prescription.code"
 def stated_again(since: Since, last: str, at: str, *, another: bool) -> Since:
     """When something is stated once more: as what it was last stated as, at `last`, or as another."""
     before, first = since[0], since[1] or last
+    if at == last and not another:
+        return since  # the same message again
     if at >= last:
         return (last, at) if another else (before, first)
     if at <= before:

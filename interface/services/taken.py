@@ -25,7 +25,7 @@ NotStoredAnswer = Literal["close", "AE", "AR"]
 STORED = "stored"
 MOST_MESSAGES = 10_000
 """Messages in one frame: they are rows of one transaction, for which every sender waits (1.5 s for so many)."""
-_ROW_BYTES = 1500
+ROW_BYTES = 1500
 """Bytes that a row takes besides its message."""
 _RECEIPTS = {receipt.value: receipt for receipt in Receipt}
 
@@ -100,7 +100,7 @@ def take(payload: bytes, source: Source, lane: Lane, received_at: float) -> Take
         # as undecodable, and the feed goes on.
         event(log, logging.ERROR, "header-fault", listener=source.listener, fault=where(error))
         read = [(None, _reject(payload, source, received_at, "undecodable"))]
-    size = len(payload) + _ROW_BYTES * (len(read) - 1)
+    size = len(payload) + ROW_BYTES * (len(read) - 1)
     return Taken(lane, read[0][0], [arrival for _, arrival in read], size)
 
 
