@@ -18,7 +18,8 @@ from interface.rules.facts import Fact, Leaf, LeftOut
 from interface.rules.fields import SETTING
 from interface.rules.policy import Policy
 from interface.rules.site import Site
-from interface.rules.types.clinician import by_table, completed, disagrees
+from interface.rules.types.clinician import by_table, completed, passed_over
+from interface.rules.types.provider import lent_npi
 
 if TYPE_CHECKING:
     from interface.rules.rulebook import Rulebook
@@ -88,9 +89,8 @@ def _clinician(site: Site, fact: Fact) -> Fact:
     name = given.get("name", {})
     found = by_table(site, name, fact.ids)
     if found is None:
-        place = disagrees(site, name, fact.ids)
-        if place and "npi" not in given:
-            return change(fact, why=f"{fact.why}: {place} has another family name for this id")
+        if "npi" not in given and (row_said := passed_over(site, name, fact.ids)):
+            return change(fact, why=f"{fact.why}: {row_said}")
         return fact
     row, leaf = found
     leaves = [
@@ -99,7 +99,9 @@ def _clinician(site: Site, fact: Fact) -> Fact:
         if entry.path.startswith(".name")
     ]
     value, whole = completed(name, leaves, row, leaf.source)
-    return change(fact, value=value, leaves=whole, why="")
+    lent = {lent_npi(entry.source) for entry in fact.leaves if entry.path == ".npi"}
+    said = tuple(text for text in fact.said if text not in lent)
+    return change(fact, value=value, leaves=whole, said=said, why="")
 
 
 def _located(site: Site, fact: Fact | None, ids: tuple[Leaf, ...], part: str) -> Fact | None:

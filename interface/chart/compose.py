@@ -32,6 +32,8 @@ class Shape:
     summary_period: str
     """Of which object `medicalSummaryPeriod` is a field; empty: of the request itself."""
     problems: Callable[[Draft, Rulebook, Sequence[Known]], None]
+    ended_problems: bool = False
+    """Problems that have ended are sent, too."""
     no_fax: bool = False
     """The fax number has no place."""
     batch_outside: bool = False
@@ -40,7 +42,9 @@ class Shape:
 
 SHAPES = {
     1: Shape(0, "upcomingAppointmentProvider", "", lists_by_system),
-    2: Shape(3, "requestingProvider", "directives", diagnoses, no_fax=True, batch_outside=True),
+    2: Shape(
+        3, "requestingProvider", "directives", diagnoses, ended_problems=True, no_fax=True, batch_outside=True
+    ),
 }
 """By version of the API."""
 _NAMED = tuple((name, f"patient.{name}") for name in ("name", "gender", "birthDate"))
@@ -88,14 +92,17 @@ def _patient(draft: Draft, book: Rulebook, policy: Policy, chart: Chart, shape: 
     else:
         draft.put(patient, "address", "patient.address", known.get("patient.address"))
     points: list[dict[str, str]] = []
+    told: set[frozenset[tuple[str, str]]] = set()
     for field in _POINTS:
         fact = known.get(field)
         if fact is None or not fact.value:
             continue
+        leaves = fact.leaves_by_entry()
         for index, point in enumerate(fact.value):
-            if point in points:
+            if (same := frozenset(point.items())) in told:
                 continue
-            draft.put_entry(f"patient.contactPoints[{len(points)}]", fact, index)
+            told.add(same)
+            draft.put_entry(f"patient.contactPoints[{len(points)}]", fact, leaves.get(f"[{index}]", ()))
             points.append(point)
     if points:
         patient["contactPoints"] = points
@@ -113,9 +120,10 @@ def _addresses(draft: Draft, patient: dict[str, Any], chart: Chart, most: int) -
     addresses = [first.value]
     draft.leaves("patient.addresses[0]", first)
     if others is not None and others.value:
+        leaves = others.leaves_by_entry()
         for index, address in enumerate(others.value):
             if len(addresses) < most and address not in addresses:
-                draft.put_entry(f"patient.addresses[{len(addresses)}]", others, index)
+                draft.put_entry(f"patient.addresses[{len(addresses)}]", others, leaves.get(f"[{index}]", ()))
                 addresses.append(address)
     patient["addresses"] = addresses
 

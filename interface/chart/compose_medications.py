@@ -11,7 +11,7 @@ from interface.chart.discharges import discharge_of
 from interface.chart.draft import Draft
 from interface.chart.labels import label_of, labelled
 from interface.chart.model import Chart, Order
-from interface.chart.orders import is_withheld
+from interface.chart.order_states import is_withheld
 from interface.rules.facts import Fact, LeftOut
 from interface.rules.types.medication import NDC, ndc11
 

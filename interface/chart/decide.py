@@ -203,7 +203,7 @@ class Engine:
     ) -> Outcome:
         """It can't be told whose message it is: held, with what to do; nothing is charted."""
         mrn = reading.facts.get("patient.mrn.extension")
-        why = mrn.why if mrn is not None and mrn.why else "PID-3 is empty"
+        why = self.book.why_of(mrn) if mrn is not None and mrn.why else "PID-3 is empty"
         reason = Reason("no-mrn", f"{hold('no-mrn').text}: {why}")
         step = Step(self.policy, reading, does, self._settling(chart, now, reading.control_id, new_id))
         draft = step.so_far().draft

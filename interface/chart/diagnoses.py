@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from interface.chart.draft import Draft, Placed
-from interface.chart.labels import LABEL, label_of
+from interface.chart.labels import LABEL
 from interface.chart.model import Chart, Problem
 from interface.chart.standing import Standing, by_code, first_date, standing
 from interface.chart.stated_problems import with_label
@@ -27,7 +27,7 @@ class Known(msgspec.Struct, frozen=True, gc=False):
     """One code with all that is known of it today."""
 
     shown: Problem
-    """The sighting that sources are taken from: the first active one, else the newest. Its label, too, where it has one."""
+    """The sighting that sources are taken from: the newest of those that are active, else of all; with the newest label."""
     standing: Standing
     date: Fact | None
     """The earliest."""
@@ -45,10 +45,9 @@ def _known(sightings: list[Problem], today: date, days: int) -> Known:
         return Known(shown, standing(shown, today, days), shown.date)
     standings = [(entry, standing(entry, today, days)) for entry in sightings]
     active = [pair for pair in standings if pair[1].active]
-    shown, judged = active[0] if active else max(standings, key=lambda pair: pair[0].at)
-    if label_of(shown) is None:
-        for entry in sightings:
-            shown = with_label(shown, entry)
+    shown, judged = max(active or standings, key=lambda pair: pair[0].at)
+    for entry in sightings:
+        shown = with_label(shown, entry)
     return Known(shown, judged, first_date(sightings) or shown.date)
 
 

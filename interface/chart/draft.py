@@ -95,15 +95,8 @@ class Draft(msgspec.Struct):
             holder[key] = fact.value
             self.leaves(where, fact)
 
-    def put_entry(self, where: str, fact: Fact, index: int) -> None:
-        """The provenance of one entry of a fact that is a list; it now stands at `where`."""
-        head = f"[{index}]"
-        start = len(head)
-        leaves = [
-            Leaf(leaf.path[start:], leaf.value, leaf.source)
-            for leaf in fact.leaves
-            if leaf.path.startswith(head)
-        ]
+    def put_entry(self, where: str, fact: Fact, leaves: Collection[Leaf]) -> None:
+        """The provenance of one entry of a fact that is a list; it now stands at `where`. `leaves`: of `leaves_by_entry`."""
         if leaves:
             self.placed.append(Placed(where, tuple(leaves), fact.rule, self.earlier(fact.message)))
 

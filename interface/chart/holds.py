@@ -6,6 +6,7 @@ A reason's code is `missing:FIELD` or `invalid:FIELD` with the request's field, 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from interface.contract.violations import Violation
@@ -232,6 +233,13 @@ EXPECTED = (*TIMED, "not-test-patient", "test-patient", "not-live", "production-
 
 _BY_KEY = {hold.key: hold for hold in (*FIELDS, *CODES)}
 _INDEX = re.compile(r"\[\d+\]")
+_CLINICIAN = "upcomingAppointmentProvider"
+"""What version 2 calls requestingProvider."""
+_OWN_MRN = (
+    "a message with the number there; or site.mrn_authority set to the authority (CX.4) of the right number; "
+    "then the message again"
+)
+_NAMES_OWN_RULE = re.compile(r"\([^()]+/[^()/]+\.yaml#[^()]+\)$")
 
 
 def hold(code: str) -> Reason:
@@ -239,20 +247,38 @@ def hold(code: str) -> Reason:
     return Reason(code, _BY_KEY[code].text)
 
 
-def hold_of(violation: Violation, why: dict[str, str]) -> tuple[str, str]:
+def hold_of(violation: Violation, why: Mapping[str, str], own: Mapping[str, str]) -> tuple[str, str]:
     """Code and sentence of a hold: what is missing, and where it would come from.
 
-    `why` has the reasons of the messages, by field; they count before the table's.
+    `why` has the reasons of the messages, by field; they count before the table's. `own` has where the site's own rules
+    look for fields (`Rulebook.own_sources`).
     """
     place = violation.field
     row = _BY_KEY.get(f"invalid:{place}" if violation.problem == "invalid" else _INDEX.sub("", place))
-    known = why.get(place) or why.get(place.rsplit(".", 1)[0]) or (row.text if row is not None else "")
+    told = why.get(place) or why.get(place.rsplit(".", 1)[0]) or ""
+    known = told or (row.text if row is not None else "")
+    if row is not None and own and (places := _of_site(place, own)):
+        known = f"no message says it in {places}" if not told else known
+        if told and place.startswith("patient."):
+            known = f"{told}; it is looked for in {places}"
     text = f"{violation.text}: {known}" if known else violation.text
     return f"{violation.problem}:{place}", text
 
 
-def release_of(code: str) -> str:
-    """What releases a hold with this reason code; empty when no row tells (or the code is no hold's)."""
+def _of_site(place: str, own: Mapping[str, str]) -> str:
+    """Where the site's rules look for a field of the request, or for the one it belongs to."""
+    name = _INDEX.sub("", place).replace("addresses", "address").replace("requestingProvider", _CLINICIAN)
+    while name not in own and "." in name:
+        name = name.rpartition(".")[0]
+    return own.get(name, "")
+
+
+def release_of(code: str, text: str = "") -> str:
+    """What releases a hold with this reason code; empty when no row tells (or the code is no hold's). Where its sentence
+    (`text`) names a site's own rule, the places of the shipped one would mislead.
+    """
+    if _NAMES_OWN_RULE.search(text):
+        return _OWN_MRN if code == "no-mrn" else "a message that says it there, as that rule wants it"
     problem, _, place = code.rpartition(":")
     place = _INDEX.sub("", place)
     found = _BY_KEY.get(f"{problem}:{place}") or _BY_KEY.get(place)

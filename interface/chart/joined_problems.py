@@ -73,7 +73,7 @@ def _join_by_number(known: KnownProblems, number: str) -> None:
     deleted = gone[0] if gone else None
     for place, entry in before:
         if deleted is None:
-            known.drop(place)
+            known.recode(place)
         elif not entry.gone:
             known.end(change(entry, at=newest, gone="removed", ended=deleted.ended, active=False))
     over = [entry for _, entry in before] if all(entry.ended is not None for _, entry in before) else []

@@ -46,12 +46,18 @@ def _own_label(coded: _Coded) -> Leaf | None:
     return None
 
 
-def other_label(coded: _Coded, other: _Coded) -> Fact | None:
-    """The label that the other has for the same code, where it goes before this one's own: none is known, or an older."""
+def other_label(coded: _Coded, other: _Coded, *, added: bool = False) -> Fact | None:
+    """The label that the other has for the same code, where it goes before this one's own: none is known, or an older, or
+    one that was only added. `added`: so is the other's.
+    """
     if coded.named is None and other.at <= coded.at and _own_label(coded) is not None:
         return None  # nearly all
     mine, theirs = label_of(coded), label_of(other)
-    return None if theirs is None or (mine is not None and mine.at >= theirs.at) else theirs
+    if theirs is None:
+        return None
+    if added:
+        theirs = change(theirs, weak=True)
+    return theirs if mine is None or (mine.weak, theirs.at) > (theirs.weak, mine.at) else None
 
 
 def without_label(leaves: tuple[Leaf, ...]) -> tuple[Leaf, ...]:
@@ -59,8 +65,11 @@ def without_label(leaves: tuple[Leaf, ...]) -> tuple[Leaf, ...]:
     return tuple([leaf for leaf in leaves if leaf.path != LABEL])
 
 
-def labelled(fact: Fact, other: Fact | None) -> Fact:
-    """The newer of two coded facts, with what the older says more: a label of its code, or the code of its label."""
+def labelled(fact: Fact, other: Fact | None, *, added: bool = False) -> Fact:
+    """The newer of two coded facts, with what the other says more: a label of its code, or the code of its label.
+
+    `added`: as of `other_label`.
+    """
     if other is None or fact.value is None or other.value is None:
         return fact
     if "code" not in fact.value or "code" not in other.value:
@@ -70,7 +79,7 @@ def labelled(fact: Fact, other: Fact | None) -> Fact:
         fact.value.get(part) != other.value.get(part) for part in ("code", "codeSystem", "codeSystemName")
     ):
         return fact
-    label = other_label(fact, other)
+    label = other_label(fact, other, added=added)
     if label is None:
         return fact
     named: Fact = change(
@@ -80,6 +89,16 @@ def labelled(fact: Fact, other: Fact | None) -> Fact:
         named=label,
     )
     return named
+
+
+def unlabelled(fact: Fact) -> Fact:
+    """A coded fact without the label that another message gave: its code stands for it."""
+    code = fact.leaves[0]
+    value = {**fact.value, "displayName": code.value}
+    bare: Fact = change(
+        fact, value=value, leaves=(*fact.leaves, Leaf(LABEL, code.value, code.source)), named=None
+    )
+    return bare
 
 
 def _label(fact: Fact) -> str:

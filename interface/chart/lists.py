@@ -11,7 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from interface.chart.model import Chart, Order, Problem, change
-from interface.chart.orders import take_confidential_orders, take_orders, with_state
+from interface.chart.order_states import with_state
+from interface.chart.orders import take_confidential_orders, take_orders
 from interface.chart.problems import Before, take_confidential, take_out, take_problems
 from interface.rules.facts import Leaf, LeftOut
 
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from interface.rules.reading import Reading, SiteList
 
 
-def take_lists(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> None:
-    """Every list of the message, each segment an entry of its own."""
+def take_lists(chart: Chart, reading: Reading, left_out: list[LeftOut], *, sends_ended: bool) -> None:
+    """Every list of the message, each segment an entry of its own. `sends_ended`: see `take_problems`."""
     for found in reading.lists:
         whole = found.snapshot and _has_codes(found)
         late = whole and not _is_newest(chart, reading, found)
@@ -28,7 +29,8 @@ def take_lists(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> None:
             before: Before = {}
             if whole and not late:
                 before = take_out(chart, partial(_lists_problem, found))
-            take_problems(chart, _of_no_visit(reading, found), left_out, before, late=late)
+            own = _of_no_visit(reading, found)
+            take_problems(chart, own, left_out, before, late=late, sends_ended=sends_ended)
         elif late:
             take_confidential_orders(chart, change(reading, orders=found.orders), left_out)
         else:

@@ -52,7 +52,8 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     resolved: Fact | None = None
     """The day it was or will be resolved (PRB-9); of no value: HL7 null took that day back."""
     gone: str = ""
-    """`removed` (never was so) or `withheld` (confidential): it is not shown at all."""
+    """`removed` (never was so), `withheld` (confidential), or `recoded` (an end under a code that it no longer has): it is
+    not shown at all."""
     account: str = ""
     released_at: str = ""
     """When the sender last said that it is not confidential."""
@@ -80,6 +81,20 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         return f"{self.system}|{self.code}"
 
 
+Since = tuple[str, str]
+"""When something was another last, and since when it is what it is; that is empty where one statement alone says so."""
+NEVER_ANOTHER: Since = ("", "")
+
+
+class Given(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """What a pharmacy gave out of an order last."""
+
+    product: Fact
+    """An NDC."""
+    name: Fact | None = None
+    """What it was called."""
+
+
 class Order(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One pharmacy order through its life."""
 
@@ -102,6 +117,13 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Nothing has stated it yet: what does goes before all that is known of it, however late it comes."""
     replaces: Fact | None = None
     """The order that it has taken the place of (RO, ORC-8), whatever was said of it since."""
+    drug_since: Since = NEVER_ANOTHER
+    """Of its drug."""
+    name_since: Since = NEVER_ANOTHER
+    """Of what its drug is called: another name may be another product."""
+    given: Given | None = None
+    product: Fact | None = None
+    """The product as it is stated, where something was given out; among `facts` is that of the two which counts."""
 
     @property
     def state_since(self) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from interface.chart.labels import labelled
 from interface.chart.model import Order
+from interface.chart.order_drugs import PRODUCT, is_ndc
 from interface.chart.order_numbers import same_drug, text_label
 from interface.chart.update import merge
 from interface.rules.facts import Fact, Item, value_of
-from interface.rules.types.medication import NDC
 
 # What an order states as a whole: a change that brings one of them leaves no old one beside it to contradict it.
 DOSAGE: tuple[str, ...] = ("prescription.text", "prescription.timing", "prescription.dose")
@@ -43,36 +43,35 @@ def stated_at(order: Order) -> str:
     return "" if order.added else max(stated, default="")
 
 
-def filled(facts: Item, more: Item) -> dict[str, Fact]:
-    """What is stated of an order, with what else is known of it and contradicts nothing."""
+def filled(facts: Item, more: Item, *, added: bool) -> dict[str, Fact]:
+    """What is stated of an order, with what else is known of it and contradicts nothing. `added`: that was only added."""
     found = dict(facts)
     known, other = facts.get("medication.nameCode"), more.get("medication.nameCode")
     same = same_drug(other, known)
     unsure = same is None and text_label(other) and text_label(known)
     for field, fact in more.items():
         stated = found.get(field)
-        given = field == "prescription.code" and any(leaf.source.startswith("RXD") for leaf in fact.leaves)
-        if not given and (
-            (same is False and is_of_the_drug(field)) or (unsure and field == "prescription.code")
-        ):
+        if (same is False and is_of_the_drug(field)) or (unsure and field == PRODUCT):
             continue
         if field == "prescription.prescribedDate":
             take_date(found, fact, opens=True)
-        elif field == "prescription.code":
-            take_code(found, fact, states=False, adds=given)
+        elif field == PRODUCT:
+            take_code(found, fact, states=False)
         elif field == "order.confidential":
             merge(found, field, fact)
         elif is_empty(found.get(field)) and not contradicts(facts, field):
             found[field] = fact
-        complete(found, field, stated, fact)
+        complete(found, field, stated, fact, added=added)
     return found
 
 
-def complete(facts: dict[str, Fact], field: str, known: Fact | None, fact: Fact) -> None:
-    """A coded fact of an order, with what the other of the two that met says more. `known`: what stood there before."""
+def complete(facts: dict[str, Fact], field: str, known: Fact | None, fact: Fact, *, added: bool) -> None:
+    """A coded fact of an order, with what the other of the two that met says more. `known`: what stood there before;
+    `added`: `fact` only adds, and gives no label where one is stated.
+    """
     if known is not None and field in _CODED:
         stands = facts[field]
-        facts[field] = labelled(stands, fact if stands is known else known)
+        facts[field] = labelled(stands, fact, added=added) if stands is known else labelled(stands, known)
 
 
 def contradicts(known: Item, field: str) -> bool:
@@ -85,22 +84,16 @@ def is_empty(fact: Fact | None) -> bool:
     return fact is None or (fact.value is None and not fact.deleted)
 
 
-def _is_ndc(fact: Fact | None) -> bool:
-    return fact is not None and fact.value is not None and fact.value.get("codeSystem") == NDC
-
-
-def take_code(facts: dict[str, Fact], fact: Fact, *, states: bool, adds: bool) -> None:
-    """The product: RxNorm is for where there is no NDC, of whichever message; a dispense brings the NDC it gave out."""
-    known = facts.get("prescription.code")
+def take_code(facts: dict[str, Fact], fact: Fact, *, states: bool) -> None:
+    """The product: RxNorm is for where there is no NDC, of whichever message."""
+    known = facts.get(PRODUCT)
     if known is not None and not is_empty(known):
-        if _is_ndc(known) and not _is_ndc(fact) and not fact.deleted:
-            return
-        if _is_ndc(fact) and known.value is not None and not _is_ndc(known) and (states or adds):
-            facts["prescription.code"] = fact
+        if known.value is not None and fact.value is not None and is_ndc(known) is not is_ndc(fact):
+            facts[PRODUCT] = known if is_ndc(known) else fact
             return
         if not states:
             return
-    merge(facts, "prescription.code", fact)
+    merge(facts, PRODUCT, fact)
 
 
 def _is_original(fact: Fact) -> bool:

@@ -8,7 +8,6 @@ import msgspec
 
 from interface.chart.model import Order
 from interface.rules.facts import Fact, Item, text_of
-from interface.rules.types.medication import usable
 
 
 def text_label(name: Fact | None) -> str:
@@ -43,7 +42,7 @@ class _Number(msgspec.Struct, frozen=True, gc=False):
 def ids_of(item: Item) -> tuple[str, ...]:
     """What an order is known by: its numbers, else its drug."""
     named = (("P", "order.placer"), ("F", "order.filler"), ("R", "order.prescription"))
-    ids = tuple(f"{letter}:{text}" for letter, field in named if (text := usable(text_of(item, field))))
+    ids = tuple(f"{letter}:{text}" for letter, field in named if (text := text_of(item, field)))
     drug = item.get("medication.nameCode")
     if ids or drug is None or drug.value is None:
         return ids

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from interface.chart.labels import unlabelled
 from interface.chart.model import Chart, Order, change
+from interface.chart.order_drugs import (
+    NAME,
+    PRODUCT,
+    as_stated,
+    given_out,
+    is_of_before,
+    is_of_other_drug,
+    since_stated,
+    with_product,
+)
 from interface.chart.order_facts import (
     DOSAGE,
     TOGETHER,
@@ -19,6 +30,7 @@ from interface.chart.order_facts import (
     take_date,
 )
 from interface.chart.order_numbers import KnownOrders, ids_of, same_drug, text_label
+from interface.chart.order_states import control_of, effect_of, is_withheld, newer_of, replaced, with_state
 from interface.chart.update import goes_with, merge
 from interface.rules.facts import Fact, Item, Leaf, LeftOut, text_of
 
@@ -54,10 +66,10 @@ def take_confidential_orders(chart: Chart, reading: Reading, left_out: list[Left
 
 def _opens_none(item: Item, *, adds: bool) -> bool:
     """Whether an item opens no order that is not known (`_Taking._open`); `adds`: of a message that adds to orders."""
-    effect = _effect(item, adds=adds)[0]
-    if adds and (effect == "end" or not text_label(item.get("medication.nameCode"))):
+    effect = effect_of(item, adds=adds)[0]
+    if adds and (effect == "end" or not text_label(item.get(NAME))):
         return True
-    return not effect and _control(item) is not None
+    return not effect and control_of(item) is not None
 
 
 class _Taking:
@@ -77,14 +89,15 @@ class _Taking:
         self.given = item.get("order.administered")
         if self.given is not None:
             item = {field: fact for field, fact in item.items() if field != "order.administered"}
+        self.adds = reading.event.adds_to_orders
+        self.effect, says = effect_of(item, adds=self.adds)
+        self.dispensed = given_out(item) if self.adds else None
         self.item = item
         self.ids = ids
         self.left_out = left_out
         self.touched = touched
-        self.adds = reading.event.adds_to_orders
-        self.effect, says = _effect(item, adds=reading.event.adds_to_orders)
         self.rule = says.rule if says is not None else ""
-        self.states = not self.adds and (self.effect == "open" or _control(item) is None)
+        self.states = not self.adds and (self.effect == "open" or control_of(item) is None)
         """Whether it states the order anew; all else adds what was not known."""
         self.leaf: Leaf | None = None
         if says is not None and says.leaves:
@@ -94,7 +107,7 @@ class _Taking:
         """Take it in."""
         found = self.known.find(self.item, self.ids, self.touched)
         if len(found) > 1 and not self._all_are_meant(found):
-            if self.effect != "open" or not text_label(self.item.get("medication.nameCode")):
+            if self.effect != "open" or not text_label(self.item.get(NAME)):
                 self._leave_out("several orders have this number: which is meant can't be told")
                 return
             found = []
@@ -115,12 +128,12 @@ class _Taking:
         named = set(self.ids)
         return (
             self.effect == "end"
-            and self.item.get("medication.nameCode") is None
+            and self.item.get(NAME) is None
             and all(named & set(self.known[index].ids) for index in found)
         )
 
     def _leave_out(self, why: str) -> None:
-        name = self.item.get("medication.nameCode") or self.given
+        name = self.item.get(NAME) or self.given
         leaf = name.leaves[-1] if name is not None and name.leaves else self.leaf
         source = leaf.source if leaf is not None else "ORC-1"
         self.left_out.append(LeftOut(source, text_label(name), why))
@@ -131,7 +144,7 @@ class _Taking:
         if self._is_withheld():
             self.known.add(self._withheld(self.ids, None))
             return
-        control = _control(self.item)
+        control = control_of(self.item)
         if _opens_none(self.item, adds=self.adds):
             self._say_opens_none()
             return
@@ -156,19 +169,21 @@ class _Taking:
         )
         since = "" if order.unsaid else self.reading.at
         if (parent := self.known.replaced(self.ids, since)) is not None:
-            order = _replaced(order, parent, parent.message, parent.at)
-        self.touched.add(self.known.add(order))
+            order = replaced(order, parent, parent.message, parent.at)
+        self.touched.add(self.known.add(with_product(order, self.dispensed)))
 
     def _of_the_order(self) -> dict[str, Fact]:
-        """What is said of the order: of a dispense ORC-1 is not."""
+        """What is said of the order: of a dispense ORC-1 is not, nor is what it gave out."""
         facts = dict(self.item)
         if self.adds:
             facts.pop("order.control", None)
+        if self.dispensed is not None:
+            del facts[PRODUCT]
         return facts
 
     def _say_opens_none(self) -> None:
         """Say why an order that is not known is not opened."""
-        control, named = _control(self.item), text_label(self.item.get("medication.nameCode"))
+        control, named = control_of(self.item), text_label(self.item.get(NAME))
         if control is None or (self.adds and (self.effect == "end" or not named)):
             self._leave_out("the order is not known, and this message opens none")
             return
@@ -182,7 +197,7 @@ class _Taking:
 
     def _drug_leaf(self) -> Leaf | None:
         """That there is an order says that it runs, where no field does."""
-        name = self.item.get("medication.nameCode")
+        name = self.item.get(NAME)
         if name is None or not name.leaves:
             return None
         self.rule = name.rule
@@ -207,17 +222,21 @@ class _Taking:
             self.known.put(index, change(old, ids=ids, facts=facts, at=max(reading.at, old.at)))
             return
         first = self.states and old.added
+        old = as_stated(old)
+        before = self.item if first else self._first_told(old)
+        if self.states and not first:
+            old = since_stated(old, self.item.get(NAME), reading.at)
         since = stated_at(old) if self.states and not released else None
         visit, account = goes_with(self.reading, old, adds=not self.states, since=since)
         changed = change(
             old,
             ids=ids,
-            facts=filled(self.item, old.facts) if first else self._facts(old, newer),
+            facts=self._facts(old, newer) if before is None else filled(before, old.facts, added=True),
             added=old.added and not self.states,
             at=reading.at if newer else old.at,
             visit=visit,
             account=account,
-            replaces=_newer(self._replaces(), old.replaces),
+            replaces=newer_of(self._replaces(), old.replaces),
         )
         if self.effect and not self.adds and (old.unsaid or reading.at >= old.state_since):
             changed = with_state(
@@ -233,45 +252,55 @@ class _Taking:
             changed = change(
                 changed, ended=False, ended_leaf=leaf, ended_message=reading.control_id, ended_rule=self.rule
             )
+        changed = with_product(changed, self.dispensed)
+        if self.dispensed is not None and is_of_other_drug(changed, self.dispensed):
+            self._say_forgotten(self.dispensed.product, named_since=True)
         self.known.put(index, changed)
+
+    def _first_told(self, old: Order) -> Item | None:
+        """What it says of an order that nothing has stated yet, where it names the drug before all that has named it."""
+        at, item, known = self.reading.at, self._of_the_order(), old.facts.get(NAME)
+        if self.states or not old.added or NAME not in item or known is None or known.at <= at:
+            return None
+        keep_original_date(item)
+        return {f: fact for f, fact in item.items() if f not in old.facts or old.facts[f].at > at}
 
     def _facts(self, old: Order, newer: bool) -> dict[str, Fact]:
         """Only what opens or changes an order states it anew; all else adds what was not known."""
         facts = dict(old.facts)
         states = self.states
-        for field, fact in (self._stated(facts) if states else self._added(facts)).items():
+        for field, fact in (self._stated(old, facts) if states else self._added(old)).items():
             known = facts.get(field)
             if field == "prescription.prescribedDate":
                 take_date(facts, fact, opens=states and not newer)
-            elif field == "prescription.code":
-                take_code(facts, fact, states=states, adds=self.adds)
+            elif field == PRODUCT:
+                take_code(facts, fact, states=states)
             elif states or field == "order.confidential":
                 merge(facts, field, fact)
             elif is_empty(known) and not contradicts(old.facts, field):
                 facts[field] = fact
-            complete(facts, field, known, fact)
+            complete(facts, field, known, fact, added=not states)
         return facts
 
-    def _stated(self, facts: dict[str, Fact]) -> Item:
+    def _stated(self, old: Order, facts: dict[str, Fact]) -> Item:
         """What this message states. What an order states as a whole goes out of `facts` before that, and so does
         what went with another drug; where a newer message has stated it, that of this one is left off.
         """
         at, item = self.reading.at, self.item
-        stated, known = item.get("medication.nameCode"), facts.get("medication.nameCode")
+        stated, known = item.get(NAME), facts.get(NAME)
         same, named_since = same_drug(stated, known), known is not None and known.at > at
         gone: list[str] = []
-        if same is False and named_since:
+        if is_of_before(old.name_since, at):
+            item = {field: fact for field, fact in item.items() if field != NAME}  # nor its label
+        if is_of_before(old.drug_since, at) or (same is False and named_since):
             item = {field: fact for field, fact in item.items() if not is_of_the_drug(field)}
         elif same is False:
             gone = [field for field in facts if is_of_the_drug(field)]
+        elif is_of_before(old.name_since, at):
+            item = self._without_product(item)
         elif same is None and text_label(stated) and text_label(known):
-            self._say_forgotten(
-                (item if named_since else facts).get("prescription.code"), named_since=named_since
-            )
-            if named_since:
-                item = {field: fact for field, fact in item.items() if field != "prescription.code"}
-            else:
-                gone = ["prescription.code"]
+            self._say_forgotten(facts.get(PRODUCT), named_since=False)
+            gone = [PRODUCT]
         for group in TOGETHER:
             stated_now = [item[field] for field in group if field in item]
             if not stated_now or (group is DOSAGE and all(fact.deleted for fact in stated_now)):
@@ -284,27 +313,42 @@ class _Taking:
         for field in gone:
             if field in facts and facts[field].at <= at:
                 del facts[field]
+        if old.name_since[0]:
+            self._forget_of_before(old, facts)
         return item
 
-    def _added(self, facts: dict[str, Fact]) -> Item:
-        """What may be added: of another drug only the product that was given out; no product under another name."""
-        item, known = self._of_the_order(), facts.get("medication.nameCode")
-        stated = item.get("medication.nameCode")
+    def _forget_of_before(self, old: Order, facts: dict[str, Fact]) -> None:
+        """What was told of the drug of before, when nothing had said yet that it was another."""
+        name = facts.get(NAME)
+        if name is not None and name.named is not None and is_of_before(old.name_since, name.named.at):
+            facts[NAME] = unlabelled(name)
+        for field in [name for name in facts if is_of_the_drug(name)]:
+            product = field == PRODUCT
+            if is_of_before(old.name_since if product else old.drug_since, facts[field].at):
+                if product:
+                    self._say_forgotten(facts[field], named_since=True)
+                del facts[field]
+
+    def _added(self, old: Order) -> Item:
+        """What may be added: nothing of another drug, nor of that which it was before; no product under another name."""
+        at, item, known = self.reading.at, self._of_the_order(), old.facts.get(NAME)
+        stated = item.get(NAME)
         same = same_drug(stated, known)
-        if same is None and not self.adds and text_label(stated) and text_label(known):
-            self._say_forgotten(item.get("prescription.code"), named_since=True)
-            return {field: fact for field, fact in item.items() if field != "prescription.code"}
-        if same is not False:
-            return item
-        return {
-            field: fact
-            for field, fact in item.items()
-            if not is_of_the_drug(field) or (self.adds and field == "prescription.code")
-        }
+        if same is False or is_of_before(old.drug_since, at):
+            return {field: fact for field, fact in item.items() if not is_of_the_drug(field)}
+        unsure = same is None and text_label(stated) and text_label(known)
+        if is_of_before(old.name_since, at) or (unsure and not self.adds):
+            return self._without_product(item)
+        return item
+
+    def _without_product(self, item: Item) -> Item:
+        """Without the product, which may be another than that of the drug as the order names it now; said."""
+        self._say_forgotten(item.get(PRODUCT), named_since=True)
+        return {field: fact for field, fact in item.items() if field != PRODUCT}
 
     def _say_forgotten(self, code: Fact | None, *, named_since: bool) -> None:
         """Say that the product of an order goes with its old name, unless this message brings one."""
-        if code is None or code.value is None or (not named_since and "prescription.code" in self.item):
+        if code is None or code.value is None or (not named_since and PRODUCT in self.item):
             return
         leaf, message = code.leaves[0], code.message
         source = leaf.source if message == self.reading.control_id else f"{message}:{leaf.source}"
@@ -338,7 +382,7 @@ class _Taking:
         facts = {"order.confidential": said} if said is not None else {}
         visit, account = goes_with(self.reading, old)
         at = self.reading.at if old is None else max(old.at, self.reading.at)
-        replaces = _newer(self._replaces(), old.replaces if old is not None else None)
+        replaces = newer_of(self._replaces(), old.replaces if old is not None else None)
         return Order(
             ids=ids,
             facts=facts,
@@ -361,58 +405,4 @@ class _Taking:
             newer = not order.unsaid and order.state_since > self.reading.at
             if own or is_withheld(order) or newer:
                 continue
-            self.known.put(index, _replaced(order, parent, self.reading.control_id, self.reading.at))
-
-
-def _replaced(order: Order, parent: Fact, message: str, at: str) -> Order:
-    """The order, ended by a replacement that names it. `parent`: the replacement's ORC-8.
-
-    One that has ended keeps what said so first, but is not opened again by what is older than the replacement.
-    """
-    if order.ended:
-        again: Order = change(order, state_at=at, unsaid=False)
-        return again
-    leaf = change(parent.leaves[0], path="", value=False)
-    return with_state(order, ended=True, leaf=leaf, message=message, rule=parent.rule, at=at)
-
-
-def with_state(order: Order, *, ended: bool, leaf: Leaf | None, message: str, rule: str, at: str) -> Order:
-    """The order, opened or ended by what says so: its place, message and rule, and when."""
-    stated: Order = change(
-        order,
-        ended=ended,
-        ended_leaf=leaf,
-        ended_message=message,
-        ended_rule=rule,
-        state_at=at,
-        unsaid=False,
-    )
-    return stated
-
-
-def _newer(one: Fact | None, other: Fact | None) -> Fact | None:
-    return other if one is None or (other is not None and other.at > one.at) else one
-
-
-def is_withheld(order: Order) -> bool:
-    """Whether an order is confidential (ORC-28): then it is not shown."""
-    return text_of(order.facts, "order.confidential") == "withhold"
-
-
-def _control(item: Item) -> Fact | None:
-    """What ORC-1 says; None when it is empty or deleted."""
-    control = item.get("order.control")
-    return control if control is not None and control.value is not None else None
-
-
-def _effect(item: Item, *, adds: bool) -> tuple[str, Fact | None]:
-    """`end`, `open` or nothing, and the field that says so: what ends it, ORC-1 or ORC-5, counts.
-
-    A dispense that is completed (`adds`) is no order that is.
-    """
-    status, control = item.get("order.status"), _control(item)
-    ends = ("end",) if adds else ("end", "completed")
-    for fact in (control, status):
-        if fact is not None and fact.value in ends:
-            return "end", fact
-    return ("open" if control is not None and control.value in ("open", "replaces") else ""), control
+            self.known.put(index, replaced(order, parent, self.reading.control_id, self.reading.at))

@@ -10,8 +10,9 @@ from typing import TypeVar
 
 from interface.chart.joined_problems import absorb_problems
 from interface.chart.model import OPEN, Appointment, Asked, Chart, Discharge, Order, Problem, change
+from interface.chart.order_drugs import as_stated, since_stated, with_product
 from interface.chart.order_facts import filled, stated_at
-from interface.chart.orders import is_withheld, with_state
+from interface.chart.order_states import is_withheld, with_state
 from interface.chart.update import VISIT_PROTECTED, absorb_protection, is_protection, leave_clinic, merge
 from interface.chart.visits import note_renumbered, number_now, same_number
 from interface.chart.withhold import spread
@@ -97,17 +98,25 @@ def _joined_orders(known: Order, order: Order) -> Order:
             at=older.state_since,
         )
     if not withheld:
-        more, base = sorted((older, newer), key=stated_at)
-        newer = change(
+        more, base = sorted(map(as_stated, (older, newer)), key=stated_at)
+        other = more.facts.get("medication.nameCode")
+        if other is not None and not more.added:
+            base = since_stated(base, other, other.at)
+        joined = change(
             newer,
-            facts=filled(base.facts, more.facts),
+            facts=filled(base.facts, more.facts, added=more.added),
             added=base.added,
+            drug_since=base.drug_since,
+            name_since=base.name_since,
+            given=base.given,
+            product=None,
             visit=base.visit or more.visit,
             account=base.account or more.account,
         )
+        newer = with_product(joined, more.given)
     taken = max(withheld, key=lambda entry: entry.at) if withheld else newer
-    joined: Order = change(taken, ids=tuple(dict.fromkeys((*taken.ids, *newer.ids, *older.ids))))
-    return joined
+    one: Order = change(taken, ids=tuple(dict.fromkeys((*taken.ids, *newer.ids, *older.ids))))
+    return one
 
 
 def _absorb_discharge(chart: Chart, visit: str, discharge: Discharge) -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from interface.chart.known_problems import KnownProblems, Placed, same_entry
+from interface.chart.known_problems import RECODED, KnownProblems, Placed, same_entry
 from interface.chart.labels import label_of
 from interface.chart.model import STATE_UNSAID, Chart, Problem, change
 from interface.chart.standing import Coded
@@ -37,17 +37,17 @@ def take_problems(
     before: Before | None = None,
     *,
     late: bool = False,
+    sends_ended: bool = False,
 ) -> None:
     """DG1: without action codes those of an ADT replace what the same visit said before; else they only add.
 
     Problems of a list (PRB) change one by one, each by its action code. `before`: what was known of a site's whole list that
-    is stated anew; `late`: a newer one is known.
+    is stated anew; `late`: a newer one is known. `sends_ended`: the request has those that have ended, too; else they are
+    said to be left out.
     """
     if not reading.problems:
         return
-    visit = visit_of(reading)
-    account = text_of(reading.facts, "visit.account")
-    stated = [Stated.of(item, visit, account, reading) for item in reading.problems]
+    visit, stated = _stated(reading)
     diagnoses = [entry for entry in stated if not entry.listed and entry.fact is not None]
     if late or (visit and diagnoses and reading.at < chart.snapshots.get(visit, "")):
         stated = [change(entry, late=True) if late or not entry.listed else entry for entry in stated]
@@ -59,27 +59,33 @@ def take_problems(
     ):
         chart.snapshots[visit] = reading.at
         before = take_out(chart, lambda entry: _is_of_list(entry, visit, reading.at))
-    _take_stated(chart, stated, left_out, before or {})
+    _take_stated(chart, stated, left_out, before or {}, sends_ended=sends_ended)
 
 
 def take_confidential(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> None:
     """Of a message that comes too late for all else: what it calls confidential is so."""
-    visit, account = visit_of(reading), text_of(reading.facts, "visit.account")
-    stated = [Stated.of(item, visit, account, reading) for item in reading.problems]
-    if confidential := [entry for entry in stated if entry.confidential is not None]:
+    if confidential := [entry for entry in _stated(reading)[1] if entry.confidential is not None]:
         _take_stated(chart, confidential, left_out, {})
 
 
-def _take_stated(chart: Chart, stated: list[Stated], left_out: list[LeftOut], before: Before) -> None:
+def _stated(reading: Reading) -> tuple[str, list[Stated]]:
+    """The visit of a message, and what it states of problems."""
+    visit, account = visit_of(reading), text_of(reading.facts, "visit.account")
+    return visit, [Stated.of(item, visit, account, reading) for item in reading.problems]
+
+
+def _take_stated(
+    chart: Chart, stated: list[Stated], left_out: list[LeftOut], before: Before, *, sends_ended: bool = False
+) -> None:
     numbers = [entry.instance for entry in stated if entry.instance]
     used = Counter(numbers) if numbers else None
     known = KnownProblems(chart.problems)
     for entry in stated:
         if entry.plain:
-            _take_plain(known, entry, left_out, before)
+            _take_plain(known, entry, left_out, before, sends_ended)
         elif entry.fact is not None or entry.listed or entry.is_by_number:
             alone = used is None or used[entry.instance] == 1
-            _Taking(known, entry, left_out, before).take(alone=alone)
+            _Taking(known, entry, left_out, before, sends_ended).take(alone=alone)
     chart.problems = known.entries()
 
 
@@ -107,13 +113,15 @@ def _as_before(entry: Problem, before: Problem) -> Problem:
     return with_label(dated(entry, before.date), before)
 
 
-def _take_plain(known: KnownProblems, stated: Stated, left_out: list[LeftOut], before: Before) -> None:
+def _take_plain(
+    known: KnownProblems, stated: Stated, left_out: list[LeftOut], before: Before, sends_ended: bool
+) -> None:
     """A visit's diagnosis of which nothing is said but code and date; what is new of it is taken without a further look
     (2 us each).
     """
     for entry in problems_of(stated, ""):
         if known.knows(entry.code):
-            _Taking(known, stated, left_out, before).place(entry)
+            _Taking(known, stated, left_out, before, sends_ended).place(entry)
         elif not stated.late:
             again = before.get((entry.system, entry.code))
             known.add(entry if again is None else _as_before(entry, again))
@@ -122,11 +130,19 @@ def _take_plain(known: KnownProblems, stated: Stated, left_out: list[LeftOut], b
 class _Taking:
     """One stated problem on its way into the chart."""
 
-    def __init__(self, known: KnownProblems, stated: Stated, left_out: list[LeftOut], before: Before):
+    def __init__(
+        self,
+        known: KnownProblems,
+        stated: Stated,
+        left_out: list[LeftOut],
+        before: Before,
+        sends_ended: bool,
+    ):
         self.known = known
         self.stated = stated
         self.left_out = left_out
         self.before = before
+        self.sends_ended = sends_ended
         self.instance = ""
 
     def take(self, *, alone: bool) -> None:
@@ -172,6 +188,10 @@ class _Taking:
             return known.listed == self.stated.listed
         return not self.stated.visit or known.visit in (self.stated.visit, "")
 
+    def _say_ended(self, told: Problem, ended: Fact) -> None:
+        if not self.sends_ended:
+            self._leave_out(told, f"no longer active: {_said(ended)}")
+
     def _leave_out(self, told: Fact | Problem, why: str) -> None:
         """Say so of its codes, and of which message they are where it is an earlier one."""
         own = next(iter(self.stated.item.values())).message
@@ -209,11 +229,11 @@ class _Taking:
             return
         if newer := self._coded_otherwise_since(entry):
             self._leave_out(entry, "a newer message has coded this problem otherwise")
+            late = self._with_state(entry, None)
             if newer.gone == "removed":
                 known.end(change(entry, at=newer.at, gone=newer.gone, ended=newer.ended, active=False))
-            late = self._with_state(entry, None)
-            if newer.gone != "removed":
-                known.end_of_visits(late)
+            elif late.ended is not None:
+                known.end(change(late, gone=RECODED))
             self._tell_newer(late)
             return
         same = known.same(entry)
@@ -234,8 +254,10 @@ class _Taking:
         entry = self._with_state(entry, same)
         self._forget_other_codes(entry)
         if entry.ended is not None:
-            why = "deleted" if entry.gone else "no longer active"
-            self._leave_out(entry, f"{why}: {_said(entry.ended)}")
+            if entry.gone:
+                self._leave_out(entry, f"deleted: {_said(entry.ended)}")
+            else:
+                self._say_ended(entry, entry.ended)
             known.end(entry)
             return
         known.put(known.as_ended_since(entry))
@@ -247,7 +269,7 @@ class _Taking:
         outdated = newer_day and stated.ended is not None and stated.ended == day
         if entry.at >= same.state_since and stated.state_at != STATE_UNSAID and not outdated:
             if stated.ended is not None:
-                self._leave_out(entry, f"no longer active: {_said(stated.ended)}")
+                self._say_ended(entry, stated.ended)
                 self._end(stated)
                 return
             if newer_day:
@@ -259,12 +281,18 @@ class _Taking:
             self.known.put(joined(same, self._corrected(entry)))
 
     def _tell_newer(self, late: Problem) -> None:
-        """A problem of the list has ended: for the code that it has by now, too, of whose state nothing newer was said."""
-        if late.ended is None:
+        """The state of a problem of the list counts for the code that it has by now, too, of whose state nothing newer was
+        said.
+        """
+        if late.ended is None and late.state_at == STATE_UNSAID:
             return
         for other in self._newer_of_the_number(late):
-            if other.gone != "withheld" and other.state_since <= late.at and not same_entry(other, late):
+            if other.gone == "withheld" or other.state_since > late.at or same_entry(other, late):
+                continue
+            if late.ended is not None:
                 self._end(with_state_of(change(other, at=late.at), late))
+            elif not other.gone:
+                self.known.put(with_state_of(other, late))
 
     def _end(self, end: Problem) -> None:
         """End what is known by then; a newer statement, too, that says nothing of the state."""
@@ -285,7 +313,7 @@ class _Taking:
         says = over or inactive is not None or stated.state("active") is not None
         if stated.listed and not says and stated.action != "add":
             entry = change(entry, state_at=STATE_UNSAID, resolved=resolved)
-            stays = known if known is not None else self._ended_of_number(entry)
+            stays = known if known is not None else self._stated_of_number(entry)
             if stays is not None:
                 entry = with_state_of(entry, stays)
         elif inactive is not None:
@@ -375,14 +403,14 @@ class _Taking:
         """The same problem under another code: it was coded anew."""
         for place, other in self._others(entry):
             if other.at <= entry.at and not other.gone:  # a deletion stays, against what is older
-                self.known.drop(place)
+                self.known.recode(place)
 
     def _other_codes(self, entry: Problem) -> list[Problem]:
         """What is known by then of the same problem under other codes."""
         return [other for _, other in self._others(entry) if other.at <= entry.at and not other.gone]
 
-    def _ended_of_number(self, entry: Problem) -> Problem | None:
-        """The newest that is known of the problem by its number, where all of it has ended."""
+    def _stated_of_number(self, entry: Problem) -> Problem | None:
+        """What says the state of the problem by its number: what is not ended, else the newest."""
         if not self.instance:
             return None
         others = [
@@ -390,15 +418,16 @@ class _Taking:
             for _, other in self.known.of_instance(self.instance)
             if other.listed and other.gone != "withheld" and other.at <= entry.at
         ]
-        if not others or any(other.ended is None for other in others):
-            return None
-        return max(others, key=lambda other: other.at)
+        running = [other for other in others if other.ended is None]
+        if running:
+            return max(running, key=lambda other: other.state_since)
+        return max(others, key=lambda other: other.at, default=None)
 
     def _others(self, entry: Problem) -> list[Placed]:
         """Entries of the same number under codes that this message does not state."""
         if not self.instance or not (entry.listed or self.stated.action == "update"):
             return []  # a visit's diagnoses are often numbered anew: only an update names the one before
-        codes = self.stated.codes or [(entry.system, entry.code)]
+        codes = set(self.stated.codes) or {(entry.system, entry.code)}
         return [
             (place, other)
             for place, other in self.known.of_instance(self.instance)

@@ -20,7 +20,7 @@ import msgspec
 from interface.chart.discharges import discharge_of
 from interface.chart.draft import WITHHELD
 from interface.chart.model import Chart, Order, Problem
-from interface.chart.orders import is_withheld
+from interface.chart.order_states import is_withheld
 from interface.chart.withhold import CONFIDENTIAL, WITHHELD_BY
 from interface.rules.facts import LeftOut, value_of
 from interface.rules.policy import Policy

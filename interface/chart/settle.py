@@ -112,7 +112,7 @@ class Settling:
         body, violations = version(self.policy.api_version).validated(draft.request, self.today)
         if "upcomingAppointmentDate" not in draft.request and self._needs_date(appointment):
             violations = (*violations, _NO_DATE)
-        holds = [Reason(*hold_of(violation, draft.why)) for violation in violations]
+        holds = [Reason(*hold_of(violation, draft.why, self.book.own_sources)) for violation in violations]
         if patient_holds := _patient_holds(self.chart):
             released = appointment.asked is not None and appointment.asked.released
             holds += [why for why in patient_holds if not (released and why.code == _PROTECTED)]

@@ -11,7 +11,7 @@ from interface.chart.compose_medications import order_state
 from interface.chart.discharges import discharge_of
 from interface.chart.draft import Draft
 from interface.chart.model import Appointment, Chart, Order, Problem
-from interface.chart.orders import is_withheld
+from interface.chart.order_states import is_withheld
 from interface.chart.standing import standing
 from interface.chart.withhold import without_confidential, without_withheld
 from interface.rules.facts import Fact, Item, text_of
@@ -110,6 +110,7 @@ def source_text(path: str, message: str) -> str:
 
 _WITHHELD = "confidential: withheld"
 _LISTED = "withheld by the site's list"
+_GONE = {"removed": "taken out by the sender", "recoded": "coded otherwise since"}
 HIDDEN = (_WITHHELD, _LISTED)
 """Why an entry is shown without saying what it is."""
 
@@ -119,7 +120,7 @@ def _problem(
 ) -> dict[str, Any]:
     judged = standing(problem, today, policy.visit_diagnosis_days)
     confidential = confidential or problem.gone == "withheld"
-    why = _WITHHELD if confidential else "taken out by the sender" if problem.gone else judged.why
+    why = _WITHHELD if confidential else _GONE.get(problem.gone, judged.why)
     hidden = confidential or listed
     return {
         "code": "" if hidden else problem.code,

@@ -99,20 +99,14 @@ def problems_of(stated: Stated, instance: str) -> list[Problem]:
     if not value_of(date):
         date = None
     found = []
+    leaves = fact.leaves_by_entry()
     for index, coding in enumerate(fact.value):
-        where = f"[{index}]"
-        start = len(where)
-        leaves = [
-            Leaf(leaf.path[start:], leaf.value, leaf.source, leaf.rule)
-            for leaf in fact.leaves
-            if leaf.path.startswith(where)
-        ]
         found.append(
             Problem(
                 coding["system"],
                 coding["code"],
                 coding["label"],
-                tuple(leaves),
+                tuple(leaves.get(f"[{index}]", ())),
                 fact.rule,
                 fact.at,
                 fact.message,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from interface.chart.by_hand import given_up
+from interface.chart.compose import SHAPES
 from interface.chart.dateless import asks_without_date, take_person, why_person, withdraw_person
 from interface.chart.discharges import note_discharge
 from interface.chart.draft import Placed
@@ -118,7 +119,7 @@ class Step:
         if left is not None:
             return left
         in_time = self._take()
-        end_replaced(self.settling, self.reading, self.key)
+        replaced = end_replaced(self.settling, self.reading, self.key)
         if self.does == "cancel":
             outcome = self._cancel(in_time)
         elif self.does == "post" and in_time and self.reading.history:
@@ -129,7 +130,7 @@ class Step:
             outcome = self._chart(self._older())
         else:
             outcome = self._chart(*self._why_chart())
-        return self._with_rest(outcome)
+        return self._with_rest(change(outcome, reasons=outcome.reasons + replaced) if replaced else outcome)
 
     def _join(self) -> None:
         """An appointment that was known by each of its numbers alone is one, now that the message names both."""
@@ -183,9 +184,10 @@ class Step:
         ):
             self._take_confidential()
             return False
-        take_problems(chart, reading, self.left_out)
+        ended = SHAPES[self.policy.api_version].ended_problems
+        take_problems(chart, reading, self.left_out, sends_ended=ended)
         take_orders(chart, reading, self.left_out)
-        take_lists(chart, reading, self.left_out)
+        take_lists(chart, reading, self.left_out, sends_ended=ended)
         note_codings(chart, reading)
         note_discharge(chart, reading)
         if self.about_appointment and self.key:
@@ -258,14 +260,15 @@ class Step:
         if self.about_appointment and status == "chart":
             where = place_of(self.reading.facts, "appointment.status")
             return (Reason("status", f"{where} says complete, pending or wait-listed: nothing to request"),)
-        return (Reason("charted", f"{self.reading.type} adds to what is known of the patient"),)
+        charted = Reason("charted", f"{self.reading.type} adds to what is known of the patient")
+        return (self.reading.event.by_site(charted),)
 
     def _why_cancelled(self, what: str) -> Reason:
         facts = self.reading.facts
         if self.reading.event.books and text_of(facts, "appointment.status") == "cancelled":
             where = place_of(facts, "appointment.status")
             return Reason("cancelled", f"{where} of {self.reading.type} says that the {what} is cancelled")
-        return Reason("cancelled", f"{self.reading.type} cancels the {what}")
+        return self.reading.event.by_site(Reason("cancelled", f"{self.reading.type} cancels the {what}"))
 
     def _cancel(self, in_time: bool) -> Outcome:
         if not in_time:
@@ -373,7 +376,7 @@ class Step:
             why = why_person(self.reading)
         if asked is not None and asked.state == "held":
             why = Reason("completes-held", f"{self.reading.type} completes a request that was held")
-        return self._outcome("post", why, composed=composed)
+        return self._outcome("post", self.reading.event.by_site(why), composed=composed)
 
     def _why_no_date(self) -> Reason:
         admitted = text_of(self.reading.facts, "visit.admitted")

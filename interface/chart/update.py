@@ -113,10 +113,10 @@ def _take_restrictions(known: dict[str, Fact], new: Fact) -> None:
             merge(known, field, new)
         merge(known, RESTRICTED, new)
         return
-    for code in new.value["there"]:
-        merge(known, _ONE_RESTRICTION + code, change(new, value=True))
+    for code, leaf in zip(new.value["there"], new.leaves, strict=True):
+        merge(known, _ONE_RESTRICTION + code, change(new, value=True, leaves=(leaf,)))
     for code in new.value["gone"]:
-        merge(known, _ONE_RESTRICTION + code, change(new, value=None, deleted=True))
+        merge(known, _ONE_RESTRICTION + code, change(new, value=None, deleted=True, leaves=()))
 
 
 def take_protection(chart: Chart, facts: Item) -> None:

@@ -81,6 +81,7 @@ def _verify(args: argparse.Namespace, settings: Settings) -> int:
 
 def _make(args: argparse.Namespace, settings: Settings) -> int:
     from interface.store.backup import left_behind
+    from interface.store.errors import StoreError
 
     target = at_home(args.target)
     store = settings.store_path or Path()
@@ -94,21 +95,31 @@ def _make(args: argparse.Namespace, settings: Settings) -> int:
             half.unlink(missing_ok=True)
         now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         folder, target = target, target / f"{store.stem}-{now}.db"
-    with open_store_of(settings) as opened:
-        found = opened.backup.make(target, _master(settings))
+    try:
+        with open_store_of(settings) as opened:
+            found = opened.backup.make(target, _master(settings))
+    except StoreError as error:
+        if not error.older:
+            raise
+        # who wants a copy now wants it before that first start
+        raise InterfaceError(
+            f"the store {store} is of an older version, which this program does not copy: use the old program, or stop "
+            "the daemon and copy the store's file, its -wal where it is there, and the key"
+        ) from None
     gone: list[Path] = []
     if into_folder and args.keep is not None:
-        gone = _older(folder, store.stem)[args.keep :]
+        # never the one that was just made: others may bear the time of a clock that was wrong
+        gone = [path for path in _named(folder, store.stem) if path != target][args.keep - 1 :]
         for path in gone:
             path.unlink(missing_ok=True)
     _told(args, found, gone, "made and verified")
     return 0
 
 
-def _older(folder: Path, stem: str) -> list[Path]:
+def _named(folder: Path, stem: str) -> list[Path]:
     """Backups in the folder by the names we give, newest first."""
-    named = (path for path in folder.glob(f"{stem}-*.db") if _STAMP.fullmatch(path.name.removeprefix(stem)))
-    return sorted(named, reverse=True)
+    found = (path for path in folder.glob(f"{stem}-*.db") if _STAMP.fullmatch(path.name.removeprefix(stem)))
+    return sorted(found, reverse=True)
 
 
 def _told(args: argparse.Namespace, found: Verified, gone: list[Path], said: str) -> None:

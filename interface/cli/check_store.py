@@ -92,7 +92,8 @@ def check_store(settings: Settings) -> Found:
         yield (
             "warn",
             f"charts may stand under other numbers than messages lead to now ({', '.join(changed)} changed since they "
-            "were made): restart the daemon, then run: hl7-interface patients rebuild --all",
+            "were made): let the daemon take it (SIGHUP for the overlay folder, else a restart), then run: "
+            "hl7-interface patients rebuild --all",
         )
     if trained:
         yield (

@@ -12,7 +12,7 @@ from interface.cli.common import LOCAL_SETTINGS, UsageError, check_listener, rea
 from interface.cli.output import print_json, tell
 from interface.cli.run import a_time
 from interface.cli.screen import COLOUR_CHOICES, open_screen
-from interface.rules import Policy, load_rulebook
+from interface.rules import Policy, Rulebook, load_rulebook
 from interface.services.explaining import as_json, departures, explain, messages_in, with_table_rows
 
 
@@ -45,14 +45,15 @@ def run(args: argparse.Namespace) -> int:
     """Exit 1 only when a message was rejected."""
     now = args.now or datetime.now(UTC).astimezone()
     book, policy = load_rulebook(), Policy()
-    engine = Engine(book, policy)
+    engine, listeners = Engine(book, policy), list[str]()
     if args.config is not None:
         from interface.cli.explain_staging import guarded
         from interface.settings import load_settings
 
         settings = load_settings(args.config)
         book, policy = settings.rulebook(), settings.policy()
-        check_listener("explain", args.listener, [entry.name for entry in settings.listeners])
+        listeners = [entry.name for entry in settings.listeners]
+        check_listener("explain", args.listener, listeners)
         engine = guarded(Engine(book, policy), settings)
     elif args.listener:
         raise UsageError("explain: --listener is one of the settings file's: give that too, by -c FILE")
@@ -79,9 +80,21 @@ def run(args: argparse.Namespace) -> int:
             print_explained(screen, answer, file if told and not args.mask else "")
         if len(answers) > 1:
             print_summary(screen, answers)
+    if not args.listener and (own := _of_listeners(book, policy)):
+        tell(f"{own} of a listener count with --listener NAME alone; there are {', '.join(listeners)}")
     if args.config is None and LOCAL_SETTINGS.is_file():
         tell(f"{LOCAL_SETTINGS} was not read: to go by it, give -c {LOCAL_SETTINGS}")
     return 1 if any(answer["decision"] == "reject" for answer in answers) else 0
+
+
+def _of_listeners(book: Rulebook, policy: Policy) -> str:
+    """What some listener of the settings has of its own; empty: nothing."""
+    found = {
+        "rules": any("listener" in each.condition.wanted for each in book.variants),
+        "the time zone": any(policy.listener_timezones.values()),
+        "the character set": any(policy.listener_charsets.values()),
+    }
+    return ", ".join(name for name, there in found.items() if there)
 
 
 def read_messages(names: Iterable[str]) -> Iterator[tuple[str, bytes]]:

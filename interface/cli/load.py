@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--as-of",
         metavar="TIME",
-        type=a_time,
+        type=_as_of,
         help="when what the tables say held, where no column as_of says it (default: the day the file was written)",
     )
     parser.add_argument(
@@ -77,6 +77,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="decide as if it were then; give what `run --now` was given",
     )
     parser.add_argument("--json", action="store_true", help="the summary as JSON")
+
+
+def _as_of(text: str) -> str:
+    """An HL7 time, as a cell of the column as_of is read: what names no zone is of the site, not of this machine."""
+    from interface.history.rows import hl7_date
+
+    found = hl7_date(text)
+    if len(found) < len("20260305"):
+        raise UsageError(f"load: --as-of {text!r} is no day; write 2026-03-05, or 2026-03-05T10:00")
+    return found
 
 
 def run(args: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ import os
 import stat
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,7 +16,7 @@ from interface.cli.common import UsageError, standard_input
 from interface.history.columns import HeadingError, Layout, read_layout
 from interface.history.messages import Built, build_messages
 from interface.history.rows import BadRow, Row, read_rows
-from interface.hl7.opening import find_msh, openings, utf16_of
+from interface.hl7.opening import find_msh, utf16_of
 from interface.hl7.stream import PORTION, NoMessageEndsError, stream_messages
 
 HEAD_BYTES = 64 * 1024
@@ -126,7 +126,7 @@ def look_at(
     name: str,
     kind: str | None,
     ignore: Collection[str],
-    as_of: datetime | None,
+    as_of: str | None,
     now: datetime,
 ) -> File:
     """Tell what a file is by how it begins.
@@ -135,7 +135,7 @@ def look_at(
         name: the file; `-` is standard input.
         kind: what a table holds, where it can't be told by its headings.
         ignore: headings to pass over.
-        as_of: when what a table says held; None: on the day on which the file was written.
+        as_of: when what a table says held, an HL7 time; None: on the day on which the file was written.
         now: the time, in the zone whose days count; no table says what will be.
 
     Raises:
@@ -152,7 +152,7 @@ def look_at(
         raise UsageError(f"cannot read {name}: {error.strerror}") from None
     written = now if status is None else min(now, datetime.fromtimestamp(status.st_mtime, now.tzinfo))
     # the day alone: a file that is corrected and loaded again makes the same messages of what has stayed
-    at = as_of.astimezone(UTC).strftime("%Y%m%d%H%M%S+0000") if as_of else written.strftime("%Y%m%d")
+    at = as_of or written.strftime("%Y%m%d")
     if status is None:
         return File(name, _table_of(name, head, kind, ignore), 0, at, file, head)
     file.close()
@@ -166,18 +166,12 @@ def _table_of(name: str, head: bytes, kind: str | None, ignore: Collection[str])
     for start, what in _PACKED.items():
         if head.startswith(start):
             raise UsageError(f"load: {name}: {what}")
-    if (
-        head[:1] == b"\x0b"
-        or utf16_of(head[2:] if head[:2] in _MARKS else head) is not None
-        or any(True for _ in openings(head.decode("latin-1")))
-    ):
-        return None
     try:
+        # headings first: what looks like a message below them is a cell (`MSH1234` may be a patient's number)
         return _table(head, kind, ignore)
     except HeadingError as error:
-        if (
-            find_msh(head) >= 0
-        ):  # a mangled one; in a table it is a cell (`MSH1234` may be a patient's number)
+        wide = head[2:] if head[:2] in _MARKS else head
+        if head[:1] == b"\x0b" or utf16_of(wide) is not None or find_msh(head) >= 0:
             return None
         raise UsageError(f"load: {name}: no MSH, so it is taken for a table, but {error}") from None
 

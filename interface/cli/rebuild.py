@@ -121,8 +121,7 @@ def reprocess(args: argparse.Namespace) -> int:
             said = f"{many(counts[True], 'message')} left out of the charts by a person, and stays so"
             tell(f"{said}: `patients rebuild --with` takes them back")
         if not counts[False]:
-            tell("no messages")
-            return 0
+            return _nothing(site, args, "no messages")
         note = f"{many(counts[False], 'message')} to be decided again"
         return _carry_out(site, args, groups, note, all_messages=bool(args.ids))
 
@@ -189,8 +188,7 @@ def _carry_out(
     charts, messages = groups.count()
     portions = list(groups.portions())
     if not portions:
-        tell("no patients")
-        return 0
+        return _nothing(site, args, "no patients")
     if args.dry_run:
         return _try(site, args, portions, charts, all_messages=all_messages)
     if a_person_is_asked(yes=args.yes):
@@ -209,6 +207,16 @@ def _carry_out(
         elif done.commands or done.failed:
             done.show()
     return 1 if done.failed else 0
+
+
+def _nothing(site: Site, args: argparse.Namespace, said: str) -> int:
+    """None was chosen: that is no fault, and JSON has the same form as ever."""
+    tell(said)
+    if wants_json(args):
+        if args.dry_run:
+            return _try(site, args, [], 0, all_messages=False)
+        print_json(Done().as_json())
+    return 0
 
 
 def _who(site: Site, groups: list[Group]) -> Iterable[str]:

@@ -3,6 +3,8 @@
 import argparse
 import json
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from interface.cli.by_hand import add_by_hand
@@ -23,11 +25,12 @@ from interface.cli.stored import (
 )
 from interface.cli.webhooks import as_json as webhook_json
 from interface.errors import InterfaceError
-from interface.services.deeds import done_by_hand
+from interface.services.deeds import Done, done_by_hand
 from interface.shown.stored import decoded
 
 if TYPE_CHECKING:
-    from interface.store.records.lists import AttemptView, RequestSummary
+    from interface.evidence.completeness import Completeness
+    from interface.store.records.lists import AttemptView, RequestDetail, RequestSummary
     from interface.store.records.webhooks import WebhookSummary
 
 
@@ -166,30 +169,80 @@ def show(args: argparse.Namespace) -> int:
     if detail is None:
         raise InterfaceError(f"there is no request {args.id}")
     from interface.chart.kept import kept_beside
-    from interface.evidence.completeness import completeness, one_as_json  # brings pydantic
-    from interface.evidence.production_test import repaired_in
+    from interface.evidence.completeness import completeness  # brings pydantic
 
     fields, body = kept_beside(detail.detail), decoded(detail.body)
-    whole = completeness(body, fields)
+    shown = _Shown(detail, fields, body, completeness(body, fields), destination, by_hand)
     if wants_json(args):
-        found = {"appointment": detail.appointment, "request": body}
-        found |= {"fields": fields.get("fields", []), "left_out": fields.get("left_out", [])}
-        found |= {"repaired": [{"field": name, "what": what} for name, what in repaired_in(fields)]}
-        found |= {"discarded": fields.get("discarded"), "completeness": one_as_json(whole)}
-        tries = [_attempt_json(attempt) for attempt in detail.attempts]
-        found |= {"webhooks": [webhook_json(webhook) for webhook in detail.webhooks]}
-        found |= {"tries": tries, "problem": detail.problem, "destination": destination.as_json()}
-        found |= {
-            "by_hand": [
-                {"at": utc_text(done.at), "what": done.deed.done, "who": done.who} for done in by_hand
-            ]
-        }
-        print_json(as_json(detail.summary) | found)
-        return 0
+        print_json(_detail_json(shown))
+    else:
+        _print_detail(shown, settings.webhooks.expected_hours)
+    return 0
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """All there is to show of a request."""
+
+    detail: "RequestDetail"
+    fields: dict[str, Any]
+    """What is kept beside it: where each value came from, what was left out, who gave it up."""
+    body: Any
+    whole: "Completeness | None"
+    destination: Destined
+    by_hand: Sequence[Done]
+
+
+def _detail_json(shown: _Shown) -> dict[str, Any]:
+    from interface.evidence.completeness import one_as_json
+    from interface.evidence.production_test import repaired_in
+
+    detail, fields = shown.detail, shown.fields
+    found = {"appointment": detail.appointment, "request": shown.body}
+    found |= {"fields": fields.get("fields", []), "left_out": fields.get("left_out", [])}
+    found |= {"repaired": [{"field": name, "what": what} for name, what in repaired_in(fields)]}
+    found |= {"discarded": fields.get("discarded"), "completeness": one_as_json(shown.whole)}
+    tries = [_attempt_json(attempt) for attempt in detail.attempts]
+    found |= {"webhooks": [webhook_json(webhook) for webhook in detail.webhooks]}
+    found |= {"tries": tries, "problem": detail.problem, "destination": shown.destination.as_json()}
+    found |= {
+        "by_hand": [
+            {"at": utc_text(done.at), "what": done.deed.done, "who": done.who} for done in shown.by_hand
+        ]
+    }
+    return as_json(detail.summary) | found
+
+
+def _print_detail(shown: _Shown, expected_hours: float) -> None:
+    detail, body = shown.detail, shown.body
+    _print_facts(shown, expected_hours)
+    if shown.by_hand:
+        heading("done by hand:")
+        rows = [(local_text(done.at), done.deed.done, done.who) for done in shown.by_hand]
+        table(("when", "what", "who"), rows)
+    if body is not None:
+        heading("body:")
+        print(safe_lines(json.dumps(body, ensure_ascii=False, indent=2)))
+    show_provenance(shown.fields)
+    if detail.attempts:
+        heading("attempts:")
+        columns = ("started", "seconds", "status", "verdict", "detail")
+        table(columns, [_attempt(attempt) for attempt in detail.attempts], right=("seconds", "status"))
+        last = detail.attempts[-1].reply
+        if last:
+            heading("what the API answered:")
+            print(safe_lines(last.decode("utf-8", "replace")))
+    if detail.webhooks:
+        heading("webhooks:")
+        heads = ("id", "received", "after", "type", "says it was at", "correlation id", "repeats")
+        table(heads, [_webhook(said, detail.summary) for said in detail.webhooks], right=("id", "repeats"))
+
+
+def _print_facts(shown: _Shown, expected_hours: float) -> None:
     from interface.evidence.words import filled_line, shared_line
 
-    row = detail.summary
-    given_up = fields.get("discarded") or {}
+    detail, whole, row = shown.detail, shown.whole, shown.detail.summary
+    given_up = shown.fields.get("discarded") or {}
     facts(
         {
             "request": row.id,
@@ -205,39 +258,19 @@ def show(args: argparse.Namespace) -> int:
             "why": given_up.get("why"),
             "released by": releases_text(row.reasons) if row.state == "held" else "",
             "next attempt": local_text(row.due_at),
-            "waits because": destination.text(time.time()) if row.state == "waiting" else "",
+            "waits because": shown.destination.text(time.time()) if row.state == "waiting" else "",
             "correlation id": row.correlation_id,
             "panel": row.panel_id,
             "taken in": local_text(row.taken_at),
             "outcome": row.outcome.text,
             **{said: _when(at, row.taken_at) for said, at in _said(row)},
-            "webhook awaited for": _awaited(row, settings.webhooks.expected_hours),
+            "webhook awaited for": _awaited(row, expected_hours),
             "supersedes": row.supersedes,
             "completeness": filled_line(whole) if whole is not None else "",
             "shares": shared_line(whole) if whole is not None else "",
             "problem": detail.problem,
         }
     )
-    if by_hand:
-        heading("done by hand:")
-        table(("when", "what", "who"), [(local_text(done.at), done.deed.done, done.who) for done in by_hand])
-    if body is not None:
-        heading("body:")
-        print(safe_lines(json.dumps(body, ensure_ascii=False, indent=2)))
-    show_provenance(fields)
-    if detail.attempts:
-        heading("attempts:")
-        columns = ("started", "seconds", "status", "verdict", "detail")
-        table(columns, [_attempt(attempt) for attempt in detail.attempts], right=("seconds", "status"))
-        last = detail.attempts[-1].reply
-        if last:
-            heading("what the API answered:")
-            print(safe_lines(last.decode("utf-8", "replace")))
-    if detail.webhooks:
-        heading("webhooks:")
-        heads = ("id", "received", "after", "type", "says it was at", "correlation id", "repeats")
-        table(heads, [_webhook(said, row) for said in detail.webhooks], right=("id", "repeats"))
-    return 0
 
 
 def _said(row: "RequestSummary") -> tuple[tuple[str, float | None], ...]:

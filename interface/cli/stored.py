@@ -172,7 +172,9 @@ def releases_text(reasons: Sequence[dict[str, Any]]) -> str:
     """What releases a held request, in one line."""
     from interface.chart.holds import release_of  # brings pydantic: only for those who show a held request
 
-    found = dict.fromkeys(release_of(str(reason.get("code") or "")) for reason in reasons)
+    found = dict.fromkeys(
+        release_of(str(reason.get("code") or ""), str(reason.get("text") or "")) for reason in reasons
+    )
     return "; and ".join(release for release in found if release)
 
 

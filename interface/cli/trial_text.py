@@ -139,7 +139,7 @@ def _print_message(screen: Screen, message: MessageChange) -> None:
 
 
 def _print_release(screen: Screen, decision: str | None, reason: Reason) -> None:
-    release = release_of(reason.code) if decision in ("hold", "held") else ""
+    release = release_of(reason.code, reason.text) if decision in ("hold", "held") else ""
     if release:
         screen.line(("released by:", "yellow"), (release, ""), indent=4, sep=" ")
 

@@ -173,7 +173,7 @@ class Answering:
 
     def _viewer(self, store: Store, incoming: Incoming) -> Viewer | None:
         """Who is signed in; None: nobody (any more)."""
-        token = security.cookie_of(incoming.cookies, security.SESSION)
+        token = security.cookie_of(incoming, security.SESSION)
         if not token:
             return None
         now, digest = self._now(), security.token_hash(token)
@@ -241,7 +241,7 @@ class Answering:
     def _act(
         self, store: Store, incoming: Incoming, asked: Asked, around: Around, pattern: tuple[str, ...]
     ) -> Reply:
-        viewer, token = asked.viewer, security.cookie_of(incoming.cookies, security.SESSION)
+        viewer, token = asked.viewer, security.cookie_of(incoming, security.SESSION)
         if not (security.is_own(incoming) and security.is_csrf(asked.form.secret("csrf"), token)):
             raise RefusedError(
                 403, "This form is not of this session. Go back, load the page anew, try again."

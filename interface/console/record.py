@@ -201,7 +201,8 @@ def reasons_of(reasons: Sequence[Mapping[str, Any]], *, held: bool) -> list[dict
     found = []
     for reason in reasons:
         code = str(reason.get("code") or "")
-        found.append({"text": said_of(reason), "code": code, "release": release_of(code) if held else ""})
+        release = release_of(code, str(reason.get("text") or "")) if held else ""
+        found.append({"text": said_of(reason), "code": code, "release": release})
     return found
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from interface.console.asked import Incoming
@@ -82,9 +81,12 @@ def is_locked(incoming: Incoming) -> bool:
     return incoming.secure or urlsplit(incoming.origin).scheme == "https"
 
 
-def cookie_of(cookies: Mapping[str, str], name: str) -> str:
-    """The value of a cookie of ours; '' when there is none. Over TLS another could not have set it."""
-    return cookies.get(_LOCKED + name) or cookies.get(name) or ""
+def cookie_of(incoming: Incoming, name: str) -> str:
+    """The value of a cookie of ours; '' when there is none. Over TLS of our own only one that no other could have set, on
+    this machine or beside it, counts: who is brought a session of somebody else's would act under that name.
+    """
+    locked = incoming.cookies.get(_LOCKED + name)
+    return locked or ("" if incoming.secure else incoming.cookies.get(name, ""))
 
 
 def set_cookie(name: str, value: str, *, locked: bool) -> tuple[str, str]:

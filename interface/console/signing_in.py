@@ -45,7 +45,7 @@ class SigningIn:
     def answer(self, store: Store, incoming: Incoming, *, signed_in: bool) -> Reply:
         """The form, or what comes of it; `signed_in`: somebody is already."""
         locked = security.is_locked(incoming)
-        token = security.cookie_of(incoming.cookies, security.FORM)
+        token = security.cookie_of(incoming, security.FORM)
         query, form = Fields(incoming.query), Fields(incoming.form)
         following = local_path(query.secret("next") or form.secret("next"))
         if incoming.method == "GET":

@@ -11,7 +11,11 @@ from interface.history.columns import Layout, normal
 from interface.hl7.datatypes.dtm import parse_dtm
 
 _DATES = ("birth_date", "as_of", "date", "resolved", "start", "end", "prescribed")
-_SPREADSHEET = re.compile(r"\d(?:[.,]\d+)?E\+\d+", re.IGNORECASE)
+_SPREADSHEET = re.compile(r"\d(?:[.,]\d+)?E\+\d+|\d+[.,]0+", re.IGNORECASE)
+_AS_TEXT = re.compile('="([^"]*)"')
+"""How a table keeps the zeros of a number before spreadsheets."""
+_EMPTY = ("NULL", "\\N", "#N/A", '""')
+"""What databases and spreadsheets write into empty cells; two quotation marks would be HL7's null, and delete."""
 _PROBLEM_STATES = {
     "active": "active recurrence relapse chronic current ongoing open yes y true 1 a",
     "inactive": "inactive remission no n false 0 i",
@@ -90,11 +94,15 @@ def _row(line: int, cells: list[str], layout: Layout) -> Row | BadRow:
     more = any(cell.strip() for cell in cells[wanted:])
     if len(cells) < wanted or more:
         text = f"{len(cells)} cells where the headings are {wanted}; quote cells that hold a delimiter or a line break"
-        return BadRow(line, text)
+        # Excel leaves the last delimiters of a row out where these cells are empty in many rows
+        few = ", and let the last column be one that is filled in each row" if len(cells) < wanted else ""
+        return BadRow(line, text + few)
     found: dict[str, str] = {}
     for column, cell in zip(layout.columns, cells, strict=False):
         text = cell.strip()
-        if column and text and text != '""':  # which would be HL7's null, and delete
+        if kept := _AS_TEXT.fullmatch(text):
+            text = kept[1].strip()
+        if column and text and text not in _EMPTY:
             found[column] = text
     trouble = _trouble(found, layout.kind)
     if trouble:
@@ -110,7 +118,7 @@ def _trouble(cells: dict[str, str], kind: str) -> str:
     if not mrn:
         return "mrn is empty: whose it is can't be told"
     if _SPREADSHEET.fullmatch(mrn):
-        return "mrn is in the form that spreadsheets give long numbers; export the column as text"
+        return "mrn is in the form that programs give numbers (1.2E+11, 1234.0); export the column as text"
     if not any(cells.get(column) for column in ("code", "ndc", "label")):
         return "code is empty" if kind == "problems" else "code, ndc and label are empty: no drug is named"
     for column in _DATES:

@@ -220,7 +220,8 @@ class _Form(NamedTuple):
 
 
 def _write(header: Header, code: str, fault: Fault | None, now: datetime, control_id: str) -> bytes:
-    form = _form(header[:_CONTROL_ID] + header[_CONTROL_ID + 1 :])
+    kind = header[:_CONTROL_ID] + header[_CONTROL_ID + 1 :]
+    form = (_form if len("".join(kind)) <= _LONGEST_KNOWN else _made)(kind)
     delimiters = form.delimiters
     field = delimiters.field
     own = control_id if control_id.isalnum() else escape(control_id, delimiters)
@@ -234,9 +235,7 @@ def _write(header: Header, code: str, fault: Fault | None, now: datetime, contro
     return _encode(text, header.codec)
 
 
-@lru_cache(maxsize=256)
-def _form(but_control_id: tuple[str, ...]) -> _Form:
-    """Made once for messages whose MSH is the same but for MSH-7 and MSH-10: 4 us of an ACK's 7."""
+def _made(but_control_id: tuple[str, ...]) -> _Form:
     header = Header._make((*but_control_id[:_CONTROL_ID], "", *but_control_id[_CONTROL_ID:]))
     delimiters, encoding_characters = _delimiters(header)
     field, number = delimiters.field, version_number(header.version)
@@ -266,6 +265,12 @@ def _form(but_control_id: tuple[str, ...]) -> _Form:
         field.join(("", "", kind, "")),
         field.join(ending).rstrip(field) + "\r",
     )
+
+
+_form = lru_cache(maxsize=256)(_made)
+"""Made once for messages whose MSH is the same but for MSH-7 and MSH-10: 4 us of an ACK's 7."""
+_LONGEST_KNOWN = 1024
+"""Characters of an MSH that is remembered."""
 
 
 @lru_cache(maxsize=8)

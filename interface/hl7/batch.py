@@ -1,8 +1,10 @@
 """Taking a payload or a file apart into single messages: FHS/BHS batches, MLLP framing, several MSH."""
 
 import re
+from itertools import islice
 
 from . import charsets
+from .errors import TooManyMessagesError
 from .opening import DEBRIS, glued, openings, utf16_of
 
 _NAMES = ("MSH", "FHS", "BHS", "BTS", "FTS")
@@ -15,17 +17,19 @@ _BLANK = DEBRIS + "\r\n\x0b\x1c\x1a"
 _DEBRIS_BYTES = re.compile(rb"[ \t\x00\xef\xbb\xbf]")  # behind them a line may begin with a name all the same
 
 
-def split_messages(raw: bytes) -> list[bytes]:
+def split_messages(raw: bytes, most: int | None = None) -> list[bytes]:
     """The messages of one frame's payload, in order: one for each MSH, FHS/BHS/BTS/FTS left out.
 
     Bytes are passed on as they came. Without any MSH: `[raw]`. What stands before the first MSH and is no
     batch header stays in front of the first message, where the reader passes over it: nothing is lost from
     the journal. What stands behind a batch trailer stays behind it, where the reader stops: it is nobody's.
+
+    Raises TooManyMessagesError: there are more than `most`; the others are not looked for.
     """
     if raw[:3] == b"MSH" and _is_single(raw):
         return [raw]
     text, codec = _text_of(raw)
-    pieces = _split(text)
+    pieces = _split(text, most)
     return [raw] if not pieces or pieces == [text] else [_bytes_of(piece, codec) for piece in pieces]
 
 
@@ -74,10 +78,12 @@ def _bytes_of(text: str, codec: str) -> bytes:
     return text.encode(codec, "replace")
 
 
-def _split(text: str) -> list[str]:
-    starts = list(openings(text))
+def _split(text: str, most: int | None = None) -> list[str]:
+    starts = list(openings(text) if most is None else islice(openings(text), most + 1))
     if not starts:
         return []
+    if most is not None and len(starts) > most:
+        raise TooManyMessagesError
     if not _only_batch_lines(text[: starts[0]]):
         starts[0] = 0
     ends = [*starts[1:], len(text)]
@@ -85,11 +91,22 @@ def _split(text: str) -> list[str]:
 
 
 def _without_trailers(message: str) -> str:
-    for match in _BATCH_LINE.finditer(message):
-        if match.start() and _only_batch_lines(message[match.start() :]):
-            return message[: match.start() + 1]  # the line end before it is the last segment's own
-    return message
+    if not _BATCH_LINE.search(message):
+        return message
+    lines = message
+    for mark in "\n\x0b\x1c":
+        lines = lines.replace(mark, "\r")
+    end = len(lines)  # from the end on each line is looked at once, up to the last that is no batch line
+    while end > 0 and _is_batch_line(lines[(start := lines.rfind("\r", 0, end) + 1) : end]):
+        end = start - 1
+    trailer = _BATCH_LINE.search(message, max(end, 1))
+    # the line end before it is the last segment's own
+    return message[: trailer.start() + 1] if trailer else message
 
 
 def _only_batch_lines(text: str) -> bool:
-    return all(not line.strip(_BLANK) or _BATCH_LINE.match(line) for line in _LINE_END.split(text))
+    return all(map(_is_batch_line, _LINE_END.split(text)))
+
+
+def _is_batch_line(line: str) -> bool:
+    return not line.strip(_BLANK) or _BATCH_LINE.match(line) is not None

@@ -39,6 +39,7 @@ _CODECS = {
     **dict.fromkeys(("ISOIR14", "ISOIR87", "ISOIR159", "ISO2022JP"), JAPANESE),
     **dict.fromkeys(("ISOIR13", "SHIFTJIS", "SJIS"), "shift_jis"),
 }
+_LONGEST_DECLARED = 500
 _PUNCTUATION = re.compile("[^A-Z0-9]")
 _SPOKEN = re.compile(r"[A-Za-z0-9 ./_-]{1,24}")
 _C1 = re.compile(rb"[\x80-\x9f]")
@@ -57,9 +58,15 @@ def codec_of(name: str) -> str | None:
     return _CODECS.get(_PUNCTUATION.sub("", name.upper()))
 
 
-@lru_cache(maxsize=256)
 def codecs_of(declared: str, repetition: str = "~") -> tuple[str, ...]:
-    """The codecs of all of MSH-18 in order, each once. ISO 2022 (Japanese) goes first: it holds ASCII."""
+    """The codecs of all of MSH-18 in order, each once. ISO 2022 (Japanese) goes first: it holds ASCII. What stands behind
+    500 characters is no character set.
+    """
+    return _codecs_of(declared[:_LONGEST_DECLARED], repetition)
+
+
+@lru_cache(maxsize=256)
+def _codecs_of(declared: str, repetition: str) -> tuple[str, ...]:
     names = declared.split(repetition) if repetition and repetition in declared else (declared,)
     found = dict.fromkeys(codec for name in names if (codec := codec_of(name)))
     return tuple(sorted(found, key=lambda codec: codec != JAPANESE))

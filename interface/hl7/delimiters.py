@@ -29,7 +29,6 @@ STANDARD = Delimiters()
 VERBATIM = Delimiters("", "", "", "", "")  # MSH-1 and MSH-2 themselves: nothing in them is split or unescaped
 
 
-@lru_cache(maxsize=256)
 def read_delimiters(field: str, encoding_characters: str) -> tuple[Delimiters, tuple[str, ...]]:
     """The delimiters of MSH-1 and MSH-2 as sent, and notes on what was mended.
 
@@ -38,6 +37,12 @@ def read_delimiters(field: str, encoding_characters: str) -> tuple[Delimiters, t
 
     Raises HeaderError (undecodable) when the characters can't be delimiters at all.
     """
+    if len(encoding_characters) > _LONGEST:
+        return _read_delimiters(field, encoding_characters)
+    return _known_delimiters(field, encoding_characters)
+
+
+def _read_delimiters(field: str, encoding_characters: str) -> tuple[Delimiters, tuple[str, ...]]:
     if not is_delimiter(field):
         raise HeaderError("undecodable", "MSH-1 is no field separator: send MSH|^~\\&|…")
     sent = encoding_characters.strip()
@@ -58,6 +63,11 @@ def read_delimiters(field: str, encoding_characters: str) -> tuple[Delimiters, t
     return Delimiters(
         field, taken[0], taken[1], taken[2], taken[3], taken[4] if len(taken) > 4 else ""
     ), tuple(notes)
+
+
+_known_delimiters = lru_cache(maxsize=256)(_read_delimiters)
+_LONGEST = 16
+"""Encoding characters that are remembered: a sender must not fill the memory with what are none."""
 
 
 def is_delimiter(character: str) -> bool:

@@ -25,3 +25,7 @@ class HeaderError(NotHL7):
     def __init__(self, kind: HeaderFault, text: str):
         super().__init__(text)
         self.kind: HeaderFault = kind
+
+
+class TooManyMessagesError(NotHL7):
+    """One payload holds more messages than are taken at once."""

@@ -6,6 +6,7 @@ is the field separator itself, MSH-2 the encoding characters. Messages are read 
 
 - segments end with CR, LF, CRLF or a mixture; blank lines, byte order marks and VT/FS debris are passed over;
 - segment names may be lower case or have blanks around them;
+- an unfilled macro of a sender's template (`##NAME##`) is an empty part;
 - a line that starts with no segment name is text with a line break in it: it is read on as the end of the
   segment before it, behind a newline. MSH alone is never continued: the door has read it without, and the two
   must agree;
@@ -24,6 +25,7 @@ from . import charsets
 from .delimiters import STANDARD, VERBATIM, Delimiters
 from .documents import MANY, in_runs
 from .escapes import unescape
+from .macros import without_macros
 from .opening import DEBRIS, may_open, openings, read_opening
 
 NULL = '""'
@@ -343,6 +345,10 @@ def _segments(
     if text.find("MSH", 3) >= 0 and may_open(text, 3) and (again := next(openings(text, 3), None)):
         text = text[:again]
         notes.append("a second MSH: nothing was read from there on")
+    if "##" in text and (count := text.count("##")) > 1:
+        text = without_macros(text, delimiters)
+        if text.count("##") < count:
+            notes.append("unfilled macros (##…##): read as empty")
     separator = delimiters.field
     segments: list[Segment] = []
     by_name: dict[str, list[Segment]] = {}

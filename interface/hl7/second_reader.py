@@ -72,7 +72,10 @@ def differences(message: Message) -> Iterator[Difference]:
 def second_reading(message: Message) -> Any:
     """What python-hl7 makes of the message: it is given characters and CR, as it takes no other line end."""
     import hl7
+    from hl7 import containers, util
 
+    for quoting in (containers, util):  # what it can't decode it logs, with the value: a patient's
+        quoting.logger.disabled = True
     raw = message.raw.removeprefix(b"\xef\xbb\xbf").lstrip(b"\x0b")
     text = charsets.cp1252_text(raw) if message.charset == charsets.CP1252 else raw.decode(message.charset)
     return hl7.parse(text.replace("\r\n", "\r").replace("\n", "\r"))
@@ -166,6 +169,10 @@ def _escapes(found: Difference) -> bool:
     return bool(escape) and escape in raw
 
 
+def _macro(found: Difference) -> bool:
+    return found.raw.count("##") > 1 and found.ours == ""
+
+
 def _wide(found: Difference) -> bool:
     return found.message.charset.startswith("utf-16")
 
@@ -193,6 +200,7 @@ KINDS = (
          _continued),
     Kind("framing debris", "VT, FS, NUL or what stands before MSH: we pass over it", _debris),
     Kind("character set", "the bytes do not fit MSH-18: we read each line as it fits", _charset),
+    Kind("unfilled macro", "##…## is what a sender's template had no value for: we read none", _macro),
     Kind("UTF-16", "python-hl7 is given text, with the byte order mark still in it", _wide),
     Kind("escape handling", "an escape sequence that python-hl7 resolves otherwise, drops or keeps", _escapes),
 )  # fmt: skip

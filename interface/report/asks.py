@@ -164,6 +164,7 @@ DETAILS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"no family and given name for the person in PATH", "not both names in {1}"),
         (r"PATH says the value is deleted", "{1} deletes it (HL7 null)"),
         (r"no message names the clinician", "no message names one"),
+        (r"no message says it in", "no message says it"),
         (r"PATH is empty", "{1} is empty"),
         (r"an NDC of this form", "an NDC of this form can't be told apart"),
         (r"no coding system is declared", "no coding system is declared"),

@@ -105,8 +105,11 @@ class Compiled:
     variants: tuple[Variant, ...]
 
 
-def compile_layers(layers: Layers, tables: Mapping[str, Table]) -> Compiled:
-    """Compile every rule. Raises RuleError with file and line."""
+def compile_layers(
+    layers: Layers, tables: Mapping[str, Table], alike: Mapping[str, frozenset[str]] | None = None
+) -> Compiled:
+    """Compile every rule. Raises RuleError with file and line. `alike`: codes that are read as another (`only:`)."""
+    also = alike or {}
     rules: dict[str, list[Rule]] = {}
     settings: dict[str, SettingRule] = {}
     for made in layers.general:
@@ -115,7 +118,7 @@ def compile_layers(layers: Layers, tables: Mapping[str, Table]) -> Compiled:
             if not made.off:
                 settings[made.field] = found
             continue
-        rule = _rule(made, tables)
+        rule = _rule(made, tables, also)
         if not made.off:
             rules.setdefault(made.scope, []).append(rule)
     fixed = [
@@ -123,7 +126,7 @@ def compile_layers(layers: Layers, tables: Mapping[str, Table]) -> Compiled:
         for made in layers.fixed
     ]
     variants = [
-        Variant(made.sender, made.scope, made.field, None if made.off else _rule(made, tables))
+        Variant(made.sender, made.scope, made.field, None if made.off else _rule(made, tables, also))
         for made in layers.variants
         if made.sender is not None
     ]
@@ -146,11 +149,14 @@ def _setting(made: Definition) -> SettingRule:
     return SettingRule(made.written.label, field_name, SETTING[field_name])
 
 
-def _rule(made: Definition, tables: Mapping[str, Table]) -> Rule:
+def _rule(made: Definition, tables: Mapping[str, Table], alike: Mapping[str, frozenset[str]]) -> Rule:
     body, kind = made.body, str(made.body["type"])
     fields = fields_of(made.scope, made.field)
     if fields is None:
         raise made.error("each", f"each: '{made.scope}' is unknown{nearest(made.scope, SCOPES)}")
+    if made.field not in fields and made.field in SETTING:
+        said = f"'{made.field}' is read of no message: it comes from the settings, or by 'type: fixed'"
+        raise made.error("type", said)
     if made.field not in fields:
         raise made.error("field", f"unknown field '{made.field}'{nearest(made.field, fields)}")
     if kind not in TYPES:
@@ -169,11 +175,12 @@ def _rule(made: Definition, tables: Mapping[str, Table]) -> Rule:
         raise made.error("version", f"version: '{version}' is none of the API's versions, 1 and 2")
     spec = Spec(made.written.label, made.written.place, body, tuple(paths), tables)
     read = TYPES[kind](spec)
+    only = frozenset(spec.strings("only"))
     return Rule(
         spec.name,
         made.field,
         read,
-        frozenset(spec.strings("only")),
+        only.union(*(alike.get(code, ()) for code in only)),
         frozenset(path.segment for path in paths),
         body,
         made.snapshot,

@@ -63,8 +63,11 @@ class Condition:
         """How specific it is: by the number of names, then by which."""
         return len(self.wanted), sum(1 << self.names.index(name) for name in self.wanted)
 
+    def may_join(self, other: Condition) -> bool:
+        """Whether something can fit both."""
+        shared = self.wanted.keys() & other.wanted.keys()
+        return all(not self.wanted[name].isdisjoint(other.wanted[name]) for name in shared)
+
     def meets(self, other: Condition) -> bool:
         """Whether something can fit both, and neither is the more specific one."""
-        return self.wanted.keys() == other.wanted.keys() and all(
-            not values.isdisjoint(other.wanted[name]) for name, values in self.wanted.items()
-        )
+        return self.wanted.keys() == other.wanted.keys() and self.may_join(other)

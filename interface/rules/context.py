@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
+from unicodedata import category
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -113,11 +114,23 @@ def clean_text(text: str) -> str:
     What has no width goes without a trace.
     """
     if text.isalnum():
-        return text
+        return visible(text)
     # `translate` asks its table for each letter that is not in it, and is told so by an exception: 2.5 us of 3
     if _TO_BLANK.search(text):
         text = text.translate(_BLANKED)
-    return " ".join(text.split())
+    return visible(" ".join(text.split()))
+
+
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Letters and a symbol that show nothing."""
+
+
+def visible(text: str) -> str:
+    """The text as it is; nothing, where it has only blanks, control characters and others that nobody sees."""
+    if text.isascii() and text.isprintable():
+        return text
+    seen = (letter for letter in text if category(letter)[0] not in "CMZ" and letter not in _BLANK)
+    return text if any(seen) else ""
 
 
 def is_repaired(sent: str, cleaned: str) -> bool:

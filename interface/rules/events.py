@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from interface.rules.facts import Reason
 from interface.rules.source import Lines, RuleError, check_keys, nearest
 
 DOES = ("post", "chart", "cancel", "ignore")
@@ -32,6 +33,7 @@ _STANDARD = {
     "SIU": frozenset(f"S{number:02}" for number in range(12, 28)),
 }
 """HL7 table 0003: the trigger events of the two that appointments and visits come by."""
+_READ_AS = {"appointment": "SIU", "visit": "ADT"}
 _TYPE = re.compile(r"^[A-Z][A-Z0-9]{2}\^(?:[A-Z0-9]{3}|\*)$")
 
 
@@ -68,6 +70,13 @@ class Event:
     def books(self) -> bool:
         """Whether it is about an appointment that is or was booked, so that SCH-25 may say what it does."""
         return self.about == "appointment" and (self.default or self.does) == "post"
+
+    def by_site(self, reason: Reason) -> Reason:
+        """A reason, with what of the site's says that messages of the type do so: `[forward]`, or a row of messages.yaml."""
+        named = self.rule if "/" in self.rule else ""
+        if self.forward:
+            named = f'[forward] "{self.forward}" = "{self.does}"' if self.default != self.does else ""
+        return Reason(reason.code, f"{reason.text} ({named})") if named else reason
 
     @property
     def without(self) -> Event:
@@ -132,6 +141,18 @@ def changed_events(events: Mapping[str, Event], shipped: Lines, own: Lines, labe
         whole.files.update(dict.fromkeys(body, body.file))
         changed[kind] = _event(kind, whole, label, place)
     return changed
+
+
+def read_alike(events: Mapping[str, Event], own: Iterable[str]) -> dict[str, frozenset[str]]:
+    """By the code of the standard's messages about appointments and visits, the other codes that a site's types (`own`)
+    have for what is about the same: rules that are for the one read the others, too.
+    """
+    alike: dict[str, set[str]] = {code: set() for code in _READ_AS.values()}
+    for kind in own:
+        code, like = kind.partition("^")[0], _READ_AS.get(events[kind].about)
+        if like is not None and code not in alike:
+            alike[like].add(code)
+    return {like: frozenset(codes) for like, codes in alike.items()}
 
 
 def _may_change(known: Event | None, kind: str, body: Lines, place: str) -> None:

@@ -74,9 +74,8 @@ class Definition:
         return self.scope, self.field, is_composed(self.body)
 
     def error(self, key: str, text: str) -> RuleError:
-        """The error to raise for one of its keys, at the file that has it."""
-        place = self.body.place(key) if key in self.body.lines else self.written.place
-        return RuleError(f"{place}: {self.written.name}: {text}")
+        """The error to raise for one of its keys: at the rule itself where it has the key from the one it changes."""
+        return self.written.error(key, text)
 
 
 @dataclass(frozen=True)
@@ -247,8 +246,10 @@ def _base(
                 raise rule.error(key, said)
         return general[named.slot]
     if "field" not in rule.body:
-        names = [name for file, name in by_name if file == rule.file]
-        hint = nearest(rule.name, names)
+        hint = nearest(rule.name, [name for file, name in by_name if file == rule.file])
+        files = [file for file, name in by_name if name == rule.name]
+        if files:
+            hint = f"; {' and '.join(files)} has one: write it into a file of that name"
         said = f"no shipped rule of {rule.file} has this name{hint}"
         raise RuleError(
             f"{rule.place}: {rule.name}: {said}" + ("" if hint else "; a new rule needs 'field:'")

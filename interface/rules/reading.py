@@ -23,6 +23,8 @@ from interface.rules.policy import Policy, is_history, reads_as
 from interface.rules.rulebook import MRN, Rulebook
 
 _CLOCK_SLACK = timedelta(days=1)
+_LONGEST_NAME = 250
+"""Characters of MSH-9 and MSH-10 that count, as in the journal: each fact of a chart bears the control id."""
 _TRIGGER = re.compile("[A-Z][0-9]{2}")
 _ZERO_FOR_O = re.compile("0[0-9]{2}")
 _ONLY_EVENT = dict.fromkeys(("ORM", "RDE", "RDS", "RAS"), "O01")
@@ -104,7 +106,8 @@ def read_message(
         message = Message(raw, policy.listener_charsets.get(listener) or None)
     except HeaderError as error:
         return _rejected("", "", error.kind)
-    control_id, kind, code = message.control_id.strip(), message.type, message.message_code
+    control_id, kind = message.control_id.strip()[:_LONGEST_NAME], message.type[:_LONGEST_NAME]
+    code = message.message_code
     trigger, notes = message.trigger_event, message.notes
     if not code:
         return _rejected(control_id, kind, "missing-type")
@@ -216,7 +219,7 @@ def _move(book: Rulebook, context: Context, group: Group) -> Move:
     retired = [] if prior is None else _of_one_authority(context, mrn, prior.value or ())
     if mrn is not None and not set(_keys(mrn)).isdisjoint(map(_key, retired)):
         mrn = facts[MRN] = _without(book, context, group, retired) or mrn
-    why = [fact.why for fact in (mrn, prior) if fact is not None and fact.why]
+    why = [book.why_of(fact) for fact in (mrn, prior) if fact is not None and fact.why]
     if prior is None:
         why.append("MRG-1 and MRG-4 are empty")
     return Move(

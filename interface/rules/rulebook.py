@@ -12,17 +12,26 @@ from pathlib import Path
 from interface.hl7.message import Message
 from interface.rules.blocks import Block, Blocks, Marks
 from interface.rules.compiling import Fixed, Rule, SettingRule, Variant, compile_layers
-from interface.rules.conditions import Condition, plain
-from interface.rules.events import Event, changed_events, is_known, read_events
+from interface.rules.conditions import plain
+from interface.rules.events import Event, changed_events, is_known, read_alike, read_events
+from interface.rules.facts import Fact
 from interface.rules.fields import ORDER, ORDERS, PROBLEM, SCOPES
 from interface.rules.groups import ORDER_SEGMENTS
-from interface.rules.layers import Definition, Layers, shipped_layer, with_site, written_rules
+from interface.rules.layers import Layers, shipped_layer, with_site, written_rules
 from interface.rules.memory import Memories
 from interface.rules.mrn_form import AS_SENT, MrnForm
 from interface.rules.overlay import Overlay, read_overlay
 from interface.rules.site import NOTHING, Site
 from interface.rules.site_files import Checks, make_site
-from interface.rules.source import Lines, RuleError, nearest, read_text, read_yaml
+from interface.rules.site_rules import (
+    changes,
+    check_listeners,
+    check_lists,
+    check_messages,
+    check_tables,
+    own_sources,
+)
+from interface.rules.source import Lines, read_text, read_yaml
 from interface.rules.tables import Table, read_table, with_values
 
 MRN = "patient.mrn.extension"
@@ -58,6 +67,8 @@ class Rulebook:
     """What the overlay changes, a line for each, for people."""
     own_rows: Mapping[str, int] = field(default_factory=dict)
     """How many rows each of the site's own lists and tables has: `opt_out`, `routes`."""
+    own_sources: Mapping[str, str] = field(default_factory=dict)
+    """Of fields that the site has looked for elsewhere: where (`ZPI-2 (site-mappings/patient.yaml#name)`)."""
     _ready: dict[tuple[str, ...], Rulebook] = field(default_factory=dict, compare=False, repr=False)
 
     def unknown(self, types: Iterable[str]) -> list[str]:
@@ -211,6 +222,12 @@ class Rulebook:
         """Whether a site's folder says anything that counts when a request is composed."""
         return bool(self.fixed) or self.site != NOTHING
 
+    def why_of(self, number: Fact) -> str:
+        """Why a fact gives no number, with the rule where the site has it looked for elsewhere."""
+        return (
+            f"{number.why} ({number.rule})" if MRN in self.own_sources and "/" in number.rule else number.why
+        )
+
     @property
     def size(self) -> tuple[int, int]:
         """How many rules and tables there are."""
@@ -274,26 +291,34 @@ def read_rulebook(
     layers = with_site(
         layers, [rule for found in own.rules for rule in written_rules(found, own.file_label(found.file))]
     )
+    alike: Mapping[str, frozenset[str]] = {}
     if own.events is not None:
         events = changed_events(events, messages, own.events, own.file_label(own.events.file))
-    book = _book(layers, tables, events, default)
-    _check_own_tables(layers, own, shipped_tables, book)
-    _check_listeners(layers, listeners)
+        alike = read_alike(events, own.events["events"])
+    check_messages(layers, events)
+    book = _book(layers, tables, events, default, alike)
+    check_tables(layers, own, shipped_tables, book.tables)
+    check_listeners(layers, listeners)
     site = make_site(own.lists, Checks(tables, npi_check_digit, book.mrn_forms))
     return replace(
         book,
         site=site,
         folder=own.label,
-        changes=tuple(_changes(own, layers, shipped_tables)),
+        changes=tuple(changes(own, layers, shipped_tables)),
+        own_sources=own_sources(layers),
         own_rows={table.name: len(table.rows) for table in own.tables}
         | {name: len(source.rows) for name, source in own.lists.items()},
     )
 
 
 def _book(
-    layers: Layers, tables: Mapping[str, Table], events: Mapping[str, Event], default: Event
+    layers: Layers,
+    tables: Mapping[str, Table],
+    events: Mapping[str, Event],
+    default: Event,
+    alike: Mapping[str, frozenset[str]] | None = None,
 ) -> Rulebook:
-    compiled = compile_layers(layers, tables)
+    compiled = compile_layers(layers, tables, alike)
     book = Rulebook(
         events=events,
         default=default,
@@ -303,7 +328,7 @@ def _book(
         fixed=compiled.fixed,
         variants=compiled.variants,
     )
-    _check_lists(book)
+    check_lists(book.lists, book.variants)
     assert book.mrn_forms  # noqa: S101 - reads them, so that a slip is told now, not with the first message
     return book
 
@@ -332,83 +357,3 @@ def _changed_tables(shipped: Mapping[str, Table], own: Overlay) -> dict[str, Tab
         else:
             tables[table.name] = known.changed_by(table)
     return tables
-
-
-def _check_own_tables(layers: Layers, own: Overlay, shipped: Mapping[str, Table], book: Rulebook) -> None:
-    """A table that no rule names is a slip of its name; one in the place of a shipped one says what that may say."""
-    named: set[str] = set()
-    for made in (*layers.general, *layers.variants):
-        if made.written.label.startswith(f"{own.label}/"):
-            _check_words(made, book)
-        for key, value in made.body.items():
-            if not isinstance(value, str) or value not in book.tables:
-                continue
-            named.add(value)
-            before = made.base.body.get(key) if made.base is not None else None
-            usual = shipped.get(before) if isinstance(before, str) else None
-            if usual is not None and usual.values is not None and value not in shipped:
-                book.tables[value].checked(usual.values)
-    for table in own.tables:
-        if table.name not in shipped and table.name not in named:
-            row = next(iter(table.places.values()), f"{own.label}/tables/{table.name}.csv:")  # YAML has a row
-            hint = nearest(table.name, shipped) or "; name it in a rule (table: …)"
-            raise RuleError(f"{row.rpartition(':')[0]}:1: no rule names the table '{table.name}'{hint}")
-
-
-def _check_words(made: Definition, book: Rulebook) -> None:
-    """What stands for no code and for an unknown one must be a word that the table's rows may say."""
-    table = book.tables.get(str(made.body.get("table", "")))
-    for key in ("empty", "unknown"):
-        if key in made.written.body and table is not None and table.values is not None:
-            trouble = table.values.read(made.body[key])[1]
-            if trouble:
-                raise made.error(key, f"{key}: {trouble}")
-
-
-def _check_lists(book: Rulebook) -> None:
-    """A Z-segment lists problems or medications, and says which."""
-    for name, rules in book.lists.items():
-        groups = {rule.field.partition(".")[0] == "problem" for rule in rules}
-        if len(groups) > 1:
-            raise RuleError(
-                f"{rules[0].place}: {name} can't list problems and medications; use two Z-segments"
-            )
-        wanted = "problem.codings" if groups == {True} else "medication.nameCode"
-        everywhere = [*rules, *(v.rule for v in book.variants if v.scope == name and v.rule is not None)]
-        if not any(rule.field == wanted for rule in everywhere):
-            raise RuleError(f"{rules[0].place}: nothing comes of {name} without a rule for {wanted}")
-
-
-def _check_listeners(layers: Layers, listeners: Iterable[str] | None) -> None:
-    if listeners is None:
-        return
-    known = {plain(name): name for name in listeners}
-    for made in layers.variants:
-        wanted = made.sender.wanted.get("listener", frozenset()) if made.sender is not None else frozenset()
-        for name in sorted(wanted - known.keys()):
-            hint = nearest(name.lower(), known.values()) or f"; there are {', '.join(known.values())}"
-            raise made.written.error("for", f"no listener '{name.lower()}'{hint}")
-
-
-def _changes(own: Overlay, layers: Layers, shipped: Mapping[str, Table]) -> Iterable[str]:
-    for made in (*layers.general, *layers.variants, *layers.fixed):
-        if not made.written.label.startswith(f"{own.label}/"):
-            continue
-        base = made.base.written.label if made.base is not None and made.base.scope == made.scope else ""
-        does = "takes the place of" if made.off is False else "leaves out"
-        what = f"{does} {base}" if base and made not in layers.fixed else f"fills {made.field}"
-        whom = made.sender or made.appointments
-        if whom is not None:
-            what += f" for {_told(whom)}"
-        yield f"{made.written.label}: {what}"
-    if own.events is not None:
-        yield f"{own.file_label(own.events.file)}: changes {', '.join(own.events['events'])}"
-    for table in own.tables:
-        kind = "new" if table.name not in shipped else "replaced" if table.name in own.replaced else "changed"
-        yield f"table {table.name}: {kind}, {len(table.rows)} rows of {own.label}"
-    for name, source in own.lists.items():
-        yield f"{source.label}: {name.replace('_', ' ')}, {len(source.rows)} rows"
-
-
-def _told(condition: Condition) -> str:
-    return " and ".join(f"{name} {'/'.join(sorted(values))}" for name, values in condition.wanted.items())

@@ -76,9 +76,13 @@ class Site:
     opted_out: Mapping[str, tuple[tuple[str, Row], ...]] = field(default_factory=dict)
     """By number: the authorities it counts for (empty: any)."""
 
+    def providers_of(self, number: str) -> tuple[Provider, ...]:
+        """The rows with that id, of whichever authority."""
+        return self.providers.get(normal(number), ()) if number and self.providers else ()
+
     def provider(self, number: str, authorities: Iterable[str] = ()) -> Provider | None:
         """The clinician with that id: of one of these authorities, else of the row that names none."""
-        rows = self.providers.get(normal(number)) if number and self.providers else None
+        rows = self.providers_of(number)
         if not rows:
             return None
         named = {plain(name) for name in authorities if name}

@@ -14,7 +14,8 @@ from interface.rules.mrn_form import MrnForm
 from interface.rules.site import Location, Provider, Root, Row, Site, Withheld, bare_code
 from interface.rules.source import Lines, RuleError, check_keys, nearest, read_yaml
 from interface.rules.tables import Table, name_of, normal
-from interface.rules.types.clinical import LISTS, form_trouble
+from interface.rules.types.clinical import LISTS
+from interface.rules.types.coding import misfit, no_beginning
 from interface.rules.types.medication import ndc11
 from interface.rules.types.person import npi_check
 
@@ -33,6 +34,8 @@ COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 _PRIVATE = ("opt_out",)
 """What stands in them is patient data: errors quote nothing of them."""
 _DIGITS = re.compile(r"\d+", re.ASCII)
+_WILD = re.compile(r"^[A-Z]\d[0-9A-Z]?\.?x+$", re.ASCII | re.IGNORECASE)
+"""F10.x, as people write all that begin so: in ICD-10-CM an X only holds a place before others."""
 _NDC_LIKE = re.compile(r"\d+(?:-\d*)*", re.ASCII)
 _OID = re.compile(r"[0-2](?:\.(?:0|[1-9][0-9]*))+")
 
@@ -164,8 +167,9 @@ def _providers(source: Source, checks: Checks) -> dict[str, tuple[Provider, ...]
     for entry in source.rows:
         key, authority = normal(entry["id"]), plain(entry.get("authority", ""))
         once.take((key, authority), entry, "id")
+        named = f"{entry['id']} of {entry['authority']}" if authority else entry["id"]
         provider = Provider(
-            **source.row(entry, entry["id"]),
+            **source.row(entry, named),
             npi=_npi(entry, checks),
             family=_clean(entry, "family"),
             given=tuple(_clean(entry, "given").split()),
@@ -214,7 +218,7 @@ def _withheld(source: Source, checks: Checks) -> tuple[Codes, Codes]:
             raise RuleError(f"{entry.place()}: a row has a code, or a prefix such as F10*")
         column = "code" if code else "prefix"
         system = _system(entry, checks.tables)
-        text = (code or prefix).rstrip("*")
+        text = (code or prefix).rstrip("*").strip()
         is_prefix = bool(prefix) or code.endswith("*")
         wanted = bare_code(text)
         if trouble := _no_code(system, text, is_prefix=is_prefix):
@@ -235,9 +239,13 @@ def _no_code(system: str, text: str, *, is_prefix: bool) -> str:
     """Why a text is neither a code of the system nor a beginning of some: a range would withhold nothing, unseen."""
     if "*" in text or not bare_code(text):
         return "a * stands at the end, behind a beginning"
-    trouble = form_trouble(system, text, beginning=is_prefix)
-    if system == "RXNORM" and not _DIGITS.fullmatch(text):
-        trouble = "no code of RxNorm has this form"
+    upper = text.upper()
+    if is_prefix:
+        trouble = no_beginning(system, upper.replace(".", ""))
+    elif system in ("ICD10", "") and _WILD.search(text):
+        trouble = "the x stands for nothing"
+    else:
+        trouble = misfit(system, upper.rstrip("."))
     if not system and "-" in text and not _NDC_LIKE.fullmatch(text):
         trouble = "this is no code"
     if not trouble:

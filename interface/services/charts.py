@@ -10,14 +10,20 @@ from collections.abc import Iterable, Mapping
 
 from interface.chart.model import Chart
 
+MOST_ENTRIES = 200_000
+"""Problems, orders and appointments of all charts held, about 1 KB each: 320 charts of a feed have a tenth of them."""
+
 
 class ChartCache:
-    """At most `size` charts, the longest unused go first; found by patient id or by identity key."""
+    """At most `size` charts, and of `most_entries`; the longest unused go first; found by patient id or by identity key."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, most_entries: int = MOST_ENTRIES) -> None:
         self._size = size
+        self._most_entries = most_entries
         self._charts: OrderedDict[int, Chart] = OrderedDict()
         self._ids: dict[str, int] = {}
+        self._entries: dict[int, int] = {}
+        self._all_entries = 0
 
     def __len__(self) -> int:
         return len(self._charts)
@@ -39,7 +45,10 @@ class ChartCache:
             self._charts[patient] = chart
             self._charts.move_to_end(patient)
             self._ids.update(dict.fromkeys(chart.keys, patient))
-        while len(self._charts) > self._size:
+            entries = len(chart.problems) + len(chart.orders) + len(chart.appointments)
+            self._all_entries += entries - self._entries.get(patient, 0)
+            self._entries[patient] = entries
+        while len(self._charts) > self._size or self._all_entries > self._most_entries:
             patient = next(iter(self._charts))
             self.drop((patient,))
 
@@ -48,11 +57,14 @@ class ChartCache:
         for patient in patients:
             self._forget_keys(patient)
             self._charts.pop(patient, None)
+            self._all_entries -= self._entries.pop(patient, 0)
 
     def clear(self) -> None:
         """Forget all."""
         self._charts.clear()
         self._ids.clear()
+        self._entries.clear()
+        self._all_entries = 0
 
     def _forget_keys(self, patient: int) -> None:
         chart = self._charts.get(patient)

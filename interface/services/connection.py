@@ -214,20 +214,23 @@ class MLLPConnection(Protocol):
         for item in frames:
             if isinstance(item, Frame):
                 taken = take(item.payload, self.source, self, received_at)
-                batch.append(taken)
             else:
                 taken = take_oversized(item, self)
-                self.shared.settle(taken)
-                oversized = True
-                event(
-                    log,
-                    logging.WARNING,
-                    "frame-over-limit",
-                    listener=self.source.listener,
-                    peer=self.source.peer,
-                )
             self._pending.append(taken)
             self._pending_bytes += taken.size
+            if taken.receipt is None:
+                batch.append(taken)
+                continue
+            self.shared.settle(taken)
+            oversized = True
+            event(
+                log,
+                logging.WARNING,
+                "frame-over-limit",
+                listener=self.source.listener,
+                peer=self.source.peer,
+            )
+            break  # what is behind it in these bytes comes again
         if batch:
             self.shared.gate.take(batch)
             wait = self.shared.pause_for(self.source, batch)

@@ -41,7 +41,7 @@ class Deciding:
         """All of it, on a store. `now`: POSIX seconds. Until `guard` was asked, nothing is let out."""
         environment = engine.policy.environment
         test = ProductionTest(store) if environment == PRODUCTION_TEST else None
-        guard = Guarding(store, environment, now, test)
+        guard = Guarding(store, environment, now, test, version=engine.policy.api_version)
 
         def apart() -> Apart:
             return roster_of(store).apart

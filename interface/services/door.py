@@ -13,7 +13,6 @@ from interface.services.alert_channels import channels_of
 from interface.services.alert_looks import Looked
 from interface.services.alerting import DoorFacts, alerting_of
 from interface.services.bounded_http import BoundedSite
-from interface.services.certificates import Renewable
 from interface.services.checkpointing import Checkpointing
 from interface.services.connection import HANDSHAKE_SECONDS, Limits
 from interface.services.descriptors import Places, raise_limit, shares
@@ -29,7 +28,7 @@ from interface.services.listener import MLLPFactory
 from interface.services.listener_tls import ListenersTLS
 from interface.services.logs import event
 from interface.services.metrics import DoorMetrics
-from interface.services.ports import Ports, pair_of, renewable
+from interface.services.ports import Ports
 from interface.services.readiness import StoreCheck
 from interface.services.receiver import Alone, Received, Receiver, rules_of
 from interface.services.supervision import Supervisor
@@ -38,6 +37,7 @@ from interface.services.taken import Answering, Taken
 from interface.services.timing import WholeSeconds
 from interface.services.watch import Seen, Watch
 from interface.services.web import health_site
+from interface.services.web_tls import WebTLS
 from interface.settings import Listener, Settings, SettingsError, load_settings
 from interface.settings.reload import needs_restart
 from interface.store.database import Store
@@ -103,13 +103,13 @@ class Door:
             name="webhooks",
             said=("webhooks-failing", "webhooks-work-again"),
         )
-        self.certificate: Renewable | None = None
         self.store_check = StoreCheck(store.check_writable, reactor)
         self.alerting = alerting_of(settings, store, reactor, self._known, work_ahead)
         self.watch = Watch(self.alerting.look, reactor, self._watched, self._not_watched)
         self._seen = Seen(0, 0, 0)
         self.factories: dict[str, MLLPFactory] = {}
         self.listeners_tls = ListenersTLS()
+        self.web_tls = WebTLS()
         wanted = shares(settings, 0).wanted
         self._shares = shares(settings, raise_limit(wanted))
         self._places = Places(self._shares.senders)
@@ -118,7 +118,6 @@ class Door:
         """Host and port of each listener: a port that is closed does not know them any more."""
         self.web_port: Any = None
         self.webhooks_port: Any = None
-        self.web_certificate: Renewable | None = None
         self.console: Console | None = None
         if console is not None and settings.web.console:
             self.console = console(
@@ -130,7 +129,11 @@ class Door:
         self._control_ids = control_ids()
         self.metrics.alerts = lambda: {one.code for one in self.alerting.on}
         self.held_reasons = HeldReasons(store.unsettled.held, reactor, self._counted_held)
-        self.metrics.live |= {
+        self.metrics.live |= self._live(of_file=store.path is not None)
+
+    def _live(self, *, of_file: bool) -> dict[str, Callable[[], float]]:
+        """The gauges that are read when they are asked for. `of_file`: of a server's disk it is for others to tell."""
+        live: dict[str, Callable[[], float]] = {
             "waiting_messages": lambda: self.gate.waiting_frames,
             "waiting_bytes": lambda: self.gate.waiting_bytes,
             "reading_paused": lambda: self.gate.is_shut,
@@ -140,11 +143,10 @@ class Door:
             "webhooks_failing": lambda: self.inbox.failing is not None,
             "store_bytes": lambda: self._seen.size_bytes,
         }
-        if store.path is not None:  # of a server's disk it is for others to tell
-            self.metrics.live |= {
-                "disk_free_bytes": lambda: self._seen.free_bytes or 0,
-                "wal_bytes": lambda: self._seen.wal_bytes,
-            }
+        if of_file:
+            live["disk_free_bytes"] = lambda: self._seen.free_bytes or 0
+            live["wal_bytes"] = lambda: self._seen.wal_bytes
+        return live
 
     def _counted_held(self, held: Mapping[str, int]) -> None:
         self.metrics.held = held
@@ -183,9 +185,8 @@ class Door:
 
     def _certificates(self) -> dict[str, float]:
         """When those end that are served."""
-        own = {"[web]": self.web_certificate, "[webhooks]": self.certificate}
-        ends = {where: one.ends for where, one in own.items() if one is not None and one.ends is not None}
-        ends |= {f"[[listener]] {name}": end for name, end in self.listeners_tls.ends.items()}
+        listeners = {f"[[listener]] {name}": end for name, end in self.listeners_tls.ends.items()}
+        ends = self.web_tls.ends | listeners
         return {where: end.timestamp() for where, end in ends.items()}
 
     def _work_restarted(self) -> None:
@@ -196,8 +197,7 @@ class Door:
 
     def listen(self) -> None:
         """Bind all ports; DoorError for the first that cannot be had, and then none stays open."""
-        self.certificate = renewable(self.settings, self.settings.webhooks)
-        self.web_certificate = renewable(self.settings, self.settings.web)
+        self.web_tls.make(self.settings)
         self.listeners_tls.make(self.settings)
         ports = Ports(self.reactor, self._given.ports)
         for section in self.settings.listeners:
@@ -222,7 +222,7 @@ class Door:
             most=self._shares.web,
         )
         self.web_port = ports.bind(
-            "[web]", web.host, web.port, site, backlog=50, tls=self.web_certificate, name="web"
+            "[web]", web.host, web.port, site, backlog=50, tls=self.web_tls.web, name="web"
         )
         if (own := self.settings.webhooks_door) is not None:
             self.webhooks_port = self._listen_for_webhooks(ports, *own)
@@ -239,7 +239,9 @@ class Door:
             refused=self.receiver.refused,
             most=self._shares.web,
         )
-        return ports.bind("[webhooks]", host, port, site, backlog=50, tls=self.certificate, name="webhooks")
+        return ports.bind(
+            "[webhooks]", host, port, site, backlog=50, tls=self.web_tls.webhooks, name="webhooks"
+        )
 
     def _elsewhere(self, segments: Sequence[bytes]) -> Any:
         """The page of a path that is not one of health and metrics: that of webhooks where they share the port, or the
@@ -383,8 +385,7 @@ class Door:
         """Who may send, the secret, and a renewed certificate; the ports stay as they are."""
         try:
             rules = rules_of(settings)
-            if self.certificate is not None and (pair := pair_of(settings, settings.webhooks)) is not None:
-                self.certificate.use(pair)
+            self.web_tls.renew_webhooks(settings)
         except InterfaceError as error:
             event(log, logging.ERROR, "webhooks-not-reloaded", error=error)
             return
@@ -393,11 +394,8 @@ class Door:
 
     def _reload_web(self, settings: Settings) -> None:
         """A renewed certificate of [web]; the port stays as it is."""
-        if self.web_certificate is None:
-            return
         try:
-            if (pair := pair_of(settings, settings.web)) is not None:
-                self.web_certificate.use(pair)
+            self.web_tls.renew_web(settings)
         except InterfaceError as error:
             event(log, logging.ERROR, "web-not-reloaded", error=error)
 

@@ -66,7 +66,7 @@ def as_json(reading: Reading, outcome: Outcome, findings: Sequence[Finding] | No
 
 def reason_json(reason: Reason, *, held: bool) -> dict[str, str]:
     """A reason; of a hold with `release`, what releases it, where a row of the holds tells."""
-    release = release_of(reason.code) if held else ""
+    release = release_of(reason.code, reason.text) if held else ""
     return {"code": reason.code, "text": reason.text} | ({"release": release} if release else {})
 
 

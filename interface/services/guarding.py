@@ -46,7 +46,7 @@ def sent_by(store: States) -> Sent:
 
 
 class EnvironmentTakenError(InterfaceError):
-    """Other nodes use the store in another environment."""
+    """Other nodes use the store in another environment, or with another version of the API."""
 
     exit_code = 2
 
@@ -68,19 +68,39 @@ def enter(store: Store, environment: str, now: float) -> None:
     was = Life.of_text(text).environment if text is not None else ""
     if was == environment:
         return
-    if was and store.work.shared:
-        others = {node.name for node in store.nodes.daemons() if node.id != store.work.node}
-        if others:
-            raise EnvironmentTakenError(
-                f'[site] environment is "{environment}", and the daemon on {", ".join(sorted(others))} uses this '
-                f'store in "{was}": stop all of them before one goes to another environment'
-            )
+    if was and (others := _others(store)):
+        raise EnvironmentTakenError(
+            f'[site] environment is "{environment}", and the daemon on {others} uses this '
+            f'store in "{was}": stop all of them before one goes to another environment'
+        )
     life = _life(text, environment, now)
     store.environments.enter(life.as_text(), now)
     if was:
         event(log, logging.WARNING, "environment-changed", was=was, now=environment, live=life.live)
         if environment == PRODUCTION:
             training.say(store)
+
+
+def enter_version(store: Store, version: int, now: float) -> None:
+    """Requests are written in this version of the API from now on. Nodes of two versions would send what the other has
+    written to the wrong path. Raises StoreError, and EnvironmentTakenError.
+    """
+    was = store.environments.version()
+    if was == str(version):
+        return
+    if was is not None and (others := _others(store)):
+        raise EnvironmentTakenError(
+            f"[api] version is {version}, and the daemon on {others} uses this store with version {was}: "
+            "stop all of them before one goes to another version"
+        )
+    store.environments.use_version(str(version), now)
+
+
+def _others(store: Store) -> str:
+    """The hosts of other daemons that use the store; empty: none does, or none could."""
+    if not store.work.shared:
+        return ""
+    return ", ".join(sorted({node.name for node in store.nodes.daemons() if node.id != store.work.node}))
 
 
 class Guarding:
@@ -92,9 +112,12 @@ class Guarding:
         environment: str,
         now: Callable[[], float],
         test: ProductionTest | None = None,
+        *,
+        version: int,
     ) -> None:
-        """`now`: POSIX seconds. `test`: in the production test, how it stands."""
+        """`now`: POSIX seconds. `test`: in the production test, how it stands. `version`: of the API."""
         self._store = store
+        self._version: int | None = version
         self._test = test
         self._environment = environment
         self._now = now
@@ -103,6 +126,9 @@ class Guarding:
     def __call__(self) -> Guard:
         """The guard; the store lives in this environment from then on. Raises StoreError."""
         enter(self._store, self._environment, self._now())
+        if self._version is not None:  # once: while we are alive nobody goes to another
+            enter_version(self._store, self._version, self._now())
+            self._version = None
         before, self._life = self._life, life_of(self._store, self._environment, self._now())
         going = self._life.going
         if before is not None and not before.live and going is not None:

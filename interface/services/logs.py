@@ -208,6 +208,8 @@ def configure(stream: TextIO | None = None, level: int = logging.INFO, process: 
     root.addHandler(_Lines(stream or sys.stderr, Style("text", process, stream is None and _is_journal())))
     root.setLevel(level)
     root.propagate = False
+    # without a handler of its own what packages warn of would go to standard error as it stands: it may quote a message
+    logging.getLogger().addHandler(logging.NullHandler())
 
 
 def use(format_: Format, level: str) -> None:

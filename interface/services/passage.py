@@ -58,7 +58,7 @@ class Passage:
     # ------------------------------------------------------------------------------------------ for the loop
 
     def room(self, free: int, in_flight: int, ahead: int = 0) -> Room:
-        """What may be claimed when so many couriers are free, so many more may be handed out, and so many are."""
+        """What may be claimed when so many couriers are free, so many POSTs are out, and so many more may wait."""
         return self.destination.room(free, in_flight, self._steady(), ahead)
 
     def about_to_probe(self) -> None:

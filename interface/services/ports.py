@@ -108,9 +108,3 @@ def pair_of(settings: Settings, section: Secured) -> Pair | None:
         return None
     certificate, key = settings.resolve(section.tls_certificate), settings.resolve(section.tls_key)
     return read_pair(certificate, key, datetime.now(UTC))
-
-
-def renewable(settings: Settings, section: Secured) -> Renewable | None:
-    """What a port's TLS is made of; None: it has none. Raises CertificateError."""
-    pair = pair_of(settings, section)
-    return None if pair is None else Renewable(pair)

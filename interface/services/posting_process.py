@@ -51,10 +51,10 @@ class Threads:
     Bodies that find no thread wait, so that a thread that is back has its next one at once; but none for long:
     `give_back_old`, or the first reply after which the work must think, gives them back unsent.
 
-    `put` and `give_back_old` are called by one thread; `give` by any of them, one at a time, with all that has ended since.
+    `put` and `give_back_old` are called by one thread; `give` by any of them, and must not wait.
     """
 
-    def __init__(self, poster: Callable[[], Post], count: int, give: Callable[[list[Posted]], None]) -> None:
+    def __init__(self, poster: Callable[[], Post], count: int, give: Callable[[Posted], None]) -> None:
         self._poster = poster
         self._count = count
         self._give = give
@@ -65,8 +65,6 @@ class Threads:
         self._busy = 0
         self._started = 0
         self._bodies: SimpleQueue[ToPost] = SimpleQueue()
-        self._ended: deque[Posted] = deque()
-        self._giving = threading.Lock()
 
     @property
     def waiting(self) -> bool:
@@ -84,7 +82,6 @@ class Threads:
         """Give back what has waited for so long."""
         with self._state:
             self._give_back(time.monotonic() - seconds)
-        self._give_all()
 
     def _take_up(self) -> None:
         while self._waiting and self._busy < self._count:
@@ -106,26 +103,18 @@ class Threads:
                 reply, error = Reply(failure="other"), where(failed)
                 _dropped(poster)
                 poster = None
-            self._ended.append(Posted(number, started, time.monotonic(), reply, error))
+            ended = Posted(number, started, time.monotonic(), reply, error)
             with self._state:
                 self._busy -= 1
+                self._give(ended)
                 if self._waiting and not _goes_on(reply):
                     self._give_back()
                 self._take_up()
-            self._give_all()
 
     def _give_back(self, put_before: float = float("inf")) -> None:
         while self._waiting and self._waiting[0][0] <= put_before:
             put_at, body = self._waiting.popleft()
-            self._ended.append(Posted(body.number, put_at, time.monotonic(), None))
-
-    def _give_all(self) -> None:
-        with self._giving:
-            ended = []
-            while self._ended:
-                ended.append(self._ended.popleft())
-            if ended:
-                self._give(ended)
+            self._give(Posted(body.number, put_at, time.monotonic(), None))
 
 
 def _goes_on(reply: Reply) -> bool:
@@ -149,13 +138,26 @@ class _Permission:
         return time.monotonic() < self.until
 
 
+def _tell(line: socket.socket, ended: SimpleQueue[Posted]) -> None:
+    """Tell the work what ended, all that has since at once."""
+    with contextlib.suppress(OSError):  # it is gone
+        while True:
+            told = [ended.get()]
+            while not ended.empty():
+                told.append(ended.get())
+            line.sendall(packed(told))
+
+
 def serve(line: socket.socket, count: int) -> None:
     """Do what the work says until it closes the socket."""
     permission = _Permission()
     posters = Posters(permission)
-    threads = Threads(posters, count, lambda ended: line.sendall(packed(ended)))
+    ended: SimpleQueue[Posted] = SimpleQueue()
+    threads = Threads(posters, count, ended.put)
     unpacker = Unpacker()
     line.sendall(packed([]))  # we are up
+    # apart, for this thread must go on reading: a work that is slow to read what ended may be sending us more
+    threading.Thread(target=_tell, args=(line, ended), name="teller", daemon=True).start()
     while True:
         if threads.waiting and not select.select([line], [], [], LONGEST_WAIT_SECONDS / 4)[0]:
             threads.give_back_old(LONGEST_WAIT_SECONDS)

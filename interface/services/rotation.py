@@ -14,15 +14,17 @@ Begun anew after a crash, it goes on with the key of FILE.new, if that was the l
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import socket
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from interface.errors import InterfaceError
 from interface.store.crypto import Master
 from interface.store.database import Store, open_store
-from interface.store.errors import KeyringError
+from interface.store.errors import KeyringError, StoreError
 from interface.store.keys import key_file, load_or_create, read_key, sync_folder, write_new
 
 
@@ -57,16 +59,19 @@ class Replacement:
                 f"[store] key is {self._spec}: give --to SPEC, where the new key is (`keys new FILE` makes one)"
             )
         path = path.resolve()
-        old = self._now()
-        new = self._beside(path)
-        self._store.rotation.begin(old, new)
-        try:
-            kept = self._swap(path, old)
-        except OSError as error:
-            raise KeyringError(f"the at-rest key file {path} cannot be replaced: {error.strerror}") from None
-        others = self._others()
-        if not others:
-            self._finish()
+        with _alone(path):
+            old = self._now()
+            new = self._beside(path)
+            self._store.rotation.begin(old, new)
+            try:
+                kept = self._swap(path, old)
+            except OSError as error:
+                raise KeyringError(
+                    f"the at-rest key file {path} cannot be replaced: {error.strerror}"
+                ) from None
+            others = self._others()
+            if not others:
+                self._finish()
         return Replaced(path, kept, others)
 
     def begin(self, to: str) -> None:
@@ -124,3 +129,22 @@ class Replacement:
         master = self._now()
         open_store(self._url, master, create=False).close()
         return self._store.rotation.finish(master)
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Nobody else replaces the key in this file meanwhile: the one that ends first would forget the key that the other
+    has just begun. Its folder is locked, of which nothing is left behind. Raises StoreError.
+    """
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # a file system without locks
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise StoreError(
+                    f"the at-rest key file {path} is being replaced by another process: wait until it has ended"
+                ) from None
+        yield
+    finally:
+        os.close(folder)

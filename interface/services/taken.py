@@ -11,7 +11,8 @@ from typing import Literal, Protocol
 
 from interface.hl7.ack import Receipt, ack_code, write_ack
 from interface.hl7.batch import split_messages
-from interface.hl7.framing import Oversized, frame
+from interface.hl7.errors import TooManyMessagesError
+from interface.hl7.framing import HEAD_BYTES, Oversized, frame
 from interface.hl7.header import Header, HeaderError, read_header
 from interface.services.logs import event, where
 from interface.store.records.arrivals import Arrival, Stored
@@ -22,6 +23,10 @@ AckMode = Literal["auto", "original", "enhanced"]
 NotStoredAnswer = Literal["close", "AE", "AR"]
 
 STORED = "stored"
+MOST_MESSAGES = 10_000
+"""Messages in one frame: they are rows of one transaction, for which every sender waits (1.5 s for so many)."""
+ROW_BYTES = 1500
+"""Bytes that a row takes besides its message."""
 _RECEIPTS = {receipt.value: receipt for receipt in Receipt}
 
 
@@ -84,16 +89,19 @@ def take(payload: bytes, source: Source, lane: Lane, received_at: float) -> Take
     """The rows of one frame's payload (bytes between VT and FS); `received_at`: seconds since 1970.
 
     A frame that holds several MSH becomes several rows; the first one's MSH-10 is answered. What has no
-    readable MSH is a row too, marked with why.
+    readable MSH is a row too, marked with why. A frame that holds more than MOST_MESSAGES is over the limit.
     """
     try:
-        read = [arrival(raw, source, received_at) for raw in split_messages(payload)]
+        read = [arrival(raw, source, received_at) for raw in split_messages(payload, MOST_MESSAGES)]
+    except TooManyMessagesError:
+        return take_oversized(Oversized(payload[:HEAD_BYTES], len(payload)), lane)
     except Exception as error:
         # A fault of ours. Closing the connection would bring the same message again, for ever: it is stored
         # as undecodable, and the feed goes on.
         event(log, logging.ERROR, "header-fault", listener=source.listener, fault=where(error))
         read = [(None, _reject(payload, source, received_at, "undecodable"))]
-    return Taken(lane, read[0][0], [arrival for _, arrival in read], len(payload))
+    size = len(payload) + ROW_BYTES * (len(read) - 1)
+    return Taken(lane, read[0][0], [arrival for _, arrival in read], size)
 
 
 def take_oversized(oversized: Oversized, lane: Lane) -> Taken:

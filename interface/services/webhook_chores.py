@@ -20,7 +20,9 @@ PORTION = 10_000
 
 
 class WebhookChores:
-    """One thread's: the loop's. Counts requests that no webhook has answered, and keeps unmatched ones within bounds."""
+    """One thread's: the loop's. Counts requests that no webhook has answered, keeps unmatched ones within bounds, and finds
+    those that two nodes have missed between them.
+    """
 
     def __init__(
         self,
@@ -46,6 +48,8 @@ class WebhookChores:
 
     def step(self) -> bool:
         """A portion; whether there is more to do in this round."""
+        if self._after is None and self._store.work.shared:
+            self._store.work.look_again_for_webhooks()
         return self._drop() or self._count_overdue()
 
     def _drop(self) -> bool:

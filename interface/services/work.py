@@ -30,7 +30,7 @@ from interface.services.clock import Clock
 from interface.services.courier import ONE, Couriers, Envelope
 from interface.services.deciding import Deciding
 from interface.services.garbage import all_is_set_up
-from interface.services.guarding import EnvironmentTakenError, enter
+from interface.services.guarding import EnvironmentTakenError, enter, enter_version
 from interface.services.identity_settings import note_and_say
 from interface.services.limits import Limits, limits_of, say_limits
 from interface.services.lives import Lives
@@ -60,6 +60,8 @@ CONNECT_SECONDS = 10.0
 GIVES_WAY = 5
 """By so much the work is nicer than the door: with both busy, it gets a third of the door's share of a processor."""
 LOCK_SECONDS = 40.0
+_MANY_ROWS = 10
+"""A list that had so many rows and lost more than half of them is said: a person takes out a few."""
 """How long a work waits for one whose door was killed: that one drains first."""
 
 
@@ -203,8 +205,9 @@ def serve(settings_file: Path, now: str | None, began: str = "") -> None:
             clock = clock_at(now, settings.site.zone)
             with suppress(StoreError):  # the loop does it once more, and waits for the store
                 enter(store, engine.policy.environment, clock.now())
+                enter_version(store, engine.policy.api_version, clock.now())
             note_and_say(store, engine, clock.now())
-            say_empty({}, engine.book)
+            say_emptied({}, engine.book)
             if unknown := engine.book.unknown(engine.policy.decisions):
                 event(log, logging.WARNING, "forward-unknown-type", types=", ".join(unknown))
             say_limits(settings)
@@ -220,7 +223,7 @@ def serve(settings_file: Path, now: str | None, began: str = "") -> None:
                 nonlocal running
                 fresh = reloaded(settings_file, running.policy)
                 if fresh is not None:
-                    say_empty(running.book.own_rows, fresh.book)
+                    say_emptied(running.book.own_rows, fresh.book)
                     running = fresh
                     note_and_say(store, fresh, clock.now())
                 return fresh
@@ -297,9 +300,9 @@ def reloaded(settings_file: Path, policy: Policy) -> Engine | None:
     return Engine(book, replace(policy, **{name: getattr(fresh, name) for name in RELOADED}))
 
 
-def say_empty(before: Mapping[str, int], book: Rulebook) -> None:
-    """Say which of the site's lists and tables have no rows, or none any more: an export that failed leaves such a file,
-    and nothing of it is an error. `before`: how many rows they had.
+def say_emptied(before: Mapping[str, int], book: Rulebook) -> None:
+    """Say which of the site's lists and tables have no rows, or not half of them any more: an export that failed, or has
+    not ended, leaves such a file, and nothing of it is an error. `before`: how many rows they had.
     """
     for name in sorted({*before, *book.own_rows}):
         now, was = book.own_rows.get(name), before.get(name)
@@ -307,6 +310,8 @@ def say_empty(before: Mapping[str, int], book: Rulebook) -> None:
             had = {} if was is None else {"was": was}
             problem = "the file is gone" if now is None else "the file has no rows"
             event(log, logging.WARNING, "table-empty", table=name, **had, problem=problem)
+        elif now and was and was >= _MANY_ROWS and now * 2 < was:
+            event(log, logging.WARNING, "table-shrunk", table=name, was=was, rows=now)
 
 
 def clock_at(now: str | None, zone: tzinfo | None) -> Clock:

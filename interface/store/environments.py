@@ -15,6 +15,7 @@ from interface.store.schema import ASKED_BEFORE_PRODUCTION, intake_turn, message
 
 ENVIRONMENT = "environment"
 """The name under which it is remembered."""
+_API_VERSION = "api version"
 
 _NOBODY_SENDS = update(intake_turn).where(intake_turn.c.id == 1).values(settled_on=None)
 _HELD = (
@@ -76,6 +77,17 @@ class Environments(Part):
         """Remember another environment: no node sends anything before all open requests are settled for it."""
         with self._writing() as connection:
             seen.write(connection, {ENVIRONMENT: text}, now)
+            connection.execute(_NOBODY_SENDS)
+
+    def version(self) -> str | None:
+        """In which version of the API requests are written; None: that was never noted."""
+        with self._reading() as connection:
+            return seen.read(connection, _API_VERSION)
+
+    def use_version(self, version: str, now: float) -> None:
+        """Remember another version of the API: no node sends anything before all open requests are written anew for it."""
+        with self._writing() as connection:
+            seen.write(connection, {_API_VERSION: version}, now)
             connection.execute(_NOBODY_SENDS)
 
     def held(self) -> Iterator[HeldRow]:

@@ -14,6 +14,8 @@ class StoreError(InterfaceError):
     """The database server is not there, or not yet: it may be tried again."""
     damaged = False
     """The file is damaged: other parts of it may go on for a while."""
+    older = False
+    """The store is of an older version: a start brings it up to date, and the program of before opens it no more."""
     ours = False
     """It lies with this process, not with the store: another node may go on."""
 

@@ -61,9 +61,10 @@ class Inbox(Part):
                     row["id"] = ids[row["content_digest"]] = id_
                 connection.execute(_INSERT, rows)
             if again:
+                counts = sorted(again.items())  # in the order in which who joins them locks them
                 connection.execute(
                     _COUNT_AGAIN,
-                    [{"b_id": id_, "b_more": more, "b_at": at} for id_, (more, at) in again.items()],
+                    [{"b_id": id_, "b_more": more, "b_at": at} for id_, (more, at) in counts],
                 )
             still_good(connection, self._keyring, NotStored)
         return [WebhookStored(ids[digest], repeated) for digest, repeated in stored]

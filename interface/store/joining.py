@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 
 from interface.delivery.outcomes import Outcome
+from interface.store import counters
 from interface.store.errors import Overtaken
 from interface.store.prepared import Prepared
 from interface.store.records.turn import AttemptDone, Joins
@@ -127,6 +128,22 @@ _NAME = Prepared(
     )
 )
 _NEW_AGAIN = Prepared(update(webhooks).where(webhooks.c.correlation_id.in_(_IDS)).values(state="new"))
+LATEST = 10_000
+"""Webhooks among which is looked for those that were missed a moment ago."""
+# of each that is nobody's, never of each id there is: no planner turns a scalar subquery round
+_NAMED_AFTER_ALL = (
+    update(webhooks)
+    .where(
+        webhooks.c.state == "unmatched",
+        webhooks.c.id >= bindparam("b_from"),
+        select(request_ids.c.request_id)
+        .where(request_ids.c.correlation_id == webhooks.c.correlation_id)
+        .limit(1)
+        .scalar_subquery()
+        .is_not(None),
+    )
+    .values(state="new")
+)
 
 
 def name_requests(connection: Connection, attempts: Iterable[AttemptDone]) -> None:
@@ -150,3 +167,11 @@ def name_requests(connection: Connection, attempts: Iterable[AttemptDone]) -> No
                 }
     _NAME.execute_many(connection, list(rows.values()))
     _NEW_AGAIN.change_among(connection, (text for text, _ in rows))
+
+
+def look_again(connection: Connection) -> None:
+    """Have those of late joined that were found to be nobody's while another node was storing the reply that names them.
+
+    That node had looked for them before they came, and who joins did not see its reply yet.
+    """
+    connection.execute(_NAMED_AFTER_ALL, {"b_from": counters.peek(connection, "webhook") - LATEST})

@@ -114,7 +114,8 @@ def write_new(path: Path) -> None:
         raise
     except OSError as error:
         failed = KeyringError(f"the at-rest key file {path} cannot be made: {error.strerror}")
-        failed.disk_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            failed.disk_full, failed.exit_code = True, 1  # nothing in the settings has to change
         raise failed from None
 
 

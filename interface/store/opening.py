@@ -55,12 +55,7 @@ class Opening(Part):
                 version = _checked_version(connection, master, name, migrations)
             while version < migrations[-1].version:
                 if not change:
-                    raise StoreError(
-                        f"the store {name} is of version {version} and must become {migrations[-1].version}: "
-                        "start the daemon once, it brings the store up to date"
-                        if version
-                        else said_of_none(self._database)
-                    )
+                    raise _to_be_changed(self._database, version, migrations[-1].version)
                 with self._writing() as connection:
                     # again, under the lock: another process may have been here first
                     self._database.lock_schema(connection)
@@ -76,6 +71,17 @@ class Opening(Part):
             return version
         finally:
             self.close()
+
+
+def _to_be_changed(database: Database, version: int, newest: int) -> StoreError:
+    if not version:
+        return StoreError(said_of_none(database))
+    failed = StoreError(
+        f"the store {database.name} is of version {version} and must become {newest}: "
+        "start the daemon once, it brings the store up to date"
+    )
+    failed.older = True
+    return failed
 
 
 def _checked_version(

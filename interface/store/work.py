@@ -157,6 +157,11 @@ class Work(WorkReads):
                 claims.wake(connection, "all", at, beyond=at + longest)
         return len(sending)
 
+    def look_again_for_webhooks(self) -> None:
+        """Have webhooks joined that were nobody's while another node stored the reply that names them."""
+        with self._writing() as connection:
+            joining.look_again(connection)
+
     # ------------------------------------------------------------------------------------------ the turn
 
     @property

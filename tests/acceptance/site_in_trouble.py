@@ -55,11 +55,10 @@ class Site:
 
     def at_rest(self) -> bool:
         """Whether nothing waits and nothing is being sent."""
-        return not (
-            self.lists("messages", "--state", "new")
-            or self.lists("requests", "--state", "waiting")
-            or self.lists("requests", "--state", "sending")
-        )
+        if self.lists("messages", "--state", "new"):
+            return False
+        # all at once: between two lists one that is sent may have come back to wait
+        return not {row["state"] for row in self.lists("requests")} & {"waiting", "sending"}
 
     def lists(self, command: str, *more: str) -> list[dict[str, Any]]:
         done = call(command, "-c", str(self.path), "--json", "--limit", "100000", *more)

@@ -506,6 +506,13 @@ def test_messages_left_out_stay_out_when_reprocessed(clinic: Clinic, capsys: Cap
     ]
 
 
+def test_where_no_message_was_chosen_json_is_what_it_always_is(clinic: Clinic, capsys: Capture) -> None:
+    done = answer(capsys, "messages", "reprocess", "--type", "XXX", "--yes", "--now", NOW)
+    assert (done["commands"], done["messages"], done["failed"]) == ([], 0, [])
+    tried = answer(capsys, "messages", "reprocess", "--type", "XXX", "--dry-run", "--now", NOW)
+    assert (tried["messages"], tried["summary"]["charts"]) == ([], {"rebuilt": 0})
+
+
 # ---------------------------------------------------------------- releasing
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -177,6 +179,35 @@ def test_backups_in_a_folder_bear_their_time_and_the_oldest_go(
     said = capsys.readouterr()
     assert "good" in said.out and "3 messages" in said.out
     assert "the at-rest key is not in it" in said.err
+
+
+def test_the_backup_that_was_just_made_stays_though_older_ones_bear_a_later_time(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Made while the machine's clock was years ahead."""
+    folder = site / "backups"
+    folder.mkdir()
+    later = [folder / f"interface-2099010{day}T000000Z.db" for day in (1, 2)]
+    for path in later:
+        path.write_text("")
+    assert main(["backup", "backups", "--keep", "2", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["deleted"] == [str(Path("backups") / later[0].name)]
+    assert sorted(folder.iterdir()) == sorted([site / answer["file"], later[1]])
+
+
+def test_a_store_of_an_older_version_is_not_to_be_started_first(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The start brings it up to date, and the backup would be of no use to the old program."""
+    with closing(sqlite3.connect(site / "interface.db")) as store:
+        store.execute("UPDATE schema_version SET version = version - 1")
+        store.commit()
+    assert main(["backup", "copy.db"]) == 1
+    said = capsys.readouterr().err
+    assert "of an older version, which this program does not copy: use the old program, or stop" in said
+    assert "start" not in said and said.count("\n") == 1
+    assert not (site / "copy.db").exists()
 
 
 def test_a_bad_backup_is_exit_1_and_one_line(site: Path, capsys: pytest.CaptureFixture[str]) -> None:

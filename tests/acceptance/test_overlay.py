@@ -124,7 +124,10 @@ def test_explain_uses_the_folder_and_the_listener(site: Site) -> None:
     (site.folder / "m.hl7").write_bytes(message("M1", "D42^Quill^Avery") + b"\rZPI|1|M")
     explain = ("explain", "-c", "site.toml", "--now", NOW, "--json", "m.hl7")
     for more, gender, name in (((), "FEMALE", "patient.yaml#gender"), (("--listener", "main"), "MALE", None)):
-        (answer,) = json.loads(site.call(*explain, *more).stdout)["messages"]
+        done = site.call(*explain, *more)
+        said = "rules of a listener count with --listener NAME alone; there are main"
+        assert (said in done.stderr) is (not more)
+        (answer,) = json.loads(done.stdout)["messages"]
         found = {entry["field"]: (entry["value"], entry["rule"]) for entry in answer["fields"]}
         assert found["patient.gender"] == (gender, name or "site-mappings/patient.yaml#g")
         assert found["upcomingAppointmentProvider.npi"] == (NPI, "site-mappings/providers.csv#D42")

@@ -21,7 +21,8 @@ _FORMS = tuple(
     for form in (
         # HL7: YYYY[MM[DD[HH[MM[SS[.S…]]]]]][±ZZZZ]
         r"(?P<year>\d{4})(?:(?P<month>\d{2})(?:(?P<day>\d{2})(?:(?P<hour>\d{2})(?:(?P<minute>\d{2})"
-        r"(?:(?P<second>\d{2})(?:\.(?P<fraction>\d*))?)?)?)?)?)?"
+        # or without the point, as many engines write milliseconds
+        r"(?:(?P<second>\d{2})(?:(?:\.|(?=\d{1,6}(?!\d)))(?P<fraction>\d*))?)?)?)?)?)?"
         + r"(?:(?P<offset>Z|z|[+-]\d{4}|[+-]\d{2}:\d{2}))?",
         # ISO 8601: 2026-03, 2026-03-05, 2026-03-05T10:00:00Z, 20260305T100000; also with blanks or slashes
         r"(?P<year>\d{4})(?P<s>[-/])(?P<month>\d{1,2})(?:(?P=s)(?P<day>\d{1,2})(?:[Tt\s]\s*"
@@ -104,12 +105,18 @@ class DTM(msgspec.Struct, frozen=True, gc=False):
             return day
 
 
-@lru_cache(maxsize=1024)
 def parse_dtm(text: str) -> DTM | None:
     """Read a date or time; None when it is none or impossible (30 February, hour 24).
 
     HL7's own forms with fractions, and offsets behind any precision; ISO 8601; month first, with slashes.
     """
+    return _parsed(
+        text if len(text) <= _LONGEST else text.strip()[: _LONGEST + 1]
+    )  # nothing longer is remembered
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str) -> DTM | None:
     text = text.strip()
     if len(text) in (8, 14) and text.isascii() and text.isdigit():
         return _of_digits(text)  # nearly all are: a fourth of the time

@@ -22,6 +22,8 @@ from interface.rules.types.base import (
     says_something,
 )
 
+_FILLED = re.compile(r"^0{4,}([0-9]{5})$")
+"""A ZIP filled up with zeros to nine or more digits (0000053703); no ZIP itself begins with so many."""
 _ZIP = re.compile(r"^([0-9]{5})(?:[-\s–]\s?[0-9]{0,4}|[0-9]{4})?$")
 
 
@@ -72,7 +74,9 @@ class AddressTables:
         if isinstance(found, str):
             value["zip"] = found
             leaves.append(Leaf(".zip", found, repetition.at(5)))
-            if found != texts[4]:
+            if _FILLED.match(texts[4]):
+                said.append(f"{repetition.at(5)}: the last five digits, behind zeros")
+            elif found != texts[4]:
                 said.append(f"{repetition.at(5)}: the first five digits of ZIP+4")
         return Value(value, tuple(leaves), tuple(said))
 
@@ -83,7 +87,7 @@ class AddressTables:
             return Unfit(
                 f"{repetition.path} has no US ZIP: {repetition.at(6)} is {self._country_name(country)}"
             )
-        match = _ZIP.match(sent)
+        match = _FILLED.match(sent) or _ZIP.match(sent)
         if not sent:
             return Unfit(f"{repetition.at(5)} is empty: no US ZIP")
         if match is None or match.group(1) == "00000":

@@ -20,6 +20,7 @@ from interface.rules.types.base import (
     Words,
     as_fact,
     is_deleted,
+    loose,
     one,
     recurring,
     repetitions,
@@ -101,6 +102,12 @@ class _Statuses:
         self.starts = [
             (code[:-1].split(), value) for code, value in words.table.rows.items() if code.endswith("*")
         ]
+        self.own = {
+            loose(code): f"{'/'.join(place.rpartition(':')[0].split('/')[-3:])}#{code}"
+            for code, place in words.table.places.items()
+            if not place.startswith("tables/")
+        }
+        """The site's own rows by code, as provenance names them."""
 
     def get(self, sent: str, *, whole: bool) -> str | None:
         """What the status says; `whole`: only where all of it is a row."""
@@ -134,7 +141,11 @@ def appointment_status(spec: Spec) -> Reader:
                     continue
                 found = statuses.get(sent, whole=path in maybe)
                 if found is not None:
-                    return one(found, path.source(repetition))
+                    source, row = (
+                        path.source(repetition),
+                        statuses.own.get(loose(sent)) if statuses.own else None,
+                    )
+                    return one(found, source, *((f"{source} is {found} by {row}",) if row else ()))
                 if path not in maybe:
                     unknown = unknown or (path.source(repetition), sent)
         if unknown is not None:

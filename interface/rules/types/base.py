@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from interface.hl7.message import NULL, Message, Repetition, Segment
-from interface.rules.context import Context, deleted_fact, no_fact
+from interface.rules.context import Context, deleted_fact, no_fact, visible
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope, read_path
 from interface.rules.source import Lines, RuleError, check_keys, nearest
@@ -48,8 +48,9 @@ class Spec:
         check_keys(self.body, (*COMMON_KEYS, *allowed), self.name.split("#")[-1])
 
     def error(self, key: str, text: str) -> RuleError:
-        """The error to raise for an option's value."""
-        place = self.body.place(key) if key in self.body.lines else self.place
+        """The error to raise for an option's value: at the rule itself where it has that from the one it changes."""
+        own = key in self.body.lines and key not in self.body.files
+        place = self.body.place(key) if own else self.place
         return RuleError(f"{place}: {self.name.split('#')[-1]}: {text}")
 
     def table(self, key: str, default: str | None = None) -> Table | None:
@@ -211,6 +212,15 @@ def says_deleted(entry: Repetition) -> bool:
     return any(entry.null_component(number) for number in parts) and not says_something(entry)
 
 
+def elsewhere(paths: Sequence[Path], scope: Scope) -> tuple[str, str]:
+    """The first text at one of the paths, and where it stands."""
+    for path in paths:
+        for repetition in path.repetitions(scope):
+            if found := visible(path.text(repetition)):
+                return found, path.source(repetition)
+    return "", ""
+
+
 class Value(msgspec.Struct, frozen=True, gc=False):
     """What one candidate yields: the value, its scalars with their sources, and what was repaired."""
 
@@ -228,6 +238,8 @@ class Unfit(msgspec.Struct, frozen=True, gc=False):
 
 
 Convert = Callable[[Context, Path, Repetition], Value | Unfit | None]
+NoteOthers = Callable[[Context, Repetition, Sequence[Repetition]], None]
+"""Notes the repetitions behind the one that is taken."""
 
 
 def where_valued(read: Reader, *beside: Path) -> Reader:
@@ -278,10 +290,13 @@ def one_by_one(make: TypeMaker) -> TypeMaker:
     return made
 
 
-def first_valid(spec: Spec, convert: Convert, *, note_unfit: bool = False) -> Reader:
+def first_valid(
+    spec: Spec, convert: Convert, *, note_unfit: bool = False, others: NoteOthers | None = None
+) -> Reader:
     """A reader that takes the candidates in order; the first that yields a valid value wins.
 
-    When none does, the first unfit one's reason is kept; `note_unfit` also lists each in `left_out`.
+    When none does, the first unfit one's reason is kept; `note_unfit` also lists each in `left_out`. `others` notes what
+    stands behind the one that wins, in the same field.
     """
     rule = spec.name
     paths = [(path, path.segment in RESOURCES) for path in spec.paths]
@@ -289,7 +304,8 @@ def first_valid(spec: Spec, convert: Convert, *, note_unfit: bool = False) -> Re
     def read(context: Context, scope: Scope) -> Fact | None:
         why = deleted = ""
         for path, resource in paths:
-            for repetition in repetitions(path, context, scope) if resource else path.repetitions(scope):
+            sent = repetitions(path, context, scope) if resource else path.repetitions(scope)
+            for repetition in sent:
                 if repetition.raw == NULL:
                     deleted = deleted or path.source(repetition)
                     continue
@@ -297,6 +313,8 @@ def first_valid(spec: Spec, convert: Convert, *, note_unfit: bool = False) -> Re
                 if found is None:
                     continue
                 if isinstance(found, Value):
+                    if others is not None and len(sent) > 1:
+                        others(context, repetition, sent[sent.index(repetition) + 1 :])
                     return as_fact(found, rule, context)
                 why = why or found.why
                 if note_unfit:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
+import msgspec
+
 from interface.contract.texts import is_clean
 from interface.hl7.datatypes.dtm import parse_dtm
 from interface.hl7.message import Repetition
-from interface.rules.context import Context, deleted_fact, no_fact
+from interface.rules.context import Context, deleted_fact, no_fact, visible
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
 from interface.rules.tables import normal
@@ -17,47 +19,29 @@ from interface.rules.types.base import (
     TypeMaker,
     Unfit,
     Value,
+    elsewhere,
     first_valid,
     one,
     one_by_one,
     recurring,
 )
-from interface.rules.types.coding import Coding, codings, system_row
+from interface.rules.types.coding import ICD10_FORM, Coding, codings, misfit, named_system, system_row
 
-_ICD10_SHAPE = re.compile(r"^[A-Z]\d[0-9A-Z](?:\.?[0-9A-Z]{1,4})?$")
-_ICD9_SHAPE = re.compile(r"^\d{3}\.\d{1,2}$")
+_ICD9_SHAPE = re.compile(r"^\d{3}\.\d{1,2}$", re.ASCII)
 _UNDOTTED = {
     "ICD10": re.compile(r"^([A-Z]\d[0-9A-Z])([0-9A-Z]{1,4})$", re.ASCII),
     "ICD9": re.compile(r"^(E\d{3}|V\d{2}|\d{3})(\d{1,2})$", re.ASCII),
 }
-_ICD9_LETTER = re.compile(r"^(?:V\d{2}|E\d{3})(?:\.?\d{1,2})?$")
+_IN_BRACKETS = re.compile(r"^(.*\S)\s*\[([A-Z]\d\d|[A-Z0-9]{3}\.[A-Z0-9]{1,4})\]$", re.ASCII)
+"""A label with its code; without a dot only I10 and its like: H1N1 is none."""
+_ICD9_LETTER = re.compile(r"^(?:V\d{2}|E\d{3})(?:\.?\d{1,2})?$", re.ASCII)
 
 LISTS = ("ICD10", "ICD9", "SNOMED")
-_NAMES = {"ICD10": "ICD-10", "ICD9": "ICD-9", "SNOMED": "SNOMED CT"}
-_FORMS = {
-    "ICD10": _ICD10_SHAPE,
-    "ICD9": re.compile(r"^(?:\d{3}|V\d{2}|E\d{3})(?:\.?\d{1,2})?$"),
-    "SNOMED": re.compile(r"^[1-9]\d{5,17}$"),
-}
-"""What a code must look like to be one at all; text in a code's place is none (release formats of the three systems)."""
-_BEGINNINGS = {
-    "ICD10": re.compile(r"^[A-Z](?:\d(?:[0-9A-Z]{1,5})?)?$", re.ASCII),
-    "ICD9": re.compile(r"^(?:\d{1,5}|V\d{0,4}|E\d{0,5})$", re.ASCII),
-    "SNOMED": re.compile(r"^[1-9]\d{0,17}$", re.ASCII),
-}
-"""What codes of these systems may begin with, without dots."""
+_MOST_CODINGS = 50
+"""Of one diagnosis: each is held against each other that the chart has by its number."""
 _ANY_FORM = re.compile(r"^\S+$")
 """Of a system whose codes are not known here: text has blanks, a code has none."""
 _OID = re.compile(r"^(?:urn:oid:)?([0-2](?:\.(?:0|[1-9]\d*)){3,})$", re.ASCII | re.IGNORECASE)
-
-
-def form_trouble(system: str, code: str, *, beginning: bool = False) -> str:
-    """Why no code of a system (ICD10, ICD9, SNOMED) looks so, or begins so; empty when one may, and of other systems."""
-    upper = code.upper()
-    form = _BEGINNINGS.get(system) if beginning else _FORMS.get(system)
-    if form is None or form.match(upper.replace(".", "") if beginning else upper.rstrip(".")):
-        return ""
-    return f"no code of {_NAMES[system]} {'begins so' if beginning else 'has this form'}"
 
 
 def dotted(system: str, code: str) -> str:
@@ -77,7 +61,7 @@ def by_shape(code: str) -> str:
     upper = code.upper()
     if _ICD9_SHAPE.match(upper):
         return "ICD9"
-    if _ICD10_SHAPE.match(upper) and not _ICD9_LETTER.match(upper):
+    if ICD10_FORM.fullmatch(upper) and not _ICD9_LETTER.match(upper):
         return "ICD10"
     return ""
 
@@ -88,11 +72,12 @@ def diagnosis(spec: Spec) -> Reader:
     Version 1 has lists for ICD-10, ICD-9 and SNOMED CT. Version 2 takes every other system that `systems:` knows and that
     has an OID, by `oids:` or as it was sent; the OID is then its name.
 
-    The system is named by CWE.3/.6, else by `system_from:`; undeclared it is the site's default, else told by shape
-    only where no other system could have the code. What is left out is noted with its reason. `kind_from:` is the
-    diagnosis' type (DG1-6), for sites that take some types only (`[mappings] diagnosis_types`).
+    The system is named by CWE.3/.6, else by `system_from:`, else by `system:`; undeclared it is the site's default, else
+    told by shape only where no other system could have the code. A label alone that ends with such a code in brackets
+    (`Low back pain [M54.50]`) has it. What is left out is noted with its reason. `kind_from:` is the diagnosis' type
+    (DG1-6), for sites that take some types only (`[mappings] diagnosis_types`).
     """
-    spec.options("systems", "oids", "system_from", "label_from", "kind_from")
+    spec.options("systems", "oids", "system_from", "system", "label_from", "kind_from")
     return recurring(_Diagnosis(spec).read)
 
 
@@ -104,6 +89,7 @@ class _Diagnosis:
         self.systems, self.oids = spec.needed_table("systems"), spec.table("oids")
         self.system_from, self.label_from = spec.path_list("system_from"), spec.path_list("label_from")
         self.kind_from = spec.path_list("kind_from")
+        self.system = named_system(spec, self.systems)
 
     def read(self, context: Context, scope: Scope) -> Fact | None:
         found: list[dict[str, str]] = []
@@ -113,12 +99,20 @@ class _Diagnosis:
         texts: list[tuple[str, str, str]] = []
         why = deleted = ""
         unwanted = self._unwanted(context, scope)
-        shared = _elsewhere(self.system_from, scope)
+        shared = elsewhere(self.system_from, scope)
+        if not shared[0]:
+            shared = (self.system, "")
         for repetition in self.path.repetitions(scope):
             if repetition.is_null:
                 deleted = deleted or self.path.source(repetition)
                 continue
-            for coding in codings(repetition):
+            for coding in _bracketed(list(codings(repetition)), said):
+                if len(found) >= _MOST_CODINGS:
+                    sent = coding.code or coding.text
+                    context.leave_out(
+                        coding.code_source, sent, f"of one diagnosis {_MOST_CODINGS} codes count"
+                    )
+                    continue
                 sent, sent_at = (
                     shared
                     if not coding.system and coding.number == 1
@@ -151,7 +145,7 @@ class _Diagnosis:
                     Leaf(f"{where}.displayName", label, source),
                 ]
                 if context.policy.api_version != 1:
-                    named = sent_at if sent else _undeclared(context, coding)
+                    named = (sent_at or coding.code_source) if sent else _undeclared(context, coding)
                     leaves.append(Leaf(f"{where}.codeSystem", sent or system, named))
         for source, text, trouble in texts:
             if all(leaf.source != source for leaf in leaves):  # else it is the other coding's label
@@ -167,7 +161,7 @@ class _Diagnosis:
                 ids=tuple(also),
             )
         if not why:
-            label, source = _elsewhere(self.label_from, scope)
+            label, source = elsewhere(self.label_from, scope)
             if label:
                 why = f"{self.path} has no code, and a label alone is no diagnosis"
                 context.leave_out(source, label, why)
@@ -182,7 +176,7 @@ class _Diagnosis:
         wanted = context.policy.diagnosis_types
         if not wanted or not self.kind_from:
             return ""
-        kind, source = _elsewhere(self.kind_from, scope)
+        kind, source = elsewhere(self.kind_from, scope)
         if not kind or normal(kind) in {normal(entry) for entry in wanted}:
             return ""
         return f"{source} is a type that [mappings] diagnosis_types does not take"
@@ -197,8 +191,10 @@ class _Diagnosis:
             return "", trouble
         if not (is_clean(code) and code.isprintable()):
             return "", "the code holds a character that is forbidden in codes"
-        if not _FORMS.get(system, _ANY_FORM).match(code.upper().rstrip(".")):
-            return "", f"no code of {_NAMES.get(system, system)} has this form"
+        if system not in LISTS and not _ANY_FORM.match(code):
+            return "", f"no code of {system} has this form"
+        if trouble := misfit(system, code.upper().rstrip(".")):
+            return "", trouble
         return system, ""
 
     def _system_of(self, context: Context, sent: str, code: str) -> tuple[str, str]:
@@ -238,19 +234,22 @@ class _Diagnosis:
         if coding.text:
             return coding.text, coding.text_source
         for component in (5, 2):
-            if component != coding.number + 1 and (text := repetition.component(component).strip()):
+            if component != coding.number + 1 and (text := visible(repetition.component(component).strip())):
                 return text, repetition.at(component)
-        elsewhere = _elsewhere(self.label_from, scope)
-        return elsewhere if elsewhere[0] else (repetition.component(9).strip(), repetition.at(9))
+        beside = elsewhere(self.label_from, scope)
+        return beside if beside[0] else (visible(repetition.component(9).strip()), repetition.at(9))
 
 
-def _elsewhere(paths: tuple[Path, ...], scope: Scope) -> tuple[str, str]:
-    """The first text at one of the paths, and where it stands."""
-    for path in paths:
-        for repetition in path.repetitions(scope):
-            if found := path.text(repetition):
-                return found, path.source(repetition)
-    return "", ""
+def _bracketed(sent: list[Coding], said: list[str]) -> list[Coding]:
+    """With the ICD code that the only text ends with, in brackets, where no coding has one (`Low back pain [M54.50]`)."""
+    if len(sent) != 1 or sent[0].code:
+        return sent
+    coding = sent[0]
+    match = _IN_BRACKETS.match(coding.text)
+    if match is None or not by_shape(match[2]):
+        return sent
+    said.append(f"{coding.text_source}: the code in brackets")
+    return [msgspec.structs.replace(coding, code=match[2], code_source=coding.text_source, text=match[1])]
 
 
 def _undeclared(context: Context, coding: Coding) -> str:

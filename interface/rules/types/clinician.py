@@ -32,10 +32,15 @@ def by_table(site: Site, name: Mapping[str, Any], ids: Sequence[Leaf]) -> tuple[
     return found if found is not None and _agrees(found[0], name) else None
 
 
-def disagrees(site: Site, name: Mapping[str, Any], ids: Sequence[Leaf]) -> str:
-    """Where the table has one of these ids with another family name; empty: nowhere."""
+def passed_over(site: Site, name: Mapping[str, Any], ids: Sequence[Leaf]) -> str:
+    """Which row with one of these ids is not taken, and why; empty: there is none."""
     found = _first_row(site, ids)
-    return "" if found is None or _agrees(found[0], name) else found[0].place
+    if found is not None:
+        return "" if _agrees(found[0], name) else f"{found[0].place} has another family name for this id"
+    row = next((rows[0] for leaf in ids if (rows := site.providers_of(str(leaf.value)))), None)
+    return (
+        f"{row.place} has this id of an authority that the message does not name" if row is not None else ""
+    )
 
 
 def _agrees(row: Provider, name: Mapping[str, Any]) -> bool:

@@ -60,8 +60,9 @@ class _Reading(msgspec.Struct, frozen=True, gc=False):
         texts = entry.texts(12)
         use = _looked_up(context, entry, 2, texts[1], self.uses)
         equipment = _looked_up(context, entry, 3, texts[2], self.equipment)
-        mails = _mails(entry, texts)
-        numbers = _numbers(entry, texts)
+        misplaced = equipment != "EMAIL" and _number_for_mail(texts)
+        mails = _mails(entry, texts, misplaced)
+        numbers = _numbers(entry, texts, misplaced)
         points: list[_Point] = []
         for found in (use, equipment):
             if found.startswith("no "):
@@ -131,18 +132,18 @@ def _an(thing: str) -> str:
 _Held = list[tuple[str, str]]
 
 
-def _mails(entry: Repetition, texts: list[str]) -> _Held:
+def _mails(entry: Repetition, texts: list[str], misplaced: bool) -> _Held:
     """The e-mail address of an XTN with its source: XTN.4, else XTN.1 where it is one."""
     found = []
-    if texts[3]:
+    if texts[3] and not misplaced:
         found.append((texts[3], entry.at(4)))
     if "@" in texts[0]:
         found.append((texts[0], entry.at(1)))
     return found
 
 
-def _numbers(entry: Repetition, texts: list[str]) -> _Held:
-    """The number of an XTN: XTN.12, else XTN.6 and 7, else XTN.1."""
+def _numbers(entry: Repetition, texts: list[str], misplaced: bool) -> _Held:
+    """The number of an XTN: XTN.12, else XTN.6 and 7, else XTN.1, else XTN.4 where nothing else is said."""
     found = []
     if whole := texts[11]:
         found.append((whole, entry.at(12)))
@@ -152,7 +153,14 @@ def _numbers(entry: Repetition, texts: list[str]) -> _Held:
         found.append((f"{foreign}{texts[5]}{local}", entry.at(7)))
     if (first := texts[0]) and "@" not in first:
         found.append((first, entry.at(1)))
+    if misplaced:
+        found.append((texts[3], entry.at(4)))
     return found
+
+
+def _number_for_mail(texts: list[str]) -> bool:
+    """Whether a telephone number, the only one, stands in XTN.4 instead of an e-mail address."""
+    return bool(texts[3]) and not (texts[0] or texts[6] or texts[11]) and isinstance(dialled(texts[3]), str)
 
 
 def _first_number(context: Context, numbers: _Held) -> tuple[str, str]:

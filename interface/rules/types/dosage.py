@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from interface.rules.context import Context, clean_text, deleted_fact, no_fact
+from interface.rules.context import Context, clean_text, deleted_fact, no_fact, visible
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
 from interface.rules.types.base import (
@@ -17,13 +17,14 @@ from interface.rules.types.base import (
     recurring,
     where_valued,
 )
-from interface.rules.types.medication import label_of, usable
+from interface.rules.types.medication import label_of
 from interface.rules.types.values import number_of
 
 _NUMBERED = re.compile(r"^(?:[A-Z]{1,3}:)?\d+$")
-"""A key of the sender's own file (43, CD:14093882), which is no unit; its text is."""
+"""A key of the sender's own file (43, CD:14093882), which is no unit and no instruction; its text is."""
 _DIGIT = re.compile(r"\d")
 _ZERO = "an amount of zero is none"
+_MAXIMUM_ALONE = "a maximum without a minimum is no single amount"
 
 
 def quantity(spec: Spec) -> Reader:
@@ -53,6 +54,9 @@ def quantity(spec: Spec) -> Reader:
         if passed and (amount is None or amount < 0):
             return no_fact(spec.name, context, f"{passed} is not a number")
         if amount is None:
+            alone, alone_source = _first_text(maximum, scope)
+            if alone:
+                context.leave_out(alone_source, alone, _MAXIMUM_ALONE)
             return deleted_fact(spec.name, context, deleted) if deleted else None
         most, most_source = _first_text(beside(maximum, source), scope)
         if most and (ceiling := number_of(most)) != amount:
@@ -79,13 +83,13 @@ def quantity(spec: Spec) -> Reader:
                 said = (f"{unit_source}: a unit without forbidden characters",)
         return Fact(value, tuple(leaves), spec.name, context.at, context.control_id, said)
 
-    return recurring(where_valued(read))
+    return recurring(where_valued(read, *maximum))
 
 
 def _first_text(paths: tuple[Path, ...], scope: Scope) -> tuple[str, str]:
     for path in paths:
         for repetition in path.repetitions(scope):
-            if found := usable(path.text(repetition)):
+            if found := path.text(repetition):
                 return found, path.source(repetition)
     return "", ""
 
@@ -99,7 +103,7 @@ def _unit_text(paths: tuple[Path, ...], scope: Scope) -> tuple[str, str]:
     """A unit's code; its text where the code is missing or a key of the sender's own file."""
     for path in paths:
         for repetition in path.repetitions(scope):
-            code, label = usable(path.text(repetition)), label_of(repetition)
+            code, label = visible(path.text(repetition)), label_of(repetition)
             if code and not (label[0] and _NUMBERED.match(code)):
                 return code, path.source(repetition)
             if label[0]:
@@ -122,7 +126,7 @@ def sig(spec: Spec) -> Reader:
                 label = label_of(repetition)
                 if label[0]:
                     found.append(label)
-                elif text := usable(path.text(repetition)):
+                elif (text := visible(path.text(repetition))) and not _NUMBERED.match(text):
                     found.append((text, repetition.at(1)))
             if found:
                 whole, source = " ".join(text for text, _ in found), found[0][1]

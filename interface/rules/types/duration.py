@@ -72,16 +72,34 @@ def duration(spec: Spec) -> Reader:
     return where_valued(of_one)
 
 
-_Timed = tuple[Segment, int]
-"""One timing of an order: its segment, and the place of its repetition in each of its fields (from 0)."""
+class _Fields:
+    """The fields of a segment, each split once: a timing may repeat ten thousand times."""
+
+    __slots__ = ("_segment", "_sent")
+
+    def __init__(self, segment: Segment):
+        self._segment = segment
+        self._sent: dict[int, tuple[Repetition, ...]] = {}
+
+    def reps(self, field: int) -> tuple[Repetition, ...]:
+        """The repetitions of a field."""
+        found = self._sent.get(field)
+        if found is None:
+            found = self._sent[field] = self._segment.reps(field)
+        return found
+
+
+_Timed = tuple[_Fields, int]
+"""One timing of an order: the fields of its segment, and the place of its repetition in each of them (from 0)."""
 
 
 def _timings(path: Path, scope: Scope) -> list[_Timed]:
     """The timings that a path is about: each repetition of a TQ (ORC-7, RXE-1), each segment TQ1."""
     found: list[_Timed] = []
     for segment in scope.all(path.segment):
-        sent = segment.reps(path.field)
-        found += [(segment, n) for n, repetition in enumerate(sent) if repetition.raw] or [(segment, 0)]
+        fields = _Fields(segment)
+        sent = fields.reps(path.field)
+        found += [(fields, n) for n, repetition in enumerate(sent) if repetition.raw] or [(fields, 0)]
     return found
 
 
@@ -89,8 +107,8 @@ def _at(path: Path | None, timed: _Timed) -> Repetition | None:
     """What one timing has at a path."""
     if path is None:
         return None
-    segment, place = timed
-    sent = segment.reps(path.field)
+    fields, place = timed
+    sent = fields.reps(path.field)
     return sent[place] if place < len(sent) else None
 
 

@@ -8,7 +8,14 @@ from interface.rules.context import Context, deleted_fact, no_fact
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
 from interface.rules.types.base import Reader, Spec, TypeMaker, is_deleted
-from interface.rules.types.patient import Number, key_authority, numbers_of, other_kind, own_authorities
+from interface.rules.types.patient import (
+    Number,
+    key_authority,
+    number_types,
+    numbers_of,
+    other_kind,
+    own_authorities,
+)
 
 
 def prior_mrns(spec: Spec) -> Reader:
@@ -19,8 +26,8 @@ def prior_mrns(spec: Spec) -> Reader:
     kind of number. Several in question: no value, said (HL7 v2, chapter 3, MRG).
     """
     spec.options("own_types", "first_types", "other_types")
-    own, first = spec.strings("own_types"), spec.strings("first_types")
     other, rule, paths = spec.needed_table("other_types"), spec.name, spec.paths
+    own, first = number_types(spec, "own_types", other), number_types(spec, "first_types", other)
 
     def choose(found: list[Number], authorities: Sequence[str]) -> list[Number]:
         if authorities:

@@ -2,47 +2,65 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from interface.contract.texts import is_clean
 from interface.hl7.message import Repetition
-from interface.rules.context import Context, clean_text
+from interface.rules.context import Context, clean_text, visible
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
 from interface.rules.tables import Table
 from interface.rules.types.address import AddressTables
-from interface.rules.types.base import Reader, Spec, TypeMaker, Unfit, Value, as_fact, first_valid, recurring
-from interface.rules.types.coding import Coding, codings, system_row
+from interface.rules.types.base import (
+    Reader,
+    Spec,
+    TypeMaker,
+    Unfit,
+    Value,
+    as_fact,
+    elsewhere,
+    first_valid,
+    recurring,
+    where_valued,
+)
+from interface.rules.types.coding import Coding, codings, misfit, named_system, system_row
 from interface.rules.types.values import hd_name
 
 NDC = "2.16.840.1.113883.6.69"
 """OID of the National Drug Code."""
-_MACRO = re.compile(r"##.*##")
 _FORBIDDEN = "the code holds a character that is forbidden in codes"
 _OTHERWISE_NAMED = "asked for under another name than the pharmacy encoded: it may be another drug"
 
 
-def usable(text: str) -> str:
-    """The text, or nothing when it is an unfilled macro (`##…##`)."""
-    return "" if "##" in text and _MACRO.search(text) else text
-
-
-def _may_be_sent(code: str) -> bool:
-    """Whether a code holds nothing that is forbidden in codes, and no character that nobody sees."""
-    return is_clean(code) and code.isprintable()
+def _trouble(system: str, code: str) -> str:
+    """Why a code of that system (its key or OID) is not sent; empty: it may be."""
+    if not (is_clean(code) and code.isprintable()):  # nor may it hold what nobody sees
+        return _FORBIDDEN
+    return misfit(system, code.upper())
 
 
 def label_of(repetition: Repetition) -> tuple[str, str]:
     """CWE.2, .5, .9, in that order, and where it stands."""
     for component in (2, 5, 9):
-        text = usable(repetition.component(component).strip())
+        text = visible(repetition.component(component).strip())
         if text:
             return text, repetition.at(component)
     return "", ""
+
+
+def note_others(context: Context, taken: Repetition, others: Sequence[Repetition]) -> None:
+    """Say what else stands in a field of which the request has one value."""
+    for entry in others:
+        text, source = next(
+            (found for n in (2, 1, 5, 4, 9) if (found := (entry.component(n).strip(), entry.at(n)))[0]),
+            ("", ""),
+        )
+        if text and entry.raw != taken.raw:
+            context.leave_out(source, text, f"the request has room for one: {taken.path} is sent")
 
 
 def _code_value(
@@ -96,28 +114,41 @@ def _key(systems: Table, coding: Coding) -> str:
     return row["key"] if row is not None else ""
 
 
+def _oid(systems: Table, coding: Coding) -> str:
+    row = system_row(systems, coding.system) if coding.system else None
+    return str(row.get("oid", "")) if row is not None else ""
+
+
 def drug(spec: Spec) -> Reader:
     """The drug's name (contract: Medication.nameCode): of the codings the preferred system's, else what there is.
 
-    An NDC that can't be told apart is no code of it either (`product` says so); the label stays.
+    An NDC that can't be told apart is no code of it either (`product` says so); the label stays. `system:` is that of codes
+    that name none; where no text goes with the code, or there is no code, the label is at `label_from:`.
     """
-    spec.options("systems", "prefer", "skip")
+    spec.options("systems", "prefer", "skip", "system", "label_from")
     systems = spec.needed_table("systems")
     prefer, skip = spec.strings("prefer"), spec.strings("skip")
+    system, label_from = named_system(spec, systems), spec.path_list("label_from")
 
     def rank(key: str) -> int:
         if key in prefer:
             return prefer.index(key)
         return len(prefer) + (2 if key in skip else 0 if key else 1)
 
-    def convert(context: Context, _: Path, repetition: Repetition) -> Value | Unfit | None:
-        keyed = [(_key(systems, coding), coding) for coding in codings(repetition) if usable(coding.code)]
+    def convert(
+        context: Context, _: Path, repetition: Repetition, beside: tuple[str, str] = ("", "")
+    ) -> Value | Unfit | None:
+        sent = declared(codings(repetition), system)
+        keyed = [(_key(systems, coding), coding) for coding in sent if coding.code]
         label = label_of(repetition)
-        for key, coding in sorted(keyed, key=lambda pair: rank(pair[0])):
+        if not label[0]:
+            label = beside
+        ranked = sorted(keyed, key=lambda pair: rank(pair[0]))
+        for place, (key, coding) in enumerate(ranked, 1):
             if key == "NDC" and ndc11(coding.code) is None:
                 continue
-            if not _may_be_sent(coding.code):
-                context.leave_out(coding.code_source, coding.code, _FORBIDDEN)
+            if trouble := _trouble(key, coding.code):
+                context.leave_out(coding.code_source, coding.code, trouble)
                 continue
             said: tuple[str, ...] = ()
             if not label[0]:
@@ -128,6 +159,13 @@ def drug(spec: Spec) -> Reader:
             value = _code_value(
                 coding.code, coding.code_source, _system(context, systems, coding), label, said
             )
+            for other_key, other in ranked[place:]:  # another NDC is the product's
+                if other_key != "NDC" and other.code != coding.code:
+                    context.leave_out(
+                        other.code_source,
+                        other.code,
+                        f"another code of the same: {coding.code_source} is sent",
+                    )
             break
         else:
             if not label[0]:
@@ -135,7 +173,24 @@ def drug(spec: Spec) -> Reader:
             value = _code_value("", "", {}, label)
         return _with_others(context, systems, value, [coding for _, coding in keyed])
 
-    return recurring(first_valid(spec, convert))
+    if not label_from:
+        return recurring(first_valid(spec, convert, others=note_others))
+
+    def read(context: Context, scope: Scope) -> Fact | None:
+        beside = elsewhere(label_from, scope)
+        found = first_valid(spec, partial(convert, beside=beside), others=note_others)(context, scope)
+        if found is None and beside[0]:
+            return as_fact(_code_value("", "", {}, beside), spec.name, context)
+        return found
+
+    return recurring(where_valued(read, *label_from))
+
+
+def declared(sent: Iterable[Coding], system: str) -> Iterable[Coding]:
+    """The codings, those that name no system as of this one; none: as sent."""
+    if not system:
+        return sent
+    return [coding if coding.system else msgspec.structs.replace(coding, system=system) for coding in sent]
 
 
 def _with_others(context: Context, systems: Table, value: Value, sent: Sequence[Coding]) -> Value:
@@ -144,7 +199,7 @@ def _with_others(context: Context, systems: Table, value: Value, sent: Sequence[
         return value
     ids = []
     for coding in sent:
-        if usable(coding.code) and coding.code != value.value.get("code"):
+        if coding.code and coding.code != value.value.get("code"):
             row = _row(systems, coding)
             named = coding.system if row is None else row.get("oid") or row.get("name", "")
             ids.append(Leaf(named, coding.code, coding.code_source))
@@ -182,49 +237,56 @@ def product(spec: Spec) -> Reader:
 
     What was asked for (segment `asked:`) may be another drug than the pharmacy has encoded or given out: it counts only
     where the other fields name none, or name it alike. A site's rule without a path of that segment reads none of it.
+    `system:` and `label_from:` as those of the drug's name.
     """
-    spec.options("systems", "asked")
+    spec.options("systems", "asked", "system", "label_from")
     systems, rule, segment = spec.needed_table("systems"), spec.name, str(spec.body.get("asked", ""))
     paths = tuple(path for path in spec.paths if path.segment != segment)
     asked = tuple(path for path in spec.paths if path.segment == segment)
     if segment and (trouble := Path(segment, 1).trouble):
         raise spec.error("asked", f"asked: {trouble}")
 
-    def search(context: Context, sent: list[_Sent]) -> tuple[Value | None, Value | None]:
+    system, label_from = named_system(spec, systems), spec.path_list("label_from")
+
+    def search(
+        context: Context, sent: list[_Sent], beside: tuple[str, str]
+    ) -> tuple[Value | None, Value | None]:
         """The first NDC; without one the first RxNorm code."""
         rxnorm: Value | None = None
         for coding, repetition in sent:
             key = _key(systems, coding)
-            if key not in ("NDC", "RXNORM") or not usable(coding.code):
+            if key not in ("NDC", "RXNORM") or not coding.code:
                 continue
-            text = usable(coding.text)
-            label = (text, coding.text_source) if text else label_of(repetition)
+            label = (coding.text, coding.text_source) if coding.text else label_of(repetition)
+            label = label if label[0] else beside
             row = _row(systems, coding)
             if key == "NDC":
                 found = _ndc(context, coding, row, label)
                 if found is not None:
                     return found, None
-            elif not _may_be_sent(coding.code):
-                context.leave_out(coding.code_source, coding.code, _FORBIDDEN)
+            elif trouble := _trouble(key, coding.code):
+                context.leave_out(coding.code_source, coding.code, trouble)
             elif rxnorm is None:
                 shown = label if label[0] else (coding.code, coding.code_source)
                 rxnorm = _code_value(coding.code, coding.code_source, row, shown)
         return None, rxnorm
 
     def read(context: Context, scope: Scope) -> Fact | None:
-        encoded = _sent_at(paths, scope)
-        ndc, rxnorm = search(context, encoded)
-        wanted = _sent_at(asked, scope) if ndc is None else []
+        encoded = _sent_at(paths, scope, system)
+        beside = elsewhere(label_from, scope)
+        ndc, rxnorm = search(context, encoded, beside)
+        wanted = _sent_at(asked, scope, system) if ndc is None else []
         if wanted and _may_differ(encoded, wanted):
             for coding, _ in wanted:
-                if _key(systems, coding) in ("NDC", "RXNORM") and usable(coding.code):
+                if _key(systems, coding) in ("NDC", "RXNORM") and coding.code:
                     context.leave_out(coding.code_source, coding.code, _OTHERWISE_NAMED)
         elif wanted:
-            ndc, second = search(context, wanted)
+            ndc, second = search(context, wanted, beside)
             rxnorm = rxnorm or second
         found = ndc or rxnorm
         if found is None:
             return None
+        _note_unsent(context, systems, found, encoded)
         sent = [coding for coding, _ in (*encoded, *wanted)]
         return as_fact(_with_others(context, systems, found, sent), rule, context)
 
@@ -232,11 +294,27 @@ def product(spec: Spec) -> Reader:
 
 
 _Sent = tuple[Coding, Repetition]
+_NAMES = ("RXE-2", "RXD-2")
+"""What names the drug: `drug` says which of its codes is not sent."""
 
 
-def _sent_at(paths: Sequence[Path], scope: Scope) -> list[_Sent]:
+def _note_unsent(context: Context, systems: Table, found: Value, sent: list[_Sent]) -> None:
+    """Say which products, and other codes of the fields that hold no name, are not sent."""
+    code, source = found.value["code"], found.leaves[0].source
+    for coding, entry in sent:
+        key = _key(systems, coding)
+        if not coding.code or coding.code == code or (key == "NDC" and ndc11(coding.code) in (code, None)):
+            continue  # an NDC that can't be told was said
+        if key == "NDC" or f"{entry.segment.name}-{entry.field}" not in _NAMES:
+            context.leave_out(coding.code_source, coding.code, f"another code of the same: {source} is sent")
+
+
+def _sent_at(paths: Sequence[Path], scope: Scope, system: str) -> list[_Sent]:
     return [
-        (coding, entry) for path in paths for entry in path.repetitions(scope) for coding in codings(entry)
+        (coding, entry)
+        for path in paths
+        for entry in path.repetitions(scope)
+        for coding in declared(codings(entry), system)
     ]
 
 
@@ -250,7 +328,7 @@ def _names(sent: list[_Sent]) -> set[str]:
     texts = (
         text for coding, entry in sent for text in (coding.code, coding.text, entry.component(9).strip())
     )
-    return {text.casefold() for text in texts if usable(text)}
+    return {text.casefold() for text in texts if text}
 
 
 def _ndc(context: Context, coding: Coding, system: Mapping[str, str], label: tuple[str, str]) -> Value | None:
@@ -283,10 +361,10 @@ def coded(spec: Spec) -> Reader:
 
     def convert(context: Context, _: Path, repetition: Repetition) -> Value | None:
         label = label_of(repetition)
-        sent = [coding for coding in codings(repetition) if usable(coding.code)]
+        sent = [coding for coding in codings(repetition) if coding.code]
         for coding in sent:
-            row = system_row(systems, coding.system) if coding.system else None
-            if to and row is not None and row.get("oid") == to["oid"] and _may_be_sent(coding.code):
+            oid = _oid(systems, coding)
+            if to and oid == to["oid"] and not _trouble(oid, coding.code):
                 return _code_value(
                     coding.code,
                     coding.code_source,
@@ -299,7 +377,7 @@ def coded(spec: Spec) -> Reader:
                 return found
         return _as_sent(context, table, systems, sent, label)
 
-    return recurring(first_valid(spec, convert))
+    return recurring(first_valid(spec, convert, others=note_others))
 
 
 def _translated(
@@ -317,14 +395,20 @@ def _translated(
 def _as_sent(
     context: Context, table: Table | None, systems: Table, sent: list[Coding], label: tuple[str, str]
 ) -> Value | None:
-    coding = sent[0] if sent else None
+    coding = None
+    for entry in sent:
+        trouble = _trouble(_oid(systems, entry), entry.code)
+        if not trouble:
+            coding = entry
+            break
+        context.leave_out(entry.code_source, entry.code, trouble)
     known = table.get(coding.code) if table is not None and coding is not None else None
-    if coding is not None and not label[0]:
-        label = (known["name"] if known else coding.code, coding.code_source)
+    if sent and not label[0]:
+        first = coding or sent[0]
+        label = (known["name"] if known else first.code, first.code_source)
     if not label[0]:
         return None
-    if coding is not None and not _may_be_sent(coding.code):
-        context.leave_out(coding.code_source, coding.code, _FORBIDDEN)
+    if sent and coding is None:
         return _code_value("", "", {}, label)
     if table is not None and known is None:
         source, value = (coding.code_source, coding.code) if coding is not None else (label[1], label[0])
@@ -344,7 +428,7 @@ def facility(spec: Spec) -> Reader:
     address_path, own = spec.path("address"), (spec.paths[0].segment, spec.paths[0].field)
 
     def convert(context: Context, path: Path, repetition: Repetition) -> Value | None:
-        name = hd_name(path, repetition)
+        name = visible(hd_name(path, repetition))
         if not name:
             return None
         value: dict[str, Any] = {"name": name}
@@ -366,7 +450,7 @@ def facility(spec: Spec) -> Reader:
         leaves += [Leaf(f".address{leaf.path}", leaf.value, leaf.source) for leaf in where.leaves]
         return Value(value, tuple(leaves), where.said)
 
-    return recurring(first_valid(spec, convert))
+    return recurring(first_valid(spec, convert, others=note_others))
 
 
 TYPES: dict[str, TypeMaker] = {"drug": drug, "product": product, "coded": coded, "facility": facility}

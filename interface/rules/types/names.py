@@ -87,33 +87,7 @@ def _name(repetition: Repetition, at: int, affixes: Words, degrees: bool) -> Val
         _part(repetition, at + 3),
         _part(repetition, at + 4),
     )
-    if degrees:
-        found = _without_degrees(found, affixes)
     return (mended(found, affixes, degrees) if "," in found.family[0] else found).value()
-
-
-def _without_degrees(name: NameParts, affixes: Words) -> NameParts:
-    """Without degrees where a suffix or title belongs (`QUILL^AVERY^L^MD`), and behind the family name (`QUILL MD`)."""
-    said = name.said
-
-    def kept(part: Part) -> Part:
-        nonlocal said
-        words = part[0].split()
-        rest = [word for word in words if affixes.get(word) != "degree"]
-        if len(rest) == len(words):
-            return part
-        said = (*said, f"{part[1]}: a degree is not sent")
-        return (" ".join(rest), part[1]) if rest else _NOTHING
-
-    family, suffix, prefix = name.family, name.suffix, name.prefix
-    if suffix[0] or prefix[0]:
-        suffix, prefix = kept(suffix), kept(prefix)
-    if " " in family[0] and "," not in family[0]:
-        words, junior, dropped = _trimmed(family[0].split(), affixes, degrees=True)
-        if dropped:
-            family, suffix = (" ".join(words), family[1]), suffix if suffix[0] else (junior, family[1])
-            said = (*said, f"{family[1]}: a degree is not sent")
-    return NameParts(family, name.given, name.further, suffix, prefix, said)
 
 
 def name_of_xpn(repetition: Repetition, affixes: Words) -> Value | None:

@@ -103,6 +103,11 @@ def other_kind(types: Table, kind: str) -> bool:
     return bool(found == "other")
 
 
+def number_types(spec: Spec, key: str, types: Table) -> tuple[str, ...]:
+    """The identifier types an option names, without those that a site's table says are another kind."""
+    return tuple(kind for kind in spec.strings(key) if not other_kind(types, kind))
+
+
 def _unaltered(chosen: Number) -> Number | Unfit:
     """The number, unless it holds what nobody can see: an identifier is never altered."""
     if chosen.number.isprintable():
@@ -120,8 +125,9 @@ def mrn(spec: Spec) -> Reader:
     path. Several in question: no value, said. Prefix and leading zeros as the options say (`mrn_form`), else unaltered.
     """
     spec.options("own_types", "first_types", "other_types", *OPTIONS)
-    own, first = spec.strings("own_types"), spec.strings("first_types")
     other, paths, rule = spec.needed_table("other_types"), spec.paths, spec.name
+    own, first = number_types(spec, "own_types", other), number_types(spec, "first_types", other)
+    kinds = ", ".join(kind or "none" for kind in own)
 
     def is_first(kind: str) -> bool:
         return kind in first
@@ -141,8 +147,7 @@ def mrn(spec: Spec) -> Reader:
                 return _unaltered(wanted[0])
             if any(entry.of(authorities) for entry in numbers):
                 return Unfit(
-                    f"{path} has a number of the site's assigning authority, but of another type (CX.5) than "
-                    "MR, MRN, PI, PT or none"
+                    f"{path} has a number of the site's assigning authority, but of another type (CX.5) than {kinds}"
                 )
             return (
                 Unfit(f"{path} has no number of the site's assigning authority (site.mrn_authority)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from interface.hl7.message import Repetition
-from interface.rules.context import Context, clean_text
+from interface.rules.context import Context, clean_text, visible
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
 from interface.rules.types.base import Reader, Spec, TypeMaker, Value, first_valid, one, recurring
@@ -27,7 +27,7 @@ def named(spec: Spec) -> Reader:
 
     def convert(_: Context, path: Path, repetition: Repetition) -> Value | None:
         sent = hd_name(path, repetition)
-        text = clean_text(sent) if clean else sent
+        text = clean_text(sent) if clean else visible(sent)
         if not text:
             return None
         source = path.source(repetition)

@@ -29,6 +29,8 @@ from interface.rules.types.person import Person, Readings, looks_like_npi
 _PERSONS, _OTHERS = "AIP", "AIG"
 _UNRANKED = 4
 _NOT_TREATING, _NO_PERSON = 98, 99
+_LONGEST_ROLE = 500
+"""Characters of a role that is remembered: a sender must not fill the memory with what is none."""
 
 
 class _Roles:
@@ -37,10 +39,14 @@ class _Roles:
     def __init__(self, table: Table):
         self.name = table.name
         self._ranks = {" ".join(_words(code)): int(rank) for code, rank in table.rows.items()}
-        self.rank = lru_cache(maxsize=1024)(self._rank)  # feeds have few roles, and each message has them
+        self._most_words = max((role.count(" ") + 1 for role in self._ranks), default=0)
+        self._known = lru_cache(maxsize=1024)(self._rank)  # feeds have few roles, and each message has them
+
+    def rank(self, *texts: str) -> int | None:
+        """Of the first text that says one; a text whole before its parts."""
+        return self._known(*texts) if sum(map(len, texts)) <= _LONGEST_ROLE else self._rank(*texts)
 
     def _rank(self, *texts: str) -> int | None:
-        """Of the first text that says one; a text whole before its parts."""
         for text in texts:
             found = self._ranks.get(" ".join(_words(text)))
             if found is not None:
@@ -48,7 +54,7 @@ class _Roles:
         return next((found for text in texts if (found := self._within(_words(text))) is not None), None)
 
     def _within(self, words: Sequence[str]) -> int | None:
-        for length in range(len(words) - 1, 0, -1):
+        for length in range(min(len(words) - 1, self._most_words), 0, -1):
             for start in range(len(words) - length, -1, -1):
                 found = self._ranks.get(" ".join(words[start : start + length]))
                 if found is not None:
@@ -77,6 +83,11 @@ def table_ids(person: Person) -> tuple[Leaf, ...]:
     if person.declared or not person.id:
         return ()
     return tuple(Leaf(name, person.id, person.id_source) for name in person.authorities or ("",))
+
+
+def lent_npi(source: str) -> str:
+    """What is said of an NPI that another field names the person with."""
+    return f"the NPI of the same person in {source}"
 
 
 class _Lenders:
@@ -160,9 +171,12 @@ class _ProviderRule:
                         break
                 else:
                     ids += tuple(leaf for lender in same for leaf in table_ids(lender) if leaf not in ids)
-        if self.needs_npi and ids and not person.declared:
-            found = by_table(context.site, name.value, ids)
-            if found is not None:
+        found = by_table(context.site, name.value, ids) if ids and not person.declared else None
+        if found is not None:
+            if npi and npi != found[0].npi:
+                why = f"{found[0].place} has another NPI for the person in {person.path}"
+                context.leave_out(source, npi, why)
+            if self.needs_npi:
                 return self._of_table(context, replace(person, name=name), *found)
         value: dict[str, object] = {"npi": npi} if npi else {}
         leaves = [Leaf(".npi", npi, source)] if npi else []
@@ -178,8 +192,8 @@ class _ProviderRule:
                 person.id_source, person.id, "called an NPI, but an NPI has ten digits and begins with 1 or 2"
             )
         said = name.said
-        if npi and source != person.id_source:
-            said = (*said, f"the NPI of the same person in {source}")
+        if npi and source != person.id_source and found is None:
+            said = (*said, lent_npi(source))
         if name is not person.name:
             said = (*said, f"the name of the same person in {name.leaves[0].source}")
         why = "" if npi else f"no NPI for the person in {person.path}"
@@ -203,7 +217,14 @@ class _ProviderRule:
         for path in self.paths:
             ranked = sorted(self._candidates(context, scope, path), key=lambda entry: entry[0])
             if ranked:
-                return ranked[0][1]
+                person = ranked[0][1]
+                for _, other in ranked[1:] if self.needs_npi else ():
+                    if not other.same_as(person):
+                        why = f"the request has room for one: {person.path} is sent"
+                        context.leave_out(
+                            other.path, other.id or str(other.name.value.get("family", "")), why
+                        )
+                return person
         return None
 
     def _candidates(self, context: Context, scope: Scope, path: Path) -> Iterator[tuple[int, Person]]:
@@ -278,7 +299,9 @@ def provider(spec: Spec) -> Reader:
     spec.options(
         "roles", "not_persons", "npi_names", "affixes", "lenders", "needs_npi", "by_table", "only_roles"
     )
-    roles = spec.table("roles")
+    roles, only_roles = spec.table("roles"), frozenset(map(normal, spec.strings("only_roles")))
+    if only_roles and not any(path.segment in _ROLES for path in spec.paths):
+        raise spec.error("only_roles", "only_roles: says which of ROL and PRT count, and 'from:' has neither")
     rule = _ProviderRule(
         rule=spec.name,
         paths=spec.paths,
@@ -291,7 +314,7 @@ def provider(spec: Spec) -> Reader:
         roles=_Roles(roles) if roles is not None else None,
         lenders=spec.path_list("lenders", everywhere=True),
         needs_npi=spec.flag("needs_npi"),
-        only_roles=frozenset(map(normal, spec.strings("only_roles"))),
+        only_roles=only_roles,
     )
     return recurring(rule.read, *(field for path in spec.paths for field in _BESIDE.get(path.segment, ())))
 

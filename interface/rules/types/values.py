@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, timedelta
 
 from interface.hl7.datatypes.dtm import DTM, parse_dtm
 from interface.hl7.message import Repetition
@@ -22,8 +22,12 @@ from interface.rules.types.base import (
     where_valued,
 )
 
+_ELSEWHERE = timedelta(days=1)
+"""A day may have begun in the sender's zone already."""
 _LARGEST_EXACT = 2**53
 _OID = re.compile(r"^(?:urn:oid:)?[0-2](?:\.\d+)+$", re.IGNORECASE)
+_LONGEST_IDENTIFIER = 250
+"""Characters of a visit's or account's number, which the chart keeps with each diagnosis and order of it."""
 _NUMBER = re.compile(r"^[+-]?(\d+(\.\d*)?|\.\d+)$")
 
 
@@ -161,13 +165,19 @@ def full_day(path: Path, repetition: Repetition) -> tuple[DTM, date] | Unfit | N
 
 
 def day(spec: Spec) -> Reader:
-    """The day of a time, cut, never shifted. `say_out: true` lists what is no date in `left_out`."""
-    spec.options("say_out")
+    """The day of a time, cut, never shifted. `say_out: true` lists what is no date in `left_out`.
 
-    def convert(_: Context, path: Path, repetition: Repetition) -> Value | Unfit | None:
+    `happened: true`: of what has happened; a day to come is none, beyond the one that has begun somewhere.
+    """
+    spec.options("say_out", "happened")
+    happened = spec.flag("happened")
+
+    def convert(context: Context, path: Path, repetition: Repetition) -> Value | Unfit | None:
         found = full_day(path, repetition)
         if not isinstance(found, tuple):
             return found
+        if happened and found[1] > context.today and found[1] - context.today > _ELSEWHERE:
+            return Unfit(f"{path.source(repetition)} lies in the future")
         return one(found[1].isoformat(), path.source(repetition))
 
     return first_valid(spec, convert, note_unfit=spec.flag("say_out"))
@@ -257,17 +267,20 @@ def entity_identifier(spec: Spec) -> Reader:
 
 
 def identifier(spec: Spec) -> Reader:
-    """The number of a CX with its assigning authority, as one text."""
+    """The number of a CX with its assigning authority, as one text of at most 250 characters."""
     spec.options()
 
-    def convert(_: Context, path: Path, repetition: Repetition) -> Value | None:
+    def convert(_: Context, path: Path, repetition: Repetition) -> Value | Unfit | None:
         found = repetition.component(1).strip()
         if not found:
             return None
         authority = repetition.sub(4, 1).strip()
-        return one(f"{found}^{authority}" if authority else found, path.source(repetition))
+        whole = f"{found}^{authority}" if authority else found
+        if len(whole) > _LONGEST_IDENTIFIER:
+            return Unfit(f"{path.source(repetition)} has more than {_LONGEST_IDENTIFIER} characters")
+        return one(whole, path.source(repetition))
 
-    return first_valid(spec, convert)
+    return first_valid(spec, convert, note_unfit=True)
 
 
 TYPES: dict[str, TypeMaker] = {

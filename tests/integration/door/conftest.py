@@ -37,8 +37,9 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Door]]:
         port: int = 0,
         files: int | None = None,
         program: str = RUN,
+        web: str = "",
     ) -> Door:
-        text = f'[[listener]]\nname = "main"\nport = {port}\n{listener}\n[web]\nport = 0\n'
+        text = f'[[listener]]\nname = "main"\nport = {port}\n{listener}\n[web]\nport = 0\n{web}'
         (tmp_path / "settings.toml").write_text(text)
         command = [sys.executable, "-W", "error", "-c", program, str(tmp_path / "settings.toml"), work]
         process: Prepared | subprocess.Popen[bytes]

@@ -360,6 +360,7 @@ def test_webhooks(plans, store, fill):
         store.views.request(number)
         store.webhooks.overdue(2.0, (1.0, 1))
         store.retention.unmatched_beyond(0, 0)
+        store.work.look_again_for_webhooks()
 
     found = plans(way)
     no_table_is_scanned(found)

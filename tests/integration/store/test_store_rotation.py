@@ -308,6 +308,27 @@ def test_a_crash_in_the_middle_of_the_swap_leaves_a_store_that_opens(opened, fol
         assert opened().views.message(message).raw == b"MSH|body"
 
 
+def test_of_two_at_once_one_is_refused_and_the_store_opens_with_the_file_that_is_in_place(
+    opened, folder, url, fill, monkeypatch
+):
+    store = opened()
+    message = put(store, fill)
+    finish, others = Replacement._finish, []
+
+    def another_meanwhile(replacement):
+        if not others:
+            others.append(Replacement(opened(create=False), None, folder, url))
+            with pytest.raises(StoreError, match="is being replaced by another process"):
+                others[0].replace_file()
+        return finish(replacement)
+
+    monkeypatch.setattr(Replacement, "_finish", another_meanwhile)
+    Replacement(store, None, folder, url).replace_file()
+    assert opened().views.message(message).raw == b"MSH|body"
+    others[0].replace_file()
+    assert opened().views.message(message).raw == b"MSH|body"
+
+
 # ---------------------------------------------------------------- sealed anew
 
 
@@ -453,8 +474,9 @@ def test_a_full_disk_leaves_no_file_that_is_no_key(tmp_path):
     with small_disk(tmp_path / "disk", mib=1) as disk:
         path = disk.folder / "new.key"
         disk.fill()
-        with pytest.raises(KeyringError, match="No space left on device"):
+        with pytest.raises(KeyringError, match="No space left on device") as caught:
             write_new(path)
+        assert (caught.value.disk_full, caught.value.exit_code) == (True, 1), "no fault of the settings"
         assert not path.exists()
         disk.free()
         write_new(path)

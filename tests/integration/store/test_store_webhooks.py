@@ -5,12 +5,15 @@ import threading
 from datetime import date
 
 import pytest
+from patience import until
+from sqlalchemy import text
 
 from interface.delivery.outcomes import DELIVERED, FOUND, INSUFFICIENT, Outcome
 from interface.services.joining import joins_of
 from interface.services.webhook_chores import WebhookChores
 from interface.store.database import open_store
 from interface.store.errors import NotStored, Overtaken
+from interface.store.joining import name_requests
 from interface.store.records.lists import RequestFilter
 from interface.store.records.turn import Turn
 from interface.store.records.webhooks import WebhookArrival, WebhookFilter
@@ -198,6 +201,53 @@ def test_two_nodes_that_join_and_deliver_at_once_lose_nothing(store, receive, fi
         thread.join()
     assert [request(store, number).events for number in numbers] == [1] * 30
     assert {row.state for row in store.webhooks.webhooks(limit=100)} == {"joined"}
+
+
+def test_a_webhook_that_comes_while_its_reply_is_being_stored_is_joined(
+    store, receive, fill, url, keyring, monkeypatch
+):
+    """Another node looks at it before the reply is committed: for that node it is nobody's yet."""
+    if store.path is not None:
+        pytest.skip("one daemon has a file for itself")
+    number = fill.request(fill.patient())
+    (claimed,) = store.work.claim(fill.now, 1)
+    with open_store(url, keyring) as other:
+        hold = other.work.take_turn()
+
+        def join():
+            found = other.work.new_webhooks(4)
+            if found.webhooks:
+                other.work.commit(Turn(2.0, joins=joins_of(found), hold=hold))
+
+        def named_then_received(connection, attempts):
+            name_requests(connection, attempts)
+            other.inbox.append([webhook("C-1", at=1.0)], 1.0)
+            join()
+
+        monkeypatch.setattr("interface.store.attempts.name_requests", named_then_received)
+        done = fill.attempt(claimed, correlation_id="C-1")
+        store.work.commit(Turn(fill.now, attempts=[done], wake="all"))  # each statement is waited for
+        WebhookChores(other, lambda: 0.0, lambda _: None, 72).step()
+        join()
+    assert [row.state for row in store.webhooks.webhooks()] == ["joined"]
+    assert request(store, number).events == 1
+
+
+def test_webhooks_that_come_again_are_locked_in_the_order_in_which_they_are_joined(store, receive, sql):
+    """Else the door and the work of another node would wait for each other."""
+    if store.path is not None:
+        pytest.skip("one transaction at a time")
+    receive(webhook("C-1"), webhook("C-2"))
+    lock = "SELECT id FROM webhooks WHERE correlation_id = :one FOR UPDATE NOWAIT"
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    with store._database.engine.connect() as joins, joins.begin():
+        joins.execute(text(lock), {"one": "C-1"})
+        door = threading.Thread(target=receive, args=(webhook("C-2"), webhook("C-1")))
+        door.start()
+        until("the door to wait", lambda: sql(waiting))
+        joins.execute(text(lock), {"one": "C-2"})
+    door.join()
+    assert [row.duplicates for row in store.webhooks.webhooks()] == [1, 1]
 
 
 def test_requests_that_nobody_has_answered_are_counted_in_portions(store, deliver, receive, join, fill):

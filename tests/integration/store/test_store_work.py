@@ -232,6 +232,17 @@ def test_patients_are_served_side_by_side_up_to_the_limit(store, fill):
     assert fill.claim(limit=0) == []
 
 
+def test_nothing_is_claimed_of_a_patient_for_whom_a_message_waits(store, fill):
+    waits, other = fill.patient(), fill.patient()
+    fill.request(waits)
+    free = fill.request(other)
+    for most in (1, 5):  # those who wait take nobody's place
+        turn = Turn(fill.now, claims=most, blocked=frozenset({waits}))
+        claimed = store.work.commit(turn).claimed
+        assert [one.request_id for one in claimed] == ([free] if most == 1 else [])
+    assert len(store.work.commit(Turn(fill.now, claims=5)).claimed) == 1
+
+
 def test_a_retry_keeps_the_patients_later_requests_waiting(store, fill):
     patient, other = fill.patient(), fill.patient()
     first, second, others = fill.request(patient), fill.request(patient), fill.request(other)

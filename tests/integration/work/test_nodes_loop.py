@@ -215,6 +215,31 @@ def test_a_node_of_another_environment_does_not_begin_while_others_run(two, site
     assert len(one.couriers.jobs) == 1
 
 
+def test_a_node_of_another_version_of_the_api_does_not_begin_while_others_run(two, site_class):
+    one, other = two
+    odd = site_class(other.store, Policy(mrn_authority=("LFC",), api_version=2))
+    with pytest.raises(EnvironmentTakenError, match="daemon on host uses this store with version 1"):
+        odd.turn()
+    one.book("20260401")
+    assert len(one.couriers.jobs) == 1
+
+
+def test_after_a_start_with_another_version_nobody_sends_what_was_written_for_the_one_before(two, site_class):
+    one, _ = two
+    one.couriers.free = 0
+    one.book("20260401")
+    one.keeper.give_back()
+    with one.store.nodes._writing() as connection:  # both were stopped
+        connection.exec_driver_sql("UPDATE nodes SET alive_until = 0")
+    first, second = (site_class(site.store, Policy(mrn_authority=("LFC",), api_version=2)) for site in two)
+    first.store.work.take_turn()  # it is up first, and has written nothing anew yet
+    second.turn()
+    first.turn()
+    second.turn()
+    (sent,) = (*first.couriers.sent, *second.couriers.sent)
+    assert "requestingProvider" in sent
+
+
 # ---------------------------------------------------------------- the production test
 
 

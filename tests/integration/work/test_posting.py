@@ -13,6 +13,7 @@ from patience import PATIENCE
 
 from interface.services.posting import PostingEndedError, posting_to
 from interface.services.posting_line import ToPost
+from interface.services.posting_process import LONGEST_WAIT_SECONDS
 from interface.services.target import Target
 
 BODY = b'{"patient": "K"}'
@@ -65,6 +66,21 @@ def test_nothing_leaves_after_the_time_until_which_it_may(api):
     assert lapsed.reply.failure == "lapsed"
     assert fine.reply.status == 200
     assert len(api.seen) == 1
+
+
+def test_a_work_that_is_slow_to_collect_can_put_more(api):
+    """Long replies fill the line while a commit takes its time: neither side may wait for the other."""
+    api.answer = lambda told, number: (400, b'{"message": "%s"}' % (b"x" * 8000), {})
+    many = [[ToPost(100 * n + one, BODY.replace(b"K", b"K" * 20_000)) for one in range(96)] for n in (1, 2)]
+    with posting(api.url, count=16) as line:
+        line.put(many[0])
+        time.sleep(2 * LONGEST_WAIT_SECONDS)  # in which nothing is collected
+        more = threading.Thread(target=line.put, args=(many[1],), daemon=True)
+        more.start()
+        more.join(PATIENCE / 3)
+        assert not more.is_alive(), "what ended cannot be told, and what is put is not taken"
+        came = collect(line, 192)
+    assert sorted(posted.number for posted in came) == sorted(body.number for put in many for body in put)
 
 
 def test_what_waits_for_an_api_that_hangs_comes_back_unsent(api):

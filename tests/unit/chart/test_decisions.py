@@ -401,7 +401,9 @@ class TestSettings:
     def test_forward_of_a_message_code_is_for_all_its_trigger_events(self, story, trigger):
         kind = f"ADT^{trigger}"
         assert story().tell(kind, PID, VISIT, NEXT_WEEK)["decision"] == "post"
-        assert story(decisions={"ADT": "chart"}).tell(kind, PID, VISIT, NEXT_WEEK)["decision"] == "chart"
+        answer = story(decisions={"ADT": "chart"}).tell(kind, PID, VISIT, NEXT_WEEK)
+        assert answer["decision"] == "chart"
+        assert answer["reasons"][0]["text"].endswith(' ([forward] "ADT" = "chart")')
         both = story(decisions={"ADT": "chart", kind: "post"})
         assert both.tell(kind, PID, VISIT, NEXT_WEEK)["decision"] == "post", "the trigger event goes before"
 

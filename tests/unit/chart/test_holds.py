@@ -72,6 +72,17 @@ def test_a_hold_without_a_chart_says_what_releases_it_too(story) -> None:
     assert "SCH-2" in no_id["reasons"][0]["release"]
 
 
+def test_what_a_person_lets_go_counts_for_the_appointments_later_requests(story) -> None:
+    told = story()
+    protected = "PD1||||||||||||Y"
+    assert told.book(protected)["decision"] == "hold"
+    let_go = told.engine.release(told.chart, 1, now=told.now, new_id=told.ids.__next__)
+    told.kept.update(dict.fromkeys(let_go.chart.keys, let_go.chart))
+    for day in ("20260311", "20260312"):
+        assert told.book(protected, start=day, kind="SIU^S13")["decision"] == "post"
+    assert told.book(protected, key="F2")["decision"] == "hold"  # another appointment
+
+
 def test_a_field_within_a_field_has_the_row_of_what_it_belongs_to() -> None:
     assert release_of("invalid:patient.name.given[1]") == release_of("missing:patient.name.given")
     assert release_of("invalid:upcomingAppointmentProvider.name.suffix") == release_of(

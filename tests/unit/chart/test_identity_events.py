@@ -390,6 +390,15 @@ def test_a_message_that_names_two_patients_is_nobodys(story):
     assert (swapped["decision"], codes(swapped)) == ("chart", ["several-patients"])
 
 
+def test_a_cancellation_that_names_two_patients_cancels_nobodys(story):
+    told = story()
+    told.book()
+    answer = told.tell("SIU^S15", "SCH||F1", told.PID, OLD.replace("PID|1", "PID|2"))
+    assert (answer["decision"], codes(answer)) == ("hold", ["several-patients"])
+    (appointment,) = told.chart.appointments.values()
+    assert appointment.status == "booked"
+
+
 def test_the_same_patient_twice_in_a_message_is_one(story):
     told = story()
     answer = told.book(told.pid(f1="2", f5="Else^Name"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from telling import AIP, PID, rxe, segment, visit
+from telling import AIP, PID, left, orc, rxe, segment, visit
 
 from interface.rules import load_rulebook
 
@@ -209,3 +209,92 @@ def test_charts_are_shown_with_the_message_a_label_came_from(story):
     told.tell("PPR^PC1", PID, prb(BARE), control_id="THEN")
     (problem,) = told.chart.problems
     assert (problem.message, problem.named.message, problem.label) == ("THEN", "FIRST", "Type 2 diabetes")
+
+
+@both
+@pytest.mark.parametrize("numbers", [("V1", "V2"), ("", "V1"), ("V2", "")])
+def test_of_the_labels_of_several_visits_the_newest_counts(story, numbers, order):
+    told = [dg1(f"E11.9^{label}^I10") for label in ("First", "Second")]
+    messages = [("ADT^A08", visit(number), entry) for number, entry in zip(numbers, told, strict=True)]
+    assert shown(told_in(story, messages, order), PROBLEM) == ("Second", "M1:DG1-3.2")
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+@pytest.mark.parametrize("last", [DRUG_BARE, "861007^As stated^RXNORM"])
+def test_a_dispense_gives_a_label_only_where_none_is_stated(story, order, last):
+    messages = [
+        ("RDE^O11", "ORC|NW|P1", rxe(last)),
+        ("RDS^O13", "ORC|RE|P1", "RXD|1|861007^As dispensed^RXNORM^00093-1048-01^Met^NDC"),
+        ("RDE^O11", "ORC|XO|P1", rxe(DRUG_BARE)),
+    ]
+    named = ("As dispensed", "M1:RXD-2.2") if last == DRUG_BARE else ("As stated", "M0:RXE-2.2")
+    assert shown(told_in(story, messages, order), NAME) == named
+
+
+@both
+def test_of_what_is_only_added_the_oldest_names_the_drug(story, order):
+    messages = [
+        ("RDS^O13", "ORC|RE|P1", "RXD|1|00093-1048-01^Met^NDC"),
+        ("RDE^O11", "ORC|DC|P1", rxe("D1^Metformin^L", f6="TAB")),
+    ]
+    answer = told_in(story, messages, order)
+    assert shown(answer, NAME) == ("Met", "M0:RXD-2.2")
+    (medication,) = answer["request"]["medications"]
+    assert (medication["active"], medication["medicationRequests"][0]["form"]["displayName"]) == (
+        False,
+        "Tablet",
+    )
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_a_drug_that_an_order_comes_back_to_has_no_label_of_before(story, order):
+    messages = [("RDE^O11", "ORC|XO|P1", rxe(drug)) for drug in (DRUG, "314076^Lisinopril^RXNORM", DRUG_BARE)]
+    assert shown(told_in(story, messages, order), NAME) == ("861007", "M2:RXE-2.1")
+
+
+UNSEEN = pytest.mark.parametrize(
+    "unseen",
+    [
+        *("\u200b", "\x07", "\\X07\\", "\xa0", "\xad", "\u2060\u200e", "\ufeff"),
+        *("\u2028", "\u2800", "\u3164", "\u0301", "\ue000", " \u200b "),
+    ],
+)
+
+
+@UNSEEN
+def test_what_nobody_sees_is_no_label(story, unseen):
+    told = story()
+    encoded = {"f3": "1", "f5": f"{unseen}^tablet", "f6": f"X9^{unseen}^L", "f7": f"{unseen}^Take one"}
+    encoded["f31"] = f"00093-1048-01^{unseen}^NDC"
+    order = orc(f21=unseen, f17=f"{unseen}^Lakeside")
+    told.tell("RDE^O11", PID, order, rxe(f"861007^{unseen}^RXNORM", **encoded))
+    answer = told.book(dg1(f"E11.9^{unseen}^I10"), dg1(f"I10^{unseen}^I10^^{unseen}", f4="Hypertension"))
+    request = answer["request"]
+    assert [entry["displayName"] for entry in request["activeIcd10Diagnoses"]] == ["E11.9", "Hypertension"]
+    (medication,) = request["medications"]
+    (prescribed,) = medication["medicationRequests"]
+    names = [medication["nameCode"], prescribed["code"], prescribed["form"]]
+    assert [name["displayName"] for name in names] == ["861007", "00093104801", "X9"]
+    assert prescribed["dosageInstruction"] == {"text": "Take one", "amountValue": 1, "amountUnit": "tablet"}
+    assert prescribed["facility"]["name"] == "Lakeside"
+
+
+@UNSEEN
+def test_nor_is_it_a_drugs_or_clinics_name(story, unseen):
+    told = story()
+    told.tell("RDE^O11", PID, orc(), rxe(f"^{unseen}"))
+    answer = told.book(f"AIL|1||{unseen}^^^{unseen}", f"PV1|1|O|{unseen}^^^Lakeside")
+    assert "medications" not in answer["request"]
+    assert "the order names no drug" in [why for _, _, why in left(answer)]
+    assert answer["request"]["clinicName"] == "Lakeside"
+
+
+@UNSEEN
+def test_nor_is_it_a_persons(story, unseen):
+    answer = story().book(pid=segment(PID, f5=f"{unseen}^Robin"))
+    assert answer["decision"] == "hold"
+
+
+def test_what_holds_it_beside_letters_is_as_sent(story):
+    answer = story().book(dg1("E11.9^Dia\u200bbetes\xa0mellitus^I10"))
+    assert answer["request"]["activeIcd10Diagnoses"][0]["displayName"] == "Dia\u200bbetes\xa0mellitus"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from interface.chart.decide import Engine
-from interface.chart.model import Chart, Order, Problem
+from interface.chart.model import Chart, Order, Problem, encode_chart
 from interface.chart.people import absorb
 from interface.chart.withhold import without_confidential
 from interface.rules import Policy, load_rulebook
@@ -39,6 +39,10 @@ def moved_with_diagnoses(count: int) -> str:
 
 def problems(count: int) -> str:
     return "".join(f"PRB|UC|20260301|A{n % 90 + 10}.{n // 90 + 10}^Label^I10|N{n}\r" for n in range(count))
+
+
+def problems_of_one_code(count: int) -> str:
+    return "".join(f"PRB|UC|20260301|E11.9^Label^I10|N{n}\r" for n in range(count))
 
 
 def orders(count: int) -> str:
@@ -107,6 +111,7 @@ def cost(kind: str, segments: str, at: str) -> int:
         ("ADT^A08", diagnoses, TODAY),
         ("SIU^S13", moved_with_diagnoses, LONG_AGO),
         ("PPR^PC1", problems, TODAY),
+        ("PPR^PC1", problems_of_one_code, TODAY),
         ("RDE^O11", orders, TODAY),
         ("RDE^O11", orders_of_one_number, TODAY),
         ("RDE^O11", orders_without_a_number, TODAY),
@@ -116,6 +121,7 @@ def cost(kind: str, segments: str, at: str) -> int:
         "DG1",
         "DG1 that count no more",
         "PRB",
+        "PRB of one code",
         "RXE",
         "RXE of one number",
         "RXE without a number",
@@ -128,6 +134,74 @@ def test_three_times_as_many_segments_are_three_times_the_work(
     cost(kind, segments(3), at)  # what is made once is made
     none, some, many = (cost(kind, segments(count), at) for count in (0, 60, 180))
     assert (many - none) / (some - none) < 3.05
+
+
+SLOT = "SCH||F1|||||||||^^^20260311093000\r"
+
+
+def role_of_many_words(count: int) -> str:
+    return f"{SLOT}AIP|1|A|1234567893^Quill^Avery^^^^^^NPI|{'nobody ' * count}\r"
+
+
+def timings_of_one_order(count: int) -> str:
+    return f"ORC|NW|P1^EHR\rRXE|{'~'.join(['1^BID^D3^20260301'] * count)}|860000^drug^RXNORM|1||tablet\r"
+
+
+def codes_of_one_diagnosis(count: int) -> str:
+    codes = "~".join(f"A{n % 90 + 10}.{n // 90 + 10}^Label^I10" for n in range(count))
+    return f"PRB|UC|20260301|{codes}|N1\r"
+
+
+@pytest.mark.parametrize(
+    ("kind", "segments"),
+    [
+        ("SIU^S13", role_of_many_words),
+        ("RDE^O11", timings_of_one_order),
+        ("PPR^PC1", codes_of_one_diagnosis),
+    ],
+)
+def test_a_field_three_times_as_long_is_three_times_the_work(
+    kind: str, segments: Callable[[int], str]
+) -> None:
+    cost(kind, segments(3), TODAY)
+    none, some, many = (cost(kind, segments(count), TODAY) for count in (0, 100, 300))
+    assert (many - none) / (some - none) < 4
+
+
+def decided(raw: str) -> Chart:
+    """The chart after this message alone, nothing of it read before."""
+    engine = Engine(load_rulebook(), Policy())
+    engine.book.memories.on("nothing was read before")
+    reading = engine.read(raw.encode(), received_at=NOW, listener="main")
+    outcome = engine.decide(reading, {}, now=NOW, new_id=itertools.count(1).__next__)
+    assert outcome.chart is not None
+    return outcome.chart
+
+
+def test_three_times_as_many_telephones_are_three_times_the_work() -> None:
+    def work(count: int) -> int:
+        numbers = "~".join(f"^PRN^PH^^1^608^{2550100 + n}" for n in range(count))
+        return steps(lambda: decided(BOOKING.replace("|19700131|F", f"|19700131|F|||||{numbers}")))
+
+    work(3)
+    none, some, many = (work(count) for count in (0, 100, 300))
+    assert (many - none) / (some - none) < 3.2
+
+
+def test_restrictions_take_no_more_room_than_they_say() -> None:
+    def size(count: int) -> int:
+        said = "".join(f"ARV|{n}|A|R{n}\r" for n in range(count))
+        return len(encode_chart(decided(HEAD.format(kind="ADT^A08", id="A", visit="", at=TODAY) + said)))
+
+    assert size(300) < 3.2 * size(100)
+
+
+@pytest.mark.parametrize("long", ["id", "visit", "account"])
+def test_a_name_of_a_megabyte_does_not_stand_with_each_order(long: str) -> None:
+    named = {"id": "K", "visit": "V", "account": "A", long: "n" * 1_000_000}
+    head = HEAD.format(kind="RDE^O11", id=named["id"], visit=named["visit"], at=TODAY)
+    chart = decided(head.replace("19700131|F", f"19700131|F{'|' * 10}{named['account']}") + orders(20))
+    assert len(encode_chart(chart)) < 100_000
 
 
 def merged(count: int) -> int:

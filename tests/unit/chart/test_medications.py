@@ -141,6 +141,8 @@ class TestDose:
             ([rxe(), "TQ1|1||||||||||Take 3"], {"text": "Take 3"}),
             ([rxe(f21="^Brand only")], {}),
             ([rxe(f3="0", f5="MG", f7="^As directed")], {"text": "As directed"}),
+            ([rxe(f7="111"), "TQ1|1||||||||||Take 3"], {"text": "Take 3"}),
+            ([rxe(f7="111^Take 1")], {"text": "Take 1"}),
             ([rxe(f3="0.0", f4="0", f5="MG")], {}),
             ([rxe(f25="0", f26="MG")], {}),
         ],
@@ -163,6 +165,13 @@ class TestDose:
         answer = told.tell("RDE^O11", told.PID, orc(), rxe(**dose))
         assert [entry["why"] for entry in answer["left_out"]] == [why, why]
         assert "amountValue" not in prescription(told).get("dosageInstruction", {})
+
+    def test_a_maximum_alone_is_said(self, told):
+        answer = told.tell("RDE^O11", told.PID, orc(), rxe(f4="80", f5="MG"))
+        why = "a maximum without a minimum is no single amount"
+        assert [(e["source"], e["value"], e["why"]) for e in answer["left_out"]] == [("RXE-4", "80", why)]
+        (found,) = booked(told)["request"]["medications"]
+        assert "dosageInstruction" not in found.get("medicationRequests", [{}])[0]
 
     def test_an_amount_of_zero_is_said(self, told):
         answer = told.tell("RDE^O11", told.PID, orc(), rxe(f3="0", f5="MG"))

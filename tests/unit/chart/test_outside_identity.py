@@ -71,7 +71,10 @@ class TestCancelledVisits:
         told = story()
         told.tell(f"ADT^{event}", told.PID, pv1(), at=at(20))
         late = told.tell("ADT^A05", told.PID, pv1(), expected(), at=at(10))
-        assert late["decision"] == "chart"
+        assert (late["decision"], codes(late)) == (
+            "chart",
+            ["older" if event == "A23" else "visit-cancelled"],
+        )
         assert told.changes == []
 
     def test_news_of_the_visit_between_do_not_keep_a_late_cancel_out(self, story, event):

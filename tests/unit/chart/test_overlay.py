@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from telling import AIP, PID, codes, left, segment
 
+from interface.chart.by_site import with_tables
 from interface.rules import Rulebook, RuleError, load_rulebook
 from interface.rules.fields import ORDER, PROBLEM
 from interface.rules.policy import Filters, RequestDefaults
@@ -101,7 +102,11 @@ def test_an_s13_under_a_new_number_ends_the_one_before_where_a_sites_rule_says_s
     told.book()
     assert told.tell("SIU^S14", moved.replace("F2", "F3"), PID, AIP)["decision"] == "post"
     assert ("Close", 1, "withdrawn") not in told.states()
-    assert told.tell("SIU^S13", moved, PID, AIP)["decision"] == "post"
+    answer = told.tell("SIU^S13", moved, PID, AIP)
+    assert answer["decision"] == "post"
+    assert answer["reasons"][1]["text"] == (
+        "the appointment in SCH-24 is cancelled: it is booked anew (site-mappings/appointment.yaml#replaces)"
+    )
     assert ("Close", 1, "withdrawn") in told.states()
     told.book(at="202603020700")  # as it was before
     assert told.chart.appointments["A:F1"].status == "cancelled"
@@ -217,9 +222,76 @@ def test_a_table_of_several_columns_as_csv(site, story):
 
 def test_what_a_message_does_is_changed(site, story):
     told = story(site({"messages.yaml": "events:\n  SIU^S14: {does: chart}\n  ZSU^Z01: {does: chart}\n"}))
-    assert told.book(kind="SIU^S14")["decision"] == "chart"
+    answer = told.book(kind="SIU^S14")
+    assert answer["decision"] == "chart"
+    assert answer["reasons"][0]["text"].endswith(" (site-mappings/messages.yaml#SIU^S14)")
     assert told.tell("ZSU^Z01", PID)["decision"] == "chart"
     assert told.book()["decision"] == "post"
+
+
+def test_a_type_of_the_senders_own_is_read_as_what_the_standard_has_for_what_it_is_about(site, story):
+    events = "  ZSU^Z01: {does: post, about: appointment}\n  ZAD^Z02: {does: post, about: visit}\n"
+    told = story(site({"messages.yaml": f"events:\n{events}"}))
+    assert told.tell("ZSU^Z01", SCH, PID, AIP)["decision"] == "post"
+    visit = segment("PV1", f2="O", f7=f"{NPI}^Quill^Avery^^^^^^NPI", f19="V1", f44="20260320")
+    answer = told.tell("ZAD^Z02", told.pid(f3="T7^^^LFC^MR"), visit)
+    assert answer["decision"] == "post"
+    assert field(answer, "upcomingAppointmentProvider.npi")[1:] == (
+        "PV1-7.1",
+        "appointment.yaml#visit_provider",
+    )
+    assert told.tell("ZSU^Z02", SCH, PID, AIP)["decision"] == "ignore"
+
+
+@pytest.mark.parametrize(
+    ("rule", "told", "said", "release"),
+    [
+        (
+            "born: {field: patient.birthDate, from: [ZPI-3, PID-7]}",
+            {"f7": ""},
+            "no message says it in ZPI-3, PID-7 (site-mappings/ours.yaml#born)",
+            "a message that says it there, as that rule wants it",
+        ),
+        (
+            "card: {field: patient.mrn.extension, from: [PID-4]}",
+            {},
+            "PID-4 is empty (site-mappings/ours.yaml#card)",
+            "a message with the number there; or site.mrn_authority",
+        ),
+        (
+            "whole: {field: patient.name, from: [PID-9]}",
+            {"f9": "Sample"},
+            "PID-9.2 is empty: no given name; it is looked for in PID-9 (site-mappings/ours.yaml#whole)",
+            "a message that says it there",
+        ),
+        (
+            "born: {field: patient.birthDate, from: [PID-30], for: {facility: ELSEWHERE}}",
+            {"f7": ""},
+            "no message says it in PID-7 (patient.yaml#birth_date) or PID-30 (site-mappings/ours.yaml#born)",
+            "a message that says it there",
+        ),
+        (
+            "whose: {field: patient.mrn.extension, strip_leading_zeros: true}",
+            {"f3": ""},
+            "PID-3 is empty",
+            "a message with the number in PID-3 (CX.1)",
+        ),
+    ],
+)
+def test_a_hold_names_where_the_sites_rule_looks(site, story, rule, told, said, release):
+    teller = story(site({"ours.yaml": f"rules:\n  {rule}\n"}))
+    (reason,) = teller.book(pid=teller.pid(**told))["reasons"]
+    assert reason["text"].endswith(f": {said}"), reason["text"]
+    assert reason["release"].startswith(release)
+
+
+def test_a_status_of_the_sites_own_table_is_named_by_its_row(site, story):
+    told = story(site({"tables/appointment_status.csv": "code,value\nR/S,cancelled\n"}))
+    sch = "SCH||F1|||||||||^^^20260310" + "|" * 14
+    answer = told.tell("SIU^S12", sch + "r/s", PID, AIP)
+    assert answer["decision"] == "cancel"
+    assert answer["said"] == ["SCH-25.1 is cancelled by site-mappings/tables/appointment_status.csv#R/S"]
+    assert told.tell("SIU^S12", sch + "cancelled", PID, AIP)["said"] == []
 
 
 # ---------------------------------------------------------------- clinicians
@@ -259,6 +331,41 @@ def test_a_declared_npi_counts_before_the_table_and_a_bare_one_after_it(site, st
     assert field(bare, "upcomingAppointmentProvider.npi")[0] == OTHER
 
 
+LENT = "the NPI of the same person in AIP-3[2].1"
+
+
+@pytest.mark.parametrize("table", [True, False])
+def test_where_the_table_says_the_npi_no_other_field_is_named_for_it(site, story, table):
+    book = site({"providers.csv": PROVIDERS}) if table else None
+    answer = story(book).tell("SIU^S12", SCH, PID, f"AIP|1||D42^Quill^Avery~{OTHER}^Quill^Avery^^^^^^NPI")
+    rule = "site-mappings/providers.csv#D42"
+    npi = (NPI, "AIP-3.1", rule) if table else (OTHER, "AIP-3[2].1", "appointment.yaml#provider")
+    assert field(answer, "upcomingAppointmentProvider.npi") == npi
+    assert (LENT in answer["said"]) is not table
+    assert left(answer) == (
+        [("AIP-3[2].1", OTHER, "providers.csv:2 has another NPI for the person in AIP-3")] if table else []
+    )
+
+
+def test_nor_by_a_row_that_is_added_later(site, story):
+    told = story()
+    told.tell("SIU^S12", SCH, PID, f"AIP|1||D42^Quill^Avery~{OTHER}^Quill^Avery^^^^^^NPI")
+    (booked,) = told.chart.appointments.values()
+    assert LENT in booked.facts["upcomingAppointmentProvider"].said
+    shown = with_tables(site({"providers.csv": PROVIDERS}).site, booked).facts["upcomingAppointmentProvider"]
+    assert (shown.value["npi"], shown.said) == (NPI, ())
+
+
+def test_an_npi_of_the_prescriber_that_the_table_contradicts_is_said(site, story):
+    told = story(site({"providers.csv": PROVIDERS}))
+    order = f"ORC|NW|O1||||||||||D42^Quill^Avery~{OTHER}^Quill^Avery^^^^^^NPI"
+    answer = told.tell("RDE^O11", PID, order, "RXE||860975^metformin^RXNORM")
+    assert left(answer) == [
+        ("ORC-12[2].1", OTHER, "providers.csv:2 has another NPI for the person in ORC-12")
+    ]
+    assert answer.get("said", []) == []
+
+
 def test_an_id_whose_row_has_another_family_name_is_nobodys_npi(site, story):
     answer = story(site({"providers.csv": PROVIDERS})).tell("SIU^S12", SCH, PID, "AIP|1||D42^Other^Kim")
     assert answer["decision"] == "hold"
@@ -273,6 +380,11 @@ def test_an_id_with_an_authority_is_that_authoritys(site, story):
         )
         found = field(answer, "upcomingAppointmentProvider.npi")
         assert (found and found[0]) == npi
+        if found is not None:
+            assert found[2] == f"site-mappings/providers.csv#7 of {authority}"
+        else:
+            said = "providers.csv:2 has this id of an authority that the message does not name"
+            assert answer["reasons"][0]["text"].endswith(f"no NPI for the person in AIP-3: {said}")
 
 
 @pytest.mark.parametrize("rxe", ["RXE||860975^metformin^RXNORM" + "|" * 11 + "AQ1234563^Stone^Kim"])
@@ -402,6 +514,25 @@ def test_of_several_own_numbers_the_first_named_authority_counts_wherever_it_sta
     for numbers in ("7^^^HILL^MR~9^^^LFC^MR", "9^^^LFC^MR~7^^^HILL^MR"):
         told = story(site({"mrn_roots.csv": ROOTS}))
         assert field(told.book(pid=told.pid(f3=numbers)), "patient.mrn.extension")[0] == "9"
+
+
+def test_numbers_of_a_type_of_the_senders_own_in_pid_and_mrg(site, story):
+    types = 'own_types: [EPI, ""]'
+    rules = f"rules:\n  mrn: {{{types}}}\n  prior_mrn: {{{types}}}\n"
+    told = story(site({"patient.yaml": rules}), mrn_authority=("LFC",))
+    assert told.book(pid=told.pid(f3="T1^^^LFC^EPI"))["decision"] == "post"
+    answer = told.tell("ADT^A40", told.pid(f3="T9^^^LFC^EPI"), "MRG|T1^^^LFC^EPI")
+    assert codes(answer) == ["merged"]
+    answer = told.book(pid=told.pid(f3="T1^^^LFC^MR"))
+    assert answer["reasons"][0]["text"].endswith("of another type (CX.5) than EPI, none")
+
+
+@pytest.mark.parametrize("authority", [(), ("LFC",)])
+def test_a_type_that_the_sites_table_calls_another_kind_is_never_the_mrn(site, story, authority):
+    told = story(site({"tables/identifier_types.csv": "code,value\nMR,other\n"}), mrn_authority=authority)
+    answer = told.book(pid=told.pid(f3="1^^^LFC^MR~2^^^LFC^MRN"))
+    assert answer["request"]["patient"]["mrn"]["extension"] == "2"
+    assert codes(told.book(pid=told.pid(f3="1^^^LFC^MR"))) == ["no-mrn"]
 
 
 @pytest.mark.parametrize(
@@ -636,6 +767,14 @@ def test_open_requests_of_who_opts_out_are_withdrawn_at_the_next_settling_and_by
             assert told.states() == [("Close", 1, "withdrawn")]
 
 
+def test_deletions_of_who_opted_out_are_carried_out(site, story):
+    told = story()
+    told.tell("ADT^A08", told.PID, "DG1|1||E11.9^DM^I10")
+    told.engine = type(told.engine)(site({"opt_out.csv": "mrn\nT1001\n"}), told.engine.policy)
+    assert told.tell("ADT^A29", told.PID)["decision"] == "cancel"
+    assert (told.chart.problems, told.chart.patient) == ([], {})
+
+
 def test_a_number_of_another_authority_has_not_opted_out(site, story):
     told = story(site({"opt_out.csv": "mrn,authority\nT1001,ELSEWHERE\n"}))
     assert told.book()["decision"] == "post"
@@ -797,6 +936,33 @@ def test_the_product_of_an_order_from_a_field_of_the_sites_alone(site, story):
     assert field(told.book(), code)[::2] == ("00093104801", "site-mappings/medications.yaml#product")
 
 
+APART = """
+rules:
+  drug: {each: ZMD, field: medication.nameCode, from: [ZMD-3], system: RXNORM, label_from: ZMD-2}
+  product: {each: ZMD, field: prescription.code, from: [ZMD-4], system: NDC, label_from: ZMD-2}
+  problem: {each: ZPL, field: problem.codings, from: [ZPL-2], system: SNOMED, label_from: ZPL-3}
+"""
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_code_system_and_label_in_fields_of_their_own(site, story, version):
+    told = story(site({"lists.yaml": APART}), api_version=version)
+    drugs = ("ZMD|1|metformin 500 mg|860975|00093-1048-01", "ZMD|2|aspirin 81 mg", "ZMD|3||861007^x^LOCAL")
+    told.tell("ADT^A08", PID, *drugs, "ZPL|1|73211009|Diabetes", "ZPL|2|E11.9^D^I10")
+    answer = told.book()
+    found = [drug["nameCode"] for drug in answer["request"]["medications"]]
+    rxnorm = {"codeSystem": "2.16.840.1.113883.6.88", "codeSystemName": "RxNorm"}
+    assert found[0] == {"code": "860975", "displayName": "metformin 500 mg"} | rxnorm
+    assert found[1] == {"displayName": "aspirin 81 mg"}
+    assert found[2]["codeSystemName"] == "LOCAL"
+    product = answer["request"]["medications"][0]["medicationRequests"][0]["code"]
+    assert (product["code"], product["displayName"]) == ("00093104801", "metformin 500 mg")
+    if version == 1:
+        assert lists(answer) == ["E11.9", "73211009"]
+    source = field(answer, "medications[0].nameCode.displayName")[1]
+    assert source == "M1:ZMD-2"
+
+
 def test_a_medication_that_a_snapshot_no_longer_has_has_ended(site, story):
     told = story(site({"lists.yaml": DRUGS.replace("[ZMD-1]", "[ZMD-1], snapshot: true")}))
     told.tell("ADT^A08", PID, "ZMD|860975^metformin^RXNORM", "ZMD|197361^amlodipine^RXNORM")
@@ -914,6 +1080,15 @@ def test_what_a_filter_has_left_is_not_booked_by_something_older(story):
     assert told.states() == [("Close", 1, "withdrawn")]
     late = told.book(kind="SIU^S13", at="202603020800")
     assert (late["decision"], codes(late)) == ("chart", ["older"])
+
+
+def test_something_older_that_a_filter_leaves_takes_nothing_back(story):
+    told = story(filters=filters(leave_types=["LAB"]))
+    assert told.book("AIS|1||NEW", at="202603020900")["decision"] == "post"
+    late = told.book("AIS|1||LAB", kind="SIU^S14", at="202603020800")
+    assert (late["decision"], told.states()) == ("ignore", [])
+    (appointment,) = told.chart.appointments.values()
+    assert appointment.status == "booked"
 
 
 @pytest.mark.parametrize("pid", [{"f5": "ZZTEST^Robin"}, {"f5": "zztest^Robin"}, {"f3": "ZZTEST7^^^LFC^MR"}])

@@ -110,6 +110,8 @@ def test_a_birth_date_of_no_use_does_not_take_the_place_of_a_known_one(story):
         ("12 Birch Ln&Birch Ln&12^^Madison^wisconsin^537031234^usa^H",
          {"lines": ["12 Birch Ln"], "city": "Madison", "state": "WI", "zip": "53703"}),
         ("^^^Puerto Rico^00907-^PR", {"state": "PR", "zip": "00907"}),
+        ("^^Madison^WI^0000053703", {"city": "Madison", "state": "WI", "zip": "53703"}),
+        ("^^Boston^MA^000002134", {"city": "Boston", "state": "MA", "zip": "02134"}),
         ("^^^Guam^96910", {"state": "GU", "zip": "96910"}),
         ("12; Birch <Ln>^^Madison@Home^W1^53703", {"lines": ["12 Birch Ln"], "city": "Madison Home", "zip": "53703"}),
     ],
@@ -190,6 +192,11 @@ PHONE, HOME, WORK, MOBILE = "PHONE", "HOME", "WORK", "MOBILE"
         (13, "(608)555-0142X123Cfront desk", [("6085550142", PHONE, HOME)]),
         (13, "608-555-0142 ext. 12", [("6085550142", PHONE, HOME)]),
         (13, "^PRN^PH^^1^608^5550142^123", [("6085550142", PHONE, HOME)]),
+        # a number alone in the place of the e-mail address
+        (13, "^PRN^PH^(608)555-0142", [("6085550142", PHONE, HOME)]),
+        (13, "^^CP^6085550142", [("6085550142", PHONE, MOBILE)]),
+        (13, "none^PRN^PH^6085550142", []),
+        (13, "^NET^Internet^6085550142", []),
         # e-mail
         (13, "^NET^Internet^robin@example.org", [("robin@example.org", "EMAIL", HOME)]),
         (13, "robin@example.org^NET^Internet", [("robin@example.org", "EMAIL", HOME)]),

@@ -49,7 +49,8 @@ def test_a_problem_list_comes_with_any_message_that_is_charted(told, kind):
         ({"f16": "20200101", "f7": "20190505"}, "2020-01-01"),
         ({"f7": "200603150625"}, "2006-03-15"),
         ({"f2": "20260101"}, None),
-        ({"f16": "20990101"}, "2099-01-01"),
+        ({"f16": "20990101"}, None),
+        ({"f16": "20990101", "f7": "20200101"}, "2020-01-01"),
     ],
 )
 def test_the_date_is_prb_16_then_prb_7(told, fields, date):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from telling import problems, visit
+from telling import left, problems, visit
 
 from interface.chart.shown import shown
 
@@ -70,6 +70,12 @@ SNOMED = ["SCT", "SNM", "SNOMED", "SNOMED-CT", "SNOMED CT", "SNOMEDCT_US", "SCTI
         ("E849.0^At home", "", []),
         ("4011^Hypertension", "", []),
         ("DIABETES^Diabetes", "", []),
+        # a label alone that ends with a code in brackets
+        ("^Low back pain [M54.50]", "", ["10:M54.50"]),
+        ("^Hypertension [I10]^I10", "", ["10:I10"]),
+        ("^Flu [H1N1]", "", []),
+        ("^Check [V70.0]", "", []),
+        ("4711^Low back pain [M54.50]", "", []),
         # dots where ICD needs them, upper case
         ("E6601^Obesity^I10", "", ["10:E66.01"]),
         ("e66.01^Obesity^I10", "", ["10:E66.01"]),
@@ -125,6 +131,13 @@ def test_a_text_that_is_the_label_of_the_other_coding_is_not_left_out(story, cod
     answer = story().book(dg1(code))
     (field,) = [entry for entry in answer["fields"] if entry["field"].endswith("displayName")]
     assert (field["value"], field["source"]) == ("Sugar", source)
+    assert answer["left_out"] == []
+
+
+def test_the_code_in_brackets_is_not_part_of_the_label(story):
+    answer = story().book(dg1("^Low back pain [M54.50]"))
+    assert answer["request"]["activeIcd10Diagnoses"] == [{"code": "M54.50", "displayName": "Low back pain"}]
+    assert {f["source"] for f in answer["fields"] if "Diagnoses" in f["field"]} == {"DG1-3.2"}
     assert answer["left_out"] == []
 
 
@@ -364,3 +377,26 @@ def test_problems_of_earlier_messages_are_in_the_booking(story):
     told.tell("ADT^A28", told.PID, dg1())
     told.tell("RDE^O11", told.PID, dg1("401.1^H^I9"))
     assert problems(told.book(dg1("44054006^D^SCT"))) == ["10:E11.9", "9:401.1", "S:44054006"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "date"),
+    [
+        ("20260302", "2026-03-02"),
+        ("20260303235959", "2026-03-03"),
+        ("20260304", None),
+        ("20990101", None),
+        ("99991231", None),
+    ],
+)
+def test_a_day_to_come_is_no_onset(story, sent, date):
+    answer = story().book(dg1(date=sent))
+    assert answer["request"]["activeIcd10Diagnoses"][0].get("date") == date
+    assert left(answer) == ([("DG1-5", sent, "DG1-5 lies in the future")] if date is None else [])
+
+
+def test_nor_does_it_take_the_place_of_a_day_that_is_known(story):
+    told = story()
+    told.tell("ADT^A08", told.PID, visit("V1"), dg1(date="20200101"))
+    told.tell("ADT^A08", told.PID, visit("V1"), dg1(date="20990101"))
+    assert told.book()["request"]["activeIcd10Diagnoses"][0]["date"] == "2020-01-01"

@@ -283,8 +283,10 @@ def test_a_problem_that_has_ended_is_sent_as_not_active_with_what_says_so(v2, st
     told, first = v2(), story()
     for each in (told, first):
         each.tell("PPR^PC1", each.PID, *list_)
-        each.tell("PPR^PC2", each.PID, *ends)
+    assert told.tell("PPR^PC2", told.PID, *ends)["left_out"] == []
+    assert [entry["value"] for entry in first.tell("PPR^PC2", first.PID, *ends)["left_out"]] == ["I10"]
     answer = told.book()
+    assert answer["left_out"] == []
     sent = answer["request"]["diagnoses"]
     assert {entry["code"]: entry["active"] for entry in sent} == {"I10": False, "E11.9": True}
     place = [entry["code"] for entry in sent].index("I10")

@@ -90,10 +90,30 @@ def test_what_a_table_says_held_when_it_was_written(tmp_path: Path) -> None:
     written = datetime(2026, 2, 1, 6, 30, tzinfo=UTC).timestamp()
     os.utime(path, (written, written))
     assert look_at(str(path), None, (), None, NOW).as_of == "20260201"
-    assert look_at(str(path), None, (), NOW, NOW).as_of == "20260302150000+0000"
+    assert look_at(str(path), None, (), "20260228", NOW).as_of == "20260228"
     future = datetime(2027, 1, 1, tzinfo=UTC).timestamp()
     os.utime(path, (future, future))
     assert look_at(str(path), None, (), None, NOW).as_of == "20260302", "nobody knows the future"
+
+
+@pytest.mark.parametrize("given", ["2026-03-01", "20260301", "3/1/2026"])
+def test_a_day_that_is_given_is_the_site_s_as_in_the_column(
+    folder: Path, capsys: pytest.CaptureFixture[str], given: str
+) -> None:
+    """Not midnight of the machine's zone, which may be the day before at the site."""
+    (folder / "day.csv").write_text(TABLE)
+    written = datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp()
+    os.utime(folder / "day.csv", (written, written))
+    for arguments, new in ((["day.csv"], 2), (["day.csv", "--as-of", given], 0)):
+        assert main(["load", *arguments, "-c", "site.toml", "--now", NOW.isoformat(), "--json"]) == 1
+        assert json.loads(capsys.readouterr().out)["messages"]["new"] == new
+
+
+@pytest.mark.parametrize("given", ["2026", "yesterday", "2026-02-30", ""])
+def test_what_is_no_day_is_wrong_usage(folder: Path, capsys: pytest.CaptureFixture[str], given: str) -> None:
+    (folder / "a.csv").write_text(TABLE)
+    assert main(["load", "a.csv", "--as-of", given, "-c", "site.toml"]) == 2
+    assert "is no day; write 2026-03-05" in capsys.readouterr().err
 
 
 def test_a_corrected_file_brings_only_what_is_new(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -129,10 +149,14 @@ def test_what_is_neither_messages_nor_a_table(tmp_path: Path, data: bytes | str,
         look(tmp_path / "f.csv", data)
 
 
-def test_a_number_that_begins_as_a_message_does_is_a_cell(tmp_path: Path) -> None:
-    (piece,) = pieces(tmp_path / "f", "mrn,icd10\nMSH0012,I10\n")
+@pytest.mark.parametrize("cell", ["MSH0012", "MSH|^~\\\\&|"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_what_begins_as_a_message_does_is_a_cell(tmp_path: Path, cell: str, encoding: str) -> None:
+    (piece,) = pieces(tmp_path / "f", f"mrn,icd10\n{cell},I10\n".encode(encoding))
     assert isinstance(piece, Piece) and piece.built is not None
-    # where there are no headings it is a message that a sender has mangled
+
+
+def test_a_message_that_a_sender_has_mangled_is_none_of_a_table(tmp_path: Path) -> None:
     (piece,) = pieces(tmp_path / "f", MESSAGE.replace("|^~\\&", "0^~"))
     assert isinstance(piece, Piece) and piece.built is None
 

@@ -1,5 +1,7 @@
 """Tokens, cookies, and whether a form comes from us."""
 
+from dataclasses import replace
+
 import pytest
 
 from interface.console import security
@@ -49,9 +51,12 @@ def test_a_cookie_is_out_of_the_reach_of_scripts_and_other_sites() -> None:
 
 
 def test_over_tls_the_cookie_that_nobody_else_could_set_counts() -> None:
-    cookies = {"hl7i-session": "forged", "__Host-hl7i-session": "own"}
-    assert security.cookie_of(cookies, security.SESSION) == "own"
-    assert security.cookie_of({}, security.SESSION) == ""
+    forged, own = {"hl7i-session": "forged"}, {"__Host-hl7i-session": "own"}
+    for cookies, plain, secure in ((forged | own, "own", "own"), (own, "own", "own"), (forged, "forged", "")):
+        asked = Incoming("GET", "/x", cookies=cookies)
+        assert security.cookie_of(asked, security.SESSION) == plain
+        assert security.cookie_of(replace(asked, secure=True), security.SESSION) == secure
+    assert security.cookie_of(Incoming("GET", "/x"), security.SESSION) == ""
 
 
 @pytest.mark.parametrize(

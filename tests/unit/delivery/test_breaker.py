@@ -78,6 +78,12 @@ def test_refusals_while_others_fail_for_another_reason_still_count():
     assert after(Breaker(), *[REFUSED] * 9, FAILED, REFUSED).refusing
 
 
+def test_refusals_count_on_through_an_outage():
+    opened = after(Breaker(), *[REFUSED] * (REFUSALS - 1), *[FAILED] * OPENS_AT)
+    assert opened.stop == "open"
+    assert probed(opened, REFUSED, opened.next_probe).refusing
+
+
 @stops
 def test_probes_never_overlap(stopped):
     at = stopped.next_probe

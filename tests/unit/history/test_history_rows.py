@@ -42,9 +42,12 @@ def test_a_line_break_within_quotes_counts_its_lines() -> None:
     ("line", "said"),
     [
         ("7,,I10,Hypertension,,,x", "7 cells where the headings are 6"),
-        ("7,,I10,Hyper", "4 cells where the headings are 6"),
+        ("7,,I10,Hyper", "4 cells where the headings are 6; quote cells"),
+        ("7,,I10,,", "let the last column be one that is filled in each row"),
         (",,I10,,,", "mrn is empty"),
-        ("1.2E+05,,I10,,,", "spreadsheets"),
+        ("1.2E+05,,I10,,,", "in the form that programs give numbers"),
+        ("1234.0,,I10,,,", "in the form that programs give numbers"),
+        ("NULL,,I10,,,", "mrn is empty"),
         ("7,,,,2020,", "code is empty"),
         ("7,,I10,,2020-13-05,", "date is no date"),
         ("7,,I10,,,perhaps", "status is not known; write one of active, inactive, resolved"),
@@ -62,6 +65,14 @@ def test_a_bad_line_is_named_and_the_rest_goes_on(line: str, said: str | None) -
         assert (first.line, first.fault) == (2, True)
         assert said in first.text
         assert "perhaps" not in first.text and "2020-13" not in first.text
+
+
+def test_empty_cells_and_kept_zeros_as_databases_and_spreadsheets_write_them() -> None:
+    """Else somebody is called NULL, and the number of a chart is `="0012"`."""
+    assert read('="0012",NULL,I10,#N/A,\\N,NULL\n') == [Row(2, {"mrn": "0012", "code": "I10"})]
+    assert read("7,Null,I10,no N/A,,\n")[0] == Row(
+        2, {"mrn": "7", "system": "Null", "code": "I10", "label": "no N/A"}
+    )
 
 
 def test_a_quotation_mark_that_is_not_closed_says_how_far_it_goes() -> None:

@@ -362,3 +362,10 @@ def test_whatever_stands_in_msh_an_ack_is_one_readable_message(
     assert [segment.name for segment in message.segments][:2] == ["MSH", "MSA"]
     assert len(message.segments) == (2 if receipt in SUCCESSES else 3)
     assert message.notes == ()
+
+
+def test_an_msh_of_a_megabyte_is_not_remembered() -> None:
+    before = ack._form.cache_info().currsize
+    read = read_header(b"MSH|^~\\&|" + b"A" * 1_000_000 + b"|B|C|D|20260305||ADT^A08|K1|P|2.5.1\r")
+    assert len(answer(read)) > 1_000_000
+    assert ack._form.cache_info().currsize == before

@@ -1,5 +1,7 @@
 """Payloads and files of several messages."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,6 +37,14 @@ def test_several_msh_are_several_messages():
 def test_batch_headers_and_trailers_are_left_out():
     raw = b"FHS|^~\\&|X\rBHS|^~\\&|Y\r" + A + B + b"BTS|2\rBHS|^~\\&|Z\r" + A + b"BTS|1\r\rFTS|2\r"
     assert split_messages(raw) == [A, B, A]
+
+
+@pytest.mark.parametrize("lines", [b"BTS|1\rPID|1\r", b"BHS\r\rx", b"FTS|\r"])
+def test_a_frame_full_of_batch_lines_holds_nobody_up(lines: bytes):
+    began = time.process_time()
+    raw = A + lines * 20_000 + b"PID|2\r"
+    assert split_messages(raw) == [raw]
+    assert time.process_time() - began < 3
 
 
 def test_batch_lines_inside_text_are_text():

@@ -24,6 +24,8 @@ CHICAGO, UTC, TOKYO = ZoneInfo("America/Chicago"), ZoneInfo("UTC"), ZoneInfo("As
         ("20260305103007", DTM(2026, 3, 5, 10, 30, 7), "second"),
         ("20260305103007.1234", DTM(2026, 3, 5, 10, 30, 7, "1234"), "second"),
         ("20260305103007.1234-0600", DTM(2026, 3, 5, 10, 30, 7, "1234", -360), "second"),
+        ("20260305103007269", DTM(2026, 3, 5, 10, 30, 7, "269"), "second"),
+        ("2026030510300726-0600", DTM(2026, 3, 5, 10, 30, 7, "26", -360), "second"),
         ("202603051030+0530", DTM(2026, 3, 5, 10, 30, offset_minutes=330), "minute"),
         ("2026030510-0600", DTM(2026, 3, 5, 10, offset_minutes=-360), "hour"),
         ("20260305-0600", DTM(2026, 3, 5, offset_minutes=-360), "day"),
@@ -68,6 +70,8 @@ def test_what_is_sent_is_read_to_its_precision(text: str, expected: DTM, precisi
         "20260305103060",
         "2026030",
         "202603051",
+        "202603051030071234567",
+        "20261305103007269",
         "20260305+9999",
         "20260305-0075",
         "today",
@@ -157,3 +161,8 @@ def test_every_time_in_digits_alone_is_read(time, form):
     found = parse_dtm(time.strftime(form))
     assert found is not None
     assert found.moment(UTC).strftime(form) == time.strftime(form)
+
+
+def test_long_text_is_no_time_unless_it_is_blanks():
+    assert parse_dtm("2026" * 1000) is None
+    assert parse_dtm(" " * 1000 + "20260305" + " " * 1000) == parse_dtm("20260305")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -234,3 +236,31 @@ def test_a_book_for_another_thread_shares_no_memory_not_even_that_for_some_sende
     assert len(other.memories.lines) == len(other.memories.persons) == len(other.memories.fields) == 0
     assert other._ready == {}
     assert one == other
+
+
+@pytest.mark.parametrize(
+    ("place", "put"),
+    [
+        (b"^~\\&", b"^~\\&%s"),
+        (b"2.5.1", b"2.5.1||||||%s"),
+        (b"|20260302090000", b"|2026%s"),
+        (b"Quill^Avery", b"Quill^Avery|%s"),
+    ],
+    ids=["MSH-2", "MSH-18", "MSH-7", "AIP-4"],
+)
+def test_nothing_of_a_long_field_stays_in_memory(place: bytes, put: bytes) -> None:
+    rules = book()
+
+    def take(first: int) -> None:
+        for number in range(first, first + 20):
+            read(rules, BOOKING.replace(place, put % (b"%d#" % number * 50_000), 1))
+
+    take(100)
+    gc.collect()
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    take(200)
+    gc.collect()
+    grown = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert grown < 500_000

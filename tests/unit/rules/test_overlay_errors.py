@@ -321,6 +321,10 @@ def rule(text):
             "withhold.csv:2: code: this is no code; a row has one code, or a beginning such as F10*",
         ),
         (
+            {"withhold.csv": "system,code\nICD10,T40.1X1A\nICD10,F10 *\nICD10,F10.x\n"},
+            "withhold.csv:4: code: the x stands for nothing; a row has one code, or a beginning such as F10*",
+        ),
+        (
             {"withhold.csv": "system,prefix\nICD10,HIV\n"},
             "withhold.csv:2: prefix: no code of ICD-10 begins so; a row has one code, or a beginning",
         ),
@@ -339,6 +343,54 @@ def rule(text):
         (
             {"opt_out.csv": "mrn\nT1\n", "tables/opt_out.yaml": "rows: [{mrn: T2}]\n"},
             "tables/opt_out.yaml:1: the list opt_out is there already, in another file; keep one",
+        ),
+        (
+            {
+                "l.yaml": "rules:\n  a: {each: ZMD, field: medication.nameCode, from: [ZMD-3], system: RXNROM}\n"
+            },
+            "l.yaml:2: a: table drug_systems has no coding system 'RXNROM'; did you mean 'RXNORM'?",
+        ),
+        (
+            {"ours.yaml": "rules:\n  mrn: {pad_to: 8}\n"},
+            "ours.yaml:2: mrn: no shipped rule of ours.yaml has this name; patient.yaml has one: write it into a file of "
+            "that name",
+        ),
+        (
+            {"appointment.yaml": "rules:\n  provider: {only_roles: [AT]}\n"},
+            "appointment.yaml:2: provider: only_roles: says which of ROL and PRT count, and 'from:' has neither",
+        ),
+        # lists of some senders
+        (
+            {
+                "l.yaml": "rules:\n  b: {each: ZPL, field: problem.date, from: [ZPL-3], for: {application: A}}\n"
+            },
+            "l.yaml:2: nothing comes of ZPL without a rule for problem.codings",
+        ),
+        (
+            {
+                "l.yaml": "rules:\n"
+                "  b: {each: ZPL, field: problem.codings, from: [ZPL-3], for: {application: A}}\n"
+                "  c: {each: ZPL, field: medication.nameCode, from: [ZPL-3], for: {facility: A}}\n"
+            },
+            "l.yaml:2: ZPL can't list problems and medications; use two Z-segments",
+        ),
+        # a key of the shipped rule that no longer fits: it is the site's rule that is to be mended
+        (
+            rule("gender: {type: fixed, value: MALE}"),
+            "patient.yaml:3: gender: 'patient.gender' takes no fixed value",
+        ),
+        (
+            {"request.yaml": "rules:\n  batch_id: {type: text, from: [PV1-3]}\n"},
+            "request.yaml:2: batch_id: 'batchId' is read of no message: it comes from the settings, or by 'type: fixed'",
+        ),
+        # whose messages
+        (
+            {"appointment.yaml": "rules:\n  date: {only: [SIU, SUI]}\n"},
+            "appointment.yaml:2: date: only: no messages of type 'SUI' are read; did you mean 'SIU'?",
+        ),
+        (
+            {"appointment.yaml": "rules:\n  date: {for: {message: ATD^A08}}\n"},
+            "appointment.yaml:2: date: for: no messages of type 'ATD' are read; did you mean 'ADT'?",
         ),
         # what spreadsheets and editors do
         (

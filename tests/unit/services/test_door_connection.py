@@ -20,7 +20,7 @@ from interface.services.descriptors import Places
 from interface.services.gate import Gate
 from interface.services.listener import MLLPFactory
 from interface.services.metrics import ListenerCounts
-from interface.services.taken import Answering, Taken
+from interface.services.taken import MOST_MESSAGES, Answering, Taken
 from interface.store.records.arrivals import Stored
 
 
@@ -283,6 +283,19 @@ def test_a_frame_over_the_limit_is_answered_in_its_turn_and_the_connection_close
     assert answered(wire) == []
     bench.settle(list(bench.queue))
     assert answered(wire) == [("AA", "M1"), ("AR", "BIG")]
+    assert wire.half_closed
+    assert bench.counts.received == {"stored": 1, "too-large": 1}
+
+
+def test_a_frame_of_more_messages_than_are_stored_at_once_is_over_the_limit() -> None:
+    bench = Bench()
+    connection, wire = bench.connect()
+    connection.dataReceived(
+        frame(message("M1")) + frame(message("N") * (MOST_MESSAGES + 1)) + frame(message("M2"))
+    )
+    assert [len(taken.arrivals) for taken in bench.queue] == [1]
+    bench.settle(list(bench.queue))
+    assert answered(wire) == [("AA", "M1"), ("AR", "N")]
     assert wire.half_closed
     assert bench.counts.received == {"stored": 1, "too-large": 1}
 

@@ -21,7 +21,7 @@ from interface.services.ids import control_ids
 from interface.services.logs import event, twisted_failures, where
 from interface.services.reported import WorkStats
 from interface.services.supervision import Supervisor, WakePipe, work_command
-from interface.services.taken import Answering, Source, take
+from interface.services.taken import ROW_BYTES, Answering, Source, take
 from interface.services.timing import WholeSeconds
 from interface.store.records.arrivals import Stored
 
@@ -100,7 +100,7 @@ def test_a_frame_becomes_a_row_for_each_msh_and_one_for_what_has_none(
     assert [arrival.receipt for arrival in found.arrivals] == receipts
     assert found.arrivals[0].control_id == control_id
     assert found.arrivals[0].message_type == message_type
-    assert found.size == len(raw)
+    assert found.size == len(raw) + ROW_BYTES * (len(receipts) - 1)
 
 
 def test_msh_is_read_in_the_listeners_character_set_where_msh_18_names_none() -> None:

@@ -253,6 +253,17 @@ def test_what_nobody_catches_is_a_line_without_its_text_in_whatever_thread() -> 
     assert "DOE" not in done.stderr
 
 
+def test_what_packages_warn_of_is_not_in_the_log() -> None:
+    warns = 'import logging; logging.getLogger("some.package").warning("can\'t decode DOE^JANE")'
+    done = subprocess.run(
+        [sys.executable, "-c", f"from interface.services import logs; logs.configure(); {warns}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+
+
 WRITES = """
 import logging, sys
 from interface.services import logs

@@ -32,7 +32,7 @@ class Running:
 
     def __init__(self, act, count=4):
         self.posters, self.given = [], Queue()
-        self.threads = Threads(self.poster(act), count, lambda ended: [self.given.put(one) for one in ended])
+        self.threads = Threads(self.poster(act), count, self.given.put)
 
     def poster(self, act):
         def make():
@@ -140,7 +140,7 @@ def test_a_poster_that_cannot_be_made_is_a_failed_post():
         raise OSError("no certificates")
 
     given = Queue()
-    Threads(poster, 1, lambda ended: [given.put(one) for one in ended]).put([ToPost(1, b"")])
+    Threads(poster, 1, given.put).put([ToPost(1, b"")])
     assert given.get(timeout=10).reply.failure == "other"
 
 
