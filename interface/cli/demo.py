@@ -152,7 +152,7 @@ def _start(stack: contextlib.ExitStack, folder: Path, first: Sample) -> _Running
     from interface.store.database import open_store
     from interface.store.keys import load_or_create
 
-    key = secrets.token_urlsafe(16)
+    key = secrets.token_hex(16)  # token_urlsafe may begin with "-", which would be an option
     environment = {**os.environ, _VARIABLE: key}
     sandbox = _Process(
         "simulated API", program("interface", "sandbox", "--port", "0", "--key", key, *_PLAY), environment

@@ -253,7 +253,7 @@ def test_nothing_of_a_long_field_stays_in_memory(place: bytes, put: bytes) -> No
 
     def take(first: int) -> None:
         for number in range(first, first + 20):
-            read(rules, BOOKING.replace(place, put % (b"%d#" % number * 50_000), 1))
+            read(rules, BOOKING.replace(place, put % (b"%d" % number * 50_000 + b"#"), 1))
 
     take(100)
     gc.collect()
