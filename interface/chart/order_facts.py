@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from interface.chart.labels import labelled
 from interface.chart.model import Order
-from interface.chart.order_drugs import PRODUCT, is_ndc
+from interface.chart.order_drugs import NAME, PRODUCT, is_ndc
 from interface.chart.order_numbers import same_drug, text_label
 from interface.chart.update import merge
 from interface.rules.facts import Fact, Item, value_of
@@ -12,15 +12,7 @@ from interface.rules.facts import Fact, Item, value_of
 # What an order states as a whole: a change that brings one of them leaves no old one beside it to contradict it.
 DOSAGE: tuple[str, ...] = ("prescription.text", "prescription.timing", "prescription.dose")
 TOGETHER = (("order.start", "order.stop", "order.duration"), DOSAGE)
-_CODED = frozenset(
-    (
-        "medication.nameCode",
-        "medication.scheduleCode",
-        "prescription.code",
-        "prescription.form",
-        "prescription.route",
-    )
-)
+_CODED = frozenset((NAME, PRODUCT, "medication.scheduleCode", "prescription.form", "prescription.route"))
 _OF_ANY_DRUG = ("prescription.prescribedDate", "prescription.prescriber", "prescription.facility")
 """What an order keeps when it is changed to another drug."""
 
@@ -36,7 +28,7 @@ def is_of_the_drug(field: str) -> bool:
 
 def stated_at(order: Order) -> str:
     """When a message last stated the order; empty: nothing has, and what is known was only added."""
-    control, name = order.facts.get("order.control"), order.facts.get("medication.nameCode")
+    control, name = order.facts.get("order.control"), order.facts.get(NAME)
     if control is not None and control.value not in ("open", "replaces"):
         control = None  # what ended the order, or asked
     stated = (fact.at for fact in (control, name) if fact is not None)
@@ -46,7 +38,7 @@ def stated_at(order: Order) -> str:
 def filled(facts: Item, more: Item, *, added: bool) -> dict[str, Fact]:
     """What is stated of an order, with what else is known of it and contradicts nothing. `added`: that was only added."""
     found = dict(facts)
-    known, other = facts.get("medication.nameCode"), more.get("medication.nameCode")
+    known, other = facts.get(NAME), more.get(NAME)
     same = same_drug(other, known)
     unsure = same is None and text_label(other) and text_label(known)
     for field, fact in more.items():

@@ -60,9 +60,9 @@ CONNECT_SECONDS = 10.0
 GIVES_WAY = 5
 """By so much the work is nicer than the door: with both busy, it gets a third of the door's share of a processor."""
 LOCK_SECONDS = 40.0
+"""How long a work waits for one whose door was killed: that one drains first."""
 _MANY_ROWS = 10
 """A list that had so many rows and lost more than half of them is said: a person takes out a few."""
-"""How long a work waits for one whose door was killed: that one drains first."""
 
 
 def work(

@@ -110,9 +110,8 @@ def parse_dtm(text: str) -> DTM | None:
 
     HL7's own forms with fractions, and offsets behind any precision; ISO 8601; month first, with slashes.
     """
-    return _parsed(
-        text if len(text) <= _LONGEST else text.strip()[: _LONGEST + 1]
-    )  # nothing longer is remembered
+    # nothing longer is remembered
+    return _parsed(text if len(text) <= _LONGEST else text.strip()[: _LONGEST + 1])
 
 
 @lru_cache(maxsize=1024)

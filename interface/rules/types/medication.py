@@ -254,12 +254,12 @@ def product(spec: Spec) -> Reader:
         """The first NDC; without one the first RxNorm code."""
         rxnorm: Value | None = None
         for coding, repetition in sent:
-            key = _key(systems, coding)
-            if key not in ("NDC", "RXNORM") or not coding.code:
+            row = _row(systems, coding)
+            if row is None or row["key"] not in ("NDC", "RXNORM") or not coding.code:
                 continue
+            key = row["key"]
             label = (coding.text, coding.text_source) if coding.text else label_of(repetition)
             label = label if label[0] else beside
-            row = _row(systems, coding)
             if key == "NDC":
                 found = _ndc(context, coding, row, label)
                 if found is not None:
