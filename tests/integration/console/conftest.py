@@ -141,11 +141,11 @@ def new_page(chromium: Any, door: Door) -> Iterator[Callable[..., Any]]:
     contexts: list[Any] = []
     said: list[str] = []
 
-    def opened(size: str = "wide", scheme: str = "light", **more: Any) -> Any:
+    def opened(size: str = "wide", **more: Any) -> Any:
         width, height = SIZES[size]
         context = chromium.new_context(
             viewport={"width": width, "height": height},
-            color_scheme=scheme,
+            reduced_motion="reduce",  # else colours fade from one scheme to the other
             base_url=f"http://{door.web}",
             **more,
         )

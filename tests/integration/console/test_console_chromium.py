@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from console_browser import arrival
-from console_chromium import CHROMIUM, SCHEMES, SIZES, WITHOUT, faults, fits, sign_in
+from console_chromium import CHROMIUM, SIZES, WITHOUT, sign_in, trouble
 from running_door import Door, message
 
 from interface.settings import load_settings
@@ -44,18 +44,17 @@ def door(start: Callable[..., Door]) -> Door:
     return start(fill=fill)
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("size", SIZES)
-def test_pages_fit_and_axe_finds_nothing_serious(new_page: Any, size: str, scheme: str) -> None:
-    page = new_page(size, scheme)
+def test_pages_fit_and_axe_finds_nothing_serious(new_page: Any, size: str) -> None:
+    page = new_page(size)
     page.goto("/")
-    assert (fits(page), faults(page)) == (True, [])
+    assert trouble(page) == []
     sign_in(page, password="wrong, but long enough")
-    assert (fits(page), faults(page)) == (True, [])
+    assert trouble(page) == []
     sign_in(page)
     page.get_by_text("The numbers as a table").click()
     page.get_by_text("Patient data masked").click()
-    assert (fits(page), faults(page)) == (True, [])
+    assert trouble(page) == []
     for address in (
         "/?hours=168",
         "/messages",
@@ -71,22 +70,21 @@ def test_pages_fit_and_axe_finds_nothing_serious(new_page: Any, size: str, schem
         "/nothing",
     ):
         page.goto(address)
-        assert (fits(page), faults(page)) == (True, []), address
+        assert trouble(page) == [], address
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("size", SIZES)
-def test_what_is_asked_for_and_the_audit_fit(new_page: Any, size: str, scheme: str) -> None:
-    page = new_page(size, scheme)
+def test_what_is_asked_for_and_the_audit_fit(new_page: Any, size: str) -> None:
+    page = new_page(size)
     sign_in(page, "admin")
     page.get_by_role("heading", name="Today").wait_for()
     page.goto("/by-hand?id=1&id=3&deed=discard")
     page.get_by_label(re.compile("Why are they given up")).fill("W" * 300)
     page.get_by_role("button", name="Give 2 requests up").click()
     page.get_by_text("It is stored, and done").wait_for()
-    assert (fits(page), faults(page)) == (True, [])
+    assert trouble(page) == []
     page.goto("/audit")
-    assert (fits(page), faults(page)) == (True, [])
+    assert trouble(page) == []
 
 
 def test_signing_in_and_out(new_page: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from console_browser import arrival
-from console_chromium import CHROMIUM, SCHEMES, SIZES, WITHOUT, faults, fits, sign_in
+from console_chromium import CHROMIUM, SIZES, WITHOUT, sign_in, trouble
 from made_up import AIP
 from running_door import Door
 
@@ -66,32 +66,31 @@ def door(start: Callable[..., Door]) -> Door:
     return start(fill=fill)
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("size", SIZES)
-def test_what_a_message_changed_is_read(new_page: Any, size: str, scheme: str) -> None:
-    page = new_page(size, scheme)
+def test_what_a_message_changed_is_read(new_page: Any, size: str) -> None:
+    page = new_page(size)
     page.on("dialog", lambda dialog: pytest.fail("a script of a message ran"))
     sign_in(page)
     page.get_by_role("heading", name="Today").wait_for()
     page.goto("/messages/3")
     page.get_by_text("AA, segment by segment").click()
     assert page.locator("#ack-MSA-1").get_by_text("AA", exact=True).is_visible()
-    assert (fits(page), faults(page)) == (True, [])
+    assert trouble(page) == []
     page.get_by_role("link", name="What it changed, before and after").click()
     page.get_by_role("heading", name="Message 3: what it changed").wait_for()
     assert page.get_by_role("rowheader", name="Problem added").is_visible()
     assert "Oak" not in page.content()
-    assert (fits(page), faults(page)) == (True, [])
+    assert trouble(page) == []
     page.get_by_text("Patient data masked").click()
     page.get_by_label("Why is it to be shown?").fill("a call")
     page.get_by_role("button", name="Show patient data").click()
     page.get_by_text("9 Oak St").wait_for()
-    assert (fits(page), faults(page)) == (True, [])
+    assert trouble(page) == []
     page.get_by_role("link", name="PID-11.1").click()
     assert page.url.endswith("/messages/3#PID-11")
     for address in (*(f"/messages/{number}/changed" for number in (1, 4, 5, 6)), "/patients/1"):
         page.goto(address)
-        assert (fits(page), faults(page)) == (True, []), address
+        assert trouble(page) == [], address
 
 
 @pytest.mark.parametrize("size", SIZES)

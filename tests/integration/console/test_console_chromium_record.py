@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from console_browser import arrival
-from console_chromium import CHROMIUM, SCHEMES, SIZES, WITHOUT, faults, fits, sign_in
+from console_chromium import CHROMIUM, SIZES, WITHOUT, sign_in, trouble
 from console_life import FAMILY, SECOND, fill_life
 from running_door import Door
 
@@ -38,17 +38,16 @@ def door(start: Callable[..., Door]) -> Door:
     return start(fill=fill)
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("size", SIZES)
-def test_a_message_is_found_and_its_sources_are_lit(new_page: Any, size: str, scheme: str) -> None:
-    page = new_page(size, scheme)
+def test_a_message_is_found_and_its_sources_are_lit(new_page: Any, size: str) -> None:
+    page = new_page(size)
     page.on("dialog", lambda dialog: pytest.fail("a script of a message ran"))
     sign_in(page)
     page.get_by_role("link", name="Messages", exact=True).click()
     page.get_by_label("Find by control id").fill(SECOND)
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="Message 2", exact=True).wait_for()
-    assert (fits(page), faults(page)) == (True, [])
+    assert trouble(page) == []
     row = page.locator("[data-lit-by]", has_text="patient.name.family")
     row.locator("a.source").focus()
     lit = page.locator(".segment .lit")
@@ -57,7 +56,7 @@ def test_a_message_is_found_and_its_sources_are_lit(new_page: Any, size: str, sc
     assert lit.get_attribute("id").startswith("PID-3")
     page.get_by_role("link", name="Request 1").first.click()
     page.get_by_role("heading", name="Request 1", exact=True).wait_for()
-    assert (fits(page), faults(page)) == (True, [])
+    assert trouble(page) == []
     for address in (
         "/requests",
         "/requests?patient=1",
@@ -66,7 +65,7 @@ def test_a_message_is_found_and_its_sources_are_lit(new_page: Any, size: str, sc
         "/messages/3?whole=PID-3",
     ):
         page.goto(address)
-        assert (fits(page), faults(page)) == (True, []), address
+        assert trouble(page) == [], address
 
 
 def test_without_a_script_a_source_is_a_link_to_its_place(new_page: Any) -> None:
