@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from needles import found_in
 from patience import until
 from running_program import NOW, Site, call, simulated_api, states, tell
 
@@ -160,13 +161,8 @@ def forms(value: str) -> Iterator[bytes]:
 
 
 def found(files: dict[str, bytes], values: dict[str, str]) -> list[tuple[str, str]]:
-    return [
-        (name, place)
-        for place, value in values.items()
-        for form in forms(value)
-        for name, data in files.items()
-        if form in data
-    ]
+    places = {form: place for place, value in values.items() for form in forms(value)}
+    return [(name, places[form]) for name, data in files.items() for form in found_in(data, places)]
 
 
 def test_no_value_of_any_field_can_be_read_in_any_file(site: Clinic) -> None:

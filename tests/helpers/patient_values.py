@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
+from needles import found_in
+
 PROGRAM = Path(__file__).parents[2] / "interface"
 SPEAKING = ("services", "store", "settings", "delivery", "alerting", "cli", "chart", "console")
 SHORTEST = 4
@@ -109,4 +111,4 @@ def leaks_of_bytes(files: Mapping[str, bytes], values: Iterable[str]) -> list[st
         if len(one) >= LONG
         for codec in ("utf-8", "cp1252", "utf-16-le", "utf-16-be")
     }
-    return [f"{one!r} in {name}" for name, data in files.items() for one in spelled if one in data]
+    return [f"{one!r} in {name}" for name, data in files.items() for one in found_in(data, spelled)]
