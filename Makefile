@@ -25,10 +25,13 @@ BUILDER := $(VENV)/builder
 run: $(READY) ## the main job: simulated API, daemon, sample messages over real MLLP
 	$(BIN)/hl7-interface demo
 
+# In memory where there is room: the stores of the tests flush some hundred thousand times.
+SCRATCH = $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 6000000 { print "TMPDIR=/dev/shm" }')
+
 # Two more at once than there are cores: tests from outside mostly wait, for a pace, a timer, a process.
 test: $(READY) ## everything CI checks
 	@$(MAKE) --no-print-directory --jobs lint chromium prepared
-	$(BIN)/python -m pytest tests --numprocesses $$(($$(nproc) + 2)) --dist worksteal
+	$(SCRATCH) $(BIN)/python -m pytest tests --numprocesses $$(($$(nproc) + 2)) --dist worksteal
 
 # Test files are compiled once, beside what checks them: else each of those processes compiles all, 10 s of a processor.
 prepared: $(READY)
