@@ -72,7 +72,10 @@ def check_features(settings: Settings) -> Found:
     if settings.api.version == 2 and settings.request.response_fax_number:
         yield "warn", "[request] response_fax_number is not sent: version 2 of the API has no fax number"
     if not settings.site.mrn_authority:
-        yield "warn", "[site] mrn_authority is not set: numbers of type MR are taken for MRNs"
+        yield (
+            "warn",
+            "[site] mrn_authority is not set: numbers of type MR are taken for MRNs (feed-report says whose come)",
+        )
 
 
 def check_mappings(settings: Settings) -> Found:

@@ -38,6 +38,7 @@ def _sender(sender: SenderReport) -> dict[str, Any]:
         "requests": asdict(sender.shares),
         "missing": [asdict(entry) for entry in sender.missing],
         "never_filled": [asdict(entry) for entry in sender.never_filled],
+        "numbers": dict(sender.numbers),
         "z_segments": dict(sender.z_segments),
         "versions": dict(sender.versions),
         "second_reader": dict(sender.differences),

@@ -66,6 +66,7 @@ def _facts(sender: SenderReport, width: int) -> Iterator[str]:
         yield from _fact("requests", f"{sender.shares.requests}: {', '.join(parts)}", width)
     missing = [f"{entry.name} {entry.missing} of {entry.of}" for entry in sender.missing]
     yield from _fact("missing", ", ".join(missing), width)
+    yield from _fact("numbers", words.listed(sender.numbers, separator="; "), width)
     yield from _fact("version", words.listed(sender.versions), width)
     yield from _fact("Z segments", words.listed(sender.z_segments), width)
     yield from _fact("clock", words.clock(sender.clock), width)

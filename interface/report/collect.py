@@ -16,6 +16,7 @@ from interface.hl7.errors import NotHL7
 from interface.hl7.header import read_header
 from interface.hl7.message import Message
 from interface.report.model import Report
+from interface.report.numbers import SEVERAL, Authorities
 from interface.report.privacy import sender_label, type_label
 from interface.report.seen import Entry, Seen
 from interface.report.sender import SenderTally
@@ -76,6 +77,7 @@ class Collector:
         self._now = now
         self._own_time = now
         self._senders: dict[tuple[str, str, str], SenderTally] = {}
+        self._authorities = Authorities(bool(engine.policy.mrn_authority or engine.book.site.roots))
         self._types: set[str] = set()
         self._journal = False
         self.messages = 0
@@ -126,7 +128,7 @@ class Collector:
         if name not in self._senders:
             if len(self._senders) >= MOST_SENDERS:
                 name = (key.listener, OTHERS, "")
-            self._senders.setdefault(name, SenderTally(*name, self._engine.book))
+            self._senders.setdefault(name, SenderTally(*name, self._engine.book, self._authorities))
         return self._senders[name]
 
     def report(self, *, control_ids: bool = True, notes: tuple[str, ...] = ()) -> Report:
@@ -143,7 +145,7 @@ class Collector:
         )
 
     def _notes(self) -> tuple[str, ...]:
-        notes = []
+        notes = [SEVERAL] if self._authorities.several else []
         if not self._engine.policy.timezone:
             notes.append(
                 "no time zone is set: times without an offset are taken for UTC, small clock errors not told"

@@ -160,6 +160,8 @@ class SenderReport:
     findings: tuple[Finding, ...]
     missing: tuple[Missing, ...]
     never_filled: tuple[FieldUse, ...]
+    numbers: Mapping[str, int]
+    """By authority and type: how often such a number stood in PID-3."""
     z_segments: Mapping[str, int]
     """By name: in how many messages."""
     versions: Mapping[str, int]

@@ -10,6 +10,7 @@ from interface.report.control_ids import ControlIds
 from interface.report.decisions import Decisions
 from interface.report.encoding import Encoding
 from interface.report.model import Finding, SenderReport, TypeReport
+from interface.report.numbers import Authorities, Numbers
 from interface.report.presence import Presence
 from interface.report.sampled import Sampled
 from interface.report.seen import Seen
@@ -20,13 +21,16 @@ from interface.rules.rulebook import Rulebook
 class SenderTally:
     """One sender: a listener (journal), MSH-3 and MSH-4."""
 
-    def __init__(self, listener: str, application: str, facility: str, book: Rulebook):
+    def __init__(
+        self, listener: str, application: str, facility: str, book: Rulebook, authorities: Authorities
+    ):
         self.listener, self.application, self.facility = listener, application, facility
         self.messages = 0
         self.sampled = Sampled()
         self._decisions = Decisions()
         self._presence = Presence(book)
         self._codes = Codes()
+        self._numbers = Numbers(authorities)
         self._encoding = Encoding()
         self._control_ids = ControlIds()
         self._times = Times()
@@ -37,6 +41,7 @@ class SenderTally:
         self._decisions.take(seen)
         self._presence.take(seen)
         self._codes.take(seen)
+        self._numbers.take(seen)
         self._encoding.take(seen)
         self._control_ids.take(seen)
         self._times.take(seen)
@@ -51,6 +56,7 @@ class SenderTally:
             *decisions.findings(),
             *self._presence.findings(decisions.held_codes),
             *self._codes.findings(decisions.held_details),
+            *self._numbers.findings(),
             *self._control_ids.findings(),
             *self._times.findings(),
             *self._encoding.findings(),
@@ -67,6 +73,7 @@ class SenderTally:
             tuple(sorted(findings, key=lambda finding: finding.rank)),
             self._presence.missing(),
             self._presence.never_filled(),
+            self._numbers.counts(),
             _largest_first(self._encoding.z_segments),
             _largest_first(self._encoding.versions),
             _largest_first(self.sampled.differences),

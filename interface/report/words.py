@@ -73,11 +73,11 @@ def clock(found: Clock) -> str:
     return f"{seconds(found.median)} (from {seconds(found.least)} to {seconds(found.most)})"
 
 
-def listed(counts: object, most: int = 12) -> str:
+def listed(counts: object, most: int = 12, separator: str = ", ") -> str:
     """`ZPI 12, ZQA 3` of counts by name."""
     items = list(counts.items()) if isinstance(counts, dict) else []
-    more = f", {len(items) - most} more" if len(items) > most else ""
-    return ", ".join(f"{name} {count}" for name, count in items[:most]) + more
+    more = f"{separator}{len(items) - most} more" if len(items) > most else ""
+    return separator.join(f"{name} {count}" for name, count in items[:most]) + more
 
 
 def span(sender: SenderReport) -> str:

@@ -236,6 +236,50 @@ def test_z_segments_versions_and_when_messages_came(report_of, book):
     assert (sender.volume.hours[8], sender.volume.hours[10], sum(sender.volume.hours)) == (1, 1, 2)
 
 
+OF = "PID|1||{mrn}^^^%s||Sample^Robin||19700131|F|||^^Madison^WI^53703"
+
+
+def of_authorities(book, *given, control="A"):
+    return [book(mrn, pid=OF % authority, id=f"{control}{n}") for n, (mrn, authority) in enumerate(given, 1)]
+
+
+def test_numbers_are_told_by_authority_and_type(report_of, book):
+    given = [(f"10{n}", "LFC^MR~E{mrn}^^^EPI&2.999.4&ISO^PI") for n in range(3)]
+    given += [("201", ""), ("202", ""), ("301", "Of Robins aunt^MR"), ("302", "Of Robins aunt^MR")]
+    for policy in ({}, {"mrn_authority": ("LFC",)}):
+        sender = report_of(of_authorities(book, *given), **policy).senders[0]
+        told = {"LFC, type MR": 3, "EPI, type PI": 3, "no authority, no type": 2, "(free text)": 2}
+        assert sender.numbers == told, policy
+        assert list(sender.numbers.values()) == [3, 3, 2, 2]
+
+
+def test_medical_record_numbers_of_several_authorities_are_told_until_the_site_says_its_own(
+    report_of, book, look
+):
+    raws = of_authorities(book, ("101", "LFC^MR"), ("102", "LFC^MR"), ("101", "HOSP^MR"), ("103", "HOSP^MR"))
+    report = report_of(raws)
+    (several,) = look(report, "mrn-authority", "several")
+    assert (several.level, several.count, several.of) == ("ours", 4, 4)
+    assert {one.code: one.count for one in several.codes} == {"LFC": 2, "HOSP": 2}
+    (same,) = look(report, "mrn-authority", "same-number")
+    assert (same.count, same.example.message) == (1, 3)
+    assert any("site.mrn_authority is not set" in note for note in report.notes)
+    settled = report_of(raws, mrn_authority=("LFC",))
+    assert look(settled, "mrn-authority") == []
+    assert not any("mrn_authority" in note for note in settled.notes)
+
+
+def test_one_authority_is_nothing_to_tell_and_two_senders_are_looked_at_together(report_of, book, look):
+    ours = of_authorities(book, ("101", "LFC^MR"), ("102", "LFC^MR"), ("101", "LFC^MR"))
+    assert look(report_of(ours), "mrn-authority") == []
+    lab = [raw.replace(b"|APP|", b"|LAB|").replace(b"^^^LFC^MR", b"^^^^MR") for raw in ours[:2]]
+    report = report_of([*ours, *lab])
+    told = {(one.count, one.of) for one in look(report, "mrn-authority", "several")}
+    assert told == {(3, 3), (2, 2)}
+    (same,) = look(report, "mrn-authority", "same-number")
+    assert same.count == 2
+
+
 def test_what_is_left_out_on_purpose_is_no_fault_of_the_sender(report_of, book, look):
     pid = "PID|1||{mrn}^^^LFC^MR||Sample^Robin||19700131|F|||^^Madison^WI^53703||6085550142^PRN^FX"
     (finding,) = look(report_of([book("1001", pid=pid)]), "left-out")

@@ -134,6 +134,13 @@ def test_the_json_has_all_that_the_page_has(report_of, book):
     assert {"decision": "hold", "code": held["code"], "count": 1} in sender["types"][0]["reasons"]
     assert sender["requests"] == {"requests": 2, "problems": 0, "medications": 0, "both": 0, "none": 2}
     assert sender["z_segments"] == {"ZPI": 1}
+    assert sender["numbers"] == {"LFC, type MR": 2}
+
+
+def test_whose_numbers_come_is_told_by_text_and_page(report_of, book):
+    report = report_of([book("1001"), book("1002")])
+    assert "numbers     LFC, type MR 2" in as_text(report)
+    assert "<td>numbers in PID-3</td><td>LFC, type MR 2</td>" in as_html(report)
 
 
 def test_the_page_is_part_of_the_package():
