@@ -283,7 +283,8 @@ def person_name(spec: Spec) -> Reader:
 
 
 def _says_a_name(entry: Repetition) -> bool:
-    return any(entry.component(number).strip("& ") for number in (1, 2, 3))
+    separators = f"{entry.segment.delimiters.subcomponent} "
+    return any(entry.component(number).strip(separators) for number in (1, 2, 3))
 
 
 def _incomplete(
