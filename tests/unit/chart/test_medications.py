@@ -607,6 +607,18 @@ class TestPrescription:
         medications(told, orc(**opened), rxe())
         assert prescription(told, later, rxe()).get("prescribedDate") == date
 
+    @pytest.mark.parametrize(
+        ("order", "source", "sent", "why"),
+        [
+            ((orc(f15="202602"), rxe()), "ORC-15", "202602", "ORC-15 has only a month: no full day"),
+            ((orc(f9="today"), rxe()), "ORC-9", "today", "ORC-9 is not a date"),
+            ((orc(f9="20260203"), rxe(f32="2026")), "RXE-32", "2026", "RXE-32 has only a year: no full day"),
+        ],
+    )
+    def test_what_is_no_full_day_is_said(self, told, order, source, sent, why):
+        answer = told.tell("RDE^O11", told.PID, *order)
+        assert {"source": source, "value": sent, "why": why} in answer["left_out"]
+
     def test_an_order_known_by_its_end_has_the_original_date_only(self, told):
         assert prescription(told, orc("DC", f15="20260225"), rxe()).get("prescribedDate") is None
         asked = prescription(told, orc("DC", "P2", f15="20260225"), rxe(f2="1^Other^RXNORM", f32="20260201"))
