@@ -132,6 +132,8 @@ class TestDose:
             (["RXO" + "|" * 18 + "500|MG"], {"strengthValue": 500, "strengthUnit": "MG"}),
             # the amount of one segment never meets the unit of another
             (["RXO||500|1000|MG", rxe(f3="1")], {"amountValue": 1}),
+            (["RXO||500||MG", rxe(f4="2", f5="TAB")], {}),
+            (["RXO||500||MG", rxe(f4="MG")], {"amountValue": 500, "amountUnit": "MG"}),
             (["RXO||500||MG", rxe(f3="1", f5="TAB")], {"amountValue": 1, "amountUnit": "TAB"}),
             ([rxe(f7="^Take 1 daily")], {"text": "Take 1 daily"}),
             ([rxe(f7="Take 1 daily")], {"text": "Take 1 daily"}),
