@@ -50,11 +50,11 @@ def take_resources(facts: dict[str, Fact], reading: Reading) -> None:
     there, names, gone_at = fact.value["there"], fact.value["gone"], before.get("gone_at", "")
     takes_out = reading.event.cancels_when_empty
     behind = before.get("gone", []) if not takes_out and fact.at < gone_at else []
-    gone = {name.partition(":")[2] for name in (*names, *behind)}
+    gone = {*names, *behind}
     out_at = gone_at if behind else fact.at
     provider = facts.get(PROVIDER)
     is_there = provider is not None and provider.value is not None and provider.at <= out_at
-    if provider is not None and is_there and provider.value.get("npi") in gone:
+    if provider is not None and is_there and not gone.isdisjoint(_known_by(provider)):
         facts[PROVIDER] = Fact(None, (), provider.rule, out_at, fact.message, deleted=True)
     if known is not None and fact.at < known.at:
         return  # something newer has listed what is there
@@ -71,6 +71,19 @@ def take_resources(facts: dict[str, Fact], reading: Reading) -> None:
         listed = dict.fromkeys((*(name for name in there if name not in behind), *before.get("added", [])))
         value = {**before, "there": list(listed)}
     facts[_RESOURCES] = change(fact, value=value)
+
+
+def _known_by(provider: Fact) -> set[str]:
+    """What a clinician is called among the resources: by the NPI, or by an id of the sender, of which the site's table may
+    know the NPI. In AIG a room may have the same id.
+    """
+    npi = provider.value.get("npi")
+    found = {f"AIP:{npi}", f"AIG:{npi}"} if npi else set()
+    for leaf in provider.ids:
+        found.add(f"AIP:{leaf.value}")
+        if leaf.source.startswith("AIG"):
+            found.add(f"AIG:{leaf.value}")
+    return found
 
 
 def emptied_at(facts: dict[str, Fact]) -> str:

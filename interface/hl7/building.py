@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from .delimiters import STANDARD
 from .escapes import escape
-from .message import NULL
+from .message import is_null
 
 
 def components(*parts: str) -> str:
@@ -19,7 +19,8 @@ def components(*parts: str) -> str:
 
 def _written(text: str) -> str:
     """A component's text; one of two quotes alone would be HL7 null, and is written by their codes."""
-    return "\\X2222\\" if text == NULL else escape(text, STANDARD)
+    written = escape(text, STANDARD)
+    return written.replace('""', "\\X2222\\") if is_null(text) else written
 
 
 def segment(name: str, fields: Mapping[int, str]) -> str:

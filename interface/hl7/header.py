@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from .delimiters import Delimiters, read_delimiters
 from .errors import HeaderError, HeaderFault
-from .message import NULL
+from .message import NULL, is_null
 from .opening import is_plain, msh_of, read_opening
 
 __all__ = ["Header", "HeaderError", "HeaderFault", "read_header"]
@@ -73,7 +73,7 @@ def _of_feed(separator: str, fields: list[str]) -> Header:
     control_id = fields[_CONTROL_ID]
     fields[_TIME] = fields[_CONTROL_ID] = ""
     known = _known(separator.join(fields))
-    if not control_id.strip() or control_id == NULL:
+    if not control_id.strip() or is_null(control_id):
         return known
     return Header._make((*known[:_AT], control_id, *known[_AT + 1 :]))
 
@@ -88,8 +88,8 @@ def _read(raw: bytes, default_charset: str | None) -> Header:
     opening = read_opening(raw, default_charset)
     delimiters = opening.delimiters
     fields = opening.msh.split(delimiters.field)
-    if NULL in fields:
-        fields = ["" if field == NULL else field for field in fields]
+    if NULL in opening.msh:
+        fields = ["" if is_null(field) else field for field in fields]
     if len(fields) < 18:
         fields += [""] * (18 - len(fields))
     component, repetition = delimiters.component, delimiters.repetition

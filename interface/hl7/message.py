@@ -31,6 +31,11 @@ from .opening import DEBRIS, may_open, openings, read_opening
 NULL = '""'
 
 
+def is_null(raw: str) -> bool:
+    """Whether a part as sent is HL7 null; senders of fields of fixed width put blanks around it."""
+    return raw == NULL or (NULL in raw and raw.strip() == NULL)
+
+
 class Repetition(msgspec.Struct, eq=False, gc=False):
     """One repetition of a field, as sent (`raw`, still escaped), and its parts, unescaped.
 
@@ -73,8 +78,8 @@ class Repetition(msgspec.Struct, eq=False, gc=False):
 
     @property
     def is_null(self) -> bool:
-        """Exactly `""`: the sender deletes the value."""
-        return self.raw == NULL
+        """`""` alone: the sender deletes the value."""
+        return is_null(self.raw)
 
     @property
     def component_count(self) -> int:
@@ -113,7 +118,7 @@ class Repetition(msgspec.Struct, eq=False, gc=False):
     def null_component(self, number: int) -> bool:
         """Whether a component is `""`, or the repetition is and so every part of it."""
         parts = self._components or self._split()
-        return self.is_null or (0 < number <= len(parts) and parts[number - 1] == NULL)
+        return self.is_null or (0 < number <= len(parts) and is_null(parts[number - 1]))
 
     def sub(self, component: int, number: int) -> str:
         """A subcomponent; '' when absent or null. The first is the component when that is not divided."""
@@ -226,7 +231,7 @@ def _is_plain(raw: str, delimiters: Delimiters) -> bool:
 
 
 def _meant(raw: str, segment: Segment) -> str:
-    if raw == NULL:
+    if is_null(raw):
         return ""
     escape = segment.delimiters.escape
     return unescape(raw, segment.delimiters, segment.charset) if escape and escape in raw else raw

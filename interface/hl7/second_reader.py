@@ -12,7 +12,7 @@ from itertools import zip_longest
 from typing import Any
 
 from . import charsets
-from .message import NULL, Message, Segment
+from .message import Message, Segment, is_null
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def _parts(field: Any) -> Iterator[tuple[int, int, int, str]]:
 
 
 def _null(found: Difference) -> bool:
-    return found.raw == NULL and found.ours == ""
+    return is_null(found.raw) and found.ours == ""
 
 
 def _doubled_escape(found: Difference) -> bool:

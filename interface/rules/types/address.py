@@ -129,7 +129,8 @@ def _in_one(repetition: Repetition, whole: str) -> str:
 
     A bare & between blanks is text.
     """
-    if "&" not in whole or " & " in whole:
+    separator = repetition.segment.delimiters.subcomponent or "&"
+    if separator not in whole or f" {separator} " in whole:
         return whole
     street, name, number = (repetition.sub(1, sub).strip() for sub in (1, 2, 3))
     return street or f"{number} {name}".strip()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from interface.hl7.datatypes.dtm import DTM
-from interface.hl7.message import NULL, Segment
+from interface.hl7.message import Segment
 from interface.rules.context import Context, deleted_fact, no_fact
 from interface.rules.facts import Fact
 from interface.rules.paths import Path, Scope
@@ -57,7 +57,7 @@ def appointment_date(spec: Spec) -> Reader:
             for repetition in repetitions(path, context, scope) if resource else path.repetitions(scope):
                 found = full_day(path, repetition)
                 if found is None:
-                    if not resource and repetition.raw == NULL:
+                    if not resource and repetition.is_null:
                         deleted = deleted or path.source(repetition)
                     continue
                 source = path.source(repetition)

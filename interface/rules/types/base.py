@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from interface.hl7.message import NULL, Message, Repetition, Segment
+from interface.hl7.message import Message, Repetition, Segment
 from interface.rules.context import Context, deleted_fact, no_fact, visible
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope, read_path
@@ -203,7 +203,8 @@ def repetitions(path: Path, context: Context, scope: Scope) -> Sequence[Repetiti
 
 def says_something(entry: Repetition) -> bool:
     """Whether any component holds text; separators, blanks and HL7 null do not."""
-    return any(entry.component(number).strip("& ") for number in range(1, entry.component_count + 1))
+    separators = f"{entry.segment.delimiters.subcomponent} "
+    return any(entry.component(number).strip(separators) for number in range(1, entry.component_count + 1))
 
 
 def says_deleted(entry: Repetition) -> bool:
@@ -306,7 +307,7 @@ def first_valid(
         for path, resource in paths:
             sent = repetitions(path, context, scope) if resource else path.repetitions(scope)
             for repetition in sent:
-                if repetition.raw == NULL:
+                if repetition.is_null:
                     deleted = deleted or path.source(repetition)
                     continue
                 found = convert(context, path, repetition)

@@ -16,7 +16,6 @@ from interface.rules.types.base import Unfit as NoNumber
 _EMAIL = re.compile(r"^[^@\s<>(),;:\"]+@[^@\s<>(),;:\"]+\.[^@\s<>(),;:\"]+$")
 _AROUND = "<>,; "
 """What senders put around an address and is no part of one."""
-_US = ("", "1", "01", "001")
 _PLAINLY = re.compile(r"[0-9 ().\-/]*")
 """A number with nothing but what divides its digits."""
 _NO_DIGITS = dict.fromkeys(map(ord, " ().-/"))
@@ -148,8 +147,8 @@ def _numbers(entry: Repetition, texts: list[str], misplaced: bool) -> _Held:
     if whole := texts[11]:
         found.append((whole, entry.at(12)))
     if local := texts[6]:
-        country = texts[4].lstrip("+")
-        foreign = f"+{country} " if country.isdigit() and country not in _US else ""
+        country = texts[4].lstrip("+0")  # no country's code begins with a zero
+        foreign = f"+{country} " if country.isdigit() and country != "1" else ""
         found.append((f"{foreign}{texts[5]}{local}", entry.at(7)))
     if (first := texts[0]) and "@" not in first:
         found.append((first, entry.at(1)))

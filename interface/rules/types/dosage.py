@@ -49,8 +49,9 @@ def quantity(spec: Spec) -> Reader:
             if sent:
                 context.leave_out(source, sent, "not a number")
                 passed = passed or source
-            if _DIGIT.search(sent):
-                break  # an amount that can't be read (1-2, 1/2): no other may stand in its place
+            # an amount that can't be read (1-2, 1/2), or a maximum alone: no other may stand in its place
+            if _DIGIT.search(sent or _first_text(beside(maximum, path.segment), scope)[0]):
+                break
         if passed and (amount is None or amount < 0):
             return no_fact(spec.name, context, f"{passed} is not a number")
         if amount is None:

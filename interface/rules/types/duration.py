@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from calendar import monthrange
+from datetime import date, timedelta
 
+from interface.hl7.datatypes.dtm import parse_dtm
 from interface.hl7.message import Repetition, Segment
 from interface.rules.context import Context, deleted_fact
 from interface.rules.facts import Fact
@@ -26,6 +28,7 @@ from interface.rules.types.values import full_day
 _TQ_DURATION = re.compile(r"^([A-Z])(\d{1,4})$")
 _PLAIN_DURATION = re.compile(r"^(\d{1,4})(?:\.0*)? ?([A-Z]*)$")
 _DAY = 86_400
+_CENTURIES = 1900
 
 
 def _days(path: Path, repetition: Repetition, units: Table) -> int | Unfit | None:
@@ -112,6 +115,18 @@ def _at(path: Path | None, timed: _Timed) -> Repetition | None:
     return sent[place] if place < len(sent) else None
 
 
+def _end(path: Path, repetition: Repetition) -> date | Unfit | None:
+    """The day of an end as written; of a year or month alone its last day."""
+    found = full_day(path, repetition)
+    if isinstance(found, tuple):
+        return found[1]
+    stamp = parse_dtm(path.text(repetition)) if found is not None else None
+    if stamp is None or stamp.year < _CENTURIES:  # four digits may be a time of day
+        return found
+    month = stamp.month or 12
+    return date(stamp.year, month, monthrange(stamp.year, month)[1])
+
+
 def last_day(spec: Spec) -> Reader:
     """The day an order ends: the last of the first field that has any. One timing without an end has the order run on.
 
@@ -125,11 +140,11 @@ def last_day(spec: Spec) -> Reader:
     def end_of(context: Context, path: Path, timed: _Timed, *, alone: bool) -> tuple[str, str] | None:
         """The day one timing ends, and what says so."""
         if (sent := _at(path, timed)) is not None and not sent.is_null:
-            found = full_day(path, sent)
+            found = _end(path, sent)
             if isinstance(found, Unfit):
                 context.leave_out(path.source(sent), path.text(sent), found.why)
             elif found is not None:
-                return found[1].isoformat(), path.source(sent)
+                return found.isoformat(), path.source(sent)
         start, length = starts.get(path.segment), lengths.get(path.segment)
         begins, lasts = _at(start, timed), _at(length, timed)
         if alone or units is None or start is None or length is None or begins is None or lasts is None:

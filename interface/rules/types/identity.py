@@ -79,7 +79,8 @@ def resources(spec: Spec) -> Reader:
         gone: list[str] = []
         for path in paths:
             for segment in scope.all(path.segment):
-                name = f"{path.segment}:{segment.text(path.field) or segment.text(path.field, 2)}"
+                code, text = segment.text(path.field).strip(), segment.text(path.field, 2).strip()
+                name = f"{path.segment}:{code or text}"
                 (gone if is_deleted(segment, context) else there).append(name)
         if not there and not gone:
             return None

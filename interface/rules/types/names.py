@@ -169,11 +169,20 @@ def _family_begins(words: Sequence[str]) -> int:
 
 
 def _without_affixes(text: str, affixes: Words, degrees: bool) -> tuple[list[str], str, list[str]]:
-    """The pieces between commas, without those at the end that are only suffixes and degrees; the suffix; the degrees."""
-    kinds = ("suffix", "degree") if degrees else ("suffix",)
+    """The pieces between commas, without those at the end that are only suffixes and degrees; the suffix; the degrees.
+
+    Of a patient a degree stands behind the given name: `ALI,MD` is a name.
+    """
     pieces = [piece for entry in text.split(",") if (piece := entry.strip())]
     suffix, dropped = "", []
-    while len(pieces) > 1 and all(affixes.get(word) in kinds for word in pieces[-1].split()):
+
+    def is_affix(word: str) -> bool:
+        kind = affixes.get(word)
+        if kind != "degree" or degrees:
+            return kind in ("suffix", "degree")
+        return len(pieces) > 2 and word.upper() != "DO"  # a name too
+
+    while len(pieces) > 1 and all(map(is_affix, pieces[-1].split())):
         for word in pieces.pop().split():
             if affixes.get(word) == "suffix":
                 suffix = word
@@ -283,7 +292,8 @@ def person_name(spec: Spec) -> Reader:
 
 
 def _says_a_name(entry: Repetition) -> bool:
-    return any(entry.component(number).strip("& ") for number in (1, 2, 3))
+    separators = f"{entry.segment.delimiters.subcomponent} "
+    return any(entry.component(number).strip(separators) for number in (1, 2, 3))
 
 
 def _incomplete(

@@ -45,7 +45,8 @@ def text(spec: Spec) -> Reader:
 def hd_name(path: Path, repetition: Repetition) -> str:
     """The text of a component; of an HD (PL.4: namespace, OID, type) the namespace. A bare & stays text."""
     whole = path.text(repetition)
-    if "&" not in whole or not path.component or path.subcomponent:
+    separator = repetition.segment.delimiters.subcomponent or "&"
+    if separator not in whole or not path.component or path.subcomponent:
         return whole
     universal = repetition.sub(path.component, 2).strip()
     if repetition.sub(path.component, 3).strip() or _OID.match(universal):

@@ -132,6 +132,8 @@ class TestDose:
             (["RXO" + "|" * 18 + "500|MG"], {"strengthValue": 500, "strengthUnit": "MG"}),
             # the amount of one segment never meets the unit of another
             (["RXO||500|1000|MG", rxe(f3="1")], {"amountValue": 1}),
+            (["RXO||500||MG", rxe(f4="2", f5="TAB")], {}),
+            (["RXO||500||MG", rxe(f4="MG")], {"amountValue": 500, "amountUnit": "MG"}),
             (["RXO||500||MG", rxe(f3="1", f5="TAB")], {"amountValue": 1, "amountUnit": "TAB"}),
             ([rxe(f7="^Take 1 daily")], {"text": "Take 1 daily"}),
             ([rxe(f7="Take 1 daily")], {"text": "Take 1 daily"}),
@@ -606,6 +608,18 @@ class TestPrescription:
     def test_later_actions_do_not_move_the_prescribed_date(self, told, later, opened, date):
         medications(told, orc(**opened), rxe())
         assert prescription(told, later, rxe()).get("prescribedDate") == date
+
+    @pytest.mark.parametrize(
+        ("order", "source", "sent", "why"),
+        [
+            ((orc(f15="202602"), rxe()), "ORC-15", "202602", "ORC-15 has only a month: no full day"),
+            ((orc(f9="today"), rxe()), "ORC-9", "today", "ORC-9 is not a date"),
+            ((orc(f9="20260203"), rxe(f32="2026")), "RXE-32", "2026", "RXE-32 has only a year: no full day"),
+        ],
+    )
+    def test_what_is_no_full_day_is_said(self, told, order, source, sent, why):
+        answer = told.tell("RDE^O11", told.PID, *order)
+        assert {"source": source, "value": sent, "why": why} in answer["left_out"]
 
     def test_an_order_known_by_its_end_has_the_original_date_only(self, told):
         assert prescription(told, orc("DC", f15="20260225"), rxe()).get("prescribedDate") is None

@@ -91,3 +91,21 @@ def test_kanji_and_kana_in_their_own_character_sets(story):
     answer = story().raw(message(MSH, SCH, pid, AIP, msh18="ASCII~ISO IR87").encode("iso2022_jp"))
     assert answer["request"]["patient"]["name"] == {"family": "Yamada", "given": ["Taro"]}
     assert [entry["value"][:2] for entry in answer["left_out"]] == ["山田", "ヤマ"]
+
+
+@pytest.mark.parametrize("separator", ["&", "@", "#"])
+def test_parts_of_parts_are_told_by_the_senders_own_delimiter(story, separator):
+    pid = PID.replace("12 Birch Ln", "12 Birch Ln&Birch Ln&12")
+    pv1 = "PV1|1|O|ROOM 4^^^EAST&1.2.3.4&ISO"
+    answer = story().raw(message(MSH, SCH, pid, pv1, AIP).replace("&", separator).encode())
+    assert answer["request"]["patient"]["address"]["lines"] == ["12 Birch Ln"]
+    assert answer["request"]["clinicName"] == "EAST"
+    number_and_name = PID.replace("12 Birch Ln", "&Birch Ln&12")
+    answer = story().raw(message(MSH, SCH, number_and_name, AIP).replace("&", separator).encode())
+    assert answer["request"]["patient"]["address"]["lines"] == ["12 Birch Ln"]
+
+
+@pytest.mark.parametrize("null", ['""', '"" ', ' ""', '  ""  '])
+def test_null_with_blanks_around_it_is_no_label(story, null):
+    answer = story().raw(message(*LINES, f"DG1|1||I10^{null}^I10|{null}").encode())
+    assert answer["request"]["activeIcd10Diagnoses"] == [{"code": "I10", "displayName": "I10"}]

@@ -134,6 +134,11 @@ class TestActive:
             ({"f1": "^QD^L1^20260115"}, False),
             ({"f1": "^QD^D10"}, True),
             ({"f1": "^QD^INDEF^20250101"}, True),
+            *(({"f1": f"^QD^^20250101^{end}"}, False) for end in ("202502", "2025", "2025-12", "202602")),
+            *(
+                ({"f1": f"^QD^^20250101^{end}"}, True)
+                for end in ("202603", "2026", "2030", "1200", "UNTIL GONE")
+            ),
         ],
     )
     def test_a_stop_or_a_duration_that_has_passed_ends_when_composed(self, told, fields, active):

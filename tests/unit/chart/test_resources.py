@@ -3,6 +3,8 @@
 import pytest
 from telling import SCH, codes
 
+from interface.rules import load_rulebook
+
 AIS = "AIS|1|{}|VISIT^Visit"
 AIP = "AIP|1|{}|1234567893^Quill^Avery^^^Dr^^^NPI&2.16.840.1.113883.4.6&ISO|ATND"
 NURSE = "AIP|2|{}|77^Help^Kim|RN"
@@ -45,6 +47,27 @@ def test_a_clinician_who_is_taken_out_is_no_longer_the_provider(story):
     answer = told.tell("SIU^S22", SCH, told.PID, AIP.format("D"), NURSE.format(""))
     assert answer["decision"] == "hold"
     assert "npi" not in answer["request"].get("upcomingAppointmentProvider", {})
+
+
+@pytest.mark.parametrize("event", ["S14", "S22"])
+@pytest.mark.parametrize(
+    ("known", "gone", "is_out"),
+    [
+        ("AIP|1||D42^Quill^Avery^^^^^^LOCAL", "AIP|1|D|D42^Quill^Avery", True),
+        ("AIP|1||D42^Quill^Avery", "AIP|1|D| D42 ^Quill^Avery", True),
+        ("AIP|1||1234567893^Quill^Avery^^^^^^NPI", "AIP|1|D|1234567893 ^Quill^Avery", True),
+        ("AIG|1||D42^Quill, Avery", "AIG|1|D|D42^Quill, Avery", True),
+        ("AIP|1||D42^Quill^Avery", "AIG|1|D|D42^Ultrasound", False),
+        ("AIP|1||D42^Quill^Avery", "AIL|1|D|D42", False),
+        ("AIP|1||D42^Quill^Avery", "AIP|1|D|", False),
+    ],
+)
+def test_a_clinician_is_taken_out_by_the_senders_own_id_too(tmp_path, story, event, known, gone, is_out):
+    (tmp_path / "providers.csv").write_text("id,npi\nD42,1234567893\n")
+    told = story(load_rulebook(tmp_path))
+    assert told.tell("SIU^S12", SCH, told.PID, known, AIS.format(""))["decision"] == "post"
+    answer = told.tell(f"SIU^{event}", SCH, told.PID, gone, AIS.format(""))
+    assert answer["decision"] == ("hold" if is_out else "chart")
 
 
 @pytest.mark.parametrize("status", ["Booked", "Pending", "Complete", "Waitlist"])

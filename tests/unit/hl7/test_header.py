@@ -43,6 +43,8 @@ def test_what_is_absent_or_null_is_empty():
     )
     assert read_header(b"MSH|^~\\&|||||||ADT^A08|  |").control_id == ""
     assert read_header(b"MSH|^~\\&|||||||ADT").type == "ADT"
+    assert read_header(b'MSH|^~\\&|APP|"" |||||ADT^A08|""  |P').control_id == ""
+    assert read_header(b'MSH|^~\\&|APP|"" |||||ADT^A08|C1|P').sending_facility == ""
 
 
 @pytest.mark.parametrize(

@@ -358,3 +358,16 @@ def test_text_of_a_field_and_text_of_its_repetition_agree(fields: list[str]):
             assert pid.text(number, component) == expected
             expected = repetitions[0].sub(component, 2) if repetitions else ""
             assert pid.text(number, component, 2) == expected
+
+
+def test_null_with_blanks_around_it_is_null():
+    pid = one(read('PID| "" |x^""  ^ ""&a|""x'), "PID")
+    (whole,) = pid.reps(1)
+    assert whole.is_null
+    assert whole.null_component(1)
+    assert whole.text() == pid.text(1) == ""
+    (partly,) = pid.reps(2)
+    assert not partly.is_null
+    assert partly.null_component(2)
+    assert (partly.component(2), partly.sub(3, 1), partly.sub(3, 2)) == ("", "", "a")
+    assert pid.text(3) == '""x'
