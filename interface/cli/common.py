@@ -83,10 +83,18 @@ def settings_of(args: argparse.Namespace) -> "Settings":
 
     settings = load_settings(find_settings(args.config))
     use_zone_of(settings)
+    zone = settings.site.zone
     for name in ("since", "until"):
         if isinstance(time := getattr(args, name, None), datetime):
-            setattr(args, name, time.replace(tzinfo=settings.site.zone).timestamp())
+            setattr(args, name, time.replace(tzinfo=zone).timestamp())
+    if isinstance(now := getattr(args, "now", None), datetime):
+        args.now = at_site(now, zone)
     return settings
+
+
+def at_site(time: datetime, zone: tzinfo | None) -> datetime:
+    """A time of the command line as a point in time: one without an offset is the site's; None: this machine's."""
+    return (time.replace(tzinfo=zone) if time.tzinfo is None else time).astimezone()
 
 
 class _People:

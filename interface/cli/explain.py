@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from interface.chart.decide import Engine
-from interface.cli.common import LOCAL_SETTINGS, UsageError, check_listener, read_file
+from interface.cli.common import LOCAL_SETTINGS, UsageError, at_site, check_listener, read_file
 from interface.cli.output import print_json, tell
 from interface.cli.run import a_time
 from interface.cli.screen import COLOUR_CHOICES, open_screen
@@ -43,20 +43,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Exit 1 only when a message was rejected."""
-    now = args.now or datetime.now(UTC).astimezone()
-    book, policy = load_rulebook(), Policy()
+    book, policy, zone = load_rulebook(), Policy(), None
     engine, listeners = Engine(book, policy), list[str]()
     if args.config is not None:
         from interface.cli.explain_staging import guarded
         from interface.settings import load_settings
 
         settings = load_settings(args.config)
-        book, policy = settings.rulebook(), settings.policy()
+        book, policy, zone = settings.rulebook(), settings.policy(), settings.site.zone
         listeners = [entry.name for entry in settings.listeners]
         check_listener("explain", args.listener, listeners)
         engine = guarded(Engine(book, policy), settings)
     elif args.listener:
         raise UsageError("explain: --listener is one of the settings file's: give that too, by -c FILE")
+    now = at_site(args.now or datetime.now(UTC), zone)
     sent = list(read_messages(args.files))
     messages = [raw for _, raw in sent]
     explained = explain(engine, messages, now, args.listener)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from interface.cli.common import UsageError, add_settings_option
+from interface.cli.common import UsageError, add_settings_option, at_site
 from interface.cli.feed_source import FileSource
 from interface.cli.output import is_terminal, print_json, tell
 from interface.cli.run import a_time
@@ -101,8 +101,9 @@ def make(args: argparse.Namespace) -> Report:
     from interface.chart.decide import Engine
     from interface.report.collect import Collector
 
-    now = args.now or datetime.now(UTC)
     with _source(args) as source:
+        # the site's already where there are settings: they are read by now
+        now = datetime.now(UTC) if args.now is None else at_site(args.now, None)
         totals = source.totals()
         if not totals:
             raise InterfaceError("feed-report: there is no message to report on")

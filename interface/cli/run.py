@@ -7,8 +7,11 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from interface.cli.common import UsageError, add_settings_option, find_settings, place_of
+from interface.cli.common import UsageError, add_settings_option, at_site, find_settings, place_of
 from interface.errors import InterfaceError
+
+_YEARS = range(1900, 2200)
+"""Days a century before and after them are days, too: so long are the longest times of the settings."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,18 +26,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def a_time(text: str) -> datetime:
-    """An aware point in time from the command line; without an offset it is this machine's local time.
+    """A point in time from the command line; without an offset it is the site's local time (`at_site`).
 
     Raises:
-        UsageError: it is no time.
+        UsageError: it is no time, or one that nothing can be reckoned from.
 
     """
     try:
-        return datetime.fromisoformat(text).astimezone()
-    except (ValueError, OverflowError):
-        raise UsageError(
-            f"cannot read the time {text!r}: write 2026-03-05 or 2026-03-05T10:00:00-06:00"
-        ) from None
+        given = datetime.fromisoformat(text)
+        if given.year in _YEARS:
+            return given
+    except ValueError:
+        pass
+    raise UsageError(f"cannot read the time {text!r}: write 2026-03-05 or 2026-03-05T10:00:00-06:00")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -66,12 +70,13 @@ def _run(path: Path, now: datetime | None, hangups: list[int]) -> int:
     settings = load_settings(path)
     settings.api_key()
     mapping = _read_aside(settings.rulebook)
+    start = None if now is None else at_site(now, settings.site.zone)
 
     from interface.console.later import LaterConsole
     from interface.services.daemon import run_door
 
     mapping()
-    return run_door(path, now, console=LaterConsole, hangups=hangups)
+    return run_door(path, start, console=LaterConsole, hangups=hangups)
 
 
 def _read_aside(read: Callable[[], object]) -> Callable[[], None]:

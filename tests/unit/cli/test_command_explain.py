@@ -1,7 +1,8 @@
-"""`explain` says whose settings it did not go by."""
+"""`explain` and the site's settings: whose it did not go by, and whose day it is."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -27,3 +28,17 @@ def test_settings_that_lie_there_and_were_not_read_are_said(
     )
     assert main(["explain", "m.hl7", "-c", "hl7-interface.toml"]) == 0
     assert capsys.readouterr().err == ""
+
+
+def test_the_day_that_now_names_begins_at_the_site(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = tmp_path / "site.toml"
+    settings.write_text('[site]\ntimezone = "Pacific/Honolulu"\n')
+    booked = tmp_path / "m.hl7"
+    booked.write_text(
+        MESSAGE.replace("ADT^A08", "SIU^S12").replace("PID|", "SCH|1|1|||||||||^^^20260307\rPID|")
+    )
+    assert main(["explain", str(booked), "-c", str(settings), "--now", "2026-03-08", "--json"]) == 0
+    (answer,) = json.loads(capsys.readouterr().out)["messages"]
+    assert [reason["code"] for reason in answer["reasons"]] == ["past-date"]

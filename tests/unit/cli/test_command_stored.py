@@ -2,13 +2,14 @@
 
 from argparse import Namespace
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from interface.cli import common
 from interface.cli.common import UsageError, local_text, moment, utc_text
+from interface.cli.run import a_time
 from interface.cli.stored import is_store, pages, reasons_text, whole
 from interface.errors import InterfaceError
 from interface.shown.stored import decoded
@@ -77,6 +78,29 @@ def test_a_time_without_an_offset_is_the_sites_and_so_are_those_that_are_shown(
     common.settings_of(args)
     assert (args.since, args.until) == (NOW.timestamp(), NOW.timestamp() - 7200)
     assert local_text(NOW.timestamp()) == "2026-03-05 21:00:00"
+
+
+@pytest.mark.parametrize(
+    ("text", "hour"), [("2026-03-08", 10), ("2026-03-08T00:30", 10.5), ("2026-03-08T04:00:00-06:00", 10)]
+)
+def test_the_day_that_now_names_is_the_sites(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, hour: float
+) -> None:
+    monkeypatch.setattr(common._People, "zone", None)  # put back behind us
+    file = tmp_path / "site.toml"
+    file.write_text('[site]\ntimezone = "Pacific/Honolulu"\n')
+    args = Namespace(config=str(file), now=a_time(text))
+    for _ in range(2):
+        common.settings_of(args)
+        assert args.now == datetime(2026, 3, 8, tzinfo=UTC) + timedelta(hours=hour)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "2h", "2026-13-01", "0001-01-01", "1899-12-31", "2200-01-01", "9999-12-31T23:59:59"]
+)
+def test_what_is_no_time_for_now(text: str) -> None:
+    with pytest.raises(UsageError, match="cannot read the time"):
+        a_time(text)
 
 
 @pytest.mark.parametrize("text", ["", "x", "2", "h", "-2h", "2026-13-01", "9999999d", "²h", "0001-01-01"])

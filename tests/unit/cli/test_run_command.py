@@ -1,12 +1,17 @@
-"""`run` reads the mapping in a process that ends with it."""
+"""`run` before the daemon: the mapping is read in a process that ends with it; when its clock begins."""
 
 from __future__ import annotations
 
 import os
+import signal
+from argparse import Namespace
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
-from interface.cli.run import _read_aside
+from interface.cli.run import _read_aside, a_time, run
+from interface.services import daemon
 from interface.settings import SettingsError
 
 
@@ -30,3 +35,14 @@ def test_nothing_is_said_twice(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ZeroDivisionError):
         well()
     assert capfd.readouterr() == ("", "")
+
+
+def test_the_day_that_now_names_begins_at_the_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[datetime] = []
+    monkeypatch.setattr(daemon, "run_door", lambda _path, now, **_: begun.append(now) or 0)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    settings = tmp_path / "site.toml"
+    settings.write_text('[site]\ntimezone = "Pacific/Honolulu"\n')
+    for text in ("2026-03-08", "2026-03-08T10:00Z"):
+        assert run(Namespace(config=str(settings), now=a_time(text))) == 0
+    assert begun == [datetime(2026, 3, 8, 10, tzinfo=UTC)] * 2
