@@ -11,21 +11,23 @@ from interface.rules.facts import Fact
 def names_with_less(new: Fact, known: Fact) -> bool:
     """Whether `new` names the clinician of `known`, without the NPI or without the whole name that is known.
 
+    The site's table may know the NPI by an id of the sender.
+
     He is the same by his NPI, by his name, or by an id of the same authority; never where a name or an id tells two apart.
     """
-    if known.value is None or new.value is None or "npi" not in known.value:
+    if known.value is None or new.value is None or not ("npi" in known.value or known.ids):
         return False
     whole, part = _whole_name(known.value), _whole_name(new.value)
     if whole is None:
         return False
     if "npi" in new.value:
-        return part is None and new.value["npi"] == known.value["npi"] and _family_fits(new.value, whole)
+        return part is None and new.value["npi"] == known.value.get("npi") and _family_fits(new.value, whole)
     ours, theirs = _ids(known), _ids(new)
     common = ours.keys() & theirs.keys()
     if any(ours[authority] != theirs[authority] for authority in common if authority):
         return False
     if part is not None:
-        return part == whole
+        return part == whole and ("npi" in known.value or not theirs)
     return (
         bool(common) and all(ours[name] == theirs[name] for name in common) and _family_fits(new.value, whole)
     )

@@ -323,6 +323,30 @@ def test_a_local_id_gets_its_npi_by_the_sites_table(site, story, segments, name,
     assert field(answer, "upcomingAppointmentProvider.npi") == (NPI, source, rule)
 
 
+@pytest.mark.parametrize(
+    ("first", "later"),
+    [
+        ("D42^Quill^Avery", "^Quill^Avery"),
+        ("D42^Quill^Avery", "D42^Quill"),
+        ("D42^Quill^Avery", "D42"),
+        ("D42^Quill^Avery^^^^^^LOCAL", "^Quill^Avery"),
+        ("D42^Quill^Avery^^^^^^LOCAL", "D42^Quill^^^^^^^LOCAL"),
+    ],
+)
+def test_who_is_known_by_a_local_id_is_not_held_because_a_message_says_less(site, story, first, later):
+    told = story(site({"providers.csv": f"id,npi\nD42,{NPI}\n"}))
+    told.tell("SIU^S12", SCH, PID, f"AIP|1||{first}")
+    answer = told.tell("SIU^S14", SCH, PID, f"AIP|1||{later}")
+    assert [reason["code"] for reason in answer["reasons"]] == ["unchanged"]
+
+
+@pytest.mark.parametrize("later", ["^Quill^Avery^^JR", "^Quill^Morgan", "D43^Quill^Avery", "^Stone^Kim"])
+def test_nor_is_another_clinician_he(site, story, later):
+    told = story(site({"providers.csv": f"id,npi\nD42,{NPI}\n"}))
+    told.tell("SIU^S12", SCH, PID, "AIP|1||D42^Quill^Avery")
+    assert told.tell("SIU^S14", SCH, PID, f"AIP|1||{later}")["decision"] == "hold"
+
+
 def test_a_declared_npi_counts_before_the_table_and_a_bare_one_after_it(site, story):
     book = site({"providers.csv": f"id,npi\n{NPI},{OTHER}\n"})
     declared = story(book).tell("SIU^S12", SCH, PID, f"AIP|1||{NPI}^Quill^Avery^^^^^^NPI")
