@@ -13,8 +13,8 @@ from interface.console.asked import Incoming
 from interface.console.pages import ACTIONS, PAGES
 from interface.services.door_state import DoorState, Surroundings
 from interface.settings import load_settings
-from interface.store.database import Store, open_store
 from interface.store.keys import load_or_create
+from interface.store.store import Store, open_store
 
 ADDRESSES = (
     ("first", "first page of the console, after a start", "/"),

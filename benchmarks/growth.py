@@ -21,8 +21,8 @@ from benchmarks.figures import Figure
 from benchmarks.processes import BenchError
 from benchmarks.suite import Effort, Figures, start_once, way
 from interface.settings import load_settings
-from interface.store.database import Store, open_store
 from interface.store.keys import load_or_create
+from interface.store.store import Store, open_store
 
 SIZES = (10_000, 1_000_000)
 SEED = 600

@@ -30,9 +30,9 @@ from urllib.request import urlopen
 from benchmarks.daemon import RESULTS
 from benchmarks.processes import BenchError, Process, family_of, python
 from interface.settings import load_settings
-from interface.store.database import Store, open_store
 from interface.store.keys import load_or_create
 from interface.store.records.lists import MessageFilter, MessageSummary, RequestFilter, RequestSummary
+from interface.store.store import Store, open_store
 
 PATIENTS = 12
 """Of each sender. One patient's messages follow each other, so that order can be told."""

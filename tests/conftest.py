@@ -72,7 +72,7 @@ def _stores(postgresql):
 @pytest.fixture
 def clean_store(postgresql, _stores):
     """Gives the URL of a store that is made with a keyring and has no rows; made once, emptied for each test."""
-    from interface.store.database import open_store
+    from interface.store.store import open_store
 
     def made(master):
         name = _stores.get(master.id)
@@ -110,8 +110,8 @@ def full_database(postgresql):
     """An engine of a database with as many rows as make the planner search."""
     from query_plans import FULL
 
-    from interface.store.database import database_at
     from interface.store.schema import metadata
+    from interface.store.store import database_at
 
     name = postgresql.database()
     engine = database_at(postgresql.url(name)).engine

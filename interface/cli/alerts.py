@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from interface.store.alerts import StoredBook
-    from interface.store.database import Store
+    from interface.store.store import Store
 
 SEEN = ("dead-letters", "messages-failed")
 """Alerts that count what somebody may have looked at."""

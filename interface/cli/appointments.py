@@ -26,8 +26,8 @@ from interface.errors import InterfaceError
 
 if TYPE_CHECKING:
     from interface.chart.model import Appointment, Chart
-    from interface.store.database import Store
     from interface.store.records.lists import PatientCursor, PatientFilter, PatientSummary
+    from interface.store.store import Store
 
 STATUSES = ("booked", "cancelled", "other")
 SLOW_SECONDS = 2.0

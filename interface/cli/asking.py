@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from interface.services.clock import Clock
     from interface.services.portions import Grouping, Portion
     from interface.settings import Settings
-    from interface.store.database import Store
     from interface.store.records.reading import Command
+    from interface.store.store import Store
 
 WAIT_SECONDS = 60.0
 LINE_SECONDS = 5.0

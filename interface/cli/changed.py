@@ -10,8 +10,8 @@ from interface.cli.output import heading, many, table
 if TYPE_CHECKING:
     from interface.services.what_changed import WhatChanged
     from interface.settings import Settings
-    from interface.store.database import Store
     from interface.store.records.lists import MessageSummary
+    from interface.store.store import Store
 
 
 def what_it_changed(args: argparse.Namespace, settings: Settings, store: Store) -> WhatChanged:

@@ -16,7 +16,7 @@ from interface.errors import InterfaceError
 from interface.settings import Settings
 
 if TYPE_CHECKING:
-    from interface.store.database import Store
+    from interface.store.store import Store
 
 MOST_PROPOSED = 20
 
@@ -119,7 +119,7 @@ def proposed(settings: Settings) -> list[Proposal]:
     settings have no more, or of history that was loaded: pasted, it would be a fault of the settings.
     """
     from interface.cli.stored import open_store_of
-    from interface.store.database import store_exists
+    from interface.store.store import store_exists
 
     if not store_exists(settings.store_url):
         return []

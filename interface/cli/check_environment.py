@@ -10,7 +10,7 @@ from interface.cli.findings import Found
 from interface.settings import Settings
 
 if TYPE_CHECKING:
-    from interface.store.database import Store
+    from interface.store.store import Store
 
 _ALLOWS = {
     "sandbox": "made-up and real messages alike, for nothing leaves this machine",

@@ -14,8 +14,8 @@ from interface.errors import InterfaceError
 from interface.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
-    from interface.store.database import Store
     from interface.store.records.figures import ServerFacts
+    from interface.store.store import Store
 
 FULL_BYTES = 1024**3 // 8
 """Free room below which nothing can be promised. `[store] disk_low_mib` is when it is time to act."""
@@ -48,8 +48,8 @@ def check_key(settings: Settings) -> Found:
 
 def _may_make_key(settings: Settings) -> bool:
     """Whether there is no store that a new key would not open."""
-    from interface.store.database import may_make_key
     from interface.store.errors import StoreError
+    from interface.store.store import may_make_key
 
     try:
         return may_make_key(settings.store_url)
@@ -59,9 +59,9 @@ def _may_make_key(settings: Settings) -> bool:
 
 def check_store(settings: Settings) -> Found:
     """The store opens with the key and takes a write, or may still be made."""
-    from interface.store.database import no_store, open_store, presence_at, store_exists
     from interface.store.keys import load_or_create
     from interface.store.sqlite import check_place, sqlite_path
+    from interface.store.store import no_store, open_store, presence_at, store_exists
 
     path = None if settings.store_path is None else sqlite_path(settings.store_url)
     if not store_exists(settings.store_url):

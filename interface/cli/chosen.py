@@ -15,8 +15,8 @@ from interface.errors import InterfaceError
 
 if TYPE_CHECKING:
     from interface.settings import Settings
-    from interface.store.database import Store
     from interface.store.records.lists import MessageFilter, RequestFilter
+    from interface.store.store import Store
 
 MESSAGE_STATES = ("new", "done", "failed")
 DECISIONS = ("post", "chart", "hold", "cancel", "ignore", "reject")

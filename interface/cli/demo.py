@@ -149,8 +149,8 @@ class _Running:
 
 def _start(stack: contextlib.ExitStack, folder: Path, first: Sample) -> _Running:
     from interface.settings import load_settings
-    from interface.store.database import open_store
     from interface.store.keys import load_or_create
+    from interface.store.store import open_store
 
     key = secrets.token_hex(16)  # token_urlsafe may begin with "-", which would be an option
     environment = {**os.environ, _VARIABLE: key}

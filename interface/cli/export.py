@@ -19,8 +19,8 @@ from interface.paths import at_home
 
 if TYPE_CHECKING:
     from interface.settings import Settings
-    from interface.store.database import Store
     from interface.store.records.lists import MessageSummary, StoredMessage
+    from interface.store.store import Store
 
 _NEIGHBOUR = b"MSH|^~\\&|A\r"
 _BATCH = 200

@@ -14,8 +14,8 @@ from interface.paths import at_home
 
 if TYPE_CHECKING:
     from interface.settings import Settings
-    from interface.store.database import Store
     from interface.store.rotation import StoreKeys
+    from interface.store.store import Store
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from interface.services.clock import Clock
     from interface.services.history import HistoryStore
     from interface.settings import Settings
-    from interface.store.database import Store
+    from interface.store.store import Store
 
     Known = Callable[[Sequence[str]], Collection[str]]
 
@@ -126,8 +126,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _try(settings: Settings, judge: Judge, files: list[File], shown: Progress) -> None:
     """Look at everything and store nothing. Who is known already is asked of the store, if there is one."""
-    from interface.store.database import open_store, store_exists
     from interface.store.keys import load_or_create
+    from interface.store.store import open_store, store_exists
 
     def look(known: Known) -> None:
         for _ in _batches(judge, known, files, shown):
@@ -173,8 +173,8 @@ def _load(
 @contextmanager
 def open_or_make(settings: Settings, say: Callable[[str], None]) -> Iterator[Store]:
     """The site's store. It and its key are made when there is none, as the daemon's first start does."""
-    from interface.store.database import may_make_key, open_store, presence_at, store_exists
     from interface.store.keys import load_or_create
+    from interface.store.store import may_make_key, open_store, presence_at, store_exists
 
     url = settings.store_url
     master = load_or_create(

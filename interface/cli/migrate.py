@@ -47,10 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Copy the store. Raises InterfaceError: the target is as it was."""
-    from interface.store.database import database_at
     from interface.store.keys import load_or_create
     from interface.store.lock import StoreLock
     from interface.store.moving import move
+    from interface.store.store import database_at
 
     settings = settings_of(args)
     source_url, target_url = _source(args, settings), _target(args, settings)

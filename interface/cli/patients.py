@@ -26,8 +26,8 @@ from interface.cli.whose import add_authority, key_asked_for, nobody, patient_of
 from interface.errors import InterfaceError
 
 if TYPE_CHECKING:
-    from interface.store.database import Store
     from interface.store.records.lists import PatientCursor, PatientFilter, PatientSummary
+    from interface.store.store import Store
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

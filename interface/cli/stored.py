@@ -16,7 +16,7 @@ from interface.errors import InterfaceError
 
 if TYPE_CHECKING:
     from interface.settings import Settings
-    from interface.store.database import Store
+    from interface.store.store import Store
     from interface.store.views import Views
 
 PAGE = 500
@@ -127,8 +127,8 @@ def is_store(path: Path) -> bool:
 def open_store_of(settings: "Settings") -> "Iterator[Store]":
     """The store of these settings; it is neither made nor brought up to date. Raises InterfaceError."""
     path = settings.store_path
-    from interface.store.database import no_store, open_store
     from interface.store.keys import load_or_create
+    from interface.store.store import no_store, open_store
 
     if path is not None and not is_store(path):
         # before the key: without a store the lack of a key is no news

@@ -40,9 +40,9 @@ from interface.console.replies import PLAIN, SIGN_IN, Reply, here, see, to_sign_
 from interface.console.signing_in import SigningIn
 from interface.services.door_state import DoorState, Surroundings
 from interface.services.logs import event, where
-from interface.store.database import Store
 from interface.store.errors import StoreError
 from interface.store.records.console import AuditEntry, Session
+from interface.store.store import Store
 
 log = logging.getLogger(__name__)
 

@@ -20,8 +20,8 @@ from interface.services.door_state import DoorState
 from interface.settings import Settings
 from interface.shown.mask import shape
 from interface.shown.text import from_shown, safe_text
-from interface.store.database import Store
 from interface.store.records.console import ROLES, Role
+from interface.store.store import Store
 from interface.store.texts import clear
 
 MOST_TEXT = 200

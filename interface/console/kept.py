@@ -12,7 +12,7 @@ from typing import Any
 from interface.chart.decide import Engine
 from interface.services.logs import event, where
 from interface.settings import Settings
-from interface.store.database import Store
+from interface.store.store import Store
 
 log = logging.getLogger(__name__)
 

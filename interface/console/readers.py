@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 
 from interface.services.logs import event, where
 from interface.services.timing import cancel
-from interface.store.database import Store
+from interface.store.store import Store
 
 log = logging.getLogger(__name__)
 

@@ -21,7 +21,6 @@ from interface.services.charts_shown import chart_of, composed_by
 from interface.services.deeds import Done, done_by_hand
 from interface.settings import Settings
 from interface.shown.stored import decoded
-from interface.store.database import Store
 from interface.store.records.lists import (
     MessageDetail,
     NamedMessage,
@@ -29,6 +28,7 @@ from interface.store.records.lists import (
     RequestSummary,
     StoredMessage,
 )
+from interface.store.store import Store
 
 MOST_EARLIER = 20
 """Earlier messages that are read for what must be masked."""

@@ -15,8 +15,8 @@ from interface.console.rendering import render
 from interface.console.replies import Reply, see
 from interface.services.logs import event
 from interface.services.passwords import is_right
-from interface.store.database import Store
 from interface.store.records.console import AuditEntry
+from interface.store.store import Store
 
 log = logging.getLogger(__name__)
 

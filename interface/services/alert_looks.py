@@ -17,7 +17,7 @@ from interface.services.watch import Seen, look_at
 from interface.settings import Settings
 from interface.store.alert_facts import HEARD_ROWS
 from interface.store.alerts import SHARED
-from interface.store.database import Store
+from interface.store.store import Store
 
 SELDOM_SECONDS = 30.0
 """How often what changes slowly, or costs more, is looked at."""

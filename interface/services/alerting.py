@@ -35,7 +35,7 @@ from interface.services.timing import cancel
 from interface.services.watch import STUCK
 from interface.settings import Settings
 from interface.store.alerts import SHARED
-from interface.store.database import Store
+from interface.store.store import Store
 
 log = logging.getLogger(__name__)
 

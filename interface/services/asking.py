@@ -11,8 +11,8 @@ from interface.chart.decide import Engine
 from interface.errors import InterfaceError
 from interface.services.clock import Clock
 from interface.services.offline import work_off_if_free
-from interface.store.database import Store
 from interface.store.records.reading import Command
+from interface.store.store import Store
 
 Take = Callable[[int, Command], None]
 

@@ -9,8 +9,8 @@ from interface.chart import apart
 from interface.chart.model import Chart, decode_chart
 from interface.rules import Policy
 from interface.rules.tables import normal
-from interface.store.database import Store
 from interface.store.records.lists import MessageSummary, PatientSummary, RequestFilter, RequestSummary
+from interface.store.store import Store
 
 _MERGES = ("merged", "already-merged", "number-retired", "number-moved", "moved", "renumbered", "linked")
 """Codes of reasons of messages that say whose chart things are in."""

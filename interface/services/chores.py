@@ -9,9 +9,9 @@ from collections.abc import Callable
 from interface.services.logs import Seconds, event
 from interface.services.purging import Purging
 from interface.services.webhook_chores import WebhookChores
-from interface.store.database import Store
 from interface.store.errors import StoreError
 from interface.store.resealing import Resealing
+from interface.store.store import Store
 
 log = logging.getLogger(__name__)
 

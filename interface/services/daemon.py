@@ -20,9 +20,9 @@ from interface.services.supervision import work_command
 from interface.services.systemd import Given, Teller, take
 from interface.settings import Settings, load_settings
 from interface.settings.reload import bearings
-from interface.store.database import Store, may_make_key, open_store, presence_at, store_exists
 from interface.store.errors import StoreError
 from interface.store.keys import key_file, load_or_create
+from interface.store.store import Store, may_make_key, open_store, presence_at, store_exists
 
 log = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ from interface.services.production_test import ProductionTest
 from interface.services.purging import Purging
 from interface.services.roster import roster_of
 from interface.services.turn_keeper import TurnKeeper
-from interface.store.database import Store
 from interface.store.records.slots import PRODUCTION_TEST
+from interface.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from interface.store.database import Store
     from interface.store.records.lists import RequestSummary
     from interface.store.records.reading import Command
+    from interface.store.store import Store
 
 PORTION = 100
 """Requests that one command is about, at most: it is one transaction."""

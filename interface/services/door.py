@@ -40,7 +40,7 @@ from interface.services.web import health_site
 from interface.services.web_tls import WebTLS
 from interface.settings import Listener, Settings, SettingsError, load_settings
 from interface.settings.reload import needs_restart
-from interface.store.database import Store
+from interface.store.store import Store
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from interface.alerting.on import On
 from interface.settings import Settings
-from interface.store.database import Store
+from interface.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from interface.chart.decide import Engine
 from interface.services.guarding import guard_now, sent_by
 from interface.services.roster import roster_of
 from interface.settings import Settings
-from interface.store.database import Store
+from interface.store.store import Store
 
 
 def engine_now(settings: Settings, store: Store, now: float) -> Engine:

@@ -20,9 +20,9 @@ from interface.services.guarding import life_of
 from interface.services.roster import read
 from interface.settings import Settings, SettingsError
 from interface.staging.imported import Imported
-from interface.store.database import Store
 from interface.store.onboarding_views import WINDOW, EvidenceFilter, EvidenceRow
 from interface.store.schema import BEFORE_PRODUCTION
+from interface.store.store import Store
 
 SAMPLE = 1000
 """Of how many requests of an environment the steps are judged: the newest."""

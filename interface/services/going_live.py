@@ -18,10 +18,10 @@ from interface.services.guarding import life_of
 from interface.services.mending import readable_chart
 from interface.services.plan import Plan
 from interface.services.training import trained
-from interface.store.database import Store
 from interface.store.environments import ENVIRONMENT
 from interface.store.records.reading import Command, PatientRow
 from interface.store.records.turn import CommandDone
+from interface.store.store import Store
 
 MOST_TESTED = 500
 """Requests of production tests that are asked for anew, at most: it is one transaction."""

@@ -17,8 +17,8 @@ from interface.services import training
 from interface.services.logs import event
 from interface.services.production_test import ProductionTest, round_now
 from interface.services.roster import roster_of
-from interface.store.database import Store
 from interface.store.records.slots import PRODUCTION_TEST
+from interface.store.store import Store
 
 log = logging.getLogger("interface.services.work")
 

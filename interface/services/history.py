@@ -16,9 +16,9 @@ from interface.rules.policy import HISTORY
 from interface.services.clock import Clock
 from interface.services.journal import MAX_BYTES, MAX_ROWS, REST_SECONDS
 from interface.services.offline import work_off_if_free
-from interface.store.database import Store
 from interface.store.errors import NotStored
 from interface.store.records.arrivals import Arrival, Stored
+from interface.store.store import Store
 
 AHEAD = 1024
 """Rows that may wait for a running daemon: a message that comes in meanwhile waits behind so many, a second or two."""

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from interface.chart.decide import Engine
 from interface.rules.fingerprint import identity_fingerprint
 from interface.services.logs import event
-from interface.store.database import Store
 from interface.store.errors import StoreError
+from interface.store.store import Store
 
 log = logging.getLogger("interface.services.work")
 

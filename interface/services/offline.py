@@ -19,9 +19,9 @@ from interface.services.outgoing import Outgoing
 from interface.services.posting_line import Posted, ToPost
 from interface.services.pulse import Pulse
 from interface.services.work_stats import WorkStats
-from interface.store.database import Store
 from interface.store.errors import StoreError
 from interface.store.presence import Presence
+from interface.store.store import Store
 
 
 def work_off(

@@ -16,8 +16,8 @@ import orjson
 
 from interface.delivery.guards.production_test import RoundNow, preferred
 from interface.services.logs import event
-from interface.store.database import Store
 from interface.store.records.slots import ENOUGH, Round
+from interface.store.store import Store
 
 log = logging.getLogger("interface.services.work")
 

@@ -14,10 +14,10 @@ import orjson
 from interface.services.by_hand import CannotError
 from interface.services.plan import Plan
 from interface.staging.imported import Imported, Roster, decode, encode, named_by
-from interface.store.database import Store
 from interface.store.records.reading import Command
 from interface.store.records.roster import RosterRow, RosterWrite
 from interface.store.records.turn import Claimed, CommandDone
+from interface.store.store import Store
 
 log = logging.getLogger("interface.services.work")
 

@@ -23,9 +23,9 @@ from pathlib import Path
 
 from interface.errors import InterfaceError
 from interface.store.crypto import Master
-from interface.store.database import Store, open_store
 from interface.store.errors import KeyringError, StoreError
 from interface.store.keys import key_file, load_or_create, read_key, sync_folder, write_new
+from interface.store.store import Store, open_store
 
 
 class RotationError(InterfaceError):

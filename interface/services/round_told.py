@@ -8,9 +8,9 @@ from typing import Any
 
 from interface.chart.kept import kept_beside
 from interface.evidence.production_test import Held, Seen, named_fields, seen
-from interface.store.database import Store
 from interface.store.records.slots import ENOUGH, MOST, Round
 from interface.store.rounds import InTest
+from interface.store.store import Store
 
 When = Callable[[float | None], Any]
 

@@ -13,7 +13,7 @@ from interface.errors import InterfaceError
 from interface.services.identity_settings import REBUILD
 from interface.services.logs import event
 from interface.services.roster import roster_of
-from interface.store.database import Store
+from interface.store.store import Store
 
 log = logging.getLogger("interface.services.work")
 

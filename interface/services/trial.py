@@ -22,9 +22,9 @@ from interface.services.by_hand import CannotError
 from interface.services.commands import Commanding, Rebuilding
 from interface.services.logs import where
 from interface.services.portions import Portion
-from interface.store.database import Store
 from interface.store.errors import StoreError
 from interface.store.records.lists import MessageSummary, RequestDetail, RequestSummary
+from interface.store.store import Store
 
 OUTDATED = "outdated"
 """A request that is over and would be composed otherwise now: nothing goes out because of it by itself."""

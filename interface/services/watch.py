@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 
 from interface.services.logs import event, where
 from interface.services.timing import Timer, cancel
-from interface.store.database import Store
+from interface.store.store import Store
 
 log = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable
 
 from interface.services.logs import event
-from interface.store.database import Store
 from interface.store.errors import TurnLost
+from interface.store.store import Store
 
 log = logging.getLogger(__name__)
 

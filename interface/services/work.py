@@ -49,10 +49,10 @@ from interface.services.webhook_chores import WebhookChores
 from interface.services.work_stats import WorkStats, trouble_line, write_if_read
 from interface.settings import Settings, SettingsError, load_settings
 from interface.settings.reload import moved
-from interface.store.database import Store, database_at, open_store
 from interface.store.errors import StoreError
 from interface.store.keys import load_or_create
 from interface.store.lock import StoreLock
+from interface.store.store import Store, database_at, open_store
 
 log = logging.getLogger("interface.services.work")
 

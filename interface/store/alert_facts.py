@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Select, and_, bindparam, case, func, select
 
 from interface.store.clock import DatabaseNow
-from interface.store.engine import Part
+from interface.store.database import Part
 from interface.store.filtering import without_codes
 from interface.store.records.figures import HeldShare
 from interface.store.schema import messages, requests, webhooks

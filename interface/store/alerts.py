@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import bindparam, delete, insert, literal, or_, select, update
 
 from interface.store.clock import DatabaseNow
-from interface.store.engine import Part
+from interface.store.database import Part
 from interface.store.schema import alert_books, alerts_seen
 
 KEEPER_SECONDS = 30.0

@@ -19,7 +19,7 @@ from sqlalchemy.pool import NullPool
 
 from interface.store import key_rows
 from interface.store.crypto import Keyring, Master
-from interface.store.engine import Database, Part
+from interface.store.database import Database, Part
 from interface.store.errors import StoreError, Unreadable
 from interface.store.migrations import ENVELOPE, MIGRATIONS, check_key, check_version, stored_version
 from interface.store.schema import (

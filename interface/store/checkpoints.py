@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from interface.store.engine import Part
+from interface.store.database import Part
 from interface.store.errors import StoreError
 
 _PATIENCE_MS = 5

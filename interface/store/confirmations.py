@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import bindparam, insert, select, update
 
 from interface.store.crypto import Keyring
-from interface.store.engine import Database, Part
+from interface.store.database import Database, Part
 from interface.store.errors import Unreadable
 from interface.store.key_rows import still_good
 from interface.store.schema import confirmations

@@ -9,7 +9,7 @@ from datetime import date
 from sqlalchemy import bindparam, func, select, update
 
 from interface.store import counters, seen
-from interface.store.engine import Part
+from interface.store.database import Part
 from interface.store.records.reasons import reasons_of
 from interface.store.schema import ASKED_BEFORE_PRODUCTION, intake_turn, messages, requests
 

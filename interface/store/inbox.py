@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, insert, select, update
 
 from interface.store import counters
 from interface.store.crypto import Keyring
-from interface.store.engine import Database, Part
+from interface.store.database import Database, Part
 from interface.store.errors import NotStored
 from interface.store.in_lists import chunks
 from interface.store.key_rows import still_good

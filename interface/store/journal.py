@@ -16,8 +16,8 @@ from sqlalchemy import Connection, bindparam, insert, update
 from interface.hl7.errors import REJECTS
 from interface.store import counters
 from interface.store.crypto import Keyring
+from interface.store.database import Database, Part
 from interface.store.duplicates import Name, Namesakes, find_namesakes
-from interface.store.engine import Database, Part
 from interface.store.errors import NotStored
 from interface.store.key_rows import ask_good
 from interface.store.prepared import Cursor, Prepared

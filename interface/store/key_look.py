@@ -6,7 +6,7 @@ import threading
 
 from interface.store import key_rows
 from interface.store.crypto import DataKey, HashKeys, Keyring, Master
-from interface.store.engine import Database, Part
+from interface.store.database import Database, Part
 from interface.store.errors import KeyringError, StoreError
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Table, func, insert, inspect, literal_column,
 
 from interface.store import key_rows, schema
 from interface.store.crypto import Keyring, Master
-from interface.store.engine import Database, Part
+from interface.store.database import Database, Part
 from interface.store.errors import StoreError, Unreadable
 from interface.store.migrations import MIGRATIONS, THE_TURN, check_key, check_version, stored_version
 from interface.store.texts import clear

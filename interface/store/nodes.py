@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, literal, select, t
 
 from interface.store import intake_turn
 from interface.store.clock import DatabaseNow
-from interface.store.engine import Part
+from interface.store.database import Part
 from interface.store.errors import TurnLost
 from interface.store.leases import NODE_SECONDS, Hold
 from interface.store.prepared import Prepared

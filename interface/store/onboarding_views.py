@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Select, bindparam, func, select
 
 from interface.store.crypto import Keyring
-from interface.store.engine import Database, Part
+from interface.store.database import Database, Part
 from interface.store.errors import Unreadable
 from interface.store.in_lists import chunks
 from interface.store.schema import (

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from interface.store import key_rows
 from interface.store.crypto import Master
-from interface.store.engine import Database, Part
+from interface.store.database import Database, Part
 from interface.store.errors import StoreError
 from interface.store.migrations import ENVELOPE, Migration, check_key, check_version, migrate, stored_version
 from interface.store.presence import presence

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Column, ColumnElement, Connection, Select, Table, bindparam, func, select
 
-from interface.store.engine import Part
+from interface.store.database import Part
 from interface.store.records.console import FeedCount, Group, Grouped, Outcomes
 from interface.store.records.reasons import in_common, reasons_of
 from interface.store.schema import audit, messages, requests

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select
 
 from interface.store import replay, seen
 from interface.store.crypto import Keyring
-from interface.store.engine import Database, Part
+from interface.store.database import Database, Part
 from interface.store.errors import Unreadable
 from interface.store.in_lists import among, chunks
 from interface.store.records.lists import (

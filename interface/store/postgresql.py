@@ -24,7 +24,7 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from interface.store.arrays import Encoded
-from interface.store.engine import Database
+from interface.store.database import Database
 from interface.store.errors import StoreError
 from interface.store.records.figures import SUITED, ServerFacts, StoreStats
 from interface.store.schema import complete_for_postgresql

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Protocol, Self
 
-from interface.store.engine import Database
+from interface.store.database import Database
 from interface.store.errors import StoreError
 from interface.store.lock import Role, StoreLock
 from interface.store.nodes import Nodes

@@ -16,7 +16,7 @@ from sqlalchemy import Column, Connection, LargeBinary, Table, bindparam, func, 
 
 from interface.store import key_rows
 from interface.store.crypto import CLEAR_ID, HEADER_BYTES, LOOK_SECONDS, Keyring
-from interface.store.engine import Database, Part
+from interface.store.database import Database, Part
 from interface.store.errors import Unreadable
 from interface.store.schema import metadata
 

@@ -27,7 +27,7 @@ from sqlalchemy import (
 
 from interface.store import intake_turn, replay
 from interface.store.crypto import Keyring
-from interface.store.engine import Database, Part
+from interface.store.database import Database, Part
 from interface.store.errors import StoreError, Unreadable
 from interface.store.in_lists import among, chunks
 from interface.store.leases import Hold

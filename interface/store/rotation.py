@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from interface.store import key_rows
 from interface.store.crypto import CLEAR_ID, Master
-from interface.store.engine import Database, Part
+from interface.store.database import Database, Part
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 from sqlalchemy.sql.functions import max as sql_max
 
 from interface.store.crypto import Keyring
-from interface.store.engine import Database, Part
+from interface.store.database import Database, Part
 from interface.store.errors import Unreadable
 from interface.store.in_lists import among
 from interface.store.records.reasons import reasons_of

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from interface.store.engine import Database
+from interface.store.database import Database
 from interface.store.errors import StoreError
 from interface.store.records.figures import StoreStats
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Table, bindparam, case, func, literal, null, select
 
-from interface.store.engine import Part
+from interface.store.database import Part
 from interface.store.filtering import code_pattern, without_codes
 from interface.store.records.console import LookedAt, Reason, Several, Stretch, Trouble
 from interface.store.records.lists import MessageSummary, RequestSummary

@@ -8,7 +8,7 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, update
 from sqlalchemy.sql.functions import count
 
-from interface.store.engine import Part
+from interface.store.database import Part
 from interface.store.records.console import Role, Session, User
 from interface.store.schema import sessions, users
 

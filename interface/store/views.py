@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from interface.store import replay, work_state
 from interface.store.crypto import Keyring
-from interface.store.engine import Database, Part
+from interface.store.database import Database, Part
 from interface.store.errors import Unreadable
 from interface.store.filtering import messages_of, requests_of
 from interface.store.in_lists import among

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, Double, bindparam, func, select, tuple_
 
 from interface.store.crypto import Keyring
-from interface.store.engine import Database, Part
+from interface.store.database import Database, Part
 from interface.store.errors import Unreadable
 from interface.store.in_lists import among
 from interface.store.records.webhooks import Overdue, WebhookDetail, WebhookFilter, WebhookSummary

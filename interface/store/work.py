@@ -25,7 +25,7 @@ from interface.store import (
     work_state,
 )
 from interface.store.crypto import Keyring
-from interface.store.engine import Database
+from interface.store.database import Database
 from interface.store.errors import OutcomeUnknown, Overtaken
 from interface.store.key_rows import ask_good
 from interface.store.leases import Hold, Seen

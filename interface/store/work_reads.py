@@ -19,7 +19,7 @@ from interface.store import (
     work_state,
 )
 from interface.store.crypto import Keyring
-from interface.store.engine import Database, Part
+from interface.store.database import Database, Part
 from interface.store.errors import Unreadable
 from interface.store.in_lists import among
 from interface.store.prepared import MOST, Prepared

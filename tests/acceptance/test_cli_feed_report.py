@@ -10,9 +10,9 @@ from small_disk import small_disk
 
 from interface.cli.main import main
 from interface.services import feed_source
-from interface.store.database import open_store
 from interface.store.keys import load_or_create
 from interface.store.records.arrivals import Arrival
+from interface.store.store import open_store
 
 SAMPLES = Path(__file__).parents[2] / "sample_messages"
 HELD = SAMPLES / "eclinicalworks-held-then-completed"

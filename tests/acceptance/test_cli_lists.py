@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from interface.cli.main import main
-from interface.store.database import open_store
 from interface.store.keys import load_or_create
 from interface.store.records.arrivals import Arrival
 from interface.store.records.reasons import reasons_json
 from interface.store.records.turn import AttemptDone, MessageDone, NewRequestRow, PatientWrite, Turn
+from interface.store.store import open_store
 
 T = 1_772_700_000.0
 RAW = b"MSH|^~\\&|EPIC|LFC|C|D|20260305||SIU^S12|%s|P|2.5.1\rPID|1||7^^^LFC^MR||D\x1b[2Je^J\xe9\r"

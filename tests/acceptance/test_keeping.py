@@ -19,9 +19,9 @@ from running_program import Program
 from small_disk import small_disk
 
 from interface.cli.main import main
-from interface.store.database import open_store
 from interface.store.keys import load_or_create
 from interface.store.records.arrivals import Arrival
+from interface.store.store import open_store
 
 T = 1_772_700_000.0
 HEAD = "MSH|^~\\&|EPIC|LFC|C|D|20260305||ADT^A28|{0}|P|2.5.1\rPID|1||{0}^^^LFC^MR||Doe^Jané\r"

@@ -21,12 +21,12 @@ from interface.services.offline import work_off
 from interface.settings import load_settings
 from interface.staging.imported import Imported, encode
 from interface.store import roster
-from interface.store.database import open_store
 from interface.store.keys import load_or_create
 from interface.store.onboarding_views import EvidenceFilter
 from interface.store.records.arrivals import Arrival
 from interface.store.records.roster import RosterWrite
 from interface.store.records.turn import AttemptDone, Turn
+from interface.store.store import open_store
 
 Capture = pytest.CaptureFixture[str]
 REFUSED = "HL7_INTERFACE_TEST_KEY"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from patience import until
 
-from interface.store.database import Store
+from interface.store.store import Store
 
 ROOT = str(Path(__file__).resolve().parents[2])
 if ROOT not in sys.path:

@@ -12,8 +12,8 @@ from interface.rules import Policy, load_rulebook
 from interface.services.clock import Clock
 from interface.services.explaining import messages_in
 from interface.services.offline import work_off
-from interface.store.database import Store
 from interface.store.records.arrivals import Arrival
+from interface.store.store import Store
 
 SAMPLES = Path(__file__).parent.parent.parent / "sample_messages"
 DECIDED = datetime(2026, 2, 28, 12, tzinfo=UTC)

@@ -12,9 +12,9 @@ from interface.rules import load_rulebook
 from interface.services.clock import Clock
 from interface.services.offline import work_off
 from interface.settings import load_settings
-from interface.store.database import open_store
 from interface.store.keys import load_or_create
 from interface.store.records.arrivals import Arrival
+from interface.store.store import open_store
 
 NOW = "2026-03-02T15:00:00+00:00"
 

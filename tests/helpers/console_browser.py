@@ -13,8 +13,8 @@ from interface.console.answering import Answering
 from interface.console.asked import Action, Ask, Incoming, Page, RefusedError, Shown
 from interface.console.replies import Reply
 from interface.services.door_state import DoorState
-from interface.store.database import Store
 from interface.store.records.arrivals import Arrival
+from interface.store.store import Store
 
 NOW = 1_800_000_000.0
 PASSWORD = "four words of some length"

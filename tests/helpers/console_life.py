@@ -13,9 +13,9 @@ from interface.chart.registry import Registry
 from interface.rules import Policy, load_rulebook
 from interface.services.joining import joins_of
 from interface.services.plan import reasons
-from interface.store.database import Store
 from interface.store.records.turn import AttemptDone, MessageDone, NewRequestRow, PatientWrite, Turn
 from interface.store.records.webhooks import WebhookArrival
+from interface.store.store import Store
 
 FAMILY, MRN, FIRST, SECOND = "Quillfeather", "884422", "ADT-77", "SIU-78"
 _HEAD = "MSH|^~\\&|EPIC|LFC|||20260301080000||%s|%s|P|2.5.1\r"

@@ -6,8 +6,8 @@ import json
 
 from console_browser import NOW
 
-from interface.store.database import Store
 from interface.store.records.turn import NewRequestRow, PatientWrite, Turn
+from interface.store.store import Store
 
 
 def why(*codes: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import text
 
 from interface.console.asked import Page, Shown
-from interface.store.database import Store
+from interface.store.store import Store
 
 FOREVER = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
 

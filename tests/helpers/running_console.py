@@ -15,9 +15,9 @@ from console_browser import HASHED, PASSWORD
 from patience import PATIENCE
 
 from interface.settings import load_settings
-from interface.store.database import open_store
 from interface.store.keys import load_or_create
 from interface.store.records.console import ROLES
+from interface.store.store import open_store
 
 HELPERS = Path(__file__).parent
 

@@ -8,8 +8,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from interface.console.asked import Around, Asked, Page, Shown, as_id, day_of
-from interface.store.database import Store
 from interface.store.records.console import AuditEntry, User
+from interface.store.store import Store
 
 ROWS = 50
 SIGNED_IN = "signed in"

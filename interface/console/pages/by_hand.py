@@ -37,9 +37,9 @@ from interface.console.pages.reprocessing import (
 )
 from interface.console.rendering import number
 from interface.services.deeds import DEEDS, WHY_CHARACTERS, Deed, given_up, portions_of, reason_given
-from interface.store.database import Store
 from interface.store.records.console import Several
 from interface.store.records.lists import RequestSummary
+from interface.store.store import Store
 from interface.store.unsettled import MESSAGES
 
 PATH = "/by-hand"

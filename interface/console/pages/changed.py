@@ -19,8 +19,8 @@ from interface.services.engines import engine_now
 from interface.services.what_changed import WhatChanged, what_changed
 from interface.shown.changes import RULES_OF_NOW, STATES, field_text, value_text, whence_text
 from interface.shown.sources import source_of
-from interface.store.database import Store
 from interface.store.records.lists import MessageSummary
+from interface.store.store import Store
 
 MOST = 2_000
 """Messages that are replayed for one: a second's work, in the process that takes messages."""

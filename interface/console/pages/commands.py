@@ -10,9 +10,9 @@ from typing import Any
 from interface.console.asked import Around, Asked, Page, RefusedError, Shown, local_path
 from interface.console.listing import reason_of
 from interface.services.deeds import DEEDS, refused_of
-from interface.store.database import Store
 from interface.store.records.lists import RequestSummary
 from interface.store.records.reading import Command
+from interface.store.store import Store
 
 MOST_COMMANDS = 1000
 """That are looked at together."""

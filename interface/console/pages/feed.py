@@ -21,8 +21,8 @@ from interface.report.as_json import as_json
 from interface.report.collect import Collector
 from interface.report.model import LEVELS, Finding, Position, Report, SenderReport
 from interface.services.feed_source import JournalSource
-from interface.store.database import Store
 from interface.store.records.lists import MessageFilter
+from interface.store.store import Store
 
 HERE, NAME = "/feed", "feed"
 SIZES = {"500": 500, "2000": 2000, "5000": 5000}

@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 
 from interface.console.asked import Action, Around, Asked, Go, RefusedError, as_id
 from interface.services.charts_shown import key_of
-from interface.store.database import Store
 from interface.store.records.lists import MessageFilter, RequestFilter
+from interface.store.store import Store
 
 _OURS = re.compile(r"(message|request|msg|req|m|r)\s*#?\s*(\d+)", re.IGNORECASE)
 _NOTHING = (

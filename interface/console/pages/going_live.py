@@ -19,7 +19,7 @@ from interface.services.going_live import (
     arguments_of,
     preview,
 )
-from interface.store.database import Store
+from interface.store.store import Store
 
 HERE = "/onboarding/live"
 OPTIONS = ("drop_older_than", "from_day", "per_minute")

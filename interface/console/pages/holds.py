@@ -21,10 +21,10 @@ from interface.console.rendering import duration
 from interface.delivery.verdict import Reply, judge
 from interface.services.deeds import PROTECTED
 from interface.shown.fields import reason_text
-from interface.store.database import Store
 from interface.store.records.console import TROUBLES, LookedAt, Several, Trouble
 from interface.store.records.lists import MessageSummary, RequestSummary
 from interface.store.records.reasons import in_common
+from interface.store.store import Store
 from interface.store.unsettled import MESSAGES
 
 ROWS = 50

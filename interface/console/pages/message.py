@@ -27,8 +27,8 @@ from interface.console.whence import Whence
 from interface.services.answered import Answered
 from interface.services.what_changed import is_link
 from interface.shown.fields import name_of
-from interface.store.database import Store
 from interface.store.records.lists import MessageDetail, RequestDetail
+from interface.store.store import Store
 
 
 def read(store: Store, asked: Asked, around: Around) -> Record:

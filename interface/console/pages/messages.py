@@ -7,8 +7,8 @@ from typing import Any
 
 from interface.console.asked import Around, Asked, Page, Shown, day_of
 from interface.console.listing import ROWS, Listed, page_links, patient_of, reason_of
-from interface.store.database import Store
 from interface.store.records.lists import MessageFilter, MessageSummary
+from interface.store.store import Store
 
 STATES = {"": "any", "new": "to be decided", "done": "decided", "failed": "failed"}
 DECISIONS = {

@@ -18,9 +18,9 @@ from interface.evidence.steps import CONFIRMABLE, NOTE_CHARACTERS, Facts, Step, 
 from interface.services.evidence import facts_of, named_patients, report_of
 from interface.services.production_test import CHOOSE
 from interface.services.round_told import told
-from interface.store.database import Store
 from interface.store.onboarding_views import EvidenceFilter
 from interface.store.records.slots import PRODUCTION_TEST
+from interface.store.store import Store
 
 HERE = "/onboarding"
 STATES = {

@@ -25,8 +25,8 @@ from interface.services.mending import chart_text
 from interface.shown.charts import fact_text, state_text
 from interface.shown.fields import name_of
 from interface.shown.sources import source_of
-from interface.store.database import Store
 from interface.store.records.lists import MessageSummary, NamedMessage, PatientSummary
+from interface.store.store import Store
 
 MOST_ROWS = 500
 """Of each table."""

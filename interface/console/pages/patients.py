@@ -10,8 +10,8 @@ from interface.chart.model import Chart
 from interface.chart.shown import head_of
 from interface.console.asked import Action, Around, Asked, Go, Page, RefusedError, Shown
 from interface.services.charts_shown import chart_of, key_of
-from interface.store.database import Store
 from interface.store.records.lists import PatientCursor, PatientFilter, PatientSummary
+from interface.store.store import Store
 
 ROWS = 50
 NAME = 40

@@ -24,9 +24,9 @@ from interface.services.trial import (
     Trial,
 )
 from interface.shown.fields import name_of, reason_text
-from interface.store.database import Store
 from interface.store.records.console import Several
 from interface.store.records.lists import MessageSummary
+from interface.store.store import Store
 from interface.store.unsettled import MESSAGES
 
 REPROCESS = "reprocess"

@@ -22,8 +22,8 @@ from interface.evidence.completeness import completeness
 from interface.evidence.words import filled_line, shared_line
 from interface.services.deeds import PROTECTED
 from interface.shown.stored import decoded
-from interface.store.database import Store
 from interface.store.records.lists import RequestDetail, RequestSummary
+from interface.store.store import Store
 
 TO_DO = {
     "waiting": "Nothing: it goes out by itself.",

@@ -9,8 +9,8 @@ from interface.console.asked import Around, Asked, Page, Shown, day_of
 from interface.console.listing import ROWS, Listed, page_links, patient_of, reason_of
 from interface.delivery.outcomes import NAMES
 from interface.delivery.verdict import CHECKED, VERDICTS
-from interface.store.database import Store
 from interface.store.records.lists import RequestFilter, RequestSummary
+from interface.store.store import Store
 
 STATES = {
     "waiting": "calm",

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from interface.console.asked import Around, Asked, Page, Shown
 from interface.errors import InterfaceError
 from interface.settings import Settings
-from interface.store.database import Store
+from interface.store.store import Store
 
 _SECRET = frozenset(("key", "password", "secret", "webhook_secret"))
 _SECRET_PATHS = frozenset(("webhook",))

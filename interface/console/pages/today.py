@@ -15,8 +15,8 @@ from interface.console.rendering import clock, duration, number
 from interface.delivery.destination import WHY
 from interface.services.door_state import DoorState, ListenerState
 from interface.shown.fields import reason_text
-from interface.store.database import Store
 from interface.store.records.console import Grouped, Outcomes
+from interface.store.store import Store
 
 MOST_GROUPS = 8
 """Reasons that are named one by one."""

@@ -21,7 +21,7 @@ from interface.errors import InterfaceError
 from interface.services.explaining import as_json, explain, messages_in, with_table_rows
 from interface.services.roster import roster_of
 from interface.shown.mask import Mask
-from interface.store.database import Store
+from interface.store.store import Store
 
 MOST_BYTES = 1024 * 1024
 MOST_MESSAGES = 100

@@ -14,11 +14,11 @@ from interface.alerting.facts import Held, Refused
 from interface.services.alert_looks import SELDOM_SECONDS, Looks
 from interface.settings import load_settings
 from interface.store.crypto import Master
-from interface.store.database import Store, open_store
 from interface.store.records.arrivals import Arrival
 from interface.store.records.turn import NewRequestRow, PatientWrite, Turn
 from interface.store.records.webhooks import WebhookArrival
 from interface.store.schema import requests
+from interface.store.store import Store, open_store
 
 AT = 1_772_460_000.0
 SETTINGS = """

@@ -22,9 +22,9 @@ from interface.services.alert_looks import Looks
 from interface.services.alerting import Alerting, DoorFacts
 from interface.settings import Settings, parse_settings
 from interface.store.crypto import Master
-from interface.store.database import Store, open_store
 from interface.store.errors import StoreError
 from interface.store.records.arrivals import Arrival
+from interface.store.store import Store, open_store
 
 AT = 1_772_460_000.0
 """Monday, 2026-03-02, 08:00 in Chicago."""

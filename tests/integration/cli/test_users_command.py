@@ -11,8 +11,8 @@ import pytest
 from interface.cli.main import main
 from interface.services.passwords import is_right
 from interface.settings import load_settings
-from interface.store.database import Store, open_store
 from interface.store.keys import load_or_create
+from interface.store.store import Store, open_store
 
 PASSWORD = "four words of some length"
 

@@ -27,7 +27,7 @@ from interface.services.engines import engine_now
 from interface.services.offline import work_off_if_free
 from interface.settings import Settings
 from interface.store.crypto import Master
-from interface.store.database import Store, open_store
+from interface.store.store import Store, open_store
 
 Start = Callable[..., Door]
 

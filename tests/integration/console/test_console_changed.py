@@ -28,7 +28,7 @@ from interface.services.offline import work_off
 from interface.services.what_changed import what_changed
 from interface.settings import Settings, load_settings
 from interface.store.crypto import Master
-from interface.store.database import open_store
+from interface.store.store import open_store
 
 SETTINGS = '[site]\nmrn_root = "2.999.1"\nmrn_authority = ["LFC"]\n[[listener]]\nport = 0\n'
 

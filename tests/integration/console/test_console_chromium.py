@@ -15,9 +15,9 @@ from console_chromium import CHROMIUM, SIZES, WITHOUT, sign_in, trouble
 from running_door import Door, message
 
 from interface.settings import load_settings
-from interface.store.database import open_store
 from interface.store.keys import load_or_create
 from interface.store.records.turn import NewRequestRow, PatientWrite, Turn
+from interface.store.store import open_store
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=WITHOUT)
 HELD = '[{"code": "missing:patient.address.zip", "text": "patient.address.zip is missing: PID-11 has no US ZIP"}]'

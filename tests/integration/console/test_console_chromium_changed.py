@@ -18,8 +18,8 @@ from interface.services.clock import Clock
 from interface.services.engines import engine_now
 from interface.services.offline import work_off
 from interface.settings import load_settings
-from interface.store.database import open_store
 from interface.store.keys import load_or_create
+from interface.store.store import open_store
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=WITHOUT)
 EVIL = "<img src=x onerror=alert(1)>\u202e" + "W" * 600

@@ -14,8 +14,8 @@ from console_life import FAMILY, SECOND, fill_life
 from running_door import Door
 
 from interface.settings import load_settings
-from interface.store.database import open_store
 from interface.store.keys import load_or_create
+from interface.store.store import open_store
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=WITHOUT)
 EVIL = "<img src=x onerror=alert(1)>\u202e\x1b[2J" + "W" * 3000

@@ -14,9 +14,9 @@ from running_door import Door
 
 from interface.services.guarding import enter
 from interface.settings import load_settings
-from interface.store.database import open_store
 from interface.store.keys import load_or_create
 from interface.store.records.turn import NewRequestRow, PatientWrite, Turn
+from interface.store.store import open_store
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=WITHOUT)
 STORY = sample("problem-list-and-dispense")

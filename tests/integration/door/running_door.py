@@ -22,9 +22,9 @@ from patience import PATIENCE
 from prepared import Prepared
 
 from interface.settings import load_settings
-from interface.store.database import open_store
 from interface.store.keys import load_or_create
 from interface.store.records.lists import MessageFilter, MessageSummary
+from interface.store.store import open_store
 
 RUN = """
 import sys

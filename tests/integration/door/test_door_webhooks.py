@@ -15,8 +15,8 @@ import trustme
 from patience import PATIENCE
 
 from interface.settings import load_settings
-from interface.store.database import open_store
 from interface.store.keys import load_or_create
+from interface.store.store import open_store
 
 PATH = "/webhooks/connective-health"
 OWN = "[webhooks]\nport = 0\n"

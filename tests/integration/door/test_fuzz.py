@@ -22,9 +22,9 @@ from patience import PATIENCE
 from running_door import Door, Sender
 
 from interface.settings import load_settings
-from interface.store.database import Store, open_store
 from interface.store.keys import load_or_create
 from interface.store.records.lists import MessageFilter, MessageSummary
+from interface.store.store import Store, open_store
 
 Start = Callable[..., Door]
 

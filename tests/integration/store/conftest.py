@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import text
 
 from interface.store.crypto import Master
-from interface.store.database import Store, open_store
 from interface.store.records.arrivals import Arrival
 from interface.store.records.turn import AttemptDone, MessageDone, NewRequestRow, PatientWrite, Turn
+from interface.store.store import Store, open_store
 
 NOW = 1_800_000_000.0
 

@@ -7,11 +7,11 @@ from sqlalchemy import inspect, text
 
 from interface.store import moving
 from interface.store.crypto import Master, new_master_key
-from interface.store.database import database_at, open_store
 from interface.store.errors import StoreError
 from interface.store.moving import move
 from interface.store.records.turn import MessageDone, Turn
 from interface.store.schema import metadata
+from interface.store.store import database_at, open_store
 
 
 @pytest.fixture

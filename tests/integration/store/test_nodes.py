@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import text
 
 from interface.store import intake_turn, journal
-from interface.store.database import open_store
 from interface.store.errors import Overtaken, StoreError, TurnLost
 from interface.store.records.turn import CloseRow, MessageDone, NewRequestRow, PatientWrite, RewriteRow, Turn
+from interface.store.store import open_store
 
 DAY = date(2027, 3, 1)
 

@@ -13,14 +13,14 @@ import query_plans
 from sqlalchemy import insert, text
 
 from interface.store import postgresql as engine
-from interface.store.database import database_at, open_store
-from interface.store.engine import Part
+from interface.store.database import Part
 from interface.store.errors import NotStored, OutcomeUnknown, StoreError
 from interface.store.migrations import MIGRATIONS
 from interface.store.moving import move
 from interface.store.prepared import Prepared
 from interface.store.records.turn import CloseRow, MessageDone, Turn
 from interface.store.schema import patient_keys
+from interface.store.store import database_at, open_store
 
 
 @pytest.fixture

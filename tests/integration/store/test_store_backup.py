@@ -10,9 +10,9 @@ import pytest
 from interface.store import backup
 from interface.store.backup import BadBackupError, left_behind, verify
 from interface.store.crypto import Master, new_master_key
-from interface.store.database import open_store
 from interface.store.errors import StoreError
 from interface.store.records.turn import NewRound, Turn
+from interface.store.store import open_store
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interface.store.crypto import Master
-from interface.store.database import Store, open_store
 from interface.store.errors import NotStored
 from interface.store.records.arrivals import Arrival
+from interface.store.store import Store, open_store
 
 DAY = 86400.0
 WINDOW = 7 * DAY

@@ -10,17 +10,17 @@ from contextlib import closing
 import pytest
 
 from interface.store import sqlite
-from interface.store.database import open_store
 from interface.store.errors import NotStored, StoreError
 from interface.store.journal import Journal
 from interface.store.records.turn import MessageDone, Turn
 from interface.store.sqlite import SQLite
+from interface.store.store import open_store
 
 # a child with a limit on the size of its files: writing the WAL fails within COMMIT, as on a full disk
 FULL = """
 import resource, sys
 from interface.store.crypto import Master
-from interface.store.database import open_store
+from interface.store.store import open_store
 from interface.store.errors import NotStored, StoreError
 from interface.store.records.arrivals import Arrival
 store = open_store(sys.argv[1], Master(bytes(range(32))))
@@ -116,7 +116,7 @@ def test_a_damaged_file_is_named_as_such(sqlite_store, sqlite_fill):
 KILLED = """
 import sys
 from interface.store.crypto import Master
-from interface.store.database import open_store
+from interface.store.store import open_store
 from interface.store.records.arrivals import Arrival
 store = open_store(sys.argv[1], Master(bytes(range(32))))
 number = 0

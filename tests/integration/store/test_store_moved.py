@@ -2,8 +2,8 @@
 
 import pytest
 
-from interface.store.database import open_store
 from interface.store.errors import NotStored, StoreError
+from interface.store.store import open_store
 
 
 @pytest.fixture

@@ -15,12 +15,12 @@ from sqlalchemy import inspect, text
 
 from interface.store import database, schema
 from interface.store.crypto import Keyring, Master, new_master_key
-from interface.store.database import database_at, open_store
 from interface.store.errors import StoreError
 from interface.store.lock import StoreLock
 from interface.store.migrations import MIGRATIONS, Migration
 from interface.store.presence import presence
 from interface.store.records.arrivals import Arrival
+from interface.store.store import database_at, open_store
 
 
 def one_line(error):

@@ -10,10 +10,10 @@ from interface.services import rotation as steps
 from interface.services.rotation import Replacement, RotationError
 from interface.store import resealing, schema
 from interface.store.crypto import Master, new_master_key
-from interface.store.database import database_at, open_store
 from interface.store.errors import KeyringError, NotStored, StoreError, Unreadable
 from interface.store.keys import load_or_create, write_new
 from interface.store.records.turn import MessageDone, NewRequestRow, PatientWrite, Turn
+from interface.store.store import database_at, open_store
 
 OTHER = Master(bytes(range(1, 33)), source="env:NEW_KEY")
 

@@ -11,13 +11,13 @@ from sqlalchemy import text
 from interface.delivery.outcomes import DELIVERED, FOUND, INSUFFICIENT, Outcome
 from interface.services.joining import joins_of
 from interface.services.webhook_chores import WebhookChores
-from interface.store.database import open_store
 from interface.store.errors import NotStored, Overtaken
 from interface.store.joining import name_requests
 from interface.store.records.lists import RequestFilter
 from interface.store.records.turn import Turn
 from interface.store.records.webhooks import WebhookArrival, WebhookFilter
 from interface.store.retention import Limits
+from interface.store.store import open_store
 
 HOUR = 3600.0
 

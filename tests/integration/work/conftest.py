@@ -16,10 +16,10 @@ from ports import free_port
 from prepared import PIPE, Prepared
 from sqlalchemy import update
 
-from interface.store.database import open_store
 from interface.store.lock import StoreLock
 from interface.store.records.arrivals import Arrival
 from interface.store.schema import nodes
+from interface.store.store import open_store
 
 CHILD = Path(__file__).with_name("work_child.py")
 

@@ -15,9 +15,9 @@ from interface.services.clock import Clock
 from interface.services.history import HistoryStore
 from interface.services.offline import work_off
 from interface.services.taken import Source, arrival
-from interface.store.database import open_store
 from interface.store.errors import NotStored
 from interface.store.lock import StoreLock
+from interface.store.store import open_store
 
 CLOCK = Clock(datetime(2026, 3, 2, 15, tzinfo=UTC), UTC)
 ENGINE = Engine(load_rulebook(), Policy())

@@ -11,7 +11,7 @@ from interface.delivery.timeline import LASTING
 from interface.delivery.verdict import Reply
 from interface.rules import Policy, load_rulebook
 from interface.services.resettling import TIMER_PAGE
-from interface.store.database import open_store
+from interface.store.store import open_store
 
 TAKEN = Reply(200, is_json_object=True, correlation_id="c")
 DAYS = 14

@@ -9,9 +9,9 @@ from interface.delivery.verdict import Reply
 from interface.rules import Policy
 from interface.services.guarding import EnvironmentTakenError
 from interface.store.crypto import Master
-from interface.store.database import open_store
 from interface.store.errors import OutcomeUnknown, StoreError
 from interface.store.records.turn import Turn
+from interface.store.store import open_store
 
 TAKEN = Reply(200, is_json_object=True, correlation_id="c")
 AWAY = Reply(failure="refused")

@@ -5,9 +5,9 @@ import pytest
 from interface.rules import Policy
 from interface.services import roster
 from interface.staging.imported import Imported, Medication, Problem
-from interface.store.database import open_store
 from interface.store.errors import StoreError
 from interface.store.schema import test_patients as rows_of_test_patients
+from interface.store.store import open_store
 
 ROBIN = Imported(
     "T1",

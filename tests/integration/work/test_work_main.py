@@ -12,9 +12,9 @@ from prepared import run_prepared
 from interface.services.work import GIVES_WAY
 from interface.settings import load_settings
 from interface.settings.reload import bearings
-from interface.store.database import open_store
 from interface.store.keys import load_or_create
 from interface.store.records.arrivals import Arrival
+from interface.store.store import open_store
 
 SIU = "\r".join(
     [

@@ -26,8 +26,8 @@ from interface.services.posting import posting_to
 from interface.services.target import Target
 from interface.services.work import clock_at, work
 from interface.store.crypto import Master
-from interface.store.database import open_store
 from interface.store.lock import StoreLock
+from interface.store.store import open_store
 
 KEYRING = Master(b"k" * 32)
 QUICK = Schedule(first=0.02, cap=0.05, pause=0.05, slow=0.05, slowest=50.0)

@@ -11,9 +11,9 @@ import pytest
 from interface.cli.check_alerts import check_alerts
 from interface.errors import InterfaceError
 from interface.settings import Settings, SettingsError, load_settings
-from interface.store.database import open_store
 from interface.store.keys import load_or_create
 from interface.store.records.arrivals import Arrival
+from interface.store.store import open_store
 
 HOUR = 3600
 

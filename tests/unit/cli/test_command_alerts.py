@@ -10,10 +10,10 @@ import pytest
 from interface.cli.check_store import check_store
 from interface.cli.main import main
 from interface.settings import load_settings
-from interface.store.database import Store, open_store
 from interface.store.errors import StoreError
 from interface.store.keys import load_or_create
 from interface.store.lock import StoreLock
+from interface.store.store import Store, open_store
 
 
 @pytest.fixture

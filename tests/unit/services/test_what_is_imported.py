@@ -34,7 +34,7 @@ SEVERAL = ("hl7", "hl7apy", "jsonschema", "rich", "argon2")
             "interface.chart.shown interface.evidence.report",
             ("interface.rules.reading", "interface.rules.rulebook"),
         ),
-        ("interface.store.database", (*MAPPING, *CONSOLE, *POSTGRESQL, *SEVERAL, "twisted", "requests")),
+        ("interface.store.store", (*MAPPING, *CONSOLE, *POSTGRESQL, *SEVERAL, "twisted", "requests")),
     ],
 )
 def test_nothing_is_imported_that_is_not_needed(modules: str, not_needed: tuple[str, ...]) -> None:
