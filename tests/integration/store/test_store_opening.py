@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import inspect, text
 
-from interface.store import database, schema
+from interface.store import schema
+from interface.store import store as opening
 from interface.store.crypto import Keyring, Master, new_master_key
 from interface.store.errors import StoreError
 from interface.store.lock import StoreLock
@@ -162,7 +163,7 @@ def _arrival():
 
 
 def with_migrations(monkeypatch, *more):
-    monkeypatch.setattr(database, "MIGRATIONS", (*MIGRATIONS, *more))
+    monkeypatch.setattr(opening, "MIGRATIONS", (*MIGRATIONS, *more))
 
 
 def test_an_older_store_is_brought_up_to_date_and_loses_nothing(monkeypatch, url, keyring, filled):
@@ -264,7 +265,7 @@ def test_a_store_of_the_first_version_becomes_what_a_new_one_is_and_loses_nothin
 
 KILLED_IN_A_MIGRATION = """
 import os, signal, sys
-from interface.store import database, migrations
+from interface.store import migrations, store
 from interface.store.crypto import Master
 def killing(step):
     def apply(connection):
@@ -272,8 +273,8 @@ def killing(step):
         if step.version == int(sys.argv[2]):
             os.kill(os.getpid(), signal.SIGKILL)
     return migrations.Migration(step.version, step.name, apply, step.keys)
-database.MIGRATIONS = tuple(map(killing, migrations.MIGRATIONS))
-database.open_store(sys.argv[1], Master(bytes(range(32))))
+store.MIGRATIONS = tuple(map(killing, migrations.MIGRATIONS))
+store.open_store(sys.argv[1], Master(bytes(range(32))))
 """
 
 
