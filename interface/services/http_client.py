@@ -13,6 +13,7 @@ import errno
 import socket
 import ssl
 import time
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from http.client import HTTPException
 from typing import Any
@@ -222,7 +223,7 @@ def _reply(response: requests.Response, whole: bool, received: bytes, came_at: f
 
 def _json_object(received: bytes) -> dict[str, Any] | None:
     try:
-        parsed = orjson.loads(received)
+        parsed = orjson.loads(received.removeprefix(BOM_UTF8))
     except orjson.JSONDecodeError:
         return None
     return parsed if isinstance(parsed, dict) else None

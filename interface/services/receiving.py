@@ -7,6 +7,7 @@ So what could be the vendor's is taken, even where it is odd, and what can't be 
 from __future__ import annotations
 
 import hmac
+from codecs import BOM_UTF8
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -198,7 +199,7 @@ class Rate:
 def read_webhook(raw: bytes, peer: str, received_at: float) -> WebhookArrival | Answer:
     """The row of a webhook, or why it is none."""
     try:
-        found = orjson.loads(raw)
+        found = orjson.loads(raw.removeprefix(BOM_UTF8))
     except (orjson.JSONDecodeError, RecursionError):
         return ANSWERS["not-json"]
     if not isinstance(found, dict):

@@ -92,6 +92,7 @@ def test_one_connection_serves_many_requests_with_bodies_of_any_length(api):
         (b'{"correlationId": 7}', True, ""),
         (b'{"correlationId": "a\\nlevel=INFO"}', True, ""),
         (b'{"correlationId": "' + b"c" * 500 + b'"}', True, ""),
+        (b'\xef\xbb\xbf{"correlationId": "c-1"}', True, "c-1"),
         (b"{}", True, ""),
         (b"[]", False, ""),
         (b'"text"', False, ""),

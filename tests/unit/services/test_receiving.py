@@ -33,6 +33,12 @@ def test_a_webhook_as_published_is_read():
     assert (found.peer, found.received_at) == ("10.0.0.9", 5.0)
 
 
+def test_a_byte_order_mark_before_it_is_passed_over():
+    raw = b"\xef\xbb\xbf" + orjson.dumps(EVENT)
+    found = read_webhook(raw, "p", 1.0)
+    assert (found.event, found.raw) == ("patient.found", raw)
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
