@@ -12,6 +12,7 @@ from types import ModuleType
 import interface.chart
 from interface.chart.holds import CODES, FIELDS, Hold, release_of
 from interface.hl7.errors import REJECTS
+from interface.rules import asked_for
 from interface.rules.rulebook import Event, Rulebook, load_rulebook
 from interface.rules.types import TYPES
 from pages.contract import fields, within
@@ -253,7 +254,7 @@ def _reasons() -> str:
             "Beside those of [holds](#what-is-held-and-what-releases-it). Codes stay; sentences may be mended.",
             table(("code", "what is said"), rows),
             "Left out when a request is composed or the chart takes something in:",
-            bullets(left_out_in(modules)),
+            bullets(left_out_in([*modules, asked_for])),
         )
     )
 

@@ -66,7 +66,7 @@ def reasons_in(modules: list[ModuleType]) -> dict[str, list[str]]:
 
 def left_out_in(modules: list[ModuleType]) -> list[str]:
     """The reason of every `LeftOut(source, value, reason)` in modules, and of calls that make one of their last argument."""
-    calls = (("LeftOut", 3), ("_leave_out", 1), ("_leave_out", 2), ("Standing", 5))
+    calls = (("LeftOut", 3), ("leave_out", 3), ("_leave_out", 1), ("_leave_out", 2), ("Standing", 5))
     found = (text for name, count in calls for _, texts in _calls(modules, name, count) for text in texts)
     return list(dict.fromkeys(found))
 

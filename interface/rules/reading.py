@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from interface.hl7.datatypes.dtm import parse_dtm
 from interface.hl7.errors import REJECTS, HeaderError
 from interface.hl7.message import Message, Segment
+from interface.rules.asked_for import of_the_encoded_drug
 from interface.rules.blocks import Block, read_rules
 from interface.rules.context import Context, Group, frame_of
 from interface.rules.events import Event, forwarded
@@ -172,7 +173,8 @@ def _read_whole(book: Rulebook, context: Context, scope: Message | Group, told: 
     problems = [
         item for block in blocks.problems for item in _each(block, scope.all(block.name), context, memory)
     ]
-    orders = [blocks.orders.read(context, group, memory) for group in order_groups(message)]
+    groups = [of_the_encoded_drug(group, context) for group in order_groups(message)]
+    orders = [blocks.orders.read(context, group, memory) for group in groups]
     lists = [_site_list(block, message.all(block.name), context, memory) for block in blocks.lists]
     return replace(
         told,

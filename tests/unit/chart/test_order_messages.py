@@ -131,6 +131,61 @@ class TestProduct:
         assert self.code(told) == "00093104801"
 
 
+ASKED = {
+    "f2": "500",
+    "f4": "MG",
+    "f5": "TAB^Tablet",
+    "f7": "^Take one",
+    "f11": "60",
+    "f13": "2",
+    "f18": "5",
+    "f19": "MG",
+}
+
+
+class TestAskedFor:
+    """What RXO says of another drug than the pharmacy encoded is not that drug's."""
+
+    OF_IT = ("form", "text", "amountValue", "strengthValue", "initialFillQuantity", "numberOfRefillsAllowed")
+
+    def told_of(self, told, asked, encoded):
+        answer = told.tell("RDE^O11", told.PID, orc(), rxo(asked, **ASKED), rxe(encoded))
+        (drug,) = booked(told)["request"]["medications"]
+        (once,) = drug.get("medicationRequests", [{}])
+        told_of = drug.keys() | once.keys() | once.get("dosageInstruction", {}).keys()
+        return told_of & set(self.OF_IT), left(answer)
+
+    @pytest.mark.parametrize(
+        ("asked", "encoded"),
+        [
+            ("860975^metformin 500 MG Oral Tablet^RXNORM", "314076^lisinopril 10 MG Oral Tablet^RXNORM"),
+            ("Metformin", "X1^Lisinopril^L"),
+            ("M1^^L^^Glucophage", "^^^^PRINIVIL"),
+        ],
+    )
+    def test_of_another_drug_nothing_stands_in(self, told, asked, encoded):
+        found, out = self.told_of(told, asked, encoded)
+        assert found == set()
+        why = "asked for another drug than RXE-2 names: its dose, form, directions and quantity are not that drug's"
+        assert [entry[0] for entry in out if entry[2] == why] == ["RXO-1.1"]
+
+    @pytest.mark.parametrize(
+        ("asked", "encoded"),
+        [
+            ("^metformin", "860975^METFORMIN HCL 500 MG^RXNORM"),
+            ("860975^Glucophage^RXNORM", "860975^metformin^RXNORM"),
+            ("METFORM500^^L", "^Metformin"),
+            ("", "^lisinopril"),
+            ("^metformin", "1048"),
+            ("^ASA", "^lisinopril"),
+        ],
+    )
+    def test_where_it_may_be_the_same_all_does(self, told, asked, encoded):
+        found, out = self.told_of(told, asked, encoded)
+        assert found == set(self.OF_IT)
+        assert not any("another drug than RXE-2" in entry[2] for entry in out)
+
+
 ENDS = ("CA", "DC", "OC", "OD", "CR", "DR", "RP", "RQ", "RU")
 OPENS = (
     *("NW", "RE", "RO", "XO", "XX", "XR", "SN", "AF", "RL"),
