@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from interface.report.asks import detail_of
 from interface.report.model import LOSES, NOTE, CodeCount, Finding
-from interface.report.privacy import FREE_TEXT, Sightings, general, looks_like_code
-from interface.report.seen import Row, Seen, Tally
+from interface.report.privacy import FREE_TEXT, Sightings, general
+from interface.report.seen import Row, Seen, Tally, sight
 
 _PATH = re.compile(r"[A-Z][A-Z0-9]{2}(?:\[\d+\])?(?:-\d+(?:\[\d+\])?(?:\.\d+){0,2})?", re.ASCII)
 _NO_SUCH_CODE = re.compile(r"table (\w+) has no such (?:code|coding system)")
@@ -54,10 +54,8 @@ class Codes:
         if known is None:
             if len(codes) >= MOST_CODES:
                 return
-            known = codes[text[:100]] = Sightings(tainted=not looks_like_code(text))
-        known.add(seen.patient)
-        if not known.tainted and seen.private is not None and seen.private.holds(text, path):
-            known.tainted = True
+            known = codes[text[:100]] = Sightings()
+        sight(known, seen, path, text)
 
     def findings(self, held: frozenset[str]) -> Iterator[Finding]:
         """Unknown codes by table, and what else is left out; not what held requests by one of these details."""

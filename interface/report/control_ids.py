@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator
 
 from interface.report.model import LOSES, MEND, Finding
-from interface.report.seen import Seen, Tally
+from interface.report.seen import Seen, Tally, digest
 
 MOST_IDS = 200_000
 """Ids remembered for a sender; those longest not seen go first."""
@@ -30,7 +29,7 @@ class ControlIds:
             return
         self._messages += 1
         control_id = seen.reading.control_id
-        key, content = _digest(control_id.encode("utf-8", "replace")), _digest(seen.entry.raw)
+        key, content = digest(control_id.encode("utf-8", "replace")), digest(seen.entry.raw)
         before = self._known.pop(key, None)
         self._known[key] = content
         if len(self._known) > MOST_IDS:
@@ -71,10 +70,6 @@ _TOLD = {
         "Use control ids that say nothing of the patient: they stand in logs and acknowledgements.",
     ),
 }
-
-
-def _digest(data: bytes) -> bytes:
-    return hashlib.blake2b(data, digest_size=8).digest()
 
 
 def _holds_number(control_id: str, seen: Seen) -> bool:

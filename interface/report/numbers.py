@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator
 
 from interface.hl7.message import Repetition
 from interface.report.model import OURS, CodeCount, Finding
-from interface.report.privacy import FREE_TEXT, Sightings, looks_like_code
-from interface.report.seen import Seen, Tally
+from interface.report.privacy import FREE_TEXT, Sightings
+from interface.report.seen import Seen, Tally, digest, sight
 
+_PATH = "PID-3"
 MOST_KINDS = 300
 """Authorities, and types of each, told apart."""
 MOST_NUMBERS = 50_000
@@ -49,11 +49,11 @@ class Authorities:
         authority, _, number = seen.patient.partition("|")
         if authority not in self._seen and len(self._seen) >= MOST_KINDS:
             return ""
-        _sighted(self._seen.setdefault(authority, Sightings()), seen, authority)
-        digest = hashlib.blake2b(number.encode("utf-8", "replace"), digest_size=8).digest()
+        sight(self._seen.setdefault(authority, Sightings()), seen, _PATH, *filter(None, (authority,)))
+        key = digest(number.encode("utf-8", "replace"))
         if len(self._first) < MOST_NUMBERS:
-            self._first.setdefault(digest, authority)
-        return "one" if self._first.get(digest, authority) == authority else "same-number"
+            self._first.setdefault(key, authority)
+        return "one" if self._first.get(key, authority) == authority else "same-number"
 
     def codes(self) -> tuple[CodeCount, ...]:
         """How many messages of each, most first."""
@@ -91,15 +91,15 @@ class Numbers:
         authority = repetition.sub(4, 1).strip() or repetition.sub(4, 2).strip()
         kind = (authority[:100], repetition.component(5).strip()[:100])
         if kind in self._kinds or len(self._kinds) < MOST_KINDS:
-            _sighted(self._kinds.setdefault(kind, Sightings()), seen, *kind)
+            sight(self._kinds.setdefault(kind, Sightings()), seen, _PATH, *filter(None, kind))
 
-    def counts(self) -> dict[str, int]:
-        """How often a number of which authority and type came, most first: `LFC, type MR`."""
+    def counts(self) -> Counter[str]:
+        """How often a number of which authority and type came: `LFC, type MR`."""
         counts: Counter[str] = Counter()
         for (authority, kind), seen in self._kinds.items():
             told = f"{authority or NO_AUTHORITY}, {f'type {kind}' if kind else 'no type'}"
             counts[told if seen.may_be_shown or not (authority or kind) else FREE_TEXT] += seen.count
-        return dict(counts.most_common())
+        return counts
 
     def findings(self) -> Iterator[Finding]:
         """That numbers of several authorities count as the site's own."""
@@ -109,11 +109,3 @@ class Numbers:
             yield row.finding(
                 OURS, "mrn-authority", row.key, "PID-3.4", _WHAT[row.key], _ASK, of=of, codes=codes
             )
-
-
-def _sighted(known: Sightings, seen: Seen, *texts: str) -> None:
-    """One more of what these texts name; whether they may be shown."""
-    known.add(seen.patient)
-    for text in filter(None, texts):
-        if not looks_like_code(text) or (seen.private is not None and seen.private.holds(text, "PID-3")):
-            known.tainted = True

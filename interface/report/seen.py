@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from zoneinfo import ZoneInfo
 from interface.chart.outcome import Outcome
 from interface.hl7.message import Message, Segment
 from interface.report.model import CodeCount, Finding, Position
-from interface.report.privacy import Private, control_id_label
+from interface.report.privacy import Private, Sightings, control_id_label, looks_like_code
 from interface.rules.reading import Reading
 
 
@@ -73,6 +74,21 @@ class Seen:
         same = self.message.all(name)
         number = int(ordinal.rstrip("]")) if ordinal.rstrip("]").isdecimal() else 1
         return same[number - 1] if 0 < number <= len(same) else None
+
+
+def digest(data: bytes) -> bytes:
+    """What is remembered of something, to know it again: eight bytes, which nobody can read back."""
+    return hashlib.blake2b(data, digest_size=8).digest()
+
+
+def sight(known: Sightings, seen: Seen, path: str, *texts: str) -> None:
+    """Count one more of what these texts name at a path; one that is no code, or the patient's elsewhere, taints it."""
+    known.add(seen.patient)
+    if not known.tainted:
+        known.tainted = any(
+            not looks_like_code(text) or (seen.private is not None and seen.private.holds(text, path))
+            for text in texts
+        )
 
 
 Key = TypeVar("Key", bound=Hashable)

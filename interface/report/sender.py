@@ -73,7 +73,7 @@ class SenderTally:
             tuple(sorted(findings, key=lambda finding: finding.rank)),
             self._presence.missing(),
             self._presence.never_filled(),
-            self._numbers.counts(),
+            _largest_first(self._numbers.counts()),
             _largest_first(self._encoding.z_segments),
             _largest_first(self._encoding.versions),
             _largest_first(self.sampled.differences),

@@ -201,10 +201,11 @@ def repetitions(path: Path, context: Context, scope: Scope) -> Sequence[Repetiti
     return [entry for segment in standing(path.segment, context, scope) for entry in segment.reps(path.field)]
 
 
-def says_something(entry: Repetition) -> bool:
-    """Whether any component holds text; separators, blanks and HL7 null do not."""
+def says_something(entry: Repetition, components: Sequence[int] = ()) -> bool:
+    """Whether any component (any of these) holds text; separators, blanks and HL7 null do not."""
     separators = f"{entry.segment.delimiters.subcomponent} "
-    return any(entry.component(number).strip(separators) for number in range(1, entry.component_count + 1))
+    asked = components or range(1, entry.component_count + 1)
+    return any(entry.component(number).strip(separators) for number in asked)
 
 
 def says_deleted(entry: Repetition) -> bool:

@@ -10,11 +10,22 @@ from interface.hl7.message import Repetition
 from interface.rules.context import Context, clean_text, deleted_fact, is_repaired, no_fact
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Scope
-from interface.rules.types.base import Reader, Spec, TypeMaker, Value, Words, as_fact, one_by_one
+from interface.rules.types.base import (
+    Reader,
+    Spec,
+    TypeMaker,
+    Value,
+    Words,
+    as_fact,
+    one_by_one,
+    says_something,
+)
 
 Part = tuple[str, str]
 """A part of a name as sent, and its source."""
 _NOTHING: Part = ("", "")
+_NAMES = (1, 2, 3)
+"""Components of an XPN that name somebody: family, given, further."""
 
 
 class NameParts(msgspec.Struct, frozen=True, gc=False):
@@ -268,7 +279,7 @@ def person_name(spec: Spec) -> Reader:
 
     def read(context: Context, scope: Scope) -> Fact | None:
         repetitions = list(path.repetitions(scope))
-        named = [entry for entry in repetitions if _says_a_name(entry)]
+        named = [entry for entry in repetitions if says_something(entry, _NAMES)]
         if not named:
             deleted = any(entry.null_component(1) for entry in repetitions)
             return deleted_fact(rule, context, str(path)) if deleted else None
@@ -289,11 +300,6 @@ def person_name(spec: Spec) -> Reader:
         return _incomplete(rule, context, candidates[0], partial)
 
     return read
-
-
-def _says_a_name(entry: Repetition) -> bool:
-    separators = f"{entry.segment.delimiters.subcomponent} "
-    return any(entry.component(number).strip(separators) for number in (1, 2, 3))
 
 
 def _incomplete(
