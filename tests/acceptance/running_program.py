@@ -93,13 +93,17 @@ class Program:
             self.text += line.decode()
 
     def says(self, pattern: str, times: int = 1) -> re.Match[str]:
-        """Wait until it has said something so often; the last of it."""
+        """Wait until it has said something so often; the last of it. One that has ended says nothing more."""
 
         def look() -> re.Match[str] | None:
+            ended = not self._thread.is_alive()
             found = list(re.finditer(pattern, self.text))
-            return found[-1] if len(found) >= times else None
+            if len(found) >= times:
+                return found[-1]
+            assert not ended, f"ended without {pattern} in {self.text}"
+            return None
 
-        return until(f"{pattern} in {self.text}", look)
+        return until(lambda: f"{pattern} in {self.text}", look)
 
     def end(self, number: int = signal.SIGTERM) -> None:
         """Ask it to end, and wait until it has."""
