@@ -466,18 +466,19 @@ def test_a_clinicians_npi_that_comes_late_is_his(told):
 
 
 @any_order(3)
-def test_a_clinician_who_was_taken_out_stays_out(story, order):
+@pytest.mark.parametrize("event", ["S14", "S22"])
+def test_a_clinician_who_was_taken_out_stays_out(story, event, order):
     nurse = "AIP|2||77^Help^Kim|RN"
     messages = [
         ("SIU^S12", FIRST, PID, AIP, nurse),
-        ("SIU^S22", NEWS, PID, AIP.replace("AIP|1|", "AIP|1|D"), nurse),
+        (f"SIU^{event}", NEWS, PID, AIP.replace("AIP|1|", "AIP|1|D"), nurse),
         ("SIU^S14", NEWS, PID, "AIS|1||VISIT^Visit"),
     ]
     told = in_order(story, messages, order)
     assert told.chart.appointments["A:F1"].asked.state == "held"
 
 
-@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1)])
+@any_order(3)
 def test_so_does_one_whom_a_newer_list_does_not_have(story, order):
     room, out = "AIL|1||ROOM1", AIP.replace("AIP|1|", "AIP|1|D")
     messages = [
@@ -487,6 +488,20 @@ def test_so_does_one_whom_a_newer_list_does_not_have(story, order):
     ]
     told = in_order(story, messages, order)
     assert told.chart.appointments["A:F1"].asked.state == "held"
+
+
+@any_order(4)
+@pytest.mark.parametrize("event", ["S14", "S22"])
+def test_one_who_was_put_in_again_is_in_though_another_was_taken_out_since(story, event, order):
+    nurse = "AIP|2|{}|77^Help^Kim|RN"
+    messages = [
+        ("SIU^S12", FIRST, PID, AIP, nurse.format("")),
+        (f"SIU^{event}", NEWS, PID, AIP.replace("AIP|1|", "AIP|1|D"), nurse.format("")),
+        ("SIU^S14", NEWS, PID, AIP, nurse.format("")),
+        (f"SIU^{event}", NEWS, PID, AIP, nurse.format("D")),
+    ]
+    told = in_order(story, messages, order)
+    assert told.chart.appointments["A:F1"].asked.state == "waiting"
 
 
 @any_order(3)
