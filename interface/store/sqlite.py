@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -29,6 +30,10 @@ LOCK_POLL_SECONDS = 0.0005
 answers wait, and a work whose turns do, find it free for milliseconds and sleep."""
 
 _READING = "reading"
+
+_READ_VERSION = 19
+"""Which byte of a file says how it is to be read."""
+_WITHOUT_WAL = b"\x01"
 
 _INCREMENTAL = 2
 _PRAGMAS = (
@@ -114,7 +119,7 @@ class SQLite(Database):
         self.path: Path = path
         self.name = str(path)
         self._marks: WeakSet[_Mark] = WeakSet() if marks is None else marks
-        self.engine = make_engine(path, busy_ms=busy_ms, before=self._check_marks)
+        self.engine = make_engine(path, busy_ms=busy_ms, before=self._check_files)
 
     def prepare(self, *, create: bool) -> bool:
         """Make the file, with `create`."""
@@ -136,10 +141,11 @@ class SQLite(Database):
         self._marks.add(mark)
         return mark
 
-    def _check_marks(self) -> None:
+    def _check_files(self) -> None:
         """A connection that is opened while the WAL is away would make a new one, and what it commits be lost, or worse,
         when the old one is brought back.
         """
+        check_restored(self.path)
         for mark in tuple(self._marks):
             mark.check(self.name)
 
@@ -228,6 +234,22 @@ def check_place(path: Path) -> None:
         )
     if path.exists() and not path.is_file():  # to open a pipe would wait for ever
         raise StoreError(f"the store {path} cannot be made: what is there is no file")
+
+
+def check_restored(path: Path) -> None:
+    """Raise StoreError where a backup was copied to the place of a store whose WAL is still there: SQLite would write that
+    into the backup, which it knows nothing of, and damage it. A store says in its header that it has a WAL, a backup that
+    it has none.
+    """
+    left = path.with_name(f"{path.name}-wal")
+    if not _size(left):  # looked at first: who has one has said so in the header before
+        return
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        if file.read(_READ_VERSION + 1)[_READ_VERSION:] == _WITHOUT_WAL:
+            raise StoreError(
+                f"{path} is a backup, and {left.name} beside it belongs to the store that was there before, which SQLite "
+                f"would write into it: move {left.name} and {path.name}-shm away, and keep them"
+            )
 
 
 def make_file(path: Path) -> None:

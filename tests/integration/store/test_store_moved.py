@@ -3,7 +3,7 @@
 import pytest
 
 from interface.store.errors import NotStored, StoreError
-from interface.store.store import open_store
+from interface.store.store import may_make_key, open_store
 
 
 @pytest.fixture
@@ -77,3 +77,22 @@ def test_while_the_wal_is_away_nobody_makes_another(store, fill):
     fill.message()
     store.check_writable()
     assert len(store.views.messages()) == 2
+
+
+def test_a_backup_beside_the_wal_of_the_store_before_is_not_opened(store, fill, url, keyring, tmp_path):
+    """SQLite would write that into it."""
+    fill.message()
+    backup = store.backup.make(tmp_path / "backup.db", keyring).path
+    fill.message()
+    wal = store.path.with_name(f"{store.path.name}-wal")
+    left = wal.read_bytes()
+    store.close()
+    store.path.write_bytes(backup.read_bytes())
+    wal.write_bytes(left)
+    for look in (lambda: open_store(url, keyring), lambda: may_make_key(url)):
+        with pytest.raises(StoreError, match="beside it belongs to the store that was there before"):
+            look()
+    assert wal.read_bytes() == left and store.path.read_bytes() == backup.read_bytes()
+    wal.unlink()
+    with open_store(url, keyring) as restored:
+        assert len(restored.views.messages()) == 1
