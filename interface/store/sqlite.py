@@ -119,7 +119,7 @@ class SQLite(Database):
         self.path: Path = path
         self.name = str(path)
         self._marks: WeakSet[_Mark] = WeakSet() if marks is None else marks
-        self.engine = make_engine(path, busy_ms=busy_ms, before=self._check_files)
+        self.engine = make_engine(path, busy_ms=busy_ms, before=self._check_marks)
 
     def prepare(self, *, create: bool) -> bool:
         """Make the file, with `create`."""
@@ -141,11 +141,10 @@ class SQLite(Database):
         self._marks.add(mark)
         return mark
 
-    def _check_files(self) -> None:
+    def _check_marks(self) -> None:
         """A connection that is opened while the WAL is away would make a new one, and what it commits be lost, or worse,
         when the old one is brought back.
         """
-        check_restored(self.path)
         for mark in tuple(self._marks):
             mark.check(self.name)
 
@@ -236,20 +235,32 @@ def check_place(path: Path) -> None:
         raise StoreError(f"the store {path} cannot be made: what is there is no file")
 
 
-def check_restored(path: Path) -> None:
+def _check_restored(path: Path) -> None:
     """Raise StoreError where a backup was copied to the place of a store whose WAL is still there: SQLite would write that
     into the backup, which it knows nothing of, and damage it. A store says in its header that it has a WAL, a backup that
-    it has none.
+    it has none. For a connection that is open, and has read nothing yet.
     """
     left = path.with_name(f"{path.name}-wal")
-    if not _size(left):  # looked at first: who has one has said so in the header before
-        return
-    with contextlib.suppress(OSError), path.open("rb") as file:
-        if file.read(_READ_VERSION + 1)[_READ_VERSION:] == _WITHOUT_WAL:
-            raise StoreError(
-                f"{path} is a backup, and {left.name} beside it belongs to the store that was there before, which SQLite "
-                f"would write into it: move {left.name} and {path.name}-shm away, and keep them"
-            )
+    # looked at first: who has one has said so in the header before
+    if _size(left) and _header(path)[_READ_VERSION:] == _WITHOUT_WAL:
+        raise StoreError(
+            f"{path} is a backup, and {left.name} beside it belongs to the store that was there before, which SQLite "
+            f"would write into it: move {left.name} and {path.name}-shm away, and keep them"
+        )
+
+
+def _header(path: Path) -> bytes:
+    """The beginning of a file that SQLite has open here, read by its own number: to open and close it beside would give up
+    all locks that SQLite has on it in this process. Empty where the system does not tell the numbers.
+    """
+    with contextlib.suppress(OSError):
+        inode = _inode(str(path))
+        for number in map(int, os.listdir("/proc/self/fd")):  # noqa: PTH208 - names are all that is wanted
+            with contextlib.suppress(OSError):
+                found = os.fstat(number)
+                if (found.st_dev, found.st_ino) == inode:
+                    return os.pread(number, _READ_VERSION + 1, 0)
+    return b""
 
 
 def make_file(path: Path) -> None:
@@ -272,7 +283,13 @@ def make_engine(path: Path, *, busy_ms: int = BUSY_MS, before: Callable[[], None
 
     def connect() -> sqlite3.Connection:
         before()
-        return sqlite3.connect(address, uri=True, check_same_thread=False, cached_statements=256)
+        opened = sqlite3.connect(address, uri=True, check_same_thread=False, cached_statements=256)
+        try:
+            _check_restored(path)
+        except StoreError:
+            opened.close()
+            raise
+        return opened
 
     engine = create_engine(f"sqlite:///{path}", creator=connect, poolclass=NullPool, hide_parameters=True)
 

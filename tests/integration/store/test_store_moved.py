@@ -1,5 +1,8 @@
 """A store file that is moved or deleted under a running daemon takes nothing: what is not kept is not acknowledged."""
 
+import subprocess
+import sys
+
 import pytest
 
 from interface.store.errors import NotStored, StoreError
@@ -96,3 +99,14 @@ def test_a_backup_beside_the_wal_of_the_store_before_is_not_opened(store, fill, 
     wal.unlink()
     with open_store(url, keyring) as restored:
         assert len(restored.views.messages()) == 1
+
+
+def test_to_look_for_a_backup_gives_none_of_our_locks_away(store, fill):
+    """Else another process would take itself for the last one, and delete the WAL."""
+    fill.message()
+    with store.another() as looking:
+        looking.views.counts()
+    other = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT * FROM messages'); c.close()"
+    subprocess.run([sys.executable, "-c", other, store.path], check=True)
+    fill.message()
+    assert len(store.views.messages()) == 2
