@@ -191,8 +191,8 @@ class _Taking:
         self.left_out.append(LeftOut(source, named, f"{source} opens nothing, and the order is not known"))
 
     def _replaces(self) -> Fact | None:
-        """What a replacement order (RO) names in ORC-8."""
-        replaces = text_of(self.item, "order.control") == "replaces"
+        """What a replacement order (RO) names in ORC-8; a dispense or administration ends none."""
+        replaces = not self.adds and text_of(self.item, "order.control") == "replaces"
         return self.item.get("order.parent") if replaces else None
 
     def _drug_leaf(self) -> Leaf | None:

@@ -629,6 +629,18 @@ class TestDispenses:
         assert medications(told) == ["+metformin"]
 
     @pytest.mark.parametrize("kind", ["RDS^O13", "RAS^O17"])
+    @pytest.mark.parametrize("known", [(), (orc(placer="P2"), rxe(OTHER))])
+    @pytest.mark.parametrize("late", [False, True])
+    def test_nor_one_that_they_name_as_replaced(self, told, kind, known, late):
+        said = [
+            ("RDE^O11", orc(), rxe(), *known),
+            (kind, orc("RO", placer="P2", f8="P1"), rxd(OTHER)),
+        ]
+        for place in (1, 0) if late else (0, 1):
+            told.tell(said[place][0], told.PID, *said[place][1:], at=f"2026022809{place}000")
+        assert "+metformin" in medications(told)
+
+    @pytest.mark.parametrize("kind", ["RDS^O13", "RAS^O17"])
     def test_nor_open_one_that_has_ended(self, told, kind):
         told.tell("RDE^O11", told.PID, orc(), rxe())
         told.tell("RDE^O11", told.PID, orc("DC"))
