@@ -118,7 +118,7 @@ class KnownOrders:
     def replaced(self, ids: tuple[str, ...], at: str) -> Fact | None:
         """What a replacement order (RO) that is newer than `at` and came before says of the order it names (ORC-8)."""
         if self._replacing is None:
-            self._replacing = [parent for order in self._orders if (parent := _parent_of(order)) is not None]
+            self._replacing = [parent for order in self._orders if (parent := parent_of(order)) is not None]
         mine = [_Number.of(text) for text in ids] if self._replacing else []
         for parent in self._replacing:
             theirs = [_Number.of(text) for text in parent.value or ()]
@@ -204,7 +204,7 @@ class KnownOrders:
             self._by_number.setdefault(_bare(text), []).append(place)
 
 
-def _parent_of(order: Order) -> Fact | None:
+def parent_of(order: Order) -> Fact | None:
     """What a replacement order names. A chart of before has it beside the order's last action alone."""
     if order.replaces is None and text_of(order.facts, "order.control") == "replaces":
         return order.facts.get("order.parent")
