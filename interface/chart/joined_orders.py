@@ -1,11 +1,13 @@
-"""The orders of two charts that become one person's."""
+"""Orders that become one: of two charts of one person, and those that a message says are the same."""
 
 from __future__ import annotations
+
+from itertools import combinations
 
 from interface.chart.model import Chart, Order, change
 from interface.chart.order_drugs import NAME, as_stated, since_stated, with_product
 from interface.chart.order_facts import filled, stated_at
-from interface.chart.order_numbers import KnownOrders, parent_of, same_drug, text_label
+from interface.chart.order_numbers import KnownOrders, may_be_one, parent_of, same_drug, text_label
 from interface.chart.order_states import is_withheld, replaced, with_state
 
 
@@ -52,6 +54,24 @@ def _end_replaced(known: KnownOrders, orders: list[Order]) -> None:
             newer = not named.unsaid and named.state_since > parent.at
             if not (is_withheld(named) or newer):
                 known.put(place, replaced(named, parent, parent.message, parent.at))
+
+
+def join_named(known: KnownOrders, ids: tuple[str, ...], found: list[int]) -> list[int]:
+    """Make orders of one drug one, where a message names all the numbers that each of them was known by alone."""
+    named, drug = set(ids), known[found[0]].facts.get(NAME)
+    shared = [named & set(known[place].ids) for place in found]
+    if (
+        not all(shared)
+        or sum(map(len, shared)) > len(set().union(*shared))
+        or not all(same_drug(drug, known[place].facts.get(NAME)) for place in found[1:])
+        or not all(may_be_one(known[one].ids, known[other].ids) for one, other in combinations(found, 2))
+    ):
+        return found
+    first, *others = found
+    for place in others:
+        known.put(first, joined(known[first], known[place]))
+        known.drop(place)
+    return [first]
 
 
 def joined(known: Order, order: Order) -> Order:

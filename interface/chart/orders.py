@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from interface.chart.joined_orders import join_named
 from interface.chart.labels import unlabelled
 from interface.chart.model import Chart, Order, change
 from interface.chart.order_drugs import (
@@ -55,6 +56,7 @@ def take_orders(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> None
             taking.take()
         else:
             taking.say_unknown()
+    known.leave_dropped()
 
 
 def take_confidential_orders(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> None:
@@ -106,6 +108,8 @@ class _Taking:
     def take(self) -> None:
         """Take it in."""
         found = self.known.find(self.item, self.ids, self.touched)
+        if len(found) > 1 and self.touched.isdisjoint(found):
+            found = join_named(self.known, self.ids, found)
         if len(found) > 1 and not self._all_are_meant(found):
             if self.effect != "open" or not text_label(self.item.get(NAME)):
                 self._leave_out("several orders have this number: which is meant can't be told")
@@ -124,12 +128,11 @@ class _Taking:
             self._leave_out("the order has no number and names no drug: which is meant can't be told")
 
     def _all_are_meant(self, found: list[int]) -> bool:
-        """Whether the message ends, under the very number they share, all orders of that number."""
-        named = set(self.ids)
-        return (
-            self.effect == "end"
-            and self.item.get(NAME) is None
-            and all(named & set(self.known[index].ids) for index in found)
+        """Whether the message ends, under the very number they share, all orders of that number, or those of a drug."""
+        named, drug = set(self.ids), self.item.get(NAME)
+        return self.effect == "end" and all(
+            named & set(order.ids) and (drug is None or same_drug(drug, order.facts.get(NAME)))
+            for order in map(self.known.__getitem__, found)
         )
 
     def _leave_out(self, why: str) -> None:
