@@ -113,6 +113,14 @@ def take_number(chart: Chart, mrn: Fact | None, key: str) -> None:
         chart.patient["patient.mrn.extension"] = change(mrn, value=mrn.value["extension"])
 
 
+def keep_number(chart: Chart, mrn: Fact | None, key: str, since: str) -> None:
+    """The number that a newer merge has made the patient's own stays so through an older one that comes late."""
+    chart.keys = [key, *(known for known in chart.keys if known != key)]
+    chart.own_since = since
+    if mrn is not None:
+        chart.patient["patient.mrn.extension"] = mrn
+
+
 def give_up_number(chart: Chart, key: str, facts: Item) -> None:
     """A number that is another person's from now on (A43); without one left nothing can be requested for this chart."""
     chart.keys = [known for known in chart.keys if known != key]
