@@ -170,9 +170,7 @@ class _Taking:
             added=not self.states,
             replaces=self._replaces(),
         )
-        since = "" if order.unsaid else self.reading.at
-        if (parent := self.known.replaced(self.ids, since)) is not None:
-            order = replaced(order, parent, parent.message, parent.at)
+        order = self._replaced_by_now(order)
         self.touched.add(self.known.add(with_product(order, self.dispensed)))
 
     def _of_the_order(self) -> dict[str, Fact]:
@@ -255,6 +253,8 @@ class _Taking:
             changed = change(
                 changed, ended=False, ended_leaf=leaf, ended_message=reading.control_id, ended_rule=self.rule
             )
+        if len(ids) > len(old.ids):
+            changed = self._replaced_by_now(changed)
         changed = with_product(changed, self.dispensed)
         if self.dispensed is not None and is_of_other_drug(changed, self.dispensed):
             self._say_forgotten(self.dispensed.product, named_since=True)
@@ -398,6 +398,14 @@ class _Taking:
         )
 
     # ------------------------------------------------------------ replaced
+
+    def _replaced_by_now(self, order: Order) -> Order:
+        """The order, which may have been replaced under the number that this message gives it."""
+        since = "" if order.unsaid else order.state_since
+        parent = self.known.replaced(order.ids, since)
+        if parent is None or parent is order.replaces:
+            return order
+        return replaced(order, parent, parent.message, parent.at)
 
     def _end_parent(self, parent: Fact) -> None:
         """A replacement order ends the one it names (ORC-8), unless that is the order itself."""

@@ -751,6 +751,15 @@ class TestDispenses:
             told.tell(kind, told.PID, *segments, at=f"2026022809{place}000")
         assert sorted(medications(told)) == ["+lisinopril", "-metformin"]
 
+    @pytest.mark.parametrize("names", [orc("SC", filler="F1"), orc("XO", filler="F1")])
+    @pytest.mark.parametrize("at", ["20260228091500", "20260228100000"])
+    def test_it_ends_an_order_that_is_known_by_the_number_it_names_only_later(self, told, names, at):
+        told.tell("RDE^O11", told.PID, orc(placer="", filler="F1"), rxe(), at="20260228090000")
+        told.tell("RDE^O11", told.PID, orc("RO", placer="P2", f8="P1"), rxe(OTHER), at="20260228093000")
+        told.tell("RDE^O11", told.PID, names, rxe(), at=at)
+        opened = "XO" in names and at > "20260228093000"
+        assert sorted(medications(told)) == sorted(["+lisinopril", "+metformin" if opened else "-metformin"])
+
     @pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (2, 0, 1), (2, 1, 0)])
     def test_a_change_before_the_replacement_opens_nothing_again(self, told, order):
         said = [orc("RP"), orc("XO"), orc("RO", placer="P2", f8="P1")]
