@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from interface.chart.joined_orders import absorb_orders
 from interface.chart.joined_problems import absorb_problems
 from interface.chart.model import OPEN, Appointment, Asked, Chart, Discharge, Order, Problem, change
-from interface.chart.order_drugs import as_stated, since_stated, with_product
-from interface.chart.order_facts import filled, stated_at
-from interface.chart.order_states import is_withheld, with_state
+from interface.chart.order_states import is_withheld
 from interface.chart.update import VISIT_PROTECTED, absorb_protection, is_protection, leave_clinic, merge
 from interface.chart.visits import note_renumbered, number_now, same_number
 from interface.chart.withhold import spread
@@ -32,7 +31,7 @@ def absorb(chart: Chart, retired: Chart) -> list[Asked]:
             merge(chart.patient, field, fact)
     absorb_protection(chart.patient, retired.patient)
     absorb_problems(chart, retired.problems)
-    _absorb_orders(chart, retired.orders)
+    absorb_orders(chart, retired.orders)
     twice = [
         asked
         for key, appointment in retired.appointments.items()
@@ -65,58 +64,6 @@ def _is_before_the_list(chart: Chart, entry: Problem) -> bool:
     if entry.listed or not entry.visit or entry.gone == "withheld":
         return False
     return entry.at < chart.snapshots.get(entry.visit, "")
-
-
-def _absorb_orders(chart: Chart, orders: list[Order]) -> None:
-    """Each becomes one with the first that has a number in common with it, if there is one."""
-    places: dict[str, int] = {}
-    for place, known in enumerate(chart.orders):
-        for number in known.ids:
-            places.setdefault(number, place)
-    for order in orders:
-        place = min((places[number] for number in order.ids if number in places), default=len(chart.orders))
-        if place < len(chart.orders):
-            order = chart.orders[place] = _joined_orders(chart.orders[place], order)
-        else:
-            chart.orders.append(order)
-        for number in order.ids:
-            places[number] = min(place, places.get(number, place))
-
-
-def _joined_orders(known: Order, order: Order) -> Order:
-    """What two charts know of one order."""
-    withheld = [entry for entry in (known, order) if is_withheld(entry)]
-    newer, older = (known, order) if known.at >= order.at else (order, known)
-    said = older if newer.unsaid or older.state_since > newer.state_since else newer
-    if said is older and not older.unsaid:  # a dispense since says nothing of the state
-        newer = with_state(
-            newer,
-            ended=older.ended,
-            leaf=older.ended_leaf,
-            message=older.ended_message,
-            rule=older.ended_rule,
-            at=older.state_since,
-        )
-    if not withheld:
-        more, base = sorted(map(as_stated, (older, newer)), key=stated_at)
-        other = more.facts.get("medication.nameCode")
-        if other is not None and not more.added:
-            base = since_stated(base, other, other.at)
-        joined = change(
-            newer,
-            facts=filled(base.facts, more.facts, added=more.added),
-            added=base.added,
-            drug_since=base.drug_since,
-            name_since=base.name_since,
-            given=base.given,
-            product=None,
-            visit=base.visit or more.visit,
-            account=base.account or more.account,
-        )
-        newer = with_product(joined, more.given)
-    taken = max(withheld, key=lambda entry: entry.at) if withheld else newer
-    one: Order = change(taken, ids=tuple(dict.fromkeys((*taken.ids, *newer.ids, *older.ids))))
-    return one
 
 
 def _absorb_discharge(chart: Chart, visit: str, discharge: Discharge) -> None:
@@ -164,6 +111,14 @@ def take_number(chart: Chart, mrn: Fact | None, key: str) -> None:
     chart.keys = [key, *(known for known in chart.keys if known != key)]
     if mrn is not None and mrn.value is not None:
         chart.patient["patient.mrn.extension"] = change(mrn, value=mrn.value["extension"])
+
+
+def keep_number(chart: Chart, mrn: Fact | None, key: str, since: str) -> None:
+    """The number that a newer merge has made the patient's own stays so through an older one that comes late."""
+    chart.keys = [key, *(known for known in chart.keys if known != key)]
+    chart.own_since = since
+    if mrn is not None:
+        chart.patient["patient.mrn.extension"] = mrn
 
 
 def give_up_number(chart: Chart, key: str, facts: Item) -> None:

@@ -69,6 +69,40 @@ def test_a_merge_into_an_unknown_survivor_renames_the_patient(story):
     assert (number(booked), diagnoses(booked)) == ("T1001", ["E11.9"])
 
 
+METFORMIN, ASPIRIN = "RXE||860975^metformin^RXNORM", "RXE||1191^aspirin^RXNORM"
+TWO = ("ORC|NW|P1|A", METFORMIN, "ORC|NW|P1|B", ASPIRIN)
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize(
+    ("one", "other", "found"),
+    [
+        (TWO[:2], TWO[2:], ["+metformin", "+aspirin"]),
+        (TWO, ("ORC|XO|P1|B", ASPIRIN), ["+metformin", "+aspirin"]),
+        (TWO, ("ORC|DC|P1", ASPIRIN), ["+metformin", "-aspirin"]),
+        (TWO, ("ORC|DC|P1",), ["-metformin", "-aspirin"]),
+        (("ORC|NW|P1^EPIC", METFORMIN), ("ORC|XO|P1", METFORMIN), ["+metformin"]),
+        (("ORC|NW|P1^EPIC", METFORMIN), ("ORC|DC|P1",), ["-metformin"]),
+        (TWO[:2], ("ORC|RO|P2||||||P1", ASPIRIN), ["-metformin", "+aspirin"]),
+        (TWO[:2], ("ORC|RO|P2||||||P7", ASPIRIN), ["+metformin", "+aspirin"]),
+    ],
+)
+def test_the_orders_of_two_charts_become_one_persons_as_messages_of_one_would_have_made_them(
+    story, one, other, found, swapped
+):
+    first, second = (OLD, story.func.PID) if swapped else (story.func.PID, OLD)
+    for numbers in ((first, second), (first, first)):
+        told = story()
+        told.tell("RDE^O11", numbers[0], *one)
+        told.tell("RDE^O11", numbers[1], *other)
+        told.tell("ADT^A40", told.PID, mrg())
+        medications = told.book()["request"]["medications"]
+        assert sorted(
+            f"{'+' if entry['active'] else '-'}{entry['nameCode']['displayName']}" for entry in medications
+        ) == sorted(found)
+        assert [len(entry.get("medicationRequests", ())) for entry in medications] == [1] * len(found)
+
+
 def test_a_merge_twice_changes_nothing_more(story):
     told = story()
     told.tell("ADT^A08", OLD, DG1)
