@@ -184,7 +184,7 @@ def preview(store: Store, choice: Choice, now: datetime) -> Preview:
             found.timed += 1
         else:
             found.sent += 1
-    found.tested = store.environments.delivered_in("production-test", limit=MOST_TESTED)
+    found.tested = store.environments.only_checked(today, MOST_TESTED)
     found.trained = trained(store)
     found.seconds = found.sent * 60.0 / choice.per_minute
     return found
