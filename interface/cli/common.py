@@ -41,6 +41,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise a `UsageError` in place of two lines and an exit."""
+        # a list of subcommands has no name of its own in the help
+        message = message.replace("argument : invalid choice", "no such subcommand", 1)
         raise UsageError(f"{self.prog.removeprefix(PROGRAM).strip()}: {message}; see `{self.prog} --help`")
 
 

@@ -48,6 +48,7 @@ _PRAGMAS = (
     "journal_size_limit=67108864",  # a WAL that grew behind a long reader is cut again
 )
 
+_UNOPENED = "the file cannot be opened"
 _CAUSES = {
     "SQLITE_READONLY_DBMOVED": "the file was moved or replaced",
     "SQLITE_IOERR_SHMSIZE": "the disk is full, or no memory can be shared there",
@@ -56,7 +57,7 @@ _CAUSES = {
     "SQLITE_BUSY": "another program holds it locked",
     "SQLITE_LOCKED": "another program holds it locked",
     "SQLITE_IOERR": "the disk gives read or write errors",
-    "SQLITE_CANTOPEN": "the file cannot be opened",
+    "SQLITE_CANTOPEN": _UNOPENED,
     "SQLITE_CORRUPT": "the file is damaged",
     "SQLITE_NOTADB": "the file is not a SQLite database, or is damaged",
     "SQLITE_PERM": "permission denied",
@@ -180,7 +181,8 @@ class SQLite(Database):
 
     def cause(self, error: BaseException | None) -> str:
         """By the error's name."""
-        return cause_of(error)
+        found = cause_of(error)
+        return _why_unopened(self.path) if found == _UNOPENED else found
 
     def stats(self, connection: Connection, schema_version: int) -> StoreStats:  # noqa: ARG002
         """Sizes of the files, and of the room that is left."""
@@ -211,6 +213,30 @@ def sqlite_path(url: str) -> Path:
         raise StoreError("[store] url names no file: write sqlite:///path/of/the/file.db")
     path = Path(parsed.database)
     return path.resolve() if path.is_symlink() else path
+
+
+def _why_unopened(path: Path) -> str:
+    """Why SQLite could not open the file, its `-wal` or `-shm`. Looked at from without: whoever opens and closes one of them
+    gives up the locks that this process holds on it.
+    """
+    try:
+        if os.statvfs(path.parent).f_flag & os.ST_RDONLY:
+            return "the disk is read-only"
+        for file in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+            if file.exists() and not os.access(file, os.R_OK):
+                return f"permission denied: {file} belongs to {_owner(file)}"
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            return f"permission denied: nothing may be made in {path.parent}, which belongs to {_owner(path.parent)}"
+    except OSError:
+        pass
+    return _UNOPENED
+
+
+def _owner(path: Path) -> str:
+    try:
+        return path.owner()
+    except KeyError:  # no user has this number
+        return f"user {path.stat().st_uid}"
 
 
 def _inode(path: str) -> _Inode | None:

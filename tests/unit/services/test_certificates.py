@@ -5,6 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import trustme
+from authority import Authority
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID as Usage
 
 from interface.services.certificates import CertificateError, Renewable, read_pair
 
@@ -44,6 +47,24 @@ def test_what_is_out_of_its_time_is_refused(files):
     assert "has expired on" in refused(certificate, key)
     certificate, key = files(not_before=NOW + timedelta(days=1), not_after=NOW + timedelta(days=9))
     assert "is good from" in refused(certificate, key)
+
+
+@pytest.mark.parametrize(
+    ("usages", "taken"),
+    [
+        ((), True),
+        ((Usage.SERVER_AUTH, Usage.CLIENT_AUTH), True),
+        ((Usage.ANY_EXTENDED_KEY_USAGE,), True),
+        ((Usage.CLIENT_AUTH,), False),
+    ],
+)
+def test_a_certificate_of_a_client_is_none_of_a_server(tmp_path, usages, taken):
+    extensions = (x509.ExtendedKeyUsage(usages),) if usages else ()
+    files = Authority(tmp_path).issue_plain("interface.example.org", "tls", extensions)
+    if taken:
+        assert read_pair(*files, NOW).names == "CN=interface.example.org"
+    else:
+        assert "tls.pem is not meant for servers (extendedKeyUsage)" in refused(*files)
 
 
 def test_a_pipe_keeps_nobody_waiting_and_a_huge_file_is_not_read_whole(files, tmp_path):
