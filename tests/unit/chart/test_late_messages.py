@@ -258,6 +258,35 @@ def test_a_deleted_sig_takes_no_timing_of_an_older_order_along(story, order):
     assert found["medicationRequests"][0]["timingEvent"] == "BID"
 
 
+@any_order(5)
+def test_what_was_known_before_a_persons_deletion_goes_whenever_that_comes(story, order):
+    added = "PID|1||T1001^^^LFC^MR||Anew^Ada||19700102|F|||1 New St^^Madison^WI^53704"
+    messages = [
+        ("ADT^A08", PID, "PV1|1|O", "DG1|1||E11.9^Diabetes^I10"),
+        ("SIU^S12", FIRST, PID, AIP),
+        ("ADT^A29", "PID|1||T1001^^^LFC^MR"),
+        ("ADT^A28", added, "DG1|1||I10^Hypertension^I10"),
+        ("SIU^S12", "SCH||F2|||||||||^^^20260311093000", added, AIP),
+    ]
+    told = in_order(story, messages, order)
+    assert list(told.chart.appointments) == ["A:F2"]
+    answer = asked(told)
+    assert problems(answer) == ["10:I10"]
+    assert answer["request"]["patient"]["address"]["zip"] == "53704"
+
+
+@any_order(3)
+def test_an_appointment_that_something_newer_tells_of_loses_what_was_said_before_the_deletion(story, order):
+    messages = [
+        ("SIU^S12", FIRST, PID, AIP),
+        ("ADT^A29", "PID|1||T1001^^^LFC^MR"),
+        ("SIU^S14", "SCH||F1|||||||||^^^20260312093000", PID),
+    ]
+    told = in_order(story, messages, order)
+    assert told.chart.appointments["A:F1"].date == "2026-03-12"
+    assert told.chart.appointments["A:F1"].asked.state == "held", "nobody has named its clinician since"
+
+
 @pytest.mark.parametrize(
     "late",
     [("ADT^A40", "MRG|T2002^^^LFC^MR"), ("ADT^A45", "MRG|T2002^^^LFC^MR||||V1", f"PV1|1|O{'|' * 17}V1")],
