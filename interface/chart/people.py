@@ -11,6 +11,7 @@ from typing import TypeVar
 from interface.chart.joined_orders import absorb_orders
 from interface.chart.joined_problems import absorb_problems
 from interface.chart.model import OPEN, Appointment, Asked, Chart, Discharge, Order, Problem, change
+from interface.chart.naming import name_alike
 from interface.chart.order_states import is_withheld
 from interface.chart.update import VISIT_PROTECTED, absorb_protection, is_protection, leave_clinic, merge
 from interface.chart.visits import note_renumbered, number_now, same_number
@@ -32,6 +33,7 @@ def absorb(chart: Chart, retired: Chart) -> list[Asked]:
     absorb_protection(chart.patient, retired.patient)
     absorb_problems(chart, retired.problems)
     absorb_orders(chart, retired.orders)
+    name_alike(chart, retired)
     twice = [
         asked
         for key, appointment in retired.appointments.items()
@@ -228,18 +230,16 @@ def move(
     discharges = {v: end for v, end in source.discharges.items() if is_moved(v) and end.at <= at}
     for number in discharges:
         del source.discharges[number]
-    twice = absorb(
-        target,
-        Chart(
-            [],
-            problems=problems,
-            orders=orders,
-            appointments={e.key: _not_released(e) for e in moved},
-            snapshots=snapshots,
-            coded_together=_coded_together(source, problems),
-            discharges=discharges,
-        ),
+    part = Chart(
+        [],
+        problems=problems,
+        orders=orders,
+        appointments={e.key: _not_released(e) for e in moved},
+        snapshots=snapshots,
+        coded_together=_coded_together(source, problems),
+        discharges=discharges,
     )
+    twice = absorb(target, part)
     gone = {visit, *visits, *visits_billed, *[entry.visit_number for entry in moved]}
     for field in [found for number in gone for found in _protections(source, number)]:
         if field in source.patient and source.patient[field].at <= at:
@@ -256,7 +256,7 @@ def move(
         ]
         for known in back:
             del target.accounts_gone[known]
-    return [entry.key for entry in moved], twice
+    return list(part.appointments), twice
 
 
 def _not_released(entry: Appointment) -> Appointment:

@@ -1,6 +1,7 @@
 """Answers on standard output: tables, JSON, and text that can do a terminal no harm."""
 
 import codecs
+import contextlib
 import json
 import re
 import sys
@@ -171,5 +172,6 @@ def heading(text: str) -> None:
 
 
 def tell(text: str) -> None:
-    """Say something that is not the answer: on standard error."""
-    print(safe_text(text), file=sys.stderr, flush=True)
+    """Say something that is not the answer: on standard error. That nobody can read it changes nothing of the answer."""
+    with contextlib.suppress(OSError, ValueError):
+        print(safe_text(text), file=sys.stderr, flush=True)

@@ -125,7 +125,8 @@ def _opened(
 def _announce(text: str) -> None:
     if logs.format_used() == "json":
         event(log, logging.WARNING, "at-rest-key", problem=text)
-    else:
+        return
+    with contextlib.suppress(OSError, ValueError):  # a log that is full keeps nothing from being taken
         print(text, file=sys.stderr, flush=True)  # noqa: T201 - for the operator who starts it the first time
 
 

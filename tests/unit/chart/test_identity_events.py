@@ -216,6 +216,30 @@ def test_an_appointment_that_stood_under_both_numbers_keeps_the_newer_request(st
     assert told.chart.appointments["A:F1"].asked.id == second
 
 
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize("known", [1, 2])
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_an_appointment_that_one_chart_knows_by_its_placers_number_alone_is_the_others(
+    story, swapped, known, cancelled
+):
+    told = story()
+    one, other = (OLD, told.PID) if swapped else (told.PID, OLD)
+    start = "|||||||||^^^20260310093000"
+    for filler in range(known):
+        told.tell("SIU^S12", f"SCH|P1|F{filler}{start}", one, told.AIP)
+    told.tell("SIU^S15" if cancelled else "SIU^S14", f"SCH|P1|{start}", other, told.AIP)
+    told.tell("ADT^A40", told.PID, mrg())
+    found = {key: entry.status for key, entry in told.chart.appointments.items()}
+    status = "cancelled" if cancelled else "booked"
+    if known == 1:
+        assert found == {"A:F0": status}
+        assert [change.state for change in told.changes if isinstance(change, Close)] == [
+            "withdrawn" if cancelled else "superseded"
+        ]
+    else:  # which of them it is can't be told
+        assert found == {"A:F0": "booked", "A:F1": "booked", "A:P1": status}
+
+
 def test_a_merge_that_completes_a_held_request_posts(story):
     told = story()
     held = told.book(pid=told.pid(f7="1970"))
