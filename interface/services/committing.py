@@ -5,6 +5,7 @@ something of it in memory. A commit of which nobody knows what became is found o
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -56,8 +57,8 @@ class Committing:
         self._timekeeping = timekeeping
         self._stats = stats
         self._lives = lives
-        self._unknown: tuple[Plan | None, Turn] | None = None
-        """What was to be stored by a commit of which nobody knows what became."""
+        self._unknown: tuple[Plan | None, Turn, float] | None = None
+        """What was to be stored by a commit of which nobody knows what became, and when it began (monotonic seconds)."""
 
     def commit(self, plan: Plan | None = None, room: Room = NO_ROOM, *, give_back: bool = False) -> bool:
         """Store a plan and all that came of requests, claim as many as there is room for; False: nothing to do.
@@ -80,11 +81,11 @@ class Committing:
     def find_out(self) -> None:
         """What became of a commit that ended as OutcomeUnknown. Raises StoreError: it is not known yet."""
         if self._unknown is not None:
-            plan, turn = self._unknown
+            plan, turn, began = self._unknown
             found = self._store.outcome()
             self._unknown = None
             if found is not None:
-                self._took(plan, turn, found)
+                self._took(plan, turn, found, began)
 
     def _turn(
         self, plan: Plan | None, ended: Sequence[Ended], room: Room, *, give_back: bool = False
@@ -120,19 +121,21 @@ class Committing:
 
     def _commit(self, plan: Plan | None, turn: Turn) -> bool:
         """Whether something was stored or claimed."""
-        committed = Committed()
+        committed, began = Committed(), time.monotonic()
         changes = _changes_something(turn)
         if changes or turn.claims:
             try:
                 committed = self._store.commit(turn)
             except OutcomeUnknown:
-                self._unknown = plan, turn
+                self._unknown = plan, turn, began
                 raise
-        self._took(plan, turn, committed)
+        self._took(plan, turn, committed, began)
         return changes or bool(committed.claimed)
 
-    def _took(self, plan: Plan | None, turn: Turn, committed: Committed) -> None:
-        """The store has a turn: from now on it is what is known, and what it has claimed goes out."""
+    def _took(self, plan: Plan | None, turn: Turn, committed: Committed, began: float) -> None:
+        """The store has a turn, whose commit `began` then (monotonic seconds): from now on it is what is known, and what it
+        has claimed goes out.
+        """
         if plan is not None:
             self._intake.stored(plan)
             self._resettling.again(plan.unsettled)
@@ -145,7 +148,7 @@ class Committing:
         self._outgoing.stored(turn)
         for request in committed.late:
             event(log, logging.WARNING, "attempt-late", request=request)
-        self._resettling.again(self._outgoing.hand_out(turn, committed.claimed))
+        self._resettling.again(self._outgoing.hand_out(turn, committed.claimed, began))
 
 
 def _changes_something(turn: Turn) -> bool:

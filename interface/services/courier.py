@@ -137,13 +137,15 @@ class Couriers:
         """Readable when attempts are ready: for select()."""
         return self._posting.fileno()
 
-    def put(self, parcels: Sequence[Sequence[Job]]) -> None:
-        """Hand out parcels: each the jobs of different patients, one POST."""
+    def put(self, parcels: Sequence[Sequence[Job]], claimed_at: float) -> None:
+        """Hand out parcels: each the jobs of different patients, one POST. `claimed_at`: when their claim began, by the
+        monotonic clock.
+        """
         bodies = []
         for jobs in parcels:
             number = next(self._numbers)
             self._parcels[number] = jobs
-            bodies.append(ToPost(number, self._envelope.wrap([job.body for job in jobs])))
+            bodies.append(ToPost(number, self._envelope.wrap([job.body for job in jobs]), claimed_at))
         self._posting.put(bodies)
 
     def collect(self) -> list[Attempt | GivenBack]:

@@ -38,6 +38,11 @@ CORRELATION_ID_LENGTH = 200
 _READ_BYTES = 64 * 1024
 
 
+MaySend = Callable[[float], bool]
+"""Whether what was claimed at that time (seconds of the monotonic clock) may still be sent."""
+_NOBODY_ELSES = float("inf")
+
+
 class _LapsedError(Exception):
     """What was claimed may not be sent any more."""
 
@@ -45,22 +50,24 @@ class _LapsedError(Exception):
 class Poster:
     """Sends bodies to one target over one kept connection. For one thread."""
 
-    def __init__(self, target: Target, may_send: Callable[[], bool] = lambda: True) -> None:
+    def __init__(self, target: Target, may_send: MaySend = lambda _: True) -> None:
         """`may_send` is asked at the last moment before anything leaves."""
         self._target = target
-        self._adapter = _OneTarget(may_send)
+        self._claimed_at = _NOBODY_ELSES
+        self._adapter = _OneTarget(lambda: may_send(self._claimed_at))
         prepared: Any = requests.Request("POST", target.url, headers=_headers(target)).prepare()
         # copied for each POST: one in which case does not count takes 25 of 300 us more
         prepared.headers = dict(prepared.headers)
         self._prepared: requests.PreparedRequest = prepared
         self._timeouts = (target.connect_seconds, target.read_seconds)
 
-    def post(self, body: bytes) -> Reply:
+    def post(self, body: bytes, claimed_at: float = _NOBODY_ELSES) -> Reply:
         """POST `body`; never raises for anything the network or the API does (`Reply.failure` says it).
 
         The time it takes is bounded by the connect limit, the read limit for the reply's head, and once more
-        the read limit for its body.
+        the read limit for its body. `claimed_at`: what `may_send` is asked of.
         """
+        self._claimed_at = claimed_at
         self._prepared.body = body
         self._prepared.headers["Content-Length"] = str(len(body))
         try:
@@ -99,7 +106,7 @@ class Poster:
 class Posters:
     """Makes posters for a target that may be given another key while they are in use."""
 
-    def __init__(self, may_send: Callable[[], bool] = lambda: True) -> None:
+    def __init__(self, may_send: MaySend = lambda _: True) -> None:
         """`may_send`: see `Poster`."""
         self.may_send = may_send
         self.target = Target("", "")
@@ -118,13 +125,13 @@ class _Renewed:
         self._target = posters.target
         self._poster = Poster(self._target, posters.may_send)
 
-    def post(self, body: bytes) -> Reply:
+    def post(self, body: bytes, claimed_at: float) -> Reply:
         """As `Poster.post`."""
         if self._target is not self._posters.target:
             self._poster.close()
             self._target = self._posters.target
             self._poster = Poster(self._target, self._posters.may_send)
-        return self._poster.post(body)
+        return self._poster.post(body, claimed_at)
 
     def close(self) -> None:
         """Drop the connection."""

@@ -108,9 +108,9 @@ class Outgoing:
         """How many requests to claim: what is due now goes now, whether it fills a panel or not. A probe goes alone."""
         return 1 if room.probe else min(room.posts * self.batch, max(self.batch, MOST_CLAIMED))
 
-    def hand_out(self, turn: Turn, claimed: Sequence[Claimed]) -> set[int]:
+    def hand_out(self, turn: Turn, claimed: Sequence[Claimed], claimed_at: float) -> set[int]:
         """Send what a turn has claimed, but for what cannot be read, and what was for a day that has passed since it was
-        settled: gives whose that is.
+        settled: gives whose that is. `claimed_at`: when the claim began, by the monotonic clock.
 
         The requests are of different patients: a claim takes one of each. Those that are out already are left out: of a
         commit that was found out about later, all that is claimed by us is told.
@@ -138,7 +138,7 @@ class Outgoing:
             self.passage.about_to_probe()
         handed = list(parcels(jobs, lambda job: self._ledger.most_together(job.request_id, self.batch)))
         if handed:
-            self._couriers.put(handed)
+            self._couriers.put(handed, claimed_at)
         self.passage.sent(len(handed), jobs[0].request_id if turn.probe and jobs else None)
         return past
 

@@ -68,10 +68,12 @@ class Posting:
             self._target = target
             self._send(target)
 
-    def send_until(self, monotonic: float) -> None:
-        """Let nothing leave after this time. From any thread; a process that is gone is found by the others."""
+    def send_until(self, until: float, since: float) -> None:
+        """Let nothing leave after this time, nor what was claimed before `since`. From any thread; a process that is gone is
+        found by the others.
+        """
         with contextlib.suppress(PostingEndedError):
-            self._send(SendUntil(monotonic))
+            self._send(SendUntil(until, since))
 
     def put(self, bodies: Sequence[ToPost]) -> None:
         """POST these. Raises PostingEndedError."""

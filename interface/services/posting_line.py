@@ -19,6 +19,8 @@ class ToPost(NamedTuple):
 
     number: int
     body: bytes
+    claimed_at: float = float("inf")
+    """When its requests were about to be claimed (seconds of the monotonic clock); for ever: they are nobody else's."""
 
 
 class Posted(NamedTuple):
@@ -35,9 +37,12 @@ class Posted(NamedTuple):
 
 
 class SendUntil(NamedTuple):
-    """Nothing may leave after this time (seconds of the monotonic clock) unless a later one is told."""
+    """Nothing may leave after this time (seconds of the monotonic clock) unless a later one is told, nor what was claimed
+    before the time since which we have been alive to others without a break: they may have taken it back in between.
+    """
 
-    monotonic: float
+    until: float
+    since: float
 
 
 Order = Target | SendUntil | list[ToPost]

@@ -38,7 +38,7 @@ LONGEST_WAIT_SECONDS = 0.5
 class Post(Protocol):
     """What a thread sends with; `http_client.Poster` is one."""
 
-    def post(self, body: bytes) -> Reply:
+    def post(self, body: bytes, claimed_at: float) -> Reply:
         """Send and say what came back."""
 
     def close(self) -> None:
@@ -94,11 +94,11 @@ class Threads:
     def _run(self) -> None:
         poster: Post | None = None
         while True:
-            number, body = self._bodies.get()
+            number, body, claimed_at = self._bodies.get()
             started, error = time.monotonic(), ""
             try:
                 poster = poster or self._poster()
-                reply = poster.post(body)
+                reply = poster.post(body, claimed_at)
             except Exception as failed:  # whatever it was, the requests must come back to the work
                 reply, error = Reply(failure="other"), where(failed)
                 _dropped(poster)
@@ -129,13 +129,14 @@ def _dropped(poster: Post | None) -> None:
 
 
 class _Permission:
-    """Until when anything may leave."""
+    """Until when anything may leave, and since when it must have been claimed."""
 
     def __init__(self) -> None:
-        self.until = float("inf")
+        self.order = SendUntil(until=float("inf"), since=float("-inf"))
 
-    def __call__(self) -> bool:
-        return time.monotonic() < self.until
+    def __call__(self, claimed_at: float) -> bool:
+        until, since = self.order
+        return since <= claimed_at and time.monotonic() < until
 
 
 def _tell(line: socket.socket, ended: SimpleQueue[Posted]) -> None:
@@ -168,7 +169,7 @@ def serve(line: socket.socket, count: int) -> None:
             if isinstance(order, Target):
                 posters.target = order
             elif isinstance(order, SendUntil):
-                permission.until = order.monotonic
+                permission.order = order
             else:
                 threads.put(order)
 

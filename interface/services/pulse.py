@@ -12,7 +12,7 @@ from typing import Protocol
 from interface.services.logs import event, where
 from interface.services.turn_keeper import TurnKeeper
 from interface.store.errors import StoreError
-from interface.store.leases import NODE_SECONDS, PULSE_SECONDS, Hold, Steadiness
+from interface.store.leases import PULSE_SECONDS, Hold, Lease, Steadiness
 from interface.store.nodes import Node
 
 log = logging.getLogger(__name__)
@@ -44,11 +44,12 @@ class Pulse:
         keeper: TurnKeeper,
         *,
         daemon: bool,
-        send_until: Callable[[float], None] = lambda _: None,
+        send_until: Callable[[float, float], None] = lambda *_: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`nodes` gives the store's part when it is used first; `daemon` False: a command that ends soon. `send_until` is
-        told until when (`monotonic`) what we have claimed is ours: others take it when we have given no sign for so long.
+        told until when (`monotonic`) what we have claimed is ours, and what was claimed since when: others take it when we
+        have given no sign for so long.
         """
         self._nodes = nodes
         self._node = node
@@ -59,6 +60,7 @@ class Pulse:
         self._steadiness = Steadiness()
         self._others: frozenset[str] = frozenset()
         self._send_until = send_until
+        self._lease = Lease()
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
 
@@ -66,7 +68,7 @@ class Pulse:
         """Give the first sign of life, then go on in a thread. Raises StoreError."""
         began = self._monotonic()
         self._nodes().pulse(self._node, self._name, daemon=self._daemon)
-        self._send_until(began + NODE_SECONDS)
+        self._renew_lease(began)
         self._steadiness = self._steadiness.after(True, began)
         self._thread.start()
 
@@ -84,6 +86,10 @@ class Pulse:
         """Whether nodes that gave no sign of life are dead."""
         return self._steadiness.may_judge(self._monotonic())
 
+    def _renew_lease(self, began: float) -> None:
+        self._lease = self._lease.renewed(began, self._monotonic())
+        self._send_until(self._lease.until, self._lease.since)
+
     def _run(self) -> None:
         while not self._end.wait(PULSE_SECONDS):
             self.beat()
@@ -94,7 +100,7 @@ class Pulse:
         try:
             nodes = self._nodes()
             nodes.pulse(self._node, self._name, daemon=self._daemon)
-            self._send_until(began + NODE_SECONDS)
+            self._renew_lease(began)
             hold = self._keeper.hold
             if hold is not None:
                 nodes.renew(hold)  # lost: the next commit finds out

@@ -52,6 +52,19 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
+class Lease:
+    """How long what a node has claimed is its own (monotonic seconds), as it is sure of by its signs of life."""
+
+    until: float = float("-inf")
+    since: float = float("inf")
+    """Since when it has counted as alive without a break. What it claimed before may be another's by now."""
+
+    def renewed(self, began: float, answered: float) -> Lease:
+        """The same after a sign of life that went through."""
+        return Lease(began + NODE_SECONDS, self.since if answered <= self.until else answered)
+
+
+@dataclass(frozen=True, slots=True)
 class Steadiness:
     """Since when a node's signs of life have gone through (monotonic seconds); None: the last one did not."""
 

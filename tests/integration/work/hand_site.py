@@ -64,7 +64,7 @@ class HandCouriers:
     def wants_more(self):
         return self.free > 0
 
-    def put(self, parcels):
+    def put(self, parcels, claimed_at):
         for jobs in parcels:
             self.jobs += jobs
             self.sent += [orjson.loads(job.body) for job in jobs]

@@ -57,14 +57,26 @@ def test_a_body_of_megabytes_goes_and_the_next_one_too(api):
 
 def test_nothing_leaves_after_the_time_until_which_it_may(api):
     with posting(api.url) as line:
-        line.send_until(time.monotonic() - 0.001)
+        line.send_until(time.monotonic() - 0.001, 0.0)
         line.put([ToPost(1, BODY)])
         (lapsed,) = collect(line, 1)
-        line.send_until(time.monotonic() + PATIENCE)
+        line.send_until(time.monotonic() + PATIENCE, 0.0)
         line.put([ToPost(2, BODY)])
         (fine,) = collect(line, 1)
     assert lapsed.reply.failure == "lapsed"
     assert fine.reply.status == 200
+    assert len(api.seen) == 1
+
+
+def test_nothing_leaves_that_was_claimed_before_others_may_have_taken_it(api):
+    """A node that stood still between a claim and its POST, and gives signs of life again."""
+    now = time.monotonic()
+    with posting(api.url) as line:
+        line.send_until(now + PATIENCE, since=now)
+        line.put([ToPost(1, BODY, now - 0.001), ToPost(2, BODY, now)])
+        ended = {posted.number: posted.reply for posted in collect(line, 2)}
+    assert ended[1].failure == "lapsed"
+    assert ended[2].status == 200
     assert len(api.seen) == 1
 
 
@@ -134,7 +146,7 @@ def test_one_that_was_killed_is_told_after_what_had_come_back(api):
             line.collect()
         with pytest.raises(PostingEndedError):
             line.put([ToPost(2, BODY)])
-        line.send_until(1.0)  # from another thread: the loop finds out
+        line.send_until(1.0, 0.0)  # from another thread: the loop finds out
 
 
 def test_one_that_is_killed_before_it_is_up_is_said_to_have_ended(api):

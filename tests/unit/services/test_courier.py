@@ -6,7 +6,7 @@ from interface.contract.v2 import panel
 from interface.delivery.panel import of_each
 from interface.delivery.verdict import Reply
 from interface.services.courier import ONE, Couriers, Envelope, GivenBack, Job
-from interface.services.posting_line import Posted
+from interface.services.posting_line import Posted, ToPost
 
 TAKEN = Reply(200, is_json_object=True, correlation_id="c")
 PANEL = Envelope(panel, of_each)
@@ -41,7 +41,8 @@ def job(n):
 
 def test_a_job_comes_back_with_its_reply_and_with_times_of_the_works_clock():
     four, posting = couriers(now=lambda: time.monotonic() + 1000.0)
-    four.put([[job(7)]])
+    four.put([[job(7)]], 5.0)
+    assert posting.bodies == [ToPost(1, b"7", claimed_at=5.0)]
     began = time.monotonic()
     posting.answer(0, now=began)
     (attempt,) = four.collect()
@@ -53,7 +54,7 @@ def test_a_job_comes_back_with_its_reply_and_with_times_of_the_works_clock():
 def test_as_many_are_out_as_there_are_couriers_and_they_come_back_in_the_order_they_ended():
     four, posting = couriers()
     assert four.free == 4
-    four.put([[job(n)] for n in range(3)])
+    four.put([[job(n)] for n in range(3)], 5.0)
     assert (four.in_flight, four.free) == (3, 1)
     posting.answer(2, 0)
     assert [attempt.job.request_id for attempt in four.collect()] == [2, 0]
@@ -64,7 +65,7 @@ def test_as_many_are_out_as_there_are_couriers_and_they_come_back_in_the_order_t
 def test_besides_those_that_go_at_once_some_may_wait_until_one_comes_back_unsent():
     four = Couriers(posting := FakePosting(), 4, time.monotonic, ahead=2)
     assert (four.free, four.ahead) == (4, 2)
-    four.put([[job(n)] for n in range(5)])
+    four.put([[job(n)] for n in range(5)], 5.0)
     assert (four.in_flight, four.free, four.ahead, four.wants_more) == (5, 0, 1, False)
     posting.answer(0)
     four.collect()
@@ -76,7 +77,7 @@ def test_besides_those_that_go_at_once_some_may_wait_until_one_comes_back_unsent
 
 def test_a_panel_that_comes_back_unsent_is_all_of_its_jobs():
     four, posting = couriers(envelope=PANEL)
-    four.put([[job(1), job(2)]])
+    four.put([[job(1), job(2)]], 5.0)
     posting.answer(0, reply=None)
     assert four.collect() == [GivenBack(job(1)), GivenBack(job(2))]
     assert four.free == 4
@@ -84,7 +85,7 @@ def test_a_panel_that_comes_back_unsent_is_all_of_its_jobs():
 
 def test_a_fault_of_our_own_is_told_with_the_attempt():
     four, posting = couriers(envelope=PANEL)
-    four.put([[job(1), job(2)]])
+    four.put([[job(1), job(2)]], 5.0)
     posting.answer(0, reply=Reply(failure="other"), error="KeyError at x.py:1")
     attempts = four.collect()
     assert [done.job.request_id for done in attempts] == [1, 2]
@@ -99,7 +100,7 @@ def test_a_body_is_not_in_a_jobs_representation():
 
 def test_a_parcel_is_one_post_and_an_attempt_for_each_of_its_jobs():
     four, posting = couriers(envelope=PANEL)
-    four.put([[job(1), job(2)]])
+    four.put([[job(1), job(2)]], 5.0)
     assert (four.in_flight, four.free) == (1, 3)
     assert [sent.body for sent in posting.bodies] == [b'{"patientProcessingRequests":[1,2]}']
     posting.answer(

@@ -38,7 +38,7 @@ class Couriers:
     def wants_more(self):
         return self.free > 0
 
-    def put(self, parcels):
+    def put(self, parcels, claimed_at):
         self.jobs += chain.from_iterable(parcels)
 
     unsent = False
@@ -61,7 +61,7 @@ def claim(request, patient, day=None):
 
 
 def test_a_request_is_here_from_its_claim_until_its_end_is_stored(outgoing):
-    outgoing.hand_out(Turn(NOON, claims=1), [claim(1, 7)])
+    outgoing.hand_out(Turn(NOON, claims=1), [claim(1, 7)], 0.0)
     assert outgoing.being_sent == {1: 7}
     assert outgoing.collect() == {7}
     assert outgoing.being_sent == {}
@@ -71,14 +71,14 @@ def test_a_request_is_here_from_its_claim_until_its_end_is_stored(outgoing):
 
 
 def test_what_is_out_already_is_not_handed_out_again(outgoing):
-    outgoing.hand_out(Turn(NOON, claims=1), [claim(1, 7)])
-    outgoing.hand_out(Turn(NOON, claims=2), [claim(1, 7), claim(2, 8)])
+    outgoing.hand_out(Turn(NOON, claims=1), [claim(1, 7)], 0.0)
+    outgoing.hand_out(Turn(NOON, claims=2), [claim(1, 7), claim(2, 8)], 0.0)
     assert [job.request_id for job in outgoing._couriers.jobs] == [1, 2]
 
 
 def test_what_comes_back_unsent_waits_as_before(outgoing):
     outgoing._couriers.unsent = True
-    outgoing.hand_out(Turn(NOON, claims=1), [claim(1, 7)])
+    outgoing.hand_out(Turn(NOON, claims=1), [claim(1, 7)], 0.0)
     assert outgoing.collect() == {7}
     assert (outgoing.being_sent, outgoing.idle) == ({}, False)
     assert outgoing.ended == (Unsent(1, 7, "waiting", None),)
@@ -92,7 +92,7 @@ def test_a_probe_that_comes_back_unsent_makes_room_for_another(outgoing):
         outgoing.passage.destination, breaker=stop(outgoing.passage.destination.breaker)
     )
     assert outgoing.room() == Room(1, probe=True)
-    outgoing.hand_out(Turn(NOON, claims=1, probe=True), [claim(1, 7)])
+    outgoing.hand_out(Turn(NOON, claims=1, probe=True), [claim(1, 7)], 0.0)
     assert outgoing.room() == Room()
     outgoing._couriers.unsent = True
     outgoing.collect()
@@ -100,21 +100,21 @@ def test_a_probe_that_comes_back_unsent_makes_room_for_another(outgoing):
 
 
 def test_more_is_due_only_where_a_claim_took_all_it_might(outgoing):
-    outgoing.hand_out(Turn(NOON, claims=2), [claim(1, 7), claim(2, 8)])
+    outgoing.hand_out(Turn(NOON, claims=2), [claim(1, 7), claim(2, 8)], 0.0)
     assert outgoing.may_go_on
-    outgoing.hand_out(Turn(NOON, claims=2), [claim(3, 9)])
+    outgoing.hand_out(Turn(NOON, claims=2), [claim(3, 9)], 0.0)
     assert not outgoing.may_go_on
 
 
 def test_whose_day_has_passed_is_told_and_nothing_of_theirs_goes_out(outgoing):
     past = claim(1, 7, date(2026, 3, 4))
-    assert outgoing.hand_out(Turn(NOON, claims=2), [past, claim(2, 8, date(2026, 3, 5))]) == {7}
+    assert outgoing.hand_out(Turn(NOON, claims=2), [past, claim(2, 8, date(2026, 3, 5))], 0.0) == {7}
     assert outgoing.being_sent == {2: 8}
     assert [unsent.new_state for unsent in outgoing.ended] == ["expired"]
 
 
 def test_what_the_store_refuses_counts_as_being_sent_until_it_is_taken(outgoing):
-    outgoing.hand_out(Turn(NOON, claims=1), [claim(1, 7)])
+    outgoing.hand_out(Turn(NOON, claims=1), [claim(1, 7)], 0.0)
     outgoing.collect()
     (ended,) = outgoing.ended
     outgoing.refused(ended)
@@ -137,10 +137,10 @@ def test_a_key_that_was_not_accepted_is_read_anew_before_each_probe(status, time
     passage = Passage(lambda: 0.0, steady=lambda: 0.0, renew_key=lambda: read.append("key"))
     clock = Clock(zone=UTC, wall=lambda: NOON, steady=lambda: 0.0)
     outgoing = Outgoing(Couriers(), Ledger(lambda: 0.0, passage=passage), clock)
-    outgoing.hand_out(Turn(NOON, claims=1), [claim(1, 7)])
+    outgoing.hand_out(Turn(NOON, claims=1), [claim(1, 7)], 0.0)
     job = outgoing._couriers.jobs.pop()
     passage.took(Attempt(job, NOON, NOON, Reply(status)), judge(Reply(status)))
-    outgoing.hand_out(Turn(NOON, claims=1), [claim(2, 8)])
+    outgoing.hand_out(Turn(NOON, claims=1), [claim(2, 8)], 0.0)
     assert not read, "what is no probe goes with the key that is there"
-    outgoing.hand_out(Turn(NOON, claims=1, probe=True), [claim(3, 9)])
+    outgoing.hand_out(Turn(NOON, claims=1, probe=True), [claim(3, 9)], 0.0)
     assert len(read) == times

@@ -20,7 +20,7 @@ class FakePost:
         self.act = act
         self.closed = False
 
-    def post(self, body):
+    def post(self, body, claimed_at):
         return self.act(body) or TAKEN
 
     def close(self):

@@ -73,7 +73,14 @@ def nodes():
 @pytest.fixture
 def beating(nodes, keeper):
     now, until = [100.0], []
-    pulse = Pulse(lambda: nodes, "me", keeper, daemon=True, send_until=until.append, monotonic=lambda: now[0])
+    pulse = Pulse(
+        lambda: nodes,
+        "me",
+        keeper,
+        daemon=True,
+        send_until=lambda *told: until.append(told),
+        monotonic=lambda: now[0],
+    )
     pulse.now, pulse.until = now, until
     yield pulse
     pulse.stop()
@@ -94,10 +101,27 @@ def test_what_is_claimed_may_be_sent_as_long_as_others_count_us_alive(beating, n
     nodes.failing = failing
     beating.now[0] += NODE_SECONDS - 0.1
     beating.beat()
-    assert beating.until == [100.0 + NODE_SECONDS]
+    assert beating.until == [(100.0 + NODE_SECONDS, 100.0)]
     nodes.failing = None
     beating.beat()
-    assert beating.until[1:] == [beating.now[0] + NODE_SECONDS]
+    assert beating.until[1:] == [(beating.now[0] + NODE_SECONDS, 100.0)]
+
+
+@pytest.mark.parametrize(("silence", "since"), [(NODE_SECONDS, 100.0), (NODE_SECONDS + 0.5, 103.5)])
+def test_what_was_claimed_before_others_may_have_counted_us_dead_is_not_sent(beating, silence, since):
+    beating.beat()
+    beating.now[0] += silence
+    beating.beat()
+    assert beating.until[-1] == (beating.now[0] + NODE_SECONDS, since)
+
+
+def test_nor_what_was_claimed_while_the_first_sign_of_life_was_on_its_way(beating, nodes, monkeypatch):
+    def slow(*_given, **_named):
+        beating.now[0] += 1.0
+
+    monkeypatch.setattr(nodes, "pulse", slow)
+    beating.beat()
+    assert beating.until == [(100.0 + NODE_SECONDS, 101.0)]
 
 
 def test_others_are_not_judged_after_a_time_in_which_the_database_was_away(beating, nodes):

@@ -173,7 +173,7 @@ class FakeCouriers:
     def wants_more(self):
         return self.free > 0
 
-    def put(self, parcels):
+    def put(self, parcels, claimed_at):
         for jobs in parcels:
             self.jobs += jobs
             self.parcels.append(tuple(job.request_id for job in jobs))
