@@ -27,6 +27,7 @@ from interface.chart.order_facts import (
     is_of_the_drug,
     keep_original_date,
     stated_at,
+    stated_otherwise,
     take_code,
     take_date,
 )
@@ -72,6 +73,9 @@ def _opens_none(item: Item, *, adds: bool) -> bool:
     if adds and (effect == "end" or not text_label(item.get(NAME))):
         return True
     return not effect and control_of(item) is not None
+
+
+_TWICE = "the message states the order twice, of one drug under one number: the last counts"
 
 
 class _Taking:
@@ -208,6 +212,11 @@ class _Taking:
 
     def _change(self, index: int) -> None:
         reading, old = self.reading, self.known[index]
+        if index in self.touched and self.states:
+            self.left_out += [
+                LeftOut(leaf.source, str(leaf.value), _TWICE)
+                for leaf in stated_otherwise(old.facts, self.item, reading.control_id)
+            ]
         self.touched.add(index)
         newer = reading.at >= old.at
         ids = tuple(dict.fromkeys((*old.ids, *self.ids)))

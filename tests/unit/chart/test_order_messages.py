@@ -292,6 +292,21 @@ class TestNumbers:
         told.tell("RDE^O11", told.PID, orc("CA", **named))
         assert medications(told) == ["+metformin"]
 
+    @pytest.mark.parametrize("between", [[], [orc()]])
+    def test_of_one_drug_that_is_stated_twice_under_one_number_the_last_counts_and_it_is_said(
+        self, told, between
+    ):
+        first, second = rxe(f1="^BID", f3="4", f5="TAB", f7="^4 daily"), rxe(f3="2", f5="TAB", f7="^2 daily")
+        answer = told.tell("RDE^O11", told.PID, orc(), first, *between, second)
+        assert prescription(told)["dosageInstruction"]["text"] == "2 daily"
+        assert [(source, value) for source, value, _ in left(answer)] == [
+            ("RXE-7.2", "4 daily"),
+            ("RXE-1.2.1", "BID"),
+            ("RXE-3", "4"),
+        ]
+        again = told.tell("RDE^O11", told.PID, orc(), second, *between, second)
+        assert left(again) == []
+
     @pytest.mark.parametrize("end", [[orc("DC")], [orc("DC"), rxe()], [orc("DC", filler="C"), rxe()]])
     def test_a_cancel_ends_all_orders_of_its_number_and_drug(self, told, end):
         told.tell("RDE^O11", told.PID, orc(filler="A"), rxe(), orc(filler="B"), rxe())
