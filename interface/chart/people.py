@@ -304,7 +304,7 @@ def remove_visit(chart: Chart, visit: str, at: str) -> bool:
     """A23: what a visit said up to then goes, and nothing older of it comes back; whether there was anything."""
 
     def stays(entry: Problem | Order | Appointment, number: str) -> bool:
-        newest = max(entry.at, entry.status_at) if isinstance(entry, Appointment) else entry.at
+        newest = _newest(entry) if isinstance(entry, Appointment) else entry.at
         return newest > at or number != visit
 
     before = len(chart.problems) + len(chart.orders) + len(chart.appointments)
@@ -317,20 +317,40 @@ def remove_visit(chart: Chart, visit: str, at: str) -> bool:
     return before > len(chart.problems) + len(chart.orders) + len(chart.appointments)
 
 
+def appointments_up_to(chart: Chart, at: str) -> list[Appointment]:
+    """Those of which nothing newer was said."""
+    return [entry for entry in chart.appointments.values() if _newest(entry) <= at]
+
+
 def remove_person(chart: Chart, at: str) -> None:
-    """A29: all that is known of the person but the numbers, and what withholds or protects; nothing older comes back."""
+    """A29: all that was known of the person up to then but the numbers, and what withholds or protects; nothing older comes
+    back.
+    """
     mrn = chart.patient.get("patient.mrn.extension")
     chart.patient = {
         field: fact
         for field, fact in chart.patient.items()
-        if is_protection(field) or field.startswith(VISIT_PROTECTED)
+        if fact.at > at or is_protection(field) or field.startswith(VISIT_PROTECTED)
     }
-    if mrn is not None and len(chart.keys) > 1:
+    if mrn is not None and mrn.at <= at and len(chart.keys) > 1:
         why = "the patient was deleted (A29), and the number in PID-3 is one that a merge has retired"
         chart.patient["patient.mrn.extension"] = Fact(
             None, (), mrn.rule, at, mrn.message, (), why, deleted=True
         )
-    chart.problems = [entry for entry in chart.problems if entry.gone == "withheld"]
-    chart.orders = [entry for entry in chart.orders if is_withheld(entry)]
-    chart.appointments, chart.snapshots, chart.discharges, chart.removed = {}, {}, {}, {"": at}
-    chart.accounts_gone = {}
+    chart.problems = [entry for entry in chart.problems if entry.at > at or entry.gone == "withheld"]
+    chart.orders = [entry for entry in chart.orders if entry.at > at or is_withheld(entry)]
+    chart.appointments = {
+        key: change(entry, facts={field: fact for field, fact in entry.facts.items() if fact.at > at})
+        for key, entry in chart.appointments.items()
+        if _newest(entry) > at
+    }
+    chart.discharges = {visit: end for visit, end in chart.discharges.items() if end.at > at}
+    for times in (chart.snapshots, chart.accounts_gone, chart.removed):
+        for name in [name for name, then in times.items() if then <= at]:
+            del times[name]
+    chart.removed[""] = at
+
+
+def _newest(appointment: Appointment) -> str:
+    """When anything was said of it last."""
+    return max(appointment.at, appointment.status_at)

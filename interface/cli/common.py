@@ -17,6 +17,8 @@ PROGRAM = "hl7-interface"
 SETTINGS_VARIABLE = "HL7_INTERFACE_SETTINGS"
 LOCAL_SETTINGS = Path("hl7-interface.toml")
 SYSTEM_SETTINGS = Path("/etc/hl7-interface/settings.toml")
+ENVIRONMENTS = ("sandbox", "staging", "production-test", "production")
+"""In the order in which a site goes through them."""
 
 
 class UsageError(InterfaceError):
@@ -39,6 +41,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise a `UsageError` in place of two lines and an exit."""
+        # a list of subcommands has no name of its own in the help
+        message = message.replace("argument : invalid choice", "no such subcommand", 1)
         raise UsageError(f"{self.prog.removeprefix(PROGRAM).strip()}: {message}; see `{self.prog} --help`")
 
 

@@ -189,8 +189,11 @@ def _next_steps(settings: Settings, place: Place, needed: Needs) -> list[str]:
     steps += [
         f"install -d -o {place.user} -m 700 {folder}"
         for folder in needed.written
-        if not folder.is_relative_to(STATE)
+        if not folder.is_relative_to(STATE)  # systemd gives away those, with what is in them
     ]
+    store = settings.store_path
+    if store is not None and not store.is_relative_to(STATE) and _is_of_another(store, place.user):
+        steps.append(f"chown {place.user}: {store}*    # made by a command of another user")
     steps += [
         f"install -D -m 600 FILE-WITH-THE-SECRET {CREDENTIALS / name}"
         for name in needed.credentials
@@ -211,6 +214,16 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except OSError:  # the folder is root's
         return False
+
+
+def _is_of_another(path: Path, user: str) -> bool:
+    """Whether the file is there and somebody else's."""
+    try:
+        return path.is_file() and path.owner() != user
+    except OSError:  # the folder is root's
+        return False
+    except KeyError:  # no user has its number
+        return True
 
 
 def _user_exists(name: str) -> bool:

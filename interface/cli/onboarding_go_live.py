@@ -44,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Show, ask, switch; 1 when the person said no or it could not be done."""
     from interface.services.asking import Asking
+    from interface.services.by_hand import CannotError
     from interface.services.going_live import arguments_of, preview
 
     with open_site(args) as site:
@@ -55,7 +56,10 @@ def run(args: argparse.Namespace) -> int:
             )
         now = site.clock.at()
         choice = _choice(args, now.date())
-        found = preview(site.store, choice, now)
+        try:
+            found = preview(site.store, choice, now)
+        except CannotError as cannot:
+            raise InterfaceError(f"{cannot}, and ask again") from None
         if found.life.live:
             raise InterfaceError(f"live since {local_text(_since(found))} already: nothing to switch")
         if args.dry_run:

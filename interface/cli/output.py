@@ -1,13 +1,14 @@
 """Answers on standard output: tables, JSON, and text that can do a terminal no harm."""
 
 import codecs
+import contextlib
 import json
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 from interface.shown.text import HARMFUL, safe_lines, safe_text
 
@@ -25,6 +26,9 @@ __all__ = [
 ]
 
 UNLIMITED = 1_000_000
+_LONG, _FOLDED = 20, 16
+"""Characters of what is not folded, and those that each line of what is folded has at least."""
+_GAP = 2
 MOST_LISTED = 60
 """Characters of a name in a list: one that is longer would make every line as wide."""
 
@@ -73,16 +77,60 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, right: Se
         for line in plain_lines(columns, cells, right):
             print(line)
         return
+    _draw(columns, cells, right)
+
+
+def _draw(columns: Sequence[str], cells: Sequence[Sequence[str]], right: Sequence[str]) -> None:
+    """A table as wide as the terminal: what is long is folded, an id, a time or a word is not. Where there is no room for
+    that, a paragraph for each row, with the names of the columns.
+    """
+    from rich.cells import cell_len
     from rich.console import Console
+    from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        drawn.add_column(Text(column), justify="right" if column in right else "left", overflow="fold")
+    console = Console(highlight=False, markup=False, emoji=False)
+    widths = [max(map(cell_len, (name, *of_it))) for name, *of_it in zip(columns, *cells, strict=True)]
+    long = [width > _LONG and _has_words(of_it) for width, *of_it in zip(widths, *cells, strict=True)]
+    if not any(long) and widths:
+        long[-1] = widths[-1] > _LONG
+    least = sum(_FOLDED if folded else width for folded, width in zip(long, widths, strict=True))
+    if least + _GAP * (len(widths) - 1) > console.width:
+        for row in cells:
+            for line, indent in _paragraph(columns, row, console.width):
+                console.print(Padding(line, (0, 0, 0, indent)))
+        return
+    drawn = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+    for column, folded in zip(columns, long, strict=True):
+        justify: Literal["left", "right"] = "right" if column in right else "left"
+        drawn.add_column(Text(column), justify=justify, overflow="fold", no_wrap=not folded)
     for row in cells:
         drawn.add_row(*(Text(cell) for cell in row))
-    Console(highlight=False, markup=False, emoji=False).print(drawn)
+    console.print(drawn)
+
+
+def _has_words(texts: Sequence[str]) -> bool:
+    return any(" " in text for text in texts if len(text) > _LONG)
+
+
+def _paragraph(columns: Sequence[str], row: Sequence[str], width: int) -> Iterator[tuple[Any, int]]:
+    """The first cell, and behind it the others that are not empty, each with its column's name; below it, indented, what
+    has no room. Lines, and how far each is indented.
+    """
+    from rich.text import Text
+
+    line, indent = Text(row[0]), 0
+    for column, cell in zip(columns[1:], row[1:], strict=True):
+        if not cell:
+            continue
+        item = Text.assemble((column, "dim"), " ", cell)
+        if indent + line.cell_len + _GAP + item.cell_len <= width:
+            line.append(" " * _GAP).append_text(item)
+        else:
+            yield line, indent
+            line, indent = item, 4
+    yield line, indent
 
 
 def plain_lines(
@@ -124,5 +172,6 @@ def heading(text: str) -> None:
 
 
 def tell(text: str) -> None:
-    """Say something that is not the answer: on standard error."""
-    print(safe_text(text), file=sys.stderr, flush=True)
+    """Say something that is not the answer: on standard error. That nobody can read it changes nothing of the answer."""
+    with contextlib.suppress(OSError, ValueError):
+        print(safe_text(text), file=sys.stderr, flush=True)

@@ -42,6 +42,16 @@ class Channel(Protocol):
         """Tell it. Takes a minute at most; raises ChannelError."""
 
 
+def _check_readable(ca: Path | None) -> None:
+    """Whoever is to be told could be reached, and nobody would look for the fault in a file."""
+    if ca is None:
+        return
+    try:
+        ca.open("rb").close()
+    except OSError as error:
+        raise ChannelError(f"the file of its authority, {ca}, cannot be read: {error.strerror}") from None
+
+
 @dataclass(frozen=True)
 class Webhook:
     """POSTs the JSON."""
@@ -58,6 +68,7 @@ class Webhook:
         headers = {"User-Agent": "hl7-interface", "Content-Type": "application/json"}
         if self.secret is not None:
             headers[self.header] = self.secret
+        _check_readable(self.ca)
         verify: Any = True if self.ca is None else str(self.ca)
         try:
             with requests.Session() as session:
@@ -97,6 +108,7 @@ class Mail:
 
     def tell(self, notice: Notice, sender: Sender) -> None:
         """Send it."""
+        _check_readable(self.ca)
         try:
             with self._server() as server:
                 if self.user is not None:

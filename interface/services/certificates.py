@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from zope.interface import implementer
 
@@ -45,6 +46,16 @@ class Pair:
     def ends(self) -> datetime:
         """Until when it is good."""
         return self.chain[0].not_valid_after_utc
+
+    @property
+    def is_for_servers(self) -> bool:
+        """Whether it says so, or does not say what it is for (extendedKeyUsage). A sender that looks takes no other."""
+        try:
+            usages = self.chain[0].extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        except (x509.ExtensionNotFound, ValueError):
+            return True
+        known = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE)
+        return any(one in usages for one in known)
 
     def context(self) -> Any:
         """For a port: TLS 1.2 at least, Twisted's ciphers (forward secrecy, AEAD first), no compression, no

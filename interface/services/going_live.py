@@ -69,7 +69,7 @@ def _life(engine: Engine, store: LiveStore) -> Life:
     text = store.seen(ENVIRONMENT) or ""
     life = Life.of_text(text) if text else None
     if life is None or life.environment != PRODUCTION:
-        raise CannotError("the store does not live in production yet: start the daemon first")
+        raise CannotError(NOT_THERE)
     if life.live:
         raise CannotError("it is live already")
     return life
@@ -110,7 +110,10 @@ def _ask_anew(
     return made
 
 
-_OURS = frozenset({"not-live"})
+NOT_THERE = "the store does not live in production yet: start the daemon first"
+"""What is open is not held for production before; nobody could say what the switch would do."""
+_OURS = frozenset({"not-live", "production-test", "not-test-patient"})
+"""With `incomplete:…`: reasons of the way here. Right after the start some requests still have theirs of before."""
 _TIMED = frozenset({"not-live", "lead-time", "paced"})
 MOST_DAYS = 3650
 MOST_PER_MINUTE = 60_000
@@ -157,14 +160,17 @@ class Preview:
 
 
 def preview(store: Store, choice: Choice, now: datetime) -> Preview:
-    """What the switch would do now; nothing is changed. Raises StoreError."""
+    """What the switch would do now; nothing is changed. Raises StoreError, CannotError."""
     at, today = now.timestamp(), now.date()
+    text = store.environments.remembered()
+    if text is not None and Life.of_text(text).environment != PRODUCTION:
+        raise CannotError(NOT_THERE)
     found = Preview(life_of(store, PRODUCTION, at))
     if choice.older_than_days is not None:
         found.drop_below = store.environments.first_since(at - choice.older_than_days * 86400.0)
     for row in store.environments.held():
         found.held += 1
-        others = set(row.codes) - _OURS
+        others = {code for code in row.codes if code not in _OURS and not code.startswith("incomplete:")}
         if row.appointment_date is not None and row.appointment_date < today:
             found.past += 1
         elif row.id < found.drop_below and "lead-time" not in others:
@@ -178,7 +184,7 @@ def preview(store: Store, choice: Choice, now: datetime) -> Preview:
             found.timed += 1
         else:
             found.sent += 1
-    found.tested = store.environments.delivered_in("production-test", limit=MOST_TESTED)
+    found.tested = store.environments.only_checked(today, MOST_TESTED)
     found.trained = trained(store)
     found.seconds = found.sent * 60.0 / choice.per_minute
     return found

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, exists, func, not_, or_, select, update
 
 from interface.store import counters, seen
 from interface.store.database import Part
 from interface.store.records.reasons import reasons_of
+from interface.store.records.slots import PRODUCTION_TEST
 from interface.store.schema import ASKED_BEFORE_PRODUCTION, intake_turn, messages, requests
 
 ENVIRONMENT = "environment"
@@ -30,13 +31,21 @@ _CREATED = (
     .order_by(requests.c.id)
     .limit(1)
 )
-_DELIVERED_IN = (
+_newer = requests.alias("newer")
+_ONLY_CHECKED = (
     select(requests.c.id)
     .where(
         ASKED_BEFORE_PRODUCTION,
-        requests.c.environment == bindparam("environment"),
-        requests.c.id > bindparam("after"),
+        requests.c.environment == PRODUCTION_TEST,
         requests.c.state == "delivered",
+        or_(requests.c.appointment_date.is_(None), requests.c.appointment_date >= bindparam("today")),
+        not_(
+            exists().where(
+                _newer.c.patient_id == requests.c.patient_id,
+                _newer.c.appointment_key == requests.c.appointment_key,
+                _newer.c.id > requests.c.id,
+            )
+        ),
     )
     .order_by(requests.c.environment, requests.c.id)
     .limit(bindparam("count"))
@@ -116,11 +125,10 @@ class Environments(Part):
                     least = found[0] + 1
         return least
 
-    def delivered_in(self, environment: str, *, after: int = 0, limit: int = _PAGE) -> list[int]:
-        """Requests that were delivered in staging or a production test, with ids above `after`, by id."""
-        wanted = {"environment": environment, "after": after, "count": limit}
+    def only_checked(self, today: date, most: int) -> list[int]:
+        """Requests that a production test delivered, for appointments to come that nothing was asked for since, by id."""
         with self._reading() as connection:
-            return list(connection.execute(_DELIVERED_IN, wanted).scalars())
+            return list(connection.execute(_ONLY_CHECKED, {"today": today, "count": most}).scalars())
 
     def patients_of_trials(self, *, after: int = 0) -> set[int]:
         """Patients in whose charts a message that is none of production (MSH-11 is T or D) was taken; ids above `after`."""

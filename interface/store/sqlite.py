@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -30,6 +31,10 @@ answers wait, and a work whose turns do, find it free for milliseconds and sleep
 
 _READING = "reading"
 
+_READ_VERSION = 19
+"""Which byte of a file says how it is to be read."""
+_WITHOUT_WAL = b"\x01"
+
 _INCREMENTAL = 2
 _PRAGMAS = (
     "synchronous=FULL",  # a commit is on disk when it returns: what is acknowledged is safe
@@ -43,6 +48,7 @@ _PRAGMAS = (
     "journal_size_limit=67108864",  # a WAL that grew behind a long reader is cut again
 )
 
+_UNOPENED = "the file cannot be opened"
 _CAUSES = {
     "SQLITE_READONLY_DBMOVED": "the file was moved or replaced",
     "SQLITE_IOERR_SHMSIZE": "the disk is full, or no memory can be shared there",
@@ -51,7 +57,7 @@ _CAUSES = {
     "SQLITE_BUSY": "another program holds it locked",
     "SQLITE_LOCKED": "another program holds it locked",
     "SQLITE_IOERR": "the disk gives read or write errors",
-    "SQLITE_CANTOPEN": "the file cannot be opened",
+    "SQLITE_CANTOPEN": _UNOPENED,
     "SQLITE_CORRUPT": "the file is damaged",
     "SQLITE_NOTADB": "the file is not a SQLite database, or is damaged",
     "SQLITE_PERM": "permission denied",
@@ -175,7 +181,8 @@ class SQLite(Database):
 
     def cause(self, error: BaseException | None) -> str:
         """By the error's name."""
-        return cause_of(error)
+        found = cause_of(error)
+        return _why_unopened(self.path) if found == _UNOPENED else found
 
     def stats(self, connection: Connection, schema_version: int) -> StoreStats:  # noqa: ARG002
         """Sizes of the files, and of the room that is left."""
@@ -208,6 +215,30 @@ def sqlite_path(url: str) -> Path:
     return path.resolve() if path.is_symlink() else path
 
 
+def _why_unopened(path: Path) -> str:
+    """Why SQLite could not open the file, its `-wal` or `-shm`. Looked at from without: whoever opens and closes one of them
+    gives up the locks that this process holds on it.
+    """
+    try:
+        if os.statvfs(path.parent).f_flag & os.ST_RDONLY:
+            return "the disk is read-only"
+        for file in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+            if file.exists() and not os.access(file, os.R_OK):
+                return f"permission denied: {file} belongs to {_owner(file)}"
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            return f"permission denied: nothing may be made in {path.parent}, which belongs to {_owner(path.parent)}"
+    except OSError:
+        pass
+    return _UNOPENED
+
+
+def _owner(path: Path) -> str:
+    try:
+        return path.owner()
+    except KeyError:  # no user has this number
+        return f"user {path.stat().st_uid}"
+
+
 def _inode(path: str) -> _Inode | None:
     """What tells a file from another of the same name; None when there is none."""
     try:
@@ -230,6 +261,34 @@ def check_place(path: Path) -> None:
         raise StoreError(f"the store {path} cannot be made: what is there is no file")
 
 
+def _check_restored(path: Path) -> None:
+    """Raise StoreError where a backup was copied to the place of a store whose WAL is still there: SQLite would write that
+    into the backup, which it knows nothing of, and damage it. A store says in its header that it has a WAL, a backup that
+    it has none. For a connection that is open, and has read nothing yet.
+    """
+    left = path.with_name(f"{path.name}-wal")
+    # looked at first: who has one has said so in the header before
+    if _size(left) and _header(path)[_READ_VERSION:] == _WITHOUT_WAL:
+        raise StoreError(
+            f"{path} is a backup, and {left.name} beside it belongs to the store that was there before, which SQLite "
+            f"would write into it: move {left.name} and {path.name}-shm away, and keep them"
+        )
+
+
+def _header(path: Path) -> bytes:
+    """The beginning of a file that SQLite has open here, read by its own number: to open and close it beside would give up
+    all locks that SQLite has on it in this process. Empty where the system does not tell the numbers.
+    """
+    with contextlib.suppress(OSError):
+        inode = _inode(str(path))
+        for number in map(int, os.listdir("/proc/self/fd")):  # noqa: PTH208 - names are all that is wanted
+            with contextlib.suppress(OSError):
+                found = os.fstat(number)
+                if (found.st_dev, found.st_ino) == inode:
+                    return os.pread(number, _READ_VERSION + 1, 0)
+    return b""
+
+
 def make_file(path: Path) -> None:
     """An empty file that only we can read, for SQLite to fill (its -wal and -shm take the same mode). Raises StoreError."""
     try:
@@ -250,7 +309,13 @@ def make_engine(path: Path, *, busy_ms: int = BUSY_MS, before: Callable[[], None
 
     def connect() -> sqlite3.Connection:
         before()
-        return sqlite3.connect(address, uri=True, check_same_thread=False, cached_statements=256)
+        opened = sqlite3.connect(address, uri=True, check_same_thread=False, cached_statements=256)
+        try:
+            _check_restored(path)
+        except StoreError:
+            opened.close()
+            raise
+        return opened
 
     engine = create_engine(f"sqlite:///{path}", creator=connect, poolclass=NullPool, hide_parameters=True)
 

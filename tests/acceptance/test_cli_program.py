@@ -162,6 +162,18 @@ def test_an_answer_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     assert b"cannot write: No space left on device" in done.stderr
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_what_is_said_beside_the_answer_may_be_lost(tmp_path: Path) -> None:
+    sample = tmp_path / "m.hl7"
+    sample.write_text("MSH|^~\\&|A|B|C|D|20260302||ADT^A08|1|P|2.5.1\rPID|1||T1^^^A^MR||Sample^Robin\r")
+    (tmp_path / "hl7-interface.toml").touch()
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*PROGRAM, "explain", str(sample)], stdout=subprocess.PIPE, stderr=full, cwd=tmp_path, check=False
+        )
+    assert (done.returncode, done.stdout.count(b"ADT^A08")) == (0, 1)
+
+
 def test_a_closed_standard_input_is_one_line(tmp_path: Path) -> None:
     done = subprocess.run(
         ["sh", "-c", 'exec "$0" -m interface explain - <&-', sys.executable],

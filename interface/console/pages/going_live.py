@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from interface.console.asked import Action, Around, Ask, Asked, Fields, Page, RefusedError, Shown
+from interface.services.by_hand import CannotError
 from interface.services.going_live import (
     MOST_DAYS,
     MOST_PER_MINUTE,
@@ -46,7 +47,10 @@ def read(store: Store, asked: Asked, around: Around) -> What:
         )
     choice = choice_of(asked.query if asked.path == HERE else asked.form)
     now = asked.local(asked.now + around.work_ahead)
-    found = preview(store, choice, now)
+    try:
+        found = preview(store, choice, now)
+    except CannotError as cannot:
+        raise RefusedError(400, f"It can't be thrown now: {cannot}, and come back.") from None
     if found.life.live:
         raise RefusedError(400, "It is live already: nothing to switch.")
     return What(found, choice, around.settings.site.name, around.settings.post_url)

@@ -67,6 +67,13 @@ def test_a_webhook_over_tls_is_told_only_where_its_certificate_is_trusted(author
     assert len(hook.got) == 1
 
 
+@pytest.mark.parametrize("kind", ["webhook", "mail"])
+def test_the_file_of_an_authority_that_is_not_there_is_what_is_told(kind: str, tmp_path: Path) -> None:
+    ca = tmp_path / "ca.pem"
+    channel = Webhook("https://127.0.0.1:1/", ca=ca) if kind == "webhook" else mail(1, "tls", ca=ca)
+    assert tell(channel) == f"the file of its authority, {ca}, cannot be read: No such file or directory"
+
+
 @contextmanager
 def deaf() -> Iterator[int]:
     """A port at which somebody takes connections and never says a word."""

@@ -1,6 +1,7 @@
 """Full disks, locks, read-only files and killed processes."""
 
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -8,6 +9,7 @@ import sys
 from contextlib import closing
 
 import pytest
+from small_disk import small_disk
 
 from interface.store import sqlite
 from interface.store.errors import NotStored, StoreError
@@ -187,3 +189,35 @@ def test_the_wal_grows_behind_a_long_reader_and_shrinks_by_itself_when_it_has_go
     store_some(100)
     assert wal() <= max(limit, 2 * 1000 * 4120), "SQLite writes back each 1000 pages"
     assert len(store.views.messages(limit=10_000)) == 201 * 20
+
+
+def unopened(path):
+    error = sqlite3.OperationalError("unable to open database file")
+    error.sqlite_errorname = "SQLITE_CANTOPEN"
+    return SQLite(path).cause(error)
+
+
+@pytest.mark.parametrize(
+    ("shut", "said"),
+    [
+        ("store.db", r"permission denied: .*/store\.db belongs to \w+"),
+        ("store.db-shm", r"permission denied: .*/store\.db-shm belongs to \w+"),
+        ("", r"permission denied: nothing may be made in .*, which belongs to \w+"),
+        ("nothing", "the file cannot be opened"),
+    ],
+)
+def test_a_store_that_is_not_this_users_says_whose_it_is(tmp_path, monkeypatch, shut, said):
+    for name in ("store.db", "store.db-shm"):
+        (tmp_path / name).touch()
+    forbidden = tmp_path / shut
+    monkeypatch.setattr(sqlite.os, "access", lambda file, _: file != forbidden)
+    assert re.fullmatch(said, unopened(tmp_path / "store.db"))
+
+
+def test_a_store_on_a_disk_that_is_read_only_says_so(tmp_path, keyring):
+    with small_disk(tmp_path / "disk", mib=4) as disk:
+        url = f"sqlite:///{disk.folder / 'store.db'}"
+        open_store(url, keyring).close()
+        subprocess.run(["mount", "-o", "remount,ro", str(disk.folder)], check=True)
+        with pytest.raises(StoreError, match=r"store\.db cannot be opened: the disk is read-only"):
+            open_store(url, keyring, create=False)

@@ -202,7 +202,7 @@ def test_timers_and_going_live(plans, store, fill):
         store.work.request_environments([1])
         list(store.environments.held())
         store.environments.first_since(1.0)
-        store.environments.delivered_in("production-test")
+        store.environments.only_checked(date(2026, 3, 5), 500)
 
     found = plans(go)
     no_table_is_scanned(found)

@@ -6,7 +6,9 @@ import pytest
 
 from interface.delivery.verdict import Reply
 from interface.rules import Policy
+from interface.services.by_hand import CannotError
 from interface.services.going_live import Choice, arguments_of, preview
+from interface.services.guarding import enter
 from interface.services.roster import arguments
 from interface.staging.imported import Imported
 from interface.store.records.lists import RequestFilter
@@ -71,6 +73,27 @@ def test_what_was_waiting_in_the_sandbox_is_held_in_production_until_the_switch_
 
 def test_the_switch_is_thrown_in_production_only(move):
     assert "restart it" in move("sandbox").ask("go-live", who="anna").result["problem"]
+
+
+@pytest.mark.parametrize(
+    ("before", "code"), [("staging", "not-test-patient"), ("production-test", "production-test")]
+)
+def test_what_the_switch_would_do_is_told_when_the_store_lives_in_production_and_not_before(
+    move, before, code
+):
+    site = move(before)
+    store, at = site.store, site.clock.at()
+    site.ask("choose", requests=[], by_hand=True, who="anna")
+    site.book("20260410")
+    site.turn()
+    assert reasons(site)[0][0] == code
+    with pytest.raises(CannotError, match="start the daemon first"):
+        preview(store, Choice(), at)
+    enter(store, "production", at.timestamp())
+    found = preview(store, Choice(per_minute=1), at)
+    assert (found.held, found.sent, found.staying, found.seconds) == (1, 1, 0, 60), "not settled anew yet"
+    move("production")
+    assert preview(store, Choice(per_minute=1), at).seconds == 60
 
 
 def test_going_back_closes_the_door_again(move):

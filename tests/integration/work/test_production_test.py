@@ -6,6 +6,7 @@ from interface.delivery.verdict import Reply
 from interface.rules import Policy
 from interface.services import production_test
 from interface.services.attempts import Ledger
+from interface.services.going_live import Choice, arguments_of, preview
 from interface.services.production_test import CHOOSE, fittest
 
 TAKEN = Reply(200, is_json_object=True, correlation_id="c")
@@ -245,6 +246,31 @@ def test_after_it_all_that_was_held_waits_for_the_switch(site, site_class, store
     live.turn()
     assert reasons(live)[1] == ["not-live"]
     assert not live.couriers.sent
+
+
+def test_what_was_asked_for_anew_once_is_not_said_to_be_so_by_a_second_switch_nor_what_is_past(
+    site, site_class, store
+):
+    site.couriers.free = 50
+    book(site, "T1", "T2", "T3", "T4")
+    book(site, "T5", day="20260310")
+    pick(site)
+    site.reply(TAKEN)
+    told = []
+    for environment in ("production", "staging", "production"):
+        moved = site_class(store, policy(environment))
+        moved.numbers, moved.clock.moment = site.numbers, site.clock.moment
+        moved.couriers.free = 50
+        moved.go_on(10 * 86400 if not told else 0)
+        moved.turn()
+        if environment == "production":
+            found = preview(store, Choice(), moved.clock.at())
+            asked = moved.ask("go-live", **arguments_of(found, Choice(), "anna")).result["asked_anew"]
+            told.append((len(found.tested), asked))
+            moved.turn()
+            moved.reply(TAKEN)
+        site = moved
+    assert told == [(4, 4), (0, 0)]
 
 
 def test_in_another_environment_its_commands_say_so(site_class, store):

@@ -370,7 +370,7 @@ def test_what_is_older_than_the_deletion_of_a_person_does_not_come_back(story):
     assert diagnoses(told.book(at="202603020930")) == []
 
 
-def test_an_a29_older_than_what_is_known_deletes_nothing(story):
+def test_an_a29_older_than_what_is_known_leaves_that(story):
     told = story()
     told.tell("ADT^A28", told.PID, DG1, at="202603020900")
     late = told.tell("ADT^A29", told.PID, at="202603020830")

@@ -133,12 +133,20 @@ def test_units_are_written_again_until_somebody_changes_them(
     assert code == 0
     assert out.startswith(f"wrote {folder / SERVICE}\nwrote {folder / SOCKET}\nnext, as root:\n")
     assert f"keys new {tmp_path / 'at-rest.key'}" in out
+    assert "interface.db" not in out
     assert "/etc/hl7-interface/credentials/api-key" in out
     assert "systemctl enable --now hl7-interface.socket hl7-interface.service" in out
     assert f"the service does not see {tmp_path}" in err
     assert sorted(file.name for file in folder.iterdir()) == [SERVICE, SOCKET]
 
     site("[[listener]]\nport = 2600\n")
+    store = tmp_path / "var" / "interface.db"
+    store.parent.mkdir()
+    store.touch()
+    code, out, _ = call("-c", str(path), "--dir", str(folder))
+    assert code == 0
+    assert f"  chown hl7-interface: {store}*    # made by a command of another user\n" in out
+    assert "interface.db" not in call("-c", str(path), "--dir", str(folder), "--user", store.owner())[1]
     assert call("-c", str(path), "--dir", str(folder))[0] == 0
     assert "ListenStream=127.0.0.1:2600" in (folder / SOCKET).read_text()
 

@@ -61,6 +61,10 @@ def test_no_command_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
             ["send", "--number", "x"],
             "send: argument --number: invalid int value: 'x'; see `hl7-interface send --help`",
         ),
+        (
+            ["alerts", "show"],
+            "alerts: no such subcommand: 'show' (choose from 'seen', 'test'); see `hl7-interface alerts --help`",
+        ),
         (["send", "--nope"], "send: unrecognized arguments: --nope; see `hl7-interface send --help`"),
         (["send", "--num", "1"], "send: unrecognized arguments: --num 1; see `hl7-interface send --help`"),
     ],

@@ -68,6 +68,26 @@ def test_a_table_on_a_terminal_is_folded_and_takes_no_markup(
     assert "[red]" in out and out.count("x") == 60 and all(len(line) <= 40 for line in out.splitlines())
 
 
+@pytest.mark.parametrize("columns", [150, 100, 80, 40])
+def test_on_a_narrow_terminal_ids_and_times_stay_whole(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setattr("interface.cli.output.is_terminal", lambda stream: True)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("NO_COLOR", "1")
+    names = ("id", "made", "state", "correlation id", "outcome", "reasons")
+    why = "patient.birthDate is missing: PID-7 has only a year: no full day"
+    row = (54, "2026-03-02 15:00:02", "delivered", "44ffbab9-84b4-442f-b5bf-079868b4d347", "", why)
+    table(names, [row, row], right=("id",))
+    out = capsys.readouterr().out
+    lines = out.splitlines()
+    assert all(len(line.rstrip()) <= columns for line in lines)
+    for whole in row[1:4]:
+        assert out.count(str(whole)) == 2
+    assert all(out.count(word) == 2 for word in ("birthDate", "missing:", "PID-7", "only"))
+    assert lines[0].startswith("id" if columns > 80 else "54  made 2026-03-02 15:00:02")
+
+
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner)))
 def test_json_says_exactly_what_was_given(value: object) -> None:
     import contextlib

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
+import sys
 from argparse import Namespace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,3 +48,13 @@ def test_the_day_that_now_names_begins_at_the_site(tmp_path: Path, monkeypatch: 
     for text in ("2026-03-08", "2026-03-08T10:00Z"):
         assert run(Namespace(config=str(settings), now=a_time(text))) == 0
     assert begun == [datetime(2026, 3, 8, 10, tzinfo=UTC)] * 2
+
+
+class Full(io.StringIO):
+    def write(self, text: str) -> int:
+        raise OSError(28, "No space left on device")
+
+
+def test_what_is_said_of_the_key_keeps_no_daemon_from_starting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", Full())
+    daemon._announce("the at-rest key file is open to every user of this machine")

@@ -84,7 +84,7 @@ def test_there_are_many() -> None:
     [
         ("hl7-interface messages --sinze=2d", "unrecognized arguments: --sinze=2d"),
         ("hl7-interface request show 7", "no command request"),
-        ("hl7-interface keys rotat", "invalid choice"),
+        ("hl7-interface keys rotat", "no such subcommand"),
         ("hl7-interface --verbose", "no option --verbose"),
     ],
 )

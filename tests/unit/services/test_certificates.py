@@ -5,6 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import trustme
+from authority import Authority
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID as Usage
 
 from interface.services.certificates import CertificateError, Renewable, read_pair
 
@@ -44,6 +47,21 @@ def test_what_is_out_of_its_time_is_refused(files):
     assert "has expired on" in refused(certificate, key)
     certificate, key = files(not_before=NOW + timedelta(days=1), not_after=NOW + timedelta(days=9))
     assert "is good from" in refused(certificate, key)
+
+
+@pytest.mark.parametrize(
+    ("usages", "may_be"),
+    [
+        ((), True),
+        ((Usage.SERVER_AUTH, Usage.CLIENT_AUTH), True),
+        ((Usage.ANY_EXTENDED_KEY_USAGE,), True),
+        ((Usage.CLIENT_AUTH,), False),
+    ],
+)
+def test_whether_it_may_be_a_servers_is_told(tmp_path, usages, may_be):
+    extensions = (x509.ExtendedKeyUsage(usages),) if usages else ()
+    files = Authority(tmp_path).issue_plain("interface.example.org", "tls", extensions)
+    assert read_pair(*files, NOW).is_for_servers == may_be
 
 
 def test_a_pipe_keeps_nobody_waiting_and_a_huge_file_is_not_read_whole(files, tmp_path):
