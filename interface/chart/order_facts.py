@@ -112,6 +112,13 @@ def keep_original_date(facts: dict[str, Fact]) -> None:
         del facts["prescription.prescribedDate"]
 
 
+def leave_later_date(facts: dict[str, Fact], at: str) -> None:
+    """The date of a message behind the one that opened the order is not that on which it was prescribed."""
+    known = facts.get("prescription.prescribedDate")
+    if known is not None and known.at > at and not _is_original(known):
+        del facts["prescription.prescribedDate"]
+
+
 def take_date(facts: dict[str, Fact], fact: Fact, *, opens: bool) -> None:
     """RXE-32, else the date of the message that opened the order; later actions don't move it."""
     known = facts.get("prescription.prescribedDate")

@@ -26,6 +26,7 @@ from interface.chart.order_facts import (
     is_empty,
     is_of_the_drug,
     keep_original_date,
+    leave_later_date,
     stated_at,
     stated_otherwise,
     take_code,
@@ -281,6 +282,8 @@ class _Taking:
         """Only what opens or changes an order states it anew; all else adds what was not known."""
         facts = dict(old.facts)
         states = self.states
+        if self.effect == "open" and states and not newer:
+            leave_later_date(facts, self.reading.at)
         for field, fact in (self._stated(old, facts) if states else self._added(old)).items():
             known = facts.get(field)
             if field == "prescription.prescribedDate":

@@ -682,6 +682,14 @@ class TestPrescribedDate:
             told.tell("RDE^O11", told.PID, *second)
         assert prescription(told).get("prescribedDate") == date
 
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+    @pytest.mark.parametrize("opened", [None, "20260101"])
+    def test_it_is_no_later_actions_where_that_comes_first(self, told, order, opened):
+        said = [(orc(f9=opened or ""), rxe()), (orc("XO", f9="20260201"), rxe())]
+        for place in order:
+            told.tell("RDE^O11", told.PID, *said[place], at=f"2026022809{place}000")
+        assert prescription(told).get("prescribedDate") == (opened and "2026-01-01")
+
 
 class TestDispenses:
     @pytest.mark.parametrize("kind", ["RDS^O13", "RAS^O17"])
