@@ -7,7 +7,7 @@ from interface.chart.model import Order
 from interface.chart.order_drugs import NAME, PRODUCT, is_ndc
 from interface.chart.order_numbers import same_drug, text_label
 from interface.chart.update import merge
-from interface.rules.facts import Fact, Item, value_of
+from interface.rules.facts import Fact, Item, Leaf, value_of
 
 # What an order states as a whole: a change that brings one of them leaves no old one beside it to contradict it.
 DOSAGE: tuple[str, ...] = ("prescription.text", "prescription.timing", "prescription.dose")
@@ -33,6 +33,18 @@ def stated_at(order: Order) -> str:
         control = None  # what ended the order, or asked
     stated = (fact.at for fact in (control, name) if fact is not None)
     return "" if order.added else max(stated, default="")
+
+
+def stated_otherwise(known: Item, told: Item, message: str) -> list[Leaf]:
+    """What that message has said of an order's dosage, and says otherwise in `told` (a dose that tapers off)."""
+    if not any(field in told for field in DOSAGE):
+        return []
+    before = [(field, fact) for field in DOSAGE if (fact := known.get(field)) is not None]
+    return [
+        fact.leaves[0]
+        for field, fact in before
+        if fact.message == message and fact.leaves and (field not in told or told[field].value != fact.value)
+    ]
 
 
 def filled(facts: Item, more: Item, *, added: bool) -> dict[str, Fact]:
@@ -97,6 +109,13 @@ def keep_original_date(facts: dict[str, Fact]) -> None:
     """Of a message that did not prescribe it, an order has no date but the original one."""
     stated = facts.get("prescription.prescribedDate")
     if stated is not None and not _is_original(stated):
+        del facts["prescription.prescribedDate"]
+
+
+def leave_later_date(facts: dict[str, Fact], at: str) -> None:
+    """The date of a message behind the one that opened the order is not that on which it was prescribed."""
+    known = facts.get("prescription.prescribedDate")
+    if known is not None and known.at > at and not _is_original(known):
         del facts["prescription.prescribedDate"]
 
 

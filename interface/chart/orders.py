@@ -26,7 +26,9 @@ from interface.chart.order_facts import (
     is_empty,
     is_of_the_drug,
     keep_original_date,
+    leave_later_date,
     stated_at,
+    stated_otherwise,
     take_code,
     take_date,
 )
@@ -72,6 +74,9 @@ def _opens_none(item: Item, *, adds: bool) -> bool:
     if adds and (effect == "end" or not text_label(item.get(NAME))):
         return True
     return not effect and control_of(item) is not None
+
+
+_TWICE = "the message states the order twice, of one drug under one number: the last counts"
 
 
 class _Taking:
@@ -208,6 +213,11 @@ class _Taking:
 
     def _change(self, index: int) -> None:
         reading, old = self.reading, self.known[index]
+        if index in self.touched and self.states:
+            self.left_out += [
+                LeftOut(leaf.source, str(leaf.value), _TWICE)
+                for leaf in stated_otherwise(old.facts, self.item, reading.control_id)
+            ]
         self.touched.add(index)
         newer = reading.at >= old.at
         ids = tuple(dict.fromkeys((*old.ids, *self.ids)))
@@ -272,6 +282,8 @@ class _Taking:
         """Only what opens or changes an order states it anew; all else adds what was not known."""
         facts = dict(old.facts)
         states = self.states
+        if self.effect == "open" and states and not newer:
+            leave_later_date(facts, self.reading.at)
         for field, fact in (self._stated(old, facts) if states else self._added(old)).items():
             known = facts.get(field)
             if field == "prescription.prescribedDate":

@@ -326,11 +326,17 @@ def remove_person(chart: Chart, at: str) -> None:
     """A29: all that was known of the person up to then but the numbers, and what withholds or protects; nothing older comes
     back.
     """
+    mrn = chart.patient.get("patient.mrn.extension")
     chart.patient = {
         field: fact
         for field, fact in chart.patient.items()
         if fact.at > at or is_protection(field) or field.startswith(VISIT_PROTECTED)
     }
+    if mrn is not None and mrn.at <= at and len(chart.keys) > 1:
+        why = "the patient was deleted (A29), and the number in PID-3 is one that a merge has retired"
+        chart.patient["patient.mrn.extension"] = Fact(
+            None, (), mrn.rule, at, mrn.message, (), why, deleted=True
+        )
     chart.problems = [entry for entry in chart.problems if entry.at > at or entry.gone == "withheld"]
     chart.orders = [entry for entry in chart.orders if entry.at > at or is_withheld(entry)]
     chart.appointments = {

@@ -218,7 +218,11 @@ def _move(book: Rulebook, context: Context, group: Group) -> Move:
     facts = read_rules(book.message, context, group)
     before = read_rules(book.merge, context, group)
     mrn, prior = facts.get(MRN), before.get("merge.prior")
-    retired = [] if prior is None else _of_one_authority(context, mrn, prior.value or ())
+    named = [] if prior is None else prior.value or []
+    if mrn is not None and mrn.value is None and named and all(number["by"] for number in named):
+        # of several numbers one may be left
+        mrn = facts[MRN] = _without(book, context, group, named) or mrn
+    retired = _of_one_authority(context, mrn, named)
     if mrn is not None and not set(_keys(mrn)).isdisjoint(map(_key, retired)):
         mrn = facts[MRN] = _without(book, context, group, retired) or mrn
     why = [book.why_of(fact) for fact in (mrn, prior) if fact is not None and fact.why]

@@ -351,6 +351,17 @@ def test_a29_takes_the_person_out_and_withdraws_what_waits(story):
     assert diagnoses(told.book()) == []
 
 
+def test_under_a_retired_number_of_who_was_deleted_the_hold_says_so(story):
+    told = story()
+    told.tell("ADT^A40", told.PID, mrg())
+    told.tell("ADT^A29", told.PID)
+    held = told.book(pid=OLD)
+    assert (held["decision"], codes(held)) == ("hold", ["missing:patient.mrn.extension"])
+    assert "deleted (A29)" in held["reasons"][0]["text"]
+    answer = told.tell("ADT^A28", told.PID)
+    assert (answer["decision"], number(answer)) == ("post", "T1001")
+
+
 def test_what_is_older_than_the_deletion_of_a_person_does_not_come_back(story):
     told = story()
     told.tell("ADT^A29", told.PID, at="202603020900")

@@ -292,6 +292,21 @@ class TestNumbers:
         told.tell("RDE^O11", told.PID, orc("CA", **named))
         assert medications(told) == ["+metformin"]
 
+    @pytest.mark.parametrize("between", [[], [orc()]])
+    def test_of_one_drug_that_is_stated_twice_under_one_number_the_last_counts_and_it_is_said(
+        self, told, between
+    ):
+        first, second = rxe(f1="^BID", f3="4", f5="TAB", f7="^4 daily"), rxe(f3="2", f5="TAB", f7="^2 daily")
+        answer = told.tell("RDE^O11", told.PID, orc(), first, *between, second)
+        assert prescription(told)["dosageInstruction"]["text"] == "2 daily"
+        assert [(source, value) for source, value, _ in left(answer)] == [
+            ("RXE-7.2", "4 daily"),
+            ("RXE-1.2.1", "BID"),
+            ("RXE-3", "4"),
+        ]
+        again = told.tell("RDE^O11", told.PID, orc(), second, *between, second)
+        assert left(again) == []
+
     @pytest.mark.parametrize("end", [[orc("DC")], [orc("DC"), rxe()], [orc("DC", filler="C"), rxe()]])
     def test_a_cancel_ends_all_orders_of_its_number_and_drug(self, told, end):
         told.tell("RDE^O11", told.PID, orc(filler="A"), rxe(), orc(filler="B"), rxe())
@@ -666,6 +681,14 @@ class TestPrescribedDate:
         if second:
             told.tell("RDE^O11", told.PID, *second)
         assert prescription(told).get("prescribedDate") == date
+
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+    @pytest.mark.parametrize("opened", [None, "20260101"])
+    def test_it_is_no_later_actions_where_that_comes_first(self, told, order, opened):
+        said = [(orc(f9=opened or ""), rxe()), (orc("XO", f9="20260201"), rxe())]
+        for place in order:
+            told.tell("RDE^O11", told.PID, *said[place], at=f"2026022809{place}000")
+        assert prescription(told).get("prescribedDate") == (opened and "2026-01-01")
 
 
 class TestDispenses:

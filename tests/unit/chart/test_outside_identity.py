@@ -350,6 +350,30 @@ def test_a_merge_may_list_both_numbers_in_pid_3(story, both):
     assert (number(booked), diagnoses(booked)) == ("T1001", ["E11.9"])
 
 
+@pytest.mark.parametrize("authority", ["LFC", "OTHER"])
+def test_also_where_no_authority_is_set(story, authority):
+    told = story(mrn_authority=())
+    told.tell("ADT^A08", pid("T2002"), DG1)
+    both = told.pid(f3=f"T2002^^^LFC^MR~T1001^^^{authority}^MR")
+    assert codes(told.tell("ADT^A40", both, mrg("T2002"))) == ["merged"]
+    booked = told.book(pid=told.pid(f3=f"T1001^^^{authority}^MR"))
+    assert (number(booked), diagnoses(booked)) == ("T1001", ["E11.9"])
+
+
+@pytest.mark.parametrize(
+    ("third", "retired"),
+    [
+        ("~T3003^^^LFC^MR", "T2002^^^LFC^MR"),
+        ("", "T2002"),  # of which of the two authorities it is can't be told
+    ],
+)
+def test_but_held_where_more_than_one_could_be_meant(story, third, retired):
+    told = story(mrn_authority=())
+    several = told.pid(f3=f"T2002^^^LFC^MR~T1001^^^OTHER^MR{third}")
+    answer = told.tell("ADT^A40", several, f"MRG|{retired}")
+    assert (answer["decision"], codes(answer)) == ("hold", ["no-mrn"])
+
+
 def test_of_several_own_numbers_the_first_counts_and_it_is_said(story):
     told = story()
     answer = told.book(pid=told.pid(f3="T1001^^^LFC^MR~T9^^^LFC^MR"))
