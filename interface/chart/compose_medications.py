@@ -13,7 +13,7 @@ from interface.chart.labels import label_of, labelled
 from interface.chart.model import Chart, Order
 from interface.chart.order_states import is_withheld
 from interface.rules.facts import Fact, LeftOut
-from interface.rules.types.medication import NDC, ndc11
+from interface.rules.types.ndc import NDC, ndc11
 
 _PRESCRIPTION = tuple(
     (name, f"prescription.{name}")

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING
 from interface.chart.holds import hold
 from interface.chart.model import Asked, Chart
 from interface.chart.outcome import NOBODYS, Other, Outcome
-from interface.chart.people import absorb, give_up_number, lead_to_each_other, move, renumber, take_number
+from interface.chart.people import (
+    absorb,
+    give_up_number,
+    keep_number,
+    lead_to_each_other,
+    move,
+    renumber,
+    take_number,
+)
 from interface.chart.settle import Composed, Settling
 from interface.chart.update import take_patient, take_protection
 from interface.chart.visits import number_now
@@ -147,7 +155,11 @@ def _merge(people: People, group: Move, reading: Reading) -> list[Reason]:
             reasons.append(_MOVED_ON)
             continue
         else:
+            own, since = retired.chart.keys[:1], retired.chart.own_since
+            mrn = retired.chart.patient.get("patient.mrn.extension")
             people.absorb(person, retired)
+            if own != [prior] and since > max(reading.at, person.chart.own_since):
+                keep_number(person.chart, mrn, own[0], since)
             reasons.append(
                 Reason("merged", f"{reading.type} makes two patients one; the number in MRG is retired")
             )

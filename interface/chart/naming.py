@@ -61,6 +61,28 @@ def known_twice(chart: Chart, reading: Reading, key: str) -> Appointment | None:
     return others[0] if len(others) == 1 and others[0].by_placer else None
 
 
+def name_alike(one: Chart, other: Chart) -> None:
+    """Of two charts that become one: what one of them knows by its placer's number alone is named as the other names it.
+
+    Where several appointments have that placer's number it stays as it is.
+    """
+    for here, there in ((one, other), (other, one)):
+        for entry in [entry for entry in here.appointments.values() if entry.by_placer]:
+            placer = text_of(entry.facts, "appointment.placer")
+            keys = {
+                known.key
+                for known in (*here.appointments.values(), *there.appointments.values())
+                if not known.by_placer
+                and placer
+                and text_of(known.facts, "appointment.placer") == placer
+                and _occurrence(known.key) == _occurrence(entry.key)
+            }
+            if len(keys) == 1 and keys.isdisjoint(here.appointments):
+                (key,) = keys
+                del here.appointments[entry.key]
+                here.appointments[key] = change(entry, key=key, by_placer=False)
+
+
 def _occurrence(key: str) -> str:
     """SCH-3 in an appointment's key; empty when it has none."""
     return key.rpartition("#")[2] if "#" in key else ""

@@ -9,7 +9,7 @@ from interface.chart.labels import labelled
 from interface.chart.model import Given, Order, Since, change
 from interface.chart.order_numbers import same_drug, text_label
 from interface.rules.facts import Fact, Item
-from interface.rules.types.medication import NDC
+from interface.rules.types.ndc import NDC
 
 NAME, PRODUCT = "medication.nameCode", "prescription.code"
 

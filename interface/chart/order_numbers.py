@@ -77,7 +77,7 @@ class KnownOrders:
     takes one pass over the chart's orders; of drugs nothing is noted until a number has many orders.
     """
 
-    __slots__ = ("_by_drug", "_by_number", "_named", "_orders", "_replacing")
+    __slots__ = ("_by_drug", "_by_number", "_dropped", "_named", "_orders", "_replacing")
 
     def __init__(self, orders: list[Order]) -> None:
         """`orders`: the chart's own list, which `add` and `put` change."""
@@ -87,6 +87,7 @@ class KnownOrders:
         self._named: set[int] = set()
         """The places of orders that name a drug; kept with `_by_drug`."""
         self._replacing: list[Fact] | None = None
+        self._dropped: set[int] = set()
         for place, order in enumerate(orders):
             self._note(place, order.ids)
 
@@ -113,12 +114,21 @@ class KnownOrders:
         found: set[int] = set()
         for text in ids:
             found.update(self._by_number.get(_bare(text), ()))
-        return sorted(found)
+        return sorted(found - self._dropped if self._dropped else found)
+
+    def drop(self, place: int) -> None:
+        """The order in that place is part of another by now. The places of the others stay until `leave_dropped`."""
+        self._dropped.add(place)
+
+    def leave_dropped(self) -> None:
+        """Take out of the chart what was dropped; nothing is asked or told here after that."""
+        for place in sorted(self._dropped, reverse=True):
+            del self._orders[place]
 
     def replaced(self, ids: tuple[str, ...], at: str) -> Fact | None:
         """What a replacement order (RO) that is newer than `at` and came before says of the order it names (ORC-8)."""
         if self._replacing is None:
-            self._replacing = [parent for order in self._orders if (parent := _parent_of(order)) is not None]
+            self._replacing = [parent for order in self._orders if (parent := parent_of(order)) is not None]
         mine = [_Number.of(text) for text in ids] if self._replacing else []
         for parent in self._replacing:
             theirs = [_Number.of(text) for text in parent.value or ()]
@@ -204,7 +214,7 @@ class KnownOrders:
             self._by_number.setdefault(_bare(text), []).append(place)
 
 
-def _parent_of(order: Order) -> Fact | None:
+def parent_of(order: Order) -> Fact | None:
     """What a replacement order names. A chart of before has it beside the order's last action alone."""
     if order.replaces is None and text_of(order.facts, "order.control") == "replaces":
         return order.facts.get("order.parent")
@@ -226,6 +236,11 @@ def _drug_keys(facts: Item) -> list[object]:
 def _bare(text: str) -> str:
     """A number and its kind, without who gave it: `P:123` of `P:123^EPIC^1.2.3^ISO`."""
     return text.partition("^")[0] if text[:1] in "PF" else text
+
+
+def may_be_one(one: Iterable[str], other: Iterable[str]) -> bool:
+    """Whether two orders have no different numbers of the same kind."""
+    return not _disagree([_Number.of(text) for text in one], [_Number.of(text) for text in other])
 
 
 def _disagree(mine: list[_Number], theirs: list[_Number]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from interface.chart.joined_orders import join_named
 from interface.chart.labels import unlabelled
 from interface.chart.model import Chart, Order, change
 from interface.chart.order_drugs import (
@@ -55,6 +56,7 @@ def take_orders(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> None
             taking.take()
         else:
             taking.say_unknown()
+    known.leave_dropped()
 
 
 def take_confidential_orders(chart: Chart, reading: Reading, left_out: list[LeftOut]) -> None:
@@ -106,6 +108,8 @@ class _Taking:
     def take(self) -> None:
         """Take it in."""
         found = self.known.find(self.item, self.ids, self.touched)
+        if len(found) > 1 and self.touched.isdisjoint(found):
+            found = join_named(self.known, self.ids, found)
         if len(found) > 1 and not self._all_are_meant(found):
             if self.effect != "open" or not text_label(self.item.get(NAME)):
                 self._leave_out("several orders have this number: which is meant can't be told")
@@ -124,12 +128,11 @@ class _Taking:
             self._leave_out("the order has no number and names no drug: which is meant can't be told")
 
     def _all_are_meant(self, found: list[int]) -> bool:
-        """Whether the message ends, under the very number they share, all orders of that number."""
-        named = set(self.ids)
-        return (
-            self.effect == "end"
-            and self.item.get(NAME) is None
-            and all(named & set(self.known[index].ids) for index in found)
+        """Whether the message ends, under the very number they share, all orders of that number, or those of a drug."""
+        named, drug = set(self.ids), self.item.get(NAME)
+        return self.effect == "end" and all(
+            named & set(order.ids) and (drug is None or same_drug(drug, order.facts.get(NAME)))
+            for order in map(self.known.__getitem__, found)
         )
 
     def _leave_out(self, why: str) -> None:
@@ -167,9 +170,7 @@ class _Taking:
             added=not self.states,
             replaces=self._replaces(),
         )
-        since = "" if order.unsaid else self.reading.at
-        if (parent := self.known.replaced(self.ids, since)) is not None:
-            order = replaced(order, parent, parent.message, parent.at)
+        order = self._replaced_by_now(order)
         self.touched.add(self.known.add(with_product(order, self.dispensed)))
 
     def _of_the_order(self) -> dict[str, Fact]:
@@ -191,8 +192,8 @@ class _Taking:
         self.left_out.append(LeftOut(source, named, f"{source} opens nothing, and the order is not known"))
 
     def _replaces(self) -> Fact | None:
-        """What a replacement order (RO) names in ORC-8."""
-        replaces = text_of(self.item, "order.control") == "replaces"
+        """What a replacement order (RO) names in ORC-8; a dispense or administration ends none."""
+        replaces = not self.adds and text_of(self.item, "order.control") == "replaces"
         return self.item.get("order.parent") if replaces else None
 
     def _drug_leaf(self) -> Leaf | None:
@@ -252,6 +253,8 @@ class _Taking:
             changed = change(
                 changed, ended=False, ended_leaf=leaf, ended_message=reading.control_id, ended_rule=self.rule
             )
+        if len(ids) > len(old.ids):
+            changed = self._replaced_by_now(changed)
         changed = with_product(changed, self.dispensed)
         if self.dispensed is not None and is_of_other_drug(changed, self.dispensed):
             self._say_forgotten(self.dispensed.product, named_since=True)
@@ -395,6 +398,14 @@ class _Taking:
         )
 
     # ------------------------------------------------------------ replaced
+
+    def _replaced_by_now(self, order: Order) -> Order:
+        """The order, which may have been replaced under the number that this message gives it."""
+        since = "" if order.unsaid else order.state_since
+        parent = self.known.replaced(order.ids, since)
+        if parent is None or parent is order.replaces:
+            return order
+        return replaced(order, parent, parent.message, parent.at)
 
     def _end_parent(self, parent: Fact) -> None:
         """A replacement order ends the one it names (ORC-8), unless that is the order itself."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from interface.chart.joined_orders import absorb_orders
 from interface.chart.joined_problems import absorb_problems
 from interface.chart.model import OPEN, Appointment, Asked, Chart, Discharge, Order, Problem, change
-from interface.chart.order_drugs import as_stated, since_stated, with_product
-from interface.chart.order_facts import filled, stated_at
-from interface.chart.order_states import is_withheld, with_state
+from interface.chart.naming import name_alike
+from interface.chart.order_states import is_withheld
 from interface.chart.update import VISIT_PROTECTED, absorb_protection, is_protection, leave_clinic, merge
 from interface.chart.visits import note_renumbered, number_now, same_number
 from interface.chart.withhold import spread
@@ -32,7 +32,8 @@ def absorb(chart: Chart, retired: Chart) -> list[Asked]:
             merge(chart.patient, field, fact)
     absorb_protection(chart.patient, retired.patient)
     absorb_problems(chart, retired.problems)
-    _absorb_orders(chart, retired.orders)
+    absorb_orders(chart, retired.orders)
+    name_alike(chart, retired)
     twice = [
         asked
         for key, appointment in retired.appointments.items()
@@ -65,58 +66,6 @@ def _is_before_the_list(chart: Chart, entry: Problem) -> bool:
     if entry.listed or not entry.visit or entry.gone == "withheld":
         return False
     return entry.at < chart.snapshots.get(entry.visit, "")
-
-
-def _absorb_orders(chart: Chart, orders: list[Order]) -> None:
-    """Each becomes one with the first that has a number in common with it, if there is one."""
-    places: dict[str, int] = {}
-    for place, known in enumerate(chart.orders):
-        for number in known.ids:
-            places.setdefault(number, place)
-    for order in orders:
-        place = min((places[number] for number in order.ids if number in places), default=len(chart.orders))
-        if place < len(chart.orders):
-            order = chart.orders[place] = _joined_orders(chart.orders[place], order)
-        else:
-            chart.orders.append(order)
-        for number in order.ids:
-            places[number] = min(place, places.get(number, place))
-
-
-def _joined_orders(known: Order, order: Order) -> Order:
-    """What two charts know of one order."""
-    withheld = [entry for entry in (known, order) if is_withheld(entry)]
-    newer, older = (known, order) if known.at >= order.at else (order, known)
-    said = older if newer.unsaid or older.state_since > newer.state_since else newer
-    if said is older and not older.unsaid:  # a dispense since says nothing of the state
-        newer = with_state(
-            newer,
-            ended=older.ended,
-            leaf=older.ended_leaf,
-            message=older.ended_message,
-            rule=older.ended_rule,
-            at=older.state_since,
-        )
-    if not withheld:
-        more, base = sorted(map(as_stated, (older, newer)), key=stated_at)
-        other = more.facts.get("medication.nameCode")
-        if other is not None and not more.added:
-            base = since_stated(base, other, other.at)
-        joined = change(
-            newer,
-            facts=filled(base.facts, more.facts, added=more.added),
-            added=base.added,
-            drug_since=base.drug_since,
-            name_since=base.name_since,
-            given=base.given,
-            product=None,
-            visit=base.visit or more.visit,
-            account=base.account or more.account,
-        )
-        newer = with_product(joined, more.given)
-    taken = max(withheld, key=lambda entry: entry.at) if withheld else newer
-    one: Order = change(taken, ids=tuple(dict.fromkeys((*taken.ids, *newer.ids, *older.ids))))
-    return one
 
 
 def _absorb_discharge(chart: Chart, visit: str, discharge: Discharge) -> None:
@@ -164,6 +113,14 @@ def take_number(chart: Chart, mrn: Fact | None, key: str) -> None:
     chart.keys = [key, *(known for known in chart.keys if known != key)]
     if mrn is not None and mrn.value is not None:
         chart.patient["patient.mrn.extension"] = change(mrn, value=mrn.value["extension"])
+
+
+def keep_number(chart: Chart, mrn: Fact | None, key: str, since: str) -> None:
+    """The number that a newer merge has made the patient's own stays so through an older one that comes late."""
+    chart.keys = [key, *(known for known in chart.keys if known != key)]
+    chart.own_since = since
+    if mrn is not None:
+        chart.patient["patient.mrn.extension"] = mrn
 
 
 def give_up_number(chart: Chart, key: str, facts: Item) -> None:
@@ -273,18 +230,16 @@ def move(
     discharges = {v: end for v, end in source.discharges.items() if is_moved(v) and end.at <= at}
     for number in discharges:
         del source.discharges[number]
-    twice = absorb(
-        target,
-        Chart(
-            [],
-            problems=problems,
-            orders=orders,
-            appointments={e.key: _not_released(e) for e in moved},
-            snapshots=snapshots,
-            coded_together=_coded_together(source, problems),
-            discharges=discharges,
-        ),
+    part = Chart(
+        [],
+        problems=problems,
+        orders=orders,
+        appointments={e.key: _not_released(e) for e in moved},
+        snapshots=snapshots,
+        coded_together=_coded_together(source, problems),
+        discharges=discharges,
     )
+    twice = absorb(target, part)
     gone = {visit, *visits, *visits_billed, *[entry.visit_number for entry in moved]}
     for field in [found for number in gone for found in _protections(source, number)]:
         if field in source.patient and source.patient[field].at <= at:
@@ -301,7 +256,7 @@ def move(
         ]
         for known in back:
             del target.accounts_gone[known]
-    return [entry.key for entry in moved], twice
+    return list(part.appointments), twice
 
 
 def _not_released(entry: Appointment) -> Appointment:
@@ -349,7 +304,7 @@ def remove_visit(chart: Chart, visit: str, at: str) -> bool:
     """A23: what a visit said up to then goes, and nothing older of it comes back; whether there was anything."""
 
     def stays(entry: Problem | Order | Appointment, number: str) -> bool:
-        newest = max(entry.at, entry.status_at) if isinstance(entry, Appointment) else entry.at
+        newest = _newest(entry) if isinstance(entry, Appointment) else entry.at
         return newest > at or number != visit
 
     before = len(chart.problems) + len(chart.orders) + len(chart.appointments)
@@ -362,14 +317,34 @@ def remove_visit(chart: Chart, visit: str, at: str) -> bool:
     return before > len(chart.problems) + len(chart.orders) + len(chart.appointments)
 
 
+def appointments_up_to(chart: Chart, at: str) -> list[Appointment]:
+    """Those of which nothing newer was said."""
+    return [entry for entry in chart.appointments.values() if _newest(entry) <= at]
+
+
 def remove_person(chart: Chart, at: str) -> None:
-    """A29: all that is known of the person but the numbers, and what withholds or protects; nothing older comes back."""
+    """A29: all that was known of the person up to then but the numbers, and what withholds or protects; nothing older comes
+    back.
+    """
     chart.patient = {
         field: fact
         for field, fact in chart.patient.items()
-        if is_protection(field) or field.startswith(VISIT_PROTECTED)
+        if fact.at > at or is_protection(field) or field.startswith(VISIT_PROTECTED)
     }
-    chart.problems = [entry for entry in chart.problems if entry.gone == "withheld"]
-    chart.orders = [entry for entry in chart.orders if is_withheld(entry)]
-    chart.appointments, chart.snapshots, chart.discharges, chart.removed = {}, {}, {}, {"": at}
-    chart.accounts_gone = {}
+    chart.problems = [entry for entry in chart.problems if entry.at > at or entry.gone == "withheld"]
+    chart.orders = [entry for entry in chart.orders if entry.at > at or is_withheld(entry)]
+    chart.appointments = {
+        key: change(entry, facts={field: fact for field, fact in entry.facts.items() if fact.at > at})
+        for key, entry in chart.appointments.items()
+        if _newest(entry) > at
+    }
+    chart.discharges = {visit: end for visit, end in chart.discharges.items() if end.at > at}
+    for times in (chart.snapshots, chart.accounts_gone, chart.removed):
+        for name in [name for name, then in times.items() if then <= at]:
+            del times[name]
+    chart.removed[""] = at
+
+
+def _newest(appointment: Appointment) -> str:
+    """When anything was said of it last."""
+    return max(appointment.at, appointment.status_at)

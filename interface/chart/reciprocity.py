@@ -24,7 +24,7 @@ from interface.chart.order_states import is_withheld
 from interface.chart.withhold import CONFIDENTIAL, WITHHELD_BY
 from interface.rules.facts import LeftOut, value_of
 from interface.rules.policy import Policy
-from interface.rules.types.medication import NDC, ndc11
+from interface.rules.types.ndc import NDC, ndc11
 
 if TYPE_CHECKING:
     from interface.rules.rulebook import Rulebook

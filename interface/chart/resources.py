@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from interface.chart.model import STATE_UNSAID, Appointment, change
 from interface.rules.facts import Fact, Item
@@ -41,25 +41,22 @@ def take_resources(facts: dict[str, Fact], reading: Reading) -> None:
     """The resources that a message lists, or what S20 to S22 leave of them; with a clinician his part as provider goes.
 
     The time of the fact is that of the last list (`STATE_UNSAID`: none has come). What S20 to S22 have said since is kept
-    for an older list that comes late: `added` and `gone`, and when they did last (`gone_at`).
+    for an older list that comes late: `added` and `gone`, and when they did last (`gone_at`); of whatever was taken out,
+    when that was (`out`), for an older message that names it as the clinician.
     """
     fact, known = reading.facts.get(_RESOURCES), facts.get(_RESOURCES)
     if fact is None:
         return
-    before = known.value if known is not None else {}
+    before: dict[str, Any] = known.value if known is not None else {}
     there, names, gone_at = fact.value["there"], fact.value["gone"], before.get("gone_at", "")
+    out = _out(before)
+    out |= {name: max(fact.at, out.get(name, "")) for name in names}
+    _take_provider_out(facts, out, fact.message)
     takes_out = reading.event.cancels_when_empty
-    behind = before.get("gone", []) if not takes_out and fact.at < gone_at else []
-    gone = {*names, *behind}
-    out_at = gone_at if behind else fact.at
-    provider = facts.get(PROVIDER)
-    is_there = provider is not None and provider.value is not None and provider.at <= out_at
-    if provider is not None and is_there and not gone.isdisjoint(_known_by(provider)):
-        facts[PROVIDER] = Fact(None, (), provider.rule, out_at, fact.message, deleted=True)
-    if known is not None and fact.at < known.at:
-        return  # something newer has listed what is there
     value = {"there": there, "gone": []}
-    if takes_out:
+    if known is not None and fact.at < known.at:  # something newer has listed what is there
+        fact, value = known, dict(before)
+    elif takes_out:
         value = {
             "there": resources_left(facts, reading.facts),
             "gone": [*before.get("gone", []), *names],
@@ -68,9 +65,26 @@ def take_resources(facts: dict[str, Fact], reading: Reading) -> None:
         }
         fact = change(fact, at=known.at if known is not None else STATE_UNSAID)
     elif fact.at < gone_at:
-        listed = dict.fromkeys((*(name for name in there if name not in behind), *before.get("added", [])))
-        value = {**before, "there": list(listed)}
-    facts[_RESOURCES] = change(fact, value=value)
+        left = (name for name in there if name not in before["gone"])
+        value = {**before, "there": list(dict.fromkeys((*left, *before.get("added", []))))}
+    facts[_RESOURCES] = change(fact, value=value | ({"out": out} if out else {}))
+
+
+def _out(before: dict[str, Any]) -> dict[str, str]:
+    """What was taken out, and when; of charts of before that was written down, what S20 to S22 took, and when they did
+    last.
+    """
+    return {**dict.fromkeys(before.get("gone", ()), before.get("gone_at", "")), **before.get("out", {})}
+
+
+def _take_provider_out(facts: dict[str, Fact], out: dict[str, str], message: str) -> None:
+    """The clinician goes, if he was taken out since he was named."""
+    provider = facts.get(PROVIDER)
+    if provider is None or provider.value is None:
+        return
+    at = max((out[name] for name in _known_by(provider) if name in out), default="")
+    if at and provider.at <= at:
+        facts[PROVIDER] = Fact(None, (), provider.rule, at, message, deleted=True)
 
 
 def _known_by(provider: Fact) -> set[str]:

@@ -16,7 +16,13 @@ from interface.chart.model import Appointment, Chart, change
 from interface.chart.naming import appointment_key, known_twice
 from interface.chart.orders import take_confidential_orders, take_orders
 from interface.chart.outcome import NewRequest, Outcome
-from interface.chart.people import absorb_appointment, is_of_gone_account, remove_person, remove_visit
+from interface.chart.people import (
+    absorb_appointment,
+    appointments_up_to,
+    is_of_gone_account,
+    remove_person,
+    remove_visit,
+)
 from interface.chart.problems import take_confidential, take_problems
 from interface.chart.replaced import end_replaced
 from interface.chart.resources import is_empty, lists_since, resources_left
@@ -311,17 +317,25 @@ class Step:
         chart, at = self.chart, self.reading.at
         if self.reading.keys[:1] != tuple(chart.keys[:1]):
             return self._chart(_RETIRED)
-        if max((fact.at for fact in chart.patient.values()), default="") > at:
-            return self._chart(Reason("older", "older than what is known of the person: only kept"))
+        known = bool(chart.patient or chart.problems or chart.orders)
         reasons = [Reason("cancelled", f"{self.reading.type} takes the person out of the chart")]
+        late = max((fact.at for fact in chart.patient.values()), default="") > at
+        if late:
+            reasons = [
+                Reason(
+                    "older", "older than what is known of the person: that stays, what was known before goes"
+                )
+            ]
         closed = [
-            self.settling.close(entry, "withdrawn", reasons[0]) for entry in list(chart.appointments.values())
+            self.settling.close(entry, "withdrawn", reasons[0]) for entry in appointments_up_to(chart, at)
         ]
+        remove_person(chart, at)
         if any(closed):
             reasons.append(Reason("withdrawn", "requests not yet sent are withdrawn"))
-        if not (chart.patient or chart.problems or chart.orders):
+        if late:
+            return self._chart(*reasons)
+        if not known:
             reasons.append(Reason("not-known", "no such person is known here: nothing to withdraw"))
-        remove_person(chart, at)
         return self._outcome("cancel", *reasons)
 
     def _post(self) -> Outcome:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from interface.chart.model import Chart, Order, Problem
 from interface.rules.facts import Fact, LeftOut
 from interface.rules.site import Site, Withheld
-from interface.rules.types.medication import NDC, ndc11, ndc_candidates
+from interface.rules.types.ndc import NDC, ndc11, ndc_candidates
 
 if TYPE_CHECKING:
     from interface.rules.reading import Reading

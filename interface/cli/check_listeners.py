@@ -5,10 +5,14 @@ from __future__ import annotations
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from interface.cli.findings import Found, Level
 from interface.settings import Listener, Settings
 from interface.settings.checks import is_loopback
+
+if TYPE_CHECKING:
+    from interface.services.certificates import Pair
 
 CERTIFICATE_DAYS = 21
 """A certificate that ends sooner is said."""
@@ -50,6 +54,7 @@ def _one(settings: Settings, section: Listener) -> Found:
     mutual.context()
     pair, clients = mutual.pair, mutual.clients
     yield _days(f"{name} speaks TLS; the certificate is for {pair.described}", pair.ends, now)
+    yield from _usage(name, pair)
     yield from readable_key(settings.resolve(section.tls_key))
     if clients is None:
         yield "ok", f"{name} asks senders for no certificate: who may connect is up to allow"
@@ -78,6 +83,16 @@ def _files(settings: Settings) -> Found:
         )
 
 
+def _usage(whose: str, pair: Pair) -> Found:
+    """Whether the certificate may be a server's; nothing where it may."""
+    if not pair.is_for_servers:
+        yield (
+            "warn",
+            f"{whose} shows a certificate that is not meant for servers (extendedKeyUsage): who looks at that does not "
+            "connect; ask for one with serverAuth",
+        )
+
+
 def _days(what: str, ends: datetime, now: datetime) -> tuple[Level, str]:
     left = (ends - now).days
     return ("warn" if left < CERTIFICATE_DAYS else "ok"), f"{what}, good until {ends:%Y-%m-%d} ({left} days)"
@@ -92,6 +107,7 @@ def certificate(settings: Settings, file: str | None, key: str | None) -> Found:
     now, path = datetime.now(UTC), settings.resolve(key)
     pair = read_pair(settings.resolve(file), path, now)
     yield _days(f"the certificate is for {pair.described}", pair.ends, now)
+    yield from _usage("the port", pair)
     yield from readable_key(path)
 
 

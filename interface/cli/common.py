@@ -17,6 +17,8 @@ PROGRAM = "hl7-interface"
 SETTINGS_VARIABLE = "HL7_INTERFACE_SETTINGS"
 LOCAL_SETTINGS = Path("hl7-interface.toml")
 SYSTEM_SETTINGS = Path("/etc/hl7-interface/settings.toml")
+ENVIRONMENTS = ("sandbox", "staging", "production-test", "production")
+"""In the order in which a site goes through them."""
 
 
 class UsageError(InterfaceError):

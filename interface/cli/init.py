@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from interface.cli.common import LOCAL_SETTINGS, PROGRAM, UsageError
+from interface.cli.common import ENVIRONMENTS, LOCAL_SETTINGS, PROGRAM, UsageError
 from interface.cli.output import is_terminal
 from interface.cli.template import Answers, render
 from interface.cli.writing import whole_file, write_whole
@@ -86,12 +86,10 @@ def gather(args: argparse.Namespace, ask: Ask | None) -> Answers:
         return given if given is not None else ask(question, default) if ask else default
 
     name = answer(args.name, "The clinic's name", DEFAULTS.name)
-    environment = answer(
-        args.environment, "Environment (sandbox, staging, production-test, production)", "sandbox"
-    )
+    environment = answer(args.environment, f"Environment ({', '.join(ENVIRONMENTS)})", "sandbox")
     example_root = DEFAULTS.mrn_root if environment == "sandbox" else ""
     mrn_root = answer(args.mrn_root, "MRN root, the OID from Connective Health", example_root)
-    if not mrn_root:
+    if not mrn_root and environment in ENVIRONMENTS:
         raise UsageError(f"init: environment {environment} needs --mrn-root, the OID from Connective Health")
     authority = args.authority
     if authority is None and ask:

@@ -6,7 +6,7 @@ import argparse
 import time
 from typing import TYPE_CHECKING
 
-from interface.cli.common import settings_of
+from interface.cli.common import ENVIRONMENTS, settings_of
 from interface.cli.output import heading, many, print_json, table, tell
 from interface.cli.stored import add_json_argument, add_settings_again, add_times, open_store_of, wants_json
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from interface.evidence.completeness import Sums
 
 LINE_SECONDS = 5.0
-ENVIRONMENTS = ("sandbox", "staging", "production-test", "production")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

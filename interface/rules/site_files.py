@@ -16,7 +16,7 @@ from interface.rules.source import Lines, RuleError, check_keys, nearest, read_y
 from interface.rules.tables import Table, name_of, normal
 from interface.rules.types.clinical import LISTS
 from interface.rules.types.coding import misfit, no_beginning
-from interface.rules.types.medication import ndc11
+from interface.rules.types.ndc import ndc11
 from interface.rules.types.person import npi_check
 
 Found = TypeVar("Found")

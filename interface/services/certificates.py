@@ -61,6 +61,16 @@ class Pair:
         between = (one for one in self.chain[1:] if one.issuer != one.subject)
         return min((self.chain[0], *between), key=lambda one: one.not_valid_after_utc)
 
+    @property
+    def is_for_servers(self) -> bool:
+        """Whether it says so, or does not say what it is for (extendedKeyUsage). A sender that looks takes no other."""
+        try:
+            usages = self.chain[0].extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        except (x509.ExtensionNotFound, ValueError):
+            return True
+        known = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE)
+        return any(one in usages for one in known)
+
     def context(self) -> Any:
         """For a port: TLS 1.2 at least, Twisted's ciphers (forward secrecy, AEAD first), no compression, no
         renegotiation, no sessions taken up again: each connection is judged by what counts when it comes. Raises
@@ -83,7 +93,7 @@ class Pair:
 
 
 def read_pair(certificate: Path, key: Path, now: datetime) -> Pair:
-    """Read both files. Raises CertificateError: unreadable, not PEM, no pair, not good now, or not a server's."""
+    """Read both files. Raises CertificateError: unreadable, not PEM, no pair, or no longer or not yet good."""
     chain, secret = read_certificates(certificate), read_pem(key)
     try:
         private: Any = load_pem_private_key(secret, None)
@@ -100,11 +110,6 @@ def read_pair(certificate: Path, key: Path, now: datetime) -> Pair:
     if now < chain[0].not_valid_before_utc:
         begins = chain[0].not_valid_before_utc
         raise CertificateError(f"{certificate} is good from {begins:%Y-%m-%d} on: check this machine's clock")
-    if not _for_servers(chain[0]):
-        raise CertificateError(
-            f"{certificate} is not meant for servers (extendedKeyUsage), and nobody who looks would take it: "
-            "ask for one with serverAuth"
-        )
     for below, above in itertools.pairwise(chain):
         if below.issuer != above.subject:
             raise CertificateError(
@@ -143,17 +148,6 @@ def read_pem(path: Path, most: int = MAX_PEM_BYTES) -> bytes:
     if len(found) > most:
         raise CertificateError(f"{path} is longer than {most // MAX_PEM_BYTES} MiB")
     return found
-
-
-def _for_servers(certificate: x509.Certificate) -> bool:
-    """Whether it may be a server's: it says so, or does not say what it is for."""
-    try:
-        usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except (x509.ExtensionNotFound, ValueError):
-        return True
-    return any(
-        one in usages for one in (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE)
-    )
 
 
 def _public(key: Any) -> bytes:

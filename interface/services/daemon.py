@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from interface.services import logs
-from interface.services.door import Command, Door
+from interface.services.door import Command, Door, connect
 from interface.services.door_state import MakeConsole
 from interface.services.logs import event
 from interface.services.supervision import work_command
@@ -76,11 +76,15 @@ def run_door(
                 if line not in announced:  # of a start that waits each attempt reads the key
                     announced.append(line)
                     _announce(line)
-            opened = open_store(url, master)
-            if not had_store:
-                # A key without its store is no first start: a disk that is not mounted, a file that was taken away.
-                level = logging.WARNING if had_key else logging.INFO
-                event(log, level, "store-made", store=opened.stats().path)
+            with contextlib.ExitStack() as undone:
+                opened = undone.enter_context(open_store(url, master))
+                if not had_store:
+                    # A key without its store is no first start: a disk that is not mounted, a file that was taken away.
+                    level = logging.WARNING if had_key else logging.INFO
+                    event(log, level, "store-made", store=opened.stats().path)
+                    had_store = True
+                connect(opened)  # a server may be gone again
+                undone.pop_all()
             return opened
 
         with _opened(attempt, Teller(given.address).tell) as store:

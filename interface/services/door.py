@@ -60,6 +60,11 @@ Command = Callable[[], Sequence[str]]
 NOTHING = Given()
 
 
+def connect(store: Store) -> None:
+    """Connect what a door takes of its store when it is made. Raises StoreError."""
+    _ = store.journal, store.inbox, store.unsettled
+
+
 class Door:
     """The running parts of the door around one reactor."""
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from interface.errors import InterfaceError
 from interface.store.crypto import Master
 from interface.store.errors import KeyringError, StoreError
-from interface.store.keys import key_file, load_or_create, read_key, sync_folder, write_new
+from interface.store.keys import is_in_use, key_file, load_or_create, read_key, sync_folder, write_new
 from interface.store.store import Store, open_store
 
 
@@ -69,7 +69,7 @@ class Replacement:
                 raise KeyringError(
                     f"the at-rest key file {path} cannot be replaced: {error.strerror}"
                 ) from None
-            others = self._others()
+            others = self._others(kept)
             if not others:
                 self._finish()
         return Replaced(path, kept, others)
@@ -92,13 +92,16 @@ class Replacement:
             )
         return self._finish()
 
-    def _others(self) -> tuple[str, ...]:
-        """The other nodes that run on the store."""
+    def _others(self, old: Path) -> tuple[str, ...]:
+        """The nodes that run on the store with another key file than ours, which is at `old` now. One that has our host's
+        name may be another machine: it is ours where a daemon uses the file.
+        """
         if self._store.path is not None:
             return ()
         alive = [node.name for node in self._store.nodes.daemons()]
-        with contextlib.suppress(ValueError):
-            alive.remove(socket.gethostname())
+        if is_in_use(old):
+            with contextlib.suppress(ValueError):
+                alive.remove(socket.gethostname())
         return tuple(alive)
 
     def _now(self) -> Master:

@@ -50,7 +50,7 @@ from interface.services.work_stats import WorkStats, trouble_line, write_if_read
 from interface.settings import Settings, SettingsError, load_settings
 from interface.settings.reload import moved
 from interface.store.errors import StoreError
-from interface.store.keys import load_or_create
+from interface.store.keys import key_file, load_or_create, mark_in_use
 from interface.store.lock import StoreLock
 from interface.store.store import Store, database_at, open_store
 
@@ -196,6 +196,8 @@ def serve(settings_file: Path, now: str | None, began: str = "") -> None:
     lock = None if database_at(url).shared else StoreLock.beside(url, "work")
     if lock is not None:
         lock.acquire(wait=LOCK_SECONDS)
+    elif (key := key_file(settings.store.key, settings.directory)) is not None and master.secret is not None:
+        mark_in_use(key)  # for `keys rotate`: until we end
     try:
         with (
             posting_to(target, limits.concurrency) as posting,  # comes up while the mapping is read

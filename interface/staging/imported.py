@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from interface.chart.apart import Apart, Who, who
-from interface.rules.types.medication import ndc11
+from interface.rules.types.ndc import ndc11
 
 _SYSTEMS = {
     "ICD10": "icd10 icd10cm icd10cmdx icd10dx i10 i10c i10cdx 2.16.840.1.113883.6.90 2.16.840.1.113883.6.3",

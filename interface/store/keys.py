@@ -11,6 +11,7 @@ import base64
 import binascii
 import contextlib
 import errno
+import fcntl
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -66,6 +67,28 @@ def key_file(spec: str | None, settings_dir: Path) -> Path | None:
         return settings_dir / DEFAULT_KEY_FILE
     kind, _, name = spec.partition(":")
     return settings_dir / at_home(name) if kind == "file" else None
+
+
+def mark_in_use(path: Path) -> int:
+    """Let other processes see that this one has its key from a file, until the file number given is closed."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    with contextlib.suppress(OSError):  # a file system without locks
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    return handle
+
+
+def is_in_use(path: Path) -> bool:
+    """Whether a process that lives has marked the file so, by this name or another one of it."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return False
 
 
 def _is_there(spec: str | None, settings_dir: Path) -> bool:

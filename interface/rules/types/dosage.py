@@ -17,7 +17,7 @@ from interface.rules.types.base import (
     recurring,
     where_valued,
 )
-from interface.rules.types.medication import label_of
+from interface.rules.types.codes import label_of
 from interface.rules.types.values import number_of
 
 _NUMBERED = re.compile(r"^(?:[A-Z]{1,3}:)?\d+$")

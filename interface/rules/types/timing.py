@@ -42,6 +42,8 @@ _TEXT_FORMS = re.compile(
     r"|^(?:\d{1,2}|TWO|THREE|FOUR|FIVE|SIX) ?(?:X|TIMES) ?(?:A|PER|EVERY|EACH|/)? ?(?:WEEK|WEEKLY|WK|MONTH|MONTHLY|YEAR)$"
 )
 """0335's <n>ID, Q<n>J<day>, PRN<x> and U <spec>, PRN behind a pattern, and rates that are no interval."""
+_NEEDED = re.compile(r"\bPRN\b|\b(?:AS|IF|WHEN) NEEDED\b", re.IGNORECASE)
+"""A condition (TQ1-10) under which a drug is taken as needed."""
 _BARE = re.compile(r"^\d{1,2}$")
 """A number alone, where a pattern belongs: it says nothing to a person either."""
 _ABBREVIATED = re.compile(r"(?<!\d)\.|\.(?!\d)")
@@ -51,9 +53,9 @@ def timing(spec: Spec) -> Reader:
     """A repeat pattern (HL7 table 0335): the contract's timingEvent, or an interval as frequencyValue and frequencyUnit.
 
     An interval is read as "every N units". A pattern that is neither stays in the text (`{"text": …}`, for where the
-    sender wrote none); so do several that differ, and any of an order whose `priority:` says PRN.
+    sender wrote none); so do several that differ, and any of an order whose `priority:` or `condition:` says PRN.
     """
-    spec.options("table", "priority")
+    spec.options("table", "priority", "condition")
     return recurring(_Timing(spec).read)
 
 
@@ -74,6 +76,7 @@ class _Timing:
         self.rule, self.paths = spec.name, spec.paths
         self.table = spec.needed_table("table")
         self.priority = spec.path_list("priority")
+        self.condition = spec.path_list("condition")
         for code, row in self.table.rows.items():
             if trouble := _contradiction(row):
                 raise RuleError(f"{self.table.places[code]}: table {self.table.name}: {trouble}")
@@ -129,19 +132,25 @@ class _Timing:
                 texts[:1],
                 "a timing that is neither an event nor an interval: only the text can say it",
             )
-        if self._as_needed(scope):
+        if needed := self._as_needed(scope):
             return self._in_text(
-                context, [(f"{words} PRN", source)], "a timing as needed (PRN): only the text can say it"
+                context, [(f"{words} {needed}", source)], "a timing as needed (PRN): only the text can say it"
             )
         leaves = tuple(Leaf(f".{key}", part, source) for key, part in row.items())
         return Fact(dict(row), leaves, self.rule, context.at, context.control_id)
 
-    def _as_needed(self, scope: Scope) -> bool:
-        return any(
+    def _as_needed(self, scope: Scope) -> str:
+        """What says that the drug is taken as needed: the condition as the sender wrote it, else PRN; empty: nothing."""
+        for path in self.condition:
+            for repetition in path.repetitions(scope):
+                if _NEEDED.search(said := path.text(repetition)):
+                    return said
+        prn = any(
             normal(path.text(repetition)) == "PRN"
             for path in self.priority
             for repetition in path.repetitions(scope)
         )
+        return "PRN" if prn else ""
 
     def _in_text(self, context: Context, sent: list[tuple[str, str]], why: str) -> Fact:
         for words, source in sent:

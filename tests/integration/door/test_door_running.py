@@ -10,10 +10,11 @@ import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from patience import PATIENCE, until
-from running_door import Door, Sender, message, stored_rows
+from running_door import RUN, Door, Sender, message, stored_rows
 
 Start = Callable[..., Door]
 
@@ -308,3 +309,38 @@ def test_allow_lists_are_read_again_on_sighup(start: Start) -> None:
     door.process.send_signal(signal.SIGHUP)
     door.read_log("event=reload-refused")
     assert door.process.poll() is None
+
+
+GONE_BEHIND_OPENING = """
+import sys, time
+from pathlib import Path
+from interface.services import daemon
+
+opened = daemon.open_store
+
+def open_store(*arguments):
+    store = opened(*arguments)
+    daemon.open_store = opened
+    folder = Path(sys.argv[1]).parent
+    (folder / "opened").touch()
+    while not (folder / "gone").exists():
+        time.sleep(0.01)
+    return store
+
+daemon.open_store = open_store
+"""
+
+
+def test_a_server_that_is_gone_again_behind_the_opening_is_waited_for(
+    start: Start, own_server: Any, tmp_path: Path
+) -> None:
+    store = f'\n[store]\nurl = "{own_server.url("clinic")}"'
+    start(web=store).stop()
+    door = start(program=GONE_BEHIND_OPENING + RUN, wait=False, web=store)
+    until("the store to be opened", (tmp_path / "opened").exists)
+    own_server.stop()
+    (tmp_path / "gone").touch()
+    door.read_log("event=store-failing")
+    own_server.start()
+    door.read_log("event=store-well-again")
+    door.read_log("event=ready")

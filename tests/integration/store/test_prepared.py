@@ -23,9 +23,9 @@ FIND = Prepared(
     .where(rows.c.mrn_hash.in_(bindparam("ids", expanding=True)), rows.c.imported_at < bindparam("before"))
     .order_by(rows.c.mrn_hash)
 )
-READ = Prepared(select(rows.c.document, rows.c.source, rows.c.removed_at))
+READ = Prepared(select(rows.c.document, rows.c.source, rows.c.removed_at).order_by(rows.c.mrn_hash))
 READ_USERS = Prepared(select(users.c.name, users.c.disabled).order_by(users.c.name))
-READ_NEW = Prepared(select(rows.c.mrn_hash).where(rows.c.source == "new"))
+READ_NEW = Prepared(select(rows.c.mrn_hash).where(rows.c.source == "new").order_by(rows.c.mrn_hash))
 RENAME = Prepared(
     update(rows)
     .where(rows.c.mrn_hash.in_(bindparam("ids", expanding=True)))

@@ -1,9 +1,12 @@
 """A store file that is moved or deleted under a running daemon takes nothing: what is not kept is not acknowledged."""
 
+import subprocess
+import sys
+
 import pytest
 
 from interface.store.errors import NotStored, StoreError
-from interface.store.store import open_store
+from interface.store.store import may_make_key, open_store
 
 
 @pytest.fixture
@@ -76,4 +79,34 @@ def test_while_the_wal_is_away_nobody_makes_another(store, fill):
     away.rename(wal)
     fill.message()
     store.check_writable()
+    assert len(store.views.messages()) == 2
+
+
+def test_a_backup_beside_the_wal_of_the_store_before_is_not_opened(store, fill, url, keyring, tmp_path):
+    """SQLite would write that into it."""
+    fill.message()
+    backup = store.backup.make(tmp_path / "backup.db", keyring).path
+    fill.message()
+    wal = store.path.with_name(f"{store.path.name}-wal")
+    left = wal.read_bytes()
+    store.close()
+    store.path.write_bytes(backup.read_bytes())
+    wal.write_bytes(left)
+    for look in (lambda: open_store(url, keyring), lambda: may_make_key(url)):
+        with pytest.raises(StoreError, match="beside it belongs to the store that was there before"):
+            look()
+    assert wal.read_bytes() == left and store.path.read_bytes() == backup.read_bytes()
+    wal.unlink()
+    with open_store(url, keyring) as restored:
+        assert len(restored.views.messages()) == 1
+
+
+def test_to_look_for_a_backup_gives_none_of_our_locks_away(store, fill):
+    """Else another process would take itself for the last one, and delete the WAL."""
+    fill.message()
+    with store.another() as looking:
+        looking.views.counts()
+    other = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT * FROM messages'); c.close()"
+    subprocess.run([sys.executable, "-c", other, store.path], check=True)
+    fill.message()
     assert len(store.views.messages()) == 2

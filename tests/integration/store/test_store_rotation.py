@@ -1,5 +1,7 @@
 """The keys of a store: wrapped, replaced beside a running daemon, old values sealed anew, whatever crashes when."""
 
+import os
+import socket
 import stat
 
 import pytest
@@ -11,7 +13,7 @@ from interface.services.rotation import Replacement, RotationError
 from interface.store import resealing, schema
 from interface.store.crypto import Master, new_master_key
 from interface.store.errors import KeyringError, NotStored, StoreError, Unreadable
-from interface.store.keys import load_or_create, write_new
+from interface.store.keys import load_or_create, mark_in_use, write_new
 from interface.store.records.turn import MessageDone, NewRequestRow, PatientWrite, Turn
 from interface.store.store import database_at, open_store
 
@@ -222,6 +224,20 @@ def test_where_other_nodes_run_the_old_key_opens_too_until_theirs_are_replaced(o
             assert again.views.message(message).raw == b"MSH|body"
     assert Replacement(here, None, folder, url).finish() > 0
     assert here.rotation.keys().masters == (new.id,)
+
+
+def test_a_node_of_our_host_name_is_ours_only_where_a_daemon_has_the_key_from_our_file(opened, folder, url):
+    """Containers often have one host name, each its own key file."""
+    here = opened()
+    here.nodes.pulse("2", socket.gethostname(), daemon=True)
+    replacement = Replacement(opened(create=False), None, folder, url)
+    done = replacement.replace_file()
+    assert done.nodes == (() if here.path is not None else (socket.gethostname(),))
+    replacement.finish()
+
+    used = mark_in_use(folder / "at-rest.key")
+    assert replacement.replace_file().nodes == ()
+    os.close(used)
 
 
 def test_a_node_whose_key_was_not_replaced_takes_nothing_for_damaged_and_goes_on_when_it_has_it(

@@ -69,6 +69,40 @@ def test_a_merge_into_an_unknown_survivor_renames_the_patient(story):
     assert (number(booked), diagnoses(booked)) == ("T1001", ["E11.9"])
 
 
+METFORMIN, ASPIRIN = "RXE||860975^metformin^RXNORM", "RXE||1191^aspirin^RXNORM"
+TWO = ("ORC|NW|P1|A", METFORMIN, "ORC|NW|P1|B", ASPIRIN)
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize(
+    ("one", "other", "found"),
+    [
+        (TWO[:2], TWO[2:], ["+metformin", "+aspirin"]),
+        (TWO, ("ORC|XO|P1|B", ASPIRIN), ["+metformin", "+aspirin"]),
+        (TWO, ("ORC|DC|P1", ASPIRIN), ["+metformin", "-aspirin"]),
+        (TWO, ("ORC|DC|P1",), ["-metformin", "-aspirin"]),
+        (("ORC|NW|P1^EPIC", METFORMIN), ("ORC|XO|P1", METFORMIN), ["+metformin"]),
+        (("ORC|NW|P1^EPIC", METFORMIN), ("ORC|DC|P1",), ["-metformin"]),
+        (TWO[:2], ("ORC|RO|P2||||||P1", ASPIRIN), ["-metformin", "+aspirin"]),
+        (TWO[:2], ("ORC|RO|P2||||||P7", ASPIRIN), ["+metformin", "+aspirin"]),
+    ],
+)
+def test_the_orders_of_two_charts_become_one_persons_as_messages_of_one_would_have_made_them(
+    story, one, other, found, swapped
+):
+    first, second = (OLD, story.func.PID) if swapped else (story.func.PID, OLD)
+    for numbers in ((first, second), (first, first)):
+        told = story()
+        told.tell("RDE^O11", numbers[0], *one)
+        told.tell("RDE^O11", numbers[1], *other)
+        told.tell("ADT^A40", told.PID, mrg())
+        medications = told.book()["request"]["medications"]
+        assert sorted(
+            f"{'+' if entry['active'] else '-'}{entry['nameCode']['displayName']}" for entry in medications
+        ) == sorted(found)
+        assert [len(entry.get("medicationRequests", ())) for entry in medications] == [1] * len(found)
+
+
 def test_a_merge_twice_changes_nothing_more(story):
     told = story()
     told.tell("ADT^A08", OLD, DG1)
@@ -180,6 +214,30 @@ def test_an_appointment_that_stood_under_both_numbers_keeps_the_newer_request(st
     told.tell("ADT^A40", told.PID, mrg())
     assert [change.id for change in told.changes if isinstance(change, Close)] == [first]
     assert told.chart.appointments["A:F1"].asked.id == second
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize("known", [1, 2])
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_an_appointment_that_one_chart_knows_by_its_placers_number_alone_is_the_others(
+    story, swapped, known, cancelled
+):
+    told = story()
+    one, other = (OLD, told.PID) if swapped else (told.PID, OLD)
+    start = "|||||||||^^^20260310093000"
+    for filler in range(known):
+        told.tell("SIU^S12", f"SCH|P1|F{filler}{start}", one, told.AIP)
+    told.tell("SIU^S15" if cancelled else "SIU^S14", f"SCH|P1|{start}", other, told.AIP)
+    told.tell("ADT^A40", told.PID, mrg())
+    found = {key: entry.status for key, entry in told.chart.appointments.items()}
+    status = "cancelled" if cancelled else "booked"
+    if known == 1:
+        assert found == {"A:F0": status}
+        assert [change.state for change in told.changes if isinstance(change, Close)] == [
+            "withdrawn" if cancelled else "superseded"
+        ]
+    else:  # which of them it is can't be told
+        assert found == {"A:F0": "booked", "A:F1": "booked", "A:P1": status}
 
 
 def test_a_merge_that_completes_a_held_request_posts(story):
@@ -301,7 +359,7 @@ def test_what_is_older_than_the_deletion_of_a_person_does_not_come_back(story):
     assert diagnoses(told.book(at="202603020930")) == []
 
 
-def test_an_a29_older_than_what_is_known_deletes_nothing(story):
+def test_an_a29_older_than_what_is_known_leaves_that(story):
     told = story()
     told.tell("ADT^A28", told.PID, DG1, at="202603020900")
     late = told.tell("ADT^A29", told.PID, at="202603020830")

@@ -258,6 +258,35 @@ def test_a_deleted_sig_takes_no_timing_of_an_older_order_along(story, order):
     assert found["medicationRequests"][0]["timingEvent"] == "BID"
 
 
+@any_order(5)
+def test_what_was_known_before_a_persons_deletion_goes_whenever_that_comes(story, order):
+    added = "PID|1||T1001^^^LFC^MR||Anew^Ada||19700102|F|||1 New St^^Madison^WI^53704"
+    messages = [
+        ("ADT^A08", PID, "PV1|1|O", "DG1|1||E11.9^Diabetes^I10"),
+        ("SIU^S12", FIRST, PID, AIP),
+        ("ADT^A29", "PID|1||T1001^^^LFC^MR"),
+        ("ADT^A28", added, "DG1|1||I10^Hypertension^I10"),
+        ("SIU^S12", "SCH||F2|||||||||^^^20260311093000", added, AIP),
+    ]
+    told = in_order(story, messages, order)
+    assert list(told.chart.appointments) == ["A:F2"]
+    answer = asked(told)
+    assert problems(answer) == ["10:I10"]
+    assert answer["request"]["patient"]["address"]["zip"] == "53704"
+
+
+@any_order(3)
+def test_an_appointment_that_something_newer_tells_of_loses_what_was_said_before_the_deletion(story, order):
+    messages = [
+        ("SIU^S12", FIRST, PID, AIP),
+        ("ADT^A29", "PID|1||T1001^^^LFC^MR"),
+        ("SIU^S14", "SCH||F1|||||||||^^^20260312093000", PID),
+    ]
+    told = in_order(story, messages, order)
+    assert told.chart.appointments["A:F1"].date == "2026-03-12"
+    assert told.chart.appointments["A:F1"].asked.state == "held", "nobody has named its clinician since"
+
+
 @pytest.mark.parametrize(
     "late",
     [("ADT^A40", "MRG|T2002^^^LFC^MR"), ("ADT^A45", "MRG|T2002^^^LFC^MR||||V1", f"PV1|1|O{'|' * 17}V1")],
@@ -466,18 +495,19 @@ def test_a_clinicians_npi_that_comes_late_is_his(told):
 
 
 @any_order(3)
-def test_a_clinician_who_was_taken_out_stays_out(story, order):
+@pytest.mark.parametrize("event", ["S14", "S22"])
+def test_a_clinician_who_was_taken_out_stays_out(story, event, order):
     nurse = "AIP|2||77^Help^Kim|RN"
     messages = [
         ("SIU^S12", FIRST, PID, AIP, nurse),
-        ("SIU^S22", NEWS, PID, AIP.replace("AIP|1|", "AIP|1|D"), nurse),
+        (f"SIU^{event}", NEWS, PID, AIP.replace("AIP|1|", "AIP|1|D"), nurse),
         ("SIU^S14", NEWS, PID, "AIS|1||VISIT^Visit"),
     ]
     told = in_order(story, messages, order)
     assert told.chart.appointments["A:F1"].asked.state == "held"
 
 
-@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1)])
+@any_order(3)
 def test_so_does_one_whom_a_newer_list_does_not_have(story, order):
     room, out = "AIL|1||ROOM1", AIP.replace("AIP|1|", "AIP|1|D")
     messages = [
@@ -487,6 +517,20 @@ def test_so_does_one_whom_a_newer_list_does_not_have(story, order):
     ]
     told = in_order(story, messages, order)
     assert told.chart.appointments["A:F1"].asked.state == "held"
+
+
+@any_order(4)
+@pytest.mark.parametrize("event", ["S14", "S22"])
+def test_one_who_was_put_in_again_is_in_though_another_was_taken_out_since(story, event, order):
+    nurse = "AIP|2|{}|77^Help^Kim|RN"
+    messages = [
+        ("SIU^S12", FIRST, PID, AIP, nurse.format("")),
+        (f"SIU^{event}", NEWS, PID, AIP.replace("AIP|1|", "AIP|1|D"), nurse.format("")),
+        ("SIU^S14", NEWS, PID, AIP, nurse.format("")),
+        (f"SIU^{event}", NEWS, PID, AIP, nurse.format("D")),
+    ]
+    told = in_order(story, messages, order)
+    assert told.chart.appointments["A:F1"].asked.state == "waiting"
 
 
 @any_order(3)

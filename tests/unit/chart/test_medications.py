@@ -252,6 +252,9 @@ class TestSeveralTimings:
             (["TQ1|1||BID&twice a day&HL70335^^^^1^d"], {"timingEvent": "BID"}, None),
             (["TQ1|1||Q6H||||||PRN"], {}, "Q6H PRN"),
             (["TQ1|1||Q6H||||||R"], {"timingEvent": "Q6H"}, None),
+            (["TQ1|1||Q6H|||||||PRN pain"], {}, "Q6H PRN pain"),
+            (["TQ1|1||Q6H||||||PRN|as needed for pain"], {}, "Q6H as needed for pain"),
+            (["TQ1|1||Q6H|||||||with food"], {"timingEvent": "Q6H"}, None),
         ],
     )
     def test_timings_that_differ_or_are_as_needed_stay_in_the_text(self, told, segments, found, text):
@@ -275,6 +278,15 @@ class TestSeveralTimings:
         assert bool(first) == (
             ("RXE-1.2.1", first) in [(e["source"], e["value"]) for e in answer["left_out"]]
         )
+
+    @pytest.mark.parametrize("where", ["rxe", "orc"])
+    def test_a_condition_that_says_as_needed_counts_before_tq1_too(self, told, where):
+        pattern = "^Q6H^^^^R^If needed"
+        asked = prescription(
+            told, *([orc(f7=pattern), rxe()] if where == "orc" else [orc(), rxe(f1=pattern)])
+        )
+        assert timed(asked) == {}
+        assert asked["dosageInstruction"]["text"] == "Q6H If needed"
 
     def test_a_timing_where_the_priority_belongs_is_said(self, told):
         answer = told.tell("RDE^O11", told.PID, orc(), rxe(f1="1^^^20260419^^BID"))

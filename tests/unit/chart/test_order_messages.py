@@ -292,6 +292,56 @@ class TestNumbers:
         told.tell("RDE^O11", told.PID, orc("CA", **named))
         assert medications(told) == ["+metformin"]
 
+    @pytest.mark.parametrize("end", [[orc("DC")], [orc("DC"), rxe()], [orc("DC", filler="C"), rxe()]])
+    def test_a_cancel_ends_all_orders_of_its_number_and_drug(self, told, end):
+        told.tell("RDE^O11", told.PID, orc(filler="A"), rxe(), orc(filler="B"), rxe())
+        answer = told.tell("RDE^O11", told.PID, *end)
+        assert (medications(told), left(answer)) == (["-metformin"], [])
+
+    def test_and_none_of_another_drug(self, told):
+        told.tell("RDE^O11", told.PID, orc(filler="A"), rxe(), orc(filler="B"), rxe(), orc(), rxe(OTHER))
+        told.tell("RDE^O11", told.PID, orc("DC"), rxe())
+        assert medications(told) == ["-metformin", "+lisinopril"]
+
+    @pytest.mark.parametrize("kind", ["RDE^O11", "RDS^O13"])
+    @pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (2, 0, 1), (0, 2, 1), (2, 1, 0)])
+    @pytest.mark.parametrize("end", ["", "P1", "F1"])
+    def test_what_was_known_by_each_number_alone_is_one_order_when_a_message_names_both(
+        self, told, kind, order, end
+    ):
+        said = [
+            ("OMP^O09", orc(), rxo()),
+            (kind, orc("RE", placer="", filler="F1"), rxd(DRUG) if kind == "RDS^O13" else rxe()),
+            ("RDE^O11", orc("XO", filler="F1"), rxe(f3="1", f5="TAB")),
+        ]
+        for place in order:
+            told.tell(said[place][0], told.PID, *said[place][1:], at=f"2026022809{place}000")
+        if end:
+            numbers = {"placer": "", "filler": end} if end == "F1" else {"placer": end}
+            told.tell("RDE^O11", told.PID, orc("DC", **numbers), rxe(), at="20260228100000")
+        entry = booked(told)["request"]["medications"]
+        assert [(drug["active"], len(drug["medicationRequests"])) for drug in entry] == [(not end, 1)]
+        assert entry[0]["medicationRequests"][0]["dosageInstruction"]["amountValue"] == 1
+
+    @pytest.mark.parametrize(
+        ("one", "other", "named"),
+        [
+            ({"filler": "F2"}, {"placer": "", "filler": "F1"}, {"filler": "F1"}),
+            ({"filler": "F1"}, {"filler": "F2"}, {}),
+        ],
+    )
+    def test_but_not_where_one_has_another_number_or_both_have_one_in_common(self, told, one, other, named):
+        told.tell("RDE^O11", told.PID, orc(**one), rxe(), orc(**other), rxe())
+        told.tell("RDE^O11", told.PID, orc("SC", **named))
+        (entry,) = booked(told)["request"]["medications"]
+        assert len(entry["medicationRequests"]) == 2
+
+    def test_nor_where_they_are_of_two_drugs(self, told):
+        told.tell("RDE^O11", told.PID, orc(), rxe())
+        told.tell("RDE^O11", told.PID, orc(placer="", filler="F1"), rxe(OTHER))
+        told.tell("RDE^O11", told.PID, orc("SC", filler="F1"))
+        assert medications(told) == ["+metformin", "+lisinopril"]
+
     def test_a_number_that_could_be_two_orders_ends_none_and_is_said(self, told):
         told.tell("RDE^O11", told.PID, orc(placer="1^A"), rxe(), orc(placer="1^B"), rxe(OTHER))
         answer = told.tell("RDE^O11", told.PID, orc("CA", placer="1"))
@@ -629,6 +679,18 @@ class TestDispenses:
         assert medications(told) == ["+metformin"]
 
     @pytest.mark.parametrize("kind", ["RDS^O13", "RAS^O17"])
+    @pytest.mark.parametrize("known", [(), (orc(placer="P2"), rxe(OTHER))])
+    @pytest.mark.parametrize("late", [False, True])
+    def test_nor_one_that_they_name_as_replaced(self, told, kind, known, late):
+        said = [
+            ("RDE^O11", orc(), rxe(), *known),
+            (kind, orc("RO", placer="P2", f8="P1"), rxd(OTHER)),
+        ]
+        for place in (1, 0) if late else (0, 1):
+            told.tell(said[place][0], told.PID, *said[place][1:], at=f"2026022809{place}000")
+        assert "+metformin" in medications(told)
+
+    @pytest.mark.parametrize("kind", ["RDS^O13", "RAS^O17"])
     def test_nor_open_one_that_has_ended(self, told, kind):
         told.tell("RDE^O11", told.PID, orc(), rxe())
         told.tell("RDE^O11", told.PID, orc("DC"))
@@ -688,6 +750,15 @@ class TestDispenses:
             kind, *segments = said[place]
             told.tell(kind, told.PID, *segments, at=f"2026022809{place}000")
         assert sorted(medications(told)) == ["+lisinopril", "-metformin"]
+
+    @pytest.mark.parametrize("names", [orc("SC", filler="F1"), orc("XO", filler="F1")])
+    @pytest.mark.parametrize("at", ["20260228091500", "20260228100000"])
+    def test_it_ends_an_order_that_is_known_by_the_number_it_names_only_later(self, told, names, at):
+        told.tell("RDE^O11", told.PID, orc(placer="", filler="F1"), rxe(), at="20260228090000")
+        told.tell("RDE^O11", told.PID, orc("RO", placer="P2", f8="P1"), rxe(OTHER), at="20260228093000")
+        told.tell("RDE^O11", told.PID, names, rxe(), at=at)
+        opened = "XO" in names and at > "20260228093000"
+        assert sorted(medications(told)) == sorted(["+lisinopril", "+metformin" if opened else "-metformin"])
 
     @pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (2, 0, 1), (2, 1, 0)])
     def test_a_change_before_the_replacement_opens_nothing_again(self, told, order):

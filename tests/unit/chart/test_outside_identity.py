@@ -307,6 +307,20 @@ def test_an_older_merge_that_comes_again_is_not_the_newest_word_on_the_number(st
     assert number(told.book(at=at(40))) == "T1001"
 
 
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_of_two_merges_that_retire_one_number_the_newer_says_which_is_sent(story, known, order):
+    told = story()
+    if known:
+        for one in ("T1001", "T2002", "T3003"):
+            told.tell("ADT^A08", pid(one), at=at(1))
+    said = [(pid("T1001"), mrg("T2002")), (pid("T3003"), mrg("T2002"))]
+    for place in order:
+        told.tell("ADT^A40", *said[place], at=at((10, 20)[place]))
+    booked = told.book(pid=pid("T2002"), at=at(30))
+    assert (number(booked), told.chart.keys[0]) == ("T3003", "|T3003")
+
+
 @pytest.mark.parametrize("news", ["T1001", "T2002"])
 @pytest.mark.parametrize("between", [15, 30])
 @pytest.mark.parametrize("order", list(itertools.permutations(range(4))))

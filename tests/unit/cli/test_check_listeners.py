@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from authority import DAY, NOW, Authority
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from interface.cli.check_listeners import check_listeners
 from interface.cli.checks import guarded
@@ -108,3 +110,12 @@ def test_too_few_files_for_all_connections_are_said(tmp_path: Path, monkeypatch:
     found = said(tmp_path, "max_connections = 5000")
     assert found[-1][0] == "warn"
     assert "1024 are allowed" in found[-1][1]
+
+
+def test_a_certificate_that_is_no_servers_is_a_warning_for_some_senders_take_it(tmp_path: Path) -> None:
+    clients = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
+    certificate, key = Authority(tmp_path).issue_plain("interface.example", "server", (clients,))
+    key.chmod(0o600)
+    found = said(tmp_path, f'tls_certificate = "{certificate}"\ntls_key = "{key}"\n')
+    assert [level for level, _ in found] == ["ok", "warn", "ok"]
+    assert '"main" shows a certificate that is not meant for servers' in found[1][1]

@@ -78,7 +78,7 @@ def test_an_existing_file_is_kept_unless_forced(tmp_path: Path, capsys: pytest.C
             ["--timezone", "America/Chicgo"],
             'init: [site] timezone: unknown time zone; did you mean "America/Chicago"?',
         ),
-        (["--environment", "prod"], "environment prod needs --mrn-root"),
+        (["--environment", "prod"], "init: [site] environment: must be one of"),
         (["--environment", "prod", "--mrn-root", "2.999.1"], "init: [site] environment: must be one of"),
         (
             ["--environment", "staging"],

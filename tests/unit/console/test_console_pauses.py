@@ -1,5 +1,7 @@
 """Who types wrong passwords waits, longer each time; others do not."""
 
+import pytest
+
 from interface.console import pauses
 from interface.console.pauses import Pauses
 
@@ -32,6 +34,15 @@ def test_an_address_that_tries_many_names_waits() -> None:
         kept.failed(f"user{number}", "10.0.0.1", 0.0)
     assert kept.left("adam", "10.0.0.1", 0.0) == 8.0
     assert kept.left("adam", "10.0.0.2", 0.0) == 0.0
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_this_machines_address_keeps_nobody_out_a_proxy_may_stand_there(address: str) -> None:
+    kept = Pauses()
+    for number in range(pauses.FREE + 3):
+        kept.failed(f"user{number}", address, 0.0)
+    assert kept.left("adam", address, 0.0) == 0.0
+    assert failing(pauses.FREE + 1, "mary", address).left("mary", address, 0.0) == 2.0
 
 
 def test_upper_and_lower_case_is_the_same_name() -> None:

@@ -15,7 +15,7 @@ from interface.rules import Policy, load_rulebook, read_message
 from interface.rules.context import clean_text
 from interface.rules.reading import _moment, event_time
 from interface.rules.types.clinical import by_shape, dotted
-from interface.rules.types.medication import ndc11
+from interface.rules.types.ndc import ndc11
 from interface.rules.types.person import npi_check
 from interface.rules.types.timing import pattern_row
 from interface.rules.types.values import number_of
