@@ -53,7 +53,7 @@ def _one(settings: Settings, section: Listener) -> Found:
         return
     mutual.context()
     pair, clients = mutual.pair, mutual.clients
-    yield _days(f"{name} speaks TLS; the certificate is for {pair.names}", pair.ends, now)
+    yield _days(f"{name} speaks TLS; the certificate is for {pair.described}", pair.ends, now)
     yield from _usage(name, pair)
     yield from readable_key(settings.resolve(section.tls_key))
     if clients is None:
@@ -106,7 +106,7 @@ def certificate(settings: Settings, file: str | None, key: str | None) -> Found:
         return
     now, path = datetime.now(UTC), settings.resolve(key)
     pair = read_pair(settings.resolve(file), path, now)
-    yield _days(f"the certificate is for {pair.names}", pair.ends, now)
+    yield _days(f"the certificate is for {pair.described}", pair.ends, now)
     yield from _usage("the port", pair)
     yield from readable_key(path)
 

@@ -44,8 +44,22 @@ class Pair:
 
     @property
     def ends(self) -> datetime:
-        """Until when it is good."""
-        return self.chain[0].not_valid_after_utc
+        """Until when it is good, with those between it and the authority."""
+        return self._first_to_end.not_valid_after_utc
+
+    @property
+    def described(self) -> str:
+        """Whom it is for, and which of those between ends before it does."""
+        first = self._first_to_end
+        if first is self.chain[0]:
+            return self.names
+        return f"{self.names} (what stands between it and its authority ends first: {shown_names(first)})"
+
+    @property
+    def _first_to_end(self) -> x509.Certificate:
+        # senders have the authority's own, and do not look at one that comes along
+        between = (one for one in self.chain[1:] if one.issuer != one.subject)
+        return min((self.chain[0], *between), key=lambda one: one.not_valid_after_utc)
 
     @property
     def is_for_servers(self) -> bool:

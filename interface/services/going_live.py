@@ -110,7 +110,7 @@ def _ask_anew(
     return made
 
 
-NOT_THERE = "the store does not live in production yet: start the daemon first"
+NOT_THERE = "the store does not live in production yet: restart the daemon first"
 """What is open is not held for production before; nobody could say what the switch would do."""
 _OURS = frozenset({"not-live", "production-test", "not-test-patient"})
 """With `incomplete:…`: reasons of the way here. Right after the start some requests still have theirs of before."""

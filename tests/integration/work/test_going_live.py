@@ -87,7 +87,7 @@ def test_what_the_switch_would_do_is_told_when_the_store_lives_in_production_and
     site.book("20260410")
     site.turn()
     assert reasons(site)[0][0] == code
-    with pytest.raises(CannotError, match="start the daemon first"):
+    with pytest.raises(CannotError, match="restart the daemon first"):
         preview(store, Choice(), at)
     enter(store, "production", at.timestamp())
     found = preview(store, Choice(per_minute=1), at)

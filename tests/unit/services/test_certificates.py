@@ -7,7 +7,11 @@ import pytest
 import trustme
 from authority import Authority
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID as Usage
+from cryptography.x509.oid import NameOID
 
 from interface.services.certificates import CertificateError, Renewable, read_pair
 
@@ -47,6 +51,34 @@ def test_what_is_out_of_its_time_is_refused(files):
     assert "has expired on" in refused(certificate, key)
     certificate, key = files(not_before=NOW + timedelta(days=1), not_after=NOW + timedelta(days=9))
     assert "is good from" in refused(certificate, key)
+
+
+def test_what_stands_between_it_and_its_authority_may_end_first(tmp_path):
+    def made(common_name, days, issuer):
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+        begins, ends = NOW - timedelta(days=9), NOW + timedelta(days=days)
+        by, its_key = (name, key) if issuer is None else (issuer[0].subject, issuer[1])
+        builder = x509.CertificateBuilder(by, name, key.public_key(), 7, begins, ends)
+        return builder.sign(its_key, hashes.SHA256()), key
+
+    root = made("authority", -1, None)
+    between = made("between", 5, root)
+    leaf, key = made("interface.example.org", 90, between)
+    chain, secret = tmp_path / "tls.pem", tmp_path / "tls.key"
+    secret.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    for whole, days, told in (
+        ((leaf,), 90, ""),
+        (
+            (leaf, between[0], root[0]),
+            5,
+            " (what stands between it and its authority ends first: CN=between)",
+        ),
+    ):
+        chain.write_bytes(b"".join(one.public_bytes(Encoding.PEM) for one in whole))
+        pair = read_pair(chain, secret, NOW)
+        assert pair.described == f"CN=interface.example.org{told}"
+        assert pair.ends.date() == Renewable(pair).ends.date() == (NOW + timedelta(days=days)).date()
 
 
 @pytest.mark.parametrize(
