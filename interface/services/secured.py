@@ -33,6 +33,10 @@ REASONS = {
         NO_HANDSHAKE,
         "it does not take our certificate: does it trust the authority, and is it for the name?",
     ),
+    "unsupported certificate": (
+        NO_HANDSHAKE,
+        "it does not take our certificate: it is not meant for servers (extendedKeyUsage)",
+    ),
     "certificate expired": (NO_HANDSHAKE, "it says that our certificate has expired"),
 }
 """Ends of OpenSSL's words for what went wrong, as reason and problem."""

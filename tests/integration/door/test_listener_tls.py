@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from authority import DAY, NOW, Authority
 from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from patience import PATIENCE, until
 from plays_systemd import Systemd
 from running_door import Door, Sender, message, stored_rows
@@ -123,6 +124,15 @@ def test_old_versions_and_weak_ciphers_are_refused(start: Start, authority: Auth
     weak.maximum_version = ssl.TLSVersion.TLSv1_2
     weak.set_ciphers("AES128-SHA")
     assert "no cipher that both know" in refusal(door, weak)
+
+
+def test_a_sender_that_looks_what_our_certificate_is_meant_for_is_told_of(
+    start: Start, authority: Authority
+) -> None:
+    clients = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
+    named = x509.SubjectAlternativeName([x509.DNSName(HOST)])
+    authority.issue_plain(HOST, "server", (named, clients))
+    assert "it is not meant for servers (extendedKeyUsage)" in refusal(start(TLS), authority.trusting())
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
