@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 class NodeStore(Protocol):
     """What is needed of the store: `interface.store.nodes.Nodes`."""
 
-    def pulse(self, node: str, name: str, *, daemon: bool) -> None:
-        """A sign of life."""
+    def pulse(self, node: str, name: str, *, daemon: bool) -> bool:
+        """A sign of life; whether we have counted as alive since the one before."""
 
     def renew(self, hold: Hold) -> bool:
         """Keep the turn; False: it is lost."""
@@ -67,8 +67,7 @@ class Pulse:
     def start(self) -> None:
         """Give the first sign of life, then go on in a thread. Raises StoreError."""
         began = self._monotonic()
-        self._nodes().pulse(self._node, self._name, daemon=self._daemon)
-        self._renew_lease(began)
+        self._give_sign(self._nodes(), began)
         self._steadiness = self._steadiness.after(True, began)
         self._thread.start()
 
@@ -86,8 +85,9 @@ class Pulse:
         """Whether nodes that gave no sign of life are dead."""
         return self._steadiness.may_judge(self._monotonic())
 
-    def _renew_lease(self, began: float) -> None:
-        self._lease = self._lease.renewed(began, self._monotonic())
+    def _give_sign(self, nodes: NodeStore, began: float) -> None:
+        unbroken = nodes.pulse(self._node, self._name, daemon=self._daemon)
+        self._lease = self._lease.renewed(began, self._monotonic(), unbroken=unbroken)
         self._send_until(self._lease.until, self._lease.since)
 
     def _run(self) -> None:
@@ -99,8 +99,7 @@ class Pulse:
         began = self._monotonic()
         try:
             nodes = self._nodes()
-            nodes.pulse(self._node, self._name, daemon=self._daemon)
-            self._renew_lease(began)
+            self._give_sign(nodes, began)
             hold = self._keeper.hold
             if hold is not None:
                 nodes.renew(hold)  # lost: the next commit finds out

@@ -59,9 +59,12 @@ class Lease:
     since: float = float("inf")
     """Since when it has counted as alive without a break. What it claimed before may be another's by now."""
 
-    def renewed(self, began: float, answered: float) -> Lease:
-        """The same after a sign of life that went through."""
-        return Lease(began + NODE_SECONDS, self.since if answered <= self.until else answered)
+    def renewed(self, began: float, answered: float, *, unbroken: bool) -> Lease:
+        """The same after a sign of life that went through. `unbroken`: the database counted the node as alive when it came;
+        our own clock may have stood still with the machine. Others may have looked before it was stored.
+        """
+        unbroken = unbroken and answered <= self.until
+        return Lease(began + NODE_SECONDS, self.since if unbroken else answered)
 
 
 @dataclass(frozen=True, slots=True)

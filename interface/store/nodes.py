@@ -28,7 +28,8 @@ _ADD = insert(nodes).values(
     alive_until=_UNTIL,
     commits=0,
 )
-_PULSE = update(nodes).where(nodes.c.id == bindparam("b_id")).values(alive_until=_UNTIL)
+_REVIVE = update(nodes).where(nodes.c.id == bindparam("b_id")).values(alive_until=_UNTIL)
+_PULSE = _REVIVE.where(_ALIVE)
 _REMOVE = delete(nodes).where(nodes.c.id == bindparam("b_id"))
 _FORGET = delete(nodes).where(nodes.c.alive_until < DatabaseNow() - literal(FORGOTTEN_SECONDS))
 _LIVING = (
@@ -55,12 +56,15 @@ class Node:
 class Nodes(Part):
     """Signs of life; used by one thread."""
 
-    def pulse(self, node: str, name: str, *, daemon: bool) -> None:
-        """A node's sign of life; the first one makes it known."""
+    def pulse(self, node: str, name: str, *, daemon: bool) -> bool:
+        """A node's sign of life; the first one makes it known. Whether it has counted as alive since the one before."""
         with self._writing() as connection:
-            if not connection.execute(_PULSE, {"b_id": node}).rowcount:
+            if connection.execute(_PULSE, {"b_id": node}).rowcount:
+                return True
+            if not connection.execute(_REVIVE, {"b_id": node}).rowcount:
                 connection.execute(_ADD, {"b_id": node, "b_name": name, "b_daemon": daemon})
                 connection.execute(_FORGET)
+            return False
 
     def renew(self, hold: Hold) -> bool:
         """Keep a turn that is being worked on; False: it is lost."""

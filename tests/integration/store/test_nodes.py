@@ -55,6 +55,23 @@ def close(request, patient):
     return CloseRow(request, patient, "withdrawn")
 
 
+# ---------------------------------------------------------------------------------------------- signs of life
+
+
+def test_a_sign_of_life_tells_whether_the_node_has_counted_as_alive_since_the_one_before(two, dead):
+    one, other = two
+
+    def sign(store):
+        return store.nodes.pulse(store.work.node, "host", daemon=True)
+
+    assert (sign(one), sign(other)) == (True, True)
+    dead(one)
+    assert (sign(one), sign(other)) == (False, True)
+    assert sign(one)
+    one.nodes.leave(one.work.node)
+    assert not sign(one)
+
+
 # ---------------------------------------------------------------------------------------------- the turn
 
 

@@ -12,11 +12,14 @@ from interface.store.nodes import Node
 class FakeNodes:
     def __init__(self):
         self.beats, self.renewed, self.alive, self.failing = 0, [], [], None
+        self.counted_alive = False
 
     def pulse(self, node, name, *, daemon):
         if self.failing is not None:
             raise self.failing
         self.beats += 1
+        alive, self.counted_alive = self.counted_alive, True
+        return alive
 
     def renew(self, hold):
         self.renewed.append(hold)
@@ -107,10 +110,17 @@ def test_what_is_claimed_may_be_sent_as_long_as_others_count_us_alive(beating, n
     assert beating.until[1:] == [(beating.now[0] + NODE_SECONDS, 100.0)]
 
 
-@pytest.mark.parametrize(("silence", "since"), [(NODE_SECONDS, 100.0), (NODE_SECONDS + 0.5, 103.5)])
-def test_what_was_claimed_before_others_may_have_counted_us_dead_is_not_sent(beating, silence, since):
+@pytest.mark.parametrize(
+    ("silence", "counted_alive", "since"),
+    [(1.0, True, 100.0), (1.0, False, 101.0), (NODE_SECONDS + 0.5, True, 103.5)],
+    ids=["alive", "the machine stood still, and its clock", "others may have looked just before"],
+)
+def test_what_was_claimed_before_others_counted_us_dead_is_not_sent(
+    beating, nodes, silence, counted_alive, since
+):
     beating.beat()
     beating.now[0] += silence
+    nodes.counted_alive = counted_alive
     beating.beat()
     assert beating.until[-1] == (beating.now[0] + NODE_SECONDS, since)
 
@@ -118,6 +128,7 @@ def test_what_was_claimed_before_others_may_have_counted_us_dead_is_not_sent(bea
 def test_nor_what_was_claimed_while_the_first_sign_of_life_was_on_its_way(beating, nodes, monkeypatch):
     def slow(*_given, **_named):
         beating.now[0] += 1.0
+        return False
 
     monkeypatch.setattr(nodes, "pulse", slow)
     beating.beat()
