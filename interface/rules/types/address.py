@@ -24,7 +24,7 @@ from interface.rules.types.base import (
 
 _FILLED = re.compile(r"^0{4,}([0-9]{5})$")
 """A ZIP filled up with zeros to nine or more digits (0000053703); no ZIP itself begins with so many."""
-_ZIP = re.compile(r"^([0-9]{5})(?:[-\s–]\s?[0-9]{0,4}|[0-9]{4})?$")
+_ZIP = re.compile(r"^([0-9]{5})(?:\s?[-–\s]\s?[0-9]{0,4}|[0-9]{4})?$")
 
 
 @dataclass(frozen=True)

@@ -107,6 +107,13 @@ def test_complete_requests_are_chosen_by_a_form(site, store, held) -> None:
     assert store.commands.get(int(re.findall(r"\d+", to)[0])).arguments["by_hand"] is True
 
 
+def test_who_may_not_choose_sees_what_there_is_and_no_form(site, held) -> None:
+    held(TESTED)
+    page = flat(site("production-test", "vera").get("/onboarding"))
+    assert "request 1" in page
+    assert "/onboarding/choose" not in page
+
+
 def test_elsewhere_nothing_is_chosen(site) -> None:
     browser = site("staging")
     assert "Production test</h2>" not in flat(browser.get("/onboarding"))

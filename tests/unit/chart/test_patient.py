@@ -110,6 +110,7 @@ def test_a_birth_date_of_no_use_does_not_take_the_place_of_a_known_one(story):
         ("12 Birch Ln&Birch Ln&12^^Madison^wisconsin^537031234^usa^H",
          {"lines": ["12 Birch Ln"], "city": "Madison", "state": "WI", "zip": "53703"}),
         ("^^^Puerto Rico^00907-^PR", {"state": "PR", "zip": "00907"}),
+        ("^^Madison^WI^53703 - 1234", {"city": "Madison", "state": "WI", "zip": "53703"}),
         ("^^Madison^WI^0000053703", {"city": "Madison", "state": "WI", "zip": "53703"}),
         ("^^Boston^MA^000002134", {"city": "Boston", "state": "MA", "zip": "02134"}),
         ("^^^Guam^96910", {"state": "GU", "zip": "96910"}),
