@@ -161,6 +161,28 @@ def test_a_verdict_that_comes_after_the_node_was_taken_for_dead_changes_nothing(
     ]
 
 
+def test_what_a_node_claims_anew_while_it_still_sends_it_is_sent_again_after_its_late_verdict(two):
+    """It was taken for dead, and is the first to claim what was taken back: its verdict is of the claim before."""
+    one, other = two
+    one.couriers.free = 0
+    one.book("20260401")
+    other.turn()
+    with one.store.nodes._writing() as connection:
+        connection.exec_driver_sql(f"UPDATE nodes SET alive_until = 0 WHERE id = '{other.store.work.node}'")
+    one.loop._may_judge = lambda: True
+    one.turn()
+    with one.store.nodes._writing() as connection:
+        connection.exec_driver_sql("UPDATE nodes SET alive_until = 1e12")
+    other.turn()
+    assert (one.states(), len(other.couriers.jobs)) == (["sending"], 1)
+    other.reply(AWAY)
+    other.go_on(1)
+    assert (one.states(), len(other.couriers.jobs)) == (["sending"], 1)
+    other.reply(TAKEN)
+    (request,) = one.store.views.requests()
+    assert (request.state, request.possible_duplicate) == ("delivered", True)
+
+
 @contextmanager
 def unknown(site, *, stored):
     """Nobody hears what becomes of the next commits."""
@@ -201,6 +223,16 @@ def test_an_attempt_of_which_nobody_knows_whether_it_is_stored_is_stored_once(tw
     (request,) = one.store.views.requests()
     assert (request.state, request.attempts) == ("waiting", 1)
     assert len(one.store.views.request(1).attempts) == 1
+
+
+@pytest.mark.parametrize("reply", [TAKEN, AWAY])
+def test_what_came_back_before_a_commit_was_found_out_about_is_not_sent_a_second_time(two, reply):
+    one, _ = two
+    one.book("20260401")
+    with unknown(one, stored=True), pytest.raises(StoreError):
+        one.book("20260402", patient="T2")
+    one.reply(reply)
+    assert [sent["patient"]["mrn"]["extension"] for sent in one.couriers.sent] == ["T1", "T2"]
 
 
 def test_a_node_of_another_environment_does_not_begin_while_others_run(two, site_class):
