@@ -160,7 +160,6 @@ class Intake:
 
     def carry_out(self, command: Command, now: datetime, sending: Mapping[int, int]) -> Plan | None:
         """What a person's command changes; None: it waits until nothing of its patients is being sent."""
-        self._command_blocks = frozenset()
         try:
             found = self._commanding.plan(command, now, set(sending.values()))
         except CannotError as why:
@@ -170,8 +169,10 @@ class Intake:
         except Exception as broken:
             event(log, logging.ERROR, "command-failed", command=command.id, error=where(broken))
             found = Plan(commands=[CommandDone(command.id, "failed", {"problem": where(broken)})])
+        waits = found.patients if isinstance(found, Waits) else frozenset()
+        blocked, self._command_blocks = self._command_blocks, waits
+        self.released(blocked - waits)
         if isinstance(found, Waits):
-            self._command_blocks = found.patients
             return None
         found.deferred = dict(self._deferred)
         return found
@@ -197,7 +198,8 @@ class Intake:
         self._command_blocks = frozenset()
 
     def released(self, patients: Container[int]) -> None:
-        """Attempts of these patients are back: what waited for them is decided in the next turn.
+        """Attempts of these patients are back, or a command no longer waits for them: what waited behind it is decided in
+        the next turn.
 
         With it what waited behind it: a merge holds up the messages of both patients.
         """
