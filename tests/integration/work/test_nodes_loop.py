@@ -235,6 +235,16 @@ def test_what_came_back_before_a_commit_was_found_out_about_is_not_sent_a_second
     assert [sent["patient"]["mrn"]["extension"] for sent in one.couriers.sent] == ["T1", "T2"]
 
 
+def test_what_waited_for_an_attempt_that_came_back_before_a_commit_was_found_out_about_goes_on(two):
+    one, _ = two
+    one.book("20260401")
+    with unknown(one, stored=True), pytest.raises(StoreError):
+        one.book("20260401", kind="SIU^S15")
+    one.reply(AWAY)
+    assert [row.state for row in one.store.views.messages()] == ["done", "done"]
+    assert one.states() == ["withdrawn"]
+
+
 def test_a_node_of_another_environment_does_not_begin_while_others_run(two, site_class):
     one, other = two
     other.policy = Policy(mrn_authority=("LFC",), environment="production")
