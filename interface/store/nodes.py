@@ -55,6 +55,8 @@ class Node:
 class Nodes(Part):
     """Signs of life; used by one thread."""
 
+    by_index = True
+
     def pulse(self, node: str, name: str, *, daemon: bool) -> None:
         """A node's sign of life; the first one makes it known."""
         with self._writing() as connection:
