@@ -169,13 +169,21 @@ class Intake:
         except Exception as broken:
             event(log, logging.ERROR, "command-failed", command=command.id, error=where(broken))
             found = Plan(commands=[CommandDone(command.id, "failed", {"problem": where(broken)})])
-        waits = found.patients if isinstance(found, Waits) else frozenset()
-        blocked, self._command_blocks = self._command_blocks, waits
-        self.released(blocked - waits)
+        self._wait_for(found.patients if isinstance(found, Waits) else frozenset())
         if isinstance(found, Waits):
             return None
         found.deferred = dict(self._deferred)
         return found
+
+    def wait_for_no_command(self) -> None:
+        """Whoever has the turn carries out the one that waited here."""
+        self._wait_for(frozenset())
+
+    def _wait_for(self, patients: frozenset[int]) -> None:
+        """A command waits for these patients from now on, and no longer for others."""
+        blocked, self._command_blocks = self._command_blocks, patients
+        if blocked:
+            self.released(blocked - patients)
 
     def refused(self, row: JournalRow, why: str) -> Plan:
         """What there is left to do with a message whose changes the store refuses: it is `failed`."""

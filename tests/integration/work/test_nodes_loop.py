@@ -138,6 +138,28 @@ def test_a_command_waits_for_an_attempt_of_the_other_node(two):
     assert one.states() == ["discarded"]
 
 
+def test_what_waited_behind_a_command_that_another_node_carried_out_is_in_nobodys_way(two):
+    one, other = two
+    one.couriers.free = 1
+    one.book("20260401")
+    one.book("20260402", patient="T2")
+    one.store.commands.add("discard", {"requests": [1, 2], "who": "anna", "why": "x"})
+    one.look()
+    one.book("20260403", kind="SIU^S13", patient="T2")
+    assert one.store.views.messages()[0].state == "new"
+    other.keeper.obtain(wanted=True, waiting=0)
+    one.couriers.free = other.couriers.free = 0
+    one.reply(AWAY)
+    other.look()
+    assert [row.state for row in one.store.views.messages()] == ["done"] * 3
+    one.tell("ADT^A08", DG1, patient="T9")
+    one.turn()  # a while later
+    assert [row.state for row in one.store.views.messages()] == ["done"] * 4
+    one.couriers.free = 4
+    one.turn()
+    assert one.states() == ["discarded", "discarded", "sending"]
+
+
 def test_a_verdict_that_comes_after_the_node_was_taken_for_dead_changes_nothing(two):
     one, other = two
     one.couriers.free = 0
