@@ -160,6 +160,11 @@ def given_back(job: Job) -> Unsent:
     return Unsent(job.request_id, job.patient_id, "waiting", None, job.fence)
 
 
+def claimed_again(claimed: Claimed) -> Unsent:
+    """A request that was claimed anew while the claim before is not stored as ended: of this one nothing was sent."""
+    return Unsent(claimed.request_id, claimed.patient_id, "waiting", None, claimed.fence)
+
+
 def not_sent_yet(claimed: Claimed, now: float) -> AttemptDone:
     """A claimed request of which the store did not say whether it may go out: it waits."""
     event(log, logging.WARNING, "not-sent-yet", request=claimed.request_id)

@@ -85,6 +85,8 @@ class Committing:
             found = self._store.outcome()
             self._unknown = None
             if found is not None:
+                if plan is not None:
+                    plan.deferred = {}  # what they wait for may have come back since
                 self._took(plan, turn, found, began)
 
     def _turn(

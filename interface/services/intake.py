@@ -160,7 +160,6 @@ class Intake:
 
     def carry_out(self, command: Command, now: datetime, sending: Mapping[int, int]) -> Plan | None:
         """What a person's command changes; None: it waits until nothing of its patients is being sent."""
-        self._command_blocks = frozenset()
         try:
             found = self._commanding.plan(command, now, set(sending.values()))
         except CannotError as why:
@@ -170,11 +169,21 @@ class Intake:
         except Exception as broken:
             event(log, logging.ERROR, "command-failed", command=command.id, error=where(broken))
             found = Plan(commands=[CommandDone(command.id, "failed", {"problem": where(broken)})])
+        self._wait_for(found.patients if isinstance(found, Waits) else frozenset())
         if isinstance(found, Waits):
-            self._command_blocks = found.patients
             return None
         found.deferred = dict(self._deferred)
         return found
+
+    def wait_for_no_command(self) -> None:
+        """Whoever has the turn carries out the one that waited here."""
+        self._wait_for(frozenset())
+
+    def _wait_for(self, patients: frozenset[int]) -> None:
+        """A command waits for these patients from now on, and no longer for others."""
+        blocked, self._command_blocks = self._command_blocks, patients
+        if blocked:
+            self.released(blocked - patients)
 
     def refused(self, row: JournalRow, why: str) -> Plan:
         """What there is left to do with a message whose changes the store refuses: it is `failed`."""
@@ -197,7 +206,8 @@ class Intake:
         self._command_blocks = frozenset()
 
     def released(self, patients: Container[int]) -> None:
-        """Attempts of these patients are back: what waited for them is decided in the next turn.
+        """Attempts of these patients are back, or a command no longer waits for them: what waited behind it is decided in
+        the next turn.
 
         With it what waited behind it: a merge holds up the messages of both patients.
         """

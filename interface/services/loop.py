@@ -230,6 +230,7 @@ class WorkLoop:
 
     def _send_only(self) -> Done:
         """Another node has the turn, or nothing needs it."""
+        self._intake.wait_for_no_command()
         may_send = self._keeper.is_settled(self._clock.today())
         stored = self._committing.commit(room=self._outgoing.room() if may_send else NO_ROOM)
         if not stored:

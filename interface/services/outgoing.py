@@ -11,7 +11,15 @@ from datetime import date
 
 from interface.delivery.destination import Room
 from interface.delivery.panel import parcels
-from interface.services.attempts import Ledger, expired, given_back, not_sent_yet, stranger, unreadable
+from interface.services.attempts import (
+    Ledger,
+    claimed_again,
+    expired,
+    given_back,
+    not_sent_yet,
+    stranger,
+    unreadable,
+)
 from interface.services.clock import Clock
 from interface.services.courier import Attempt, Couriers, GivenBack, Job
 from interface.services.turn_keeper import LONGEST_POLL_SECONDS
@@ -54,6 +62,8 @@ class Outgoing:
         """What came of requests, by their id, and is not stored yet."""
         self._stuck: dict[int, Ended] = {}
         """What of it the store refused. Their requests count as being sent: nothing overtakes them."""
+        self._again: dict[int, Unsent] = {}
+        """What we have claimed, maybe anew, before what came of our claim of it before was stored."""
         self.more_is_due = False
         """The last claim took as many as it might: there may be more."""
         self._alarms: list[float] = []
@@ -112,10 +122,16 @@ class Outgoing:
         """Send what a turn has claimed, but for what cannot be read, and what was for a day that has passed since it was
         settled: gives whose that is. `claimed_at`: when the claim began, by the monotonic clock.
 
-        The requests are of different patients: a claim takes one of each. Those that are out already are left out: of a
-        commit that was found out about later, all that is claimed by us is told.
+        The requests are of different patients: a claim takes one of each. Those that are out already, or back and not stored
+        yet, are left out: of a commit that was found out about later, all that is claimed by us is told. What was taken back
+        from us meanwhile and claimed anew waits again once it is back.
         """
-        fresh = [one for one in claimed if one.request_id not in self.sending]
+        fresh = []
+        for one in claimed:
+            if one.request_id in self.sending or one.request_id in self._ended:
+                self._again[one.request_id] = claimed_again(one)
+            else:
+                fresh.append(one)
         self.more_is_due = turn.claims > 0 and len(fresh) == turn.claims
         if not fresh:
             return set()
@@ -177,6 +193,9 @@ class Outgoing:
             self.passage.wakes = False
         for ended in turn.attempts:
             self._ended.pop(ended.request_id, None)
+            again = self._again.pop(ended.request_id, None)
+            if again is not None and again.fence != ended.fence:
+                self._ended[ended.request_id] = again
             due = ended.due_at if isinstance(ended, AttemptDone) else None
             if due is not None and due - turn.now < LONGEST_POLL_SECONDS:
                 self.look_again(due)

@@ -128,15 +128,24 @@ def _dropped(poster: Post | None) -> None:
             poster.close()
 
 
-class _Permission:
-    """Until when anything may leave, and since when it must have been claimed."""
+class Permission:
+    """Until when anything may leave, and since when it must have been claimed; nothing once the work is gone: this process
+    may have stood still since, and the next work has sent what this one was told of.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, line: socket.socket) -> None:
+        self._line = line
         self.order = SendUntil(until=float("inf"), since=float("-inf"))
 
     def __call__(self, claimed_at: float) -> bool:
+        """Whether what was claimed then (seconds of the monotonic clock) may leave now."""
         until, since = self.order
-        return since <= claimed_at and time.monotonic() < until
+        return since <= claimed_at and time.monotonic() < until and not self._is_closed()
+
+    def _is_closed(self) -> bool:
+        poll = select.poll()  # of its own, for threads ask side by side
+        poll.register(self._line, 0)  # of the end alone: what is not read yet may lie before it
+        return bool(poll.poll(0))
 
 
 def _tell(line: socket.socket, ended: SimpleQueue[Posted]) -> None:
@@ -151,7 +160,7 @@ def _tell(line: socket.socket, ended: SimpleQueue[Posted]) -> None:
 
 def serve(line: socket.socket, count: int) -> None:
     """Do what the work says until it closes the socket."""
-    permission = _Permission()
+    permission = Permission(line)
     posters = Posters(permission)
     ended: SimpleQueue[Posted] = SimpleQueue()
     threads = Threads(posters, count, ended.put)

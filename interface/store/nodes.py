@@ -56,6 +56,8 @@ class Node:
 class Nodes(Part):
     """Signs of life; used by one thread."""
 
+    by_index = True
+
     def pulse(self, node: str, name: str, *, daemon: bool) -> bool:
         """A node's sign of life; the first one makes it known. Whether it has counted as alive since the one before."""
         with self._writing() as connection:

@@ -19,6 +19,7 @@ from typing import Any, TypeVar, cast
 import psycopg
 from psycopg.adapt import Dumper
 from psycopg.errors import Diagnostic
+from psycopg.generators import send
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
@@ -26,6 +27,7 @@ from sqlalchemy.pool import NullPool
 from interface.store.arrays import Encoded
 from interface.store.database import Database
 from interface.store.errors import StoreError
+from interface.store.leases import NODE_SECONDS
 from interface.store.records.figures import SUITED, ServerFacts, StoreStats
 from interface.store.schema import complete_for_postgresql
 
@@ -47,7 +49,9 @@ class Patience:
     answer: float
     """By us, for an answer of the server; more than `statement`, or it is never the server who tells."""
     idle: float = 60
-    """By the server, for us within a transaction."""
+    """By the server, for us within a transaction; on the way of a message (`by_index`) as long as a node counts as alive:
+    the others wait for what it has locked.
+    """
 
 
 USUAL = Patience(statement=20, lock=5, answer=25)
@@ -78,8 +82,9 @@ SELECT set_config('synchronous_commit',
        set_config('idle_in_transaction_session_timeout', %s, false),
        set_config('client_min_messages', 'warning', false), set_config('timezone', 'UTC', false)
 """
-_BY_INDEX = """
-SELECT set_config('plan_cache_mode', 'force_generic_plan', false), set_config('enable_seqscan', 'off', false),
+_BY_INDEX = f"""
+SELECT set_config('idle_in_transaction_session_timeout', '{NODE_SECONDS:g}s', false),
+       set_config('plan_cache_mode', 'force_generic_plan', false), set_config('enable_seqscan', 'off', false),
        set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false),
        set_config('enable_material', 'off', false), set_config('jit', 'off', false)
 """
@@ -217,10 +222,14 @@ class _Together(psycopg.Pipeline):
         yield from ()
 
     def _fetch_gen(self, *, flush: bool) -> Generator[Any, Any, None]:  # noqa: ARG002
+        if self.result_queue and self.result_queue[-1] is not None:
+            # with a flush in its place the server would not count for how long it waits for us after that
+            self._enqueue_sync()
         queue = self.command_queue
         while queue:
             queue.popleft()()
-        yield from super()._fetch_gen(flush=True)
+        yield from send(self.pgconn)
+        yield from super()._fetch_gen(flush=False)
 
 
 class _AsItIs(Dumper):

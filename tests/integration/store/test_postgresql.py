@@ -12,9 +12,11 @@ import pytest
 import query_plans
 from sqlalchemy import insert, text
 
+from interface.store import counters
 from interface.store import postgresql as engine
 from interface.store.database import Part
 from interface.store.errors import NotStored, OutcomeUnknown, StoreError
+from interface.store.leases import NODE_SECONDS
 from interface.store.migrations import MIGRATIONS
 from interface.store.moving import move
 from interface.store.prepared import Prepared
@@ -222,6 +224,25 @@ def test_a_statement_and_a_lock_are_not_waited_for_without_end(url, store):
         other.execute(text("UPDATE liveness SET checked_at = 1"))
         with pytest.raises(StoreError, match="holds it locked"), part._writing() as connection:
             connection.execute(text("UPDATE liveness SET checked_at = 2"))
+
+
+def test_what_a_node_that_stands_still_in_a_transaction_has_locked_is_free_after_a_while(url, store):
+    """Also within a pipeline: by itself the server does not count for how long it is left waiting there."""
+    with impatient(url, idle=0.1) as part, impatient(url, lock=30) as other:  # noqa: SIM117
+        with (
+            pytest.raises(StoreError, match="connection to the server was lost"),
+            part._writing(pipelined=True) as ours,
+        ):
+            counters.lock(ours, "message").fetchone()
+            with other._writing(pipelined=True) as theirs:
+                assert counters.lock(theirs, "message").fetchone()
+
+
+@pytest.mark.parametrize("part", ["journal", "work", "nodes"])
+def test_it_is_so_on_the_way_of_a_message_when_a_node_counts_as_dead(store, part):
+    with getattr(store, part)._reading() as connection:
+        found = connection.execute(text("SHOW idle_in_transaction_session_timeout")).scalar()
+    assert found == f"{NODE_SECONDS:g}s"
 
 
 # ---------------------------------------------------------------------------------------------- safe

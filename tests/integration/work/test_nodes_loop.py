@@ -138,6 +138,28 @@ def test_a_command_waits_for_an_attempt_of_the_other_node(two):
     assert one.states() == ["discarded"]
 
 
+def test_what_waited_behind_a_command_that_another_node_carried_out_is_in_nobodys_way(two):
+    one, other = two
+    one.couriers.free = 1
+    one.book("20260401")
+    one.book("20260402", patient="T2")
+    one.store.commands.add("discard", {"requests": [1, 2], "who": "anna", "why": "x"})
+    one.look()
+    one.book("20260403", kind="SIU^S13", patient="T2")
+    assert one.store.views.messages()[0].state == "new"
+    other.keeper.obtain(wanted=True, waiting=0)
+    one.couriers.free = other.couriers.free = 0
+    one.reply(AWAY)
+    other.look()
+    assert [row.state for row in one.store.views.messages()] == ["done"] * 3
+    one.tell("ADT^A08", DG1, patient="T9")
+    one.turn()  # a while later
+    assert [row.state for row in one.store.views.messages()] == ["done"] * 4
+    one.couriers.free = 4
+    one.turn()
+    assert one.states() == ["discarded", "discarded", "sending"]
+
+
 def test_a_verdict_that_comes_after_the_node_was_taken_for_dead_changes_nothing(two):
     one, other = two
     one.couriers.free = 0
@@ -159,6 +181,28 @@ def test_a_verdict_that_comes_after_the_node_was_taken_for_dead_changes_nothing(
         "delivered",
         "delivered",
     ]
+
+
+def test_what_a_node_claims_anew_while_it_still_sends_it_is_sent_again_after_its_late_verdict(two):
+    """It was taken for dead, and is the first to claim what was taken back: its verdict is of the claim before."""
+    one, other = two
+    one.couriers.free = 0
+    one.book("20260401")
+    other.turn()
+    with one.store.nodes._writing() as connection:
+        connection.exec_driver_sql(f"UPDATE nodes SET alive_until = 0 WHERE id = '{other.store.work.node}'")
+    one.loop._may_judge = lambda: True
+    one.turn()
+    with one.store.nodes._writing() as connection:
+        connection.exec_driver_sql("UPDATE nodes SET alive_until = 1e12")
+    other.turn()
+    assert (one.states(), len(other.couriers.jobs)) == (["sending"], 1)
+    other.reply(AWAY)
+    other.go_on(1)
+    assert (one.states(), len(other.couriers.jobs)) == (["sending"], 1)
+    other.reply(TAKEN)
+    (request,) = one.store.views.requests()
+    assert (request.state, request.possible_duplicate) == ("delivered", True)
 
 
 @contextmanager
@@ -201,6 +245,26 @@ def test_an_attempt_of_which_nobody_knows_whether_it_is_stored_is_stored_once(tw
     (request,) = one.store.views.requests()
     assert (request.state, request.attempts) == ("waiting", 1)
     assert len(one.store.views.request(1).attempts) == 1
+
+
+@pytest.mark.parametrize("reply", [TAKEN, AWAY])
+def test_what_came_back_before_a_commit_was_found_out_about_is_not_sent_a_second_time(two, reply):
+    one, _ = two
+    one.book("20260401")
+    with unknown(one, stored=True), pytest.raises(StoreError):
+        one.book("20260402", patient="T2")
+    one.reply(reply)
+    assert [sent["patient"]["mrn"]["extension"] for sent in one.couriers.sent] == ["T1", "T2"]
+
+
+def test_what_waited_for_an_attempt_that_came_back_before_a_commit_was_found_out_about_goes_on(two):
+    one, _ = two
+    one.book("20260401")
+    with unknown(one, stored=True), pytest.raises(StoreError):
+        one.book("20260401", kind="SIU^S15")
+    one.reply(AWAY)
+    assert [row.state for row in one.store.views.messages()] == ["done", "done"]
+    assert one.states() == ["withdrawn"]
 
 
 def test_a_node_of_another_environment_does_not_begin_while_others_run(two, site_class):

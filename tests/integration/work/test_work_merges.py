@@ -250,6 +250,23 @@ def test_new_rules_reach_old_messages_and_what_they_allow_is_posted(site, store)
     assert number(later.couriers.sent[-1]) == "T7"
 
 
+def test_what_waited_behind_a_command_goes_on_once_it_is_carried_out(site):
+    site.book("20260401")
+    site.couriers.free = 0
+    site.book("20260402", patient="T2")
+    number = site.store.commands.add("discard", {"requests": [1, 2], "who": "anna", "why": "x"})
+    site.look()
+    assert site.store.commands.get(number).state == "waiting"
+    site.book("20260403", kind="SIU^S13")
+    site.book("20260404", kind="SIU^S13", patient="T2")
+    site.couriers.free = 4
+    site.reply(Reply(failure="refused"))
+    site.look()
+    assert site.store.commands.get(number).state == "done"
+    assert {row.state for row in site.store.views.messages()} == {"done"}
+    assert site.states() == ["discarded", "discarded", "sending", "sending"]
+
+
 @pytest.mark.parametrize("arguments", [{"messages": [99]}, {"set_aside": [99]}])
 def test_a_command_about_a_message_that_is_not_there_fails_and_says_so(site, arguments):
     done = site.ask("rebuild", **arguments)

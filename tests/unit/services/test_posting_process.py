@@ -1,5 +1,6 @@
 """Threads that POST: side by side, never dying, never telling more than they should; and what goes over the line."""
 
+import socket
 import threading
 from queue import Queue
 
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from interface.delivery.verdict import Reply
 from interface.services.posting_line import Posted, SendUntil, ToPost, Unpacker, packed
-from interface.services.posting_process import Threads
+from interface.services.posting_process import Permission, Threads
 from interface.services.target import Target
 
 TAKEN = Reply(200, is_json_object=True, correlation_id="c")
@@ -152,15 +153,12 @@ def test_threads_are_started_only_as_they_are_needed():
     assert len(running.posters) == 1
 
 
+TIMES = st.floats(allow_nan=False)
 VALUES = st.one_of(
-    st.builds(SendUntil, st.floats(allow_nan=False)),
-    st.lists(st.builds(ToPost, st.integers(), st.binary(max_size=300)), max_size=5),
+    st.builds(SendUntil, TIMES, TIMES),
+    st.lists(st.builds(ToPost, st.integers(), st.binary(max_size=300), TIMES), max_size=5),
     st.builds(Target, st.text(max_size=20), st.text(max_size=20)),
-    st.lists(
-        st.builds(
-            Posted, st.integers(), st.floats(allow_nan=False), st.floats(allow_nan=False), st.just(TAKEN)
-        )
-    ),
+    st.lists(st.builds(Posted, st.integers(), TIMES, TIMES, st.just(TAKEN))),
 )
 
 
@@ -176,3 +174,15 @@ def test_what_one_side_says_comes_whole_and_in_order_in_any_portions(values, siz
 
 def test_a_key_is_in_no_representation():
     assert "SECRET" not in repr(Target("https://api.example", "SECRET"))
+
+
+def test_nothing_leaves_once_the_work_is_gone_though_what_it_said_is_not_read_yet():
+    """A process that stood still while its work was killed: the next one has sent it by now, and what came after it."""
+    work, line = socket.socketpair()
+    permission = Permission(line)
+    assert permission(0.0)
+    work.sendall(b"what is to be sent")
+    assert permission(0.0)
+    work.close()
+    assert not permission(0.0)
+    line.close()
