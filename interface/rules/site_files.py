@@ -16,7 +16,7 @@ from interface.rules.source import Lines, RuleError, check_keys, nearest, read_y
 from interface.rules.tables import Table, name_of, normal
 from interface.rules.types.clinical import LISTS
 from interface.rules.types.coding import misfit, no_beginning
-from interface.rules.types.ndc import ndc11
+from interface.rules.types.ndc import ndc11, ndc_beginnings
 from interface.rules.types.person import npi_check
 
 Found = TypeVar("Found")
@@ -231,7 +231,13 @@ def _withheld(source: Source, checks: Checks) -> tuple[Codes, Codes]:
                 )
         once.take((system, wanted, is_prefix), entry, column)
         row = Withheld(**source.row(entry, code or prefix), reason=str(entry.get("reason", "")))
-        (prefixes if is_prefix else exact)[system, wanted] = row
+        kept = prefixes if is_prefix else exact
+        if system in ("NDC", "") and "-" in text:
+            # a drug's products are known by their eleven digits
+            products = ndc_beginnings(text) if is_prefix else (ndc11(text) or "",)
+            kept.update((("NDC", product), row) for product in products if product)
+        if system != "NDC" or "-" not in text:
+            kept[system, wanted] = row
     return exact, prefixes
 
 
@@ -242,6 +248,8 @@ def _no_code(system: str, text: str, *, is_prefix: bool) -> str:
     upper = text.upper()
     if is_prefix:
         trouble = no_beginning(system, upper.replace(".", ""))
+        if system == "NDC" and not ndc_beginnings(text):
+            trouble = "no code of NDC begins so"
     elif system in ("ICD10", "") and _WILD.search(text):
         trouble = "the x stands for nothing"
     else:

@@ -30,3 +30,29 @@ def ndc_candidates(code: str) -> tuple[str, ...]:
         return f"0{code}", f"{code[:5]}0{code[5:]}", f"{code[:9]}0{code[9:]}"
     eleven = ndc11(code)
     return (eleven,) if eleven else (code,)
+
+
+def ndc_beginnings(text: str) -> tuple[str, ...]:
+    """What the eleven digits begin with of the products whose NDC begins so; a part that is open may be of either length.
+
+    Without dashes it is the text itself. Empty when no NDC begins so.
+    """
+    labeler, *rest = text.split("-")
+    if not all(part.isascii() and part.isdigit() for part in (labeler, *filter(None, rest))):
+        return ()
+    if not rest:
+        return (text,) if len(text) <= 11 else ()
+    product, *packages = rest
+    whole = len(labeler) in (4, 5) and len(product) <= 4 and len(packages) <= 1
+    if not whole or (len(labeler) == 4 and packages and len(product) < 4):
+        return ()
+    found = labeler.zfill(5)
+    if not packages:
+        short = len(labeler) == 5 and 0 < len(product) < 4
+        return (found + product, f"{found}0{product}") if short else (found + product,)
+    (package,) = packages
+    if len(product) < 3 or len(package) > 2:
+        return ()
+    found += product.zfill(4)
+    short = (len(labeler), len(product), len(package)) == (5, 4, 1)
+    return (found + package, f"{found}0{package}") if short else (found + package,)

@@ -736,6 +736,31 @@ def test_a_code_on_the_list_counts_though_it_would_not_be_sent(site, story, rows
     assert any("withheld by" in why for _, _, why in left(answer))
 
 
+@pytest.mark.parametrize(
+    ("listed", "sent", "withheld"),
+    [
+        ("any,0054-4570-25", "00054457025", True),
+        ("any,0054-4570-25", "0054-4570-25", True),
+        ("NDC,0054-4570*", "00054457025", True),
+        ("NDC,0054-4570*", "00544570025", False),
+        ("any,0054-4570*", "0054-4570-25", True),
+        ("NDC,0054-*", "00054457025", True),
+        ("NDC,0054-45*", "00054457025", True),
+        ("NDC,00054-4570-2*", "00054457025", True),
+        ("NDC,58177-020*", "58177-020-04", True),
+        ("NDC,58177-020*", "58177-0201-4", True),
+        ("NDC,58177-020-*", "58177-020-04", True),
+        ("NDC,58177-020-*", "58177020104", False),
+        ("NDC,58177-0201-4*", "58177-0201-4", True),
+        ("NDC,00054457*", "0054-4570-25", True),
+    ],
+)
+def test_an_ndc_with_dashes_on_the_list_is_its_eleven_digits(site, story, listed, sent, withheld):
+    told = story(site({"withhold.csv": f"system,code\n{listed}\n"}))
+    answer = told.book("ORC|NW|O1", f"RXE||{sent}^{METHADONE}^NDC")
+    assert ("medications" not in answer["request"]) is withheld
+
+
 @pytest.mark.parametrize("version", [1, 2])
 def test_also_of_a_diagnosis_that_version_1_has_no_list_for(site, story, version):
     told = story(site({"withhold.csv": "system,code\nany,8123\n"}), api_version=version)

@@ -328,6 +328,20 @@ def rule(text):
             {"withhold.csv": "system,prefix\nICD10,HIV\n"},
             "withhold.csv:2: prefix: no code of ICD-10 begins so; a row has one code, or a beginning",
         ),
+        *(
+            (
+                {"withhold.csv": f"system,code\nNDC,{code}*\n"},
+                "withhold.csv:2: code: no code of NDC begins so; a row has one code, or a beginning",
+            )
+            for code in (
+                "methadone",
+                "054-4570",
+                "0054-457-2",
+                "00054-45700",
+                "0054-4570-25-1",
+                "000544570251",
+            )
+        ),
         (
             {"withhold.csv": "system,code\nICD9,42\n"},
             "withhold.csv:2: code: no code of ICD-9 has this form; a spreadsheet takes zeros off (042, not 42)",
