@@ -19,6 +19,7 @@ from interface.rules.fields import SETTING
 from interface.rules.policy import Policy
 from interface.rules.site import Site
 from interface.rules.types.clinician import by_table, completed, passed_over
+from interface.rules.types.places import of_first_known
 from interface.rules.types.provider import lent_npi
 
 if TYPE_CHECKING:
@@ -105,11 +106,11 @@ def _clinician(site: Site, fact: Fact) -> Fact:
 
 
 def _located(site: Site, fact: Fact | None, ids: tuple[Leaf, ...], part: str) -> Fact | None:
-    """The name or NPI of the first of these locations that the table knows with one."""
-    for leaf in ids if fact is not None else ():
-        row = site.location((str(leaf.value),))
-        value = getattr(row, part) if row is not None else ""
-        if row is not None and value and fact is not None:
+    """The name or NPI of the first of these locations that the table knows."""
+    if fact is None or not site.locations:
+        return None
+    for leaf, row in of_first_known(site, ids):
+        if value := getattr(row, part):
             return change(fact, value=value, leaves=(Leaf("", value, leaf.source, row.rule),), why="")
     return None
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec.structs import replace
 
 from interface.hl7.message import Repetition
 from interface.rules.context import Context, clean_text, visible
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
+from interface.rules.site import Location, Site
 from interface.rules.types.base import Reader, Spec, TypeMaker, Value, first_valid, one, recurring
 from interface.rules.types.values import hd_name
 
@@ -49,8 +52,19 @@ def named(spec: Spec) -> Reader:
     return recurring(read)
 
 
+def of_first_known(site: Site, ids: Iterable[Leaf]) -> list[tuple[Leaf, Location]]:
+    """The names that the site's table of locations knows, with its rows, as far as they stand in the first field that holds
+    one: what two locations are called and numbered makes no clinic.
+    """
+    known = [(leaf, row) for leaf in ids if (row := site.location((str(leaf.value),))) is not None]
+    place = known[0][0].source.partition(".")[0] if known else ""
+    return [entry for entry in known if entry[0].source.partition(".")[0] == place]
+
+
 def location_npi(spec: Spec) -> Reader:
-    """The NPI that the site's table of locations has for the first of these that it knows with one."""
+    """The NPI that the site's table of locations has for the first of these that it knows, or for another name in the same
+    field; none of another location.
+    """
     spec.options()
     paths, rule = spec.paths, spec.name
 
@@ -58,9 +72,8 @@ def location_npi(spec: Spec) -> Reader:
         if not context.site.locations:
             return None
         ids = _names(context, paths, scope)
-        for leaf in ids:
-            row = context.site.location((str(leaf.value),))
-            if row is not None and row.npi:
+        for leaf, row in of_first_known(context.site, ids):
+            if row.npi:
                 leaves = (Leaf("", row.npi, leaf.source, row.rule),)
                 weak = _is_senders(ids[0])
                 return Fact(row.npi, leaves, rule, context.at, context.control_id, weak=weak, ids=ids)

@@ -454,6 +454,23 @@ def test_the_clinic_by_the_sites_table_else_the_text(site, story, segments, name
         assert field(answer, "clinicNpi")[2].startswith("site-mappings/locations.csv#")
 
 
+@pytest.mark.parametrize(
+    ("segments", "name", "npi"),
+    [
+        (("AIL|1||EAST",), "East Clinic", None),  # not the NPI of MSH-4
+        (("AIL|1||EAST", "AIL|2||MAIN"), "East Clinic", None),
+        (("AIL|1||EAST", "PV1|1|O|MAIN"), "East Clinic", None),
+        (("AIL|1||WEST", "PV1|1|O|MAIN"), "WEST", OTHER),
+        (("AIL|1||ELSEWHERE", "AIL|2||MAIN"), "Lakeside Main", NPI),
+        ((), "The sender", NPI),
+    ],
+)
+def test_name_and_npi_are_one_location_s(site, story, segments, name, npi):
+    rows = f"MAIN,Lakeside Main,{NPI}\nEAST,East Clinic,\nWEST,,{OTHER}\nFAC,The sender,{NPI}\n"
+    request = story(site({"locations.csv": f"location,name,npi\n{rows}"})).book(*segments)["request"]
+    assert (request["clinicName"], request.get("clinicNpi")) == (name, npi)
+
+
 def test_msh_4_is_looked_up_too(site, story):
     answer = story(site({"locations.csv": "location,name\nfac,Our Clinic\n"})).book()
     assert field(answer, "clinicName") == ("Our Clinic", "MSH-4.1", "site-mappings/locations.csv#fac")
