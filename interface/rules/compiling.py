@@ -11,10 +11,10 @@ from interface.rules.fields import SCOPES, SETTING
 from interface.rules.fixed import fixed_value
 from interface.rules.layers import Definition, Layers, fields_of
 from interface.rules.paths import Path, read_path
-from interface.rules.source import Lines, nearest
+from interface.rules.source import Lines, check_keys, nearest
 from interface.rules.tables import Table
 from interface.rules.types import TYPES, Reader, Spec
-from interface.rules.types.base import Field
+from interface.rules.types.base import COMMON_KEYS, Field
 
 
 @dataclass(frozen=True)
@@ -146,6 +146,9 @@ def _setting(made: Definition) -> SettingRule:
         raise made.error("field", f"no setting fills '{field_name}'{nearest(field_name, SETTING)}")
     if body["from"] not in ([f"settings:{SETTING[field_name]}"], f"settings:{SETTING[field_name]}"):
         raise made.error("from", f"'{field_name}' comes from settings:{SETTING[field_name]}")
+    if "value" in body:
+        raise made.error("value", "value: is that of a rule with 'type: fixed'")
+    check_keys(body, COMMON_KEYS, made.written.name)
     return SettingRule(made.written.label, field_name, SETTING[field_name])
 
 

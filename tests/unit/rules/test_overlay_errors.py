@@ -397,6 +397,14 @@ def rule(text):
             {"request.yaml": "rules:\n  batch_id: {type: text, from: [PV1-3]}\n"},
             "request.yaml:2: batch_id: 'batchId' is read of no message: it comes from the settings, or by 'type: fixed'",
         ),
+        (
+            {"request.yaml": "rules:\n  summary_period:\n    value: 3\n"},
+            "request.yaml:3: summary_period: value: is that of a rule with 'type: fixed'",
+        ),
+        (
+            {"request.yaml": "rules:\n  batch_id:\n    tabel: x\n"},
+            "request.yaml:3: batch_id: unknown key 'tabel'",
+        ),
         # whose messages
         (
             {"appointment.yaml": "rules:\n  date: {only: [SIU, SUI]}\n"},
