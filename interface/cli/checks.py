@@ -71,11 +71,19 @@ def check_features(settings: Settings) -> Found:
         yield "warn", "[request] has a Direct address and a fax number; the API expects one of them"
     if settings.api.version == 2 and settings.request.response_fax_number:
         yield "warn", "[request] response_fax_number is not sent: version 2 of the API has no fax number"
-    if not settings.site.mrn_authority:
+    if not settings.site.mrn_authority and not _has_roots(settings):
         yield (
             "warn",
             "[site] mrn_authority is not set: numbers of type MR are taken for MRNs (feed-report says whose come)",
         )
+
+
+def _has_roots(settings: Settings) -> bool:
+    """Whether the site's folder says whose numbers are MRNs; one that can't be read is told of elsewhere."""
+    try:
+        return bool(settings.rulebook().site.roots)
+    except InterfaceError:
+        return False
 
 
 def check_mappings(settings: Settings) -> Found:

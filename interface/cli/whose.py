@@ -32,14 +32,16 @@ def key_asked_for(args: argparse.Namespace, settings: Settings) -> str | None:
         return None
     from interface.services.charts_shown import key_of
 
-    return key_of(settings.policy(), args.mrn, args.authority)
+    if not args.authority:
+        return key_of(settings.policy(), args.mrn, None)
+    return key_of(settings.policy(), args.mrn, args.authority, settings.rulebook().site)
 
 
 def patient_of(site: Site, mrn: str, authority: str | None) -> int:
     """The patient with this number. Raises InterfaceError when nobody has it."""
     from interface.services.charts_shown import key_of
 
-    key = key_of(site.engine.policy, mrn, authority)
+    key = key_of(site.engine.policy, mrn, authority, site.engine.book.site)
     found = site.store.patients.owners((key,))
     if key not in found:
         raise InterfaceError(nobody(site.engine.policy, authority))

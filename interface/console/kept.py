@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from interface.chart.decide import Engine
+from interface.services.charts_shown import key_of
 from interface.services.logs import event, where
 from interface.settings import Settings
 from interface.store.store import Store
@@ -69,6 +70,13 @@ class Kept:
         with self._lock:
             self._engine = (at, engine)
         return _unshared(engine)
+
+    def key(self, mrn: str, authority: str) -> str:
+        """The identity key that charts hold for a number that somebody typed. Raises InterfaceError, as `engine`."""
+        if not authority:
+            return key_of(self._settings.policy(), mrn, None)
+        engine = self.engine()
+        return key_of(engine.policy, mrn, authority, engine.book.site)
 
     # ------------------------------------------------------------------------------------------ in the background
 

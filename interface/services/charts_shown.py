@@ -8,6 +8,7 @@ from typing import Any
 from interface.chart import apart
 from interface.chart.model import Chart, decode_chart
 from interface.rules import Policy
+from interface.rules.site import NOTHING, Site
 from interface.rules.tables import normal
 from interface.store.records.lists import MessageSummary, PatientSummary, RequestFilter, RequestSummary
 from interface.store.store import Store
@@ -19,10 +20,15 @@ MOST_REQUESTS = 200
 """Of a patient, the newest, that are looked through for what one message composed."""
 
 
-def key_of(policy: Policy, mrn: str, authority: str | None) -> str:
-    """The identity key that charts hold for a number; the site's own authority is empty."""
+def key_of(policy: Policy, mrn: str, authority: str | None, site: Site = NOTHING) -> str:
+    """The identity key that charts hold for a number; the site's own authority is empty, one with a root of its own (`site`:
+    the overlay's lists) that root.
+    """
     if authority == apart.AUTHORITY:
         return apart.key_of(mrn.strip())
+    row = site.root((authority,)) if authority else None
+    if row is not None:
+        return f"{'' if row.root == policy.mrn_root else row.root}|{mrn.strip()}"
     own = {normal(name) for name in policy.mrn_authority}
     named = normal(authority or "")
     return f"{'' if named in own else named}|{mrn.strip()}"

@@ -9,7 +9,6 @@ import re
 from urllib.parse import urlencode
 
 from interface.console.asked import Action, Around, Asked, Go, RefusedError, as_id
-from interface.services.charts_shown import key_of
 from interface.store.records.lists import MessageFilter, RequestFilter
 from interface.store.store import Store
 
@@ -62,7 +61,7 @@ def _of_patient(store: Store, asked: Asked, around: Around, text: str) -> str | 
     """The list of a patient's messages or requests, by our number of him."""
     number, _, rest = text.partition("^")
     authority = rest.split("^")[2] if rest.count("^") >= 2 else ""
-    key = key_of(around.settings.policy(), number, authority or None)
+    key = around.kept.key(number, authority)
     patient = store.patients.owners((key,)).get(key)
     if patient is None:
         return None

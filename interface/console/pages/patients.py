@@ -9,7 +9,7 @@ from typing import Any
 from interface.chart.model import Chart
 from interface.chart.shown import head_of
 from interface.console.asked import Action, Around, Asked, Go, Page, RefusedError, Shown
-from interface.services.charts_shown import chart_of, key_of
+from interface.services.charts_shown import chart_of
 from interface.store.records.lists import PatientCursor, PatientFilter, PatientSummary
 from interface.store.store import Store
 
@@ -113,7 +113,7 @@ def find(store: Store, asked: Asked, around: Around) -> Go:
     mrn, authority = asked.form.text("mrn"), asked.form.text("authority")
     if not mrn:
         raise RefusedError(400, "mrn: type the number to look for")
-    key = key_of(around.settings.policy(), mrn, authority or None)
+    key = around.kept.key(mrn, authority)
     owner = store.patients.owners((key,)).get(key)
     return Go(f"/patients/{owner}" if owner else "/patients?nobody=1")
 

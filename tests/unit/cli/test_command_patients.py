@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,7 +13,11 @@ import pytest
 
 from interface.cli import asking, common, patient_text
 from interface.cli.asking import progress
+from interface.cli.checks import check_features
 from interface.cli.patient_text import print_list, print_patient
+from interface.cli.whose import key_asked_for
+from interface.settings import Settings
+from interface.settings.sections import Mappings
 
 ROW = {
     "id": 12,
@@ -146,3 +152,16 @@ def test_an_unreadable_chart_is_said_whole_in_the_list(capsys: pytest.CaptureFix
     why = "unreadable: " + "x" * 200
     print_list([GONE | {"problem": why}])
     assert why in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("authority", "key"), [(None, "|7"), ("WEST", "2.999.2|7"), ("NORTH", "NORTH|7")])
+def test_whose_number_it_is_by_the_roots_of_the_sites_folder(
+    tmp_path: Path, authority: str | None, key: str
+) -> None:
+    (tmp_path / "ours").mkdir()
+    (tmp_path / "ours" / "mrn_roots.csv").write_text("authority,root\nWEST,2.999.2\n")
+    settings = Settings(mappings=Mappings(overlay=str(tmp_path / "ours")))
+    args = argparse.Namespace(mrn="7", authority=authority)
+    assert key_asked_for(args, settings) == key
+    assert not any("mrn_authority" in text for _, text in check_features(settings))
+    assert any("mrn_authority" in text for _, text in check_features(Settings()))
