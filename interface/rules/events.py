@@ -120,7 +120,9 @@ def read_events(found: Lines, file: str) -> tuple[dict[str, Event], Event]:
 
 
 def changed_events(events: Mapping[str, Event], shipped: Lines, own: Lines, label: str) -> dict[str, Event]:
-    """The events as a site's `messages.yaml` changes them: the keys it gives, of types that are there or new ones."""
+    """The events as a site's `messages.yaml` changes them: the keys it gives, of types that are there or new ones. A trigger
+    event without a row takes the others from its type's `*`.
+    """
     check_keys(own, ("events",), "messages")
     given = own.get("events")
     if not isinstance(given, Lines) or not given:
@@ -134,7 +136,8 @@ def changed_events(events: Mapping[str, Event], shipped: Lines, own: Lines, labe
             raise RuleError(f"{place}: {kind}: write it as {{does: chart}}")
         check_keys(body, _SITE_KEYS, kind)
         _may_change(events.get(kind), kind, body, place)
-        base = shipped["events"].get(kind) or Lines()
+        rows = shipped["events"]
+        base = rows.get(kind) or rows.get(f"{kind.partition('^')[0]}^*") or Lines()
         dropped = ("say",) if base.get("does") != body.get("does", base.get("does")) else ()
         whole = Lines({"say": f"{label} says so", **base.changed_by(body, dropped)}, own.file)
         whole.lines, whole.files = {**base.lines, **body.lines}, dict.fromkeys(base, base.file)

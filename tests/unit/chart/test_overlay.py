@@ -229,6 +229,17 @@ def test_what_a_message_does_is_changed(site, story):
     assert told.book()["decision"] == "post"
 
 
+def test_a_row_for_an_event_without_one_takes_the_rest_from_its_types(site, story):
+    events = "  RAS^O17: {does: chart}\n  ADT^A60: {does: post}\n"
+    told = story(site({"messages.yaml": f"events:\n{events}"}))
+    told.tell("RDE^O11", PID, "ORC|NW|O1", "RXE||860975^metformin^RXNORM")
+    told.tell("RAS^O17", PID, "ORC|DC|O1", "RXA|0|1|20260301|20260301|860975^metformin^RXNORM|1")
+    assert [entry["active"] for entry in told.book()["request"]["medications"]] == [True]
+    visit = segment("PV1", f2="O", f7=f"{NPI}^Quill^Avery^^^^^^NPI", f19="V1", f44="20260305")
+    told.tell("SIU^S15", "SCH||F1", PID)
+    assert told.tell("ADT^A60", PID, visit)["decision"] == "post"
+
+
 def test_a_type_of_the_senders_own_is_read_as_what_the_standard_has_for_what_it_is_about(site, story):
     events = "  ZSU^Z01: {does: post, about: appointment}\n  ZAD^Z02: {does: post, about: visit}\n"
     told = story(site({"messages.yaml": f"events:\n{events}"}))
