@@ -29,6 +29,7 @@ from interface.chart.resources import is_empty, lists_since, resources_left
 from interface.chart.settle import Composed, Settling, is_true
 from interface.chart.update import (
     EMPTIED,
+    appointment_facts,
     forget_past,
     lend_provider,
     take_appointment,
@@ -154,12 +155,16 @@ class Step:
         if not (filters.of_appointments and self.about_appointment and self.key and self.does == "post"):
             return None
         known = self.chart.appointments.get(self.key)
-        facts = {**(known.facts if known is not None else {}), **self.reading.facts}
+        late = known is not None and self.reading.at < known.at
+        if known is not None and late:
+            facts = {**known.facts, **self.reading.facts}
+        else:
+            facts = appointment_facts(known, self.reading)
         said = Appointment(self.key, self.reading.at, facts)
         reason = appointment_left(self.settling.book, filters, said)
         if reason is None:
             return None
-        if known is not None and self.reading.at >= known.at:
+        if known is not None and not late:
             self.settling.close(known, "withdrawn", reason)
             known = self.chart.appointments[self.key]
             self.chart.appointments[self.key] = change(

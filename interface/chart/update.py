@@ -208,6 +208,17 @@ def goes_with(
 # ---------------------------------------------------------------- appointments
 
 
+def appointment_facts(old: Appointment | None, reading: Reading) -> dict[str, Fact]:
+    """What is known of an appointment when an SIU has told of it, but for what became of its resources."""
+    facts = dict(old.facts) if old is not None else {}
+    for field in _APPOINTMENT_FACTS:
+        fact = reading.facts.get(field)
+        if fact is not None:
+            merge(facts, field, fact)
+    leave_clinic(facts, reading.facts)
+    return facts
+
+
 def take_appointment(chart: Chart, reading: Reading, key: str, says: str) -> bool:
     """An SIU's appointment, value by value; False when all of it is older than what is known.
 
@@ -216,13 +227,7 @@ def take_appointment(chart: Chart, reading: Reading, key: str, says: str) -> boo
     """
     old = chart.appointments.get(key)
     late = old is not None and reading.at < old.at
-    facts = dict(old.facts) if old is not None else {}
-    for field in _APPOINTMENT_FACTS:
-        fact = reading.facts.get(field)
-        if fact is None:
-            continue
-        merge(facts, field, fact)
-    leave_clinic(facts, reading.facts)
+    facts = appointment_facts(old, reading)
     take_resources(facts, reading)
     status, status_at = _state(old, reading.at, says, facts)
     if late and status == "booked" and emptied_at(facts) > status_at:

@@ -1142,6 +1142,22 @@ def test_a_message_without_the_kind_is_judged_by_what_is_known_of_the_appointmen
     assert (answer["decision"], codes(answer)) == ("ignore", ["filtered"])
 
 
+@pytest.mark.parametrize(
+    ("given", "segments"),
+    [
+        ({"take_locations": ["MAIN"]}, (AIP,)),  # MSH-4 stands in every message
+        ({"take_locations": ["MAIN"]}, ()),
+        ({"take_providers": [NPI]}, ("AIP|1||^Quill^Avery", "AIL|1||MAIN")),
+        ({"take_providers": ["QUILL, AVERY"]}, (f"AIP|1||{NPI}^Quill^^^^^^^NPI",)),
+    ],
+)
+def test_so_is_one_that_says_less_of_it(story, given, segments):
+    told = story(filters=filters(**given))
+    told.tell("SIU^S12", SCH, PID, AIP, "AIL|1||MAIN")
+    answer = told.tell("SIU^S14", "SCH||F1|||||||||^^^20260311", PID, *segments)
+    assert answer["decision"] == "post"
+
+
 def test_an_adt_of_a_visit_that_is_left_is_charted_and_requests_nothing(story):
     told = story(filters=filters(leave_locations=["TRAINING"]))
     pv1 = f"PV1|1|O|TRAINING||||{NPI}^Quill^Avery^^^^^^NPI" + "|" * 12 + "V7"
