@@ -7,6 +7,7 @@ other messages of the patient still add to the chart.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from interface.chart.by_site import MRN, names_of, with_tables
@@ -24,7 +25,7 @@ def person_left(book: Rulebook, policy: Policy, keys: Sequence[str], *known: Ite
         names = [str(leaf.value) for facts in known if MRN in facts for leaf in facts[MRN].ids]
         for key in keys:
             authority, _, number = key.partition("|")
-            if row := book.site.opted(number, (authority, *names)):
+            if row := book.site.opted(number, chain(_authorities(book, policy, authority), names)):
                 return Reason(
                     "opted-out", f"the patient opted out ({row.place}): nothing is kept or requested"
                 )
@@ -34,6 +35,15 @@ def person_left(book: Rulebook, policy: Policy, keys: Sequence[str], *known: Ite
         if any(policy.filters.test_patients.search(text) for text in texts):
             return Reason("filtered", "a test patient by [filters] test_patient_pattern")
     return None
+
+
+def _authorities(book: Rulebook, policy: Policy, authority: str) -> Iterable[str]:
+    """Whose numbers stand under an identity key's authority: for the site's own its names, for a root all that have it."""
+    yield authority
+    if not authority:
+        yield from policy.mrn_authority
+    wanted = authority or policy.mrn_root
+    yield from (name for name, row in book.site.roots.items() if row.root == wanted)
 
 
 def _spellings(name: Fact | None) -> Iterable[str]:

@@ -852,6 +852,23 @@ def test_deletions_of_who_opted_out_are_carried_out(site, story):
     assert (told.chart.problems, told.chart.patient) == ([], {})
 
 
+@pytest.mark.parametrize("sent", ["7^^^EAST^MR", "7", "7^^^LFC^MR", "8^^^WEST^MR", "8^^^NORTH^MR"])
+@pytest.mark.parametrize("later", [False, True])
+def test_the_same_number_under_another_name_of_its_authority_is_the_same_patient_s(site, story, sent, later):
+    """A pharmacy names no authority, NORTH has the root of WEST: it is one chart, and one patient has opted out."""
+    files = {"mrn_roots.csv": "authority,root\nEAST,2.999.1.1\nWEST,2.999.2\nNORTH,2.999.2\n"}
+    own, own_files = ("LFC",), files | {"opt_out.csv": "mrn,authority\n7,EAST\n8,WEST\n"}
+    told = story(site(files if later else own_files), mrn_authority=own)
+    answer = told.book(pid=told.pid(f3=sent))
+    if not later:
+        assert (answer["decision"], told.charts.all()) == ("ignore", [])
+        assert told.book(pid=told.pid(f3="8^^^EAST^MR"))["decision"] == "post"
+        return
+    told.engine = type(told.engine)(site(own_files), told.engine.policy)
+    changes = told.engine.resettle(told.chart, now=told.now, new_id=lambda: 9).requests
+    assert [change.state for change in changes] == ["withdrawn"]
+
+
 def test_a_number_of_another_authority_has_not_opted_out(site, story):
     told = story(site({"opt_out.csv": "mrn,authority\nT1001,ELSEWHERE\n"}))
     assert told.book()["decision"] == "post"
