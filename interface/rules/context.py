@@ -52,7 +52,7 @@ class Context(msgspec.Struct, eq=False, gc=False):
     gone: frozenset[Segment] | None = None
     """Resources that were taken out of the appointment; None: nobody has asked yet."""
     retired: frozenset[str] = frozenset()
-    """Numbers that the MRG in question retires: PID-3 may list them beside the one that stays."""
+    """Keys (`AUTHORITY|NUMBER`) of what the MRG in question retires: PID-3 may list it beside the number that stays."""
 
     def leave_out(self, source: str, value: str, why: str) -> None:
         """Note a value that does not reach the request."""

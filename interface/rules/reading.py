@@ -250,7 +250,7 @@ def _without(
     book: Rulebook, context: Context, group: Group, retired: Iterable[Mapping[str, str]]
 ) -> Fact | None:
     """The number in PID-3 that stays, where it lists those that MRG retires, too; None: it lists no other."""
-    context.retired = frozenset(number["extension"] for number in retired)
+    context.retired = frozenset(map(_key, retired))
     found = read_rules(book.of_mrn, context, group).get(MRN)
     context.retired = frozenset()
     return found if _keys(found) else None

@@ -88,6 +88,13 @@ def key_authority(number: Number, context: Context) -> str:
     return number.given_by
 
 
+def _is_retired(number: Number, context: Context) -> bool:
+    """Whether MRG retires it; one that names no authority may be the retired number of any."""
+    if number.bare:
+        return any(key.partition("|")[2] == number.number for key in context.retired)
+    return f"{key_authority(number, context)}|{number.number}" in context.retired
+
+
 def authority_ids(number: Number) -> tuple[Leaf, ...]:
     """Who gave the number, for the site's tables of roots and of patients who opted out."""
     source = number.repetition.at(4)
@@ -181,7 +188,7 @@ def mrn(spec: Spec) -> Reader:
         for path in paths:
             numbers = numbers_of(path, scope, context.mrn_form)
             if context.retired:
-                numbers = [entry for entry in numbers if entry.number not in context.retired]
+                numbers = [entry for entry in numbers if not _is_retired(entry, context)]
             found = choose(path, numbers, authorities)
             if isinstance(found, Number):
                 value = {"extension": found.number, "authority": key_authority(found, context)}

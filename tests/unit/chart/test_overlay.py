@@ -529,6 +529,14 @@ def test_the_senders_own_name_takes_the_place_of_no_clinic_that_is_known(site, s
 ROOTS = "authority,root\nLFC,2.999.1.1\nHILL,2.999.5.5\n2.999.7,2.999.5.5\n"
 
 
+def test_a_merge_may_retire_a_number_that_another_authority_gives_the_one_who_stays(site, story):
+    told = story(site({"mrn_roots.csv": ROOTS}), mrn_authority=("HILL", "LFC"))
+    told.book(pid=told.pid(f3="7^^^HILL^MR"))
+    answer = told.tell("ADT^A40", told.pid(f3="7^^^HILL^MR~7^^^LFC^MR"), "MRG|7^^^HILL^MR")
+    assert codes(answer) == ["merged"]
+    assert told.chart.keys[0] == "|7"
+
+
 def test_the_root_by_the_authority_of_the_number(site, story):
     told = story(site({"mrn_roots.csv": ROOTS}))
     answer = told.book(pid=told.pid(f3="H7^^^HILL^MR"))
