@@ -156,8 +156,8 @@ class Engine:
         """A patient none of whose messages is for us: what is open of his is withdrawn."""
         if reading.event.identity:
             return None  # a deletion is a deletion whoever it is about
-        known = chart.patient if chart is not None else {}
-        reason = person_left(self.book, self.policy, reading.keys[:1], reading.facts, known)
+        known, others = (chart.patient, chart.keys) if chart is not None else ({}, ())
+        reason = person_left(self.book, self.policy, (*reading.keys[:1], *others), reading.facts, known)
         if reason is None:
             return None
         outcome = _plain(reading, "ignore", reason)

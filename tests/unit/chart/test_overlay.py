@@ -852,6 +852,16 @@ def test_open_requests_of_who_opts_out_are_withdrawn_at_the_next_settling_and_by
             assert told.states() == [("Close", 1, "withdrawn")]
 
 
+@pytest.mark.parametrize("listed", ["T1001", "T2002"])
+@pytest.mark.parametrize("number", ["T1001", "T2002"])
+def test_who_opted_out_has_done_so_under_every_number_of_his(site, story, listed, number):
+    told = story(site({"opt_out.csv": f"mrn\n{listed}\n"}))
+    told.tell("ADT^A40", told.PID, "MRG|T2002^^^LFC^MR")
+    answer = told.tell("ADT^A08", told.pid(f3=f"{number}^^^LFC^MR"), "DG1|1||E11.9^DM^I10")
+    assert (answer["decision"], codes(answer)) == ("ignore", ["opted-out"])
+    assert told.chart.problems == []
+
+
 def test_deletions_of_who_opted_out_are_carried_out(site, story):
     told = story()
     told.tell("ADT^A08", told.PID, "DG1|1||E11.9^DM^I10")
