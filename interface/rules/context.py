@@ -36,11 +36,6 @@ class Context(msgspec.Struct, eq=False, gc=False):
     left_out: list[LeftOut] = []
     site: Site = NOTHING
     """The lists of the site's overlay."""
-    keep_ids: bool = False
-    """Whether facts bear all names of clinics, kinds and authorities (`Fact.ids`): for sites with an overlay or filters.
-
-    The ids of clinicians without an NPI always go along: a table that comes later completes what is held.
-    """
     mrn_form: MrnForm = AS_SENT
     """How this sender's numbers become the site's."""
     fields: Memory | None = None

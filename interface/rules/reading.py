@@ -136,7 +136,6 @@ def read_message(
         today=received_at.astimezone(policy.timezone or received_at.tzinfo).date(),
         frame=frame_of(message, zone),
         site=book.site,
-        keep_ids=bool(book.folder) or policy.filters.of_appointments,
         mrn_form=book.mrn_form,
     )
     told = Reading(

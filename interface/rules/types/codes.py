@@ -111,10 +111,8 @@ def declared(sent: Iterable[Coding], system: str) -> Iterable[Coding]:
     return [coding if coding.system else msgspec.structs.replace(coding, system=system) for coding in sent]
 
 
-def with_others(context: Context, systems: Table, value: Value, sent: Sequence[Coding]) -> Value:
+def with_others(systems: Table, value: Value, sent: Sequence[Coding]) -> Value:
     """With the codes that are not sent, for the site's withhold list: all but the best, and an NDC that can't be told."""
-    if not context.keep_ids:
-        return value
     ids = []
     for coding in sent:
         if coding.code and coding.code != value.value.get("code"):

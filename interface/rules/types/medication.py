@@ -92,7 +92,7 @@ def drug(spec: Spec) -> Reader:
             if not label[0]:
                 return None
             value = code_value("", "", {}, label)
-        return with_others(context, systems, value, [coding for _, coding in keyed])
+        return with_others(systems, value, [coding for _, coding in keyed])
 
     if not label_from:
         return recurring(first_valid(spec, convert, others=note_others))

@@ -197,7 +197,7 @@ def mrn(spec: Spec) -> Reader:
                 said = several(numbers, found, authorities)
                 if found.number != found.repetition.texts(1)[0]:
                     said = (*said, f"{source}: prefix and leading zeros as {context.mrn_form.rule} says")
-                ids = authority_ids(found) if context.keep_ids else ()
+                ids = authority_ids(found)
                 return Fact(value, leaves, rule, context.at, context.control_id, said, ids=ids)
             if isinstance(found, Unfit):
                 why = why or found.why

@@ -42,8 +42,6 @@ def named(spec: Spec) -> Reader:
         found = first(context, scope)
         if found is not None and found.leaves and _is_senders(found.leaves[0]):
             found = replace(found, weak=True)
-        if not context.keep_ids:
-            return found
         ids = _names(context, (*paths, *also), scope)
         if found is None and ids:  # an OID alone: the table may know it
             return Fact(None, (), rule, context.at, context.control_id, ids=ids)

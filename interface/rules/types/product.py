@@ -84,7 +84,7 @@ def product(spec: Spec) -> Reader:
             return None
         _note_unsent(context, systems, found, encoded)
         sent = [coding for coding, _ in (*encoded, *wanted)]
-        return as_fact(with_others(context, systems, found, sent), rule, context)
+        return as_fact(with_others(systems, found, sent), rule, context)
 
     return recurring(read)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -1217,6 +1218,35 @@ def test_something_older_that_a_filter_leaves_takes_nothing_back(story):
     assert (late["decision"], told.states()) == ("ignore", [])
     (appointment,) = told.chart.appointments.values()
     assert appointment.status == "booked"
+
+
+@pytest.mark.parametrize(
+    ("given", "left"),
+    [
+        ({"take_types": ["NEW PATIENT"]}, False),
+        ({"take_types": ["SERVICE"]}, False),
+        ({"take_locations": ["MAIN"]}, False),
+        ({"leave_types": ["NEW PATIENT"]}, True),
+        ({"leave_locations": ["MAIN"]}, True),
+    ],
+)
+def test_filters_that_are_set_later_judge_open_requests_as_a_message(story, given, left):
+    told = story()
+    told.tell("SIU^S12", SCH, PID, AIP, "AIS|1||SERVICE", "AIL|1||MAIN^^^LFC")
+    told.engine = type(told.engine)(told.engine.book, replace(told.engine.policy, filters=filters(**given)))
+    assert [state for _, _, state in told.settle(told.now)] == (["withdrawn"] if left else [])
+
+
+def test_a_folder_that_is_set_later_counts_for_what_is_known(site, story):
+    told = story(mrn_authority=("LFC",))
+    drug = "ORC|NW|O1", "RXE||860975^metformin^RXNORM^4711^metformin^MEDCIN"
+    told.tell("SIU^S12", SCH, PID, AIP, "AIL|1||MAIN^^^LFC", *drug)
+    files = {"locations.csv": f"location,name,npi\nMAIN,Lakeside,{NPI}\n"}
+    book = site(files | {"withhold.csv": "system,code\nMEDCIN,4711\n"})
+    told.engine = type(told.engine)(book, told.engine.policy)
+    told.settle(told.now)
+    (change,) = told.changes
+    assert b"Lakeside" in change.body and b"metformin" not in change.body
 
 
 @pytest.mark.parametrize("pid", [{"f5": "ZZTEST^Robin"}, {"f5": "zztest^Robin"}, {"f3": "ZZTEST7^^^LFC^MR"}])
