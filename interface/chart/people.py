@@ -85,7 +85,7 @@ def absorb_appointment(chart: Chart, key: str, appointment: Appointment) -> Aske
     facts = dict(older.facts)
     for field, fact in newer.facts.items():
         merge(facts, field, fact)
-    leave_clinic(facts, newer.facts)
+    leave_clinic(facts, newer.facts, older.facts)
     asked = sorted(
         (entry.asked for entry in (known, appointment) if entry.asked is not None),
         key=lambda entry: (entry.state in OPEN, entry.id),

@@ -215,7 +215,7 @@ def appointment_facts(old: Appointment | None, reading: Reading) -> dict[str, Fa
         fact = reading.facts.get(field)
         if fact is not None:
             merge(facts, field, fact)
-    leave_clinic(facts, reading.facts)
+    leave_clinic(facts, reading.facts, old.facts if old is not None else {})
     return facts
 
 
@@ -281,13 +281,21 @@ def _state(old: Appointment | None, at: str, says: str, facts: dict[str, Fact]) 
     return old.status, old.status_since
 
 
-def leave_clinic(facts: dict[str, Fact], told: Item) -> None:
-    """The NPI of a clinic that the site's table knows goes with the clinic, when what is told names another."""
+def leave_clinic(facts: dict[str, Fact], told: Item, before: Item) -> None:
+    """The NPI of a clinic that the site's table knows goes with the clinic, when what is told names another, and does not
+    come where what is known, `before`, names another that stays.
+    """
     npi, clinic = facts.get("clinicNpi"), told.get("clinicName")
-    if npi is None or not npi.ids or clinic is None or "clinicNpi" in told:
+    if npi is None or not npi.ids or clinic is None:
         return
-    if clinic is facts.get("clinicName"):
+    stays = clinic is not facts.get("clinicName")
+    if "clinicNpi" not in told:
+        if not stays:
+            del facts["clinicNpi"]
+    elif stays and npi is told["clinicNpi"]:
         del facts["clinicNpi"]
+        if "clinicNpi" in before:
+            facts["clinicNpi"] = before["clinicNpi"]
 
 
 def named_by_placer(reading: Reading) -> bool:

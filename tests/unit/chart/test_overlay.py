@@ -509,6 +509,37 @@ def test_an_appointment_that_goes_to_another_clinic_leaves_the_npi_of_the_one_be
     assert "clinicNpi" not in moved["request"]
 
 
+CLINICS = "location,name,npi\nCARD,Cardiology,1999999992\nEAST,East Clinic,\nFAC,The sender,1999999984\n"
+
+
+@pytest.mark.parametrize(
+    "told_of",
+    [
+        (("SIU^S12", "AIL|1||EAST", "0900"), ("SIU^S14", "", "0930")),  # the NPI of MSH-4
+        (("SIU^S12", "AIL|1||EAST", "0900"), ("SIU^S12", "AIL|1||CARD", "0800")),  # one that comes late
+        (("SIU^S12", "AIL|1||CARD", "0800"), ("SIU^S13", "AIL|1||EAST", "0900"), ("SIU^S14", "", "0930")),
+    ],
+)
+def test_no_other_location_s_npi_joins_a_clinic_that_stays(site, story, told_of):
+    told = story(site({"locations.csv": CLINICS}))
+    for event, location, at in told_of:
+        told.book(*filter(None, [location]), kind=event, at=f"20260302{at}")
+    request = told.tell("ADT^A08", PID, "DG1|1||E11.9^DM^I10", at="202603020945")["request"]
+    assert (request["clinicName"], request.get("clinicNpi")) == ("East Clinic", None)
+
+
+@pytest.mark.parametrize("stays", ["T1001", "T2002"])
+def test_so_it_is_when_two_charts_become_one(site, story, stays):
+    told = story(site({"locations.csv": CLINICS}))
+    told.book("AIL|1||CARD", at="202603020800")
+    told.book("AIL|1||EAST", pid=told.pid(f3="T2002^^^LFC^MR"), at="202603020900")
+    retired = "T2002" if stays == "T1001" else "T1001"
+    told.tell("ADT^A40", told.pid(f3=f"{stays}^^^LFC^MR"), f"MRG|{retired}^^^LFC^MR", at="202603020930")
+    answer = told.tell("ADT^A08", told.pid(f3=f"{stays}^^^LFC^MR"), "DG1|1||E11.9^DM^I10", at="202603020945")
+    request = answer["request"]
+    assert (request["clinicName"], request.get("clinicNpi")) == ("East Clinic", None)
+
+
 def test_so_it_does_when_a_merge_tells(site, story):
     told = story(site({"locations.csv": "location,name,npi\nCARD,Cardiology,1999999992\n"}))
     told.book("AIL|1||CARD", pid=told.pid(f3="T2002"))
