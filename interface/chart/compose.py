@@ -12,6 +12,7 @@ from interface.chart.compose_medications import compose_medications
 from interface.chart.diagnoses import Known, diagnoses, known_problems, lists_by_system
 from interface.chart.draft import Draft, Provenance
 from interface.chart.model import Appointment, Chart
+from interface.rules.conditions import plain
 from interface.rules.facts import LeftOut, Scalar
 from interface.rules.policy import Policy
 
@@ -213,9 +214,13 @@ def _directives(draft: Draft, book: Rulebook, policy: Policy, appointment: Appoi
     elif (
         rule is not None and policy.request.new_patient_types and kind is not None and kind.value is not None
     ):
-        wanted = {entry.casefold() for entry in policy.request.new_patient_types}
-        directives["newPatient"] = str(kind.value).casefold() in wanted
-        source = draft.source(kind.leaves[0].source, kind.message)
+        wanted = set(map(plain, policy.request.new_patient_types))
+        # the first field that says it, by its code or text
+        field = kind.leaves[0].source.partition(".")[0]
+        said = (leaf for leaf in (*kind.leaves, *kind.ids) if leaf.source.partition(".")[0] == field)
+        named = next((leaf for leaf in said if plain(str(leaf.value)) in wanted), None)
+        directives["newPatient"] = named is not None
+        source = draft.source((named or kind.leaves[0]).source, kind.message)
         draft.add("directives.newPatient", directives["newPatient"], source, rule.name)
     rule = book.settings.get("directives.diagnosticCategories")
     if rule is not None and policy.request.diagnostic_categories:

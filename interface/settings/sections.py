@@ -202,7 +202,7 @@ class Request(Section):
     diagnostic_categories: Many[Category] = ()
     summary_months: Annotated[int, Field(ge=1, le=1200)] | None = None
     new_patient_types: Many[FilledText] = ()
-    """Appointment types (SCH-8, AIS-3) of new patients."""
+    """Appointment types of new patients: code or text of SCH-8, else of AIS-3."""
 
 
 class Forward(Section):

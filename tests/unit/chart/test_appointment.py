@@ -435,6 +435,9 @@ class TestSettings:
         ("sch8", "ais3", "new"),
         [
             ("NEW^New visit", "", True),
+            ("NP30^New", "", True),
+            ("NP30^ new ", "OLD", True),
+            ("FU^Follow up", "", False),
             ("^new", "OLD", True),
             ("", "NEW", True),
             ("", "^new", True),
