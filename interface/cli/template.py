@@ -160,7 +160,7 @@ version = 1
 # diagnostic_categories = ["cardiovascular"]
 # How many months before the appointment a summary covers. Needs a diagnostic category.
 # summary_months = 24
-# Appointment types (SCH-8, AIS-3) of new patients.
+# Appointment types of new patients: code or text of SCH-8, else of AIS-3.
 # new_patient_types = ["NEW"]
 
 [forward]
