@@ -152,7 +152,7 @@ class Step:
     def _left(self) -> Outcome | None:
         """An appointment that `[filters]` leaves: nothing of the message is taken, what is open of it is withdrawn."""
         filters = self.policy.filters
-        if not (filters.of_appointments and self.about_appointment and self.key and self.does == "post"):
+        if not (filters.of_appointments and self.about_appointment and self.key) or self.does == "cancel":
             return None
         known = self.chart.appointments.get(self.key)
         late = known is not None and self.reading.at < known.at

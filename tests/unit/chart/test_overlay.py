@@ -1181,6 +1181,15 @@ def test_appointments_are_taken_or_left(story, given, decision):
         assert (codes(answer), told.chart.patient) == (["filtered"], {}) or told.charts.all() == []
 
 
+@pytest.mark.parametrize("given", [{}, {"decisions": {"SIU": "chart"}}])
+@pytest.mark.parametrize("status", ["COMPLETE", "PENDING", "BOOKED"])
+def test_nothing_is_kept_of_one_that_is_left_whatever_its_status(story, status, given):
+    told = story(filters=filters(leave_types=["NEW"]), **given)
+    answer = told.tell("SIU^S14", f"{SCH}{'|' * 14}{status}", PID, AIP, "DG1|1||F32.9^Depression^I10")
+    assert (answer["decision"], codes(answer)) == ("ignore", ["filtered"])
+    assert (told.chart.patient, told.chart.problems) == ({}, [])
+
+
 def test_other_messages_of_the_patient_are_still_charted(story):
     told = story(filters=filters(leave_types=["NEW"]))
     told.tell("SIU^S12", SCH, PID, AIP)
