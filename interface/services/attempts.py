@@ -61,7 +61,9 @@ class Ledger:
         """The row for an attempt that ended; `tell` logs it, with our ids alone."""
         job, reply = attempt.job, attempt.reply
         verdict = self._verdict(attempt)
-        if attempt.place == 0:
+        if reply.failure == "lapsed":  # nothing was heard of the destination
+            self.passage.not_sent(job.request_id)
+        elif attempt.place == 0:
             self.passage.took(attempt, verdict)
         if verdict.kind == "dead" and self.passage.destination.breaker.refusing:
             # the mapping may be wrong: no more of them are given up until one is taken

@@ -112,14 +112,21 @@ def family(connection: Connection, ids: Iterable[int]) -> set[int]:
 
 
 def messages_of(
-    connection: Connection, keyring: Keyring, patient_ids: Iterable[int], message_ids: Iterable[int] = ()
-) -> list[ReplayRow]:
-    """The messages that were decided for these patients, and these messages, in the order of arrival."""
-    found: dict[int, ReplayRow] = {}
+    connection: Connection, patient_ids: Iterable[int], message_ids: Iterable[int] = ()
+) -> list[Any]:
+    """The messages that were decided for these patients, and these messages, in the order of arrival: for `opened`, which
+    is no work for a transaction, of as many as there may be.
+    """
+    found: dict[int, Any] = {}
     for statement, ids in ((_OF_PATIENTS, patient_ids), (_BY_ID, message_ids)):
         for row in among(connection, statement, ids):
-            found.setdefault(row[0], _row(keyring, *row))
+            found.setdefault(row[0], row)
     return [found[id_] for id_ in sorted(found)]
+
+
+def opened(keyring: Keyring, rows: Iterable[Any]) -> list[ReplayRow]:
+    """What `messages_of` has found."""
+    return [_row(keyring, *row) for row in rows]
 
 
 def page_of(
@@ -130,8 +137,13 @@ def page_of(
     return [_row(keyring, *row) for row in connection.execute(_PAGE_OF_PATIENTS, parameters)]
 
 
-def asked_of(connection: Connection, keyring: Keyring, patient_ids: Iterable[int]) -> list[AskedRow]:
-    """All requests of these patients, oldest first."""
+def asked_of(connection: Connection, patient_ids: Iterable[int]) -> list[Any]:
+    """All requests of these patients, oldest first: for `opened_asked`."""
+    return list(among(connection, _ASKED, patient_ids))
+
+
+def opened_asked(keyring: Keyring, rows: Iterable[Any]) -> list[AskedRow]:
+    """What `asked_of` has found."""
     return [
         AskedRow(
             id_,
@@ -143,9 +155,7 @@ def asked_of(connection: Connection, keyring: Keyring, patient_ids: Iterable[int
             environment,
             wake_at,
         )
-        for id_, owner, state, appointment, body, reasons, environment, wake_at in among(
-            connection, _ASKED, patient_ids
-        )
+        for id_, owner, state, appointment, body, reasons, environment, wake_at in rows
     ]
 
 

@@ -218,7 +218,8 @@ class WorkReads(Part):
     def asked_of(self, patient_ids: Iterable[int]) -> list[AskedRow]:
         """All requests of these patients, oldest first."""
         with self._reading() as connection:
-            return replay.asked_of(connection, self._keyring, patient_ids)
+            rows = replay.asked_of(connection, patient_ids)
+        return replay.opened_asked(self._keyring, rows)
 
     def next_command(self) -> Command | None:
         """The oldest command that is not carried out; None: there is none."""
@@ -243,7 +244,8 @@ class WorkReads(Part):
     def messages_of(self, patient_ids: Iterable[int], message_ids: Iterable[int] = ()) -> list[ReplayRow]:
         """The decided messages of these patients, and these messages, in the order of arrival."""
         with self._reading() as connection:
-            return replay.messages_of(connection, self._keyring, patient_ids, message_ids)
+            rows = replay.messages_of(connection, patient_ids, message_ids)
+        return replay.opened(self._keyring, rows)
 
     def test_round(self) -> tuple[Round, int]:
         """The round of the production test, and how many requests wait for one of its slots."""

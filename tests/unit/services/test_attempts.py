@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 import interface.services.attempts as attempts_module
-from interface.delivery.breaker import REFUSALS
+from interface.delivery.breaker import OPENS_AT, REFUSALS
 from interface.delivery.panel import of_each
 from interface.delivery.schedule import Schedule
 from interface.delivery.verdict import Reply
@@ -117,6 +117,13 @@ def test_a_panel_counts_as_one_post(ledger):
     for n in range(1, 40):
         ledger.conclude(attempt(FAILED, request=n, patient=n, place=n - 1))
     assert ledger.passage.destination.breaker.stop == ""
+
+
+@pytest.mark.parametrize(("failure", "stop"), [("refused", "open"), ("lapsed", "")])
+def test_what_was_not_sent_says_nothing_of_the_destination(ledger, failure, stop):
+    for number in range(OPENS_AT):
+        ledger.conclude(attempt(Reply(failure=failure), request=number, patient=number))
+    assert ledger.passage.destination.breaker.stop == stop
 
 
 def test_while_nothing_passes_nothing_is_given_up(ledger):
