@@ -73,16 +73,23 @@ def _files(folder: Path, shown: str) -> Iterator[tuple[Path, str]]:
             for inner in _entries(path):
                 if inner.is_dir() or inner.suffix not in (".yaml", ".csv"):
                     raise RuleError(f"{file}/{inner.name}:1: a table is a .yaml or .csv file")
+                _check_file(inner, f"{file}/{inner.name}")
                 yield inner, f"{file}/{inner.name}"
-        elif path.exists() and not path.is_file():
-            raise RuleError(f"{file}:1: is no file that could be read")
-        elif path.suffix == ".yaml" or path.name in lists:
+            continue
+        _check_file(path, file)
+        if path.suffix == ".yaml" or path.name in lists:
             yield path, file
         else:
             hint = nearest(path.name, (*lists, "patient.yaml", "appointment.yaml", MESSAGES))
             if not hint and path.suffix == ".csv":
                 hint = "; a code table belongs in tables/"
             raise RuleError(f"{file}:1: unknown file{hint or '; rules are .yaml files'}")
+
+
+def _check_file(path: Path, file: str) -> None:
+    """A pipe is not opened: that would wait for ever. What is not there is said where it is read."""
+    if path.exists() and not path.is_file():
+        raise RuleError(f"{file}:1: is no file that could be read")
 
 
 def _entries(folder: Path) -> list[Path]:
