@@ -14,12 +14,12 @@ from interface.chart.model import Appointment, Chart
 from interface.chart.withhold import Source, without_withheld
 from interface.rules.compiling import Fixed, SettingRule
 from interface.rules.conditions import plain
-from interface.rules.facts import Fact, Leaf, LeftOut
+from interface.rules.facts import Fact, LeftOut
 from interface.rules.fields import SETTING
 from interface.rules.policy import Policy
 from interface.rules.site import Site
 from interface.rules.types.clinician import by_table, completed, passed_over
-from interface.rules.types.places import of_first_known
+from interface.rules.types.places import Part, located
 from interface.rules.types.provider import lent_npi
 
 if TYPE_CHECKING:
@@ -75,11 +75,11 @@ def with_tables(site: Site, appointment: Appointment) -> Appointment:
         facts[PROVIDER] = _clinician(site, provider)
     clinic = facts.get("clinicName")
     ids = clinic.ids if clinic is not None else ()
-    for name, part in (("clinicName", "name"), ("clinicNpi", "npi")):
-        known = facts.get(name)
-        found = _located(site, known or clinic, (known.ids if known is not None else ()) or ids, part)
-        if found is not None:
-            facts[name] = found
+    parts: tuple[tuple[str, Part], ...] = (("clinicName", "name"), ("clinicNpi", "npi"))
+    for name, part in parts if site.locations else ():
+        known = facts.get(name, clinic)
+        if known is not None and (leaf := located(site, known.ids or ids, part)) is not None:
+            facts[name] = change(known, value=leaf.value, leaves=(leaf,), why="")
     return change(appointment, facts=facts)
 
 
@@ -103,16 +103,6 @@ def _clinician(site: Site, fact: Fact) -> Fact:
     lent = {lent_npi(entry.source) for entry in fact.leaves if entry.path == ".npi"}
     said = tuple(text for text in fact.said if text not in lent)
     return change(fact, value=value, leaves=whole, said=said, why="")
-
-
-def _located(site: Site, fact: Fact | None, ids: tuple[Leaf, ...], part: str) -> Fact | None:
-    """The name or NPI of the first of these locations that the table knows."""
-    if fact is None or not site.locations:
-        return None
-    for leaf, row in of_first_known(site, ids):
-        if value := getattr(row, part):
-            return change(fact, value=value, leaves=(Leaf("", value, leaf.source, row.rule),), why="")
-    return None
 
 
 def _root(

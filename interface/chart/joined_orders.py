@@ -8,7 +8,7 @@ from interface.chart.model import Chart, Order, change
 from interface.chart.order_drugs import NAME, as_stated, since_stated, with_product
 from interface.chart.order_facts import filled, stated_at
 from interface.chart.order_numbers import KnownOrders, may_be_one, parent_of, same_drug, text_label
-from interface.chart.order_states import is_withheld, replaced, with_state
+from interface.chart.order_states import end_parent, is_withheld, with_state
 
 
 def absorb_orders(chart: Chart, entries: list[Order]) -> None:
@@ -46,14 +46,8 @@ def _end_replaced(known: KnownOrders, orders: list[Order]) -> None:
     replacing = [parent for order in orders if (parent := parent_of(order)) is not None and parent.value]
     told = KnownOrders(orders if replacing else [])
     for parent in replacing:
-        ids = tuple(parent.value)
-        if told.find({}, ids, frozenset()):
-            continue
-        for place in known.find({}, ids, frozenset()):
-            named = known[place]
-            newer = not named.unsaid and named.state_since > parent.at
-            if not (is_withheld(named) or newer):
-                known.put(place, replaced(named, parent, parent.message, parent.at))
+        if not told.find({}, tuple(parent.value), frozenset()):
+            end_parent(known, parent)
 
 
 def join_named(known: KnownOrders, ids: tuple[str, ...], found: list[int]) -> list[int]:

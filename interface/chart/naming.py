@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from interface.chart.model import Appointment, Chart, change
@@ -26,18 +27,12 @@ def appointment_key(chart: Chart, reading: Reading) -> str:
     if same is not None and (not alone or text_of(same.facts, "appointment.placer") in ("", placer)):
         return key
     known = [
-        entry
-        for entry in chart.appointments.values()
-        if placer
-        and text_of(entry.facts, "appointment.placer") == placer
-        and (alone or entry.by_placer)
-        and _occurrence(entry.key) == _occurrence(key)
+        entry for entry in _of_placer(chart.appointments.values(), placer, key) if alone or entry.by_placer
     ]
     if len(known) != 1:
         return key if same is None else f"A:SCH-1 {number}"  # another appointment's filler has that number
     if not alone:
-        del chart.appointments[known[0].key]
-        chart.appointments[key] = change(known[0], key=key, by_placer=False)
+        _give_number(chart, known[0], key)
         return key
     return known[0].key
 
@@ -49,15 +44,9 @@ def known_twice(chart: Chart, reading: Reading, key: str) -> Appointment | None:
     if len(chart.appointments) < 2 or key not in chart.appointments:
         return None
     placer = text_of(reading.facts, "appointment.placer")
-    if not placer or named_by_placer(reading):
+    if named_by_placer(reading):
         return None
-    others = [
-        entry
-        for entry in chart.appointments.values()
-        if entry.key != key
-        and text_of(entry.facts, "appointment.placer") == placer
-        and _occurrence(entry.key) == _occurrence(key)
-    ]
+    others = [entry for entry in _of_placer(chart.appointments.values(), placer, key) if entry.key != key]
     return others[0] if len(others) == 1 and others[0].by_placer else None
 
 
@@ -68,19 +57,28 @@ def name_alike(one: Chart, other: Chart) -> None:
     """
     for here, there in ((one, other), (other, one)):
         for entry in [entry for entry in here.appointments.values() if entry.by_placer]:
-            placer = text_of(entry.facts, "appointment.placer")
-            keys = {
-                known.key
-                for known in (*here.appointments.values(), *there.appointments.values())
-                if not known.by_placer
-                and placer
-                and text_of(known.facts, "appointment.placer") == placer
-                and _occurrence(known.key) == _occurrence(entry.key)
-            }
+            both = (*here.appointments.values(), *there.appointments.values())
+            found = _of_placer(both, text_of(entry.facts, "appointment.placer"), entry.key)
+            keys = {known.key for known in found if not known.by_placer}
             if len(keys) == 1 and keys.isdisjoint(here.appointments):
-                (key,) = keys
-                del here.appointments[entry.key]
-                here.appointments[key] = change(entry, key=key, by_placer=False)
+                _give_number(here, entry, *keys)
+
+
+def _of_placer(entries: Iterable[Appointment], placer: str, key: str) -> list[Appointment]:
+    """Those that have a placer's number, and the occurrence (SCH-3) of `key`; none where it is empty."""
+    return [
+        entry
+        for entry in entries
+        if placer
+        and text_of(entry.facts, "appointment.placer") == placer
+        and _occurrence(entry.key) == _occurrence(key)
+    ]
+
+
+def _give_number(chart: Chart, entry: Appointment, key: str) -> None:
+    """What was known by its placer's number alone is known by the filler's from now on."""
+    del chart.appointments[entry.key]
+    chart.appointments[key] = change(entry, key=key, by_placer=False)
 
 
 def _occurrence(key: str) -> str:

@@ -39,11 +39,12 @@ def stated_otherwise(known: Item, told: Item, message: str) -> list[Leaf]:
     """What that message has said of an order's dosage, and says otherwise in `told` (a dose that tapers off)."""
     if not any(field in told for field in DOSAGE):
         return []
-    before = [(field, fact) for field in DOSAGE if (fact := known.get(field)) is not None]
     return [
         fact.leaves[0]
-        for field, fact in before
-        if fact.message == message and fact.leaves and (field not in told or told[field].value != fact.value)
+        for field in DOSAGE
+        if (fact := known.get(field)) is not None
+        and (fact.message == message and fact.leaves)
+        and (field not in told or told[field].value != fact.value)
     ]
 
 

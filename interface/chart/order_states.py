@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from interface.chart.model import Order, change
+from interface.chart.order_numbers import KnownOrders
 from interface.rules.facts import Fact, Item, Leaf, text_of
 
 
-def replaced(order: Order, parent: Fact, message: str, at: str) -> Order:
+def replaced(order: Order, parent: Fact) -> Order:
     """The order, ended by a replacement that names it. `parent`: the replacement's ORC-8.
 
     One that has ended keeps what said so first, but is not opened again by what is older than the replacement.
     """
     if order.ended:
-        again: Order = change(order, state_at=at, unsaid=False)
+        again: Order = change(order, state_at=parent.at, unsaid=False)
         return again
     leaf = change(parent.leaves[0], path="", value=False)
-    return with_state(order, ended=True, leaf=leaf, message=message, rule=parent.rule, at=at)
+    return with_state(order, ended=True, leaf=leaf, message=parent.message, rule=parent.rule, at=parent.at)
+
+
+def end_parent(known: KnownOrders, parent: Fact, own: Iterable[str] = ()) -> None:
+    """A replacement order ends the one it names (`parent`: its ORC-8), unless something newer opened or ended that, or it is
+    the order itself, of the numbers `own`.
+    """
+    for place in known.find({}, tuple(parent.value), frozenset()):
+        order = known[place]
+        newer = not order.unsaid and order.state_since > parent.at
+        if not (newer or is_withheld(order) or not set(own).isdisjoint(order.ids)):
+            known.put(place, replaced(order, parent))
 
 
 def with_state(order: Order, *, ended: bool, leaf: Leaf | None, message: str, rule: str, at: str) -> Order:

@@ -33,7 +33,15 @@ from interface.chart.order_facts import (
     take_date,
 )
 from interface.chart.order_numbers import KnownOrders, ids_of, same_drug, text_label
-from interface.chart.order_states import control_of, effect_of, is_withheld, newer_of, replaced, with_state
+from interface.chart.order_states import (
+    control_of,
+    effect_of,
+    end_parent,
+    is_withheld,
+    newer_of,
+    replaced,
+    with_state,
+)
 from interface.chart.update import goes_with, merge
 from interface.rules.facts import Fact, Item, Leaf, LeftOut, text_of
 
@@ -125,7 +133,7 @@ class _Taking:
         for index in found:
             self._change(index)
         if (parent := self._replaces()) is not None and parent.value is not None:
-            self._end_parent(parent)
+            end_parent(self.known, parent, self.ids)
 
     def say_unknown(self) -> None:
         """Say that what ends or opens an order tells not which: it has no number and names no drug."""
@@ -417,15 +425,4 @@ class _Taking:
         parent = self.known.replaced(order.ids, since)
         if parent is None or parent is order.replaces:
             return order
-        return replaced(order, parent, parent.message, parent.at)
-
-    def _end_parent(self, parent: Fact) -> None:
-        """A replacement order ends the one it names (ORC-8), unless that is the order itself."""
-        ids = tuple(parent.value)
-        for index in self.known.find({}, ids, frozenset()):
-            order = self.known[index]
-            own = not set(self.ids).isdisjoint(order.ids)
-            newer = not order.unsaid and order.state_since > self.reading.at
-            if own or is_withheld(order) or newer:
-                continue
-            self.known.put(index, replaced(order, parent, self.reading.control_id, self.reading.at))
+        return replaced(order, parent)

@@ -157,14 +157,9 @@ def stranger(claimed: Claimed) -> Unsent:
     return Unsent(claimed.request_id, claimed.patient_id, "dead", reasons_json([STRANGER]), claimed.fence)
 
 
-def given_back(job: Job) -> Unsent:
-    """A job that came back unsent: it waits as it did before."""
-    return Unsent(job.request_id, job.patient_id, "waiting", None, job.fence)
-
-
-def claimed_again(claimed: Claimed) -> Unsent:
-    """A request that was claimed anew while the claim before is not stored as ended: of this one nothing was sent."""
-    return Unsent(claimed.request_id, claimed.patient_id, "waiting", None, claimed.fence)
+def given_back(claim: Job | Claimed) -> Unsent:
+    """A claim of which nothing was sent: its request waits as it did before."""
+    return Unsent(claim.request_id, claim.patient_id, "waiting", None, claim.fence)
 
 
 def not_sent_yet(claimed: Claimed, now: float) -> AttemptDone:

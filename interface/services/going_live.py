@@ -14,7 +14,6 @@ from interface.chart.decide import Engine
 from interface.chart.model import Chart
 from interface.delivery.guards.life import PRODUCTION, GoingLive, Life
 from interface.services.by_hand import CannotError, Waits
-from interface.services.guarding import life_of
 from interface.services.mending import readable_chart
 from interface.services.plan import Plan
 from interface.services.training import trained
@@ -163,9 +162,10 @@ def preview(store: Store, choice: Choice, now: datetime) -> Preview:
     """What the switch would do now; nothing is changed. Raises StoreError, CannotError."""
     at, today = now.timestamp(), now.date()
     text = store.environments.remembered()
-    if text is not None and Life.of_text(text).environment != PRODUCTION:
+    life = Life.begin(PRODUCTION, at) if text is None else Life.of_text(text)
+    if life.environment != PRODUCTION:
         raise CannotError(NOT_THERE)
-    found = Preview(life_of(store, PRODUCTION, at))
+    found = Preview(life)
     if choice.older_than_days is not None:
         found.drop_below = store.environments.first_since(at - choice.older_than_days * 86400.0)
     for row in store.environments.held():

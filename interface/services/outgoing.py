@@ -11,15 +11,7 @@ from datetime import date
 
 from interface.delivery.destination import Room
 from interface.delivery.panel import parcels
-from interface.services.attempts import (
-    Ledger,
-    claimed_again,
-    expired,
-    given_back,
-    not_sent_yet,
-    stranger,
-    unreadable,
-)
+from interface.services.attempts import Ledger, expired, given_back, not_sent_yet, stranger, unreadable
 from interface.services.clock import Clock
 from interface.services.courier import Attempt, Couriers, GivenBack, Job
 from interface.services.turn_keeper import LONGEST_POLL_SECONDS
@@ -129,7 +121,7 @@ class Outgoing:
         fresh = []
         for one in claimed:
             if one.request_id in self.sending or one.request_id in self._ended:
-                self._again[one.request_id] = claimed_again(one)
+                self._again[one.request_id] = given_back(one)
             else:
                 fresh.append(one)
         self.more_is_due = turn.claims > 0 and len(fresh) == turn.claims

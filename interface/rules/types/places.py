@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Literal
 
 from msgspec.structs import replace
 
@@ -10,7 +11,7 @@ from interface.hl7.message import Repetition
 from interface.rules.context import Context, clean_text, visible
 from interface.rules.facts import Fact, Leaf
 from interface.rules.paths import Path, Scope
-from interface.rules.site import Location, Site
+from interface.rules.site import Site
 from interface.rules.types.base import Reader, Spec, TypeMaker, Value, first_valid, one, recurring
 from interface.rules.types.values import hd_name
 
@@ -50,13 +51,23 @@ def named(spec: Spec) -> Reader:
     return recurring(read)
 
 
-def of_first_known(site: Site, ids: Iterable[Leaf]) -> list[tuple[Leaf, Location]]:
-    """The names that the site's table of locations knows, with its rows, as far as they stand in the first field that holds
-    one: what two locations are called and numbered makes no clinic.
+Part = Literal["name", "npi"]
+"""Of a location in the site's table."""
+
+
+def located(site: Site, ids: Iterable[Leaf], part: Part) -> Leaf | None:
+    """The name or NPI that the site's table of locations has for one of these names, as far as they stand in the first
+    field that holds one it knows: what two locations are called and numbered makes no clinic.
     """
-    known = [(leaf, row) for leaf in ids if (row := site.location((str(leaf.value),))) is not None]
-    place = known[0][0].source.partition(".")[0] if known else ""
-    return [entry for entry in known if entry[0].source.partition(".")[0] == place]
+    field = ""
+    for leaf in ids:
+        row = site.location((str(leaf.value),))
+        if row is None:
+            continue
+        field = field or leaf.source.partition(".")[0]
+        if leaf.source.partition(".")[0] == field and (value := getattr(row, part)):
+            return Leaf("", value, leaf.source, row.rule)
+    return None
 
 
 def location_npi(spec: Spec) -> Reader:
@@ -70,12 +81,11 @@ def location_npi(spec: Spec) -> Reader:
         if not context.site.locations:
             return None
         ids = _names(context, paths, scope)
-        for leaf, row in of_first_known(context.site, ids):
-            if row.npi:
-                leaves = (Leaf("", row.npi, leaf.source, row.rule),)
-                weak = _is_senders(ids[0])
-                return Fact(row.npi, leaves, rule, context.at, context.control_id, weak=weak, ids=ids)
-        return None
+        leaf = located(context.site, ids, "npi")
+        if leaf is None:
+            return None
+        weak = _is_senders(ids[0])
+        return Fact(leaf.value, (leaf,), rule, context.at, context.control_id, weak=weak, ids=ids)
 
     return read
 

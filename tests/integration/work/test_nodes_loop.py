@@ -160,14 +160,19 @@ def test_what_waited_behind_a_command_that_another_node_carried_out_is_in_nobody
     assert one.states() == ["discarded", "discarded", "sending"]
 
 
-def test_a_verdict_that_comes_after_the_node_was_taken_for_dead_changes_nothing(two):
-    one, other = two
+def taken_for_dead(one, other):
+    """While `other` sends a request; `one` judges so in its next turn, and has no courier to send it itself."""
     one.couriers.free = 0
     one.book("20260401")
     other.turn()
     with one.store.nodes._writing() as connection:
         connection.exec_driver_sql(f"UPDATE nodes SET alive_until = 0 WHERE id = '{other.store.work.node}'")
     one.loop._may_judge = lambda: True
+
+
+def test_a_verdict_that_comes_after_the_node_was_taken_for_dead_changes_nothing(two):
+    one, other = two
+    taken_for_dead(one, other)
     one.couriers.free = 4
     one.turn()
     assert len(one.couriers.jobs) == 1, "it is sent again by who lives"
@@ -186,12 +191,7 @@ def test_a_verdict_that_comes_after_the_node_was_taken_for_dead_changes_nothing(
 def test_what_a_node_claims_anew_while_it_still_sends_it_is_sent_again_after_its_late_verdict(two):
     """It was taken for dead, and is the first to claim what was taken back: its verdict is of the claim before."""
     one, other = two
-    one.couriers.free = 0
-    one.book("20260401")
-    other.turn()
-    with one.store.nodes._writing() as connection:
-        connection.exec_driver_sql(f"UPDATE nodes SET alive_until = 0 WHERE id = '{other.store.work.node}'")
-    one.loop._may_judge = lambda: True
+    taken_for_dead(one, other)
     one.turn()
     with one.store.nodes._writing() as connection:
         connection.exec_driver_sql("UPDATE nodes SET alive_until = 1e12")
